@@ -1,0 +1,55 @@
+# Set-up and the things one does here. `make` alone lists them.
+#
+#   ARGS    what goes to the command: make run ARGS="--data ~/mnist"
+#   LOCK    current or compat, to overrule the choice between the two locks
+#   PYTHON  the Python to make the environment from, to overrule that choice
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+
+# The set-up runs on whichever Python is here, and then looks for one that fits.
+STARTER := $(or $(PYTHON),$(shell for name in python3 python3.13 python3.12 \
+    python3.11; do command -v $$name && break; done))
+SETUP = $(or $(STARTER),$(error Python 3.11 or newer is needed and there is no \
+    python3 here: install it (apt-get install python3-dev python3-venv, \
+    dnf install python3-devel))) -m bootstrap \
+    $(if $(LOCK),--lock $(LOCK)) $(if $(PYTHON),--python $(PYTHON))
+VENV_PYTHON = .venv/bin/python
+
+.PHONY: help
+help: ## List the targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
+
+.PHONY: setup
+setup: ## Make the environment in .venv, or bring it up to date
+	@$(SETUP)
+
+.PHONY: run
+run: setup ## Run the pipeline, from the data to a pushed model
+	@$(VENV_PYTHON) local_runner.py $(ARGS)
+
+.PHONY: serve
+serve: setup ## Serve the pushed model
+	@$(VENV_PYTHON) -m serving.launch $(ARGS)
+
+.PHONY: bench-serving
+bench-serving: setup ## Measure the serving of the pushed model
+	@$(VENV_PYTHON) -m benchmarks.serving $(ARGS)
+
+.PHONY: test
+test: ## Check style and types, and run the tests
+	@$(SETUP) --dev
+	$(VENV_PYTHON) -m ruff check .
+	$(VENV_PYTHON) -m ruff format --check .
+	$(VENV_PYTHON) -m mypy
+	$(VENV_PYTHON) -m pytest $(ARGS)
+
+.PHONY: lock
+lock: ## Resolve the locks again; ARGS=--upgrade takes newer versions
+	@$(SETUP) --relock $(ARGS)
+
+.PHONY: clean
+clean: ## Remove the environment and what tools left behind; output/ stays
+	rm -rf .venv .uv build dist *.egg-info
+	rm -rf .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -1,0 +1,65 @@
+"""The command line: `python3 -m bootstrap`, as the Makefile calls it."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from bootstrap.environment import ensure_environment, update_locks
+from bootstrap.errors import SetupError
+from bootstrap.locks import AUTO, Host, choose_lock
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Sets up; returns 0, or 1 after one line on what to do, or 130 on Ctrl-C."""
+    parser = argparse.ArgumentParser(prog="python3 -m bootstrap", description=__doc__)
+    parser.add_argument("--dev", action="store_true", help="with the test tools")
+    parser.add_argument(
+        "--lock",
+        default=AUTO,
+        help="current or compat; without it, what fits the machine",
+    )
+    parser.add_argument(
+        "--python",
+        help="make the environment from this Python; without it, from the running "
+        "one or another on this machine that fits the lock",
+    )
+    parser.add_argument(
+        "--relock",
+        nargs=argparse.REMAINDER,
+        metavar="OPTION",
+        help="resolve requirements/*.in into the locks instead, with these options "
+        "of `uv pip compile` (--upgrade)",
+    )
+    options = parser.parse_args(arguments)
+    signal.signal(signal.SIGTERM, _stop)
+    root = Path(__file__).resolve().parent.parent
+    try:
+        lock, reason = choose_lock(Host.detect(), options.lock)
+        if options.relock is not None:
+            update_locks(root, lock, options.python, os.environ, options.relock)
+        else:
+            ensure_environment(
+                root, lock, reason, options.dev, options.python, os.environ
+            )
+    except SetupError as error:
+        print(f"set-up: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nset-up: interrupted; the next one starts clean", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _stop(number: int, frame: object) -> NoReturn:
+    """Turns a polite kill into an exit, so that the running command is ended too."""
+    sys.exit(128 + number)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,7 @@
+"""How set-up says that it cannot go on."""
+
+from __future__ import annotations
+
+
+class SetupError(Exception):
+    """Set-up cannot go on; the message is one line and says what to do."""

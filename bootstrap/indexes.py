@@ -1,0 +1,78 @@
+"""Hands the machine's pip configuration on to uv, which does not read it.
+
+A machine behind a company's package index or a proxy, or with wheels in a folder
+and no network at all, is set up once, for pip; the locks name no index, so that
+this set-up is all there is to it.
+"""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+from collections.abc import Mapping
+
+# pip's option, the variable by which uv takes the same, and what uv puts between
+# several values (pip puts white space). uv's variables are listed at
+# docs.astral.sh/uv/reference/environment.
+_OPTIONS = (
+    ("index-url", "UV_DEFAULT_INDEX", " "),
+    ("extra-index-url", "UV_INDEX", " "),
+    ("find-links", "UV_FIND_LINKS", ","),
+    ("no-index", "UV_NO_INDEX", " "),
+    ("trusted-host", "UV_INSECURE_HOST", " "),
+    ("cert", "SSL_CERT_FILE", " "),
+    ("client-cert", "SSL_CLIENT_CERT", " "),
+    ("proxy", "ALL_PROXY", " "),
+    ("timeout", "UV_HTTP_TIMEOUT", " "),
+)
+
+# pip's own order: the command's section over the global one, variables over both.
+_SECTIONS = ("global", "install", ":env:")
+
+
+def pip_settings(python: str, environ: Mapping[str, str]) -> dict[str, str]:
+    """Returns the options that `pip install` would have here, by their long names."""
+    answer = subprocess.run(
+        [python, "-m", "pip", "config", "list"],
+        env=dict(environ),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        check=False,
+    )
+    return parse_pip_settings(answer.stdout.decode(errors="replace").splitlines())
+
+
+def parse_pip_settings(lines: list[str]) -> dict[str, str]:
+    """Reads the lines of `pip config list`: `global.index-url='https://...'`."""
+    sections: dict[str, dict[str, str]] = {name: {} for name in _SECTIONS}
+    for line in lines:
+        key, separator, value = line.partition("=")
+        section, _, option = key.rpartition(".")
+        if separator and section in sections:
+            try:
+                sections[section][option] = str(ast.literal_eval(value))
+            except (SyntaxError, ValueError):
+                continue
+    merged: dict[str, str] = {}
+    for name in _SECTIONS:
+        merged.update(sections[name])
+    return merged
+
+
+def uv_variables(
+    settings: Mapping[str, str], environ: Mapping[str, str]
+) -> dict[str, str]:
+    """Translates pip's options; a variable that is set already stays as it is."""
+    variables: dict[str, str] = {}
+    for option, variable, separator in _OPTIONS:
+        value = separator.join(settings.get(option, "").split())
+        if value and variable not in environ:
+            variables[variable] = value
+    if "UV_INDEX" in variables:
+        # pip takes a file from whichever index has it. So may uv: the hashes in the
+        # lock, not the index's name, say which file is meant.
+        variables["UV_INDEX_STRATEGY"] = "unsafe-best-match"
+    if "SSL_CERT_FILE" not in {**environ, **variables}:
+        variables["UV_SYSTEM_CERTS"] = "true"
+    return variables

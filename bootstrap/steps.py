@@ -1,0 +1,84 @@
+"""Runs one long command of the set-up, shown as one line with its seconds."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping, Sequence
+
+from bootstrap.errors import SetupError
+
+_REFRESH_SECONDS = 0.2
+
+
+def run_step(
+    title: str,
+    command: Sequence[str],
+    environ: Mapping[str, str],
+    keep_open: int | None = None,
+) -> None:
+    """Runs a command whose output matters only if it fails.
+
+    Args:
+        title: What it does, in a few words.
+        command: The command line.
+        environ: Its whole environment.
+        keep_open: A file descriptor that the command inherits. With the descriptor
+            of a file lock, the lock lasts as long as the command, even if this
+            process is killed first.
+
+    Raises:
+        SetupError: The command failed; its output has been shown.
+    """
+    live = sys.stdout.isatty()
+    started = time.monotonic()
+    if not live:
+        print(f"  {title} ...", flush=True)
+    with subprocess.Popen(
+        command,
+        env=dict(environ),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        pass_fds=() if keep_open is None else (keep_open,),
+    ) as process:
+        output: list[str] = []
+        reader = threading.Thread(target=_collect, args=(process, output), daemon=True)
+        reader.start()
+        try:
+            while reader.is_alive():
+                reader.join(_REFRESH_SECONDS)
+                if live:
+                    _show(title, started, output[-1:])
+            status = process.wait()
+        except BaseException:
+            process.terminate()
+            raise
+    seconds = time.monotonic() - started
+    if live:
+        print("\r\x1b[K", end="")
+    if status != 0:
+        print("\n".join(output), file=sys.stderr, flush=True)
+        raise SetupError(f"{title}: failed after {seconds:.0f} s, as shown above")
+    print(f"  {title}: {seconds:.1f} s", flush=True)
+
+
+def _collect(process: subprocess.Popen[bytes], output: list[str]) -> None:
+    """Gathers the lines of a command, less uv's list of every installed package."""
+    assert process.stdout is not None
+    for raw in process.stdout:
+        line = raw.decode(errors="replace").rstrip()
+        if line and not line.startswith((" + ", " - ", " ~ ")):
+            output.append(line)
+
+
+def _show(title: str, started: float, last: list[str]) -> None:
+    """Rewrites the status line of a terminal."""
+    text = f"  {title} ... {time.monotonic() - started:.0f} s"
+    if last:
+        text += f"  {last[0].strip()}"
+    columns = shutil.get_terminal_size().columns
+    print(f"\r\x1b[K{text[: columns - 1]}", end="", flush=True)

@@ -1,0 +1,72 @@
+"""Fetches the pinned uv with the machine's own pip."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+from bootstrap.errors import SetupError
+from bootstrap.interpreters import Interpreter
+from bootstrap.steps import run_step
+
+# Settings that are good for a person's own pip, and stop `pip install --target`.
+_PIP_OVERRIDES = {"PIP_USER": "0", "PIP_REQUIRE_VIRTUALENV": "0", "PIP_TARGET": ""}
+
+
+def pinned_version(requirements: Path) -> str:
+    """Returns the version that `uv.txt` pins."""
+    pin = re.search(r"^uv==(\S+)", requirements.read_text(encoding="utf-8"), re.M)
+    if pin is None:
+        raise SetupError(f"{requirements} does not pin uv")
+    return pin.group(1)
+
+
+def fetch_uv(
+    requirements: Path,
+    folder: Path,
+    interpreter: Interpreter,
+    environ: Mapping[str, str],
+    keep_open: int,
+) -> Path:
+    """Returns the uv executable, after fetching it where it is not here yet.
+
+    Args:
+        requirements: The file that pins uv with its hashes.
+        folder: Where it is kept, a folder for each version.
+        interpreter: The Python whose pip fetches it.
+        environ: The process environment.
+        keep_open: Descriptor of the set-up's file lock.
+
+    Raises:
+        SetupError: pip failed; its output has been shown.
+    """
+    version = pinned_version(requirements)
+    home = folder / f"uv-{version}"
+    if not home.is_dir():
+        variables = {**environ, **_PIP_OVERRIDES}
+        beside = folder / "incoming"
+        shutil.rmtree(beside, ignore_errors=True)
+        pip = pip_python(interpreter, folder, variables, keep_open)
+        command = [pip, "-m", "pip", "install", "--quiet", "--no-deps", "--no-input"]
+        command += ["--disable-pip-version-check", "--no-warn-script-location"]
+        command += ["--require-hashes", "--only-binary", ":all:"]
+        command += ["--target", str(beside), "--requirement", str(requirements)]
+        run_step(f"fetching uv {version}", command, variables, keep_open)
+        os.replace(beside, home)
+    return home / "bin" / "uv"
+
+
+def pip_python(
+    interpreter: Interpreter, folder: Path, environ: Mapping[str, str], keep_open: int
+) -> str:
+    """Returns a Python that has pip: the machine's, or one unpacked by ensurepip."""
+    if "pip" in interpreter.installers:
+        return interpreter.path
+    python = folder / "pip" / "bin" / "python"
+    if not python.exists():
+        command = [interpreter.path, "-m", "venv", "--clear", str(folder / "pip")]
+        run_step("unpacking Python's own pip", command, environ, keep_open)
+    return str(python)
