@@ -1,0 +1,131 @@
+"""How a channel is opened: address, TLS, deadlines, retries.
+
+Retries are gRPC's own (service config ``retryPolicy``, gRFC A6): only on
+UNAVAILABLE, exponential back-off with jitter, never past the call's deadline,
+and the same code for the sync and the aio channel.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import grpc
+
+from serving.client.errors import InputError
+
+DEFAULT_ADDRESS = "localhost:8500"
+MAX_RETRIES = 4
+"""gRPC caps a call at five attempts."""
+
+_MAX_MESSAGE_BYTES = 64 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """TLS settings; all paths are of PEM files.
+
+    Attributes:
+      ca: Certificates to trust; the system's when None.
+      cert: The client's certificate chain, for mutual TLS.
+      key: The key of `cert`.
+      server_name: The name to find in the server's certificate when it is not
+        the one dialled (through a tunnel or a port-forward).
+    """
+
+    ca: Path | None = None
+    cert: Path | None = None
+    key: Path | None = None
+    server_name: str | None = None
+
+    def credentials(self) -> grpc.ChannelCredentials:
+        """Read the files.
+
+        Raises:
+          InputError: A file cannot be read, or only one of `cert` and `key` is
+            given.
+        """
+        if (self.cert is None) != (self.key is None):
+            raise InputError("a client certificate and its key come together")
+        return grpc.ssl_channel_credentials(
+            _pem(self.ca), _pem(self.key), _pem(self.cert)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """Where and how to reach a server.
+
+    Attributes:
+      address: ``host:port``, ``unix:/path`` or any gRPC target.
+      tls: None for plaintext.
+      timeout: The deadline of a call in seconds, its retries included.
+      retries: How often a call that met UNAVAILABLE is tried again, 0 to 4.
+    """
+
+    address: str = DEFAULT_ADDRESS
+    tls: Tls | None = None
+    timeout: float = 10.0
+    retries: int = MAX_RETRIES
+
+    def __post_init__(self) -> None:
+        """Check the numbers.
+
+        Raises:
+          ValueError: The timeout is not positive or retries is not 0 to 4.
+        """
+        if not self.timeout > 0:
+            raise ValueError(f"the timeout must be positive, got {self.timeout}")
+        if not 0 <= self.retries <= MAX_RETRIES:
+            raise ValueError(f"retries must be 0 to {MAX_RETRIES}, got {self.retries}")
+
+    def options(self) -> list[tuple[str, str | int]]:
+        """The channel arguments."""
+        options: dict[str, str | int] = {
+            "grpc.max_receive_message_length": _MAX_MESSAGE_BYTES,
+            "grpc.service_config": self._service_config(),
+            "grpc.enable_retries": int(self.retries > 0),
+            # A server that has just come up is found within half a second.
+            "grpc.initial_reconnect_backoff_ms": 100,
+            "grpc.max_reconnect_backoff_ms": 500,
+        }
+        if self.tls is not None and self.tls.server_name:
+            options["grpc.ssl_target_name_override"] = self.tls.server_name
+        return list(options.items())
+
+    def _service_config(self) -> str:
+        if self.retries == 0:
+            return "{}"
+        policy = {
+            "maxAttempts": self.retries + 1,
+            "initialBackoff": "0.2s",
+            "maxBackoff": "2s",
+            "backoffMultiplier": 2,
+            "retryableStatusCodes": ["UNAVAILABLE"],
+        }
+        return json.dumps({"methodConfig": [{"name": [{}], "retryPolicy": policy}]})
+
+    def open(self) -> grpc.Channel:
+        """Open a sync channel."""
+        if self.tls is None:
+            return grpc.insecure_channel(self.address, self.options())
+        return grpc.secure_channel(self.address, self.tls.credentials(), self.options())
+
+    def open_async(self) -> grpc.aio.Channel:
+        """Open an asyncio channel."""
+        if self.tls is None:
+            return grpc.aio.insecure_channel(self.address, self.options())
+        return grpc.aio.secure_channel(
+            self.address, self.tls.credentials(), self.options()
+        )
+
+
+def _pem(path: Path | None) -> bytes | None:
+    if path is None:
+        return None
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror}") from error
+    if b"-----BEGIN " not in content:
+        raise InputError(f"{path}: expected a PEM file")
+    return content

@@ -1,0 +1,285 @@
+"""``python -m serving.client``: ask a served model from a shell."""
+
+import functools
+import os
+import sys
+from collections.abc import Callable, Iterator
+from itertools import chain, islice
+from pathlib import Path
+from typing import Any, Never, TypeVar
+
+import click
+import numpy as np
+from rich.console import Console
+
+from serving.client import calls, render
+from serving.client.channel import DEFAULT_ADDRESS, MAX_RETRIES, Connection, Tls
+from serving.client.client import DEFAULT_BATCH_SIZE, DEFAULT_MODEL, Client
+from serving.client.errors import ClientError, ExitCode, one_line
+from serving.client.idx import Selection
+from serving.client.results import ModelSpec
+from serving.client.sources import Digit, Unreadable, read_digits
+from serving.client.waiting import WAIT_TIMEOUT
+
+PROGRAM = "python -m serving.client"
+_MAX_BATCH_SIZE = 1024
+# With more images than this, one line each unless --draw asks for drawings.
+_MAX_DRAWINGS = 10
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+_PEM = click.Path(dir_okay=False, path_type=Path)
+
+
+class _SelectionType(click.ParamType):
+    name = "N|START:STOP"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Selection:
+        try:
+            return Selection.parse(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+_SERVER_OPTIONS = (
+    click.option(
+        "--server",
+        envvar="SERVING_ADDRESS",
+        default=DEFAULT_ADDRESS,
+        show_default=True,
+        show_envvar=True,
+        metavar="HOST:PORT",
+        help="The gRPC address; unix:/path works too.",
+    ),
+    click.option(
+        "--model",
+        envvar="SERVING_MODEL",
+        default=DEFAULT_MODEL,
+        show_default=True,
+        show_envvar=True,
+        help="The model's name on the server.",
+    ),
+    click.option("--version", type=click.IntRange(min=0), help="An exact version."),
+    click.option("--label", help="A version label, such as stable."),
+    click.option(
+        "--timeout",
+        type=click.FloatRange(min=0, min_open=True),
+        default=10.0,
+        show_default=True,
+        help="Deadline of a call in seconds, retries included.",
+    ),
+    click.option(
+        "--retries",
+        type=click.IntRange(0, MAX_RETRIES),
+        default=MAX_RETRIES,
+        show_default=True,
+        help="Tries after the first, on UNAVAILABLE only.",
+    ),
+    click.option("--tls", is_flag=True, help="Use TLS; implied by the ones below."),
+    click.option("--tls-ca", type=_PEM, help="Certificates to trust (PEM)."),
+    click.option("--tls-cert", type=_PEM, help="The client's certificate (PEM)."),
+    click.option("--tls-key", type=_PEM, help="The key of --tls-cert (PEM)."),
+    click.option("--tls-server-name", help="The name in the server's certificate."),
+)
+
+
+def _server_options(command: _Command) -> _Command:
+    """Give a command the options that say which model of which server."""
+
+    @functools.wraps(command)
+    def wrapper(
+        server: str,
+        model: str,
+        version: int | None,
+        label: str | None,
+        timeout: float,
+        retries: int,
+        tls: bool,
+        tls_ca: Path | None,
+        tls_cert: Path | None,
+        tls_key: Path | None,
+        tls_server_name: str | None,
+        **rest: Any,
+    ) -> Any:
+        if version is not None and label is not None:
+            raise click.UsageError("choose --version or --label, not both")
+        if not model:
+            raise click.UsageError("--model is empty")
+        settings = Tls(tls_ca, tls_cert, tls_key, tls_server_name)
+        connection = Connection(
+            server, settings if tls or settings != Tls() else None, timeout, retries
+        )
+        with Client(connection, ModelSpec(model, version, label)) as client:
+            return command(client=client, **rest)
+
+    for option in reversed(_SERVER_OPTIONS):
+        wrapper = option(wrapper)
+    return wrapper  # type: ignore[return-value]
+
+
+_as_json = click.option("--json", "as_json", is_flag=True, help="JSON for programs.")
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def cli() -> None:
+    """Ask a model served by TensorFlow Serving or the embedded server.
+
+    \b
+    Exit codes:
+      0  done                    5  deadline exceeded
+      1  the server failed       6  no such model, version or label
+      2  wrong usage             7  the server rejected the request
+      3  an image is unreadable  8  not allowed
+      4  no server answers     130  interrupted
+    """  # noqa: D301 - \b is click's mark for text that is not rewrapped
+
+
+@cli.command()
+@click.argument("images", nargs=-1, required=True, metavar="IMAGE...")
+@click.option(
+    "--index",
+    "selection",
+    type=_SelectionType(),
+    help="Which images of an IDX file: 7, -1, 10:20, ::100. All by default.",
+)
+@click.option(
+    "--batch-size",
+    type=click.IntRange(1, _MAX_BATCH_SIZE),
+    default=DEFAULT_BATCH_SIZE,
+    show_default=True,
+    help="Images in a request.",
+)
+@click.option(
+    "--draw/--no-draw",
+    default=None,
+    help=f"Draw the digits; by default for up to {_MAX_DRAWINGS} images.",
+)
+@click.option(
+    "--signature", default=calls.DEFAULT_SIGNATURE, show_default=True, metavar="NAME"
+)
+@_as_json
+@_server_options
+def predict(
+    client: Client,
+    images: tuple[str, ...],
+    selection: Selection | None,
+    batch_size: int,
+    draw: bool | None,
+    signature: str,
+    as_json: bool,
+) -> None:
+    """Read the digit in each IMAGE.
+
+    An IMAGE is a PNG or JPEG picture of any size, dark on light or light on dark,
+    an IDX file (gzipped or not), or - for standard input. With --json each image
+    is one JSON object on its own line.
+    """
+    console = Console(highlight=False)
+    unreadable = False
+    items = read_digits(images, selection)
+    first = list(islice(items, _MAX_DRAWINGS + 1))
+    if draw is None:
+        draw = len(first) <= _MAX_DRAWINGS
+    for batch in _batches(chain(first, items), batch_size):
+        digits = [item for item in batch if isinstance(item, Digit)]
+        answers = iter(
+            client.predict_digits(
+                np.stack([digit.pixels for digit in digits]),
+                signature=signature,
+                batch_size=batch_size,
+            )
+            if digits
+            else ()
+        )
+        for item in batch:
+            if isinstance(item, Unreadable):
+                unreadable = True
+                _report_unreadable(item, as_json=as_json)
+            elif as_json:
+                click.echo(render.answer_json(item, next(answers), signature))
+            else:
+                render.print_answer(console, item, next(answers), draw=draw)
+    if unreadable:
+        raise SystemExit(ExitCode.BAD_INPUT)
+
+
+def _batches(
+    items: Iterator[Digit | Unreadable], size: int
+) -> Iterator[list[Digit | Unreadable]]:
+    while batch := list(islice(items, size)):
+        yield batch
+
+
+def _report_unreadable(item: Unreadable, *, as_json: bool) -> None:
+    if as_json:
+        click.echo(render.error_json(item.source, item.index, item.reason))
+    place = item.source if item.index is None else f"{item.source}[{item.index}]"
+    _print_error(f"{place}: {item.reason}")
+
+
+@cli.command()
+@_as_json
+@_server_options
+def status(client: Client, as_json: bool) -> None:
+    """Print the state of each version of the model, newest first."""
+    if client.model.label is not None:
+        raise click.UsageError("status knows --version, not --label")
+    versions = client.status()
+    if as_json:
+        click.echo(render.status_json(client.model.name, versions))
+    else:
+        render.print_status(Console(highlight=False), versions)
+
+
+@cli.command()
+@_as_json
+@_server_options
+def metadata(client: Client, as_json: bool) -> None:
+    """Print the model's signatures: inputs, outputs, types and shapes."""
+    answer = client.metadata()
+    if as_json:
+        click.echo(render.metadata_json(answer))
+    else:
+        render.print_metadata(Console(highlight=False), answer)
+
+
+@cli.command()
+@click.option(
+    "--for",
+    "patience",
+    type=click.FloatRange(min=0, min_open=True),
+    default=WAIT_TIMEOUT,
+    show_default=True,
+    metavar="SECONDS",
+    help="Give up (exit code 5) after this long.",
+)
+@_server_options
+def wait(client: Client, patience: float) -> None:
+    """Wait until the model, version or label is served; print the version."""
+    click.echo(client.wait(patience))
+
+
+def _print_error(message: str) -> None:
+    print(f"{PROGRAM}: {one_line(message)}", file=sys.stderr)
+
+
+def main() -> Never:
+    """Run the command line; every error is one line on standard error."""
+    try:
+        sys.exit(cli.main(prog_name=PROGRAM, standalone_mode=False) or ExitCode.OK)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        sys.exit(ExitCode.USAGE)
+    except click.ClickException as error:
+        _print_error(f"{error.format_message()} (see --help)")
+        sys.exit(ExitCode.USAGE)
+    except ClientError as error:
+        _print_error(str(error))
+        sys.exit(error.exit_code)
+    except BrokenPipeError:  # the reader, `head` for one, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(ExitCode.OK)
+    except (click.Abort, KeyboardInterrupt):
+        _print_error("interrupted")
+        sys.exit(ExitCode.INTERRUPTED)

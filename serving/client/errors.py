@@ -1,0 +1,78 @@
+"""What can go wrong, with the exit code of each."""
+
+import re
+from enum import IntEnum
+
+import grpc
+
+
+class ExitCode(IntEnum):
+    """Exit codes of ``python -m serving.client``; part of its interface."""
+
+    OK = 0
+    SERVER_ERROR = 1
+    USAGE = 2
+    BAD_INPUT = 3
+    UNAVAILABLE = 4
+    DEADLINE = 5
+    NOT_FOUND = 6
+    REJECTED = 7
+    NOT_ALLOWED = 8
+    INTERRUPTED = 130
+
+
+_EXIT_CODES = {
+    grpc.StatusCode.UNAVAILABLE: ExitCode.UNAVAILABLE,
+    grpc.StatusCode.DEADLINE_EXCEEDED: ExitCode.DEADLINE,
+    grpc.StatusCode.NOT_FOUND: ExitCode.NOT_FOUND,
+    grpc.StatusCode.INVALID_ARGUMENT: ExitCode.REJECTED,
+    grpc.StatusCode.FAILED_PRECONDITION: ExitCode.REJECTED,
+    grpc.StatusCode.OUT_OF_RANGE: ExitCode.REJECTED,
+    grpc.StatusCode.RESOURCE_EXHAUSTED: ExitCode.REJECTED,
+    grpc.StatusCode.UNIMPLEMENTED: ExitCode.REJECTED,
+    grpc.StatusCode.PERMISSION_DENIED: ExitCode.NOT_ALLOWED,
+    grpc.StatusCode.UNAUTHENTICATED: ExitCode.NOT_ALLOWED,
+}
+_SPACE_AND_CONTROL = re.compile(r"[\s\x00-\x1f\x7f-\x9f]+")
+
+
+def one_line(text: str) -> str:
+    """`text` on one line, without what could move a terminal's cursor."""
+    return _SPACE_AND_CONTROL.sub(" ", text).strip()
+
+
+class ClientError(Exception):
+    """An error a user can read: one line, and an exit code."""
+
+    exit_code = ExitCode.SERVER_ERROR
+
+    def __init__(self, message: str) -> None:
+        super().__init__(one_line(message))
+
+
+class InputError(ClientError):
+    """A file or an option that cannot be used; nothing was sent."""
+
+    exit_code = ExitCode.BAD_INPUT
+
+
+class ServingError(ClientError):
+    """The server refused, failed, or was not reached.
+
+    Attributes:
+      code: The gRPC status code.
+      details: The server's own words, unchanged.
+      address: The server asked.
+    """
+
+    def __init__(self, code: grpc.StatusCode, details: str, address: str) -> None:
+        super().__init__(f"{address}: {code.name}: {details or 'no details'}")
+        self.code = code
+        self.details = details
+        self.address = address
+        self.exit_code = _EXIT_CODES.get(code, ExitCode.SERVER_ERROR)
+
+    @classmethod
+    def of(cls, error: grpc.RpcError, address: str) -> "ServingError":
+        """The same failure as gRPC raised it, sync or aio."""
+        return cls(error.code(), error.details() or "", address)

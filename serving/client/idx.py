@@ -1,0 +1,131 @@
+"""Reading images out of IDX files, the format MNIST is published in.
+
+Format (yann.lecun.com/exdb/mnist): two zero bytes, the element type (0x08 for
+unsigned bytes), the number of dimensions, one big-endian uint32 for each
+dimension's size, then the elements.
+"""
+
+import gzip
+import struct
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import IO, cast
+
+import numpy as np
+
+from serving.client.errors import InputError
+
+GZIP_MAGIC = b"\x1f\x8b"
+IDX_MAGIC = b"\x00\x00"
+
+_UNSIGNED_BYTE = 0x08
+_MAX_SIDE = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which images of a file: one index, or a range as Python slices it.
+
+    Attributes:
+      first: The index, or the range's start; negative counts from the end.
+      stop: The range's end, excluded; None for the file's end.
+      single: Whether it is one index, which must then exist.
+      step: The range's step, 1 or greater.
+    """
+
+    first: int | None = None
+    stop: int | None = None
+    single: bool = False
+    step: int = 1
+
+    @classmethod
+    def parse(cls, text: str) -> "Selection":
+        """Read ``7``, ``-1``, ``10:20``, ``:100`` or ``::10``.
+
+        Raises:
+          ValueError: `text` is none of these.
+        """
+        parts = text.split(":")
+        numbers = [int(part) if part.strip() else None for part in parts]
+        if len(parts) == 1 and numbers[0] is not None:
+            return cls(numbers[0], single=True)
+        if len(parts) not in (2, 3):
+            raise ValueError(f"expected N or START:STOP[:STEP], found {text!r}")
+        step = (numbers[2] if len(parts) == 3 else None) or 1
+        if step < 1:
+            raise ValueError(f"expected a step of 1 or greater, found {step}")
+        return cls(numbers[0], numbers[1], step=step)
+
+    def of(self, count: int) -> range:
+        """The indices meant in a file of `count` images.
+
+        Raises:
+          InputError: One index was asked for and the file is shorter.
+        """
+        if not self.single:
+            return range(count)[slice(self.first, self.stop, self.step)]
+        first = cast(int, self.first)
+        index = first + count if first < 0 else first
+        if not 0 <= index < count:
+            raise InputError(f"no image {first}: the file holds {count}")
+        return range(index, index + 1)
+
+
+ALL = Selection()
+
+
+def read_idx(
+    file: IO[bytes], selection: Selection = ALL
+) -> Iterator[tuple[int, np.ndarray]]:
+    """Read the selected images, one at a time.
+
+    Args:
+      file: An IDX file, gzipped or not; read forwards, only as far as needed.
+      selection: Which images.
+
+    Yields:
+      The image's index and its pixels, uint8 [height, width].
+
+    Raises:
+      InputError: Not an IDX file of images, cut short, or damaged.
+    """
+    head = file.read(2)
+    file.seek(0)
+    unpacked = gzip.GzipFile(fileobj=file) if head == GZIP_MAGIC else file
+    try:
+        yield from _read(cast(IO[bytes], unpacked), selection)
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise InputError(f"the gzip stream is damaged: {error}") from error
+
+
+def _read(file: IO[bytes], selection: Selection) -> Iterator[tuple[int, np.ndarray]]:
+    magic = file.read(4)
+    if len(magic) < 4 or magic[:2] != IDX_MAGIC or magic[2] != _UNSIGNED_BYTE:
+        raise InputError(
+            "expected an IDX file of unsigned bytes (it begins 00 00 08), "
+            f"found {magic.hex(' ') or 'nothing'}"
+        )
+    if magic[3] != 3:
+        hint = "; this one holds labels" if magic[3] == 1 else ""
+        raise InputError(
+            f"expected 3 dimensions (images, rows, columns), found {magic[3]}{hint}"
+        )
+    sizes = file.read(12)
+    if len(sizes) < 12:
+        raise InputError("the IDX header is cut short")
+    count, height, width = struct.unpack(">3I", sizes)
+    if not (0 < height <= _MAX_SIDE and 0 < width <= _MAX_SIDE):
+        raise InputError(
+            f"expected images of 1 to {_MAX_SIDE} pixels a side, found {width}x{height}"
+        )
+    size = height * width
+    for index in selection.of(count):
+        file.seek(16 + index * size)
+        pixels = file.read(size)
+        if len(pixels) < size:
+            raise InputError(
+                f"image {index} is cut short: expected {size} bytes, "
+                f"found {len(pixels)}"
+            )
+        yield index, np.frombuffer(pixels, np.uint8).reshape(height, width)
