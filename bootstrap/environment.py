@@ -65,7 +65,9 @@ def ensure_environment(
         # Tools that are there stay there: otherwise `make run` after a change of the
         # lock would take away what the next `make test` has to install again.
         dev = dev or bool(old and old.dev)
-        interpreter = find_interpreter(lock, python, environ)
+        interpreter = find_interpreter(
+            lock, python, environ, preferred=old.python if old else None
+        )
         print(
             f"Setting up {ENVIRONMENT}: lock {lock.name} ({reason}), {interpreter.name}"
             f"{', with the test tools' if dev else ''}",
@@ -106,8 +108,16 @@ class Installer:
         interpreter: Interpreter,
         environ: Mapping[str, str],
         descriptor: int,
+        locking: bool = False,
     ) -> Installer:
         """Checks the machine, then fetches uv.
+
+        Args:
+            root: The repository's folder.
+            interpreter: The Python to install for.
+            environ: The process environment.
+            descriptor: That of the set-up's file lock.
+            locking: It is to resolve locks, not to install from them.
 
         Raises:
             SetupError: Something is missing here, or pip failed.
@@ -117,7 +127,7 @@ class Installer:
         requirements = root / "requirements" / "uv.txt"
         uv = fetch_uv(requirements, tools, interpreter, environ, descriptor)
         pip = pip_python(interpreter, tools, environ, descriptor)
-        settings = indexes.pip_settings(pip, environ)
+        settings = indexes.pip_settings(pip, environ, whole_index_only=locking)
         variables = indexes.uv_variables(settings, environ)
         return cls(
             root,
@@ -180,7 +190,9 @@ def update_locks(
     """
     with _alone(root / TOOLS) as descriptor:
         interpreter = find_interpreter(lock, python, environ)
-        installer = Installer.prepare(root, interpreter, environ, descriptor)
+        installer = Installer.prepare(
+            root, interpreter, environ, descriptor, locking=True
+        )
         for name, source, resolution in _RESOLUTIONS:
             installer.run(
                 f"resolving requirements/{name}.txt",

@@ -26,12 +26,27 @@ _OPTIONS = (
     ("timeout", "UV_HTTP_TIMEOUT", " "),
 )
 
+# Places that hold some files of some packages: good to install from, by hash, and
+# misleading to resolve a lock from.
+_PARTIAL = ("extra-index-url", "find-links")
+
 # pip's own order: the command's section over the global one, variables over both.
 _SECTIONS = ("global", "install", ":env:")
 
 
-def pip_settings(python: str, environ: Mapping[str, str]) -> dict[str, str]:
-    """Returns the options that `pip install` would have here, by their long names."""
+def pip_settings(
+    python: str, environ: Mapping[str, str], whole_index_only: bool = False
+) -> dict[str, str]:
+    """Asks pip for its configuration.
+
+    Args:
+        python: An executable that has pip.
+        environ: The process environment.
+        whole_index_only: Leave out the places that hold only some of the files.
+
+    Returns:
+        The options that `pip install` would have here, by their long names.
+    """
     answer = subprocess.run(
         [python, "-m", "pip", "config", "list"],
         env=dict(environ),
@@ -40,7 +55,10 @@ def pip_settings(python: str, environ: Mapping[str, str]) -> dict[str, str]:
         stderr=subprocess.DEVNULL,
         check=False,
     )
-    return parse_pip_settings(answer.stdout.decode(errors="replace").splitlines())
+    settings = parse_pip_settings(answer.stdout.decode(errors="replace").splitlines())
+    if whole_index_only:
+        return {key: value for key, value in settings.items() if key not in _PARTIAL}
+    return settings
 
 
 def parse_pip_settings(lines: list[str]) -> dict[str, str]:

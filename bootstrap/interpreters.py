@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain
 
 from bootstrap.errors import SetupError
 from bootstrap.locks import Lock
@@ -88,7 +89,10 @@ def probe(path: str) -> Interpreter | None:
 
 
 def find_interpreter(
-    lock: Lock, requested: str | None, environ: Mapping[str, str]
+    lock: Lock,
+    requested: str | None,
+    environ: Mapping[str, str],
+    preferred: str | None = None,
 ) -> Interpreter:
     """Finds a Python that the lock covers.
 
@@ -97,6 +101,7 @@ def find_interpreter(
         requested: An executable to use and no other, or None to take the running
             one where it fits and else to look on this machine.
         environ: The process environment.
+        preferred: An executable to look at before the running one.
 
     Raises:
         SetupError: There is none.
@@ -112,7 +117,9 @@ def find_interpreter(
             )
         return found
     running = probe(sys.executable)
-    for candidate in (running, *map(probe, _candidates(lock, environ))):
+    paths = _candidates(lock, environ)
+    first = [probe(preferred)] if preferred else []
+    for candidate in chain(first, [running], map(probe, paths)):
         if candidate and candidate.usual and lock.covers(candidate.version):
             return candidate
     newest = lock.pythons[0]
