@@ -1,7 +1,6 @@
 """``python -m serving.client``: ask a served model from a shell."""
 
 import functools
-import os
 import sys
 from collections.abc import Callable, Iterator
 from itertools import chain, islice
@@ -277,9 +276,6 @@ def main() -> Never:
     except ClientError as error:
         _print_error(str(error))
         sys.exit(error.exit_code)
-    except BrokenPipeError:  # the reader, `head` for one, has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(ExitCode.OK)
     except (click.Abort, KeyboardInterrupt):
         _print_error("interrupted")
         sys.exit(ExitCode.INTERRUPTED)

@@ -197,8 +197,8 @@ def to_mnist(ink: np.ndarray) -> np.ndarray:
     small = np.clip(np.asarray(fitted), 0, None)
     small = small / small.max()
     y, x = _centre_of_mass(small)
-    top = min(max(0, int(np.floor(CENTRE - y + 0.5))), SIZE - height)
-    left = min(max(0, int(np.floor(CENTRE - x + 0.5))), SIZE - width)
+    top = min(max(0, int(np.ceil(CENTRE - y - 0.5))), SIZE - height)
+    left = min(max(0, int(np.ceil(CENTRE - x - 0.5))), SIZE - width)
     field = np.zeros((SIZE, SIZE), np.uint8)
     field[top : top + height, left : left + width] = np.round(small * 255)
     return field

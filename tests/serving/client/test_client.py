@@ -1,0 +1,330 @@
+"""The library over real sockets: sync and async say the same."""
+
+import asyncio
+import inspect
+import ssl
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import grpc
+import numpy as np
+import pytest
+
+from serving.client import (
+    AsyncClient,
+    Client,
+    Connection,
+    InputError,
+    ModelSpec,
+    ServingError,
+    TensorSpec,
+    Tls,
+    VersionStatus,
+)
+from tests.serving.client.fake_server import FakeServer, serve
+from tests.serving.client.pki import Pki
+
+UNAVAILABLE = (grpc.StatusCode.UNAVAILABLE, "the queue is full")
+
+
+def image(row: int) -> np.ndarray:
+    """An image the fake server reads as the digit `row` % 10."""
+    pixels = np.zeros((28, 28), np.uint8)
+    pixels[row] = 255
+    return pixels
+
+
+def ask_sync(connection: Connection | str, model: Any, ask: Callable) -> Any:
+    with Client(connection, model) as client:
+        answer = ask(client)
+        return list(answer) if inspect.isgenerator(answer) else answer
+
+
+def ask_async(connection: Connection | str, model: Any, ask: Callable) -> Any:
+    async def run() -> Any:
+        async with AsyncClient(connection, model) as client:
+            answer = ask(client)
+            if inspect.isasyncgen(answer):
+                return [item async for item in answer]
+            return await answer
+
+    return asyncio.run(run())
+
+
+@pytest.fixture(params=[ask_sync, ask_async], ids=["sync", "async"])
+def ask(request: pytest.FixtureRequest) -> Callable:
+    """Run one call with either client."""
+    return request.param
+
+
+def test_predict_returns_arrays_and_who_answered(
+    ask: Callable, fake: FakeServer
+) -> None:
+    answer = ask(
+        fake.address, "mnist", lambda c: c.predict({"images": np.stack([image(4)])})
+    )
+    assert answer.outputs["probabilities"].argmax(1).tolist() == [4]
+    assert answer.outputs["probabilities"].dtype == np.float32
+    assert (answer.model, answer.version) == ("mnist", 3)
+    assert answer.signature == "serving_default"
+
+
+def test_digits_go_in_batches_and_come_back_in_order(
+    ask: Callable, fake: FakeServer
+) -> None:
+    images = np.stack([image(row) for row in range(10)])
+    answers = ask(
+        fake.address, "mnist", lambda c: c.predict_digits(images, batch_size=4)
+    )
+    assert [answer.digit for answer in answers] == list(range(10))
+    assert [round(answer.probability, 2) for answer in answers] == [0.91] * 10
+    sizes = [r.inputs["images"].tensor_shape.dim[0].size for r in fake.requests]
+    assert sizes == [4, 4, 2]
+    assert list(fake.requests[0].output_filter) == ["probabilities"]
+
+
+@pytest.mark.parametrize(
+    "images",
+    [np.zeros((1, 28, 28), np.float32), np.zeros((1, 28, 27), np.uint8)],
+    ids=["float", "27 wide"],
+)
+def test_images_of_another_form_are_not_sent(
+    ask: Callable, fake: FakeServer, images: np.ndarray
+) -> None:
+    with pytest.raises(ValueError, match=r"uint8 and shape \[n, 28, 28\]"):
+        ask(fake.address, "mnist", lambda c: c.predict_digits(images))
+    assert fake.attempts == 0
+
+
+@pytest.mark.parametrize(
+    ("model", "version"),
+    [
+        (ModelSpec("mnist", version=2), 2),
+        (ModelSpec("mnist", label="stable"), 3),
+        (ModelSpec("mnist"), 5),
+    ],
+)
+def test_version_or_label_is_chosen(
+    ask: Callable, fake: FakeServer, model: ModelSpec, version: int
+) -> None:
+    fake.versions = {2: "AVAILABLE", 3: "AVAILABLE", 5: "AVAILABLE", 6: "LOADING"}
+    assert ask(fake.address, model, lambda c: c.metadata()).version == version
+
+
+def test_version_and_label_exclude_each_other() -> None:
+    with pytest.raises(ValueError, match="a version or a label, not both"):
+        ModelSpec("mnist", version=1, label="stable")
+
+
+def test_status_lists_versions_newest_first(ask: Callable, fake: FakeServer) -> None:
+    fake.versions = {1: "END", 3: "AVAILABLE", 4: "LOADING"}
+    assert ask(fake.address, "mnist", lambda c: c.status()) == [
+        VersionStatus(4, "LOADING"),
+        VersionStatus(3, "AVAILABLE"),
+        VersionStatus(1, "END", "DATA_LOSS", "Can't parse it as binary proto"),
+    ]
+
+
+def test_metadata_tells_types_and_shapes(ask: Callable, fake: FakeServer) -> None:
+    signature = ask(fake.address, "mnist", lambda c: c.metadata()).signatures[
+        "serving_default"
+    ]
+    assert signature.method_name == "tensorflow/serving/predict"
+    assert signature.inputs == {"images": TensorSpec("uint8", (None, 28, 28))}
+    assert signature.outputs == {"probabilities": TensorSpec("float32", None)}
+
+
+def test_unavailable_is_tried_again(ask: Callable, fake: FakeServer) -> None:
+    fake.failures.extend([UNAVAILABLE, UNAVAILABLE])
+    assert ask(fake.address, "mnist", lambda c: c.metadata()).version == 3
+    assert fake.attempts == 3
+
+
+def test_tries_are_bounded(ask: Callable, fake: FakeServer) -> None:
+    fake.failures.extend([UNAVAILABLE] * 9)
+    connection = Connection(fake.address, retries=2)
+    with pytest.raises(ServingError, match="UNAVAILABLE: the queue is full"):
+        ask(connection, "mnist", lambda c: c.metadata())
+    assert fake.attempts == 3
+
+
+def test_tries_end_with_the_deadline(ask: Callable, fake: FakeServer) -> None:
+    fake.failures.extend([UNAVAILABLE] * 9)
+    started = time.monotonic()
+    with pytest.raises(ServingError) as caught:
+        ask(Connection(fake.address, timeout=0.5), "mnist", lambda c: c.metadata())
+    assert caught.value.code is grpc.StatusCode.DEADLINE_EXCEEDED
+    assert fake.attempts < 5
+    # Not a speed test: all five tries would take 3 s and more.
+    assert time.monotonic() - started < 2.5
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        grpc.StatusCode.INTERNAL,
+        grpc.StatusCode.RESOURCE_EXHAUSTED,
+        grpc.StatusCode.FAILED_PRECONDITION,
+    ],
+)
+def test_no_other_error_is_tried_again(
+    ask: Callable, fake: FakeServer, code: grpc.StatusCode
+) -> None:
+    fake.failures.append((code, "no\nluck"))
+    with pytest.raises(ServingError) as caught:
+        ask(fake.address, "mnist", lambda c: c.metadata())
+    assert caught.value.code is code
+    assert caught.value.details == "no\nluck"
+    assert str(caught.value) == f"{fake.address}: {code.name}: no luck"
+    assert fake.attempts == 1
+
+
+def test_a_slow_server_meets_the_deadline(ask: Callable, fake: FakeServer) -> None:
+    fake.hold = threading.Event()
+    try:
+        with pytest.raises(ServingError) as caught:
+            ask(Connection(fake.address, timeout=0.3), "mnist", lambda c: c.metadata())
+    finally:
+        fake.hold.set()
+    assert caught.value.code is grpc.StatusCode.DEADLINE_EXCEEDED
+
+
+def test_no_server_is_unavailable(ask: Callable) -> None:
+    connection = Connection("localhost:1", retries=0)
+    with pytest.raises(ServingError, match="Connection refused") as caught:
+        ask(connection, "mnist", lambda c: c.status())
+    assert caught.value.code is grpc.StatusCode.UNAVAILABLE
+
+
+def test_an_answer_of_another_model_is_an_error(
+    ask: Callable, fake: FakeServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from serving.client import calls
+
+    monkeypatch.setattr(calls, "PROBABILITIES", "logits")
+    images = np.stack([image(1)])
+    with pytest.raises(ServingError, match="expected output 'logits'"):
+        ask(fake.address, "mnist", lambda c: c.predict_digits(images))
+
+
+def test_wait_returns_the_version_once_it_serves(
+    ask: Callable, fake: FakeServer
+) -> None:
+    fake.versions = {8: "LOADING"}
+    timer = threading.Timer(0.6, fake.versions.update, [{8: "AVAILABLE"}])
+    timer.start()
+    assert ask(fake.address, "mnist", lambda c: c.wait(20)) == 8
+    assert fake.attempts > 1
+
+
+def test_wait_outlasts_a_server_that_is_not_up_yet(ask: Callable) -> None:
+    late, before = FakeServer(), FakeServer()
+    serve(before).stop(None)  # find a free port
+    port = int(before.address.rpartition(":")[2])
+    servers: list[grpc.Server] = []
+    timer = threading.Timer(0.8, lambda: servers.append(serve(late, port=port)))
+    timer.start()
+    try:
+        assert ask(before.address, "mnist", lambda c: c.wait(20)) == 3
+    finally:
+        timer.join()
+        servers[0].stop(None)
+
+
+def test_wait_for_a_label_outlasts_its_assignment(
+    ask: Callable, fake: FakeServer
+) -> None:
+    timer = threading.Timer(0.4, fake.labels.update, [{"canary": 3}])
+    timer.start()
+    spec = ModelSpec("mnist", label="canary")
+    assert ask(fake.address, spec, lambda c: c.wait(20)) == 3
+
+
+def test_wait_gives_up_with_what_it_met(ask: Callable, fake: FakeServer) -> None:
+    spec = ModelSpec("mnist", version=9)
+    with pytest.raises(
+        ServingError,
+        match=r"mnist version 9 was not served after 0.6 s, last met: NOT_FOUND: "
+        r"Servable not found for request: Specific\(mnist, 9\)",
+    ) as caught:
+        ask(fake.address, spec, lambda c: c.wait(0.6))
+    assert caught.value.code is grpc.StatusCode.DEADLINE_EXCEEDED
+
+
+def test_wait_does_not_outlast_what_waiting_cannot_mend(
+    ask: Callable, fake: FakeServer
+) -> None:
+    fake.failures.append((grpc.StatusCode.PERMISSION_DENIED, "not you"))
+    with pytest.raises(ServingError, match="PERMISSION_DENIED: not you"):
+        ask(fake.address, "mnist", lambda c: c.wait(20))
+    assert fake.attempts == 1
+
+
+@pytest.mark.parametrize(
+    "settings", [{"timeout": 0}, {"timeout": float("nan")}, {"retries": 5}]
+)
+def test_a_connection_that_cannot_be_is_refused(settings: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="must be"):
+        Connection("localhost:1", **settings)
+
+
+class TestTls:
+    """TLS, mutual TLS, and the errors of both."""
+
+    @pytest.fixture(scope="class")
+    def pki(self, tmp_path_factory: pytest.TempPathFactory) -> Pki:
+        return Pki.make(tmp_path_factory.mktemp("pki"))
+
+    @pytest.fixture
+    def secure(self, pki: Pki) -> Iterator[FakeServer]:
+        """A server for "digits.test" that wants a client certificate."""
+        fake = FakeServer()
+        credentials = grpc.ssl_server_credentials(
+            [(pki.server_key.read_bytes(), pki.server_cert.read_bytes())],
+            pki.ca.read_bytes(),
+            require_client_auth=True,
+        )
+        server = serve(fake, credentials)
+        yield fake
+        server.stop(None)
+
+    def test_both_sides_show_a_certificate(
+        self, ask: Callable, secure: FakeServer, pki: Pki
+    ) -> None:
+        tls = Tls(pki.ca, pki.client_cert, pki.client_key, "digits.test")
+        connection = Connection(secure.address, tls)
+        assert ask(connection, "mnist", lambda c: c.metadata()).version == 3
+
+    def test_the_wrong_name_is_refused(
+        self, ask: Callable, secure: FakeServer, pki: Pki
+    ) -> None:
+        tls = Tls(pki.ca, pki.client_cert, pki.client_key, "other.test")
+        connection = Connection(secure.address, tls, retries=0)
+        with pytest.raises(ServingError, match="UNAVAILABLE"):
+            ask(connection, "mnist", lambda c: c.metadata())
+
+    def test_no_client_certificate_is_refused(
+        self, ask: Callable, secure: FakeServer, pki: Pki
+    ) -> None:
+        tls = Tls(pki.ca, server_name="digits.test")
+        connection = Connection(secure.address, tls, retries=0)
+        with pytest.raises(ServingError, match="UNAVAILABLE"):
+            ask(connection, "mnist", lambda c: c.metadata())
+
+    def test_a_certificate_needs_its_key(self, pki: Pki) -> None:
+        with pytest.raises(InputError, match="come together"):
+            Client(Connection(tls=Tls(cert=pki.client_cert)))
+
+    def test_a_file_that_is_no_pem_is_named(self, tmp_path: Path) -> None:
+        path = tmp_path / "ca.pem"
+        path.write_text("nothing")
+        with pytest.raises(InputError, match=r"ca\.pem: expected a PEM file"):
+            Client(Connection(tls=Tls(ca=path)))
+
+    def test_the_certificates_are_real(self, pki: Pki) -> None:
+        context = ssl.create_default_context(cafile=str(pki.ca))
+        context.load_cert_chain(pki.client_cert, pki.client_key)
+        assert len(context.get_ca_certs()) == 1
