@@ -1,0 +1,1 @@
+"""The model that is being served now, brought into the pipeline."""

@@ -1,0 +1,61 @@
+"""The component: parameters, outputs."""
+
+from tfx import types
+from tfx.dsl.components.base import base_component, executor_spec
+from tfx.types import standard_artifacts
+from tfx.types.component_spec import ChannelParameter, ExecutionParameter
+
+from components.champion import executor
+from pipeline.code import code_digest
+
+
+class ChampionSpec(types.ComponentSpec):
+    """What goes in and out of Champion."""
+
+    PARAMETERS = {
+        executor.MODELS_KEY: ExecutionParameter(type=str),
+        executor.VERSION_KEY: ExecutionParameter(type=str),
+        "code": ExecutionParameter(type=str),
+    }
+    INPUTS: dict[str, ChannelParameter] = {}
+    OUTPUTS = {
+        executor.MODEL_KEY: ChannelParameter(type=standard_artifacts.Model),
+        executor.STATISTICS_KEY: ChannelParameter(
+            type=standard_artifacts.ExampleStatistics
+        ),
+    }
+
+
+class Champion(base_component.BaseComponent):
+    """Brings the model that is being served now into the pipeline.
+
+    TFX's Resolver asks the metadata store for the latest blessed model. That
+    does not exist on open-source Kubeflow, and "blessed" is not "served": after
+    a rollback they differ. So this looks where the server looks.
+
+    Output `model`: the served version, a baseline for the Evaluator. Output
+    `statistics`: of the data it was trained on, for DataGate. Both exist also
+    when nothing is served; their custom property `champion_version` is then
+    empty.
+    """
+
+    SPEC_CLASS = ChampionSpec
+    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(executor.Executor)
+
+    def __init__(self, models: str, version: str = executor.LATEST) -> None:
+        """Construct the component.
+
+        Args:
+            models: The model's folder, with the versions in it.
+            version: A number, `none`, or `latest`. The last depends on what is
+                in the folder, so a runner that caches passes one of the others.
+        """
+        super().__init__(
+            spec=ChampionSpec(
+                models=models,
+                version=version,
+                code=code_digest(executor.__name__),
+                model=types.Channel(type=standard_artifacts.Model),
+                statistics=types.Channel(type=standard_artifacts.ExampleStatistics),
+            )
+        )

@@ -1,0 +1,1 @@
+"""The gate that stops a run before bad data reaches the model."""

@@ -1,0 +1,140 @@
+"""What is wrong with a data set, judged from its statistics."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import tensorflow_data_validation as tfdv
+from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_pb2
+
+Statistics = statistics_pb2.DatasetFeatureStatisticsList
+
+_DATASET = "(data set)"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that is wrong.
+
+    Attributes:
+        split: Where.
+        feature: What; `(data set)` where it is no single feature.
+        reason: In what way, in TFDV's words, with the value found.
+    """
+
+    split: str
+    feature: str
+    reason: str
+
+    def __str__(self) -> str:
+        """Returns the finding as one line."""
+        return f"split {self.split}, feature {self.feature}: {self.reason}"
+
+
+def against_schema(
+    anomalies: Mapping[str, anomalies_pb2.Anomalies],
+    statistics: Mapping[str, Statistics],
+) -> list[Finding]:
+    """Returns what ExampleValidator found, by split, and splits with no examples."""
+    findings = [
+        Finding(split, _DATASET, "no examples: expected at least 1, found 0")
+        for split, of_split in statistics.items()
+        if of_split.datasets[0].num_examples == 0
+    ]
+    for split, of_split in anomalies.items():
+        findings.extend(_findings(split, of_split))
+    return findings
+
+
+def between_splits(
+    statistics: Mapping[str, Statistics], schema: schema_pb2.Schema, reference: str
+) -> list[Finding]:
+    """Returns where a split's distribution differs from the reference split's.
+
+    The bounds are the schema's `skew_comparator`s.
+    """
+    findings = []
+    for split in statistics:
+        if split == reference:
+            continue
+        found = tfdv.validate_statistics(
+            _only(statistics[reference], schema),
+            _comparing(schema, "skew_comparator"),
+            serving_statistics=_only(statistics[split], schema),
+        )
+        findings.extend(
+            Finding(f.split, f.feature, f"differs from split {reference}: {f.reason}")
+            for f in _findings(split, found)
+        )
+    return findings
+
+
+def since(
+    statistics: Mapping[str, Statistics],
+    schema: schema_pb2.Schema,
+    previous: Mapping[str, Statistics],
+    version: str,
+) -> list[Finding]:
+    """Returns where a split has drifted from the same split of an earlier run.
+
+    The bounds are the schema's `drift_comparator`s.
+
+    Args:
+        statistics: Of this run, by split.
+        schema: With the bounds.
+        previous: Of the earlier run, by split.
+        version: What that run pushed, for the message.
+    """
+    findings = []
+    for split in sorted(statistics.keys() & previous.keys()):
+        found = tfdv.validate_statistics(
+            _only(statistics[split], schema),
+            _comparing(schema, "drift_comparator"),
+            previous_statistics=_only(previous[split], schema),
+        )
+        findings.extend(
+            Finding(f.split, f.feature, f"drifted since version {version}: {f.reason}")
+            for f in _findings(split, found)
+        )
+    return findings
+
+
+def _comparing(schema: schema_pb2.Schema, comparator: str) -> schema_pb2.Schema:
+    """Returns a schema whose only demands are the comparators of one kind."""
+    bare = schema_pb2.Schema()
+    for feature in schema.feature:
+        kept = bare.feature.add(name=feature.name, type=feature.type)
+        if feature.HasField("int_domain"):
+            # Which kind of statistics there are hangs on `is_categorical`.
+            kept.int_domain.is_categorical = feature.int_domain.is_categorical
+        if feature.HasField(comparator):
+            getattr(kept, comparator).CopyFrom(getattr(feature, comparator))
+    return bare
+
+
+def _only(statistics: Statistics, schema: schema_pb2.Schema) -> Statistics:
+    """Returns the statistics of the schema's features that have any values.
+
+    A missing or unknown feature is a finding against the schema already; in a
+    comparison it would be a second one, or an error.
+    """
+    names = {feature.name for feature in schema.feature}
+    kept = Statistics()
+    kept.CopyFrom(statistics)
+    features = [f for f in statistics.datasets[0].features if f.path.step[0] in names]
+    del kept.datasets[0].features[:]
+    kept.datasets[0].features.extend(features)
+    return kept
+
+
+def _findings(split: str, anomalies: anomalies_pb2.Anomalies) -> Iterator[Finding]:
+    if anomalies.HasField("dataset_anomaly_info"):
+        yield Finding(split, _DATASET, _words(anomalies.dataset_anomaly_info))
+    for key, info in sorted(anomalies.anomaly_info.items()):
+        yield Finding(split, ".".join(info.path.step) or key, _words(info))
+
+
+def _words(info: anomalies_pb2.AnomalyInfo) -> str:
+    reasons = [
+        f"{reason.short_description}: {reason.description}" for reason in info.reason
+    ]
+    return " ".join(reasons) or f"{info.short_description}: {info.description}"

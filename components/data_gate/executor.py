@@ -1,0 +1,126 @@
+"""Reads statistics and anomalies, decides, and leaves its verdict."""
+
+import json
+import logging
+import os
+from dataclasses import asdict
+from typing import Any
+
+import tensorflow_data_validation as tfdv
+from tensorflow_metadata.proto.v0 import anomalies_pb2
+from tfx import types
+from tfx.dsl.components.base import base_executor
+from tfx.dsl.io import fileio
+from tfx.types import artifact_utils
+from tfx.utils import io_utils
+
+from components.champion.executor import VERSION_PROPERTY
+from components.data_gate import checks
+from pipeline.errors import GateRefusedError
+from pipeline.features import TRAIN
+
+GATE = "DataGate"
+STATISTICS_KEY = "statistics"
+SCHEMA_KEY = "schema"
+ANOMALIES_KEY = "anomalies"
+CHAMPION_STATISTICS_KEY = "champion_statistics"
+VERDICT_KEY = "verdict"
+ALLOW_KEY = "allow_anomalies"
+
+VERDICT_FILE = "verdict.json"
+OVERRIDDEN_PROPERTY = "overridden"
+FINDINGS_PROPERTY = "findings"
+
+_STATISTICS_FILE = "FeatureStats.pb"
+_ANOMALIES_FILE = "SchemaDiff.pb"
+
+
+class Executor(base_executor.BaseExecutor):
+    """Fails on an anomaly, unless told to go on."""
+
+    def Do(  # noqa: N802  # TFX's name
+        self,
+        input_dict: dict[str, list[types.Artifact]],
+        output_dict: dict[str, list[types.Artifact]],
+        exec_properties: dict[str, Any],
+    ) -> None:
+        """Writes the `verdict` artifact; see `DataGate` for what it reads.
+
+        Raises:
+            GateRefusedError: Something is wrong with the data and it was not
+                said that the run should go on all the same.
+        """
+        self._log_startup(input_dict, output_dict, exec_properties)
+        champion = artifact_utils.get_single_instance(
+            input_dict[CHAMPION_STATISTICS_KEY]
+        )
+        version = champion.get_string_custom_property(VERSION_PROPERTY)
+        findings = _judge(input_dict, champion if version else None)
+        overridden = bool(findings) and bool(exec_properties[ALLOW_KEY])
+        if findings and not overridden:
+            raise GateRefusedError(GATE, [str(finding) for finding in findings])
+
+        for finding in findings:
+            logging.warning("%s overridden: %s", GATE, finding)
+        verdict = artifact_utils.get_single_instance(output_dict[VERDICT_KEY])
+        verdict.set_int_custom_property(OVERRIDDEN_PROPERTY, int(overridden))
+        verdict.set_int_custom_property(FINDINGS_PROPERTY, len(findings))
+        io_utils.write_string_file(
+            os.path.join(verdict.uri, VERDICT_FILE),
+            json.dumps(
+                {
+                    "findings": [asdict(finding) for finding in findings],
+                    "overridden": overridden,
+                    "compared_with_version": version or None,
+                },
+                indent=2,
+            ),
+        )
+
+
+def _judge(
+    input_dict: dict[str, list[types.Artifact]], champion: types.Artifact | None
+) -> list[checks.Finding]:
+    """Returns all findings; those against the schema first."""
+    schema = io_utils.SchemaReader().read(
+        io_utils.get_only_uri_in_dir(
+            artifact_utils.get_single_uri(input_dict[SCHEMA_KEY])
+        )
+    )
+    current = artifact_utils.get_single_instance(input_dict[STATISTICS_KEY])
+    statistics = _load_statistics(current)
+    anomalies = {
+        split: _load_anomalies(uri)
+        for split, uri in _split_uris(
+            artifact_utils.get_single_instance(input_dict[ANOMALIES_KEY])
+        ).items()
+    }
+    findings = checks.against_schema(anomalies, statistics)
+    findings += checks.between_splits(statistics, schema, reference=TRAIN)
+    if champion is not None:
+        findings += checks.since(
+            statistics,
+            schema,
+            _load_statistics(champion),
+            champion.get_string_custom_property(VERSION_PROPERTY),
+        )
+    return findings
+
+
+def _split_uris(artifact: types.Artifact) -> dict[str, str]:
+    return {
+        split: artifact_utils.get_split_uri([artifact], split)
+        for split in artifact_utils.decode_split_names(artifact.split_names)
+    }
+
+
+def _load_statistics(artifact: types.Artifact) -> dict[str, checks.Statistics]:
+    return {
+        split: tfdv.load_stats_binary(os.path.join(uri, _STATISTICS_FILE))
+        for split, uri in _split_uris(artifact).items()
+    }
+
+
+def _load_anomalies(uri: str) -> anomalies_pb2.Anomalies:
+    with fileio.open(os.path.join(uri, _ANOMALIES_FILE), "rb") as stream:
+        return anomalies_pb2.Anomalies.FromString(stream.read())

@@ -1,0 +1,94 @@
+"""The component: inputs, parameters, output."""
+
+from tfx import types
+from tfx.dsl.components.base import base_component, executor_spec
+from tfx.types import standard_artifacts
+from tfx.types.component_spec import ChannelParameter, ExecutionParameter
+
+from components.pusher import executor
+from pipeline.code import code_digest
+
+
+class PusherSpec(types.ComponentSpec):
+    """What goes in and out of Pusher."""
+
+    PARAMETERS = {
+        executor.MODELS_KEY: ExecutionParameter(type=str),
+        executor.RUN_KEY: ExecutionParameter(type=str),
+        executor.RECIPE_KEY: ExecutionParameter(type=str),
+        "code": ExecutionParameter(type=str),
+    }
+    INPUTS = {
+        "model": ChannelParameter(type=standard_artifacts.Model),
+        "model_blessing": ChannelParameter(type=standard_artifacts.ModelBlessing),
+        "infra_blessing": ChannelParameter(type=standard_artifacts.InfraBlessing),
+        executor.EXAMPLES_KEY: ChannelParameter(type=standard_artifacts.Examples),
+        executor.STATISTICS_KEY: ChannelParameter(
+            type=standard_artifacts.ExampleStatistics
+        ),
+        executor.CHAMPION_KEY: ChannelParameter(type=standard_artifacts.Model),
+    }
+    OUTPUTS = {
+        executor.PUSHED_MODEL_KEY: ChannelParameter(
+            type=standard_artifacts.PushedModel
+        ),
+    }
+
+
+class Pusher(base_component.BaseComponent):
+    """TFX's Pusher, with three differences that serving needs.
+
+    A version appears whole or not at all: TFX's copies into the folder that the
+    server watches, ours writes beside and renames. A model that is served
+    already is not pushed again: the folder decides, not a cache. And a version
+    says what it is: it carries a manifest and the statistics of its data.
+
+    Output `pushed_model`: custom properties `pushed` (0 or 1), and if it is 1
+    `pushed_version`, `pushed_destination` and `already_served` (0 or 1).
+    """
+
+    SPEC_CLASS = PusherSpec
+    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(executor.Executor)
+
+    def __init__(
+        self,
+        model: types.BaseChannel,
+        model_blessing: types.BaseChannel,
+        infra_blessing: types.BaseChannel,
+        examples: types.BaseChannel,
+        statistics: types.BaseChannel,
+        champion: types.BaseChannel,
+        models: str,
+        run: str,
+        recipe: str,
+    ) -> None:
+        """Construct the component.
+
+        Args:
+            model: From Trainer.
+            model_blessing: From Evaluator.
+            infra_blessing: From ServingValidator.
+            examples: From ExampleGen, for the manifest.
+            statistics: From StatisticsGen, to travel with the version.
+            champion: From Champion, for the manifest.
+            models: The model's folder, with the versions in it.
+            run: Name of this run, for the manifest. It differs each time, so
+                this node always executes and sees what is really served.
+            recipe: Digest of everything that goes into the model, for the
+                manifest.
+        """
+        super().__init__(
+            spec=PusherSpec(
+                model=model,
+                model_blessing=model_blessing,
+                infra_blessing=infra_blessing,
+                examples=examples,
+                statistics=statistics,
+                champion=champion,
+                models=models,
+                run=run,
+                recipe=recipe,
+                code=code_digest(executor.__name__),
+                pushed_model=types.Channel(type=standard_artifacts.PushedModel),
+            )
+        )

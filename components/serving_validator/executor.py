@@ -1,0 +1,121 @@
+"""Prepares the questions, starts the probe, and blesses or not."""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from tfx import types
+from tfx.dsl.components.base import base_executor
+from tfx.types import artifact_utils
+from tfx.utils import io_utils, path_utils
+
+from components.serving_validator.requests import Requests
+from pipeline.features import IMAGE, IMAGE_HEIGHT, IMAGE_SIZE, IMAGE_WIDTH, TEST
+from pipeline.training.answers import load_answers
+
+MODEL_KEY = "model"
+MODEL_RUN_KEY = "model_run"
+EXAMPLES_KEY = "examples"
+BLESSING_KEY = "blessing"
+TIMEOUT_KEY = "timeout_seconds"
+
+REPORT_FILE = "report.json"
+
+# Custom properties and files by which TFX's Pusher knows the verdict
+# (tfx/components/infra_validator/executor.py).
+_STATUS_PROPERTY = "blessing_status"
+_BLESSED, _NOT_BLESSED = "INFRA_BLESSED", "INFRA_NOT_BLESSED"
+
+
+class Executor(base_executor.BaseExecutor):
+    """Blesses a model that answers in a fresh process as it did when trained."""
+
+    def Do(  # noqa: N802  # TFX's name
+        self,
+        input_dict: dict[str, list[types.Artifact]],
+        output_dict: dict[str, list[types.Artifact]],
+        exec_properties: dict[str, Any],
+    ) -> None:
+        """Writes the `blessing` artifact; see `ServingValidator`."""
+        self._log_startup(input_dict, output_dict, exec_properties)
+        model = path_utils.serving_model_path(
+            artifact_utils.get_single_uri(input_dict[MODEL_KEY])
+        )
+        expected = load_answers(
+            artifact_utils.get_single_uri(input_dict[MODEL_RUN_KEY])
+        )
+        test = artifact_utils.get_split_uri(input_dict[EXAMPLES_KEY], TEST)
+        report = probe(
+            model,
+            _requests(test, expected),
+            timeout_seconds=exec_properties[TIMEOUT_KEY],
+        )
+
+        blessing = artifact_utils.get_single_instance(output_dict[BLESSING_KEY])
+        status = _NOT_BLESSED if report["failures"] else _BLESSED
+        blessing.set_string_custom_property(_STATUS_PROPERTY, status)
+        io_utils.write_string_file(os.path.join(blessing.uri, status), "")
+        io_utils.write_string_file(
+            os.path.join(blessing.uri, REPORT_FILE), json.dumps(report, indent=2)
+        )
+
+
+def probe(
+    model: str, requests: Requests, timeout_seconds: int
+) -> dict[str, list[str]]:
+    """Asks a model in a process of its own.
+
+    Args:
+        model: SavedModel folder.
+        requests: What to send and what to expect.
+        timeout_seconds: For start, loading and all answers together.
+
+    Returns:
+        `checks` that passed and `failures`, a line each. A process that died
+        or did not end is a failure.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "requests.npz")
+        requests.save(path)
+        command = [sys.executable, "-m", f"{__package__}.probe", model, path]
+        try:
+            done = subprocess.run(
+                command,
+                capture_output=True,
+                text=True,
+                timeout=timeout_seconds,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            return _failed(f"no answer within {timeout_seconds} s")
+    if done.returncode != 0:
+        last = (done.stderr.strip().splitlines() or ["no output"])[-1]
+        return _failed(f"the process ended with code {done.returncode}: {last}")
+    # What libraries print comes before; the outcome is the last line.
+    report: dict[str, list[str]] = json.loads(done.stdout.splitlines()[-1])
+    return report
+
+
+def _failed(reason: str) -> dict[str, list[str]]:
+    return {"checks": [], "failures": [reason]}
+
+
+def _requests(split_uri: str, probabilities: np.ndarray) -> Requests:
+    """Returns the first rows of a split, in the order of the trainer's answers."""
+    files = sorted(tf.io.gfile.glob(os.path.join(split_uri, "*")))
+    records = tf.data.TFRecordDataset(files, compression_type="GZIP")
+    examples = list(records.take(len(probabilities)).as_numpy_iterator())
+    parsed = tf.io.parse_example(
+        examples, {IMAGE: tf.io.FixedLenFeature([IMAGE_SIZE], tf.int64)}
+    )
+    images = parsed[IMAGE].numpy().astype(np.uint8)
+    return Requests(
+        images=images.reshape(-1, IMAGE_HEIGHT, IMAGE_WIDTH),
+        examples=examples,
+        probabilities=probabilities,
+    )

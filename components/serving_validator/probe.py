@@ -1,0 +1,161 @@
+"""Loads a SavedModel as TensorFlow Serving does and asks it.
+
+    python -m components.serving_validator.probe MODEL REQUESTS
+
+TensorFlow Serving loads into a Session (LoadSavedModel) and feeds by the names
+of the signature, so this does too: what only Python's loader could mend fails
+here. It runs in a process of its own: a model that takes its server down takes
+this down, and not the pipeline. Prints one JSON object: `{"checks": [...],
+"failures": [...]}`.
+"""
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from components.serving_validator.requests import Requests
+
+TOLERANCE = 1e-5
+"""Largest difference of a probability. Batches of other sizes, and kernels that
+sum in another order, move float32 softmax outputs by about 1e-7."""
+
+_BATCH_SIZES = (1, 7)
+
+Answer = dict[str, np.ndarray]
+
+
+def main(model: str, requests_path: str) -> int:
+    """Runs all checks; prints the outcome as JSON."""
+    checks: list[str] = []
+    failures: list[str] = []
+    requests = Requests.load(requests_path)
+    try:
+        ask = _load(model)
+    except Exception as error:
+        failures.append(f"loading: {_line(error)}")
+    else:
+        _check_signature(
+            "serving_default", "images", requests.images, ask, requests, checks, failures
+        )
+        _check_signature(
+            "tf_examples",
+            "examples",
+            np.array(requests.examples, object),
+            ask,
+            requests,
+            checks,
+            failures,
+        )
+        _check_refusal(ask, checks, failures)
+    json.dump({"checks": checks, "failures": failures}, sys.stdout)
+    return 0
+
+
+def _load(model: str) -> Callable[[str, str, np.ndarray], Answer]:
+    """Returns a function (signature, input, value) -> outputs by name."""
+    import tensorflow as tf
+
+    session = tf.compat.v1.Session(graph=tf.Graph())
+    graph = tf.compat.v1.saved_model.loader.load(session, ["serve"], model)
+
+    def ask(signature_name: str, input_name: str, value: np.ndarray) -> Answer:
+        if signature_name not in graph.signature_def:
+            raise LookupError(
+                f"missing: expected among {sorted(graph.signature_def)}"
+            )
+        signature = graph.signature_def[signature_name]
+        if list(signature.inputs) != [input_name]:
+            raise LookupError(
+                f"expected the one input {input_name}, found {sorted(signature.inputs)}"
+            )
+        answer: Answer = session.run(
+            {name: tensor.name for name, tensor in signature.outputs.items()},
+            {signature.inputs[input_name].name: value},
+        )
+        return answer
+
+    return ask
+
+
+def _check_signature(
+    name: str,
+    input_name: str,
+    rows: np.ndarray,
+    ask: Callable[[str, str, np.ndarray], Answer],
+    requests: Requests,
+    checks: list[str],
+    failures: list[str],
+) -> None:
+    """Asks in batches of several sizes; notes what was right or wrong."""
+    for size in (*_BATCH_SIZES, len(rows)):
+        what = f"{name}, batch of {size}"
+        try:
+            wrong = _compare(
+                ask(name, input_name, rows[:size]), requests.probabilities[:size]
+            )
+        except Exception as error:
+            wrong = _line(error)
+        if wrong:
+            failures.append(f"{what}: {wrong}")
+            return
+        checks.append(what)
+
+
+def _compare(answer: Answer, expected: np.ndarray) -> str:
+    """Returns what is wrong with an answer; empty if nothing is."""
+    if sorted(answer) != ["class_id", "probabilities"]:
+        return f"expected outputs class_id and probabilities, found {sorted(answer)}"
+    found, classes = answer["probabilities"], answer["class_id"]
+    if found.dtype != np.float32 or found.shape != expected.shape:
+        return (
+            f"expected probabilities float32 {expected.shape}, found {found.dtype} "
+            f"{found.shape}"
+        )
+    if classes.dtype != np.int64 or classes.shape != expected.shape[:1]:
+        return (
+            f"expected class_id int64 {expected.shape[:1]}, found {classes.dtype} "
+            f"{classes.shape}"
+        )
+    # Written so that NaN, which compares false with everything, is refused.
+    close = np.abs(found - expected) <= TOLERANCE
+    if not close.all():
+        row = int(np.flatnonzero(~close.all(axis=1))[0])
+        return (
+            f"differs from the trainer's answer in {int((~close.all(axis=1)).sum())} "
+            f"of {len(expected)} rows: row {row}: expected "
+            f"{np.round(expected[row], 5).tolist()}, found "
+            f"{np.round(found[row], 5).tolist()}"
+        )
+    if (classes != found.argmax(axis=1)).any():
+        return "class_id is not the most probable class"
+    return ""
+
+
+def _check_refusal(
+    ask: Callable[[str, str, np.ndarray], Answer],
+    checks: list[str],
+    failures: list[str],
+) -> None:
+    """An image of the wrong size has to be an error, and not an answer."""
+    what = "serving_default, refusal of a 14x56 image"
+    try:
+        ask("serving_default", "images", np.zeros((1, 14, 56), np.uint8))
+    except Exception:
+        checks.append(what)
+    else:
+        failures.append(f"{what}: expected an error, found an answer")
+
+
+def _line(error: Exception) -> str:
+    """Returns the first line of an error's text, with its kind."""
+    lines: list[Any] = str(error).splitlines() or [""]
+    return f"{type(error).__name__}: {lines[0]}"
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    sys.exit(main(*sys.argv[1:]))

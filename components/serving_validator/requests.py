@@ -1,0 +1,48 @@
+"""What is asked of the candidate, and which answers are right: one npz file.
+
+The executor writes it, the probe in its own process reads it.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from pipeline.features import IMAGE_HEIGHT, IMAGE_WIDTH
+
+
+@dataclass(frozen=True)
+class Requests:
+    """The same images in both forms in which they can be sent.
+
+    Attributes:
+        images: uint8 `[rows, 28, 28]`.
+        examples: The same rows as serialised tf.Examples.
+        probabilities: float32 `[rows, 10]`, the answers to expect.
+    """
+
+    images: np.ndarray
+    examples: list[bytes]
+    probabilities: np.ndarray
+
+    def save(self, path: str) -> None:
+        """Writes the file; the examples as one run of bytes and their lengths."""
+        np.savez(
+            path,
+            images=self.images,
+            examples=np.frombuffer(b"".join(self.examples), np.uint8),
+            lengths=np.array([len(example) for example in self.examples]),
+            probabilities=self.probabilities,
+        )
+
+    @classmethod
+    def load(cls, path: str) -> "Requests":
+        """Reads the file."""
+        with np.load(path) as content:
+            ends = np.cumsum(content["lengths"])
+            joined = content["examples"].tobytes()
+            starts = [0, *ends[:-1].tolist()]
+            return cls(
+                images=content["images"].reshape(-1, IMAGE_HEIGHT, IMAGE_WIDTH),
+                examples=[joined[a:b] for a, b in zip(starts, ends, strict=True)],
+                probabilities=content["probabilities"],
+            )

@@ -1,0 +1,1 @@
+"""What the pipeline is: configuration, wiring, schema, preprocessing, model."""

@@ -1,0 +1,24 @@
+"""The two ways in which a run ends that are nobody's bug."""
+
+
+class BadInputError(Exception):
+    """What the user handed over cannot be used.
+
+    The message is one line that names the file or key, what was expected and
+    what was found.
+    """
+
+
+class GateRefusedError(Exception):
+    """A gate stopped the run on purpose.
+
+    Attributes:
+        gate: Node id of the gate.
+        reasons: One line per finding, most important first.
+    """
+
+    def __init__(self, gate: str, reasons: list[str]) -> None:
+        """Keeps the findings; the message is all of them."""
+        self.gate = gate
+        self.reasons = reasons
+        super().__init__(f"{gate} refused: " + "; ".join(reasons))

@@ -1,0 +1,1 @@
+"""What the Trainer does: read, fit, answer, export."""

@@ -1,0 +1,112 @@
+"""The SavedModel that is served: network and Transform graph in one."""
+
+import os
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+import tensorflow_transform as tft
+from tensorflow_serving.apis import model_pb2, predict_pb2, prediction_log_pb2
+
+from pipeline.features import (
+    IMAGE,
+    IMAGE_HEIGHT,
+    IMAGE_SIZE,
+    IMAGE_WIDTH,
+    SCALED_IMAGE,
+)
+
+IMAGES_SIGNATURE = "serving_default"
+"""`images` uint8 `[None, 28, 28]` -> `probabilities`, `class_id`."""
+
+EXAMPLES_SIGNATURE = "tf_examples"
+"""`examples` string `[None]`, serialised tf.Examples -> the same."""
+
+WARMUP_BATCH_SIZES = (1, 32)
+
+
+class ServedModel(tf.Module):
+    """What the signatures call; holds network and transform so both are saved."""
+
+    def __init__(self, model: keras.Model, transform: tft.TFTransformOutput) -> None:
+        """Takes the trained network and the graph it was trained behind."""
+        super().__init__()
+        self.model = model
+        self.transform = transform.transform_features_layer()
+        self._examples_spec = {
+            IMAGE: transform.raw_feature_spec()[IMAGE],
+        }
+
+    @tf.function(
+        input_signature=[
+            tf.TensorSpec([None, IMAGE_HEIGHT, IMAGE_WIDTH], tf.uint8, name="images")
+        ]
+    )
+    def from_images(self, images: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Answers for pixels: uint8 `[batch, 28, 28]`, 0 is background."""
+        # Servers check no shapes; a wrong rank must end here and not in a kernel.
+        images = tf.ensure_shape(images, [None, IMAGE_HEIGHT, IMAGE_WIDTH])
+        pixels = tf.reshape(images, [-1, IMAGE_SIZE])
+        return self._answer({IMAGE: tf.cast(pixels, tf.int64)})
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="examples")])
+    def from_examples(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Answers for serialised tf.Examples as ExampleGen writes them, label or not."""
+        examples = tf.ensure_shape(examples, [None])
+        return self._answer(tf.io.parse_example(examples, self._examples_spec))
+
+    def _answer(self, raw: dict[str, Any]) -> dict[str, tf.Tensor]:
+        transformed = self.transform(raw)
+        probabilities = self.model(transformed[SCALED_IMAGE], training=False)
+        return {
+            "probabilities": tf.identity(probabilities, name="probabilities"),
+            "class_id": tf.argmax(probabilities, axis=1, name="class_id"),
+        }
+
+
+def export(
+    model: keras.Model,
+    transform: tft.TFTransformOutput,
+    folder: str,
+    warmup_images: np.ndarray,
+) -> None:
+    """Writes a SavedModel with both signatures and warm-up requests.
+
+    Args:
+        model: The trained network.
+        transform: The Transform output that its inputs went through.
+        folder: Where the SavedModel goes.
+        warmup_images: uint8 `[n, 28, 28]`, n at least the largest of
+            `WARMUP_BATCH_SIZES`; sent by a server to itself before it serves.
+    """
+    served = ServedModel(model, transform)
+    tf.saved_model.save(
+        served,
+        folder,
+        signatures={
+            IMAGES_SIGNATURE: served.from_images,
+            EXAMPLES_SIGNATURE: served.from_examples,
+        },
+    )
+    _write_warmup(folder, warmup_images)
+
+
+def _write_warmup(folder: str, images: np.ndarray) -> None:
+    """Writes the requests where TensorFlow Serving looks for them.
+
+    See tensorflow/serving g3doc/saved_model_warmup.md.
+    """
+    extra = os.path.join(folder, "assets.extra")
+    tf.io.gfile.makedirs(extra)
+    path = os.path.join(extra, "tf_serving_warmup_requests")
+    with tf.io.TFRecordWriter(path) as writer:
+        for size in WARMUP_BATCH_SIZES:
+            request = predict_pb2.PredictRequest(
+                model_spec=model_pb2.ModelSpec(signature_name=IMAGES_SIGNATURE),
+                inputs={"images": tf.make_tensor_proto(images[:size])},
+            )
+            log = prediction_log_pb2.PredictionLog(
+                predict_log=prediction_log_pb2.PredictLog(request=request)
+            )
+            writer.write(log.SerializeToString())

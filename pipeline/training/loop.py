@@ -1,0 +1,166 @@
+"""Keras' `fit` for data that fits in memory, one compiled call an epoch.
+
+Same algorithm as `model.fit(x, y, epochs, batch_size, validation_data)`: every
+epoch a new random order of all rows, steps of `batch_size` with a smaller last
+one, the optimiser's update after each, the mean of loss and accuracy over the
+epoch's samples, then both on the validation rows. `fit` crosses from Python to
+TensorFlow at each step, which for a network this small is most of the time;
+here the loop over the steps is inside the graph.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from pipeline.training.data import Samples
+
+_VALIDATION_ROWS = 4096
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """What one epoch came to.
+
+    Attributes:
+        epoch: Counts from 1.
+        loss: Mean cross-entropy over the training samples as they were seen.
+        accuracy: Share of them answered rightly as they were seen.
+        val_loss: Mean cross-entropy on the validation rows after the epoch.
+        val_accuracy: Share of them answered rightly after the epoch.
+    """
+
+    epoch: int
+    loss: float
+    accuracy: float
+    val_loss: float
+    val_accuracy: float
+
+
+def fit(
+    model: keras.Model,
+    train: Samples,
+    validation: Samples,
+    *,
+    epochs: int,
+    batch_size: int,
+    seed: int,
+) -> Iterator[Epoch]:
+    """Trains the model in place; yields after each epoch.
+
+    Args:
+        model: Compiled and built, softmax output.
+        train: Rows to fit on.
+        validation: Rows to measure on.
+        epochs: Passes over the training rows.
+        batch_size: Rows a step.
+        seed: Of the order of rows; the weights have theirs already.
+
+    Raises:
+        FloatingPointError: The loss is no longer a number.
+    """
+    rows = len(train)
+    train_step, evaluate = _compiled(model)
+    run_epoch = _epoch_function(train_step, train, batch_size)
+    orders = np.random.default_rng(seed)
+    for epoch in range(1, epochs + 1):
+        order = orders.permutation(rows).astype(np.int32)
+        loss, correct = run_epoch(tf.constant(order))
+        val_loss, val_accuracy = _mean(evaluate, validation)
+        result = Epoch(
+            epoch,
+            float(loss) / rows,
+            int(correct) / rows,
+            val_loss,
+            val_accuracy,
+        )
+        if not np.isfinite(result.loss):
+            raise FloatingPointError(
+                f"epoch {epoch}: the loss is {result.loss}; a smaller learning rate "
+                "may help"
+            )
+        yield result
+
+
+def measure(model: keras.Model, samples: Samples) -> tuple[float, float]:
+    """Returns (mean cross-entropy, accuracy) of the model on the samples."""
+    _, evaluate = _compiled(model)
+    return _mean(evaluate, samples)
+
+
+_Step = Callable[[tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
+
+
+def _compiled(model: keras.Model) -> tuple[_Step, _Step]:
+    """Returns a training step and its counterpart that only measures.
+
+    Both take (images, labels) and return (sum of losses, number correct).
+    """
+    weights = model.trainable_variables
+    model.optimizer.build(weights)
+    loss_fn = model.loss
+
+    def totals(
+        loss: tf.Tensor, probabilities: tf.Tensor, labels: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        answers = tf.argmax(probabilities, axis=1)
+        correct = tf.math.count_nonzero(tf.equal(answers, labels))
+        return loss * tf.cast(tf.size(labels), loss.dtype), correct
+
+    def train_step(images: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        with tf.GradientTape() as tape:
+            probabilities = model(images, training=True)
+            loss = loss_fn(labels, probabilities)
+        model.optimizer.apply(tape.gradient(loss, weights), weights)
+        return totals(loss, probabilities, labels)
+
+    @tf.function(reduce_retracing=True)
+    def evaluate(images: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        probabilities = model(images, training=False)
+        return totals(loss_fn(labels, probabilities), probabilities, labels)
+
+    return train_step, evaluate
+
+
+def _epoch_function(
+    train_step: _Step, train: Samples, batch_size: int
+) -> Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]:
+    """Returns the compiled pass over all rows in the order it is given."""
+    rows = len(train)
+    whole_steps, rest = divmod(rows, batch_size)
+
+    @tf.function
+    def run_epoch(order: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        loss = tf.constant(0.0)
+        correct = tf.constant(0, tf.int64)
+        for step in tf.range(whole_steps):
+            chosen = tf.slice(order, [step * batch_size], [batch_size])
+            step_loss, step_correct = train_step(
+                tf.gather(train.images, chosen), tf.gather(train.labels, chosen)
+            )
+            loss += step_loss
+            correct += step_correct
+        if rest:
+            chosen = order[whole_steps * batch_size :]
+            step_loss, step_correct = train_step(
+                tf.gather(train.images, chosen), tf.gather(train.labels, chosen)
+            )
+            loss += step_loss
+            correct += step_correct
+        return loss, correct
+
+    return run_epoch
+
+
+def _mean(evaluate: _Step, samples: Samples) -> tuple[float, float]:
+    loss, correct = 0.0, 0
+    for start in range(0, len(samples), _VALIDATION_ROWS):
+        stop = start + _VALIDATION_ROWS
+        block_loss, block_correct = evaluate(
+            samples.images[start:stop], samples.labels[start:stop]
+        )
+        loss += float(block_loss)
+        correct += int(block_correct)
+    return loss / len(samples), correct / len(samples)

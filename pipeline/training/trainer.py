@@ -1,0 +1,126 @@
+"""`run_fn`: what TFX's Trainer calls."""
+
+import json
+import logging
+import os
+from dataclasses import asdict
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+import tensorflow_transform as tft
+
+from pipeline.config import Training
+from pipeline.features import EVAL, TEST
+from pipeline.model import build_model
+from pipeline.training import answers, loop
+from pipeline.training.data import Samples, load
+from pipeline.training.export import WARMUP_BATCH_SIZES, export
+
+EVAL_SPLITS = (EVAL, TEST)
+"""The splits that `run_fn` expects as `eval_args.splits`, in this order."""
+
+CONFIG_KEY = "training"
+
+HISTORY_FILE = "history.json"
+PROGRESS_LOGGER = "pipeline.training.progress"
+
+
+def run_fn(fn_args: Any) -> None:
+    """Trains, measures, and writes the model and what is worth keeping of its run.
+
+    Into `serving_model_dir`: the SavedModel, see `pipeline.training.export`.
+    Into `model_run_dir`: `model.keras`; `history.json` (loss and accuracy by
+    epoch, on both splits, and on the test split at the end); `tensorboard/`;
+    `answers.npy` (the probabilities that Keras itself gives for the first rows
+    of the test split, against which ServingValidator holds the SavedModel).
+
+    Args:
+        fn_args: TFX's FnArgs; `custom_config["training"]` holds a `Training`.
+    """
+    training = Training.model_validate(fn_args.custom_config[CONFIG_KEY])
+    eval_pattern, test_pattern = fn_args.eval_files
+    # Two runs with one seed shall give the same weights, bit by bit.
+    keras.utils.set_random_seed(training.seed)
+    tf.config.experimental.enable_op_determinism()
+
+    transform = tft.TFTransformOutput(fn_args.transform_output)
+    train = load(fn_args.train_files, transform)
+    validation = load([eval_pattern], transform)
+    model = build_model(training.hidden_units, training.learning_rate)
+
+    history = _fit(model, train, validation, training, fn_args.model_run_dir)
+    test = load([test_pattern], transform)
+    test_loss, test_accuracy = loop.measure(model, test)
+    _write_json(
+        os.path.join(fn_args.model_run_dir, HISTORY_FILE),
+        {
+            "epochs": [asdict(epoch) for epoch in history],
+            "test": {"loss": test_loss, "accuracy": test_accuracy},
+        },
+    )
+    model.save(os.path.join(fn_args.model_run_dir, "model.keras"))
+    # Keras' own predictions, made without anything that is exported.
+    asked = test.images[: answers.ROWS].numpy()
+    answers.save_answers(fn_args.model_run_dir, model.predict(asked, verbose=0))
+    export(
+        model,
+        transform,
+        fn_args.serving_model_dir,
+        warmup_images=_pixels(validation.images[: max(WARMUP_BATCH_SIZES)]),
+    )
+
+
+def _fit(
+    model: keras.Model,
+    train: Samples,
+    validation: Samples,
+    training: Training,
+    run_dir: str,
+) -> list[loop.Epoch]:
+    """Trains; tells of each epoch in the log and to TensorBoard."""
+    progress = logging.getLogger(PROGRESS_LOGGER)
+    boards = {
+        name: tf.summary.create_file_writer(os.path.join(run_dir, "tensorboard", name))
+        for name in ("train", "validation")
+    }
+    history = []
+    for epoch in loop.fit(
+        model,
+        train,
+        validation,
+        epochs=training.epochs,
+        batch_size=training.batch_size,
+        seed=training.seed,
+    ):
+        history.append(epoch)
+        progress.info(
+            "epoch %d/%d loss %.4f accuracy %.4f val_loss %.4f val_accuracy %.4f",
+            epoch.epoch,
+            training.epochs,
+            epoch.loss,
+            epoch.accuracy,
+            epoch.val_loss,
+            epoch.val_accuracy,
+        )
+        for board, loss, accuracy in (
+            (boards["train"], epoch.loss, epoch.accuracy),
+            (boards["validation"], epoch.val_loss, epoch.val_accuracy),
+        ):
+            with board.as_default(step=epoch.epoch):
+                tf.summary.scalar("epoch_loss", loss)
+                tf.summary.scalar("epoch_accuracy", accuracy)
+    for board in boards.values():
+        board.close()
+    return history
+
+
+def _pixels(images: tf.Tensor) -> np.ndarray:
+    """Returns scaled images as the uint8 pixels that they were."""
+    return np.rint(images.numpy() * 255).astype(np.uint8)
+
+
+def _write_json(path: str, content: dict[str, Any]) -> None:
+    with tf.io.gfile.GFile(path, "w") as stream:
+        stream.write(json.dumps(content, indent=2))
