@@ -4,8 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from google.protobuf.descriptor import FieldDescriptor
-from google.protobuf.descriptor_pb2 import FieldDescriptorProto
+from google.protobuf.descriptor_pb2 import DescriptorProto
 
 from serving.client import protocol, tensors
 
@@ -79,10 +78,12 @@ def our_messages() -> dict[str, Any]:
     return found
 
 
-def described(field: FieldDescriptor) -> dict[str, Any]:
+def described(message: Any, name: str) -> dict[str, Any]:
     """What decides a field's bytes and its meaning."""
-    declared = FieldDescriptorProto()
-    field.CopyToProto(declared)
+    field = message.fields_by_name[name]
+    whole = DescriptorProto()
+    message.CopyToProto(whole)
+    (declared,) = (item for item in whole.field if item.name == name)
     return {
         "number": declared.number,
         "type": declared.type,
@@ -100,7 +101,7 @@ def described(field: FieldDescriptor) -> dict[str, Any]:
 def test_every_field_is_the_official_one(name: str, official: dict[str, Any]) -> None:
     ours, theirs = our_messages()[name], official[name]
     for field in ours.fields:
-        assert described(field) == described(theirs.fields_by_name[field.name])
+        assert described(ours, field.name) == described(theirs, field.name)
 
 
 @pytest.mark.parametrize("name", sorted(our_messages()))
