@@ -189,7 +189,7 @@ def to_mnist(ink: np.ndarray) -> np.ndarray:
     rows, columns = np.flatnonzero(solid.any(1)), np.flatnonzero(solid.any(0))
     digit = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     scale = BOX / max(digit.shape)
-    height, width = (max(1, round(side * scale)) for side in digit.shape)
+    height, width = (max(1, int(side * scale + 0.5)) for side in digit.shape)
     # Pillow widens the filter with the scale, so this averages: no aliasing.
     fitted = Image.fromarray(np.ascontiguousarray(digit, np.float32)).resize(
         (width, height), Image.Resampling.BILINEAR

@@ -1,0 +1,107 @@
+"""A server of the page and of the REST calls it makes, with a real classifier."""
+
+import asyncio
+import threading
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from aiohttp import web
+from sklearn.datasets import load_digits
+from sklearn.neural_network import MLPClassifier
+
+import serving.page
+from serving.client.prepare import digit_from_grey
+
+PAGE = Path(serving.page.__file__).with_name("index.html")
+
+
+def train() -> MLPClassifier:
+    """A classifier of handwriting in MNIST's form, from scikit-learn's digits."""
+    digits = load_digits()
+    pages = [np.kron(im * 15, np.ones((5, 5), np.float32)) for im in digits.images]
+    images = np.stack([digit_from_grey(page.astype(np.float32)) for page in pages])
+    model = MLPClassifier((64,), max_iter=60, random_state=0)
+    return model.fit(images.reshape(-1, 784) / 255, digits.target)
+
+
+@dataclass
+class RestServer:
+    """What TensorFlow Serving answers to the page's three requests.
+
+    Attributes:
+      versions: Version to state; changing it swaps models.
+      asked: The paths asked so far.
+      refusal: A text to refuse every prediction with, or empty.
+    """
+
+    classifier: MLPClassifier
+    versions: dict[int, str] = field(default_factory=lambda: {1700000000: "AVAILABLE"})
+    asked: list[str] = field(default_factory=list)
+    refusal: str = ""
+    url: str = ""
+    port: int = 0
+    _loop: asyncio.AbstractEventLoop | None = None
+    _runner: web.AppRunner | None = None
+
+    def start(self) -> None:
+        """Serve on the loopback, on the last port again if there was one."""
+        started = threading.Event()
+        threading.Thread(target=self._run, args=[started], daemon=True).start()
+        assert started.wait(10)
+
+    def stop(self) -> None:
+        """Close the port."""
+        assert self._loop is not None
+        assert self._runner is not None
+        asyncio.run_coroutine_threadsafe(self._runner.cleanup(), self._loop).result(10)
+        self._loop.call_soon_threadsafe(self._loop.stop)
+
+    def _run(self, started: threading.Event) -> None:
+        self._loop = asyncio.new_event_loop()
+        app = web.Application()
+        app.router.add_get("/", self._page)
+        app.router.add_get("/v1/models/{name}", self._status)
+        app.router.add_post(
+            r"/v1/models/{name}/versions/{version:\d+}:predict", self._predict
+        )
+        self._runner = web.AppRunner(app, shutdown_timeout=0.1)
+        self._loop.run_until_complete(self._runner.setup())
+        site = web.TCPSite(self._runner, "127.0.0.1", self.port, reuse_address=True)
+        self._loop.run_until_complete(site.start())
+        self.port = self._runner.addresses[0][1]
+        self.url = f"http://127.0.0.1:{self.port}/"
+        started.set()
+        self._loop.run_forever()
+
+    async def _page(self, request: web.Request) -> web.Response:
+        return web.Response(text=PAGE.read_text(), content_type="text/html")
+
+    async def _status(self, request: web.Request) -> web.Response:
+        self.asked.append(request.path)
+        name = request.match_info["name"]
+        if name != "mnist":
+            text = f"Could not find any versions of model {name}"
+            return web.json_response({"error": text}, status=404)
+        ok = {"error_code": "OK", "error_message": ""}
+        items = [
+            {"version": str(version), "state": state, "status": ok}
+            for version, state in self.versions.items()
+        ]
+        return web.json_response({"model_version_status": items})
+
+    async def _predict(self, request: web.Request) -> web.Response:
+        self.asked.append(request.path)
+        version = int(request.match_info["version"])
+        if self.refusal:
+            return web.json_response({"error": self.refusal}, status=400)
+        if self.versions.get(version) != "AVAILABLE":
+            text = f"Servable not found for request: Specific(mnist, {version})"
+            return web.json_response({"error": text}, status=404)
+        images = np.array((await request.json())["instances"], np.uint8)
+        rows = self.classifier.predict_proba(images.reshape(-1, 784) / 255)
+        predictions = [
+            {"probabilities": row.tolist(), "class_id": int(row.argmax())}
+            for row in rows
+        ]
+        return web.json_response({"predictions": predictions})
