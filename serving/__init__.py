@@ -1,0 +1,1 @@
+"""Serving: the model server, the client and the page to draw on."""

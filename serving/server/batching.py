@@ -1,0 +1,334 @@
+"""Run requests, together where several wait at the same moment.
+
+Greedy: a worker that comes free takes all that waits for one plan, up to the
+size of a batch, and never waits for more. So a lone request is run at once, and
+under load batches grow by themselves to what arrives during a run. With
+`--enable_batching` the sizes, waits and limits of BatchingParameters hold, with
+the errors of tensorflow_serving/batching.
+
+A batch that fails is run again request by request, so that one bad request
+fails alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import bisect
+import logging
+import queue
+import threading
+import time
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from serving.server.configs import BatchingParameters
+from serving.server.errors import Code, ServingError, invalid_argument
+from serving.server.plan import Plan, Sharing, merge
+
+_log = logging.getLogger(__name__)
+
+Outputs = list[np.ndarray]
+# Told of each batch: rows, seconds its first request waited.
+Observer = Callable[[int, float], None]
+
+_TRIAL_INTERVAL_SECONDS = 1.0
+_TRIAL_TASKS = 3
+
+
+class Task:
+    """One request that waits to be run.
+
+    Attributes:
+        arrays: its inputs, in the order of the plan's.
+        rows: their common first dimension; 0 where there is none, or it is 0.
+        shape: what must be the same for two requests to share a run.
+        future: receives the outputs and the seconds the run took.
+        deadline: `time.monotonic()` from which nobody waits for it.
+        arrival: when it came.
+    """
+
+    __slots__ = ("arrays", "arrival", "deadline", "future", "rows", "shape")
+
+    def __init__(
+        self,
+        arrays: Sequence[np.ndarray],
+        future: asyncio.Future[tuple[Outputs, float]],
+        deadline: float | None,
+        padded: bool,
+    ):
+        self.arrays = arrays
+        self.future = future
+        self.deadline = deadline
+        self.arrival = time.monotonic()
+        counts = {array.shape[0] if array.ndim else 0 for array in arrays}
+        self.rows = counts.pop() if len(counts) == 1 else 0
+        self.shape = tuple(
+            array.ndim if padded else array.shape[1:] for array in arrays
+        )
+
+
+class Scheduler:
+    """Worker threads and what they share."""
+
+    def __init__(
+        self,
+        parameters: BatchingParameters,
+        *,
+        share: bool,
+        strict: bool,
+        observe: Observer,
+    ):
+        """Start the threads.
+
+        Args:
+            parameters: sizes and limits, for plans without their own.
+            share: whether requests may share runs at all.
+            strict: answer requests that cannot be batched with the errors of
+                `--enable_batching` instead of running them alone.
+            observe: told of every batch.
+        """
+        self._parameters = parameters
+        self._share = share
+        self._strict = strict
+        self._observe = observe
+        self._jobs: queue.SimpleQueue[Plan | None] = queue.SimpleQueue()
+        self._threads = [
+            threading.Thread(target=self._work, name=f"batch-{index}", daemon=True)
+            for index in range(parameters.num_batch_threads)
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def close(self) -> None:
+        """Stop the threads once they have run what they hold."""
+        for _ in self._threads:
+            self._jobs.put(None)
+        for thread in self._threads:
+            thread.join()
+
+    def submit(
+        self, plan: Plan, arrays: Sequence[np.ndarray], deadline: float | None = None
+    ) -> asyncio.Future[tuple[Outputs, float]]:
+        """Queue a request; call it on the event loop.
+
+        Args:
+            plan: what to run.
+            arrays: its inputs.
+            deadline: `time.monotonic()` from which it need not be run any more.
+
+        Returns:
+            A future of the outputs and the seconds the run took. Cancelling it
+            before its run takes it out of the queue.
+
+        Raises:
+            ServingError: INVALID_ARGUMENT, it is larger than a batch may be;
+                UNAVAILABLE, the queue is full.
+        """
+        parameters = plan.parameters or self._parameters
+        task = Task(
+            arrays,
+            asyncio.get_running_loop().create_future(),
+            deadline,
+            parameters.pad_variable_length_inputs,
+        )
+        if self._strict and plan.sharing is not Sharing.NEVER:
+            self._check(task, plan, parameters)
+        shared = self._share and plan.sharing is Sharing.PROVEN
+        limit = (
+            parameters.batches_per_signature if shared else parameters.num_batch_threads
+        )
+        with plan.lock:
+            plan.pending.append(task)
+            start = plan.running < limit
+            if start:
+                plan.running += 1
+        if start:
+            self._jobs.put(plan)
+        return task.future
+
+    def _check(self, task: Task, plan: Plan, parameters: BatchingParameters) -> None:
+        """Refuse what TensorFlow Serving's BatchingSession refuses."""
+        if any(array.ndim == 0 for array in task.arrays):
+            raise invalid_argument(
+                "Batching Run() input tensors must have at least one dimension"
+            )
+        if len({array.shape[0] for array in task.arrays}) > 1:
+            raise invalid_argument(
+                "Batching Run() input tensors must have equal 0th-dimension size"
+            )
+        largest = parameters.max_request_size
+        if largest is not None and task.rows > largest:
+            raise invalid_argument(
+                f"Task size {task.rows} is larger than maximum input batch size "
+                f"{largest}"
+            )
+        batches = parameters.max_enqueued_batches
+        if batches is not None:
+            waiting = sum(other.rows for other in tuple(plan.pending))
+            if waiting + task.rows > batches * parameters.max_batch_size:
+                raise ServingError(
+                    Code.UNAVAILABLE,
+                    "The batch scheduling queue to which this task was submitted is "
+                    f"full; {waiting} rows wait, in at most {batches} batches of "
+                    f"{parameters.max_batch_size}",
+                )
+
+    def _work(self) -> None:
+        """Run batches until told to stop."""
+        while (plan := self._jobs.get()) is not None:
+            parameters = plan.parameters or self._parameters
+            if parameters.batch_timeout_micros and self._may_share(plan):
+                self._linger(plan, parameters)
+            batch = self._take(plan, parameters)
+            if batch:
+                self._run(plan, batch, parameters)
+            with plan.lock:
+                if plan.pending:
+                    self._jobs.put(plan)
+                else:
+                    plan.running -= 1
+            # Nothing of a finished request may outlive it here: an idle worker
+            # would keep its arrays, and its servable's session, alive.
+            del plan, batch
+
+    def _may_share(self, plan: Plan) -> bool:
+        return self._share and plan.sharing is Sharing.PROVEN
+
+    def _linger(self, plan: Plan, parameters: BatchingParameters) -> None:
+        """Wait for a full batch, but not past `batch_timeout_micros`."""
+        step = min(parameters.batch_timeout_micros / 1e6 / 4, 1e-3)
+        while True:
+            with plan.lock:
+                rows = sum(task.rows for task in plan.pending)
+                oldest = plan.pending[0].arrival if plan.pending else None
+            if oldest is None or rows >= parameters.max_batch_size:
+                return
+            age = time.monotonic() - oldest
+            if age >= parameters.batch_timeout_micros / 1e6:
+                return
+            time.sleep(step)
+
+    def _take(self, plan: Plan, parameters: BatchingParameters) -> list[Task]:
+        """Take the oldest task, and those that may run with it, off the queue."""
+        batch: list[Task] = []
+        share = self._share and plan.sharing is not Sharing.NEVER
+        with plan.lock:
+            pending = plan.pending
+            now = time.monotonic()
+            rows, others = 0, []
+            while pending:
+                task = pending.popleft()
+                if task.future.cancelled():
+                    continue
+                if task.deadline is not None and task.deadline <= now:
+                    _deliver([task], [_EXPIRED])
+                    continue
+                if not batch:
+                    batch.append(task)
+                    rows = task.rows
+                    if not share or not rows:
+                        break
+                elif (
+                    task.rows
+                    and task.shape == batch[0].shape
+                    and rows + task.rows <= parameters.max_batch_size
+                ):
+                    batch.append(task)
+                    rows += task.rows
+                else:
+                    others.append(task)
+                    if rows + task.rows > parameters.max_batch_size:
+                        break
+            pending.extendleft(reversed(others))
+        return batch
+
+    def _run(
+        self, plan: Plan, batch: list[Task], parameters: BatchingParameters
+    ) -> None:
+        """Run a batch and hand its requests their outputs."""
+        start = time.monotonic()
+        self._observe(sum(task.rows for task in batch), start - batch[0].arrival)
+        shared = self._may_share(plan)
+        if shared and (len(batch) > 1 or parameters.allowed_batch_sizes):
+            try:
+                inputs = _padded(batch, parameters)
+                outputs = plan.split(plan.run(inputs), [task.rows for task in batch])
+                elapsed = time.monotonic() - start
+                _deliver(batch, [(output, elapsed) for output in outputs])
+                return
+            except Exception as error:  # one of them is at fault: find out which
+                _log.debug("batch of %d failed: %s", len(batch), error)
+        for task in batch:
+            _deliver([task], [_run_alone(plan, task)])
+        if not shared and len(batch) > 1 and start >= plan.next_trial:
+            plan.next_trial = start + _TRIAL_INTERVAL_SECONDS
+            plan.prove([task.arrays for task in batch[:_TRIAL_TASKS]])
+            plan.prove_with(batch[0].arrays)
+
+
+_EXPIRED = ServingError(Code.DEADLINE_EXCEEDED, "Deadline exceeded before the run")
+
+
+def _run_alone(plan: Plan, task: Task) -> tuple[Outputs, float] | Exception:
+    start = time.monotonic()
+    try:
+        return plan.run(task.arrays), time.monotonic() - start
+    except Exception as error:  # it is the request's answer
+        return error
+
+
+def _padded(batch: list[Task], parameters: BatchingParameters) -> list[np.ndarray]:
+    """Join the inputs; pad them to an allowed batch size, and to one shape."""
+    requests = [list(task.arrays) for task in batch]
+    if parameters.pad_variable_length_inputs:
+        for index in range(len(requests[0])):
+            shapes = [request[index].shape[1:] for request in requests]
+            widest = [max(sizes) for sizes in zip(*shapes, strict=True)]
+            for request in requests:
+                request[index] = _widened(request[index], widest)
+    inputs = merge(requests)
+    sizes = parameters.allowed_batch_sizes
+    rows = len(inputs[0])
+    if sizes and rows < sizes[-1]:
+        missing = sizes[bisect.bisect_left(sizes, rows)] - rows
+        if missing:
+            inputs = [
+                np.concatenate([array, np.repeat(array[:1], missing, axis=0)])
+                for array in inputs
+            ]
+    return inputs
+
+
+def _widened(array: np.ndarray, dims: list[int]) -> np.ndarray:
+    """Pad with the array's first value, as BatchingSession does."""
+    if list(array.shape[1:]) == dims or not array.size:
+        return array
+    out = np.full((array.shape[0], *dims), array.flat[0], array.dtype)
+    out[tuple(slice(size) for size in array.shape)] = array
+    return out
+
+
+def _deliver(
+    tasks: list[Task], results: Sequence[tuple[Outputs, float] | Exception]
+) -> None:
+    """Resolve the futures on their event loop, in one step for the batch."""
+    futures = [task.future for task in tasks]
+    try:
+        futures[0].get_loop().call_soon_threadsafe(_resolve, futures, results)
+    except RuntimeError:
+        # The loop is closed: the server has stopped and nobody waits.
+        return
+
+
+def _resolve(
+    futures: list[asyncio.Future[tuple[Outputs, float]]],
+    results: Sequence[tuple[Outputs, float] | Exception],
+) -> None:
+    for future, result in zip(futures, results, strict=True):
+        if future.done():
+            continue
+        if isinstance(result, Exception):
+            future.set_exception(result)
+        else:
+            future.set_result(result)

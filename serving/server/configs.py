@@ -1,0 +1,259 @@
+"""The text-format configuration files of `tensorflow_model_server`.
+
+The pip package `tensorflow-serving-api` ships `ModelServerConfig` but none of
+`BatchingParameters`, `MonitoringConfig` and `SSLConfig`. Their messages are
+declared here, in a descriptor pool of their own, so that protobuf's own text
+reader checks them: an unknown field is an error with its line.
+
+Sources: tensorflow_serving/config/{model_server,monitoring,ssl}_config.proto,
+tensorflow_serving/servables/tensorflow/session_bundle_config.proto.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import os
+from typing import Any
+
+from google.protobuf import (
+    descriptor_pb2,
+    descriptor_pool,
+    message_factory,
+    text_format,
+    wrappers_pb2,
+)
+from google.protobuf.message import Message
+
+from serving.server.errors import invalid_argument
+
+_FIELD = descriptor_pb2.FieldDescriptorProto
+_WRAPPER = ".google.protobuf.{}Value".format
+
+# message -> fields in order of their numbers: name, type (a scalar, or the name
+# of a message), repeated.
+_MESSAGES: dict[str, tuple[tuple[str, int | str, bool], ...]] = {
+    "SSLConfig": (
+        ("server_key", _FIELD.TYPE_STRING, False),
+        ("server_cert", _FIELD.TYPE_STRING, False),
+        ("custom_ca", _FIELD.TYPE_STRING, False),
+        ("client_verify", _FIELD.TYPE_BOOL, False),
+    ),
+    "PrometheusConfig": (
+        ("enable", _FIELD.TYPE_BOOL, False),
+        ("path", _FIELD.TYPE_STRING, False),
+    ),
+    "MonitoringConfig": (
+        ("prometheus_config", ".tensorflow.serving.PrometheusConfig", False),
+    ),
+    "BatchingParameters": (
+        ("max_batch_size", _WRAPPER("Int64"), False),
+        ("batch_timeout_micros", _WRAPPER("Int64"), False),
+        ("max_enqueued_batches", _WRAPPER("Int64"), False),
+        ("num_batch_threads", _WRAPPER("Int64"), False),
+        ("thread_pool_name", _WRAPPER("String"), False),
+        ("allowed_batch_sizes", _FIELD.TYPE_INT64, True),
+        ("pad_variable_length_inputs", _FIELD.TYPE_BOOL, False),
+        ("enable_large_batch_splitting", _WRAPPER("Bool"), False),
+        ("max_execution_batch_size", _WRAPPER("Int64"), False),
+    ),
+}
+
+
+@functools.cache
+def _message_class(name: str) -> type[Message]:
+    """Build the message class `name` of `_MESSAGES`."""
+    file = descriptor_pb2.FileDescriptorProto(
+        name="serving_server_configs.proto",
+        package="tensorflow.serving",
+        syntax="proto3",
+        dependency=["google/protobuf/wrappers.proto"],
+    )
+    for message_name, fields in _MESSAGES.items():
+        message = file.message_type.add(name=message_name)
+        for number, (field_name, kind, repeated) in enumerate(fields, start=1):
+            message.field.add(
+                name=field_name,
+                number=number,
+                label=_FIELD.LABEL_REPEATED if repeated else _FIELD.LABEL_OPTIONAL,
+                type=_FIELD.TYPE_MESSAGE if isinstance(kind, str) else kind,
+                type_name=kind if isinstance(kind, str) else None,
+            )
+    pool = descriptor_pool.DescriptorPool()
+    pool.AddSerializedFile(wrappers_pb2.DESCRIPTOR.serialized_pb)
+    pool.Add(file)
+    descriptor = pool.FindMessageTypeByName(f"tensorflow.serving.{name}")
+    return message_factory.GetMessageClass(descriptor)
+
+
+def read_text_proto(path: str, message: Message) -> Any:
+    """Fill `message` from the text-format file at `path` and return it.
+
+    Raises:
+        ServingError: NOT_FOUND, the file cannot be read; INVALID_ARGUMENT, it is
+            not a text-format message of that type.
+    """
+    try:
+        with open(path, encoding="utf-8") as file:
+            text = file.read()
+    except (OSError, UnicodeDecodeError) as error:
+        raise invalid_argument(f"Cannot read '{path}': {error}") from error
+    try:
+        return text_format.Parse(text, message)
+    except text_format.ParseError as error:
+        name = message.DESCRIPTOR.full_name
+        raise invalid_argument(
+            f"Invalid protobuf file: '{path}': Error parsing text-format {name}: {error}"
+        ) from error
+
+
+def _read(path: str, name: str) -> Any:
+    return read_text_proto(path, _message_class(name)())
+
+
+@dataclasses.dataclass(frozen=True)
+class TlsConfig:
+    """SSLConfig: PEM contents, not paths."""
+
+    server_key: bytes
+    server_cert: bytes
+    custom_ca: bytes | None
+    client_verify: bool
+
+
+def read_tls_config(path: str) -> TlsConfig:
+    """Read an SSLConfig.
+
+    Raises:
+        ServingError: the file is malformed, or names no key or certificate, or
+            asks for client certificates without saying who signs them.
+    """
+    config = _read(path, "SSLConfig")
+    for field in ("server_key", "server_cert"):
+        if "-----BEGIN" not in getattr(config, field):
+            raise invalid_argument(
+                f"'{path}': {field}: expected the contents of a PEM file, found "
+                f"{getattr(config, field)[:40]!r}"
+            )
+    if config.client_verify and not config.custom_ca:
+        raise invalid_argument(
+            f"'{path}': client_verify is true: expected the certificate authority of "
+            "the clients in custom_ca, found none"
+        )
+    return TlsConfig(
+        server_key=config.server_key.encode(),
+        server_cert=config.server_cert.encode(),
+        custom_ca=config.custom_ca.encode() or None,
+        client_verify=config.client_verify,
+    )
+
+
+DEFAULT_METRICS_PATH = "/monitoring/prometheus/metrics"
+
+
+def read_metrics_path(path: str) -> str | None:
+    """Read a MonitoringConfig; return where metrics are served, None if not."""
+    prometheus = _read(path, "MonitoringConfig").prometheus_config
+    if not prometheus.enable:
+        return None
+    if prometheus.path and not prometheus.path.startswith("/"):
+        raise invalid_argument(
+            f"'{path}': prometheus_config.path: expected it to start with '/', found "
+            f"'{prometheus.path}'"
+        )
+    return prometheus.path or DEFAULT_METRICS_PATH
+
+
+@dataclasses.dataclass(frozen=True)
+class BatchingParameters:
+    """How requests are batched.
+
+    Attributes:
+        max_batch_size: most rows of a batch.
+        max_request_size: most rows of one request; None: no limit.
+        batch_timeout_micros: longest wait of a request for others, microseconds.
+        max_enqueued_batches: full batches that may wait; None: no limit.
+        num_batch_threads: batches run at the same time.
+        batches_per_signature: those of them that one signature may have.
+        allowed_batch_sizes: sizes a batch is padded to, increasing; empty: any.
+        pad_variable_length_inputs: pad requests of different shapes to one.
+    """
+
+    max_batch_size: int = 128
+    max_request_size: int | None = None
+    batch_timeout_micros: int = 0
+    max_enqueued_batches: int | None = None
+    num_batch_threads: int = max(2, os.cpu_count() or 2)
+    batches_per_signature: int = 1
+    allowed_batch_sizes: tuple[int, ...] = ()
+    pad_variable_length_inputs: bool = False
+
+
+def read_batching_parameters(path: str) -> BatchingParameters:
+    """Read BatchingParameters; an empty `path` gives TensorFlow Serving's defaults.
+
+    The defaults are SharedBatchScheduler's (tensorflow
+    core/kernels/batching_util/shared_batch_scheduler.h): 1000 rows, no wait, 10
+    batches in the queue, a thread per CPU.
+
+    Raises:
+        ServingError: the file is malformed or its values do not fit together.
+    """
+    config = _read(path, "BatchingParameters") if path else None
+
+    def value(field: str, default: int, least: int) -> int:
+        if config is None or not config.HasField(field):
+            return default
+        number = int(getattr(config, field).value)
+        if number < least:
+            raise invalid_argument(
+                f"'{path}': {field}: expected at least {least}, found {number}"
+            )
+        return number
+
+    largest = value("max_batch_size", 1000, 1)
+    splitting = bool(config and config.enable_large_batch_splitting.value)
+    batch = value("max_execution_batch_size", largest, 1) if splitting else largest
+    threads = value("num_batch_threads", os.cpu_count() or 1, 1)
+    sizes = tuple(config.allowed_batch_sizes) if config else ()
+    if any(a >= b for a, b in zip(sizes, sizes[1:], strict=False)):
+        raise invalid_argument(
+            f"'{path}': allowed_batch_sizes entries must be in increasing order, found "
+            f"{list(sizes)}"
+        )
+    if sizes and sizes[-1] != batch:
+        raise invalid_argument(
+            f"'{path}': Last entry in allowed_batch_sizes must match "
+            f"{'max_execution_batch_size' if splitting else 'max_batch_size'}; last "
+            f"entry was {sizes[-1]}; expected {batch}"
+        )
+    return BatchingParameters(
+        max_batch_size=batch,
+        max_request_size=None if splitting else largest,
+        batch_timeout_micros=value("batch_timeout_micros", 0, 0),
+        max_enqueued_batches=value("max_enqueued_batches", 10, 1),
+        num_batch_threads=threads,
+        batches_per_signature=threads,
+        allowed_batch_sizes=sizes,
+        pad_variable_length_inputs=bool(config and config.pad_variable_length_inputs),
+    )
+
+
+def parse_channel_arguments(text: str) -> list[tuple[str, int | str]]:
+    """Read `--grpc_channel_arguments`: `key=value,...`, integers where they are.
+
+    Raises:
+        ServingError: an entry has no `=`.
+    """
+    arguments: list[tuple[str, int | str]] = []
+    for entry in filter(None, text.split(",")):
+        key, equals, value = entry.partition("=")
+        if not equals or not key:
+            raise invalid_argument(
+                f"--grpc_channel_arguments: expected key=value, found '{entry}'"
+            )
+        try:
+            arguments.append((key, int(value)))
+        except ValueError:
+            arguments.append((key, value))
+    return arguments

@@ -1,0 +1,105 @@
+"""The canonical status of a request, and its forms in gRPC and HTTP.
+
+The numbers are those of `google.rpc.Code`, which gRPC, TensorFlow and the
+`error_code` field of `GetModelStatusResponse` share.
+"""
+
+from __future__ import annotations
+
+import enum
+
+# tensorflow_serving/model_servers/grpc_status_util.cc cuts longer texts:
+# they travel in an HTTP/2 header.
+MAX_MESSAGE_LENGTH = 1024
+_TRUNCATED = "...TRUNCATED"
+
+
+class Code(enum.IntEnum):
+    """Canonical status codes."""
+
+    OK = 0
+    CANCELLED = 1
+    UNKNOWN = 2
+    INVALID_ARGUMENT = 3
+    DEADLINE_EXCEEDED = 4
+    NOT_FOUND = 5
+    ALREADY_EXISTS = 6
+    PERMISSION_DENIED = 7
+    RESOURCE_EXHAUSTED = 8
+    FAILED_PRECONDITION = 9
+    ABORTED = 10
+    OUT_OF_RANGE = 11
+    UNIMPLEMENTED = 12
+    INTERNAL = 13
+    UNAVAILABLE = 14
+    DATA_LOSS = 15
+    UNAUTHENTICATED = 16
+
+
+# tensorflow_serving/model_servers/http_server.cc; every other code is a 500.
+_HTTP_STATUS = {
+    Code.OK: 200,
+    Code.CANCELLED: 499,
+    Code.INVALID_ARGUMENT: 400,
+    Code.DEADLINE_EXCEEDED: 504,
+    Code.NOT_FOUND: 404,
+    Code.ALREADY_EXISTS: 409,
+    Code.PERMISSION_DENIED: 403,
+    Code.RESOURCE_EXHAUSTED: 429,
+    Code.FAILED_PRECONDITION: 400,
+    Code.ABORTED: 409,
+    Code.OUT_OF_RANGE: 400,
+    Code.UNIMPLEMENTED: 501,
+    Code.UNAVAILABLE: 503,
+    Code.UNAUTHENTICATED: 401,
+}
+
+
+class ServingError(Exception):
+    """A request (or a load) that ends with a status other than OK.
+
+    Attributes:
+        code: the canonical status code.
+        message: what went wrong, for the caller.
+    """
+
+    def __init__(self, code: Code, message: str):
+        super().__init__(message)
+        self.code = code
+        self.message = message
+
+    def __str__(self) -> str:
+        """`CODE: message`, as absl::Status prints itself."""
+        return f"{self.code.name}: {self.message}"
+
+    @property
+    def http_status(self) -> int:
+        """The HTTP status TensorFlow Serving answers this code with."""
+        return _HTTP_STATUS.get(self.code, 500)
+
+    @property
+    def wire_message(self) -> str:
+        """The message, cut to what a gRPC trailer carries."""
+        if len(self.message) <= MAX_MESSAGE_LENGTH:
+            return self.message
+        return self.message[:MAX_MESSAGE_LENGTH] + _TRUNCATED
+
+
+def invalid_argument(message: str) -> ServingError:
+    """Shorthand for the most frequent status."""
+    return ServingError(Code.INVALID_ARGUMENT, message)
+
+
+def as_serving_error(error: BaseException) -> ServingError:
+    """Give any exception a status.
+
+    Args:
+        error: a `ServingError` (returned as it is), a `tf.errors.OpError`
+            (its own code and message) or anything else (INTERNAL).
+    """
+    if isinstance(error, ServingError):
+        return error
+    code = getattr(error, "error_code", None)
+    if isinstance(code, int) and code in Code._value2member_map_:
+        return ServingError(Code(code), str(getattr(error, "message", error)))
+    return ServingError(Code.INTERNAL, f"{type(error).__name__}: {error}")

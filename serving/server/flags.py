@@ -1,0 +1,269 @@
+"""The command line: the flags of `tensorflow_model_server`, and a few of ours.
+
+Names and defaults are those of tensorflow_serving/model_servers/main.cc and
+server.h (2.16). Nothing heavy is imported here, so `--help` and a misspelt flag
+answer at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+MEBIBYTE = 1 << 20
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """What the server is told. The fields are the flags of the same name."""
+
+    port: int = 8500
+    grpc_socket_path: str = ""
+    grpc_channel_arguments: str = ""
+    ssl_config_file: str = ""
+    enable_grpc_healthcheck_service: bool = True
+    rest_api_port: int = 0
+    rest_api_timeout_in_ms: int = 30_000
+    rest_api_enable_cors_support: bool = False
+    monitoring_config_file: str = ""
+
+    model_name: str = "default"
+    model_base_path: str = ""
+    model_config_file: str = ""
+    model_config_file_poll_wait_seconds: int = 0
+    saved_model_tags: str = "serve"
+    file_system_poll_wait_seconds: float = 1
+    allow_version_labels_for_unavailable_models: bool = False
+    force_allow_any_version_labels_for_unavailable_models: bool = False
+    max_num_load_retries: int = 5
+    load_retry_interval_micros: int = 60_000_000
+    num_load_threads: int = 0
+    enable_model_warmup: bool = True
+    num_request_iterations_for_warmup: int = 0
+
+    enable_batching: bool = False
+    batching_parameters_file: str = ""
+    enable_per_model_batching_parameters: bool = False
+    tensorflow_session_parallelism: int = 0
+    tensorflow_intra_op_parallelism: int = 0
+    tensorflow_inter_op_parallelism: int = 0
+    tensorflow_session_config_file: str = ""
+    per_process_gpu_memory_fraction: float = 0.0
+    enable_signature_method_name_check: bool = False
+    enable_serialization_as_tensor_content: bool = False
+
+    bind_address: str = "127.0.0.1"
+    max_message_bytes: int = 64 * MEBIBYTE
+    max_concurrent_rpcs: int = 4096
+    enable_greedy_batching: bool = True
+    enable_reload_config_rpc: bool = False
+    shutdown_grace_seconds: float = 20.0
+
+
+_HELP = {
+    "port": "TCP port of the gRPC API; 0 turns it off",
+    "grpc_socket_path": "also serve gRPC on this UNIX socket",
+    "grpc_channel_arguments": (
+        "comma-separated key=value channel arguments of the gRPC server, such as "
+        "grpc.max_connection_age_ms=300000"
+    ),
+    "ssl_config_file": (
+        "text SSLConfig: server_key, server_cert, custom_ca (PEM contents), "
+        "client_verify; TLS on the gRPC port"
+    ),
+    "enable_grpc_healthcheck_service": (
+        "the standard grpc.health.v1 service (on here; off in tensorflow_model_server)"
+    ),
+    "rest_api_port": "port of the REST API; 0 turns it off",
+    "rest_api_timeout_in_ms": "time limit of a REST call",
+    "rest_api_enable_cors_support": "send CORS headers with REST answers",
+    "monitoring_config_file": "text MonitoringConfig: Prometheus metrics on the REST port",
+    "model_name": "name of the one model (ignored with --model_config_file)",
+    "model_base_path": (
+        "folder that holds its numbered version folders (ignored with "
+        "--model_config_file, otherwise required)"
+    ),
+    "model_config_file": "text ModelServerConfig: several models, version policies, labels",
+    "model_config_file_poll_wait_seconds": (
+        "read that file again this often; 0: only at the start"
+    ),
+    "saved_model_tags": "comma-separated tags of the MetaGraphDef to load",
+    "file_system_poll_wait_seconds": (
+        "look for new versions this often; 0: once; negative: never"
+    ),
+    "allow_version_labels_for_unavailable_models": (
+        "let a new label name a version that is not available yet"
+    ),
+    "force_allow_any_version_labels_for_unavailable_models": (
+        "let any label do so, one that names another version already included"
+    ),
+    "max_num_load_retries": "times a failed load is tried again",
+    "load_retry_interval_micros": "microseconds between those; negative: none",
+    "num_load_threads": "versions loaded at the same time; 0 means one",
+    "enable_model_warmup": (
+        "replay assets.extra/tf_serving_warmup_requests before a version is available"
+    ),
+    "num_request_iterations_for_warmup": "times each of its records is run, if > 0",
+    "enable_batching": "batch as --batching_parameters_file says",
+    "batching_parameters_file": "text BatchingParameters",
+    "enable_per_model_batching_parameters": (
+        "take them from batching_params.pbtxt in the version folder"
+    ),
+    "tensorflow_session_parallelism": "sets both of the next two",
+    "tensorflow_intra_op_parallelism": "threads of one op; 0: TensorFlow chooses",
+    "tensorflow_inter_op_parallelism": (
+        "ops run at the same time; 0: the graph runs on the thread of its batch, "
+        "which is the quickest for graphs of small ops"
+    ),
+    "tensorflow_session_config_file": "text ConfigProto of the sessions",
+    "per_process_gpu_memory_fraction": "share of the GPU's memory; 0: TensorFlow chooses",
+    "enable_signature_method_name_check": (
+        "refuse Classify and Regress on signatures of another method_name"
+    ),
+    "enable_serialization_as_tensor_content": (
+        "answer Predict with tensor_content instead of float_val and its kind"
+    ),
+    "bind_address": (
+        "interface of both ports; 0.0.0.0 or [::] opens them to every host that "
+        "reaches this one"
+    ),
+    "max_message_bytes": "largest request, and largest tensor one may claim",
+    "max_concurrent_rpcs": "gRPC calls at a time; more get RESOURCE_EXHAUSTED",
+    "enable_greedy_batching": (
+        "run requests that wait at the same moment as one batch; nothing ever waits "
+        "for a batch to fill"
+    ),
+    "enable_reload_config_rpc": (
+        "answer HandleReloadConfigRequest, by which whoever reaches the port makes "
+        "the server load any folder it can read"
+    ),
+    "shutdown_grace_seconds": "longest wait for running requests after SIGTERM",
+}
+
+_OURS = (
+    "bind_address",
+    "max_message_bytes",
+    "max_concurrent_rpcs",
+    "enable_greedy_batching",
+    "enable_reload_config_rpc",
+    "shutdown_grace_seconds",
+)
+
+# Taken so that a command line written for tensorflow_model_server starts this
+# one; what they tune does not exist here.
+_WITHOUT_EFFECT = {
+    "enable_profiler": bool,
+    "enforce_session_run_timeout": bool,
+    "flush_filesystem_caches": bool,
+    "grpc_max_threads": int,
+    "num_tflite_interpreters_per_pool": int,
+    "num_tflite_pools": int,
+    "num_unload_threads": int,
+    "remove_unused_fields_from_bundle_metagraph": bool,
+    "rest_api_num_threads": int,
+    "thread_pool_factory_config_file": str,
+    "xla_cpu_compilation_enabled": bool,
+}
+
+# To take these and do nothing would be to serve another model, or in the clear.
+_REFUSED = {
+    "platform_config_file": (str, "platform configs"),
+    "prefer_tflite_model": (bool, "TensorFlow Lite models"),
+    "use_alts_credentials": (bool, "ALTS credentials"),
+    "use_tflite_model": (bool, "TensorFlow Lite models"),
+}
+
+
+def _boolean(text: str) -> bool:
+    """Read a flag's truth value as tensorflow/core/util/command_line_flags does."""
+    value = text.lower()
+    if value in ("true", "1", "t", "yes"):
+        return True
+    if value in ("false", "0", "f", "no"):
+        return False
+    raise argparse.ArgumentTypeError(f"expected true or false, found {text!r}")
+
+
+def _add(group: Any, name: str, kind: type, default: object, text: str) -> None:
+    """Add one flag; a bool may stand alone, as `--enable_batching`."""
+    if kind is bool:
+        group.add_argument(
+            f"--{name}",
+            type=_boolean,
+            nargs="?",
+            const=True,
+            default=default,
+            metavar="BOOL",
+            help=text,
+        )
+    else:
+        group.add_argument(
+            f"--{name}", type=kind, default=default, metavar="X", help=text
+        )
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser, its help grouped by where a flag comes from."""
+    parser = argparse.ArgumentParser(
+        prog="python -m serving.server",
+        description=(
+            "Serve SavedModels over gRPC and REST, with the protocol and the flags of "
+            "tensorflow_model_server."
+        ),
+        allow_abbrev=False,
+        formatter_class=lambda prog: argparse.HelpFormatter(prog, max_help_position=32),
+    )
+    parser.add_argument("--version", action="store_true", help="print versions, exit")
+    theirs = parser.add_argument_group("flags of tensorflow_model_server")
+    ours = parser.add_argument_group("flags of this server only")
+    for field in dataclasses.fields(Options):
+        group = ours if field.name in _OURS else theirs
+        text = f"{_HELP[field.name]} (default: {field.default!r})".replace("%", "%%")
+        _add(group, field.name, type(field.default), field.default, text)
+    idle = parser.add_argument_group(
+        "flags of tensorflow_model_server accepted without effect"
+    )
+    for name, kind in _WITHOUT_EFFECT.items():
+        _add(idle, name, kind, None, "no effect here")
+    refused = parser.add_argument_group("flags of tensorflow_model_server refused here")
+    for name, (kind, what) in _REFUSED.items():
+        _add(refused, name, kind, None, f"{what} are not supported")
+    return parser
+
+
+def parse(arguments: Sequence[str] | None = None) -> Options | None:
+    """Read the command line.
+
+    Args:
+        arguments: the words after the program's name; the process's by default.
+
+    Returns:
+        The options, or None where `--version` asked for nothing else.
+
+    Raises:
+        SystemExit: a flag is unknown, malformed or refused (status 2), or the
+            help was asked for (status 0).
+    """
+    parser = build_parser()
+    values = vars(parser.parse_args(arguments))
+    if values.pop("version"):
+        return None
+    for name in _WITHOUT_EFFECT:
+        values.pop(name)
+    for name, (_, what) in _REFUSED.items():
+        if values.pop(name):
+            parser.error(f"--{name}: {what} are not supported by this server")
+    options = Options(**values)
+    for name in ("port", "rest_api_port"):
+        if not 0 <= getattr(options, name) <= 65535:
+            parser.error(f"--{name}: expected 0 to 65535, found {values[name]}")
+    if options.port and options.port == options.rest_api_port:
+        parser.error(
+            f"--rest_api_port cannot be same as --port, found {options.port} twice"
+        )
+    for name in ("max_message_bytes", "max_concurrent_rpcs", "rest_api_timeout_in_ms"):
+        if getattr(options, name) <= 0:
+            parser.error(f"--{name}: expected a positive number, found {values[name]}")
+    return options

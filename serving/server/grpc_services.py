@@ -1,0 +1,190 @@
+"""The gRPC services: tensorflow.serving's two, health and reflection."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import grpc
+from google.protobuf.message import DecodeError
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+from tensorflow_serving.apis import (
+    classification_pb2,
+    get_model_metadata_pb2,
+    get_model_status_pb2,
+    inference_pb2,
+    model_management_pb2,
+    predict_pb2,
+    regression_pb2,
+)
+
+from serving.server import model_info, service_descriptors
+from serving.server.errors import Code, ServingError, as_serving_error
+from serving.server.service import PredictionService, deadline_after
+from serving.server.service_descriptors import MODEL_SERVICE, PREDICTION_SERVICE
+
+# What health answers for: the server as a whole, the full names, and the short
+# ones tensorflow_model_server sets (server.cc).
+HEALTH_SERVICES = (
+    "",
+    PREDICTION_SERVICE,
+    MODEL_SERVICE,
+    "PredictionService",
+    "ModelService",
+)
+
+# Takes a request message and a deadline; returns a message or its bytes.
+_Call = Callable[[Any, float | None], Awaitable[Any]]
+
+
+class GrpcServices:
+    """The handlers of one server.
+
+    Attributes:
+        health: the health service, all of whose names share one state.
+    """
+
+    def __init__(self, service: PredictionService):
+        self._service = service
+        self._metrics = service.metrics
+        self.health = health.aio.HealthServicer()
+
+    def add_to(self, server: grpc.aio.Server) -> None:
+        """Register everything with `server`."""
+        service = self._service
+        methods = {
+            "Predict": self._handler(
+                predict_pb2.PredictRequest, service.predict, "Predict"
+            ),
+            "Classify": self._handler(
+                classification_pb2.ClassificationRequest, service.classify, "Classify"
+            ),
+            "Regress": self._handler(
+                regression_pb2.RegressionRequest, service.regress, "Regress"
+            ),
+            "MultiInference": self._handler(
+                inference_pb2.MultiInferenceRequest, service.multi_inference
+            ),
+            "GetModelMetadata": self._handler(
+                get_model_metadata_pb2.GetModelMetadataRequest, self._metadata
+            ),
+        }
+        models = {
+            "GetModelStatus": self._handler(
+                get_model_status_pb2.GetModelStatusRequest, self._status
+            ),
+            "HandleReloadConfigRequest": self._handler(
+                model_management_pb2.ReloadConfigRequest, self._reload
+            ),
+        }
+        server.add_generic_rpc_handlers(
+            (
+                grpc.method_handlers_generic_handler(PREDICTION_SERVICE, methods),
+                grpc.method_handlers_generic_handler(MODEL_SERVICE, models),
+            )
+        )
+        service_descriptors.declare()
+        names = [PREDICTION_SERVICE, MODEL_SERVICE, reflection.SERVICE_NAME]
+        if service.options.enable_grpc_healthcheck_service:
+            health_pb2_grpc.add_HealthServicer_to_server(self.health, server)
+            names.append(health.SERVICE_NAME)
+        reflection.enable_server_reflection(names, server)
+
+    async def set_serving(self, serving: bool) -> None:
+        """Let health say whether the server takes requests."""
+        status = health_pb2.HealthCheckResponse
+        for name in HEALTH_SERVICES:
+            await self.health.set(
+                name, status.SERVING if serving else status.NOT_SERVING
+            )
+
+    def _handler(
+        self, message: type[Any], call: _Call, counted: str | None = None
+    ) -> grpc.RpcMethodHandler:
+        """Wrap a call: bytes in, bytes out, errors as statuses.
+
+        Taking the bytes as they are lets a response leave without being built
+        as a message first.
+
+        Args:
+            message: the request's class.
+            call: what answers it.
+            counted: the API's name in the metrics; None: not counted, as there.
+        """
+        parse = message.FromString
+
+        async def handle(data: bytes, context: grpc.aio.ServicerContext) -> bytes:
+            start = time.perf_counter()
+            name = ""
+            try:
+                request = parse(data)
+                if counted:
+                    name = request.model_spec.name
+                deadline = deadline_after(context.time_remaining())
+                response = await call(request, deadline)
+                if not isinstance(response, bytes):
+                    response = response.SerializeToString()
+            except DecodeError:
+                # The code gRPC itself has for it: doc/statuscodes.md.
+                error = ServingError(
+                    Code.INTERNAL, f"Error parsing request: no {message.__name__}"
+                )
+            except Exception as failure:
+                error = as_serving_error(failure)
+            else:
+                if counted:
+                    self._count(name, counted, start, "OK")
+                return bytes(response)
+            if counted:
+                self._count(name, counted, start, error.code.name)
+            await context.abort(grpc.StatusCode[error.code.name], error.wire_message)
+            raise AssertionError("abort raises")
+
+        return grpc.unary_unary_rpc_method_handler(handle)
+
+    def _count(self, model: str, api: str, start: float, status: str) -> None:
+        if status != "OK" and model not in self._service.manager.names():
+            # A name nobody configured would add a series per guess.
+            model = ""
+        self._metrics.request_count.add((model, status))
+        elapsed = (time.perf_counter() - start) * 1e6
+        self._metrics.request_latency.observe((model, api, "GRPC"), elapsed)
+
+    async def _metadata(self, request: Any, deadline: float | None) -> Any:
+        return model_info.metadata(self._service.manager, request)
+
+    async def _status(self, request: Any, deadline: float | None) -> Any:
+        return model_info.status(self._service.manager, request)
+
+    async def _reload(self, request: Any, deadline: float | None) -> Any:
+        """Replace the models served, where the flags allow it."""
+        if not self._service.options.enable_reload_config_rpc:
+            raise ServingError(
+                Code.UNIMPLEMENTED,
+                "HandleReloadConfigRequest is off; --enable_reload_config_rpc turns "
+                "it on",
+            )
+        before = self._metrics.totals()
+        gone = threading.Event()
+        manager = self._service.manager
+        try:
+            await asyncio.get_running_loop().run_in_executor(
+                None, manager.reload, request.config, gone.is_set
+            )
+        finally:
+            gone.set()
+        response = model_management_pb2.ReloadConfigResponse()
+        response.status.SetInParent()
+        after = self._metrics.totals()
+        for name in request.metric_names:
+            family = name.replace("/", ":")
+            with contextlib.suppress(KeyError):
+                response.metric.add(
+                    name=name, int64_value_increase=after[family] - before[family]
+                )
+        return response

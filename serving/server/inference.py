@@ -1,0 +1,352 @@
+"""Classify, Regress and MultiInference: examples in, classes and values out.
+
+Sources: tensorflow_serving/servables/tensorflow/{classifier,regressor,
+multi_inference,util}.cc.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from tensorflow.core.framework import types_pb2
+from tensorflow_serving.apis import (
+    classification_pb2,
+    inference_pb2,
+    regression_pb2,
+)
+
+from serving.server.errors import Code, ServingError, invalid_argument
+from serving.server.plan import Plan
+from serving.server.predict import model_spec
+from serving.server.servable import Servable
+from serving.server.signatures import DEFAULT_SIGNATURE, Signature
+from serving.server.tensors import TensorSpec, dtype_name
+
+CLASSIFY_METHOD = "tensorflow/serving/classify"
+REGRESS_METHOD = "tensorflow/serving/regress"
+_INPUTS = "inputs"
+_CLASSES, _SCORES = "classes", "scores"
+_OUTPUTS = "outputs"
+
+# Receives the outputs of the plan and the number of examples.
+Responder = Callable[[Sequence[np.ndarray], int], Any]
+
+
+class Inference:
+    """One such request, checked: what to run, on what, and how to answer.
+
+    Attributes:
+        plan: what runs it.
+        arrays: the serialised examples, one string vector.
+    """
+
+    __slots__ = ("_respond", "arrays", "plan")
+
+    def __init__(
+        self,
+        servable: Servable,
+        source: TensorSpec,
+        outputs: Sequence[TensorSpec],
+        examples: np.ndarray,
+        respond: Responder,
+    ):
+        if source.dtype != types_pb2.DT_STRING:
+            raise invalid_argument(
+                f"Expects arg[0] to be {dtype_name(source.dtype)} but string is provided"
+            )
+        source.check_shape([len(examples)])
+        self.plan: Plan = servable.plan([source], outputs)
+        self.arrays = (examples,)
+        self._respond = respond
+
+    def response(self, outputs: Sequence[np.ndarray]) -> Any:
+        """Return the response message."""
+        return self._respond(outputs, len(self.arrays[0]))
+
+
+def serialized_examples(request_input: Any) -> np.ndarray:
+    """Return the examples of an `Input`, serialised, as a vector of `bytes`.
+
+    A context is put in front of each: parsing the two together merges them.
+
+    Raises:
+        ServingError: INVALID_ARGUMENT, there are none.
+    """
+    kind = request_input.WhichOneof("kind")
+    context = b""
+    examples: Any = ()
+    if kind == "example_list":
+        examples = request_input.example_list.examples
+    elif kind == "example_list_with_context":
+        listed = request_input.example_list_with_context
+        context, examples = listed.context.SerializeToString(), listed.examples
+    if not examples:
+        raise invalid_argument("Input is empty.")
+    array = np.empty(len(examples), object)
+    array[:] = [context + example.SerializeToString() for example in examples]
+    return array
+
+
+def _signature(servable: Servable, name: str, text: str) -> Signature:
+    key = name or DEFAULT_SIGNATURE
+    signature = servable.signatures.get(key)
+    if signature is None:
+        raise invalid_argument(f"{text}: {key}")
+    return signature
+
+
+def _source(signature: Signature, method: str, what: str, check: bool) -> TensorSpec:
+    """Return the one input of a signature for examples."""
+    if check and signature.method_name != method:
+        raise invalid_argument(
+            f"Expected {what} signature method_name to be {method}. Was: "
+            f"{signature.method_name}"
+        )
+    if len(signature.inputs) != 1:
+        raise invalid_argument("Expected one input Tensor.")
+    if _INPUTS not in signature.inputs:
+        raise ServingError(
+            Code.FAILED_PRECONDITION,
+            f"No {what} inputs found in SignatureDef: {signature.name} has "
+            f"{sorted(signature.inputs)}",
+        )
+    return signature.inputs[_INPUTS]
+
+
+def _classify_tensors(
+    signature: Signature, check: bool
+) -> tuple[TensorSpec, list[TensorSpec]]:
+    source = _source(signature, CLASSIFY_METHOD, "classification", check)
+    if len(signature.outputs) not in (1, 2):
+        raise invalid_argument(
+            f"Expected one or two output Tensors, found {len(signature.outputs)}"
+        )
+    outputs = [
+        signature.outputs[alias]
+        for alias in (_CLASSES, _SCORES)
+        if alias in signature.outputs
+    ]
+    if not outputs:
+        raise ServingError(
+            Code.FAILED_PRECONDITION,
+            "Expected classification signature outputs to contain at least one of "
+            f'"{_CLASSES}" or "{_SCORES}". Signature was: {signature.name} with '
+            f"{sorted(signature.outputs)}",
+        )
+    return source, outputs
+
+
+def _regress_tensors(
+    signature: Signature, check: bool
+) -> tuple[TensorSpec, list[TensorSpec]]:
+    source = _source(signature, REGRESS_METHOD, "regression", check)
+    if len(signature.outputs) != 1:
+        raise invalid_argument("Expected one output Tensor.")
+    if _OUTPUTS not in signature.outputs:
+        raise ServingError(
+            Code.FAILED_PRECONDITION,
+            f"No regression outputs found in SignatureDef: {signature.name} has "
+            f"{sorted(signature.outputs)}",
+        )
+    return source, [signature.outputs[_OUTPUTS]]
+
+
+def _fill_classes(
+    result: Any,
+    specs: Sequence[TensorSpec],
+    outputs: Sequence[np.ndarray],
+    count: int,
+) -> None:
+    """Fill a `ClassificationResult`."""
+    columns: dict[str, np.ndarray] = {}
+    for spec, array in zip(specs, outputs, strict=True):
+        if array.ndim != 2:
+            raise invalid_argument(
+                "Expected Tensor shape: [batch_size num_classes] but got "
+                f"{list(array.shape)}"
+            )
+        expected = types_pb2.DT_STRING if spec.alias == _CLASSES else types_pb2.DT_FLOAT
+        if spec.dtype != expected:
+            raise invalid_argument(
+                f"Expected {spec.alias} Tensor of {types_pb2.DataType.Name(expected)}. "
+                f"Got: {types_pb2.DataType.Name(spec.dtype)}"
+            )
+        if len(array) != count:
+            raise invalid_argument(
+                f"Expected {spec.alias} output batch size of {count}. Got: {len(array)}"
+            )
+        columns[spec.alias] = array
+    widths = {array.shape[1] for array in columns.values()}
+    if len(widths) > 1:
+        raise invalid_argument(
+            "Tensors class and score should match in dim_size(1). Got "
+            f"{columns[_CLASSES].shape[1]} vs. {columns[_SCORES].shape[1]}"
+        )
+    labels = columns[_CLASSES].tolist() if _CLASSES in columns else None
+    scores = columns[_SCORES].tolist() if _SCORES in columns else None
+    for row in range(count):
+        classes = result.classifications.add().classes
+        for column in range(widths.copy().pop()):
+            item = classes.add()
+            if labels is not None:
+                item.label = _text(labels[row][column])
+            if scores is not None:
+                item.score = scores[row][column]
+
+
+def _text(label: bytes) -> str:
+    try:
+        return label.decode()
+    except UnicodeDecodeError as error:
+        raise invalid_argument(f"Class label {label!r} is not UTF-8") from error
+
+
+def _fill_values(result: Any, spec: TensorSpec, output: np.ndarray, count: int) -> None:
+    """Fill a `RegressionResult`."""
+    if not (output.ndim == 1 or (output.ndim == 2 and output.shape[1] == 1)):
+        raise invalid_argument(
+            "Expected output Tensor shape to be either [batch_size] or [batch_size, 1] "
+            f"but got {list(output.shape)}"
+        )
+    if len(output) != count:
+        raise invalid_argument(
+            f"Input batch size did not match output batch size: {count} vs. "
+            f"{len(output)}"
+        )
+    if spec.dtype != types_pb2.DT_FLOAT:
+        raise invalid_argument(
+            "Expected output Tensor of DT_FLOAT. Got: "
+            f"{types_pb2.DataType.Name(spec.dtype)}"
+        )
+    for value in output.ravel().tolist():
+        result.regressions.add(value=value)
+
+
+_NO_SIGNATURE = "No signature was found with the name"
+
+
+def classify(servable: Servable, request: Any, check_method: bool) -> Inference:
+    """Prepare a `ClassificationRequest`.
+
+    Args:
+        servable: what it is for.
+        request: the message.
+        check_method: refuse a signature of another `method_name`.
+
+    Raises:
+        ServingError: the request or the signature does not fit.
+    """
+    name = request.model_spec.signature_name
+    signature = _signature(servable, name, _NO_SIGNATURE)
+    source, specs = _classify_tensors(signature, check_method)
+
+    def respond(outputs: Sequence[np.ndarray], count: int) -> Any:
+        response = classification_pb2.ClassificationResponse(
+            model_spec=model_spec(servable, signature.name)
+        )
+        _fill_classes(response.result, specs, outputs, count)
+        return response
+
+    examples = serialized_examples(request.input)
+    return Inference(servable, source, specs, examples, respond)
+
+
+def regress(servable: Servable, request: Any, check_method: bool) -> Inference:
+    """Prepare a `RegressionRequest`; arguments and errors as `classify`."""
+    name = request.model_spec.signature_name
+    signature = _signature(servable, name, _NO_SIGNATURE)
+    source, specs = _regress_tensors(signature, check_method)
+
+    def respond(outputs: Sequence[np.ndarray], count: int) -> Any:
+        response = regression_pb2.RegressionResponse(
+            model_spec=model_spec(servable, signature.name)
+        )
+        _fill_values(response.result, specs[0], outputs[0], count)
+        return response
+
+    examples = serialized_examples(request.input)
+    return Inference(servable, source, specs, examples, respond)
+
+
+def check_tasks(request: Any) -> None:
+    """Check a `MultiInferenceRequest` as far as no model is needed.
+
+    Raises:
+        ServingError: INVALID_ARGUMENT; no tasks, a nameless model, several
+            models, or one signature twice.
+    """
+    if not request.tasks:
+        raise invalid_argument("Inference request must have at least one task")
+    names = [task.model_spec.name for task in request.tasks]
+    if not all(names):
+        raise invalid_argument("Found ModelSpec with an empty model name.")
+    if len(set(names)) > 1:
+        raise invalid_argument(
+            "All ModelSpecs in a MultiInferenceRequest must access the same model name."
+        )
+    seen: set[str] = set()
+    for task in request.tasks:
+        key = task.model_spec.signature_name or DEFAULT_SIGNATURE
+        if key in seen:
+            raise invalid_argument(f"Duplicate evaluation of signature: {key}")
+        seen.add(key)
+
+
+def multi_inference(servable: Servable, request: Any, check_method: bool) -> Inference:
+    """Prepare a `MultiInferenceRequest`: all its tasks share one run.
+
+    Arguments and errors as `classify`; the request has passed `check_tasks`.
+    """
+    sources: dict[str, TensorSpec] = {}
+    union: dict[str, TensorSpec] = {}
+    parts: list[tuple[Signature, bool, list[TensorSpec]]] = []
+    for task in request.tasks:
+        signature = _signature(
+            servable,
+            task.model_spec.signature_name,
+            "Requested signature not found in model graph",
+        )
+        classifies = task.method_name == CLASSIFY_METHOD
+        if not classifies and task.method_name != REGRESS_METHOD:
+            raise ServingError(
+                Code.UNIMPLEMENTED,
+                f"Unsupported signature method_name: {task.method_name}",
+            )
+        pick = _classify_tensors if classifies else _regress_tensors
+        source, specs = pick(signature, check_method)
+        sources[source.name] = source
+        if len(sources) > 1:
+            raise invalid_argument("Input tensor must be the same for all Signatures.")
+        union.update({spec.name: spec for spec in specs})
+        parts.append((signature, classifies, specs))
+    fetched = [union[name] for name in sorted(union)]
+    return Inference(
+        servable,
+        next(iter(sources.values())),
+        fetched,
+        serialized_examples(request.input),
+        functools.partial(_respond_all, servable, parts, fetched),
+    )
+
+
+def _respond_all(
+    servable: Servable,
+    parts: Sequence[tuple[Signature, bool, list[TensorSpec]]],
+    fetched: Sequence[TensorSpec],
+    outputs: Sequence[np.ndarray],
+    count: int,
+) -> Any:
+    """Answer each task from the outputs all of them share."""
+    values = {spec.name: array for spec, array in zip(fetched, outputs, strict=True)}
+    response = inference_pb2.MultiInferenceResponse()
+    for signature, classifies, specs in parts:
+        result = response.results.add(model_spec=model_spec(servable, signature.name))
+        arrays = [values[spec.name] for spec in specs]
+        if classifies:
+            _fill_classes(result.classification_result, specs, arrays, count)
+        else:
+            _fill_values(result.regression_result, specs[0], arrays[0], count)
+    return response

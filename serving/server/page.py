@@ -1,0 +1,96 @@
+"""The page at `/`: a static file, and the policy that lets only it run.
+
+Scripts and styles are allowed by their hashes, computed from the file, so that
+nothing a page could be tricked into showing would run.
+"""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import functools
+import hashlib
+import importlib.resources
+from html.parser import HTMLParser
+
+_PACKAGE, _FILE = "serving.page", "index.html"
+
+
+@dataclasses.dataclass(frozen=True)
+class Page:
+    """The page and its headers."""
+
+    body: bytes
+    headers: dict[str, str]
+
+
+class _InlineBlocks(HTMLParser):
+    """Collects the contents of inline `script` and `style` elements."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.blocks: dict[str, list[str]] = {"script": [], "style": []}
+        self._open: str | None = None
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Start a block at `<script>` or `<style>`."""
+        if tag in self.blocks:
+            self._open = tag
+            self.blocks[tag].append("")
+
+    def handle_endtag(self, tag: str) -> None:
+        """End it."""
+        if tag == self._open:
+            self._open = None
+
+    def handle_data(self, data: str) -> None:
+        """Add to it."""
+        if self._open:
+            self.blocks[self._open][-1] += data
+
+
+def content_security_policy(html: str) -> str:
+    """Return the policy that lets the inline blocks of `html` run and no others."""
+    parser = _InlineBlocks()
+    parser.feed(html)
+    parser.close()
+
+    def sources(tag: str) -> str:
+        digests = (
+            hashlib.sha256(block.encode()).digest() for block in parser.blocks[tag]
+        )
+        hashes = [f"'sha256-{base64.b64encode(d).decode()}'" for d in digests]
+        return " ".join(hashes) or "'none'"
+
+    return "; ".join(
+        (
+            "default-src 'none'",
+            f"script-src {sources('script')}",
+            f"style-src {sources('style')}",
+            "connect-src 'self'",
+            "img-src 'self' data: blob:",
+            "base-uri 'none'",
+            "form-action 'none'",
+            "frame-ancestors 'none'",
+        )
+    )
+
+
+@functools.cache
+def load() -> Page | None:
+    """Read the page; None where it was not installed."""
+    try:
+        file = importlib.resources.files(_PACKAGE).joinpath(_FILE)
+        body = file.read_bytes()
+    except (FileNotFoundError, ModuleNotFoundError):
+        return None
+    return Page(
+        body=body,
+        headers={
+            "Cache-Control": "no-cache",
+            "Content-Security-Policy": content_security_policy(body.decode()),
+            "Content-Type": "text/html; charset=utf-8",
+            "Referrer-Policy": "no-referrer",
+            "X-Content-Type-Options": "nosniff",
+        },
+    )

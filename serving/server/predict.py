@@ -1,0 +1,104 @@
+"""Predict: from a request to arrays to run, and from outputs to a response."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from tensorflow_serving.apis import model_pb2, predict_pb2
+
+from serving.server import tensors, wire
+from serving.server.errors import Code, ServingError
+from serving.server.plan import Plan
+from serving.server.servable import Servable
+from serving.server.signatures import DEFAULT_SIGNATURE, Signature
+
+_OUTPUTS = predict_pb2.PredictResponse.OUTPUTS_FIELD_NUMBER
+_MODEL_SPEC = predict_pb2.PredictResponse.MODEL_SPEC_FIELD_NUMBER
+# Of a map's entry: see the encoding guide.
+_KEY, _VALUE = 1, 2
+
+
+def find_signature(servable: Servable, name: str) -> Signature:
+    """Return the signature `name`; empty means `serving_default`.
+
+    Raises:
+        ServingError: FAILED_PRECONDITION, as Predict says it.
+    """
+    key = name or DEFAULT_SIGNATURE
+    signature = servable.signatures.get(key)
+    if signature is None:
+        raise ServingError(
+            Code.FAILED_PRECONDITION, f'Serving signature key "{key}" not found.'
+        )
+    return signature
+
+
+class Prediction:
+    """One Predict request, decoded and checked against its servable.
+
+    Attributes:
+        plan: what runs it.
+        arrays: its inputs.
+        aliases: the outputs it asks for, in order.
+    """
+
+    __slots__ = ("_servable", "_signature", "aliases", "arrays", "plan")
+
+    def __init__(self, servable: Servable, request: Any, limit: int):
+        """Check a `PredictRequest`.
+
+        Args:
+            servable: what it is for.
+            request: the message.
+            limit: most bytes its tensors may take.
+
+        Raises:
+            ServingError: the request does not fit the signature.
+        """
+        signature = find_signature(servable, request.model_spec.signature_name)
+        self.arrays: Sequence[np.ndarray] = signature.decode_inputs(
+            request.inputs, limit
+        )
+        self.aliases = signature.select_outputs(request.output_filter)
+        self.plan: Plan = servable.signature_plan(signature, self.aliases)
+        self._servable = servable
+        self._signature = signature
+
+    def response(self, outputs: Sequence[np.ndarray], as_content: bool) -> bytes:
+        """Return the serialised `PredictResponse`.
+
+        Args:
+            outputs: one array per alias.
+            as_content: put values into `tensor_content`.
+        """
+        parts = []
+        for alias, spec, array in zip(
+            self.aliases, self.plan.outputs, outputs, strict=True
+        ):
+            tensor = tensors.encode(array, spec.dtype, as_content)
+            entry = wire.field(_KEY, alias.encode()) + wire.field(_VALUE, tensor)
+            parts.append(wire.field(_OUTPUTS, entry))
+        parts.append(self._model_spec())
+        return b"".join(parts)
+
+    def _model_spec(self) -> bytes:
+        """Return the response's `model_spec` field, made once per signature."""
+        cache, key = self._servable.response_specs, self._signature.name
+        if key not in cache:
+            spec = model_spec(self._servable, key)
+            cache[key] = wire.field(_MODEL_SPEC, spec.SerializeToString())
+        return cache[key]
+
+
+def model_spec(servable: Servable, signature_name: str | None) -> Any:
+    """Return the `ModelSpec` of a response: the version that answered."""
+    spec = model_pb2.ModelSpec(name=servable.name, signature_name=signature_name or "")
+    spec.version.value = servable.version
+    return spec
+
+
+def row_count(arrays: Sequence[np.ndarray]) -> int:
+    """Return the rows of a request, as the example counters take them."""
+    return int(arrays[0].shape[0]) if arrays and arrays[0].ndim else 0

@@ -1,0 +1,74 @@
+"""The server as a process: signals in, an exit code out."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+
+import tensorflow as tf
+
+from serving.server.app import ModelServer
+from serving.server.errors import Code, ServingError
+from serving.server.flags import Options
+
+_log = logging.getLogger(__name__)
+
+# What tensorflow_model_server ends with when it cannot start (main returns -1).
+_EXIT_NOT_STARTED = 255
+_STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+def run(options: Options) -> int:
+    """Serve until told to stop.
+
+    Args:
+        options: the command line's.
+
+    Returns:
+        0 after an orderly stop, 255 where the server could not start.
+    """
+    tf.get_logger().setLevel(logging.ERROR)
+    return asyncio.run(_serve(options))
+
+
+async def _serve(options: Options) -> int:
+    loop = asyncio.get_running_loop()
+    stopped = asyncio.Event()
+    for number in _STOP_SIGNALS:
+        loop.add_signal_handler(number, stopped.set)
+    try:
+        server = ModelServer(options)
+    except ServingError as error:
+        return _not_started(error)
+    starting = asyncio.create_task(server.start())
+    waiting = asyncio.create_task(stopped.wait())
+    await asyncio.wait((starting, waiting), return_when=asyncio.FIRST_COMPLETED)
+    code = 0
+    if starting.done() and (error := starting.exception()) is not None:
+        if not isinstance(error, ServingError):
+            raise error
+        code = _not_started(error)
+    else:
+        await waiting
+        _log.info("Stopping: finishing the requests that run")
+        for number in _STOP_SIGNALS:
+            # Whoever asks twice does not want to wait.
+            loop.add_signal_handler(number, os._exit, 128 + number)
+    if not starting.done():
+        server.cancel_start()
+        with contextlib.suppress(ServingError):
+            await starting
+    await server.stop()
+    waiting.cancel()
+    _log.info("Stopped")
+    return code
+
+
+def _not_started(error: ServingError) -> int:
+    print(f"Failed to start server. Error: {error}", flush=True)
+    if error.code is Code.INTERNAL:
+        _log.error("start-up failed", exc_info=error)
+    return _EXIT_NOT_STARTED

@@ -1,0 +1,329 @@
+"""Bodies of the REST API: requests into arrays and messages, outputs into JSON.
+
+Source: tensorflow_serving/util/json_tensor.cc.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from google.protobuf import json_format
+
+from serving.server import json_tensors
+from serving.server.errors import ServingError, invalid_argument
+from serving.server.json_tensors import shown
+from serving.server.signatures import Signature
+from serving.server.tensors import TensorSpec
+
+INSTANCES, INPUTS = "instances", "inputs"
+
+
+def signature_name(body: Mapping[str, Any]) -> str:
+    """Return `signature_name` of a body, empty where it has none."""
+    name = body.get("signature_name", "")
+    if not isinstance(name, str):
+        raise invalid_argument(
+            f"JSON Value: {shown(body)} not formatted correctly. 'signature_name' key "
+            "must be a string value."
+        )
+    return name
+
+
+def predict_inputs(
+    body: Mapping[str, Any], signature: Signature
+) -> tuple[tuple[np.ndarray, ...], bool]:
+    """Read the tensors of a predict body.
+
+    Args:
+        body: the parsed JSON.
+        signature: what it is for.
+
+    Returns:
+        The arrays, in the order of the signature's inputs, and whether the body
+        has the row format (`instances`) rather than the columnar (`inputs`).
+
+    Raises:
+        ServingError: INVALID_ARGUMENT; the body does not fit.
+    """
+    specs = signature.inputs
+    if not specs:
+        raise invalid_argument(
+            f"Failed to get input map for signature: {signature.name}"
+        )
+    if INSTANCES in body and INPUTS in body:
+        raise invalid_argument(
+            f"JSON Value: {shown(body)} Not formatted correctly expecting only one of "
+            f"'{INPUTS}' or '{INSTANCES}' keys to exist "
+        )
+    if INSTANCES in body:
+        by_alias = _from_rows(body[INSTANCES], specs, body)
+    elif INPUTS in body:
+        by_alias = _from_columns(body[INPUTS], specs)
+    else:
+        raise invalid_argument("Missing 'inputs' or 'instances' key")
+    for alias, spec in specs.items():
+        spec.check_shape(list(by_alias[alias].shape))
+    return tuple(by_alias[alias] for alias in specs), INSTANCES in body
+
+
+def _from_columns(value: Any, specs: Mapping[str, TensorSpec]) -> dict[str, np.ndarray]:
+    """Read `inputs`: one value, or an object of one per alias."""
+    if not isinstance(value, dict) or json_tensors.is_base64(value):
+        if len(specs) > 1:
+            raise invalid_argument(
+                "inputs is a plain value/list, but expecting an object as multiple "
+                "input tensors required as per tensorinfo_map"
+            )
+        ((alias, spec),) = specs.items()
+        return {alias: json_tensors.to_array(value, spec)}
+    arrays = {}
+    for alias, spec in specs.items():
+        if alias not in value:
+            raise invalid_argument(f"Missing named input: {alias} in 'inputs' object.")
+        arrays[alias] = json_tensors.to_array(value[alias], spec)
+    return arrays
+
+
+def _is_object(value: Any) -> bool:
+    return isinstance(value, dict) and not json_tensors.is_base64(value)
+
+
+def _from_rows(
+    value: Any, specs: Mapping[str, TensorSpec], body: Any
+) -> dict[str, np.ndarray]:
+    """Read `instances`: a list of values, or of objects of one value per alias."""
+    if not isinstance(value, list):
+        raise invalid_argument(
+            f"JSON Value: {shown(body)} Excepting '{INSTANCES}' to be an list/array"
+        )
+    if not value:
+        raise invalid_argument(
+            f"JSON Value: {shown(body)} No values in '{INSTANCES}' array"
+        )
+    if not isinstance(value[0], dict) and len(specs) > 1:
+        raise invalid_argument(
+            "instances is a plain list, but expecting list of objects as multiple "
+            "input tensors required as per tensorinfo_map"
+        )
+    if not _is_object(value[0]):
+        for index, item in enumerate(value):
+            if _is_object(item):
+                raise invalid_argument(
+                    f"Expecting value/list but got object at item {index} of input list"
+                )
+        alias, spec = next(iter(specs.items()))
+        return {alias: _stack(value, spec, "")}
+    for index, item in enumerate(value):
+        if not _is_object(item):
+            raise invalid_argument(
+                f"Expecting object but got list at item {index} of input list"
+            )
+        for alias in item:
+            if alias not in specs:
+                raise invalid_argument(
+                    f"Failed to process element: {index} key: {alias} of 'instances' "
+                    "list. Error: INVALID_ARGUMENT: JSON object: does not have named "
+                    f"input: {alias}"
+                )
+        if item.keys() != specs.keys():
+            raise invalid_argument(
+                f"Failed to process element: {index} of 'instances' list. JSON object: "
+                f"{shown(item)} keys must be equal to: {','.join(specs)}"
+            )
+    return {
+        alias: _stack([item[alias] for item in value], spec, f" key: {alias}")
+        for alias, spec in specs.items()
+    }
+
+
+def _stack(values: list[Any], spec: TensorSpec, key: str) -> np.ndarray:
+    """Make one array of the values of all instances; say which one is at fault."""
+    try:
+        return json_tensors.to_array(values, spec)
+    except ServingError as failure:
+        shape: tuple[int, ...] | None = None
+        for index, value in enumerate(values):
+            where = (
+                f"Failed to process element: {index}{key} of 'instances' list. Error: "
+            )
+            try:
+                array = json_tensors.to_array(value, spec)
+            except ServingError as error:
+                raise invalid_argument(f"{where}{error}") from failure
+            if shape is None:
+                shape = array.shape
+            elif array.size != int(np.prod(shape)):
+                raise invalid_argument(
+                    f"{where}INVALID_ARGUMENT: Expecting tensor size: "
+                    f"{int(np.prod(shape))} but got: {array.size}"
+                ) from failure
+            elif array.shape != shape:
+                raise invalid_argument(
+                    f"{where}INVALID_ARGUMENT: Expecting shape {_dims(shape)} but got: "
+                    f"{_dims(array.shape)}"
+                ) from failure
+        raise
+
+
+def _dims(shape: tuple[int, ...]) -> str:
+    return "[" + ",".join(map(str, shape)) + "]"
+
+
+def predict_body(
+    specs: Sequence[TensorSpec], outputs: Sequence[np.ndarray], rows: bool
+) -> bytes:
+    """Write the answer to a predict request.
+
+    Args:
+        specs: of the outputs.
+        outputs: their values.
+        rows: `predictions`, one per row, rather than `outputs`.
+
+    Raises:
+        ServingError: INVALID_ARGUMENT; the outputs have no rows in common.
+    """
+    if not outputs:
+        raise invalid_argument("Cannot convert empty tensor map to JSON")
+    values = []
+    count = -1
+    for spec, array in zip(specs, outputs, strict=True):
+        if rows:
+            if not array.ndim:
+                raise invalid_argument(
+                    f"Tensor name: {spec.alias} has no shape information "
+                )
+            if count not in (-1, len(array)):
+                raise invalid_argument(
+                    f"Tensor name: {spec.alias} has inconsistent batch size: "
+                    f"{len(array)} expecting: {count}"
+                )
+            count = len(array)
+        values.append(json_tensors.from_array(array, spec))
+    if len(specs) == 1:
+        return json_tensors.dump("predictions" if rows else "outputs", values[0])
+    aliases = [spec.alias for spec in specs]
+    if not rows:
+        return json_tensors.dump("outputs", dict(zip(aliases, values, strict=True)))
+    return json_tensors.dump(
+        "predictions",
+        [dict(zip(aliases, row, strict=True)) for row in zip(*values, strict=True)],
+    )
+
+
+def fill_examples(body: Mapping[str, Any], request: Any) -> None:
+    """Fill a Classification- or RegressionRequest from its JSON.
+
+    Raises:
+        ServingError: INVALID_ARGUMENT; the body does not fit.
+    """
+    request.model_spec.signature_name = signature_name(body)
+    context = body.get("context")
+    if "examples" not in body:
+        raise invalid_argument(
+            f"JSON Value: {shown(body)} When method is classify, key 'examples' is "
+            "expected and was not found"
+        )
+    examples = body["examples"]
+    if not isinstance(examples, list):
+        raise invalid_argument(
+            f"JSON Value: {shown(body)} Expecting 'examples' value to be an list/array"
+        )
+    if not examples:
+        raise invalid_argument(
+            f"JSON Value: {shown(body)} 'examples' value is an empty array"
+        )
+    target = request.input.example_list
+    if "context" in body:
+        target = request.input.example_list_with_context
+        target.context.CopyFrom(_example(context))
+    target.examples.extend(_example(item) for item in examples)
+
+
+def _example(value: Any) -> tf.train.Example:
+    """Turn a JSON object of features into a `tf.train.Example`."""
+    if not isinstance(value, dict):
+        raise invalid_argument(
+            f"Example must be JSON object but got JSON {json_tensors.type_name(value)}"
+        )
+    example = tf.train.Example()
+    for name, content in value.items():
+        feature = example.features.feature[name]
+        for item in content if isinstance(content, list) else [content]:
+            _add_to_feature(feature, name, item)
+    return example
+
+
+def _add_to_feature(feature: Any, name: str, value: Any) -> None:
+    """Add one JSON value to a feature, all of whose values are of one kind."""
+    if isinstance(value, bool):
+        kind, content = "int64_list", int(value)
+    elif isinstance(value, int):
+        kind, content = "int64_list", value
+        if not -(2**63) <= value < 2**63:
+            raise invalid_argument(
+                f"Feature: {name} has uint64 element. Only int64 is supported."
+            )
+    elif isinstance(value, float):
+        kind, content = "float_list", value
+        if np.isfinite(value) and abs(value) > np.finfo(np.float32).max:
+            raise invalid_argument(
+                f"Cannot convert JSON value: {value} to float without loss of precision."
+            )
+    elif isinstance(value, str):
+        kind, content = "bytes_list", value.encode("utf-8", "surrogatepass")
+    elif json_tensors.is_base64(value):
+        kind, content = "bytes_list", json_tensors.decode_base64(value)
+    else:
+        raise invalid_argument(
+            f"Feature: {name} has element with unexpected JSON type: "
+            f"{json_tensors.type_name(value)}"
+        )
+    found = feature.WhichOneof("kind")
+    if found not in (None, kind):
+        raise invalid_argument(
+            f"Unexpected element type in feature: {name} expecting type: "
+            f"{found.removesuffix('_list')}"
+        )
+    getattr(feature, kind).value.append(content)
+
+
+def _short(value: float) -> float:
+    return float(str(np.float32(value)))
+
+
+def classify_body(response: Any) -> bytes:
+    """Write a `ClassificationResponse`: `[label, score]` pairs per example."""
+    return json_tensors.dump(
+        "results",
+        [
+            [[item.label, _short(item.score)] for item in result.classes]
+            for result in response.result.classifications
+        ],
+    )
+
+
+def regress_body(response: Any) -> bytes:
+    """Write a `RegressionResponse`: one value per example."""
+    values = [_short(item.value) for item in response.result.regressions]
+    return json_tensors.dump("results", values)
+
+
+# The option has two names: protobuf 5.26 renamed it, and 6 dropped the old one.
+_EVERY_FIELD = next(
+    name
+    for name in (
+        "always_print_fields_with_no_presence",
+        "including_default_value_fields",
+    )
+    if name in inspect.signature(json_format.MessageToDict).parameters
+)
+
+
+def to_dict(message: Any) -> dict[str, Any]:
+    """Turn a message into JSON's types as the REST API does: with every field."""
+    options = {"preserving_proto_field_name": True, _EVERY_FIELD: True}
+    return json_format.MessageToDict(message, **options)

@@ -1,0 +1,208 @@
+"""One loaded version of one model."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from tensorflow.core.protobuf import config_pb2
+
+from serving.server import configs, session
+from serving.server.configs import BatchingParameters
+from serving.server.errors import Code, ServingError
+from serving.server.flags import Options
+from serving.server.plan import Plan, is_stateless
+from serving.server.signatures import Signature
+from serving.server.tensors import TensorSpec
+
+_log = logging.getLogger(__name__)
+
+# Plans kept; each output filter a client thinks of makes one, so there is an end.
+_MAX_PLANS = 64
+# Written by tf.saved_model.save for the loaders; they have no outputs to ask for.
+_INTERNAL_SIGNATURES = ("__saved_model_init_op", "__saved_model_train_op")
+_PER_MODEL_BATCHING = "batching_params.pbtxt"
+
+
+class Servable:
+    """A SavedModel, loaded: its signatures and the means to run them.
+
+    Attributes:
+        name: of the model.
+        version: its number.
+        path: the folder it came from.
+        signatures: by name.
+        signature_defs: the same as the model has them, for the metadata.
+        references: requests that hold it (the manager's).
+        response_specs: serialised parts of responses, by signature (Predict's).
+    """
+
+    def __init__(
+        self,
+        name: str,
+        version: int,
+        path: str,
+        options: Options,
+        config: config_pb2.ConfigProto,
+    ):
+        """Load it.
+
+        Args:
+            name: of the model.
+            version: its number.
+            path: the folder that holds `saved_model.pb`.
+            options: the server's.
+            config: of the session.
+
+        Raises:
+            ServingError: see `session.load`.
+        """
+        self.name = name
+        self.version = version
+        self.path = path
+        self.references = 0
+        self.response_specs: dict[str, bytes] = {}
+        self.batching = _per_model_batching(path, options)
+        tags = [tag.strip() for tag in options.saved_model_tags.split(",")]
+        self._session, meta_graph = session.load(path, tags, config)
+        self._library = meta_graph.graph_def.library
+        self._on_calling_thread = not config.inter_op_parallelism_threads
+        self.signature_defs = dict(meta_graph.signature_def)
+        self.signatures = {
+            key: Signature.from_def(key, definition)
+            for key, definition in self.signature_defs.items()
+        }
+        self._plans: dict[Any, Plan] = {}
+        self._lock = threading.Lock()
+
+    def signature_plan(self, signature: Signature, aliases: tuple[str, ...]) -> Plan:
+        """Return the plan that runs the outputs `aliases` of `signature`."""
+        key = (signature.name, aliases)
+        plan = self._plans.get(key)
+        if plan is None:
+            plan = self._make(key, signature.feeds(), signature.fetches(aliases))
+        return plan
+
+    def plan(self, inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec]) -> Plan:
+        """Return the plan that runs the tensors `outputs` from `inputs`."""
+        key = (tuple(s.name for s in inputs), tuple(s.name for s in outputs))
+        return self._plans.get(key) or self._make(key, inputs, outputs)
+
+    def _make(
+        self, key: Any, inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec]
+    ) -> Plan:
+        with self._lock:
+            if key in self._plans:
+                return self._plans[key]
+            feeds = [spec.name for spec in inputs]
+            fetches = [spec.name for spec in outputs]
+            if len(set(feeds)) < len(feeds):
+                raise ServingError(
+                    Code.UNIMPLEMENTED, f"Two inputs share one tensor: {feeds}"
+                )
+            function = session.make_callable(
+                self._session,
+                feeds,
+                fetches,
+                on_calling_thread=self._on_calling_thread,
+            )
+            stateless = is_stateless(self._session.graph, self._library, fetches)
+            plan = Plan(
+                inputs,
+                outputs,
+                function,
+                stateless=stateless,
+                parameters=self.batching,
+            )
+            if len(self._plans) >= _MAX_PLANS:
+                idle = (key for key, old in self._plans.items() if not old.running)
+                if (oldest := next(idle, None)) is not None:
+                    del self._plans[oldest]
+            self._plans[key] = plan
+            return plan
+
+    def prepare(self) -> None:
+        """Compile every signature and try it once, so that no request has to.
+
+        A signature of numbers whose shape is known but for the batch runs with
+        zeros and ones; that settles whether its requests may share a run. One
+        that cannot be compiled is left to say so to its callers.
+        """
+        for signature in self.signatures.values():
+            if signature.name in _INTERNAL_SIGNATURES:
+                continue
+            try:
+                plan = self.signature_plan(signature, tuple(signature.outputs))
+            except (ServingError, tf.errors.OpError, ValueError, KeyError) as error:
+                _log.warning(
+                    "%s version %d: signature %s cannot be run: %s",
+                    self.name,
+                    self.version,
+                    signature.name,
+                    error,
+                )
+                continue
+            if all(_is_sized_number(spec) for spec in plan.inputs):
+                plan.prove_with([_ramp(spec) for spec in plan.inputs])
+
+    @property
+    def running(self) -> bool:
+        """Whether a batch is on its way, be it one nobody waits for any more."""
+        return any(plan.running for plan in tuple(self._plans.values()))
+
+    def close(self) -> None:
+        """Free the session; nothing may run any more."""
+        self._plans.clear()
+        self._session.close()
+        del self._session
+
+
+def _is_sized_number(spec: TensorSpec) -> bool:
+    return (
+        spec.batched
+        and spec.shape is not None
+        and None not in spec.shape[1:]
+        and spec.numpy_dtype.kind in "fiub"
+    )
+
+
+def _ramp(spec: TensorSpec) -> np.ndarray:
+    """One row of zeros that ends in a one: valid pixels, indices and features."""
+    assert spec.shape is not None
+    dims = [1, *(dim or 0 for dim in spec.shape[1:])]
+    array = np.zeros(dims, spec.numpy_dtype)
+    if array.size:
+        array.flat[-1] = 1
+    return array
+
+
+def _per_model_batching(path: str, options: Options) -> BatchingParameters | None:
+    """Read the version's own batching parameters, where the flags ask for them."""
+    if not (options.enable_batching and options.enable_per_model_batching_parameters):
+        return None
+    file = os.path.join(path, _PER_MODEL_BATCHING)
+    return configs.read_batching_parameters(file) if os.path.exists(file) else None
+
+
+def timed_load(
+    name: str,
+    version: int,
+    path: str,
+    options: Options,
+    config: config_pb2.ConfigProto,
+) -> tuple[Servable, float]:
+    """Load and prepare a version; also return the seconds it took."""
+    start = time.perf_counter()
+    servable = Servable(name, version, path, options, config)
+    try:
+        servable.prepare()
+    except BaseException:
+        servable.close()
+        raise
+    return servable, time.perf_counter() - start

@@ -1,0 +1,144 @@
+"""Signatures of a SavedModel, and the checks of a request against them."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from serving.server import tensors
+from serving.server.errors import Code, ServingError, invalid_argument
+from serving.server.tensors import TensorSpec
+
+DEFAULT_SIGNATURE = "serving_default"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Signature:
+    """One `SignatureDef`.
+
+    Attributes:
+        name: its key in the model.
+        method_name: what it was exported for, such as
+            `tensorflow/serving/classify`.
+        inputs: by alias, in the order of the aliases.
+        outputs: likewise.
+        defaults: `TensorProto` of the inputs a request may leave out.
+    """
+
+    name: str
+    method_name: str
+    inputs: Mapping[str, TensorSpec]
+    outputs: Mapping[str, TensorSpec]
+    defaults: Mapping[str, Any]
+
+    @classmethod
+    def from_def(cls, name: str, definition: Any) -> Signature:
+        """Read a `SignatureDef`."""
+        return cls(
+            name=name,
+            method_name=definition.method_name,
+            inputs={
+                alias: TensorSpec.from_info(alias, definition.inputs[alias])
+                for alias in sorted(definition.inputs)
+            },
+            outputs={
+                alias: TensorSpec.from_info(alias, definition.outputs[alias])
+                for alias in sorted(definition.outputs)
+            },
+            defaults=dict(getattr(definition, "defaults", {})),
+        )
+
+    def decode_inputs(
+        self, inputs: Mapping[str, Any], limit: int
+    ) -> tuple[np.ndarray, ...]:
+        """Turn a request's tensors into arrays, in the order of `self.inputs`.
+
+        Args:
+            inputs: `TensorProto` by alias.
+            limit: most bytes all arrays together may take.
+
+        Raises:
+            ServingError: INVALID_ARGUMENT, with the texts of predict_util.cc and
+                tensorflow/cc/saved_model/util.cc.
+        """
+        self.check_input_count(inputs)
+        arrays = []
+        for position, (alias, spec) in enumerate(self.inputs.items()):
+            if alias in inputs:
+                proto = inputs[alias]
+            elif alias in self.defaults:
+                proto = self.defaults[alias]
+            else:
+                raise invalid_argument(
+                    f"Signature input alias: {alias}(feed name: {spec.name}) not found "
+                    "in request and no default value provided. Inputs expected to be "
+                    f"in the request {{{_joined(self.inputs)}}}, or default input "
+                    f"alias set: {_joined(self.defaults)}"
+                )
+            array = tensors.decode(proto, spec, position, limit)
+            limit -= array.nbytes
+            arrays.append(array)
+        return tuple(arrays)
+
+    def check_input_count(self, inputs: Mapping[str, Any]) -> None:
+        """Refuse a request with more or fewer inputs than the signature has."""
+        found, expected = len(inputs), len(self.inputs)
+        if found == expected or (found < expected and self.defaults):
+            return
+        extra = [alias for alias in inputs if alias not in self.inputs]
+        missing = [alias for alias in self.inputs if alias not in inputs]
+        raise invalid_argument(
+            f"input size does not match signature: {found}!={expected} "
+            f"len({{{_joined(inputs)}}}) != len({{{_joined(self.inputs)}}}). Sent "
+            f"extra: {{{_joined(extra)}}}. Missing but required: {{{_joined(missing)}}}."
+        )
+
+    def select_outputs(self, output_filter: Sequence[str]) -> tuple[str, ...]:
+        """Return the aliases a request asks for: all of them without a filter.
+
+        Raises:
+            ServingError: INVALID_ARGUMENT; an alias is unknown or repeated.
+        """
+        if not output_filter:
+            return tuple(self.outputs)
+        chosen: list[str] = []
+        for alias in output_filter:
+            if alias not in self.outputs:
+                raise invalid_argument(
+                    f"output tensor alias not found in signature: {alias} Outputs "
+                    f"expected to be in the set {{{_joined(self.outputs)}}}."
+                )
+            if alias in chosen:
+                raise invalid_argument(f"duplicate output tensor alias: {alias}")
+            chosen.append(alias)
+        return tuple(sorted(chosen))
+
+    def feeds(self) -> tuple[TensorSpec, ...]:
+        """Return the inputs; every one must be a single tensor of the graph.
+
+        Raises:
+            ServingError: UNIMPLEMENTED; one is sparse, ragged or another composite.
+        """
+        return _single(self.inputs.values())
+
+    def fetches(self, aliases: Sequence[str]) -> tuple[TensorSpec, ...]:
+        """Return the outputs `aliases`, under the same condition."""
+        return _single(self.outputs[alias] for alias in aliases)
+
+
+def _single(specs: Any) -> tuple[TensorSpec, ...]:
+    chosen = tuple(specs)
+    for spec in chosen:
+        if not spec.name:
+            raise ServingError(
+                Code.UNIMPLEMENTED,
+                f"Tensor {spec.alias} is not one dense tensor; only those can be served",
+            )
+    return chosen
+
+
+def _joined(names: Any) -> str:
+    return ",".join(sorted(names))

@@ -1,0 +1,294 @@
+"""TensorProto to NumPy and back, checked before anything is allocated.
+
+A TensorProto of 20 bytes may claim 10^10 elements: the last value of its list
+stands for all that are missing (tensorflow core/framework/tensor.cc, FromProto).
+So shape and type are held against the signature, and the size against a limit,
+while they are still numbers.
+
+Responses carry `float_val` and its kind, never `tensor_content`, unless asked:
+TensorFlow Serving answers so (Tensor::AsProtoField) and clients read them.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import math
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from tensorflow.core.framework import tensor_pb2, tensor_shape_pb2, types_pb2
+
+from serving.server import wire
+from serving.server.errors import invalid_argument
+
+Shape = tuple[int | None, ...]
+
+# What a string element costs at least before its bytes: a pointer in NumPy, a
+# tstring in TensorFlow.
+_STRING_COST = 32
+
+_DT_STRING = types_pb2.DT_STRING
+_DT_FLOAT = types_pb2.DT_FLOAT
+
+# dtype -> the list of its values in TensorProto.
+_VALUE_FIELDS: dict[int, str] = {
+    types_pb2.DT_FLOAT: "float_val",
+    types_pb2.DT_DOUBLE: "double_val",
+    types_pb2.DT_INT32: "int_val",
+    types_pb2.DT_INT16: "int_val",
+    types_pb2.DT_INT8: "int_val",
+    types_pb2.DT_UINT16: "int_val",
+    types_pb2.DT_UINT8: "int_val",
+    types_pb2.DT_INT64: "int64_val",
+    types_pb2.DT_UINT32: "uint32_val",
+    types_pb2.DT_UINT64: "uint64_val",
+    types_pb2.DT_BOOL: "bool_val",
+    types_pb2.DT_STRING: "string_val",
+    types_pb2.DT_HALF: "half_val",
+    types_pb2.DT_BFLOAT16: "half_val",
+    types_pb2.DT_COMPLEX64: "scomplex_val",
+    types_pb2.DT_COMPLEX128: "dcomplex_val",
+}
+# Lists whose packed payload is the array's own bytes.
+_RAW_FIELDS: dict[int, int] = {
+    types_pb2.DT_FLOAT: tensor_pb2.TensorProto.FLOAT_VAL_FIELD_NUMBER,
+    types_pb2.DT_DOUBLE: tensor_pb2.TensorProto.DOUBLE_VAL_FIELD_NUMBER,
+    types_pb2.DT_COMPLEX64: tensor_pb2.TensorProto.SCOMPLEX_VAL_FIELD_NUMBER,
+    types_pb2.DT_COMPLEX128: tensor_pb2.TensorProto.DCOMPLEX_VAL_FIELD_NUMBER,
+}
+_BIT_PATTERNS = (types_pb2.DT_HALF, types_pb2.DT_BFLOAT16)
+_CXX_NAMES = {"float32": "float", "float64": "double", "float16": "half"}
+_CONTENT = tensor_pb2.TensorProto.TENSOR_CONTENT_FIELD_NUMBER
+_DTYPE_TAG = bytes((tensor_pb2.TensorProto.DTYPE_FIELD_NUMBER << 3,))
+_SHAPE = tensor_pb2.TensorProto.TENSOR_SHAPE_FIELD_NUMBER
+_DIM = tensor_shape_pb2.TensorShapeProto.DIM_FIELD_NUMBER
+
+
+@functools.cache
+def dtype_name(dtype: int) -> str:
+    """Name a `DataType` as TensorFlow's C++ messages do: float, int64, string."""
+    try:
+        name = tf.dtypes.as_dtype(dtype).name
+    except TypeError:
+        return f"unknown dtype enum ({dtype})"
+    return _CXX_NAMES.get(name, name)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class TensorSpec:
+    """What a signature says of one tensor.
+
+    Attributes:
+        alias: its name in requests and responses.
+        name: its name in the graph; empty where it is no single tensor.
+        dtype: its `DataType`.
+        numpy_dtype: the same for NumPy; `object` for strings.
+        shape: its dimensions, None for one that may be of any size; None as a
+            whole where even the rank is unknown.
+    """
+
+    alias: str
+    name: str
+    dtype: int
+    numpy_dtype: Any
+    shape: Shape | None
+
+    @classmethod
+    def from_info(cls, alias: str, info: Any) -> TensorSpec:
+        """Read a `TensorInfo`."""
+        shape: Shape | None = None
+        if not info.tensor_shape.unknown_rank:
+            shape = tuple(
+                None if dim.size < 0 else dim.size for dim in info.tensor_shape.dim
+            )
+        try:
+            kind = tf.dtypes.as_dtype(info.dtype).base_dtype
+            dtype, numpy_dtype = kind.as_datatype_enum, np.dtype(kind.as_numpy_dtype)
+        except TypeError:
+            dtype, numpy_dtype = info.dtype, np.dtype(object)
+        return cls(alias, info.name, dtype, numpy_dtype, shape)
+
+    @property
+    def batched(self) -> bool:
+        """Whether the first dimension may be of any size."""
+        return self.shape is not None and self.shape[:1] == (None,)
+
+    def check_shape(self, dims: list[int]) -> None:
+        """Hold `dims` against the declared shape.
+
+        Raises:
+            ServingError: INVALID_ARGUMENT, in the words of tf.ensure_shape.
+        """
+        shape = self.shape
+        if shape is None:
+            return
+        if len(dims) == len(shape):
+            for dim, expected in zip(dims, shape, strict=True):
+                if expected is not None and dim != expected:
+                    break
+            else:
+                return
+        raise invalid_argument(
+            f"Shape of tensor {self.alias} {_bracketed(dims)} is not compatible with "
+            f"expected shape {_bracketed(shape)}."
+        )
+
+
+def _bracketed(dims: list[int] | Shape) -> str:
+    return "[" + ",".join("?" if d is None else str(d) for d in dims) + "]"
+
+
+def decode(proto: Any, spec: TensorSpec, position: int, limit: int) -> np.ndarray:
+    """Turn a request's tensor into an array of the signature's type and shape.
+
+    Args:
+        proto: the `TensorProto`.
+        spec: what the signature says of it.
+        position: its place among the inputs, for the message about its type.
+        limit: most bytes the array may take.
+
+    Returns:
+        An array, read-only where it is a view of the message. Strings are
+        `bytes` objects.
+
+    Raises:
+        ServingError: INVALID_ARGUMENT; another type or shape than the
+            signature's, more elements than the limit allows, or values that do
+            not make up the claimed shape.
+    """
+    if proto.dtype != spec.dtype:
+        raise invalid_argument(
+            f"Expects arg[{position}] to be {dtype_name(spec.dtype)} but "
+            f"{dtype_name(proto.dtype)} is provided"
+        )
+    if proto.tensor_shape.unknown_rank:
+        raise unparsable(spec.alias)
+    dims = [dim.size for dim in proto.tensor_shape.dim]
+    if dims and min(dims) < 0:
+        raise unparsable(spec.alias)
+    spec.check_shape(dims)
+    count = math.prod(dims)
+    dtype = spec.numpy_dtype
+    size = count * (_STRING_COST if spec.dtype == _DT_STRING else dtype.itemsize)
+    if size > limit:
+        raise invalid_argument(
+            f"Tensor {spec.alias} of shape {_bracketed(dims)} takes {size} bytes; the "
+            f"limit is {limit}"
+        )
+    content = proto.tensor_content
+    if content:
+        if spec.dtype == _DT_STRING:
+            return _decode_string_content(content, spec.alias, count).reshape(dims)
+        if len(content) != size:
+            raise unparsable(spec.alias)
+        if spec.dtype == types_pb2.DT_BOOL:
+            # Bytes other than 0 and 1 are no bool to the kernels.
+            return (np.frombuffer(content, np.uint8) != 0).reshape(dims)
+        return np.frombuffer(content, dtype).reshape(dims)
+    return _decode_values(proto, spec, count).reshape(dims)
+
+
+def unparsable(alias: str) -> Exception:
+    """The error of a TensorProto that is none."""
+    return invalid_argument(f"tensor parsing error: {alias}")
+
+
+def _decode_values(proto: Any, spec: TensorSpec, count: int) -> np.ndarray:
+    """Read the list of values; the last one stands for those that are missing."""
+    field = _VALUE_FIELDS.get(spec.dtype)
+    if field is None:
+        raise unparsable(spec.alias)
+    values = getattr(proto, field)
+    raw = _RAW_FIELDS.get(spec.dtype)
+    array: np.ndarray
+    if raw is not None:
+        # The packed list is the array: read it off a copy of the message.
+        data = proto.SerializeToString()
+        found = wire.find_field(data, raw)
+        if found is None:
+            return np.zeros(count, spec.numpy_dtype)
+        start, end = found
+        if (end - start) % spec.numpy_dtype.itemsize:
+            raise unparsable(spec.alias)
+        array = np.frombuffer(data[start:end], spec.numpy_dtype)
+    elif spec.dtype == _DT_STRING:
+        array = np.empty(len(values), object)
+        array[:] = list(values)
+    elif spec.dtype in _BIT_PATTERNS:
+        wide = np.fromiter(values, np.int32, len(values))
+        array = wide.astype(np.uint16).view(spec.numpy_dtype)
+    elif field == "int_val":
+        wide = np.fromiter(values, np.int32, len(values))
+        array = wide.astype(spec.numpy_dtype, copy=False)
+        if not np.array_equal(array, wide):
+            raise invalid_argument(
+                f"Tensor {spec.alias} has a value that is no {dtype_name(spec.dtype)}"
+            )
+    else:
+        array = np.fromiter(values, spec.numpy_dtype, len(values))
+    if len(array) == count:
+        return array
+    if len(array) > count:
+        raise unparsable(spec.alias)
+    filler = array[-1] if len(array) else _zero(spec.dtype)
+    padded = np.full(count, filler, spec.numpy_dtype)
+    padded[: len(array)] = array
+    return padded
+
+
+def _zero(dtype: int) -> object:
+    return b"" if dtype == _DT_STRING else 0
+
+
+def _decode_string_content(content: bytes, alias: str, count: int) -> np.ndarray:
+    """Read strings from tensor_content: all lengths as varints, then all bytes."""
+    lengths, position = [], 0
+    try:
+        for _ in range(count):
+            length, position = wire.read_varint(content, position)
+            lengths.append(length)
+    except IndexError as error:
+        raise unparsable(alias) from error
+    if position + sum(lengths) != len(content):
+        raise unparsable(alias)
+    array = np.empty(count, object)
+    for index, length in enumerate(lengths):
+        array[index] = content[position : position + length]
+        position += length
+    return array
+
+
+@functools.lru_cache(maxsize=1024)
+def _header(dtype: int, shape: tuple[int, ...]) -> bytes:
+    """Encode a TensorProto's dtype and shape."""
+    dims = b"".join(
+        wire.field(_DIM, b"\x08" + wire.varint(size) if size else b"") for size in shape
+    )
+    return _DTYPE_TAG + wire.varint(dtype) + wire.field(_SHAPE, dims)
+
+
+def encode(array: np.ndarray, dtype: int, as_content: bool = False) -> bytes:
+    """Encode an array as a serialised TensorProto.
+
+    Args:
+        array: any shape; strings as `bytes` objects.
+        dtype: its `DataType`.
+        as_content: use `tensor_content` where the type has it.
+    """
+    header = _header(dtype, array.shape)
+    if array.size == 0:
+        return header
+    if as_content and dtype != _DT_STRING:
+        return header + wire.field(_CONTENT, array.tobytes())
+    raw = _RAW_FIELDS.get(dtype)
+    if raw is not None:
+        return header + wire.field(raw, array.tobytes())
+    name = _VALUE_FIELDS.get(dtype)
+    if name is None:
+        raise invalid_argument(f"Output of type {dtype_name(dtype)} cannot be returned")
+    if dtype in _BIT_PATTERNS:
+        array = array.view(np.uint16)
+    values = tensor_pb2.TensorProto(**{name: array.ravel().tolist()})
+    return header + bytes(values.SerializeToString())
