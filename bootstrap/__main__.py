@@ -37,10 +37,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "of `uv pip compile` (--upgrade)",
     )
     options = parser.parse_args(arguments)
-    signal.signal(signal.SIGTERM, _stop)
     root = Path(__file__).resolve().parent.parent
     try:
         lock, reason = choose_lock(Host.detect(), options.lock)
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, _stop)
         if options.relock is not None:
             update_locks(root, lock, options.python, os.environ, options.relock)
         else:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -35,8 +37,7 @@ def run_step(
     """
     live = sys.stdout.isatty()
     started = time.monotonic()
-    if not live:
-        print(f"  {title} ...", flush=True)
+    print(f"  {title} ... ", end="", flush=True)
     with subprocess.Popen(
         command,
         env=dict(environ),
@@ -44,6 +45,7 @@ def run_step(
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         pass_fds=() if keep_open is None else (keep_open,),
+        start_new_session=True,
     ) as process:
         output: list[str] = []
         reader = threading.Thread(target=_collect, args=(process, output), daemon=True)
@@ -55,15 +57,16 @@ def run_step(
                     _show(title, started, output[-1:])
             status = process.wait()
         except BaseException:
-            process.terminate()
+            # The builds that the command has started go with it.
+            os.killpg(process.pid, signal.SIGTERM)
             raise
     seconds = time.monotonic() - started
     if live:
-        print("\r\x1b[K", end="")
+        print(f"\r\x1b[K  {title} ... ", end="")
+    print(f"{seconds:.1f} s", flush=True)
     if status != 0:
         print("\n".join(output), file=sys.stderr, flush=True)
-        raise SetupError(f"{title}: failed after {seconds:.0f} s, as shown above")
-    print(f"  {title}: {seconds:.1f} s", flush=True)
+        raise SetupError(f"{title} failed, as shown above")
 
 
 def _collect(process: subprocess.Popen[bytes], output: list[str]) -> None:

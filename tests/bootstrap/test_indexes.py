@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from bootstrap.indexes import parse_pip_settings, pip_settings, uv_variables
+
+
+def test_settings_follow_pips_own_order() -> None:
+    settings = parse_pip_settings(
+        [
+            ":env:.index-url='https://variable.example/simple'",
+            "global.index-url='https://global.example/simple'",
+            "global.timeout='10'",
+            "install.timeout='60'",
+            "install.index-url='https://install.example/simple'",
+            "download.timeout='99'",
+            "a warning of some kind",
+        ]
+    )
+
+    assert settings == {
+        "index-url": "https://variable.example/simple",
+        "timeout": "60",
+    }
+
+
+def test_settings_come_from_the_machines_pip(tmp_path: Path) -> None:
+    configuration = tmp_path / "pip.conf"
+    configuration.write_text(
+        "[global]\nindex-url = https://index.example/simple\n"
+        "find-links =\n  /wheels/a\n  /wheels/b\n"
+    )
+    environ = {"PATH": os.environ["PATH"], "PIP_CONFIG_FILE": str(configuration)}
+
+    everything = pip_settings(sys.executable, environ)
+    whole = pip_settings(sys.executable, environ, whole_index_only=True)
+
+    assert everything["index-url"] == "https://index.example/simple"
+    assert everything["find-links"].split() == ["/wheels/a", "/wheels/b"]
+    assert everything.keys() - whole.keys() == {"find-links"}
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        (
+            {"index-url": "https://index.example/simple"},
+            {"UV_DEFAULT_INDEX": "https://index.example/simple"},
+        ),
+        (
+            {"extra-index-url": "https://a.example\nhttps://b.example"},
+            {
+                "UV_INDEX": "https://a.example https://b.example",
+                "UV_INDEX_STRATEGY": "unsafe-best-match",
+            },
+        ),
+        (
+            {"no-index": "true", "find-links": "/wheels/a /wheels/b"},
+            {"UV_NO_INDEX": "true", "UV_FIND_LINKS": "/wheels/a,/wheels/b"},
+        ),
+        (
+            {"proxy": "http://proxy.example:3128", "trusted-host": "index.example"},
+            {
+                "ALL_PROXY": "http://proxy.example:3128",
+                "UV_INSECURE_HOST": "index.example",
+            },
+        ),
+        ({"timeout": "180"}, {"UV_HTTP_TIMEOUT": "180"}),
+    ],
+)
+def test_pips_options_become_uvs_variables(
+    settings: dict[str, str], expected: dict[str, str]
+) -> None:
+    assert uv_variables(settings, {"SSL_CERT_FILE": "/ca.pem"}) == expected
+
+
+def test_systems_certificates_count_unless_a_file_is_named() -> None:
+    assert uv_variables({}, {}) == {"UV_SYSTEM_CERTS": "true"}
+    assert uv_variables({"cert": "/ca.pem"}, {}) == {"SSL_CERT_FILE": "/ca.pem"}
+
+
+def test_variables_that_are_set_for_uv_stay() -> None:
+    settings = {"index-url": "https://pip.example", "cert": "/pip.pem"}
+    environ = {"UV_DEFAULT_INDEX": "https://uv.example", "SSL_CERT_FILE": "/uv.pem"}
+
+    assert uv_variables(settings, environ) == {}

@@ -1,0 +1,79 @@
+"""The commands that the README promises."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+MAKE = shutil.which("make") or "make"
+
+
+def make(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [MAKE, "--dry-run", *arguments],
+        cwd=ROOT,
+        env={"PATH": "/usr/bin:/bin", **environ},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("target", "command"),
+    [
+        ("run", ".venv/bin/python local_runner.py --data ~/mnist"),
+        ("serve", ".venv/bin/python -m serving.launch --data ~/mnist"),
+        ("bench-serving", ".venv/bin/python -m benchmarks.serving --data ~/mnist"),
+        ("test", ".venv/bin/python -m pytest --data ~/mnist"),
+    ],
+)
+def test_target_sets_up_and_then_runs_its_command(target: str, command: str) -> None:
+    first, *_, last = make(target, "ARGS=--data ~/mnist").stdout.splitlines()
+
+    assert re.match(r"\S*python3\S* -m bootstrap( +--dev)? *$", first)
+    assert ("--dev" in first) == (target == "test")
+    assert last == command
+
+
+def test_test_target_checks_style_and_types_before_the_tests() -> None:
+    _, *commands = make("test").stdout.splitlines()
+
+    tools = [command.split()[2:4] for command in commands]
+    assert tools == [
+        ["ruff", "check"],
+        ["ruff", "format"],
+        ["mypy", "--explicit-package-bases"],
+        ["pytest"],
+    ]
+
+
+def test_choices_are_handed_on() -> None:
+    by_argument = make("run", "LOCK=compat", "PYTHON=/opt/python").stdout.splitlines()
+    by_variable = make("run", LOCK="compat", PYTHON="/opt/python").stdout.splitlines()
+
+    assert by_argument == by_variable
+    assert by_argument[0] == (
+        "/opt/python -m bootstrap --lock compat --python /opt/python"
+    )
+
+
+def test_machine_without_python_is_told_so() -> None:
+    failed = make("run", PATH="/nonexistent")
+
+    assert failed.returncode == 2
+    assert "Python 3.11 or newer is needed and there is no python3" in failed.stderr
+
+
+def test_help_is_the_default_and_lists_every_target() -> None:
+    shown = subprocess.run([MAKE], cwd=ROOT, capture_output=True, text=True, check=True)
+
+    text = (ROOT / "Makefile").read_text(encoding="utf-8")
+    targets = re.findall(r"^\.PHONY: (\S+)$", text, re.M)
+    listed = re.findall(r"^  make (\S+) +\S", shown.stdout, re.M)
+    assert listed == targets
