@@ -197,8 +197,9 @@ def to_mnist(ink: np.ndarray) -> np.ndarray:
     small = np.clip(np.asarray(fitted), 0, None)
     small = small / small.max()
     y, x = _centre_of_mass(small)
-    top = min(max(0, int(np.ceil(CENTRE - y - 0.5))), SIZE - height)
-    left = min(max(0, int(np.ceil(CENTRE - x - 0.5))), SIZE - width)
+    # Halfway goes up and left; a hair of float noise does not decide it.
+    top = min(max(0, int(np.ceil(CENTRE - y - 0.5001))), SIZE - height)
+    left = min(max(0, int(np.ceil(CENTRE - x - 0.5001))), SIZE - width)
     field = np.zeros((SIZE, SIZE), np.uint8)
     field[top : top + height, left : left + width] = np.round(small * 255)
     return field
@@ -206,6 +207,7 @@ def to_mnist(ink: np.ndarray) -> np.ndarray:
 
 def _centre_of_mass(pixels: np.ndarray) -> tuple[float, float]:
     height, width = pixels.shape
+    pixels = pixels.astype(np.float64)
     mass = float(pixels.sum())
     return (
         float(pixels.sum(1) @ np.arange(height)) / mass,

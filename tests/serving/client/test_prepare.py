@@ -15,7 +15,7 @@ from serving.client import prepare
 from serving.client.errors import InputError
 
 MNIST = Path(__file__).resolve().parents[4] / "shared" / "mnist"
-MNIST_TEST = 1000
+MNIST_TEST = 500
 
 
 def encoded(grey: np.ndarray, kind: str = "PNG", **options: object) -> bytes:
@@ -52,8 +52,8 @@ def mnist() -> tuple[np.ndarray, np.ndarray, MLPClassifier]:
     """Real test images and labels, with a model trained on real training ones."""
     if not MNIST.is_dir():
         pytest.skip("needs MNIST's files in ../shared/mnist")
-    train = read_mnist("train-images-idx3-ubyte.gz", 16, 10_000, 784)
-    labels = read_mnist("train-labels-idx1-ubyte.gz", 8, 10_000)
+    train = read_mnist("train-images-idx3-ubyte.gz", 16, 6_000, 784)
+    labels = read_mnist("train-labels-idx1-ubyte.gz", 8, 6_000)
     model = MLPClassifier((64,), max_iter=12, random_state=0, tol=0)
     with pytest.warns(UserWarning, match="Maximum iterations"):
         model.fit(train.reshape(-1, 784) / 255, labels)

@@ -1,0 +1,310 @@
+"""The page in a real headless Chromium: strokes go in, an answer comes out."""
+
+import itertools
+import re
+import shutil
+import warnings
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import pytest
+from selenium import webdriver
+from selenium.webdriver import ActionChains
+from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.remote.webelement import WebElement
+from selenium.webdriver.support.ui import WebDriverWait
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.neural_network import MLPClassifier
+
+from serving.client import prepare
+from tests.serving.page.rest_server import PAGE, RestServer, train
+
+BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
+DRIVER = shutil.which("chromedriver")
+needs_browser = pytest.mark.skipif(
+    not (BROWSER and DRIVER),
+    reason="needs a browser: Debian's packages chromium and chromium-driver",
+)
+FLAGS = (
+    "--headless=new --no-sandbox --disable-gpu --disable-quic --no-first-run "
+    "--disable-background-networking --disable-component-update --disable-sync"
+)
+
+# Strokes as corners, in hundredths of the paper from its middle.
+DIGITS = {
+    1: [[(0, -35), (0, 35)]],
+    3: [
+        [(-17, -27), (0, -35), (17, -27), (17, -13), (0, -2)],
+        [(0, -2), (17, 10), (17, 25), (0, 35), (-18, 27)],
+    ],
+    7: [[(-20, -33), (20, -33), (-5, 35)]],
+}
+
+
+@pytest.fixture(scope="module")
+def classifier() -> MLPClassifier:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        return train()
+
+
+@pytest.fixture
+def server(classifier: MLPClassifier) -> Iterator[RestServer]:
+    server = RestServer(classifier)
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
+    options = webdriver.ChromeOptions()
+    options.binary_location = BROWSER or ""
+    profile = tmp_path_factory.mktemp("profile")
+    for flag in [*FLAGS.split(), f"--user-data-dir={profile}"]:
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    browser = webdriver.Chrome(options, Service(DRIVER))
+    yield browser
+    browser.quit()
+
+
+class Page:
+    """The page as a person has it before them."""
+
+    def __init__(self, browser: webdriver.Chrome, server: RestServer) -> None:
+        self.browser, self.server = browser, server
+
+    def open(self, query: str = "", width: int = 1200, height: int = 900) -> "Page":
+        self.browser.execute_cdp_cmd(
+            "Emulation.setDeviceMetricsOverride",
+            {
+                "width": width,
+                "height": height,
+                "deviceScaleFactor": 1,
+                "mobile": width < 600,
+            },
+        )
+        self.browser.get(self.server.url + query)
+        self.browser.get_log("browser")
+        return self
+
+    def element(self, name: str) -> WebElement:
+        return self.browser.find_element(By.ID, name)
+
+    def text(self, name: str) -> str:
+        return self.element(name).get_attribute("textContent") or ""
+
+    def wait_for(self, condition: Callable[[], bool]) -> None:
+        WebDriverWait(self.browser, 15, 0.05).until(lambda _: condition())
+
+    def draw(self, strokes: list[list[tuple[int, int]]]) -> None:
+        """Draw with the mouse, stroke by stroke."""
+        paper = self.element("paper")
+        side = paper.size["width"] / 100
+        for stroke in strokes:
+            hand = ActionChains(self.browser, duration=10)
+            for place, (x, y) in enumerate(stroke):
+                hand.move_to_element_with_offset(paper, x * side, y * side)
+                if place == 0:
+                    hand.click_and_hold()
+            hand.release().perform()
+
+    def errors(self) -> list[str]:
+        return [entry["message"] for entry in self.browser.get_log("browser")]
+
+
+@pytest.fixture
+def page(browser: webdriver.Chrome, server: RestServer) -> Page:
+    return Page(browser, server)
+
+
+@needs_browser
+@pytest.mark.parametrize("digit", DIGITS)
+def test_a_drawn_digit_is_read(page: Page, digit: int) -> None:
+    page.open()
+    page.wait_for(lambda: page.text("state") == "mnist version 1700000000 is ready")
+    page.draw(DIGITS[digit])
+    page.wait_for(lambda: page.text("digit") == str(digit))
+    page.wait_for(lambda: page.text("spoken").startswith(f"{digit}, "))
+    state = page.text("state").replace("\u00a0", " ")
+    assert state.startswith("mnist version 1700000000 answered in ")
+    assert state.endswith(" ms")
+    rows = page.browser.find_elements(By.CSS_SELECTOR, "#bars li")
+    shares = [float(row.text.split()[1].rstrip("%")) for row in rows]
+    assert int(np.argmax(shares)) == digit
+    assert sum(shares) == pytest.approx(100, abs=1)
+    widths = [row.find_element(By.TAG_NAME, "i") for row in rows]
+    lengths = [
+        page.browser.execute_script(
+            "return parseFloat(getComputedStyle(arguments[0], '::before').width)"
+            " / arguments[0].clientWidth",
+            bar,
+        )
+        for bar in widths
+    ]
+    assert lengths == pytest.approx([share / 100 for share in shares], abs=0.05)
+    assert page.errors() == []
+
+
+@needs_browser
+def test_clear_and_undo_take_strokes_back(page: Page) -> None:
+    page.open()
+    page.draw(DIGITS[1])
+    page.wait_for(lambda: page.text("digit") == "1")
+    page.draw([[(-20, 0), (20, 0)]])
+    page.element("undo").click()
+    page.wait_for(lambda: page.text("digit") == "1")
+    page.element("clear").click()
+    page.wait_for(lambda: page.text("sure") == "Nothing drawn yet")
+    assert not page.element("clear").is_enabled()
+    assert not page.element("undo").is_enabled()
+
+
+@needs_browser
+def test_a_digit_is_drawn_with_the_keyboard_alone(page: Page) -> None:
+    page.open()
+    keys = ActionChains(page.browser)
+    keys.send_keys(Keys.TAB, " ", *[Keys.ARROW_DOWN] * 14, " ").perform()
+    page.wait_for(lambda: page.text("digit") == "1")
+    focused = page.browser.switch_to.active_element
+    assert focused.get_attribute("id") == "paper"
+    outline = focused.value_of_css_property("outline-style")
+    assert outline == "solid"
+    page.wait_for(lambda: page.text("spoken").startswith("1, "))
+    ActionChains(page.browser).send_keys(Keys.ESCAPE).perform()
+    page.wait_for(lambda: page.text("sure") == "Nothing drawn yet")
+
+
+@needs_browser
+def test_touch_draws_and_does_not_scroll(page: Page) -> None:
+    page.open(width=390, height=700)
+    box = page.element("paper").rect
+    centre = box["x"] + box["width"] / 2
+    for kind, share in [
+        ("touchStart", 0.15),
+        *[("touchMove", 0.15 + step / 20) for step in range(14)],
+        ("touchEnd", None),
+    ]:
+        points = (
+            []
+            if share is None
+            else [{"x": centre, "y": box["y"] + share * box["height"]}]
+        )
+        page.browser.execute_cdp_cmd(
+            "Input.dispatchTouchEvent", {"type": kind, "touchPoints": points}
+        )
+    page.wait_for(lambda: page.text("digit") == "1")
+    assert page.browser.execute_script("return scrollY") == 0
+
+
+@needs_browser
+def test_the_newest_available_version_answers_also_after_a_swap(page: Page) -> None:
+    page.server.versions = {3: "AVAILABLE", 20: "AVAILABLE", 21: "LOADING"}
+    page.open()
+    page.draw(DIGITS[1])
+    page.wait_for(lambda: "version 20 answered" in page.text("state"))
+    page.server.versions = {21: "AVAILABLE", 20: "END"}
+    page.draw([[(5, -35), (5, 35)]])
+    page.wait_for(lambda: "version 21 answered" in page.text("state"))
+    assert page.server.asked[-1] == "/v1/models/mnist/versions/21:predict"
+
+
+@needs_browser
+def test_a_server_that_is_gone_is_said_and_found_again(page: Page) -> None:
+    page.open()
+    page.wait_for(lambda: "is ready" in page.text("state"))
+    page.server.stop()
+    page.draw(DIGITS[1])
+    page.wait_for(lambda: "The server does not answer" in page.text("state"))
+    assert page.text("digit") == "?"
+    page.server.start()
+    page.wait_for(lambda: page.text("digit") == "1")
+
+
+@needs_browser
+def test_no_version_is_said_until_one_serves(page: Page) -> None:
+    page.server.versions = {7: "LOADING"}
+    page.open()
+    message = "No version of the model “mnist” is available yet"
+    page.wait_for(lambda: message in page.text("state"))
+    page.server.versions = {7: "AVAILABLE"}
+    page.wait_for(lambda: page.text("state") == "mnist version 7 is ready")
+
+
+@needs_browser
+def test_a_refusal_is_shown_in_the_servers_words(page: Page) -> None:
+    page.server.refusal = 'Serving signature name: "x" <b>not</b> found'
+    page.open()
+    page.draw(DIGITS[1])
+    page.wait_for(lambda: page.server.refusal in page.text("state"))
+
+
+@needs_browser
+def test_another_model_is_asked_by_the_address(page: Page) -> None:
+    page.open("?model=a%2Fb")
+    page.wait_for(lambda: "“a/b”" in page.text("state"))
+    assert set(page.server.asked) == {"/v1/models/a/b"}
+
+
+@needs_browser
+@pytest.mark.parametrize(
+    ("scheme", "width"), itertools.product(["light", "dark"], [1200, 390, 320])
+)
+def test_it_fits_the_screen_and_its_text_is_legible(
+    page: Page, scheme: str, width: int
+) -> None:
+    page.browser.execute_cdp_cmd(
+        "Emulation.setEmulatedMedia",
+        {"features": [{"name": "prefers-color-scheme", "value": scheme}]},
+    )
+    page.open(width=width)
+    sideways = "return document.documentElement.scrollWidth"
+    assert page.browser.execute_script(sideways) <= width
+    contrasts = page.browser.execute_script(
+        """
+        const light = css => {
+          const [r, g, b] = css.match(/[\\d.]+/g).map(v => v / 255)
+            .map(v => v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
+          return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+        };
+        const card = light(getComputedStyle(document.querySelector('main'))
+          .backgroundColor);
+        return ['h1', 'header p', '#sure', '#bars span', '#state', 'summary']
+          .map(name => light(getComputedStyle(document.querySelector(name)).color))
+          .map(ink => (Math.max(ink, card) + .05) / (Math.min(ink, card) + .05));
+        """
+    )
+    assert min(contrasts) >= 4.5  # WCAG 2.2, level AA
+
+
+@needs_browser
+def test_it_centres_as_the_client_does(page: Page) -> None:
+    page.open()
+    rng = np.random.default_rng(0)
+    for _ in range(12):
+        height, width = (int(side) for side in rng.integers(5, 150, 2))
+        # smooth blotches, as strokes have soft edges
+        coarse = rng.random((max(1, height // 5), max(1, width // 5))) ** 2
+        soft = prepare.Image.fromarray(coarse.astype(np.float32))
+        ink = np.clip(np.asarray(soft.resize((width, height))) - 0.1, 0, 1)
+        theirs = page.browser.execute_script(
+            "return Array.from(toMnist(Float32Array.from(arguments[0]),"
+            " arguments[1], arguments[2]))",
+            ink.ravel().tolist(),
+            width,
+            height,
+        )
+        ours = prepare.to_mnist(ink)
+        difference = np.abs(np.reshape(theirs, (28, 28)) - ours.astype(int))
+        assert difference.max() <= 1  # rounding
+
+
+def test_the_page_loads_nothing_from_elsewhere() -> None:
+    html = PAGE.read_text()
+    addresses = set(re.findall(r"https?:\S+?(?=['\"])", html))
+    assert addresses == {"http://www.w3.org/2000/svg"}  # a name, not a place
+    assert " src=" not in html
+    assert "default-src 'none'" in html
