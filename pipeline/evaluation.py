@@ -22,13 +22,17 @@ def eval_config(gates: Gates) -> tfma.EvalConfig:
     `max_champion_loss` below the champion's (where there is one). Accuracy on
     the examples of each digit: at least `min_digit_accuracy`.
     """
-    overall = tfma.MetricThreshold(
-        value_threshold=tfma.GenericValueThreshold(
-            lower_bound={"value": gates.min_accuracy}
-        ),
-        change_threshold=tfma.GenericChangeThreshold(
-            direction=tfma.MetricDirection.HIGHER_IS_BETTER,
-            absolute={"value": -gates.max_champion_loss},
+    # Not the metric's own `threshold`: TFMA holds every slice to that.
+    overall = tfma.PerSliceMetricThreshold(
+        slicing_specs=[tfma.SlicingSpec()],
+        threshold=tfma.MetricThreshold(
+            value_threshold=tfma.GenericValueThreshold(
+                lower_bound={"value": gates.min_accuracy}
+            ),
+            change_threshold=tfma.GenericChangeThreshold(
+                direction=tfma.MetricDirection.HIGHER_IS_BETTER,
+                absolute={"value": -gates.max_champion_loss},
+            ),
         ),
     )
     by_digit = tfma.PerSliceMetricThreshold(
@@ -59,11 +63,7 @@ def eval_config(gates: Gates) -> tfma.EvalConfig:
                     tfma.MetricConfig(class_name="ExampleCount"),
                     tfma.MetricConfig(
                         class_name="SparseCategoricalAccuracy",
-                        threshold=tfma.MetricThreshold(
-                            value_threshold=overall.value_threshold,
-                            change_threshold=overall.change_threshold,
-                        ),
-                        per_slice_thresholds=[by_digit],
+                        per_slice_thresholds=[overall, by_digit],
                     ),
                     tfma.MetricConfig(class_name="MultiClassConfusionMatrixPlot"),
                 ]

@@ -26,10 +26,10 @@ TIMEOUT_KEY = "timeout_seconds"
 
 REPORT_FILE = "report.json"
 
-# Custom properties and files by which TFX's Pusher knows the verdict
-# (tfx/components/infra_validator/executor.py).
-_STATUS_PROPERTY = "blessing_status"
-_BLESSED, _NOT_BLESSED = "INFRA_BLESSED", "INFRA_NOT_BLESSED"
+# Property by which TFX's Pusher knows the verdict, and the files by which people
+# do (tfx/components/infra_validator/executor.py).
+BLESSED_PROPERTY = "blessed"
+_BLESSED_FILE, _NOT_BLESSED_FILE = "INFRA_BLESSED", "INFRA_NOT_BLESSED"
 
 
 class Executor(base_executor.BaseExecutor):
@@ -57,9 +57,10 @@ class Executor(base_executor.BaseExecutor):
         )
 
         blessing = artifact_utils.get_single_instance(output_dict[BLESSING_KEY])
-        status = _NOT_BLESSED if report["failures"] else _BLESSED
-        blessing.set_string_custom_property(_STATUS_PROPERTY, status)
-        io_utils.write_string_file(os.path.join(blessing.uri, status), "")
+        blessed = not report["failures"]
+        blessing.set_int_custom_property(BLESSED_PROPERTY, int(blessed))
+        verdict = _BLESSED_FILE if blessed else _NOT_BLESSED_FILE
+        io_utils.write_string_file(os.path.join(blessing.uri, verdict), "")
         io_utils.write_string_file(
             os.path.join(blessing.uri, REPORT_FILE), json.dumps(report, indent=2)
         )

@@ -13,7 +13,6 @@ import json
 import os
 import sys
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
@@ -151,9 +150,10 @@ def _check_refusal(
 
 
 def _line(error: Exception) -> str:
-    """Returns the first line of an error's text, with its kind."""
-    lines: list[Any] = str(error).splitlines() or [""]
-    return f"{type(error).__name__}: {lines[0]}"
+    """Returns the first line of an error's text that says something."""
+    lines = [line.strip() for line in str(error).splitlines()]
+    telling = [line for line in lines if line and line != "Graph execution error:"]
+    return f"{type(error).__name__}: {' '.join(telling[:1])}"
 
 
 if __name__ == "__main__":

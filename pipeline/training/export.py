@@ -27,12 +27,21 @@ WARMUP_BATCH_SIZES = (1, 32)
 
 
 class ServedModel(tf.Module):
-    """What the signatures call; holds network and transform so both are saved."""
+    """What the signatures call; holds weights and transform so both are saved.
+
+    The Keras model itself must not become part of it. Keras 3 saves each of its
+    variables together with a copy (`_export_to_saved_model_graph` in
+    keras/src/backend/tensorflow/core.py) and the checkpoint restores the copy:
+    `tf.saved_model.load` finds its way, but in a Session, which is what
+    TensorFlow Serving runs, the weights stay uninitialised. So this holds the
+    TensorFlow variables underneath, and nothing of the optimiser.
+    """
 
     def __init__(self, model: keras.Model, transform: tft.TFTransformOutput) -> None:
         """Takes the trained network and the graph it was trained behind."""
         super().__init__()
-        self.model = model
+        self._weights = [weight.value for weight in model.weights]
+        self._predict = lambda images: model(images, training=False)
         self.transform = transform.transform_features_layer()
         self._examples_spec = {
             IMAGE: transform.raw_feature_spec()[IMAGE],
@@ -58,7 +67,7 @@ class ServedModel(tf.Module):
 
     def _answer(self, raw: dict[str, Any]) -> dict[str, tf.Tensor]:
         transformed = self.transform(raw)
-        probabilities = self.model(transformed[SCALED_IMAGE], training=False)
+        probabilities = self._predict(transformed[SCALED_IMAGE])
         return {
             "probabilities": tf.identity(probabilities, name="probabilities"),
             "class_id": tf.argmax(probabilities, axis=1, name="class_id"),
