@@ -10,9 +10,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from bootstrap.environment import ensure_environment, update_locks
+from bootstrap.environment import ensure_environment
 from bootstrap.errors import SetupError
 from bootstrap.locks import AUTO, Host, choose_lock
+from bootstrap.relock import update_locks
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

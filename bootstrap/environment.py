@@ -2,35 +2,20 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-import shutil
+import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
-from bootstrap import indexes
-from bootstrap.interpreters import Interpreter, find_interpreter
+from bootstrap.errors import NoFittingPythonError, SetupError
+from bootstrap.exclusive import hold
+from bootstrap.installer import ENVIRONMENT, TOOLS, Installer
+from bootstrap.interpreters import Interpreter, find_interpreter, probe
 from bootstrap.locks import Lock
-from bootstrap.stamp import Stamp, hash_inputs, lock_files
-from bootstrap.steps import run_step
-from bootstrap.toolchain import require_toolchain
-from bootstrap.uv import fetch_uv, pip_python
+from bootstrap.stamp import Stamp, hash_inputs
 
-ENVIRONMENT = ".venv"
-TOOLS = ".uv"
 STAMP = "set-up.json"
-
-# How each lock is resolved, the test tools against what is installed to run.
-_EVERYWHERE = ("--universal", "--python-version", "3.11")
-_OLD_LINUX = ("--python-version", "3.11", "--python-platform", "x86_64-manylinux_2_28")
-_RESOLUTIONS = (
-    ("uv", ("uv.in",), _EVERYWHERE),
-    ("current", ("current.in",), _EVERYWHERE),
-    ("current-dev", ("dev.in", "--constraints", "current.txt"), _EVERYWHERE),
-    ("compat", ("compat.in",), _OLD_LINUX),
-    ("compat-dev", ("dev.in", "--constraints", "compat.txt"), _OLD_LINUX),
-)
 
 
 def ensure_environment(
@@ -57,7 +42,7 @@ def ensure_environment(
     stamp_path = root / ENVIRONMENT / STAMP
     if _is_right(stamp_path, root, lock, dev, python):
         return
-    with _alone(root / TOOLS) as descriptor:
+    with hold(root / TOOLS) as descriptor:
         if _is_right(stamp_path, root, lock, dev, python):
             return
         started = time.monotonic()
@@ -65,9 +50,8 @@ def ensure_environment(
         # Tools that are there stay there: otherwise `make run` after a change of the
         # lock would take away what the next `make test` has to install again.
         dev = dev or bool(old and old.dev)
-        interpreter = find_interpreter(
-            lock, python, environ, preferred=old.python if old else None
-        )
+        preferred = old.python if old else None
+        interpreter = _find_or_fetch(root, lock, python, environ, preferred, descriptor)
         print(
             f"Setting up {ENVIRONMENT}: lock {lock.name} ({reason}), {interpreter.name}"
             f"{', with the test tools' if dev else ''}",
@@ -79,129 +63,45 @@ def ensure_environment(
         if fresh:
             installer.make_environment()
         installer.install(lock, dev)
-        inputs = hash_inputs(root, lock, dev)
-        Stamp(str(root), lock.name, interpreter.path, dev, inputs).write(stamp_path)
+        Stamp(
+            root=str(root),
+            lock=lock.name,
+            python=interpreter.path,
+            requested=python,
+            dev=dev,
+            inputs=hash_inputs(root, lock, dev),
+        ).write(stamp_path)
         print(f"Set-up took {time.monotonic() - started:.0f} s.", flush=True)
 
 
-class Installer:
-    """uv, and the settings it runs with here."""
-
-    def __init__(
-        self,
-        root: Path,
-        uv: Path,
-        interpreter: Interpreter,
-        environ: Mapping[str, str],
-        descriptor: int,
-    ) -> None:
-        self._root = root
-        self._uv = uv
-        self._interpreter = interpreter
-        self._environ = environ
-        self._descriptor = descriptor
-
-    @classmethod
-    def prepare(
-        cls,
-        root: Path,
-        interpreter: Interpreter,
-        environ: Mapping[str, str],
-        descriptor: int,
-        locking: bool = False,
-    ) -> Installer:
-        """Checks the machine, then fetches uv.
-
-        Args:
-            root: The repository's folder.
-            interpreter: The Python to install for.
-            environ: The process environment.
-            descriptor: That of the set-up's file lock.
-            locking: It is to resolve locks, not to install from them.
-
-        Raises:
-            SetupError: Something is missing here, or pip failed.
-        """
-        compilers = require_toolchain(interpreter, environ)
-        tools = root / TOOLS
-        requirements = root / "requirements" / "uv.txt"
-        uv = fetch_uv(requirements, tools, interpreter, environ, descriptor)
-        pip = pip_python(interpreter, tools, environ, descriptor)
-        settings = indexes.pip_settings(pip, environ, whole_index_only=locking)
-        variables = indexes.uv_variables(settings, environ)
-        return cls(
-            root,
-            uv,
-            interpreter,
-            {**environ, **compilers, **variables},
-            descriptor,
-        )
-
-    def make_environment(self) -> None:
-        """Makes an empty environment in the place of whatever is there."""
-        target = self._root / ENVIRONMENT
-        shutil.rmtree(target, ignore_errors=True)
-        options = ["--no-project", "--no-python-downloads", "--python"]
-        self.run(
-            "making an empty environment",
-            *("venv", *options, self._interpreter.path, str(target)),
-        )
-
-    def install(self, lock: Lock, dev: bool) -> None:
-        """Makes the environment hold the lock and the project, and nothing else."""
-        locks = [str(path) for path in lock_files(self._root, lock, dev)]
-        python = ("--python", str(self._root / ENVIRONMENT / "bin" / "python"))
-        # What is built from source is built with the lock's own setuptools, so that
-        # a later one cannot break it, and its hash is checked like all others.
-        self.run(
-            f"installing {', '.join(os.path.basename(path) for path in locks)}",
-            *("pip", "sync", *python, "--require-hashes", "--compile-bytecode"),
-            *("--build-constraints", locks[0], *locks),
-        )
-        self.run(
-            "installing the project",
-            *("pip", "install", *python, "--offline", "--no-deps"),
-            *("--no-build-isolation", "--editable", str(self._root)),
-        )
-
-    def run(self, title: str, *arguments: str) -> None:
-        """Runs one uv command as a step of the set-up."""
-        run_step(title, [str(self._uv), *arguments], self._environ, self._descriptor)
-
-
-def update_locks(
+def _find_or_fetch(
     root: Path,
     lock: Lock,
     python: str | None,
     environ: Mapping[str, str],
-    options: Sequence[str],
-) -> None:
-    """Resolves `requirements/*.in` into the locks again.
+    preferred: str | None,
+    descriptor: int,
+) -> Interpreter:
+    """Finds a Python for the lock; where there is none, uv fetches one.
 
-    Args:
-        root: The repository's folder.
-        lock: A lock that fits this machine, to find a Python for.
-        python: The executable whose pip fetches uv; None to find one.
-        environ: The process environment.
-        options: More options of `uv pip compile`; pins stay unless these upgrade them.
-
-    Raises:
-        SetupError: Something is missing here, or the resolution failed.
+    A system is often ahead of the packages: its only Python may be newer than any
+    that TFX has wheels for.
     """
-    with _alone(root / TOOLS) as descriptor:
-        interpreter = find_interpreter(lock, python, environ)
-        installer = Installer.prepare(
-            root, interpreter, environ, descriptor, locking=True
-        )
-        for name, source, resolution in _RESOLUTIONS:
-            installer.run(
-                f"resolving requirements/{name}.txt",
-                *("--directory", str(root / "requirements"), "pip", "compile"),
-                *(*source, *resolution, "--generate-hashes", "--quiet"),
-                *("--no-emit-index-url", "--no-emit-find-links"),
-                *("--custom-compile-command", "make lock", *options),
-                *("--output-file", f"{name}.txt"),
-            )
+    try:
+        return find_interpreter(lock, python, environ, preferred)
+    except NoFittingPythonError as absence:
+        running = probe(sys.executable)
+        if running is None:
+            raise
+        starter = replace(running, headers=())
+        installer = Installer.prepare(root, starter, environ, descriptor)
+        version = f"3.{lock.pythons[0]}"
+        print(f"No Python that lock {lock.name} covers is here; uv fetches {version}.")
+        try:
+            installer.run(f"fetching Python {version}", "python", "install", version)
+        except SetupError as failure:
+            raise SetupError(f"{failure}; {absence}") from failure
+        return find_interpreter(lock, python, environ, preferred)
 
 
 def _is_right(
@@ -209,18 +109,3 @@ def _is_right(
 ) -> bool:
     stamp = Stamp.read(path)
     return stamp is not None and stamp.serves(root, lock, dev, python)
-
-
-@contextlib.contextmanager
-def _alone(folder: Path) -> Iterator[int]:
-    """Keeps any other set-up of this folder waiting; yields the lock's descriptor."""
-    import fcntl  # there is none on Windows, which has been turned away by now
-
-    folder.mkdir(exist_ok=True)
-    with open(folder / "lock", "w", encoding="ascii") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            print("Another set-up is running here; waiting for it.", flush=True)
-            fcntl.flock(file, fcntl.LOCK_EX)
-        yield file.fileno()

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain
 
-from bootstrap.errors import SetupError
+from bootstrap.errors import NoFittingPythonError, SetupError
 from bootstrap.locks import Lock
 
 # Asked of each candidate in a process of its own. The base executable is what
@@ -40,7 +40,8 @@ class Interpreter:
         path: The executable, outside any virtual environment.
         version: Major, minor and micro.
         usual: It is CPython with 64 bits and the GIL, as the wheels need.
-        headers: The folders in which `Python.h` and `pyconfig.h` belong.
+        headers: The folders in which `Python.h` and `pyconfig.h` belong; empty where
+            nothing is to be built for this Python.
         compilers: The C and the C++ compiler it was built with, "" where unknown.
         installers: Which of the modules "pip" and "ensurepip" it has.
     """
@@ -104,7 +105,8 @@ def find_interpreter(
         preferred: An executable to look at before the running one.
 
     Raises:
-        SetupError: There is none.
+        NoFittingPythonError: There is none.
+        SetupError: The requested one is none, or of a wrong version.
     """
     if requested is not None:
         found = probe(requested)
@@ -123,12 +125,11 @@ def find_interpreter(
         if candidate and candidate.usual and lock.covers(candidate.version):
             return candidate
     newest = lock.pythons[0]
-    raise SetupError(
+    raise NoFittingPythonError(
         f"lock {lock.name} needs {_wanted(lock)}, and this machine has none "
         f"({running.name if running else sys.executable} does not fit); install one "
         f"(`apt-get install python3.{newest}-dev python3.{newest}-venv`, `dnf install "
-        f"python3.{newest}-devel`, `pyenv install 3.{newest}` or `uv python install "
-        f"3.{newest}`) and run this again"
+        f"python3.{newest}-devel` or `pyenv install 3.{newest}`) and run this again"
     )
 
 

@@ -22,7 +22,8 @@ class Stamp:
     Attributes:
         root: The repository's folder; scripts and the installed project point there.
         lock: Name of the lock.
-        python: The executable that it was made with.
+        python: The executable that it was made from, links resolved.
+        requested: That executable as it was asked for, None where it was found.
         dev: The test tools are in it.
         inputs: SHA-256 of each file that decided what is in it, by relative path.
     """
@@ -30,6 +31,7 @@ class Stamp:
     root: str
     lock: str
     python: str
+    requested: str | None
     dev: bool
     inputs: dict[str, str]
 
@@ -58,21 +60,22 @@ class Stamp:
             root: The repository's folder as it is now.
             lock: The lock that is wanted.
             dev: The test tools are wanted.
-            python: The executable that is wanted; None for any that is still there.
+            python: The executable that is asked for; None for whichever it has.
         """
         return (
-            self.made_from(root, lock, python)
+            self.made_from(root, lock, self.python)
+            and python in (None, self.requested)
             and (self.dev or not dev)
             and hash_inputs(root, lock, dev).items() <= self.inputs.items()
         )
 
-    def made_from(self, root: Path, lock: Lock, python: str | None) -> bool:
+    def made_from(self, root: Path, lock: Lock, python: str) -> bool:
         """Tells whether the environment can be brought up to date in place."""
         return (
             self.root == str(root)
             and self.lock == lock.name
-            and python in (None, self.python)
-            and os.path.exists(self.python)
+            and self.python == python
+            and os.path.exists(python)
         )
 
 

@@ -18,7 +18,7 @@ from bootstrap.errors import SetupError
 from bootstrap.interpreters import Interpreter
 
 # A compiler alone is not enough: g++'s headers are a package of their own for clang.
-_SOURCE = "#include <Python.h>\n#include <string>\nstd::string probe;\n"
+_SOURCE = "#include <string>\nstd::string probe;\n"
 
 # What brings what is missing, by package manager; {0} is "3", or "3.11" for a Python
 # that is not the distribution's own.
@@ -58,7 +58,7 @@ def require_toolchain(
     missing = {}
     if not (cc and cxx):
         missing["compiler"] = "a C++ compiler"
-    if not any(
+    if interpreter.headers and not any(
         os.path.exists(os.path.join(folder, "Python.h"))
         for folder in interpreter.headers
     ):
@@ -103,6 +103,7 @@ def _compile(
     with tempfile.TemporaryDirectory() as folder:
         source = os.path.join(folder, "probe.cc")
         with open(source, "w", encoding="ascii") as file:
+            file.write("#include <Python.h>\n" if includes else "")
             file.write(_SOURCE)
         try:
             done = subprocess.run(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,6 +22,10 @@ case "$*" in
   venv*)
     for target; do :; done
     mkdir -p "$target/bin" && ln -s {python} "$target/bin/python" ;;
+  "python install"*)
+    if [ -e {folder}/broken ]; then echo "error: no such Python" >&2; exit 2; fi
+    mkdir -p "$HOME/.local/share/uv/python"
+    mv {folder}/fetchable "$HOME/.local/share/uv/python/cpython-3.99.1-here" ;;
   *"pip sync"*)
     echo "Resolved 2 packages"
     echo " + tensorflow==2.16.2"
@@ -27,6 +33,23 @@ case "$*" in
     if [ -e {folder}/broken ]; then echo "error: no such wheel" >&2; exit 2; fi ;;
 esac
 """
+
+
+def pretend_python(path: Path, version: tuple[int, int, int], **facts: Any) -> str:
+    """An executable that answers as a Python of that version would."""
+    answer = {
+        "path": "$0",
+        "version": version,
+        "usual": True,
+        "headers": ["/usr/include/python"],
+        "compilers": [["gcc"], ["g++"]],
+        "installers": ["pip"],
+        **facts,
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"#!/bin/sh\ncat <<E\n{json.dumps(answer)}\nE\n")
+    path.chmod(0o755)
+    return str(path)
 
 
 @dataclass
@@ -75,6 +98,11 @@ class Miniature:
 
     def forget(self, word: str) -> None:
         (self.notes / word).unlink()
+
+    @property
+    def fetchable(self) -> Path:
+        """The Python that the installer can fetch, where there is one."""
+        return self.notes / "fetchable"
 
     @property
     def stamp(self) -> Path:

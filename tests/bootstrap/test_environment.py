@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 
 import pytest
 
 from bootstrap.locks import Host, choose_lock
-from tests.bootstrap.conftest import Miniature
+from tests.bootstrap.conftest import Miniature, pretend_python
 
 LOCK = choose_lock(Host.detect())[0].name
 MADE = ["venv", "pip sync", "pip install"]
@@ -118,6 +120,18 @@ class TestChange:
 
         assert miniature.calls() == MADE
 
+    def test_to_the_same_python_by_name_makes_nothing_anew(
+        self, miniature: Miniature
+    ) -> None:
+        miniature.set_up()
+        miniature.calls()
+
+        miniature.set_up("--python", sys.executable)
+        assert miniature.calls() == UPDATED
+
+        miniature.set_up("--python", sys.executable)
+        assert miniature.calls() == []
+
 
 class TestFailure:
     def test_shows_the_installers_words_then_one_line(
@@ -130,7 +144,10 @@ class TestFailure:
         *shown, last = failed.stderr.splitlines()
         assert failed.returncode == 1
         assert shown == ["Resolved 2 packages", "error: no such wheel"]
-        assert last == f"set-up: installing {LOCK}.txt failed, as shown above"
+        assert (
+            last
+            == f"set-up: installing {LOCK}.txt, byte-compiled failed, as shown above"
+        )
 
     def test_is_not_trusted_by_the_next_set_up(self, miniature: Miniature) -> None:
         miniature.set_up()
@@ -215,3 +232,37 @@ class TestInterruption:
         assert interrupted.wait(timeout=60) == 0
         assert second.wait(timeout=60) == 0
         assert miniature.calls() == ["pip install"]
+
+
+class TestNoFittingPython:
+    @pytest.fixture
+    def too_new(self, miniature: Miniature) -> Miniature:
+        """A machine on which no Python is of a version that the lock covers."""
+        locks = miniature.root / "bootstrap" / "locks.py"
+        text, count = re.subn(r"\((13, 12, )?11,?\)", "(99,)", locks.read_text())
+        assert count == 2
+        locks.write_text(text)
+        return miniature
+
+    def test_is_fetched_by_uv(self, too_new: Miniature) -> None:
+        python = too_new.fetchable / "bin" / "python3.99"
+        pretend_python(python, (3, 99, 1), headers=[])
+
+        done = too_new.set_up()
+
+        assert (done.returncode, done.stderr) == (0, "")
+        assert too_new.calls() == ["python install 3.99", *MADE]
+        assert too_new.set_up().stdout == ""
+
+    def test_that_cannot_be_fetched_is_one_line_on_what_to_install(
+        self, too_new: Miniature
+    ) -> None:
+        too_new.tell("broken")
+
+        failed = too_new.set_up()
+
+        *shown, last = failed.stderr.splitlines()
+        assert shown == ["error: no such Python"]
+        assert last.startswith("set-up: fetching Python 3.99 failed, as shown above; ")
+        assert "needs Python 3.99, and this machine has none" in last
+        assert not (too_new.root / ".venv").exists()

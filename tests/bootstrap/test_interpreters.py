@@ -1,35 +1,17 @@
 from __future__ import annotations
 
-import json
 import os
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from bootstrap.errors import SetupError
 from bootstrap.interpreters import find_interpreter, probe
 from bootstrap.locks import COMPAT, CURRENT, Lock
+from tests.bootstrap.conftest import pretend_python
 
 RUNNING = sys.version_info[:3]
-
-
-def pretend_python(path: Path, version: tuple[int, int, int], **facts: Any) -> str:
-    """An executable that answers as a Python of that version would."""
-    answer = {
-        "path": str(path),
-        "version": version,
-        "usual": True,
-        "headers": ["/usr/include/python"],
-        "compilers": [["gcc"], ["g++"]],
-        "installers": ["pip"],
-        **facts,
-    }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(f"#!/bin/sh\ncat <<'E'\n{json.dumps(answer)}\nE\n")
-    path.chmod(0o755)
-    return str(path)
 
 
 @pytest.fixture
