@@ -1,0 +1,132 @@
+"""The command line of ``python -m serving.launch``."""
+
+import errno
+import os
+import shlex
+import socket
+import sys
+from pathlib import Path
+from typing import Never
+
+import click
+
+from serving.launch.errors import LaunchError
+from serving.launch.models import MODELS, Model, find_model
+from serving.launch.servers import IMAGE, KINDS, Ports, Server, choose
+
+PROGRAM = "python -m serving.launch"
+
+
+def check_ports(ports: Ports) -> None:
+    """See that nobody listens there yet.
+
+    gRPC sets SO_REUSEPORT: a second server would start, and share the requests.
+
+    Raises:
+      LaunchError: Somebody does.
+    """
+    for port in (ports.grpc, ports.rest):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError as error:
+                if error.errno != errno.EADDRINUSE:
+                    raise LaunchError(f"port {port}: {error.strerror}") from error
+                raise LaunchError(
+                    f"port {port} is in use: stop what serves there, or choose "
+                    "--port and --rest_api_port"
+                ) from error
+
+
+def explain(server: Server, reasons: list[str], model: Model, ports: Ports) -> str:
+    """What is about to be started and why, and how to ask it."""
+    client = f"{_python()} -m serving.client predict IMAGE"
+    if model.name != "mnist":
+        client += f" --model {model.name}"
+    if ports.grpc != Ports().grpc:
+        client += f" --server localhost:{ports.grpc}"
+    why = f" ({'; '.join(reasons)})" if reasons else ""
+    lines = [
+        f"Serving {model.name} version {model.version} with {server.what}{why}",
+        f"  gRPC localhost:{ports.grpc}   REST http://localhost:{ports.rest}",
+        f"  ask it: {client}",
+    ]
+    if server.has_page:
+        query = "" if model.name == "mnist" else f"?model={model.name}"
+        lines.append(f"  draw:   http://localhost:{ports.rest}/{query}")
+    return "\n".join(lines)
+
+
+def _python() -> str:
+    """The interpreter as one would type it here."""
+    python = Path(sys.executable)
+    here = Path.cwd()
+    return str(python.relative_to(here)) if python.is_relative_to(here) else "python"
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--server",
+    "kind",
+    type=click.Choice(["auto", *KINDS]),
+    default="auto",
+    show_default=True,
+    help="Which server; auto takes the first that this machine has.",
+)
+@click.option(
+    "--models",
+    type=click.Path(path_type=Path),
+    default=MODELS,
+    show_default=True,
+    help="The folder models are pushed to, as NAME/VERSION.",
+)
+@click.option("--model", "name", help="Which model; the one pushed last by default.")
+@click.option("--port", type=click.IntRange(1, 65535), default=8500, show_default=True)
+@click.option(
+    "--rest_api_port", type=click.IntRange(1, 65535), default=8501, show_default=True
+)
+@click.option(
+    "--image", help=f"The container image; {IMAGE} for the model's TensorFlow if unset."
+)
+@click.option("--dry-run", is_flag=True, help="Print the command, do not run it.")
+@click.argument("more", nargs=-1, metavar="[-- FLAG...]")
+def cli(
+    kind: str,
+    models: Path,
+    name: str | None,
+    port: int,
+    rest_api_port: int,
+    image: str | None,
+    dry_run: bool,
+    more: tuple[str, ...],
+) -> None:
+    """Serve the pushed model over gRPC and REST.
+
+    Flags after -- go to the server as they are.
+    """
+    ports = Ports(port, rest_api_port)
+    model = find_model(models, name)
+    if not dry_run:
+        check_ports(ports)
+    server, reasons = choose(kind, model, ports, image)
+    print(explain(server, reasons, model, ports), flush=True)
+    command = (*server.command, *more)
+    if dry_run:
+        print(shlex.join(command))
+        return
+    os.execv(command[0], command)
+
+
+def main() -> Never:
+    """Run the command line; an error is one line on standard error."""
+    try:
+        sys.exit(cli.main(prog_name=PROGRAM, standalone_mode=False))
+    except click.ClickException as error:
+        print(f"{PROGRAM}: {error.format_message()} (see --help)", file=sys.stderr)
+        sys.exit(2)
+    except LaunchError as error:
+        print(f"{PROGRAM}: {error}", file=sys.stderr)
+        sys.exit(1)
+    except (click.Abort, KeyboardInterrupt):
+        sys.exit(130)

@@ -1,0 +1,230 @@
+"""The three kinds of server, and the choice between them."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from serving.launch.errors import LaunchError
+from serving.launch.models import Model
+
+# Published tags of tensorflow/serving, oldest first. A server reads the models of
+# its own TensorFlow and of older ones (tensorflow/serving#2168), so the first one
+# that is not older than the model's is taken.
+IMAGE = "tensorflow/serving"
+IMAGE_TAGS = ("2.16.1", "2.17.0", "2.18.0", "2.19.1", "2.20.0")
+
+SERVER = "/usr/bin/tensorflow_model_server"
+MODELS_IN_CONTAINER = "/models"
+# What serving/compose.yaml asks for, as arguments of `docker run`.
+HARDENING = (
+    "--init",
+    "--read-only",
+    "--tmpfs=/tmp",
+    "--cap-drop=ALL",
+    "--security-opt=no-new-privileges",
+)
+
+_PROBE_SECONDS = 15
+
+
+class NotUsable(Exception):
+    """A kind of server this machine does not have; says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """The ports to serve on, as TensorFlow Serving's defaults."""
+
+    grpc: int = 8500
+    rest: int = 8501
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A server to start.
+
+    Attributes:
+      what: In words.
+      command: The command line.
+      has_page: Whether it has the page to draw on.
+    """
+
+    what: str
+    command: tuple[str, ...]
+    has_page: bool = False
+
+
+def image_for(tensorflow: str) -> str:
+    """The tag of the image for models of this TensorFlow.
+
+    Raises:
+      NotUsable: Every published one is older.
+    """
+    for tag in IMAGE_TAGS:
+        if _numbers(tag) >= _numbers(tensorflow):
+            return f"{IMAGE}:{tag}"
+    raise NotUsable(
+        f"every {IMAGE} image (up to {IMAGE_TAGS[-1]}) is older than the model's "
+        f"TensorFlow {tensorflow}"
+    )
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in re.findall(r"\d+", version)[:3])
+
+
+def server_flags(model: Model, base_path: str, ports: Ports) -> tuple[str, ...]:
+    """The flags that every server gets."""
+    return (
+        f"--port={ports.grpc}",
+        f"--rest_api_port={ports.rest}",
+        f"--model_name={model.name}",
+        f"--model_base_path={base_path}",
+        # A version seen half-copied is tried again after 5 s, not after a minute.
+        "--load_retry_interval_micros=5000000",
+    )
+
+
+def binary(model: Model, ports: Ports, image: str | None) -> Server:
+    """The real server, installed on this machine."""
+    path = shutil.which("tensorflow_model_server")
+    if path is None:
+        raise NotUsable("no tensorflow_model_server on the PATH")
+    output = _output(path, "--version")
+    match = re.search(r"TensorFlow Library: (\d+\.\d+\.\d+)", output or "")
+    if match is None:
+        raise NotUsable(f"{path} --version does not work")
+    library = match[1]
+    if _numbers(library)[:2] < _numbers(model.tensorflow)[:2]:
+        raise NotUsable(
+            f"{path} has TensorFlow {library}, older than the model's "
+            f"{model.tensorflow}"
+        )
+    return Server(
+        f"tensorflow_model_server {library} ({path}; it listens on all interfaces)",
+        (path, *server_flags(model, str(model.base_path), ports)),
+    )
+
+
+def container(model: Model, ports: Ports, image: str | None) -> Server:
+    """The real server in a container."""
+    image = image or image_for(model.tensorflow)
+    engine = _running_engine()
+    if _output(engine, "image", "inspect", image) is None:
+        print(f"Fetching {image} ...", flush=True)
+        if subprocess.run([engine, "pull", image], check=False).returncode:
+            raise NotUsable(f"{image} could not be fetched")
+    inside = f"{MODELS_IN_CONTAINER}/{model.name}"
+    mount = f"type=bind,source={model.base_path},target={inside},readonly"
+    return Server(
+        f"{image} in {Path(engine).name}",
+        (
+            engine,
+            "run",
+            "--rm",
+            *HARDENING,
+            *_user(engine),
+            f"--publish=127.0.0.1:{ports.grpc}:{ports.grpc}",
+            f"--publish=127.0.0.1:{ports.rest}:{ports.rest}",
+            f"--mount={mount}",
+            f"--entrypoint={SERVER}",
+            image,
+            *server_flags(model, inside, ports),
+        ),
+    )
+
+
+def _running_engine() -> str:
+    reasons = []
+    for name in ("docker", "podman"):
+        engine = shutil.which(name)
+        if engine is None:
+            continue
+        if _output(engine, "info") is not None:
+            return engine
+        reasons.append(f"{name} is installed but its engine does not answer")
+    raise NotUsable(" and ".join(reasons) or "no container engine")
+
+
+def _user(engine: str) -> tuple[str, ...]:
+    """Run as whoever owns the pushed files, never as root."""
+    if os.getuid() == 0:
+        return ("--user=1000:1000",)
+    user = f"--user={os.getuid()}:{os.getgid()}"
+    if Path(engine).name == "podman":  # rootless: the same user inside as outside
+        return ("--userns=keep-id", user)
+    return (user,)
+
+
+def embedded(model: Model, ports: Ports, image: str | None) -> Server:
+    """This project's own server."""
+    return Server(
+        "the embedded server",
+        (
+            sys.executable,
+            "-m",
+            "serving.server",
+            *server_flags(model, str(model.base_path), ports),
+        ),
+        has_page=True,
+    )
+
+
+Kind = Callable[[Model, Ports, str | None], Server]
+KINDS: dict[str, Kind] = {
+    "binary": binary,
+    "container": container,
+    "embedded": embedded,
+}
+
+
+def choose(
+    kind: str, model: Model, ports: Ports, image: str | None = None
+) -> tuple[Server, list[str]]:
+    """Choose the server, and say why none of the better ones.
+
+    Args:
+      kind: ``auto``, or one of `KINDS` to have that one or none.
+      model: What it will serve.
+      ports: Where.
+      image: The container image; the one for the model's TensorFlow when None.
+
+    Returns:
+      The server, and a reason for each kind that was passed over.
+
+    Raises:
+      LaunchError: The kind asked for is not usable.
+    """
+    if kind != "auto":
+        try:
+            return KINDS[kind](model, ports, image), []
+        except NotUsable as error:
+            raise LaunchError(f"--server {kind}: {error}") from error
+    reasons: list[str] = []
+    for maker in KINDS.values():
+        try:
+            return maker(model, ports, image), reasons
+        except NotUsable as error:
+            reasons.append(str(error))
+    raise AssertionError("the embedded server is always usable")
+
+
+def _output(*command: str) -> str | None:
+    """What a command prints, or None when it fails or hangs."""
+    try:
+        result = subprocess.run(
+            command,
+            check=False,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=_PROBE_SECONDS,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return result.stdout if result.returncode == 0 else None
