@@ -6,6 +6,10 @@ under load batches grow by themselves to what arrives during a run. With
 `--enable_batching` the sizes, waits and limits of BatchingParameters hold, with
 the errors of tensorflow_serving/batching.
 
+A request that is alone in the server, small, and of a graph known to be quick does
+not even leave the event loop: handing it to a thread and back costs more than
+running it.
+
 A batch that fails is run again request by request, so that one bad request
 fails alone.
 """
@@ -31,6 +35,10 @@ _log = logging.getLogger(__name__)
 Outputs = list[np.ndarray]
 # Told of each batch: rows, seconds its first request waited.
 Observer = Callable[[int, float], None]
+
+# What the event loop itself runs: no more rows, and no longer than this before.
+_INLINE_ROWS = 8
+_INLINE_SECONDS = 1e-3
 
 _TRIAL_INTERVAL_SECONDS = 1.0
 _TRIAL_TASKS = 3
@@ -92,6 +100,8 @@ class Scheduler:
         self._share = share
         self._strict = strict
         self._observe = observe
+        # Requests submitted and not answered yet; the event loop's alone.
+        self._unanswered = 0
         self._jobs: queue.SimpleQueue[Plan | None] = queue.SimpleQueue()
         self._threads = [
             threading.Thread(target=self._work, name=f"batch-{index}", daemon=True)
@@ -134,7 +144,18 @@ class Scheduler:
         )
         if self._strict and plan.sharing is not Sharing.NEVER:
             self._check(task, plan, parameters)
-        shared = self._share and plan.sharing is Sharing.PROVEN
+        if (
+            not self._unanswered
+            and task.rows <= _INLINE_ROWS
+            and plan.seconds < _INLINE_SECONDS
+            and not parameters.batch_timeout_micros
+            and not parameters.allowed_batch_sizes
+        ):
+            self._observe(task.rows, 0.0)
+            _settle(task.future, _run_alone(plan, task))
+            return task.future
+        self._unanswered += 1
+        shared = self._may_share(plan)
         limit = (
             parameters.batches_per_signature if shared else parameters.num_batch_threads
         )
@@ -220,9 +241,10 @@ class Scheduler:
             while pending:
                 task = pending.popleft()
                 if task.future.cancelled():
+                    self._deliver([task], [_EXPIRED])
                     continue
                 if task.deadline is not None and task.deadline <= now:
-                    _deliver([task], [_EXPIRED])
+                    self._deliver([task], [_EXPIRED])
                     continue
                 if not batch:
                     batch.append(task)
@@ -255,16 +277,38 @@ class Scheduler:
                 inputs = _padded(batch, parameters)
                 outputs = plan.split(plan.run(inputs), [task.rows for task in batch])
                 elapsed = time.monotonic() - start
-                _deliver(batch, [(output, elapsed) for output in outputs])
+                self._deliver(batch, [(output, elapsed) for output in outputs])
                 return
             except Exception as error:  # one of them is at fault: find out which
                 _log.debug("batch of %d failed: %s", len(batch), error)
         for task in batch:
-            _deliver([task], [_run_alone(plan, task)])
+            self._deliver([task], [_run_alone(plan, task)])
         if not shared and len(batch) > 1 and start >= plan.next_trial:
             plan.next_trial = start + _TRIAL_INTERVAL_SECONDS
             plan.prove([task.arrays for task in batch[:_TRIAL_TASKS]])
             plan.prove_with(batch[0].arrays)
+
+    def _deliver(
+        self,
+        tasks: list[Task],
+        results: Sequence[tuple[Outputs, float] | Exception],
+    ) -> None:
+        """Resolve the futures on their event loop, in one step for the batch."""
+        try:
+            loop = tasks[0].future.get_loop()
+            loop.call_soon_threadsafe(self._resolve, tasks, results)
+        except RuntimeError:
+            # The loop is closed: the server has stopped and nobody waits.
+            return
+
+    def _resolve(
+        self,
+        tasks: list[Task],
+        results: Sequence[tuple[Outputs, float] | Exception],
+    ) -> None:
+        self._unanswered -= len(tasks)
+        for task, result in zip(tasks, results, strict=True):
+            _settle(task.future, result)
 
 
 _EXPIRED = ServingError(Code.DEADLINE_EXCEEDED, "Deadline exceeded before the run")
@@ -309,26 +353,14 @@ def _widened(array: np.ndarray, dims: list[int]) -> np.ndarray:
     return out
 
 
-def _deliver(
-    tasks: list[Task], results: Sequence[tuple[Outputs, float] | Exception]
+def _settle(
+    future: asyncio.Future[tuple[Outputs, float]],
+    result: tuple[Outputs, float] | Exception,
 ) -> None:
-    """Resolve the futures on their event loop, in one step for the batch."""
-    futures = [task.future for task in tasks]
-    try:
-        futures[0].get_loop().call_soon_threadsafe(_resolve, futures, results)
-    except RuntimeError:
-        # The loop is closed: the server has stopped and nobody waits.
+    """Give a future its result, unless nobody waits for it any more."""
+    if future.done():
         return
-
-
-def _resolve(
-    futures: list[asyncio.Future[tuple[Outputs, float]]],
-    results: Sequence[tuple[Outputs, float] | Exception],
-) -> None:
-    for future, result in zip(futures, results, strict=True):
-        if future.done():
-            continue
-        if isinstance(result, Exception):
-            future.set_exception(result)
-        else:
-            future.set_result(result)
+    if isinstance(result, Exception):
+        future.set_exception(result)
+    else:
+        future.set_result(result)

