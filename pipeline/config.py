@@ -5,7 +5,7 @@ Values come from the defaults here, a TOML file over them, and single settings
 """
 
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -121,26 +121,28 @@ class Config(_Section):
 
     def with_gate_defaults(self, **bounds: float) -> Self:
         """Returns the same with other default bounds; what was set stays."""
-        unset = {k: v for k, v in bounds.items() if k not in self.gates.model_fields_set}
+        unset = {
+            k: v for k, v in bounds.items() if k not in self.gates.model_fields_set
+        }
         return self.model_copy(update={"gates": self.gates.model_copy(update=unset)})
 
 
 def load_config(
-    path: str | None = None, settings: Mapping[str, Any] | Sequence[str] = ()
+    path: str | None = None, settings: Sequence[str | tuple[str, Any]] = ()
 ) -> Config:
     """Reads the configuration.
 
     Args:
         path: A TOML file with the sections of `Config`; None: defaults.
-        settings: `{"section.key": value}`, or texts `section.key=value`; they
-            win over the file.
+        settings: Texts `section.key=value`, or pairs of both; they win over the
+            file, and later ones over earlier.
 
     Raises:
         BadInputError: No such file, no TOML, an unknown key, an impossible
             value; one line that names file or setting, key and what is wrong.
     """
     content: dict[str, Any] = {}
-    origin = {}
+    origin: dict[str, str] = {}
     if path is not None:
         try:
             with open(path, "rb") as stream:
@@ -149,13 +151,13 @@ def load_config(
             raise BadInputError(f"{path}: cannot be read: {error.strerror}") from error
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise BadInputError(f"{path}: expected TOML, found: {error}") from error
-    pairs = settings if isinstance(settings, Mapping) else dict(map(_parse, settings))
-    for dotted, value in pairs.items():
+    for setting in settings:
+        dotted, value = _parse(setting) if isinstance(setting, str) else setting
         section, _, key = dotted.partition(".")
-        content.setdefault(section, {})
-        if not isinstance(content[section], dict):
-            content[section] = {}
-        content[section][key] = value
+        of_section = content.setdefault(section, {})
+        if not isinstance(of_section, dict):
+            raise BadInputError(f"{path}: {section}: expected a section [{section}]")
+        of_section[key] = value
         origin[dotted] = f"setting {dotted}"
     try:
         return Config.model_validate(content)
@@ -163,9 +165,7 @@ def load_config(
         first = error.errors()[0]
         dotted = ".".join(str(part) for part in first["loc"][:2])
         where = origin.get(dotted, path or "configuration")
-        raise BadInputError(
-            f"{where}: {dotted}: {_explain(dotted, first)}"
-        ) from error
+        raise BadInputError(f"{where}: {dotted}: {_explain(dotted, first)}") from error
 
 
 def _parse(setting: str) -> tuple[str, Any]:

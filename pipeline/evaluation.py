@@ -1,11 +1,12 @@
 """The accuracy gates: asked of the Evaluator, and read back from its output."""
 
-from dataclasses import dataclass
+from typing import Any
 
 import tensorflow_model_analysis as tfma
 
 from pipeline.config import Gates
-from pipeline.features import LABEL, NUM_CLASSES
+from pipeline.features import LABEL
+from pipeline.gates import GateResult
 from pipeline.training.export import EXAMPLES_SIGNATURE
 
 ACCURACY = "sparse_categorical_accuracy"
@@ -13,6 +14,7 @@ CHAMPION = "champion"
 """TFMA's name for the baseline model."""
 
 CANDIDATE = "candidate"
+GATE = "Evaluator"
 
 
 def eval_config(gates: Gates) -> tfma.EvalConfig:
@@ -70,3 +72,90 @@ def eval_config(gates: Gates) -> tfma.EvalConfig:
             )
         ],
     )
+
+
+def read_gates(folder: str, gates: Gates) -> list[GateResult]:
+    """Reads the Evaluator's verdict, demand by demand.
+
+    Args:
+        folder: The ModelEvaluation artifact.
+        gates: The bounds that `eval_config` was made with.
+
+    Returns:
+        Accuracy overall, against the champion if there was one, and by digit.
+
+    Raises:
+        ValueError: TFMA refused for a reason that is none of our demands.
+    """
+    values: dict[tuple[str, int | None], float] = {}
+    for metrics in tfma.load_metrics(folder):
+        digit = _digit(metrics.slice_key)
+        for entry in metrics.metric_keys_and_values:
+            if entry.key.name == ACCURACY and not entry.key.is_diff:
+                model = entry.key.model_name or CANDIDATE
+                values[model, digit] = entry.value.double_value.value
+
+    failed = set()
+    validation = tfma.load_validation_result(folder)
+    for of_slice in validation.metric_validations_per_slice:
+        for failure in of_slice.failures:
+            is_change = failure.metric_threshold.HasField("change_threshold")
+            failed.add((_digit(of_slice.slice_key), is_change))
+    results = _results(gates, values, failed)
+    if validation.validation_ok != all(result.passed for result in results):
+        raise ValueError(f"unexpected verdict of TFMA: {validation}")
+    return results
+
+
+def _digit(slice_key: Any) -> int | None:
+    """Returns the digit that a slice is about, or None for the overall slice."""
+    keys = slice_key.single_slice_keys
+    return keys[0].int64_value if keys else None
+
+
+def _results(
+    gates: Gates,
+    values: dict[tuple[str, int | None], float],
+    failed: set[tuple[int | None, bool]],
+) -> list[GateResult]:
+    def of_champion(digit: int | None) -> str:
+        value = values.get((CHAMPION, digit))
+        return "" if value is None else f"{value:.4f}"
+
+    results = [
+        GateResult(
+            GATE,
+            "accuracy",
+            f"{values[CANDIDATE, None]:.4f}",
+            f"at least {gates.min_accuracy:g}",
+            of_champion(None),
+            (None, False) not in failed,
+        )
+    ]
+    if (CHAMPION, None) in values:
+        change = values[CANDIDATE, None] - values[CHAMPION, None]
+        results.append(
+            GateResult(
+                GATE,
+                "accuracy against champion",
+                f"{change:+.4f}",
+                f"at least {-gates.max_champion_loss:+g}",
+                of_champion(None),
+                (None, True) not in failed,
+            )
+        )
+    digits = sorted(
+        digit for model, digit in values if model == CANDIDATE and digit is not None
+    )
+    results += [
+        GateResult(
+            GATE,
+            f"accuracy of digit {digit}",
+            f"{values[CANDIDATE, digit]:.4f}",
+            f"at least {gates.min_digit_accuracy:g}",
+            of_champion(digit),
+            (digit, False) not in failed,
+        )
+        for digit in digits
+    ]
+    return results

@@ -31,7 +31,7 @@ _NO_CHAMPION_FILE = "NO_CHAMPION"
 class Executor(base_executor.BaseExecutor):
     """Finds the champion and hands it on, or says that there is none."""
 
-    def Do(  # noqa: N802  # TFX's name
+    def Do(
         self,
         input_dict: dict[str, list[types.Artifact]],
         output_dict: dict[str, list[types.Artifact]],

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import tensorflow_data_validation as tfdv
 from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_pb2
 
-Statistics = statistics_pb2.DatasetFeatureStatisticsList
+Statistics: TypeAlias = statistics_pb2.DatasetFeatureStatisticsList
 
 _DATASET = "(data set)"
 
@@ -52,7 +53,7 @@ def between_splits(
 
     The bounds are the schema's `skew_comparator`s.
     """
-    findings = []
+    findings: list[Finding] = []
     for split in statistics:
         if split == reference:
             continue
@@ -84,7 +85,7 @@ def since(
         previous: Of the earlier run, by split.
         version: What that run pushed, for the message.
     """
-    findings = []
+    findings: list[Finding] = []
     for split in sorted(statistics.keys() & previous.keys()):
         found = tfdv.validate_statistics(
             _only(statistics[split], schema),

@@ -38,7 +38,7 @@ _ANOMALIES_FILE = "SchemaDiff.pb"
 class Executor(base_executor.BaseExecutor):
     """Fails on an anomaly, unless told to go on."""
 
-    def Do(  # noqa: N802  # TFX's name
+    def Do(
         self,
         input_dict: dict[str, list[types.Artifact]],
         output_dict: dict[str, list[types.Artifact]],

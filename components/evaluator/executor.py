@@ -15,7 +15,7 @@ class Executor(executor.Executor):
     TFX then applies the bounds on values and no bound on change.
     """
 
-    def Do(  # noqa: N802  # TFX's name
+    def Do(
         self,
         input_dict: dict[str, list[types.Artifact]],
         output_dict: dict[str, list[types.Artifact]],

@@ -32,7 +32,7 @@ _RECORD_OPTIONS = {"compression_type": "GZIP", "compression_level": 1}
 class Executor(base_executor.BaseExecutor):
     """Reads the source once, writes the splits, records what it was."""
 
-    def Do(  # noqa: N802  # TFX's name
+    def Do(
         self,
         input_dict: dict[str, list[types.Artifact]],
         output_dict: dict[str, list[types.Artifact]],

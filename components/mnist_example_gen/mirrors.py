@@ -104,12 +104,16 @@ def _fetch(url: str, name: str, progress: Progress, back_off_seconds: float) -> 
                         raise ValueError(f"more than {_LARGEST_DOWNLOAD:,} bytes")
                 return bytes(body)
         except requests.HTTPError as error:
-            if error.response.status_code < 500 or attempt == _ATTEMPTS - 1:
+            if _status(error) < 500 or attempt == _ATTEMPTS - 1:
                 raise
         except requests.RequestException:
             if attempt == _ATTEMPTS - 1:
                 raise
     raise AssertionError("unreachable: the last attempt returns or raises")
+
+
+def _status(error: requests.HTTPError) -> int:
+    return 0 if error.response is None else error.response.status_code
 
 
 def _verify(body: bytes, sha256: str) -> None:
@@ -125,7 +129,7 @@ def _verify(body: bytes, sha256: str) -> None:
 def _reason(error: Exception) -> str:
     """Returns the error in few words; requests nests several in one message."""
     if isinstance(error, requests.HTTPError):
-        return f"HTTP {error.response.status_code}"
+        return f"HTTP {_status(error)}"
     if isinstance(error, requests.Timeout):
         return "timed out"
     if isinstance(error, requests.ConnectionError):

@@ -27,7 +27,7 @@ ALREADY_SERVED_PROPERTY = "already_served"
 class Executor(executor.Executor):
     """Pushes a blessed model unless it is what is served already."""
 
-    def Do(  # noqa: N802  # TFX's name
+    def Do(
         self,
         input_dict: dict[str, list[types.Artifact]],
         output_dict: dict[str, list[types.Artifact]],
@@ -66,7 +66,9 @@ class Executor(executor.Executor):
                 },
             )
         logging.info(
-            "version %d %s", version, "is served already" if already_served else "pushed"
+            "version %d %s",
+            version,
+            "is served already" if already_served else "pushed",
         )
         destination = versions.version_path(base, version)
         self._MarkPushed(pushed, destination, str(version))

@@ -18,6 +18,7 @@ from components.serving_validator.requests import Requests
 from pipeline.features import IMAGE, IMAGE_HEIGHT, IMAGE_SIZE, IMAGE_WIDTH, TEST
 from pipeline.training.answers import load_answers
 
+GATE = "ServingValidator"
 MODEL_KEY = "model"
 MODEL_RUN_KEY = "model_run"
 EXAMPLES_KEY = "examples"
@@ -35,7 +36,7 @@ _BLESSED_FILE, _NOT_BLESSED_FILE = "INFRA_BLESSED", "INFRA_NOT_BLESSED"
 class Executor(base_executor.BaseExecutor):
     """Blesses a model that answers in a fresh process as it did when trained."""
 
-    def Do(  # noqa: N802  # TFX's name
+    def Do(
         self,
         input_dict: dict[str, list[types.Artifact]],
         output_dict: dict[str, list[types.Artifact]],
@@ -66,9 +67,7 @@ class Executor(base_executor.BaseExecutor):
         )
 
 
-def probe(
-    model: str, requests: Requests, timeout_seconds: int
-) -> dict[str, list[str]]:
+def probe(model: str, requests: Requests, timeout_seconds: int) -> dict[str, list[str]]:
     """Asks a model in a process of its own.
 
     Args:

@@ -38,7 +38,13 @@ def main(model: str, requests_path: str) -> int:
         failures.append(f"loading: {_line(error)}")
     else:
         _check_signature(
-            "serving_default", "images", requests.images, ask, requests, checks, failures
+            "serving_default",
+            "images",
+            requests.images,
+            ask,
+            requests,
+            checks,
+            failures,
         )
         _check_signature(
             "tf_examples",
@@ -63,9 +69,7 @@ def _load(model: str) -> Callable[[str, str, np.ndarray], Answer]:
 
     def ask(signature_name: str, input_name: str, value: np.ndarray) -> Answer:
         if signature_name not in graph.signature_def:
-            raise LookupError(
-                f"missing: expected among {sorted(graph.signature_def)}"
-            )
+            raise LookupError(f"missing: expected among {sorted(graph.signature_def)}")
         signature = graph.signature_def[signature_name]
         if list(signature.inputs) != [input_name]:
             raise LookupError(

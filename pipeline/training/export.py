@@ -61,7 +61,7 @@ class ServedModel(tf.Module):
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="examples")])
     def from_examples(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Answers for serialised tf.Examples as ExampleGen writes them, label or not."""
+        """Answers for serialised tf.Examples; they need no label."""
         examples = tf.ensure_shape(examples, [None])
         return self._answer(tf.io.parse_example(examples, self._examples_spec))
 

@@ -1,7 +1,6 @@
 """`run_fn`: what TFX's Trainer calls."""
 
 import json
-import logging
 import os
 from dataclasses import asdict
 from typing import Any
@@ -14,7 +13,7 @@ import tensorflow_transform as tft
 from pipeline.config import Training
 from pipeline.features import EVAL, TEST
 from pipeline.model import build_model
-from pipeline.training import answers, loop
+from pipeline.training import answers, loop, progress
 from pipeline.training.data import Samples, load
 from pipeline.training.export import WARMUP_BATCH_SIZES, export
 
@@ -24,7 +23,6 @@ EVAL_SPLITS = (EVAL, TEST)
 CONFIG_KEY = "training"
 
 HISTORY_FILE = "history.json"
-PROGRESS_LOGGER = "pipeline.training.progress"
 
 
 def run_fn(fn_args: Any) -> None:
@@ -80,7 +78,6 @@ def _fit(
     run_dir: str,
 ) -> list[loop.Epoch]:
     """Trains; tells of each epoch in the log and to TensorBoard."""
-    progress = logging.getLogger(PROGRESS_LOGGER)
     boards = {
         name: tf.summary.create_file_writer(os.path.join(run_dir, "tensorboard", name))
         for name in ("train", "validation")
@@ -95,15 +92,7 @@ def _fit(
         seed=training.seed,
     ):
         history.append(epoch)
-        progress.info(
-            "epoch %d/%d loss %.4f accuracy %.4f val_loss %.4f val_accuracy %.4f",
-            epoch.epoch,
-            training.epochs,
-            epoch.loss,
-            epoch.accuracy,
-            epoch.val_loss,
-            epoch.val_accuracy,
-        )
+        progress.tell(epoch.epoch, training.epochs, epoch.val_accuracy, epoch.val_loss)
         for board, loss, accuracy in (
             (boards["train"], epoch.loss, epoch.accuracy),
             (boards["validation"], epoch.val_loss, epoch.val_accuracy),
@@ -124,3 +113,10 @@ def _pixels(images: tf.Tensor) -> np.ndarray:
 def _write_json(path: str, content: dict[str, Any]) -> None:
     with tf.io.gfile.GFile(path, "w") as stream:
         stream.write(json.dumps(content, indent=2))
+
+
+def read_history(folder: str) -> dict[str, Any]:
+    """Returns `history.json` of a ModelRun's folder."""
+    with tf.io.gfile.GFile(os.path.join(folder, HISTORY_FILE)) as stream:
+        content: dict[str, Any] = json.load(stream)
+    return content

@@ -1,0 +1,1 @@
+"""Running the pipeline on this machine: paths, screen, logs, results."""

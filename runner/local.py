@@ -1,0 +1,113 @@
+"""One run, from a checked data set to a served model or the reason why not.
+
+Importing this imports TensorFlow and TFX, which takes most of ten seconds.
+"""
+
+import logging
+import os
+from collections.abc import Callable
+
+from absl import logging as absl_logging
+from ml_metadata.proto import metadata_store_pb2
+from tfx.orchestration import metadata
+from tfx.orchestration.local.local_dag_runner import LocalDagRunner
+from tfx.orchestration.pipeline import Pipeline
+
+from pipeline.config import Config
+from pipeline.pipeline import Surroundings, create_components
+from pipeline.schema import schema_text
+from runner.datasets import DataSet
+from runner.events import Event, EventHandler
+from runner.recipe import champion, recipe
+from runner.records import Outcome, read_outcome
+from runner.recovery import recover
+from runner.workspace import Workspace
+
+
+def run_pipeline(
+    config: Config,
+    dataset: DataSet,
+    workspace: Workspace,
+    run: str,
+    reuse: bool,
+    listener: Callable[[Event], None],
+) -> None:
+    """Runs all components; returns when the last one has ended.
+
+    Args:
+        config: Of the run.
+        dataset: Read and checked.
+        workspace: Held by the caller.
+        run: Name of the run.
+        reuse: Whether to reuse what earlier runs finished.
+        listener: Told what happens.
+
+    Raises:
+        BadInputError: The data changed under the run.
+        GateRefusedError: DataGate stopped it.
+        Exception: Whatever a component raised.
+    """
+    models = workspace.models(dataset.name)
+    artifacts = workspace.artifacts(dataset.name)
+    recovered = recover(workspace.metadata, artifacts, models)
+    if recovered:
+        logging.warning("cleaned up after %d interrupted executions", recovered)
+
+    schema = schema_text()
+    own_recipe = recipe(config, dataset.fingerprint, schema)
+    components = create_components(
+        config,
+        Surroundings(
+            source=workspace.link_data(dataset.name, dataset.path, dataset.fingerprint),
+            fingerprint=dataset.fingerprint,
+            schema=workspace.write_schema(schema),
+            models=models,
+            champion=champion(models, own_recipe),
+            run=run,
+            recipe=own_recipe,
+        ),
+    )
+    handler = EventHandler(listener)
+    logger = logging.getLogger()
+    logger.addHandler(handler)
+    absl_logging.set_verbosity(absl_logging.INFO)
+    try:
+        LocalDagRunner().run(
+            Pipeline(
+                pipeline_name=dataset.name,
+                pipeline_root=artifacts,
+                components=components,
+                enable_cache=reuse,
+                metadata_connection_config=_connection(workspace),
+                beam_pipeline_args=config.beam.pipeline_args(),
+            )
+        )
+    finally:
+        logger.removeHandler(handler)
+
+
+def outcome(config: Config, workspace: Workspace, since: float) -> Outcome:
+    """Returns what the run came to so far.
+
+    Args:
+        config: Of the run.
+        workspace: Where it ran.
+        since: Time, in seconds since 1970, before which it had not begun.
+    """
+    nothing = Outcome([], None, None)
+    if not os.path.exists(workspace.metadata):
+        return nothing
+    with metadata.Metadata(_connection(workspace)) as handle:
+        runs = [
+            context
+            for context in handle.store.get_contexts_by_type("pipeline_run")
+            if context.create_time_since_epoch >= since * 1000
+        ]
+    if not runs:
+        return nothing
+    latest = max(runs, key=lambda context: context.create_time_since_epoch)
+    return read_outcome(workspace.metadata, latest.name, config.gates)
+
+
+def _connection(workspace: Workspace) -> metadata_store_pb2.ConnectionConfig:
+    return metadata.sqlite_metadata_connection_config(workspace.metadata)

@@ -1,0 +1,172 @@
+"""What a person sees while a run goes on."""
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TextIO
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.spinner import Spinner
+from rich.table import Table
+from rich.text import Text
+
+from runner.events import Event
+
+_MARKS = {
+    "done": ("✓", "green"),
+    "cached": ("↺", "cyan"),
+    "failed": ("✗", "red"),
+}
+
+
+@dataclass
+class Step:
+    """A component's part of a run.
+
+    Attributes:
+        node: Node id.
+        seconds: How long it took, once it has ended.
+        state: `running`, `done`, `cached` (its outputs were reused), `failed`.
+        note: What it last told about itself.
+    """
+
+    node: str
+    seconds: float = 0.0
+    state: str = "running"
+    note: str = ""
+
+
+class Screen:
+    """Shows steps as they happen: live on a terminal, a line each elsewhere."""
+
+    def __init__(self, stream: TextIO) -> None:
+        """Writes to the stream, in the width and the colours that it has."""
+        self.console = Console(file=stream, highlight=False, soft_wrap=False)
+        self.steps: list[Step] = []
+        self._started = time.monotonic()
+        self._step_started = self._started
+        self._waiting_for = ""
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def live(self) -> Iterator[None]:
+        """Keeps the picture up to date while the block runs."""
+        if not self.console.is_terminal:
+            yield
+            return
+        with Live(
+            console=self.console,
+            get_renderable=self._picture,
+            refresh_per_second=4,
+            redirect_stdout=False,
+            redirect_stderr=False,
+        ):
+            yield
+
+    @contextmanager
+    def waiting_for(self, what: str) -> Iterator[None]:
+        """Tells what is going on when no component is."""
+        self._waiting_for = what
+        if not self.console.is_terminal:
+            self.console.print(what)
+        try:
+            yield
+        finally:
+            self._waiting_for = ""
+
+    def on_event(self, event: Event) -> None:
+        """Takes note of an event; to be called from the thread that runs."""
+        now = time.monotonic()
+        with self._lock:
+            if event.kind == "started":
+                self._step_started = now
+                self.steps.append(Step(event.node))
+            elif self.steps and event.kind == "cached":
+                self.steps[-1].state = "cached"
+            elif self.steps and event.kind == "progress":
+                self.steps[-1].note = event.text
+                self._print_line(f"    {event.text}")
+            elif self.steps and event.kind == "finished":
+                self._end("done" if self.steps[-1].state == "running" else "cached")
+
+    def on_failure(self) -> None:
+        """Marks the step that was running as failed."""
+        with self._lock:
+            if self.steps and self.steps[-1].state == "running":
+                self._end("failed")
+
+    def _end(self, state: str) -> None:
+        step = self.steps[-1]
+        step.state = state
+        step.seconds = time.monotonic() - self._step_started
+        self._print_line(_step_line(step))
+
+    def _print_line(self, line: str | Text) -> None:
+        if not self.console.is_terminal:
+            self.console.print(line)
+
+    def _picture(self) -> RenderableType:
+        with self._lock:
+            table = Table.grid(padding=(0, 2))
+            for step in self.steps:
+                if step.state == "running":
+                    seconds = time.monotonic() - self._step_started
+                    mark: RenderableType = Spinner("dots", style="yellow")
+                else:
+                    seconds = step.seconds
+                    mark = Text(*_MARKS[step.state])
+                table.add_row(
+                    mark, step.node, f"{seconds:6.1f} s", Text(step.note, style="dim")
+                )
+            elapsed = time.monotonic() - self._started
+            parts: list[RenderableType] = [table]
+            if self._waiting_for:
+                parts.append(Spinner("dots", text=f" {self._waiting_for}"))
+            parts.append(Text(f"elapsed {elapsed:.0f} s", style="dim"))
+            return Group(*parts)
+
+
+class DownloadBar:
+    """Shows the progress of MNIST's download; see `mirrors.Progress`."""
+
+    def __init__(self, console: Console) -> None:
+        """Shows nothing until the first bytes come."""
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            DownloadColumn(),
+            TimeRemainingColumn(),
+            console=console,
+        )
+        self._tasks: dict[str, TaskID] = {}
+
+    def __call__(self, name: str, done: int, total: int) -> None:
+        """Takes note of a file's progress in bytes."""
+        if name not in self._tasks:
+            self._progress.start()
+            self._tasks[name] = self._progress.add_task(name, total=total or None)
+        self._progress.update(self._tasks[name], completed=done)
+
+    def stop(self) -> None:
+        """Leaves the last picture on the screen."""
+        if self._tasks:
+            self._progress.stop()
+
+
+def _step_line(step: Step) -> Text:
+    mark, style = _MARKS[step.state]
+    reused = "  reused" if step.state == "cached" else ""
+    return Text.assemble(
+        (mark, style), f" {step.node:<20} {step.seconds:6.1f} s{reused}"
+    )

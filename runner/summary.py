@@ -1,0 +1,133 @@
+"""What a person sees when a run has ended, and what a program can read of it."""
+
+import json
+import os
+from dataclasses import asdict
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from pipeline.gates import GateResult
+from runner.datasets import DataSet
+from runner.exits import Exit
+from runner.records import Outcome
+from runner.screen import Step
+
+RESULT_FILE = "result.json"
+
+
+def verdict_line(code: Exit, dataset: DataSet, outcome: Outcome) -> Text:
+    """Returns the one line that says how it ended."""
+    if outcome.pushed is not None and code is Exit.PUSHED:
+        version = outcome.pushed.version
+        if outcome.pushed.already_served:
+            text = f"{dataset.name}: nothing changed, version {version} is served"
+        else:
+            text = f"{dataset.name}: pushed as version {version}"
+        return Text(text, style="bold green")
+    return Text(f"{dataset.name}: {code.meaning}", style="bold red")
+
+
+def show(
+    console: Console,
+    code: Exit,
+    dataset: DataSet,
+    outcome: Outcome,
+    steps: list[Step],
+    reasons: list[str],
+    seconds: float,
+    log: str,
+) -> None:
+    """Prints gates, components, verdict and what to do next."""
+    if outcome.gates:
+        console.print(_gates_table(outcome.gates))
+    if steps:
+        console.print(_steps_table(steps, seconds))
+    if outcome.test_accuracy is not None:
+        console.print(
+            f"{dataset.name}, accuracy on the test split: {outcome.test_accuracy:.4f}"
+        )
+    console.print(verdict_line(code, dataset, outcome))
+    for reason in reasons:
+        console.print(f"  {reason}", style="red", markup=False)
+    if outcome.pushed is not None and code is Exit.PUSHED:
+        console.print(f"  model  {outcome.pushed.path}", markup=False, soft_wrap=True)
+        console.print("  serve  make serve")
+        console.print(
+            "  query  python -m serving.client predict digit.png "
+            f"--model {dataset.name}",
+            markup=False,
+            soft_wrap=True,
+        )
+    console.print(f"  log    {log}", markup=False, soft_wrap=True)
+
+
+def write_result(
+    folder: str,
+    run: str,
+    code: Exit,
+    dataset: DataSet,
+    outcome: Outcome,
+    steps: list[Step],
+    reasons: list[str],
+    seconds: float,
+) -> None:
+    """Writes `result.json`: the same facts for programs."""
+    content: dict[str, Any] = {
+        "run": run,
+        "model": dataset.name,
+        "data": {
+            "description": dataset.description,
+            "fingerprint": dataset.fingerprint,
+        },
+        "exit_code": code.value,
+        "verdict": code.meaning,
+        "reasons": reasons,
+        "seconds": round(seconds, 2),
+        "test_accuracy": outcome.test_accuracy,
+        "gates": [asdict(gate) for gate in outcome.gates],
+        "components": [
+            {"node": step.node, "state": step.state, "seconds": round(step.seconds, 2)}
+            for step in steps
+        ],
+        "pushed": asdict(outcome.pushed) if outcome.pushed else None,
+    }
+    with open(os.path.join(folder, RESULT_FILE), "w") as stream:
+        json.dump(content, stream, indent=2)
+
+
+def _gates_table(gates: list[GateResult]) -> Table:
+    table = Table(title="Gates", title_justify="left", expand=False)
+    for column in ("gate", "metric", "value", "bound", "champion", ""):
+        table.add_column(column, overflow="fold")
+    previous = ""
+    for result in gates:
+        if result.overridden:
+            verdict = Text("overridden", style="yellow")
+        elif result.passed:
+            verdict = Text("passed", style="green")
+        else:
+            verdict = Text("REFUSED", style="bold red")
+        table.add_row(
+            result.gate if result.gate != previous else "",
+            result.metric,
+            result.value,
+            result.bound,
+            result.champion or "-",
+            verdict,
+        )
+        previous = result.gate
+    return table
+
+
+def _steps_table(steps: list[Step], seconds: float) -> Table:
+    table = Table(title="Components", title_justify="left", show_footer=True)
+    table.add_column("component", footer="whole run")
+    table.add_column("seconds", justify="right", footer=f"{seconds:.1f}")
+    table.add_column("")
+    for step in steps:
+        state = {"cached": "reused", "failed": "stopped here"}.get(step.state, "")
+        table.add_row(step.node, f"{step.seconds:.1f}", state)
+    return table

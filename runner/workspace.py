@@ -1,0 +1,96 @@
+"""Where everything of a run lies, and that only one run at a time writes there.
+
+<root>/metadata.sqlite       ML Metadata: every run, artifact and parameter
+<root>/artifacts/<name>/     what the components wrote
+<root>/models/<name>/<n>/    pushed versions: what a server watches
+<root>/runs/<run>/           log and result of one run
+<root>/data/, <root>/schema/ inputs under names made of their content
+"""
+
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from filelock import FileLock, Timeout
+
+from pipeline.errors import BadInputError
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """The folder that all output of the local runner goes to.
+
+    Attributes:
+        root: Absolute path.
+    """
+
+    root: str
+
+    @property
+    def metadata(self) -> str:
+        """Path of the ML Metadata database."""
+        return os.path.join(self.root, "metadata.sqlite")
+
+    def artifacts(self, name: str) -> str:
+        """Returns the pipeline root for a model name."""
+        return os.path.join(self.root, "artifacts", name)
+
+    def models(self, name: str) -> str:
+        """Returns the folder of a model's versions."""
+        return os.path.join(self.root, "models", name)
+
+    def run(self, run: str) -> str:
+        """Returns the folder of a run."""
+        return os.path.join(self.root, "runs", run)
+
+    def link_data(self, name: str, path: str, fingerprint: str) -> str:
+        """Returns a path for the data that is the same for the same content.
+
+        TFX caches by path; so a data set that was moved or repacked is still
+        known, and another one under the old path is not mistaken for it.
+        """
+        link = os.path.join(self.root, "data", f"{name}-{fingerprint[:16]}")
+        os.makedirs(os.path.dirname(link), exist_ok=True)
+        beside = f"{link}.tmp-{os.getpid()}"
+        os.symlink(os.path.abspath(path), beside)
+        os.replace(beside, link)
+        return link
+
+    def write_schema(self, text: str) -> str:
+        """Returns the path of a copy of the schema, named by its content."""
+        digest = hashlib.sha256(text.encode()).hexdigest()[:16]
+        path = os.path.join(self.root, "schema", digest, "schema.pbtxt")
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        beside = f"{path}.tmp-{os.getpid()}"
+        with open(beside, "w") as stream:
+            stream.write(text)
+        os.replace(beside, path)
+        return path
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Holds the workspace for one run; it is free again when the process ends.
+
+        Raises:
+            BadInputError: Another run is going on there, or the folder cannot
+                be written to.
+        """
+        lock = FileLock(os.path.join(self.root, ".lock"))
+        try:
+            os.makedirs(self.root, exist_ok=True)
+            lock.acquire(timeout=0)
+        except Timeout:
+            raise BadInputError(
+                f"{self.root}: in use by another run: wait for it, or choose another "
+                "folder with --output"
+            ) from None
+        except OSError as error:
+            raise BadInputError(
+                f"{self.root}: cannot be written to: {error.strerror}"
+            ) from error
+        try:
+            yield
+        finally:
+            lock.release()
