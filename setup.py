@@ -12,6 +12,7 @@ setup(
         include=[
             *("components", "components.*"),
             *("pipeline", "pipeline.*"),
+            *("runner", "runner.*"),
             *("serving", "serving.*"),
         ]
     ),

@@ -127,7 +127,7 @@ def _results(
             GATE,
             "accuracy",
             f"{values[CANDIDATE, None]:.4f}",
-            f"at least {gates.min_accuracy:g}",
+            f">= {gates.min_accuracy:g}",
             of_champion(None),
             (None, False) not in failed,
         )
@@ -137,9 +137,9 @@ def _results(
         results.append(
             GateResult(
                 GATE,
-                "accuracy against champion",
+                "accuracy, change",
                 f"{change:+.4f}",
-                f"at least {-gates.max_champion_loss:+g}",
+                f">= {-gates.max_champion_loss:+g}",
                 of_champion(None),
                 (None, True) not in failed,
             )
@@ -150,9 +150,9 @@ def _results(
     results += [
         GateResult(
             GATE,
-            f"accuracy of digit {digit}",
+            f"accuracy, digit {digit}",
             f"{values[CANDIDATE, digit]:.4f}",
-            f"at least {gates.min_digit_accuracy:g}",
+            f">= {gates.min_digit_accuracy:g}",
             of_champion(digit),
             (digit, False) not in failed,
         )

@@ -112,7 +112,7 @@ def _data_gate(verdict: Artifact) -> GateResult:
     version = content["compared_with_version"]
     return GateResult(
         data_gate.GATE,
-        "findings in the data",
+        "findings",
         str(len(findings)),
         "none",
         f"version {version}" if version else "",
@@ -128,9 +128,9 @@ def _serving_validator(blessing: Artifact) -> GateResult:
     failures = report["failures"]
     return GateResult(
         serving_validator.GATE,
-        "answers in a fresh process",
-        failures[0] if failures else f"{len(report['checks'])} checks passed",
-        "those of the trainer",
+        "answers",
+        failures[0] if failures else f"{len(report['checks'])} checks",
+        "as trainer",
         "",
         passed=not failures,
     )

@@ -5,6 +5,7 @@ import os
 from dataclasses import asdict
 from typing import Any
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -99,7 +100,7 @@ def write_result(
 
 
 def _gates_table(gates: list[GateResult]) -> Table:
-    table = Table(title="Gates", title_justify="left", expand=False)
+    table = Table(title="Gates", title_justify="left", box=box.SIMPLE_HEAD)
     for column in ("gate", "metric", "value", "bound", "champion", ""):
         table.add_column(column, overflow="fold")
     previous = ""
@@ -123,7 +124,9 @@ def _gates_table(gates: list[GateResult]) -> Table:
 
 
 def _steps_table(steps: list[Step], seconds: float) -> Table:
-    table = Table(title="Components", title_justify="left", show_footer=True)
+    table = Table(
+        title="Components", title_justify="left", box=box.SIMPLE_HEAD, show_footer=True
+    )
     table.add_column("component", footer="whole run")
     table.add_column("seconds", justify="right", footer=f"{seconds:.1f}")
     table.add_column("")
