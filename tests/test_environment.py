@@ -228,7 +228,7 @@ class TestNames:
                         for lock in LOCKS
                         if not found & (runtime[lock] | extra)
                     ]
-        assert unnamed == []
+        assert unnamed == [], "\n".join(unnamed)
 
     def test_both_locks_hold_the_same_names_for_the_project(self) -> None:
         names = read_names("base.in") | read_names("dev.in")
