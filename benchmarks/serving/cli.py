@@ -1,0 +1,135 @@
+"""The command line of ``python -m benchmarks.serving``."""
+
+import asyncio
+import json
+import sys
+import tempfile
+from collections import defaultdict
+from pathlib import Path
+from typing import Any, Never
+
+import click
+import grpc
+from rich.console import Console
+
+from benchmarks.serving import report
+from benchmarks.serving.contenders import (
+    NAMES,
+    Contender,
+    StartError,
+    commands,
+    running,
+)
+from benchmarks.serving.load import Measurement, measure
+from serving.launch.errors import LaunchError
+from serving.launch.models import MODELS, find_model
+
+PROGRAM = "python -m benchmarks.serving"
+CONCURRENCIES = (1, 8, 32)
+
+
+async def run(
+    contenders: list[Contender],
+    model: str,
+    repeats: int,
+    seconds: float,
+    progress: Console,
+) -> dict[tuple[str, int], list[Measurement]]:
+    """Measure every contender at every concurrency, `repeats` times in turn.
+
+    The contenders alternate, and each repeat starts with another one, so that what
+    else happens on the machine falls on all of them.
+    """
+    runs = defaultdict(list)
+    for repeat in range(repeats):
+        for concurrency in CONCURRENCIES:
+            first = repeat % len(contenders)
+            for contender in contenders[first:] + contenders[:first]:
+                measured = await measure(
+                    contender.address, contender.pid, model, concurrency, seconds
+                )
+                runs[contender.name, concurrency].append(measured)
+                progress.print(
+                    f"{repeat + 1}/{repeats}  {concurrency:>2} x "
+                    f"{contender.name:<8} {measured.rate:>7,.0f}/s"
+                )
+    return {(name, n): runs[name, n] for n in CONCURRENCIES for name in NAMES}
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--models",
+    type=click.Path(path_type=Path),
+    default=MODELS,
+    show_default=True,
+    help="The folder models are pushed to, as NAME/VERSION.",
+)
+@click.option("--model", "name", help="Which model; the one pushed last by default.")
+@click.option("--repeats", type=click.IntRange(min=1), default=5, show_default=True)
+@click.option(
+    "--seconds",
+    type=click.FloatRange(min=0, min_open=True),
+    default=2.5,
+    show_default=True,
+    help="How long each run counts.",
+)
+@click.option(
+    "--json",
+    "json_path",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write everything measured to this file.",
+)
+@click.option("--strict", is_flag=True, help="Exit 1 when a target is missed.")
+def cli(
+    models: Path,
+    name: str | None,
+    repeats: int,
+    seconds: float,
+    json_path: Path | None,
+    strict: bool,
+) -> None:
+    """Compare the embedded server with the plain way and with the limit."""
+    model = find_model(models, name)
+    console = Console(highlight=False)
+    progress = Console(stderr=True, highlight=False)
+    progress.print(f"Starting {', '.join(NAMES)} with {model.name} {model.version}")
+    with (
+        tempfile.TemporaryDirectory() as logs,
+        running(commands(model), model.name, Path(logs)) as contenders,
+    ):
+        runs = asyncio.run(run(contenders, model.name, repeats, seconds, progress))
+    settings: dict[str, Any] = {
+        "model": model.name,
+        "version": model.version,
+        "repeats": repeats,
+        "seconds": seconds,
+    }
+    outcome = report.as_json(runs, settings)
+    for key, value in outcome["machine"].items():
+        console.print(f"{key:<11} {value}")
+    console.print()
+    console.print(report.results_table(runs))
+    console.print()
+    console.print(report.targets_table(runs))
+    if json_path is not None:
+        json_path.write_text(json.dumps(outcome, indent=2) + "\n")
+    if strict and not all(target["met"] for target in outcome["targets"]):
+        raise SystemExit(1)
+
+
+def main() -> Never:
+    """Run the command line; an error is one line on standard error."""
+    try:
+        sys.exit(cli.main(prog_name=PROGRAM, standalone_mode=False))
+    except click.ClickException as error:
+        print(f"{PROGRAM}: {error.format_message()} (see --help)", file=sys.stderr)
+        sys.exit(2)
+    except (LaunchError, StartError) as error:
+        print(f"{PROGRAM}: {error}", file=sys.stderr)
+        sys.exit(1)
+    except grpc.RpcError as error:
+        code, details = error.code(), error.details()
+        print(f"{PROGRAM}: a call failed: {code.name}: {details}", file=sys.stderr)
+        sys.exit(1)
+    except (click.Abort, KeyboardInterrupt):
+        sys.exit(130)

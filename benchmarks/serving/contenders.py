@@ -1,0 +1,152 @@
+"""The servers that are compared, each in a process of its own."""
+
+import contextlib
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import grpc
+
+from benchmarks.serving.load import predict_once
+from serving.launch.models import Model
+
+START_SECONDS = 120.0
+_STOP_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Contender:
+    """A server under test.
+
+    Attributes:
+      name: ``embedded``, ``plain`` or ``limit``.
+      address: Where it listens.
+      pid: Its process.
+    """
+
+    name: str
+    address: str
+    pid: int
+
+
+class StartError(Exception):
+    """A contender did not start; says what it printed last."""
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """How a contender is started.
+
+    Attributes:
+      port: Where it will listen.
+      arguments: What follows ``python -m``.
+    """
+
+    port: int
+    arguments: tuple[str, ...]
+
+
+def commands(model: Model) -> dict[str, Command]:
+    """The command line of each contender, on free ports."""
+    embedded, plain, limit = _free_ports(3)
+    return {
+        "embedded": Command(
+            embedded,
+            (
+                "serving.server",
+                f"--port={embedded}",
+                f"--model_name={model.name}",
+                f"--model_base_path={model.base_path}",
+            ),
+        ),
+        "plain": Command(
+            plain,
+            (
+                "benchmarks.serving.plain",
+                f"--port={plain}",
+                f"--model={model.base_path / str(model.version)}",
+            ),
+        ),
+        "limit": Command(limit, ("benchmarks.serving.constant", f"--port={limit}")),
+    }
+
+
+NAMES = ("embedded", "plain", "limit")
+
+
+@contextlib.contextmanager
+def running(
+    commands: Mapping[str, Command], model: str, logs: Path
+) -> Iterator[list[Contender]]:
+    """Start the contenders, wait until each has answered, stop them at the end.
+
+    Args:
+      commands: By the contender's name.
+      model: The name of the model they serve.
+      logs: A folder for what they print.
+
+    Raises:
+      StartError: One ended, or did not answer within `START_SECONDS`.
+    """
+    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
+    with contextlib.ExitStack() as stack:
+        processes = {}
+        for name, command in commands.items():
+            log = stack.enter_context((logs / f"{name}.log").open("wb"))
+            process = subprocess.Popen(
+                [sys.executable, "-W", "ignore", "-m", *command.arguments],
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env=environment,
+            )
+            stack.callback(_stop, process)
+            processes[name] = process
+        contenders = [
+            Contender(name, f"127.0.0.1:{command.port}", processes[name].pid)
+            for name, command in commands.items()
+        ]
+        deadline = time.monotonic() + START_SECONDS
+        for contender in contenders:
+            _wait(contender, processes[contender.name], model, logs, deadline)
+        yield contenders
+
+
+def _wait(
+    contender: Contender,
+    process: subprocess.Popen[bytes],
+    model: str,
+    logs: Path,
+    deadline: float,
+) -> None:
+    while True:
+        with contextlib.suppress(grpc.RpcError):
+            predict_once(contender.address, model)
+            return
+        if process.poll() is not None or time.monotonic() > deadline:
+            lines = (logs / f"{contender.name}.log").read_text().strip().splitlines()
+            raise StartError(
+                f"{contender.name} did not start: {lines[-1] if lines else 'silent'}"
+            )
+        time.sleep(0.2)
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(_STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def _free_ports(count: int) -> list[int]:
+    with contextlib.ExitStack() as stack:
+        probes = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for probe in probes:
+            probe.bind(("127.0.0.1", 0))
+        return [probe.getsockname()[1] for probe in probes]

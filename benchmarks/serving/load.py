@@ -1,0 +1,137 @@
+"""The load generator: a closed loop of concurrent callers, on one connection."""
+
+import asyncio
+import gc
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import grpc
+import numpy as np
+
+from serving.client import calls
+from serving.client.results import Answer, ModelSpec
+
+_CALL_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """One run of one contender at one concurrency.
+
+    Attributes:
+      rate: Answers in a second.
+      p50: Median latency in milliseconds.
+      p99: 99th percentile of the latency in milliseconds.
+      answers: How many were counted.
+      server_cpu: Milliseconds of processor time the server spent on an answer; 0
+        where the system does not tell.
+      client_cpu: The same of the load generator.
+    """
+
+    rate: float
+    p50: float
+    p99: float
+    answers: int
+    server_cpu: float = 0.0
+    client_cpu: float = 0.0
+
+
+def request(model: str) -> calls.Call[Answer]:
+    """A Predict call of one image, as the project's client makes it."""
+    rng = np.random.default_rng(0)
+    image = np.zeros((1, 28, 28), np.uint8)
+    image[0, 4:24, 10:18] = rng.integers(0, 256, (20, 8))
+    return calls.predict(ModelSpec(model), {calls.IMAGES: image})
+
+
+def predict_once(address: str, model: str) -> None:
+    """Ask once and check the answer.
+
+    Raises:
+      grpc.RpcError: The server does not answer, or refuses.
+      ValueError: The answer is not ten probabilities.
+    """
+    call = request(model)
+    with grpc.insecure_channel(address) as channel:
+        ask = channel.unary_unary(
+            call.rpc.path,
+            call.rpc.request.SerializeToString,
+            call.rpc.response.FromString,
+        )
+        answer = call.read(ask(call.request, timeout=_CALL_SECONDS))
+    rows = answer.outputs[calls.PROBABILITIES]
+    if rows.shape != (1, 10) or not np.isclose(rows.sum(), 1, atol=1e-3):
+        raise ValueError(f"{address}: expected ten probabilities, found {rows}")
+
+
+async def measure(
+    address: str,
+    pid: int,
+    model: str,
+    concurrency: int,
+    seconds: float,
+    warm_up: float = 0.3,
+) -> Measurement:
+    """Keep `concurrency` calls in flight for `seconds`, after a warm-up.
+
+    The request is serialised once and answers stay bytes, so that as little as
+    possible of the machine goes to the generator.
+
+    Raises:
+      grpc.RpcError: A call failed; nothing is counted then.
+    """
+    all_answers = 0
+    content = request(model).request.SerializeToString()
+    latencies: list[float] = []
+    async with grpc.aio.insecure_channel(
+        address, options=[("grpc.use_local_subchannel_pool", 1)]
+    ) as channel:
+        ask = channel.unary_unary(calls.PREDICT.path)
+        begin = time.perf_counter() + warm_up
+        end = begin + seconds
+
+        async def caller() -> None:
+            now = time.perf_counter()
+            while now < end:
+                started = now
+                await ask(content, timeout=_CALL_SECONDS)
+                now = time.perf_counter()
+                nonlocal all_answers
+                all_answers += 1
+                if started >= begin and now <= end:
+                    latencies.append(now - started)
+
+        server_before, client_before = cpu_seconds(pid), time.process_time()
+        gc.disable()
+        try:
+            await asyncio.gather(*(caller() for _ in range(concurrency)))
+        finally:
+            gc.enable()
+        server_cpu = (cpu_seconds(pid) - server_before) / all_answers
+        client_cpu = (time.process_time() - client_before) / all_answers
+    if not latencies:
+        raise ValueError(f"{address}: no answer within {seconds} s")
+    p50, p99 = np.percentile(latencies, [50, 99]) * 1000
+    return Measurement(
+        len(latencies) / seconds,
+        float(p50),
+        float(p99),
+        len(latencies),
+        server_cpu * 1000,
+        client_cpu * 1000,
+    )
+
+
+def cpu_seconds(pid: int) -> float:
+    """The processor time of a process so far, all its threads; 0 if unknown.
+
+    Source: proc(5), fields 14 (utime) and 15 (stime) of /proc/PID/stat.
+    """
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return 0.0
+    fields = stat.rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

@@ -1,0 +1,196 @@
+"""From measurements to medians, ratios and verdicts."""
+
+import importlib.metadata
+import os
+import platform
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.table import Table
+
+from benchmarks.serving.load import Measurement
+
+Runs = Mapping[tuple[str, int], Sequence[Measurement]]
+"""The repeats by contender and concurrency; the n-th ones ran side by side."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A ratio the embedded server is held to.
+
+    Attributes:
+      text: What it says.
+      metric: The field of `Measurement` that is compared.
+      against: The other contender.
+      concurrency: At which concurrency.
+      bound: The ratio, embedded to the other.
+      at_least: Whether the bound is a floor; a ceiling otherwise.
+    """
+
+    text: str
+    metric: str
+    against: str
+    concurrency: int
+    bound: float
+    at_least: bool
+
+    def met(self, ratio: float) -> bool:
+        """Whether a ratio keeps to the bound."""
+        return ratio >= self.bound if self.at_least else ratio <= self.bound
+
+
+TARGETS = (
+    Target("throughput, times the plain way's", "rate", "plain", 32, 3.0, True),
+    Target("throughput, share of the limit's", "rate", "limit", 32, 0.6, True),
+    Target("median latency, times the limit's", "p50", "limit", 1, 1.5, False),
+)
+
+
+def ratio(runs: Runs, target: Target) -> float:
+    """The median over the repeats of embedded to the other, repeat by repeat.
+
+    Paired, so that a machine that slows down half-way slows both.
+    """
+    ours = runs["embedded", target.concurrency]
+    theirs = runs[target.against, target.concurrency]
+    return statistics.median(
+        getattr(mine, target.metric) / getattr(other, target.metric)
+        for mine, other in zip(ours, theirs, strict=True)
+    )
+
+
+def medians(measurements: Sequence[Measurement]) -> Measurement:
+    """The median of every figure over the repeats."""
+    return Measurement(
+        statistics.median(item.rate for item in measurements),
+        statistics.median(item.p50 for item in measurements),
+        statistics.median(item.p99 for item in measurements),
+        sum(item.answers for item in measurements),
+        statistics.median(item.server_cpu for item in measurements),
+        statistics.median(item.client_cpu for item in measurements),
+    )
+
+
+def results_table(runs: Runs) -> Table:
+    """Medians by concurrency and contender; CPU is ms for each answer."""
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    table.add_column("callers", justify="right")
+    table.add_column("server")
+    for column in (
+        "answers/s",
+        "lowest",
+        "highest",
+        "p50 ms",
+        "p99 ms",
+        "server CPU",
+        "client CPU",
+    ):
+        table.add_column(column, justify="right")
+    last = None
+    for (name, concurrency), measurements in sorted(
+        runs.items(), key=lambda item: item[0][1]
+    ):
+        middle = medians(measurements)
+        rates = [item.rate for item in measurements]
+        table.add_row(
+            "" if concurrency == last else str(concurrency),
+            name,
+            f"{middle.rate:,.0f}",
+            f"{min(rates):,.0f}",
+            f"{max(rates):,.0f}",
+            f"{middle.p50:.2f}",
+            f"{middle.p99:.2f}",
+            f"{middle.server_cpu:.2f}",
+            f"{middle.client_cpu:.2f}",
+        )
+        last = concurrency
+    return table
+
+
+def targets_table(runs: Runs) -> Table:
+    """Each target with its ratio and verdict."""
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    table.add_column("embedded server's ...")
+    for column in ("at", "measured", "target"):
+        table.add_column(column, justify="right")
+    table.add_column("")
+    for target in TARGETS:
+        value = ratio(runs, target)
+        met = target.met(value)
+        table.add_row(
+            target.text,
+            str(target.concurrency),
+            f"{value:.2f}",
+            f"{'at least' if target.at_least else 'at most'} {target.bound}",
+            "[green]met[/]" if met else "[red]missed[/]",
+        )
+    return table
+
+
+def machine() -> dict[str, str]:
+    """What the figures were measured on."""
+    versions = {
+        name: importlib.metadata.version(name)
+        for name in ("tensorflow", "grpcio", "protobuf")
+    }
+    return {
+        "processor": _processor(),
+        "cores": str(len(os.sched_getaffinity(0))),
+        "system": f"{platform.system()} {platform.release()}",
+        "python": platform.python_version(),
+        **versions,
+    }
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        lines = []
+    for line in lines:
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def as_json(runs: Runs, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Everything measured, for programs."""
+    return {
+        "machine": machine(),
+        "settings": dict(settings),
+        "results": [
+            {
+                "server": name,
+                "concurrency": concurrency,
+                "median": _figures(medians(measurements)),
+                "repeats": [_figures(item) for item in measurements],
+            }
+            for (name, concurrency), measurements in runs.items()
+        ],
+        "targets": [
+            {
+                "text": target.text,
+                "against": target.against,
+                "concurrency": target.concurrency,
+                "bound": target.bound,
+                "at_least": target.at_least,
+                "ratio": (value := ratio(runs, target)),
+                "met": target.met(value),
+            }
+            for target in TARGETS
+        ],
+    }
+
+
+def _figures(item: Measurement) -> dict[str, float]:
+    return {
+        "answers_per_second": item.rate,
+        "p50_ms": item.p50,
+        "p99_ms": item.p99,
+        "answers": item.answers,
+        "server_cpu_ms": item.server_cpu,
+        "client_cpu_ms": item.client_cpu,
+    }

@@ -1,0 +1,68 @@
+"""Measurements become medians, paired ratios and verdicts."""
+
+import io
+import json
+
+import pytest
+from rich.console import Console
+
+from benchmarks.serving import report
+from benchmarks.serving.contenders import NAMES
+from benchmarks.serving.load import Measurement
+
+
+def measured(rate: float, p50: float = 1.0) -> Measurement:
+    return Measurement(rate, p50, 2 * p50, int(rate), 0.5, 0.25)
+
+
+def runs(
+    embedded: list[float], plain: list[float], limit: list[float]
+) -> dict[tuple[str, int], list[Measurement]]:
+    rates = dict(zip(NAMES, (embedded, plain, limit), strict=True))
+    return {
+        (name, concurrency): [measured(rate, 1000 / rate) for rate in rates[name]]
+        for concurrency in (1, 8, 32)
+        for name in NAMES
+    }
+
+
+def test_ratios_are_paired_repeat_by_repeat() -> None:
+    # the machine halved its speed after the first repeat
+    slowed = runs([900, 450, 450], [300, 150, 150], [1500, 750, 750])
+    times_plain, share_of_limit, latency = report.TARGETS
+    assert report.ratio(slowed, times_plain) == 3.0
+    assert report.ratio(slowed, share_of_limit) == pytest.approx(0.6)
+    assert report.ratio(slowed, latency) == pytest.approx(1 / 0.6)
+
+
+def test_a_median_is_not_moved_by_one_bad_repeat() -> None:
+    middle = report.medians([measured(100), measured(1), measured(102)])
+    assert middle.rate == 100
+    assert middle.answers == 203
+
+
+@pytest.mark.parametrize(
+    ("embedded", "met"),
+    [([900] * 3, [True, True, False]), ([1400] * 3, [True, True, True])],
+)
+def test_verdicts_follow_the_targets(embedded: list[float], met: list[bool]) -> None:
+    outcome = report.as_json(runs(embedded, [300] * 3, [1500] * 3), {"repeats": 3})
+    assert [target["met"] for target in outcome["targets"]] == met
+    assert outcome["settings"] == {"repeats": 3}
+    assert json.loads(json.dumps(outcome)) == outcome
+    assert [
+        (item["server"], item["concurrency"], item["median"]["answers_per_second"])
+        for item in outcome["results"][:3]
+    ] == [("embedded", 1, embedded[0]), ("plain", 1, 300), ("limit", 1, 1500)]
+
+
+def test_the_tables_say_met_or_missed() -> None:
+    console = Console(width=120, record=True, file=io.StringIO())
+    console.print(report.results_table(runs([900], [301], [1500])))
+    console.print(report.targets_table(runs([900], [301], [1500])))
+    text = console.export_text()
+    rows = [line.split() for line in text.splitlines() if line.strip()]
+    assert rows[1][:5] == ["1", "embedded", "900", "900", "900"]
+    assert rows[2][0] == "plain"
+    assert [row[-1] for row in rows[-3:]] == ["missed", "met", "missed"]
+    assert rows[-3][-5:-1] == ["2.99", "at", "least", "3.0"]
