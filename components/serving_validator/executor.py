@@ -90,6 +90,7 @@ def probe(model: str, requests: Requests, timeout_seconds: int) -> dict[str, lis
                 text=True,
                 timeout=timeout_seconds,
                 check=False,
+                env=_environment(),
             )
         except subprocess.TimeoutExpired:
             return _failed(f"no answer within {timeout_seconds} s")
@@ -99,6 +100,15 @@ def probe(model: str, requests: Requests, timeout_seconds: int) -> dict[str, lis
     # What libraries print comes before; the outcome is the last line.
     report: dict[str, list[str]] = json.loads(done.stdout.splitlines()[-1])
     return report
+
+
+def _environment() -> dict[str, str]:
+    """Returns this process's environment; modules are found as they are here.
+
+    A script's own folder, from which the pipeline was imported, is on the path
+    of that process alone; the working folder may be any other.
+    """
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
 
 
 def _failed(reason: str) -> dict[str, list[str]]:
