@@ -137,7 +137,7 @@ def _results(
         results.append(
             GateResult(
                 GATE,
-                "accuracy, change",
+                "accuracy change",
                 f"{change:+.4f}",
                 f">= {-gates.max_champion_loss:+g}",
                 of_champion(None),
@@ -150,7 +150,7 @@ def _results(
     results += [
         GateResult(
             GATE,
-            f"accuracy, digit {digit}",
+            f"digit {digit}",
             f"{values[CANDIDATE, digit]:.4f}",
             f">= {gates.min_digit_accuracy:g}",
             of_champion(digit),

@@ -101,7 +101,9 @@ def write_result(
 
 def _gates_table(gates: list[GateResult]) -> Table:
     table = Table(title="Gates", title_justify="left", box=box.SIMPLE_HEAD)
-    for column in ("gate", "metric", "value", "bound", "champion", ""):
+    table.add_column("gate", no_wrap=True)
+    table.add_column("metric", no_wrap=True)
+    for column in ("value", "bound", "champion", ""):
         table.add_column(column, overflow="fold")
     previous = ""
     for result in gates:
