@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import itertools
 import os
 from typing import Any
 
@@ -90,8 +91,8 @@ def read_text_proto(path: str, message: Message) -> Any:
     """Fill `message` from the text-format file at `path` and return it.
 
     Raises:
-        ServingError: NOT_FOUND, the file cannot be read; INVALID_ARGUMENT, it is
-            not a text-format message of that type.
+        ServingError: INVALID_ARGUMENT; the file cannot be read, or is no
+            text-format message of that type.
     """
     try:
         with open(path, encoding="utf-8") as file:
@@ -103,7 +104,8 @@ def read_text_proto(path: str, message: Message) -> Any:
     except text_format.ParseError as error:
         name = message.DESCRIPTOR.full_name
         raise invalid_argument(
-            f"Invalid protobuf file: '{path}': Error parsing text-format {name}: {error}"
+            f"Invalid protobuf file: '{path}': Error parsing text-format {name}: "
+            f"{error}"
         ) from error
 
 
@@ -216,7 +218,7 @@ def read_batching_parameters(path: str) -> BatchingParameters:
     batch = value("max_execution_batch_size", largest, 1) if splitting else largest
     threads = value("num_batch_threads", os.cpu_count() or 1, 1)
     sizes = tuple(config.allowed_batch_sizes) if config else ()
-    if any(a >= b for a, b in zip(sizes, sizes[1:], strict=False)):
+    if any(a >= b for a, b in itertools.pairwise(sizes)):
         raise invalid_argument(
             f"'{path}': allowed_batch_sizes entries must be in increasing order, found "
             f"{list(sizes)}"

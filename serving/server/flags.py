@@ -79,13 +79,17 @@ _HELP = {
     "rest_api_port": "port of the REST API; 0 turns it off",
     "rest_api_timeout_in_ms": "time limit of a REST call",
     "rest_api_enable_cors_support": "send CORS headers with REST answers",
-    "monitoring_config_file": "text MonitoringConfig: Prometheus metrics on the REST port",
+    "monitoring_config_file": (
+        "text MonitoringConfig: Prometheus metrics on the REST port"
+    ),
     "model_name": "name of the one model (ignored with --model_config_file)",
     "model_base_path": (
         "folder that holds its numbered version folders (ignored with "
         "--model_config_file, otherwise required)"
     ),
-    "model_config_file": "text ModelServerConfig: several models, version policies, labels",
+    "model_config_file": (
+        "text ModelServerConfig: several models, version policies, labels"
+    ),
     "model_config_file_poll_wait_seconds": (
         "read that file again this often; 0: only at the start"
     ),
@@ -118,7 +122,9 @@ _HELP = {
         "which is the quickest for graphs of small ops"
     ),
     "tensorflow_session_config_file": "text ConfigProto of the sessions",
-    "per_process_gpu_memory_fraction": "share of the GPU's memory; 0: TensorFlow chooses",
+    "per_process_gpu_memory_fraction": (
+        "share of the GPU's memory; 0: what the models need"
+    ),
     "enable_signature_method_name_check": (
         "refuse Classify and Regress on signatures of another method_name"
     ),

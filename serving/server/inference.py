@@ -55,7 +55,8 @@ class Inference:
     ):
         if source.dtype != types_pb2.DT_STRING:
             raise invalid_argument(
-                f"Expects arg[0] to be {dtype_name(source.dtype)} but string is provided"
+                f"Expects arg[0] to be {dtype_name(source.dtype)} but string is "
+                "provided"
             )
         source.check_shape([len(examples)])
         self.plan: Plan = servable.plan([source], outputs)

@@ -63,6 +63,8 @@ class Model:
     versions: dict[int, Version] = dataclasses.field(default_factory=dict)
     labels: dict[str, int] = dataclasses.field(default_factory=dict)
     configured: bool = True
+    # Whether the file system was asked since the configuration changed.
+    polled: bool = False
     # Those of `versions` that answer requests, and the highest of them.
     available: dict[int, Version] = dataclasses.field(default_factory=dict)
     latest: int | None = None
@@ -194,7 +196,12 @@ class ModelManager:
         self._thread.start()
 
     def reload(self, config: Any, cancelled: Callable[[], bool] | None = None) -> None:
-        """Replace the configuration; wait until its new models are available.
+        """Replace the configuration; wait until its models are available.
+
+        That is, for those that are new or changed, until every version they now
+        call for was tried once and at least one is available. TensorFlow Serving
+        waits for the first; labels of the others then fail at start-up
+        (tensorflow/serving #1230).
 
         Args:
             config: a `ModelServerConfig`.
@@ -209,12 +216,12 @@ class ModelManager:
             versions.check_config(config, self._config)
             models = {model.name: model for model in config.model_config_list.config}
             with self._changed:
-                new = [
+                changed = [
                     name
                     for name, model in models.items()
                     if name not in self._models
                     or not self._models[name].configured
-                    or self._models[name].config.base_path != model.base_path
+                    or self._models[name].config != model
                 ]
                 for name, model in self._models.items():
                     if name not in models:
@@ -223,11 +230,12 @@ class ModelManager:
                 for name, model_config in models.items():
                     known = self._models.setdefault(name, Model(model_config))
                     known.config, known.configured = model_config, True
+                    known.polled = known.polled and name not in changed
                 self._config = config
                 self._poll_at = 0.0
                 self._polled = False
             self._wake.set()
-            self._await_available(new, cancelled or (lambda: False))
+            self._await_available(changed, cancelled or (lambda: False))
             self._assign_labels(models.values())
 
     def _await_available(
@@ -243,6 +251,10 @@ class ModelManager:
                 for name in tuple(waiting):
                     model = self._models[name]
                     known = model.versions.values()
+                    if not model.polled or any(
+                        version.pending and not version.attempts for version in known
+                    ):
+                        continue
                     if model.available:
                         waiting.discard(name)
                     elif any(version.pending for version in known):
@@ -346,13 +358,15 @@ class ModelManager:
                 moved = number in wanted and wanted[number] != version.path
                 version.aspired = number in wanted and not moved
             for number, path in wanted.items():
-                version = model.versions.get(number)
-                if version is None or (
-                    version.state == State.END and self._is_new(version, path)
+                known = model.versions.get(number)
+                if known is None or (
+                    known.state == State.END and self._is_new(known, path)
                 ):
                     _log.info("%s version %d: found in %s", _name(model), number, path)
                     model.versions[number] = Version(number, path)
             model.refresh()
+            model.polled = True
+            self._changed.notify_all()
 
     def _is_new(self, version: Version, path: str) -> bool:
         """Tell whether an ended version is worth a new start.

@@ -47,10 +47,10 @@ async def _serve(options: Options) -> int:
     waiting = asyncio.create_task(stopped.wait())
     await asyncio.wait((starting, waiting), return_when=asyncio.FIRST_COMPLETED)
     code = 0
-    if starting.done() and (error := starting.exception()) is not None:
-        if not isinstance(error, ServingError):
-            raise error
-        code = _not_started(error)
+    if starting.done() and (failure := starting.exception()) is not None:
+        if not isinstance(failure, ServingError):
+            raise failure
+        code = _not_started(failure)
     else:
         await waiting
         _log.info("Stopping: finishing the requests that run")

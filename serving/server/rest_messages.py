@@ -259,6 +259,7 @@ def _example(value: Any) -> tf.train.Example:
 
 def _add_to_feature(feature: Any, name: str, value: Any) -> None:
     """Add one JSON value to a feature, all of whose values are of one kind."""
+    content: int | float | bytes
     if isinstance(value, bool):
         kind, content = "int64_list", int(value)
     elif isinstance(value, int):
@@ -271,7 +272,8 @@ def _add_to_feature(feature: Any, name: str, value: Any) -> None:
         kind, content = "float_list", value
         if np.isfinite(value) and abs(value) > np.finfo(np.float32).max:
             raise invalid_argument(
-                f"Cannot convert JSON value: {value} to float without loss of precision."
+                f"Cannot convert JSON value: {value} to float without loss of "
+                "precision."
             )
     elif isinstance(value, str):
         kind, content = "bytes_list", value.encode("utf-8", "surrogatepass")
@@ -325,5 +327,5 @@ _EVERY_FIELD = next(
 
 def to_dict(message: Any) -> dict[str, Any]:
     """Turn a message into JSON's types as the REST API does: with every field."""
-    options = {"preserving_proto_field_name": True, _EVERY_FIELD: True}
+    options: Any = {"preserving_proto_field_name": True, _EVERY_FIELD: True}
     return json_format.MessageToDict(message, **options)

@@ -93,7 +93,8 @@ class Signature:
         raise invalid_argument(
             f"input size does not match signature: {found}!={expected} "
             f"len({{{_joined(inputs)}}}) != len({{{_joined(self.inputs)}}}). Sent "
-            f"extra: {{{_joined(extra)}}}. Missing but required: {{{_joined(missing)}}}."
+            f"extra: {{{_joined(extra)}}}. Missing but required: "
+            f"{{{_joined(missing)}}}."
         )
 
     def select_outputs(self, output_filter: Sequence[str]) -> tuple[str, ...]:
@@ -135,7 +136,7 @@ def _single(specs: Any) -> tuple[TensorSpec, ...]:
         if not spec.name:
             raise ServingError(
                 Code.UNIMPLEMENTED,
-                f"Tensor {spec.alias} is not one dense tensor; only those can be served",
+                f"Tensor {spec.alias} is not one dense tensor; only those are served",
             )
     return chosen
 

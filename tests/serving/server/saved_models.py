@@ -21,8 +21,10 @@ def _signature(inputs: Any, outputs: Any, method: str = "predict") -> Any:
     return build(_info(**inputs), _info(**outputs), METHOD + method)
 
 
-def save_adder(path: Path, amount: float, tags: tuple[str, ...] = ("serve",)) -> Path:
-    """Save a TF1 model of reference variables that adds `amount`; see its signatures.
+def save_adder(path: Path, amount: float, only: tuple[str, ...] = ()) -> Path:
+    """Save a TF1 model of reference variables that adds `amount`.
+
+    It has one signature for every kind of request, or just those named in `only`.
 
     `tf.saved_model.load` cannot load the like of it.
     """
@@ -54,7 +56,6 @@ def save_adder(path: Path, amount: float, tags: tuple[str, ...] = ("serve",)) ->
             (0, tf.eye(64)),
         )[1]
         calls = v1.get_variable("calls", initializer=0.0, use_resource=False)
-        # No shape of a list is known statically: only a run can tell.
         pair = tf.stack([x, x * 2], axis=1)
         signatures = {
             "serving_default": _signature({"x": x}, {"y": x + variable}),
@@ -90,10 +91,11 @@ def save_adder(path: Path, amount: float, tags: tuple[str, ...] = ("serve",)) ->
                 {"inputs": others}, {"outputs": tf.zeros([1])}, "regress"
             ),
         }
+        signatures = {key: signatures[key] for key in only or signatures}
         session.run(v1.global_variables_initializer())
         builder = v1.saved_model.Builder(str(path))
         builder.add_meta_graph_and_variables(
-            session, list(tags), signature_def_map=signatures
+            session, ["serve"], signature_def_map=signatures
         )
         builder.save()
     return path
