@@ -2,45 +2,21 @@
 
 import itertools
 import re
-import shutil
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
 from selenium import webdriver
 from selenium.webdriver import ActionChains
-from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
-from selenium.webdriver.remote.webelement import WebElement
-from selenium.webdriver.support.ui import WebDriverWait
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier
 
 from serving.client import prepare
+from tests.serving.page.browser import DIGITS, Page, headless, needs_browser
 from tests.serving.page.rest_server import PAGE, RestServer, train
-
-BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
-DRIVER = shutil.which("chromedriver")
-needs_browser = pytest.mark.skipif(
-    not (BROWSER and DRIVER),
-    reason="needs a browser: Debian's packages chromium and chromium-driver",
-)
-FLAGS = (
-    "--headless=new --no-sandbox --disable-gpu --disable-quic --no-first-run "
-    "--disable-background-networking --disable-component-update --disable-sync"
-)
-
-# Strokes as corners, in hundredths of the paper from its middle.
-DIGITS = {
-    1: [[(0, -35), (0, 35)]],
-    3: [
-        [(-17, -27), (0, -35), (17, -27), (17, -13), (0, -2)],
-        [(0, -2), (17, 10), (17, 25), (0, 35), (-18, 27)],
-    ],
-    7: [[(-20, -33), (20, -33), (-5, 35)]],
-}
 
 
 @pytest.fixture(scope="module")
@@ -60,65 +36,13 @@ def server(classifier: MLPClassifier) -> Iterator[RestServer]:
 
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
-    options = webdriver.ChromeOptions()
-    options.binary_location = BROWSER or ""
-    profile = tmp_path_factory.mktemp("profile")
-    for flag in [*FLAGS.split(), f"--user-data-dir={profile}"]:
-        options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    browser = webdriver.Chrome(options, Service(DRIVER))
-    yield browser
-    browser.quit()
-
-
-class Page:
-    """The page as a person has it before them."""
-
-    def __init__(self, browser: webdriver.Chrome, server: RestServer) -> None:
-        self.browser, self.server = browser, server
-
-    def open(self, query: str = "", width: int = 1200, height: int = 900) -> "Page":
-        self.browser.execute_cdp_cmd(
-            "Emulation.setDeviceMetricsOverride",
-            {
-                "width": width,
-                "height": height,
-                "deviceScaleFactor": 1,
-                "mobile": width < 600,
-            },
-        )
-        self.browser.get(self.server.url + query)
-        self.browser.get_log("browser")
-        return self
-
-    def element(self, name: str) -> WebElement:
-        return self.browser.find_element(By.ID, name)
-
-    def text(self, name: str) -> str:
-        return self.element(name).get_attribute("textContent") or ""
-
-    def wait_for(self, condition: Callable[[], bool]) -> None:
-        WebDriverWait(self.browser, 15, 0.05).until(lambda _: condition())
-
-    def draw(self, strokes: list[list[tuple[int, int]]]) -> None:
-        """Draw with the mouse, stroke by stroke."""
-        paper = self.element("paper")
-        side = paper.size["width"] / 100
-        for stroke in strokes:
-            hand = ActionChains(self.browser, duration=10)
-            for place, (x, y) in enumerate(stroke):
-                hand.move_to_element_with_offset(paper, x * side, y * side)
-                if place == 0:
-                    hand.click_and_hold()
-            hand.release().perform()
-
-    def errors(self) -> list[str]:
-        return [entry["message"] for entry in self.browser.get_log("browser")]
+    with headless(tmp_path_factory.mktemp("profile")) as browser:
+        yield browser
 
 
 @pytest.fixture
 def page(browser: webdriver.Chrome, server: RestServer) -> Page:
-    return Page(browser, server)
+    return Page(browser, server.url)
 
 
 @needs_browser
@@ -201,52 +125,58 @@ def test_touch_draws_and_does_not_scroll(page: Page) -> None:
 
 
 @needs_browser
-def test_the_newest_available_version_answers_also_after_a_swap(page: Page) -> None:
-    page.server.versions = {3: "AVAILABLE", 20: "AVAILABLE", 21: "LOADING"}
+def test_the_newest_available_version_answers_also_after_a_swap(
+    page: Page, server: RestServer
+) -> None:
+    server.versions = {3: "AVAILABLE", 20: "AVAILABLE", 21: "LOADING"}
     page.open()
     page.draw(DIGITS[1])
     page.wait_for(lambda: "version 20 answered" in page.text("state"))
-    page.server.versions = {21: "AVAILABLE", 20: "END"}
+    server.versions = {21: "AVAILABLE", 20: "END"}
     page.draw([[(5, -35), (5, 35)]])
     page.wait_for(lambda: "version 21 answered" in page.text("state"))
-    assert page.server.asked[-1] == "/v1/models/mnist/versions/21:predict"
+    assert server.asked[-1] == "/v1/models/mnist/versions/21:predict"
 
 
 @needs_browser
-def test_a_server_that_is_gone_is_said_and_found_again(page: Page) -> None:
+def test_a_server_that_is_gone_is_said_and_found_again(
+    page: Page, server: RestServer
+) -> None:
     page.open()
     page.wait_for(lambda: "is ready" in page.text("state"))
-    page.server.stop()
+    server.stop()
     page.draw(DIGITS[1])
     page.wait_for(lambda: "The server does not answer" in page.text("state"))
     assert page.text("digit") == "?"
-    page.server.start()
+    server.start()
     page.wait_for(lambda: page.text("digit") == "1")
 
 
 @needs_browser
-def test_no_version_is_said_until_one_serves(page: Page) -> None:
-    page.server.versions = {7: "LOADING"}
+def test_no_version_is_said_until_one_serves(page: Page, server: RestServer) -> None:
+    server.versions = {7: "LOADING"}
     page.open()
     message = "No version of the model “mnist” is available yet"
     page.wait_for(lambda: message in page.text("state"))
-    page.server.versions = {7: "AVAILABLE"}
+    server.versions = {7: "AVAILABLE"}
     page.wait_for(lambda: page.text("state") == "mnist version 7 is ready")
 
 
 @needs_browser
-def test_a_refusal_is_shown_in_the_servers_words(page: Page) -> None:
-    page.server.refusal = 'Serving signature name: "x" <b>not</b> found'
+def test_a_refusal_is_shown_in_the_servers_words(
+    page: Page, server: RestServer
+) -> None:
+    server.refusal = 'Serving signature name: "x" <b>not</b> found'
     page.open()
     page.draw(DIGITS[1])
-    page.wait_for(lambda: page.server.refusal in page.text("state"))
+    page.wait_for(lambda: server.refusal in page.text("state"))
 
 
 @needs_browser
-def test_another_model_is_asked_by_the_address(page: Page) -> None:
+def test_another_model_is_asked_by_the_address(page: Page, server: RestServer) -> None:
     page.open("?model=a%2Fb")
     page.wait_for(lambda: "“a/b”" in page.text("state"))
-    assert set(page.server.asked) == {"/v1/models/a/b"}
+    assert set(server.asked) == {"/v1/models/a/b"}
 
 
 @needs_browser
