@@ -19,7 +19,10 @@ Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=False)
+    # Strict: TOML has types of its own, and `epochs = true` is a mistake.
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", strict=True, allow_inf_nan=False
+    )
 
 
 class Data(_Section):
@@ -57,7 +60,10 @@ class Training(_Section):
     epochs: int = Field(25, ge=1)
     batch_size: int = Field(32, ge=1)
     learning_rate: float = Field(1e-3, gt=0)
-    hidden_units: tuple[Annotated[int, Field(ge=1)], ...] = (128, 32)
+    # Not strict about the sequence itself: TOML and JSON have lists, no tuples.
+    hidden_units: tuple[Annotated[int, Field(ge=1)], ...] = Field(
+        (128, 32), strict=False
+    )
     seed: int = Field(1, ge=0, lt=2**32)
 
 
@@ -96,7 +102,7 @@ class Beam(_Section):
     running_mode: Literal["in_memory", "multi_threading", "multi_processing"] = (
         "in_memory"
     )
-    args: tuple[str, ...] = ()
+    args: tuple[str, ...] = Field((), strict=False)
 
     def pipeline_args(self) -> list[str]:
         """Returns the options as TFX's `beam_pipeline_args`."""
@@ -156,16 +162,19 @@ def load_config(
         section, _, key = dotted.partition(".")
         of_section = content.setdefault(section, {})
         if not isinstance(of_section, dict):
-            raise BadInputError(f"{path}: {section}: expected a section [{section}]")
+            raise BadInputError(
+                f"{path}: {section}: expected a section [{section}], "
+                f"found {of_section!r}"
+            )
         of_section[key] = value
-        origin[dotted] = f"setting {dotted}"
+        origin[dotted] = origin[section] = f"setting {dotted}"
     try:
         return Config.model_validate(content)
     except ValidationError as error:
         first = error.errors()[0]
         dotted = ".".join(str(part) for part in first["loc"][:2])
-        where = origin.get(dotted, path or "configuration")
-        raise BadInputError(f"{where}: {dotted}: {_explain(dotted, first)}") from error
+        where = origin.get(dotted, f"{path}: {dotted}")
+        raise BadInputError(f"{where}: {_explain(dotted, first)}") from error
 
 
 def _parse(setting: str) -> tuple[str, Any]:
@@ -192,5 +201,8 @@ def _explain(dotted: str, error: Any) -> str:
             else Config.model_fields
         )
         return f"unknown key, expected one of {', '.join(known)}"
-    text = error["msg"].replace("Input should", "should")
+    if error["type"] == "model_type":
+        return f"expected a section [{dotted}], found {error['input']!r}"
+    text = error["msg"].removeprefix("Input ").removeprefix("String ")
+    text = text.replace("a valid tuple", "an array")
     return f"{text}, found {error['input']!r}"
