@@ -9,6 +9,7 @@ import ast
 import hashlib
 import importlib.metadata
 import importlib.util
+import os
 from collections.abc import Iterator
 
 _OURS = ("components", "pipeline")
@@ -22,53 +23,71 @@ def code_digest(module: str) -> str:
     stack; and not for edits elsewhere.
 
     Args:
-        module: Dotted name of a module of this project; it is not imported.
+        module: Dotted name of a module of this project. Neither it nor what it
+            imports is imported.
+
+    Raises:
+        ModuleNotFoundError: There is no such module here.
     """
     digest = hashlib.sha256()
     for package in _STACK:
         digest.update(f"{package}=={importlib.metadata.version(package)}\n".encode())
-    for name in sorted(_closure(module)):
-        digest.update(name.encode() + b"\0" + _source(name))
+    for name, path in sorted(_closure(module).items()):
+        with open(path, "rb") as stream:
+            digest.update(name.encode() + b"\0" + stream.read())
     return digest.hexdigest()[:16]
 
 
-def _closure(module: str) -> set[str]:
-    found: set[str] = set()
+def _closure(module: str) -> dict[str, str]:
+    """Returns the module, all of ours that it imports and their packages: files."""
+    found: dict[str, str] = {}
     waiting = [module]
     while waiting:
         name = waiting.pop()
-        if name not in found:
-            found.add(name)
-            waiting.extend(_imports(name))
+        if name in found or name.split(".")[0] not in _OURS:
+            continue
+        path = _file(name)
+        if path is not None:
+            found[name] = path
+            waiting.extend(_imports(name, path))
+            # Python runs the packages around a module first.
+            waiting.append(name.rpartition(".")[0])
+    if module not in found:
+        raise ModuleNotFoundError(f"{module}: expected a module of {_OURS}")
     return found
 
 
-def _imports(module: str) -> Iterator[str]:
-    """Yields our modules that the module imports, at any level of its code."""
-    for node in ast.walk(ast.parse(_source(module))):
+def _imports(module: str, path: str) -> Iterator[str]:
+    """Yields what the module imports, at any level of its code.
+
+    `from package import x` yields `package.x` as well: x may be a module, or
+    just a name in one.
+    """
+    is_package = os.path.basename(path) == "__init__.py"
+    package = module if is_package else module.rpartition(".")[0]
+    with open(path, "rb") as stream:
+        tree = ast.parse(stream.read())
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            candidates = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            # `from package import x`: x may be a module or a name in one.
-            candidates = [node.module]
-            candidates += [f"{node.module}.{alias.name}" for alias in node.names]
-        else:
-            continue
-        for name in candidates:
-            if name.split(".")[0] in _OURS and _exists(name):
-                yield name
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            relative = "." * node.level + (node.module or "")
+            base = importlib.util.resolve_name(relative, package)
+            yield base
+            yield from (f"{base}.{alias.name}" for alias in node.names)
 
 
-def _exists(module: str) -> bool:
-    try:
-        return importlib.util.find_spec(module) is not None
-    except ModuleNotFoundError:
-        return False
+def _file(module: str) -> str | None:
+    """Returns a module's source file; None if there is no such module.
 
-
-def _source(module: str) -> bytes:
-    spec = importlib.util.find_spec(module)
-    if spec is None or spec.origin is None:
-        raise ModuleNotFoundError(f"no source for module {module}")
-    with open(spec.origin, "rb") as stream:
-        return stream.read()
+    It is looked for on disk, as `find_spec` imports the packages around it, and
+    around a name in a module that is the module.
+    """
+    package, *rest = module.split(".")
+    spec = importlib.util.find_spec(package)
+    for location in (spec.submodule_search_locations or ()) if spec else ():
+        base = os.path.join(location, *rest)
+        for path in (os.path.join(base, "__init__.py"), f"{base}.py"):
+            if os.path.isfile(path):
+                return path
+    return None
