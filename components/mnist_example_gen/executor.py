@@ -79,7 +79,7 @@ def eval_rows(count: int, eval_fraction: float) -> int:
     """Returns how many of the training part's last rows are held out.
 
     The same rows as Keras' `validation_split`
-    (keras/src/trainers/data_adapters/data_adapter_utils.py: `train_validation_split`).
+    (keras/src/trainers/data_adapters/array_slicing.py: `train_validation_split`).
 
     Raises:
         BadInputError: One of the two splits would be empty.

@@ -3,14 +3,13 @@
 import hashlib
 import os
 import zipfile
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 
-from components.mnist_example_gen import idx
+from components.mnist_example_gen import idx, npz
 from pipeline.errors import BadInputError
 from pipeline.features import IMAGE_HEIGHT, IMAGE_WIDTH, NUM_CLASSES
 
@@ -166,9 +165,8 @@ class _NpzPart:
     labels_key: str
 
     def count(self) -> int:
-        with zipfile.ZipFile(self.path) as archive:
-            images = self._header(archive, self.images_key, _IMAGE_SHAPE)[0]
-            labels = self._header(archive, self.labels_key, ())[0]
+        images = npz.read_count(self.path, self.images_key, _IMAGE_SHAPE)
+        labels = npz.read_count(self.path, self.labels_key, ())
         if images != labels:
             raise BadInputError(
                 f"{self.path}: counts differ: expected {images:,} values in "
@@ -180,72 +178,9 @@ class _NpzPart:
         self.count()
         return _checked(
             f"{self.path}[{self.labels_key}]",
-            self._rows(self.images_key, _IMAGE_SHAPE),
-            self._rows(self.labels_key, ()),
+            npz.read_blocks(self.path, self.images_key, _IMAGE_SHAPE, BLOCK_ROWS),
+            npz.read_blocks(self.path, self.labels_key, (), BLOCK_ROWS),
         )
-
-    def _header(
-        self, archive: zipfile.ZipFile, key: str, item_shape: tuple[int, ...]
-    ) -> tuple[int, int]:
-        """Returns the number of items and the size of the header in bytes."""
-        try:
-            with archive.open(key + ".npy") as stream:
-                version = np.lib.format.read_magic(stream)
-                read = (
-                    np.lib.format.read_array_header_1_0
-                    if version == (1, 0)
-                    else np.lib.format.read_array_header_2_0
-                )
-                shape, fortran, dtype = read(stream)
-                start = stream.tell()
-        except KeyError:
-            found = ", ".join(n.removesuffix(".npy") for n in archive.namelist())
-            raise BadInputError(
-                f"{self.path}: missing array: expected {key}, found {found}"
-            ) from None
-        except (ValueError, zipfile.BadZipFile, EOFError, zlib.error) as error:
-            raise BadInputError(
-                f"{self.path}: {key}: expected an array, found: {error}"
-            ) from error
-        if dtype != np.uint8 or fortran:
-            raise BadInputError(
-                f"{self.path}: {key}: expected uint8 in C order, found {dtype}"
-                + (" in Fortran order" if fortran else "")
-            )
-        if shape[1:] != item_shape or not shape:
-            raise BadInputError(
-                f"{self.path}: {key}: wrong image size: expected "
-                f"{('N', *item_shape)}, found {shape}"
-            )
-        if shape[0] == 0:
-            raise BadInputError(
-                f"{self.path}: {key}: no records: expected at least 1, found 0"
-            )
-        return shape[0], start
-
-    def _rows(self, key: str, item_shape: tuple[int, ...]) -> Iterator[np.ndarray]:
-        item_bytes = int(np.prod(item_shape, dtype=np.int64))
-        with zipfile.ZipFile(self.path) as archive:
-            count, start = self._header(archive, key, item_shape)
-            try:
-                with archive.open(key + ".npy") as stream:
-                    stream.read(start)
-                    for row in range(0, count, BLOCK_ROWS):
-                        rows = min(BLOCK_ROWS, count - row)
-                        payload = stream.read(rows * item_bytes)
-                        if len(payload) < rows * item_bytes:
-                            raise BadInputError(
-                                f"{self.path}: {key}: truncated: expected "
-                                f"{count * item_bytes:,} bytes, found "
-                                f"{row * item_bytes + len(payload):,}"
-                            )
-                        yield np.frombuffer(payload, np.uint8).reshape(
-                            rows, *item_shape
-                        )
-            except (zipfile.BadZipFile, EOFError, zlib.error) as error:
-                raise BadInputError(
-                    f"{self.path}: {key}: broken archive: {error}"
-                ) from error
 
 
 def _checked(

@@ -1,0 +1,64 @@
+"""What the components' tests share: real digits, and TFX's artifacts."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from components.mnist_example_gen import digits
+from components.mnist_example_gen.source import open_source
+from tests.components.datasets import Dataset
+
+
+@pytest.fixture(scope="session")
+def all_digits(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
+    """The embedded data set: 1,437 images to train on and 360 to test on."""
+    folder = tmp_path_factory.mktemp("digits") / "idx"
+    digits.write(str(folder))
+    source = open_source(str(folder))
+    train, test = (
+        [np.concatenate(column) for column in zip(*part.blocks(), strict=True)]
+        for part in (source.train, source.test)
+    )
+    return Dataset(*train, *test)
+
+
+@pytest.fixture(scope="session")
+def dataset(all_digits: Dataset) -> Dataset:
+    """Few real digits: 50 to train on, 20 to test on."""
+    return Dataset(
+        all_digits.train_images[:50],
+        all_digits.train_labels[:50],
+        all_digits.test_images[:20],
+        all_digits.test_labels[:20],
+    )
+
+
+@pytest.fixture
+def artifact(tmp_path: Path) -> Callable[..., Any]:
+    """Makes a TFX artifact with a folder of its own.
+
+    Called with its type, its splits' names and its custom properties.
+    """
+
+    def make(
+        kind: type, splits: list[str] | None = None, **properties: str | int
+    ) -> Any:
+        made = kind()
+        made.uri = str(tmp_path / "artifacts" / f"{len(uris)}-{kind.__name__}")
+        Path(made.uri).mkdir(parents=True)
+        uris.append(made.uri)
+        if splits is not None:
+            # As artifact_utils.encode_split_names writes them.
+            made.split_names = "[" + ", ".join(f'"{s}"' for s in splits) + "]"
+        for name, value in properties.items():
+            if isinstance(value, int):
+                made.set_int_custom_property(name, value)
+            else:
+                made.set_string_custom_property(name, value)
+        return made
+
+    uris: list[str] = []
+    return make

@@ -1,0 +1,70 @@
+"""A data set in memory, and the wrappings in which people keep it on disk."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Labelled images, for training and for testing."""
+
+    train_images: np.ndarray
+    train_labels: np.ndarray
+    test_images: np.ndarray
+    test_labels: np.ndarray
+
+    def files(self) -> dict[str, np.ndarray]:
+        """The arrays by the names of MNIST's own files."""
+        return {
+            "train-images-idx3-ubyte": self.train_images,
+            "train-labels-idx1-ubyte": self.train_labels,
+            "t10k-images-idx3-ubyte": self.test_images,
+            "t10k-labels-idx1-ubyte": self.test_labels,
+        }
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """The arrays by the names in Keras' npz."""
+        return {
+            "x_train": self.train_images,
+            "y_train": self.train_labels,
+            "x_test": self.test_images,
+            "y_test": self.test_labels,
+        }
+
+    def write(
+        self,
+        folder: Path,
+        *,
+        pack: Callable[[bytes], bytes] = bytes,
+        suffix: str = "",
+        spell: Callable[[str], str] = str,
+    ) -> str:
+        """Writes the four IDX files; returns the folder."""
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, items in self.files().items():
+            (folder / (spell(name) + suffix)).write_bytes(pack(idx_bytes(items)))
+        return str(folder)
+
+    def with_label(self, row: int, label: int) -> Dataset:
+        """The same, with one other label in the training part."""
+        labels = self.train_labels.copy()
+        labels[row] = label
+        return replace(self, train_labels=labels)
+
+    def with_pixel(self, row: int, value: int) -> Dataset:
+        """The same, with one other pixel in the training part."""
+        images = self.train_images.copy()
+        images[row, 14, 14] = value
+        return replace(self, train_images=images)
+
+
+def idx_bytes(items: np.ndarray) -> bytes:
+    """An IDX file as the format's description has it."""
+    header = struct.pack(f">HBB{items.ndim}I", 0, 8, items.ndim, *items.shape)
+    return header + items.tobytes()
