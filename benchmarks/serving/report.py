@@ -50,15 +50,25 @@ TARGETS = (
 
 
 def ratio(runs: Runs, target: Target) -> float:
-    """The median over the repeats of embedded to the other, repeat by repeat.
+    """The embedded server's figure to the other's."""
+    return _paired(runs, "embedded", target.against, target.concurrency, target.metric)
+
+
+def headroom(runs: Runs, concurrency: int) -> float:
+    """The limit's throughput to the plain way's: what any server here could reach."""
+    return _paired(runs, "limit", "plain", concurrency, "rate")
+
+
+def _paired(runs: Runs, name: str, other: str, concurrency: int, metric: str) -> float:
+    """The median over the repeats of one to the other, repeat by repeat.
 
     Paired, so that a machine that slows down half-way slows both.
     """
-    ours = runs["embedded", target.concurrency]
-    theirs = runs[target.against, target.concurrency]
     return statistics.median(
-        getattr(mine, target.metric) / getattr(other, target.metric)
-        for mine, other in zip(ours, theirs, strict=True)
+        getattr(mine, metric) / getattr(theirs, metric)
+        for mine, theirs in zip(
+            runs[name, concurrency], runs[other, concurrency], strict=True
+        )
     )
 
 
@@ -127,6 +137,11 @@ def targets_table(runs: Runs) -> Table:
             f"{'at least' if target.at_least else 'at most'} {target.bound}",
             "[green]met[/]" if met else "[red]missed[/]",
         )
+    table.add_row(
+        "(the limit itself, times the plain way's)",
+        str(max(concurrency for _, concurrency in runs)),
+        f"{headroom(runs, max(concurrency for _, concurrency in runs)):.2f}",
+    )
     return table
 
 
@@ -170,6 +185,10 @@ def as_json(runs: Runs, settings: Mapping[str, Any]) -> dict[str, Any]:
             }
             for (name, concurrency), measurements in runs.items()
         ],
+        "limit_to_plain": {
+            str(concurrency): headroom(runs, concurrency)
+            for concurrency in sorted({concurrency for _, concurrency in runs})
+        },
         "targets": [
             {
                 "text": target.text,

@@ -274,7 +274,9 @@ def main() -> Never:
         _print_error(f"{error.format_message()} (see --help)")
         sys.exit(ExitCode.USAGE)
     except ClientError as error:
-        _print_error(str(error))
+        refused = "Connection refused" in str(error)
+        hint = " - is a server running? `make serve` starts one" if refused else ""
+        _print_error(f"{error}{hint}")
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
         _print_error("interrupted")

@@ -180,7 +180,7 @@ def test_status_metadata_and_wait(run: Callable[..., Run], fake: FakeServer) -> 
         (["predict", "x", "--index", "a:b"], 2, "Invalid value for '--index'"),
         (["status", "--tls-cert", "c.pem"], 3, "come together"),
         (["status", "--tls-ca", "gone.pem"], 3, "gone.pem: No such file"),
-        (["status", "--server", "localhost:1", "--retries", 0], 4, "refused"),
+        (["status", "--server", "localhost:1", "--retries", 0], 4, "`make serve`"),
         (["wait", "--version", 9, "--for", 0.3], 5, "not served after 0.3 s"),
         (["metadata", "--model", "other"], 6, "Latest(other)"),
         (["metadata", "--version", 9], 6, "Specific(mnist, 9)"),

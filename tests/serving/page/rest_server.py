@@ -7,22 +7,11 @@ from pathlib import Path
 
 import numpy as np
 from aiohttp import web
-from sklearn.datasets import load_digits
 from sklearn.neural_network import MLPClassifier
 
 import serving.page
-from serving.client.prepare import digit_from_grey
 
 PAGE = Path(serving.page.__file__).with_name("index.html")
-
-
-def train() -> MLPClassifier:
-    """A classifier of handwriting in MNIST's form, from scikit-learn's digits."""
-    digits = load_digits()
-    pages = [np.kron(im * 15, np.ones((5, 5), np.float32)) for im in digits.images]
-    images = np.stack([digit_from_grey(page.astype(np.float32)) for page in pages])
-    model = MLPClassifier((32,), max_iter=25, random_state=0)
-    return model.fit(images.reshape(-1, 784) / 255, digits.target)
 
 
 @dataclass

@@ -2,7 +2,6 @@
 
 import itertools
 import re
-import warnings
 from collections.abc import Iterator
 
 import numpy as np
@@ -11,24 +10,16 @@ from selenium import webdriver
 from selenium.webdriver import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.neural_network import MLPClassifier
 
 from serving.client import prepare
+from tests.serving import stand_in
 from tests.serving.page.browser import DIGITS, Page, headless, needs_browser
-from tests.serving.page.rest_server import PAGE, RestServer, train
-
-
-@pytest.fixture(scope="module")
-def classifier() -> MLPClassifier:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        return train()
+from tests.serving.page.rest_server import PAGE, RestServer
 
 
 @pytest.fixture
-def server(classifier: MLPClassifier) -> Iterator[RestServer]:
-    server = RestServer(classifier)
+def server() -> Iterator[RestServer]:
+    server = RestServer(stand_in.train())
     server.start()
     yield server
     server.stop()
