@@ -57,8 +57,6 @@ async def test_a_measurement_counts_what_was_answered(limit: tuple[str, int]) ->
     assert measured.answers == round(measured.rate * 0.5)
     assert measured.answers > 20
     assert 0 < measured.p50 <= measured.p99
-    # Little's law: callers = rate x time of a call
-    assert measured.rate * measured.p50 / 1000 == pytest.approx(4, rel=0.5)
     assert measured.server_cpu > 0
     assert measured.client_cpu > 0
 
@@ -73,7 +71,7 @@ def test_processor_time_is_this_processes() -> None:
     end = time.process_time() + 0.1
     while time.process_time() < end:
         pass
-    assert 0.05 < cpu_seconds(os.getpid()) - before < 5
+    assert cpu_seconds(os.getpid()) - before >= 0.08  # counted in steps of 10 ms
     assert cpu_seconds(-1) == 0
 
 

@@ -4,7 +4,6 @@ import asyncio
 import inspect
 import ssl
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -153,13 +152,10 @@ def test_tries_are_bounded(ask: Callable, fake: FakeServer) -> None:
 
 def test_tries_end_with_the_deadline(ask: Callable, fake: FakeServer) -> None:
     fake.failures.extend([UNAVAILABLE] * 9)
-    started = time.monotonic()
     with pytest.raises(ServingError) as caught:
         ask(Connection(fake.address, timeout=0.5), "mnist", lambda c: c.metadata())
     assert caught.value.code is grpc.StatusCode.DEADLINE_EXCEEDED
-    assert fake.attempts < 5
-    # Not a speed test: all five tries would take 3 s and more.
-    assert time.monotonic() - started < 2.5
+    assert fake.attempts < 5  # all five would take 3 s
 
 
 @pytest.mark.parametrize(
