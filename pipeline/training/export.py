@@ -50,7 +50,8 @@ class ServedModel(tf.Module):
     @tf.function(
         input_signature=[
             tf.TensorSpec([None, IMAGE_HEIGHT, IMAGE_WIDTH], tf.uint8, name="images")
-        ]
+        ],
+        autograph=False,
     )
     def from_images(self, images: tf.Tensor) -> dict[str, tf.Tensor]:
         """Answers for pixels: uint8 `[batch, 28, 28]`, 0 is background."""
@@ -59,7 +60,10 @@ class ServedModel(tf.Module):
         pixels = tf.reshape(images, [-1, IMAGE_SIZE])
         return self._answer({IMAGE: tf.cast(pixels, tf.int64)})
 
-    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="examples")])
+    @tf.function(
+        input_signature=[tf.TensorSpec([None], tf.string, name="examples")],
+        autograph=False,
+    )
     def from_examples(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
         """Answers for serialised tf.Examples; they need no label."""
         examples = tf.ensure_shape(examples, [None])

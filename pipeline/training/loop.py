@@ -116,7 +116,7 @@ def _compiled(model: keras.Model) -> tuple[_Step, _Step]:
         model.optimizer.apply(tape.gradient(loss, weights), weights)
         return totals(loss, probabilities, labels)
 
-    @tf.function(reduce_retracing=True)
+    @tf.function(reduce_retracing=True, autograph=False)
     def evaluate(images: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         probabilities = model(images, training=False)
         return totals(loss_fn(labels, probabilities), probabilities, labels)
@@ -131,24 +131,30 @@ def _epoch_function(
     rows = len(train)
     whole_steps, rest = divmod(rows, batch_size)
 
-    @tf.function
+    def step(chosen: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        return train_step(
+            tf.gather(train.images, chosen), tf.gather(train.labels, chosen)
+        )
+
+    # Without AutoGraph, which takes seconds to look through Keras for nothing;
+    # hence the loop in TensorFlow's own terms.
+    @tf.function(input_signature=[tf.TensorSpec([rows], tf.int32)], autograph=False)
     def run_epoch(order: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        loss = tf.constant(0.0)
-        correct = tf.constant(0, tf.int64)
-        for step in tf.range(whole_steps):
-            chosen = tf.slice(order, [step * batch_size], [batch_size])
-            step_loss, step_correct = train_step(
-                tf.gather(train.images, chosen), tf.gather(train.labels, chosen)
-            )
-            loss += step_loss
-            correct += step_correct
+        def body(
+            index: tf.Tensor, loss: tf.Tensor, correct: tf.Tensor
+        ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+            step_loss, step_correct = step(order[index : index + batch_size])
+            return index + batch_size, loss + step_loss, correct + step_correct
+
+        end, loss, correct = tf.while_loop(
+            lambda index, *_: index < whole_steps * batch_size,
+            body,
+            (tf.constant(0), tf.constant(0.0), tf.constant(0, tf.int64)),
+            parallel_iterations=1,
+        )
         if rest:
-            chosen = order[whole_steps * batch_size :]
-            step_loss, step_correct = train_step(
-                tf.gather(train.images, chosen), tf.gather(train.labels, chosen)
-            )
-            loss += step_loss
-            correct += step_correct
+            step_loss, step_correct = step(order[end:])
+            loss, correct = loss + step_loss, correct + step_correct
         return loss, correct
 
     return run_epoch

@@ -14,7 +14,7 @@ from pipeline.config import Training
 from pipeline.features import EVAL, TEST
 from pipeline.model import build_model
 from pipeline.training import answers, loop, progress
-from pipeline.training.data import Samples, load
+from pipeline.training.data import Reader, Samples
 from pipeline.training.export import WARMUP_BATCH_SIZES, export
 
 EVAL_SPLITS = (EVAL, TEST)
@@ -44,12 +44,13 @@ def run_fn(fn_args: Any) -> None:
     tf.config.experimental.enable_op_determinism()
 
     transform = tft.TFTransformOutput(fn_args.transform_output)
-    train = load(fn_args.train_files, transform)
-    validation = load([eval_pattern], transform)
+    reader = Reader(transform)
+    train = reader.load(fn_args.train_files)
+    validation = reader.load([eval_pattern])
     model = build_model(training.hidden_units, training.learning_rate)
 
     history = _fit(model, train, validation, training, fn_args.model_run_dir)
-    test = load([test_pattern], transform)
+    test = reader.load([test_pattern])
     test_loss, test_accuracy = loop.measure(model, test)
     _write_json(
         os.path.join(fn_args.model_run_dir, HISTORY_FILE),
