@@ -144,29 +144,44 @@ class Scheduler:
         )
         if self._strict and plan.sharing is not Sharing.NEVER:
             self._check(task, plan, parameters)
-        if (
+        lone = (
             not self._unanswered
             and task.rows <= _INLINE_ROWS
             and plan.seconds < _INLINE_SECONDS
             and not parameters.batch_timeout_micros
             and not parameters.allowed_batch_sizes
-        ):
-            self._observe(task.rows, 0.0)
-            _settle(task.future, _run_alone(plan, task))
-            return task.future
+        )
         self._unanswered += 1
-        shared = self._may_share(plan)
         limit = (
-            parameters.batches_per_signature if shared else parameters.num_batch_threads
+            parameters.batches_per_signature
+            if self._may_share(plan)
+            else parameters.num_batch_threads
         )
         with plan.lock:
             plan.pending.append(task)
             start = plan.running < limit
             if start:
                 plan.running += 1
-        if start:
+        if start and lone:
+            # Those that came with it are about to be submitted, too.
+            task.future.get_loop().call_soon(self._start_lone, plan)
+        elif start:
             self._jobs.put(plan)
         return task.future
+
+    def _start_lone(self, plan: Plan) -> None:
+        """Run a request that is still alone here; let a worker run several."""
+        if self._unanswered > 1:
+            self._jobs.put(plan)
+            return
+        with plan.lock:
+            task = plan.pending.popleft()
+        self._unanswered -= 1
+        if not task.future.done():
+            self._observe(task.rows, time.monotonic() - task.arrival)
+            _settle(task.future, _run_alone(plan, task))
+        with plan.lock:
+            plan.running -= 1
 
     def _check(self, task: Task, plan: Plan, parameters: BatchingParameters) -> None:
         """Refuse what TensorFlow Serving's BatchingSession refuses."""
