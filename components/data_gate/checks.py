@@ -57,10 +57,13 @@ def between_splits(
     for split in statistics:
         if split == reference:
             continue
+        expected, compared = _in_common(
+            schema, statistics[reference], statistics[split]
+        )
         found = tfdv.validate_statistics(
-            _only(statistics[reference], schema),
+            expected,
             _comparing(schema, "skew_comparator"),
-            serving_statistics=_only(statistics[split], schema),
+            serving_statistics=compared,
         )
         findings.extend(
             Finding(f.split, f.feature, f"differs from split {reference}: {f.reason}")
@@ -87,10 +90,11 @@ def since(
     """
     findings: list[Finding] = []
     for split in sorted(statistics.keys() & previous.keys()):
+        current, before = _in_common(schema, statistics[split], previous[split])
         found = tfdv.validate_statistics(
-            _only(statistics[split], schema),
+            current,
             _comparing(schema, "drift_comparator"),
-            previous_statistics=_only(previous[split], schema),
+            previous_statistics=before,
         )
         findings.extend(
             Finding(f.split, f.feature, f"drifted since version {version}: {f.reason}")
@@ -112,19 +116,35 @@ def _comparing(schema: schema_pb2.Schema, comparator: str) -> schema_pb2.Schema:
     return bare
 
 
-def _only(statistics: Statistics, schema: schema_pb2.Schema) -> Statistics:
-    """Returns the statistics of the schema's features that have any values.
+def _in_common(schema: schema_pb2.Schema, *statistics: Statistics) -> list[Statistics]:
+    """Returns each reduced to the schema's features that have values in all.
 
     A missing or unknown feature is a finding against the schema already; in a
     comparison it would be a second one, or an error.
     """
     names = {feature.name for feature in schema.feature}
-    kept = Statistics()
-    kept.CopyFrom(statistics)
-    features = [f for f in statistics.datasets[0].features if f.path.step[0] in names]
-    del kept.datasets[0].features[:]
-    kept.datasets[0].features.extend(features)
-    return kept
+    for one in statistics:
+        names &= set(_with_values(one))
+    reduced = []
+    for one in statistics:
+        kept = Statistics()
+        kept.CopyFrom(one)
+        features = [f for name, f in _with_values(one).items() if name in names]
+        del kept.datasets[0].features[:]
+        kept.datasets[0].features.extend(features)
+        reduced.append(kept)
+    return reduced
+
+
+def _with_values(
+    statistics: Statistics,
+) -> dict[str, statistics_pb2.FeatureNameStatistics]:
+    """Returns the features that some example has, by name."""
+    return {
+        feature.path.step[0]: feature
+        for feature in statistics.datasets[0].features
+        if getattr(feature, feature.WhichOneof("stats")).common_stats.num_non_missing
+    }
 
 
 def _findings(split: str, anomalies: anomalies_pb2.Anomalies) -> Iterator[Finding]:

@@ -69,7 +69,7 @@ def test_a_folder_that_is_there_is_left_alone(tmp_path: Path) -> None:
 def test_interrupted_in_the_middle_it_leaves_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    written = []
+    written: list[str] = []
 
     def write(path: str, items: np.ndarray) -> None:
         if written:

@@ -54,7 +54,7 @@ def test_the_files_may_be_spelled_with_dash_or_dot_and_gzipped_or_not(
         dataset.write(tmp_path / "other", pack=pack, suffix=suffix, spell=spell)
     )
     assert other.fingerprint() == plain.fingerprint()
-    assert other.train.count(), other.test.count() == (50, 20)
+    assert (other.train.count(), other.test.count()) == (50, 20)
 
 
 @pytest.mark.parametrize("save", [np.savez, np.savez_compressed])

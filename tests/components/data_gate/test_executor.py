@@ -1,0 +1,187 @@
+"""The gate: it stops the run, or records that it was told not to."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import tensorflow_data_validation as tfdv
+from tfx.types import artifact_utils, standard_artifacts
+
+from components.data_gate.executor import Executor
+from pipeline.errors import GateRefusedError
+from pipeline.schema import schema_text
+from tests.components.data_gate.conftest import Examples
+
+Gate = Callable[..., Any]
+
+
+@pytest.fixture
+def store(artifact: Callable[..., Any], schema: Any) -> Callable[..., Any]:
+    """Writes statistics as StatisticsGen does, and their anomalies likewise."""
+
+    def store(kind: type, statistics: dict[str, Any], **properties: str) -> Any:
+        stored = artifact(kind, splits=list(statistics), **properties)
+        for split, of_split in statistics.items():
+            folder = Path(artifact_utils.get_split_uri([stored], split))
+            folder.mkdir()
+            if kind is standard_artifacts.ExampleAnomalies:
+                found = tfdv.validate_statistics(of_split, schema)
+                (folder / "SchemaDiff.pb").write_bytes(found.SerializeToString())
+            else:
+                content = of_split.SerializeToString()
+                (folder / "FeatureStats.pb").write_bytes(content)
+        return stored
+
+    return store
+
+
+@pytest.fixture
+def gate(artifact: Callable[..., Any], store: Callable[..., Any]) -> Gate:
+    """Runs the executor on statistics; returns the verdict's artifact."""
+
+    def gate(
+        statistics: dict[str, Any],
+        champion: dict[str, Any] | None = None,
+        allow: bool = False,
+    ) -> Any:
+        schema = artifact(standard_artifacts.Schema)
+        Path(schema.uri, "schema.pbtxt").write_text(schema_text())
+        verdict = artifact(standard_artifacts.ExampleAnomalies)
+        kind = standard_artifacts.ExampleStatistics
+        Executor().Do(
+            {
+                "statistics": [store(kind, statistics)],
+                "schema": [schema],
+                "anomalies": [store(standard_artifacts.ExampleAnomalies, statistics)],
+                "champion_statistics": [
+                    store(kind, champion, champion_version="1700000000")
+                    if champion is not None
+                    else store(kind, {}, champion_version="")
+                ],
+            },
+            {"verdict": [verdict]},
+            {"allow_anomalies": int(allow)},
+        )
+        return verdict
+
+    return gate
+
+
+@pytest.fixture(scope="session")
+def clean(
+    describe: Callable[[Examples], Any], make_examples: Callable[..., Examples]
+) -> dict[str, Any]:
+    return {split: describe(make_examples()) for split in ("train", "eval", "test")}
+
+
+@pytest.fixture
+def damaged(
+    clean: dict[str, Any],
+    describe: Callable[[Examples], Any],
+    make_examples: Callable[..., Examples],
+) -> dict[str, Any]:
+    """A label 10 in the split eval, a pixel 256 in the split test."""
+    label, pixel = make_examples(), make_examples()
+    label[5].features.feature["label"].int64_list.value[0] = 10
+    pixel[5].features.feature["image"].int64_list.value[400] = 256
+    return {**clean, "eval": describe(label), "test": describe(pixel)}
+
+
+LABEL_10 = (
+    "split eval, feature label: Out-of-range values: Unexpectedly large value: 10."
+)
+PIXEL_256 = (
+    "split test, feature image: Out-of-range values: Unexpectedly large value: 256."
+)
+
+
+def verdict_of(artifact: Any) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads(Path(artifact.uri, "verdict.json").read_text())
+    return content
+
+
+def properties(artifact: Any) -> tuple[int, int]:
+    get = artifact.get_int_custom_property
+    return get("findings"), get("overridden")
+
+
+def test_clean_data_pass(gate: Gate, clean: dict[str, Any]) -> None:
+    verdict = gate(clean)
+    assert properties(verdict) == (0, 0)
+    assert verdict_of(verdict) == {
+        "findings": [],
+        "overridden": False,
+        "compared_with_version": None,
+    }
+
+
+def test_bad_data_stop_the_run_with_every_reason(
+    gate: Gate, damaged: dict[str, Any]
+) -> None:
+    with pytest.raises(GateRefusedError) as caught:
+        gate(damaged)
+    assert caught.value.gate == "DataGate"
+    assert caught.value.reasons == [LABEL_10, PIXEL_256]
+    assert str(caught.value) == f"DataGate refused: {LABEL_10}; {PIXEL_256}"
+
+
+def test_a_refusal_leaves_no_verdict(
+    gate: Gate, damaged: dict[str, Any], tmp_path: Path
+) -> None:
+    with pytest.raises(GateRefusedError):
+        gate(damaged)
+    assert list(tmp_path.rglob("verdict.json")) == []
+
+
+def test_an_override_lets_it_pass_and_is_recorded(
+    gate: Gate, damaged: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    verdict = gate(damaged, allow=True)
+    assert properties(verdict) == (2, 1)
+    content = verdict_of(verdict)
+    assert content["overridden"] is True
+    assert content["findings"] == [
+        {
+            "split": "eval",
+            "feature": "label",
+            "reason": "Out-of-range values: Unexpectedly large value: 10.",
+        },
+        {
+            "split": "test",
+            "feature": "image",
+            "reason": "Out-of-range values: Unexpectedly large value: 256.",
+        },
+    ]
+    assert f"DataGate overridden: {LABEL_10}" in caplog.messages
+
+
+def test_an_override_of_nothing_is_none(gate: Gate, clean: dict[str, Any]) -> None:
+    assert properties(gate(clean, allow=True)) == (0, 0)
+
+
+def test_the_same_data_as_the_champions_pass(gate: Gate, clean: dict[str, Any]) -> None:
+    verdict = gate(clean, champion=clean)
+    assert verdict_of(verdict)["compared_with_version"] == "1700000000"
+
+
+def test_drift_since_the_champion_stops_the_run(
+    gate: Gate,
+    clean: dict[str, Any],
+    describe: Callable[[Examples], Any],
+    make_examples: Callable[..., Examples],
+) -> None:
+    negatives = {"train": describe(make_examples(invert=True))}
+    with pytest.raises(GateRefusedError) as caught:
+        gate(clean, champion=negatives)
+    (reason,) = caught.value.reasons
+    assert reason.startswith(
+        "split train, feature image: drifted since version 1700000000: High "
+    )
+
+
+def test_a_champion_without_statistics_is_no_reason_to_stop(
+    gate: Gate, clean: dict[str, Any]
+) -> None:
+    assert verdict_of(gate(clean, champion={}))["findings"] == []
