@@ -151,9 +151,8 @@ def _execute(
     try:
         with screen.waiting_for("loading TensorFlow and TFX"):
             environment.prepare()
-            from runner.local import run_pipeline
-
-            environment.imports_done()
+            with environment.heavy_imports():
+                from runner.local import run_pipeline
         run_pipeline(config, dataset, workspace, run, reuse, screen.on_event)
     except GateRefusedError as error:
         reasons += [f"{error.gate}: {reason}" for reason in error.reasons]

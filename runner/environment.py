@@ -3,6 +3,8 @@
 import gc
 import os
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 _VARIABLES = {
     # Importing tensorflow_transform sets this to 1 when it is unset, so what
@@ -19,13 +21,19 @@ def prepare() -> None:
     for name, value in _VARIABLES.items():
         os.environ.setdefault(name, value)
     warnings.filterwarnings("ignore", category=FutureWarning, module="google.api_core")
-    # The imports make half a million objects that live as long as the process;
-    # looking through them again and again took a sixth of StatisticsGen's time.
+
+
+@contextmanager
+def heavy_imports() -> Iterator[None]:
+    """Keeps the garbage collector out of what is imported in the block.
+
+    TensorFlow and TFX make 650,000 objects that live as long as the process.
+    Looking through them while they come costs 2 of 11 CPU seconds, and each full
+    collection later 0.4.
+    """
     gc.disable()
-
-
-def imports_done() -> None:
-    """Takes what is in memory now out of the garbage collector's rounds."""
-    gc.enable()
-    gc.collect()
-    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()

@@ -109,13 +109,12 @@ def _data_gate(verdict: Artifact) -> GateResult:
     with open(os.path.join(verdict.uri, data_gate.VERDICT_FILE)) as stream:
         content = json.load(stream)
     findings = content["findings"]
-    version = content["compared_with_version"]
     return GateResult(
         data_gate.GATE,
         "findings",
         str(len(findings)),
         "none",
-        f"version {version}" if version else "",
+        "",
         passed=not findings,
         overridden=content["overridden"],
     )

@@ -101,10 +101,12 @@ def write_result(
 
 def _gates_table(gates: list[GateResult]) -> Table:
     table = Table(title="Gates", title_justify="left", box=box.SIMPLE_HEAD)
-    table.add_column("gate", no_wrap=True)
-    table.add_column("metric", no_wrap=True)
-    for column in ("value", "bound", "champion", ""):
-        table.add_column(column, overflow="fold")
+    for column in ("gate", "metric"):
+        table.add_column(column, no_wrap=True)
+    # A failure of ServingValidator is a sentence.
+    table.add_column("value", overflow="fold")
+    for column in ("bound", "champion", ""):
+        table.add_column(column, no_wrap=True)
     previous = ""
     for result in gates:
         if result.overridden:
