@@ -24,8 +24,9 @@ _BOX = 20
 def write(folder: str) -> None:
     """Writes the digits as four IDX files, enlarged to 28x28; whole or not at all.
 
-    The order is a fixed shuffle, as the scans come grouped by writer: the last
-    360 are the test part.
+    The scans come grouped by writer, so they are shuffled, and then spread so
+    that any stretch of rows has every digit in its share: splits this small
+    would differ by chance. The last 360 are the test part.
 
     Args:
         folder: Where the files go; nothing happens if it is there already.
@@ -36,7 +37,7 @@ def write(folder: str) -> None:
     from sklearn.datasets import load_digits
 
     scans, labels = load_digits(return_X_y=True)
-    order = np.random.default_rng(0).permutation(len(labels))
+    order = _spread(labels, np.random.default_rng(0).permutation(len(labels)))
     images = np.stack([_enlarge(scans[row].reshape(8, 8)) for row in order])
     digits = labels[order].astype(np.uint8)
 
@@ -51,6 +52,15 @@ def write(folder: str) -> None:
         os.rename(beside, folder)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
+
+
+def _spread(labels: np.ndarray, order: np.ndarray) -> np.ndarray:
+    """Returns the order with the rows of each label at equal distances."""
+    position = np.empty(len(labels))
+    for label in np.unique(labels):
+        rows = order[labels[order] == label]
+        position[rows] = (np.arange(len(rows)) + 0.5) / len(rows)
+    return np.argsort(position, kind="stable")
 
 
 def _enlarge(scan: np.ndarray) -> np.ndarray:
