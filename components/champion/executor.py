@@ -88,9 +88,10 @@ def _resolve(base: str, version: str) -> int | None:
         return None
     if version == LATEST:
         return versions.latest_version(base)
-    if int(version) not in versions.list_versions(base):
+    there = versions.list_versions(base)
+    if not version.isdecimal() or int(version) not in there:
         raise BadInputError(
             f"champion version {version}: expected a version under {base}, found "
-            f"{versions.list_versions(base) or 'none'}"
+            f"{', '.join(map(str, there)) or 'none'}"
         )
     return int(version)

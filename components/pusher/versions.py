@@ -27,13 +27,7 @@ _BESIDE = ".incoming-"
 
 def list_versions(base: str) -> list[int]:
     """Returns the versions that a server could load, lowest first."""
-    if not fileio.exists(base):
-        return []
-    return sorted(
-        int(name)
-        for name in (entry.rstrip("/") for entry in fileio.listdir(base))
-        if name.isdecimal() and fileio.exists(os.path.join(base, name, _SAVED_MODEL))
-    )
+    return sorted(_folders(base))
 
 
 def latest_version(base: str) -> int | None:
@@ -44,7 +38,7 @@ def latest_version(base: str) -> int | None:
 
 def version_path(base: str, version: int) -> str:
     """Returns the folder of a version."""
-    return os.path.join(base, str(version))
+    return os.path.join(base, _folders(base).get(version, str(version)))
 
 
 def read_manifest(base: str, version: int) -> dict[str, Any]:
@@ -105,3 +99,14 @@ def discard_incomplete(base: str) -> None:
     for entry in fileio.listdir(base):
         if entry.startswith(_BESIDE):
             fileio.rmtree(os.path.join(base, entry))
+
+
+def _folders(base: str) -> dict[int, str]:
+    """Returns the folders of versions by number; `00000123` is one, too."""
+    if not fileio.exists(base):
+        return {}
+    return {
+        int(name): name
+        for name in (entry.rstrip("/") for entry in fileio.listdir(base))
+        if name.isdecimal() and fileio.exists(os.path.join(base, name, _SAVED_MODEL))
+    }
