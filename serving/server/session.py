@@ -1,9 +1,9 @@
 """Load a SavedModel as TensorFlow Serving's C++ code does, and call it.
 
-`tf.saved_model.load` refuses older SavedModels (TF1 reference variables, for
-one) and costs several times as much a call; the TF1 loader with a Session and a
-callable takes every SavedModel, as LoadSavedModel in tensorflow/cc/saved_model
-does.
+`tf.saved_model.load` does not take every older SavedModel, wants the Python
+classes of newer ones, and costs several times as much a call; the TF1 loader with
+a Session and a callable takes the graph as it is, as LoadSavedModel in
+tensorflow/cc/saved_model does.
 """
 
 from __future__ import annotations

@@ -25,8 +25,6 @@ def save_adder(path: Path, amount: float, only: tuple[str, ...] = ()) -> Path:
     """Save a TF1 model of reference variables that adds `amount`.
 
     It has one signature for every kind of request, or just those named in `only`.
-
-    `tf.saved_model.load` cannot load the like of it.
     """
     graph = tf.Graph()
     with graph.as_default(), v1.Session(graph=graph) as session:

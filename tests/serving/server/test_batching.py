@@ -312,16 +312,6 @@ class TestUnderLoad:
             else:
                 np.testing.assert_allclose(answer, expected(x), rtol=1e-4, atol=1e-5)
 
-    def test_batches_do_form(self, server: RunningServer) -> None:
-        metrics = server.server.metrics
-        runs, rows = metrics.graph_runs.total(), metrics.example_count_total.total()
-        images = np.random.default_rng(1).integers(0, 256, (1, 28, 28))
-        request = predict_request({"images": images.astype(np.uint8)}, spec("digits"))
-        with ThreadPoolExecutor(16) as pool:
-            list(pool.map(lambda _: server.call(request), range(600)))
-        assert metrics.example_count_total.total() - rows == 600
-        assert metrics.graph_runs.total() - runs < 580
-
     def test_enable_batching_from_files(self, library: Path, tmp_path: Path) -> None:
         parameters = tmp_path / "batching.config"
         parameters.write_text(

@@ -19,7 +19,6 @@ from grpc import StatusCode
 from tensorflow_serving.apis import get_model_status_pb2, model_management_pb2
 
 from serving.server.errors import Code, ServingError
-from tests.serving.server.saved_models import save_adder
 from tests.serving.server.running import (
     TIMEOUT,
     Failure,
@@ -30,6 +29,7 @@ from tests.serving.server.running import (
     predict_request,
     spec,
 )
+from tests.serving.server.saved_models import save_adder
 
 Push = Callable[[Path, int], Path]
 

@@ -1,0 +1,49 @@
+"""The page comes with a policy under which nothing but itself runs."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+
+import pytest
+
+from serving.server import page
+from tests.serving.server.running import RunningServer
+
+
+def digest(text: str) -> str:
+    return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+def test_inline_blocks_are_allowed_by_their_hashes() -> None:
+    script, style = "let a = '<b>';\n", "b { color: red }"
+    html = f"<html><style>{style}</style><p>x</p><script>{script}</script></html>"
+    policy = dict(
+        part.split(" ", 1) for part in page.content_security_policy(html).split("; ")
+    )
+    assert policy["default-src"] == "'none'"
+    assert policy["script-src"] == f"'sha256-{digest(script)}'"
+    assert policy["style-src"] == f"'sha256-{digest(style)}'"
+    assert policy["connect-src"] == "'self'"
+
+
+def test_a_page_without_scripts_may_run_none() -> None:
+    assert "script-src 'none'" in page.content_security_policy("<p>x</p>")
+
+
+def test_it_is_at_the_root(server: RunningServer) -> None:
+    found = page.load()
+    if found is None:
+        pytest.skip("serving/page/index.html is not there")
+    status, body, headers = server.http("/")
+    assert (status, body) == (200, found.body)
+    assert headers["Content-Type"] == "text/html; charset=utf-8"
+    assert "unsafe-inline" not in headers["Content-Security-Policy"]
+
+
+def test_a_missing_page_is_a_clear_404(
+    server: RunningServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(page, "load", lambda: None)
+    status, answer = server.rest("/")
+    assert (status, answer) == (404, {"error": "GET /: the page is not installed"})
