@@ -1,0 +1,237 @@
+"""The wiring: who gets what from whom, and that both runners can compile it."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import tensorflow_model_analysis as tfma
+from google.protobuf import json_format
+from tfx.dsl.compiler import compiler
+from tfx.dsl.components.base.base_node import BaseNode
+from tfx.orchestration.pipeline import Pipeline
+
+import pipeline
+from pipeline.config import Config, load_config
+from pipeline.evaluation import eval_config
+from pipeline.pipeline import Surroundings, create_components
+
+AROUND = Surroundings(
+    source="/somewhere/data",
+    fingerprint="f" * 64,
+    schema="/somewhere/schema.pbtxt",
+    models="/somewhere/models/mnist",
+    champion="17",
+    run="mnist-1",
+    recipe="r" * 64,
+)
+
+
+def nodes(config: Config | None = None) -> dict[str, Any]:
+    """The pipeline's nodes by id, with their upstream nodes known."""
+    components = create_components(config or Config(), AROUND)
+    Pipeline("mnist", "/somewhere/artifacts", components=components)
+    return {component.id: component for component in components}
+
+
+@pytest.fixture(scope="module")
+def by_id() -> dict[str, Any]:
+    return nodes()
+
+
+def upstream(node: BaseNode) -> set[str]:
+    return {str(other.id) for other in node.upstream_nodes}
+
+
+def test_the_components_in_an_order_in_which_they_can_run(
+    by_id: dict[str, Any],
+) -> None:
+    assert list(by_id) == [
+        "MnistExampleGen",
+        "ImportSchemaGen",
+        "StatisticsGen",
+        "ExampleValidator",
+        "Champion",
+        "DataGate",
+        "Transform",
+        "Trainer",
+        "Evaluator",
+        "ServingValidator",
+        "Pusher",
+    ]
+    earlier: set[str] = set()
+    for node_id, node in by_id.items():
+        assert upstream(node) <= earlier
+        earlier.add(node_id)
+
+
+def test_node_ids_are_legal_wherever_the_pipeline_runs(by_id: dict[str, Any]) -> None:
+    """Kubeflow makes Kubernetes names of them."""
+    for node_id in by_id:
+        assert re.fullmatch("[A-Za-z0-9-]+", node_id)
+
+
+@pytest.mark.parametrize(
+    ("node", "needs"),
+    [
+        ("StatisticsGen", {"MnistExampleGen", "ImportSchemaGen"}),
+        ("ExampleValidator", {"StatisticsGen", "ImportSchemaGen"}),
+        (
+            "DataGate",
+            {"StatisticsGen", "ImportSchemaGen", "ExampleValidator", "Champion"},
+        ),
+        ("Transform", {"MnistExampleGen", "ImportSchemaGen", "DataGate"}),
+        ("Trainer", {"MnistExampleGen", "ImportSchemaGen", "Transform"}),
+        ("Evaluator", {"MnistExampleGen", "ImportSchemaGen", "Trainer", "Champion"}),
+        ("ServingValidator", {"MnistExampleGen", "Trainer"}),
+        (
+            "Pusher",
+            {
+                "MnistExampleGen",
+                "StatisticsGen",
+                "Champion",
+                "Trainer",
+                "Evaluator",
+                "ServingValidator",
+            },
+        ),
+    ],
+)
+def test_what_a_node_waits_for(
+    by_id: dict[str, Any], node: str, needs: set[str]
+) -> None:
+    """Above all: Transform for DataGate, Pusher for both gates on the model."""
+    assert upstream(by_id[node]) == needs
+
+
+@pytest.mark.parametrize(
+    ("node", "channel", "producer", "output"),
+    [
+        ("Evaluator", "baseline_model", "Champion", "model"),
+        ("Evaluator", "model", "Trainer", "model"),
+        ("DataGate", "champion_statistics", "Champion", "statistics"),
+        ("ServingValidator", "model_run", "Trainer", "model_run"),
+        ("Pusher", "model_blessing", "Evaluator", "blessing"),
+        ("Pusher", "infra_blessing", "ServingValidator", "blessing"),
+    ],
+)
+def test_what_a_gate_is_given(
+    by_id: dict[str, Any], node: str, channel: str, producer: str, output: str
+) -> None:
+    given = by_id[node].inputs[channel]
+    assert (given.producer_component_id, given.output_key) == (producer, output)
+
+
+def test_only_the_test_split_judges() -> None:
+    evaluator = nodes()["Evaluator"]
+    assert json.loads(evaluator.exec_properties["example_splits"]) == ["test"]
+
+
+def test_the_configuration_reaches_the_components() -> None:
+    config = load_config(
+        settings=[
+            "data.eval_fraction=0.25",
+            "data.shard_rows=100",
+            "training.epochs=3",
+            "training.seed=9",
+            "gates.allow_anomalies=true",
+            "gates.min_accuracy=0.5",
+        ]
+    )
+
+    by_id = nodes(config)
+
+    of_examples = by_id["MnistExampleGen"].exec_properties
+    assert (of_examples["eval_fraction"], of_examples["shard_rows"]) == (0.25, 100)
+    of_training = json.loads(by_id["Trainer"].exec_properties["custom_config"])
+    assert (of_training["training"]["epochs"], of_training["training"]["seed"]) == (
+        3,
+        9,
+    )
+    assert by_id["DataGate"].exec_properties["allow_anomalies"] == 1
+    demanded = by_id["Evaluator"].exec_properties["eval_config"]
+    assert json_format.Parse(demanded, tfma.EvalConfig()) == eval_config(config.gates)
+
+
+def test_user_code_is_named_by_dotted_path(by_id: dict[str, Any]) -> None:
+    """A `module_file` would be packed into a wheel at each run."""
+    for node, key, function in (
+        ("Transform", "preprocessing_fn", "pipeline.preprocessing.preprocessing_fn"),
+        ("Trainer", "run_fn", "pipeline.training.trainer.run_fn"),
+    ):
+        properties = by_id[node].exec_properties
+        assert properties[key] == function
+        assert properties.get("module_file") is None
+        assert properties.get("module_path") is None
+
+
+def test_an_edit_of_our_code_is_part_of_the_cache_key(by_id: dict[str, Any]) -> None:
+    for node in (
+        "MnistExampleGen",
+        "Champion",
+        "DataGate",
+        "ServingValidator",
+        "Pusher",
+    ):
+        assert re.fullmatch("([0-9a-f]{16})+", by_id[node].exec_properties["code"])
+    for node in ("Transform", "Trainer"):
+        custom = json.loads(by_id[node].exec_properties["custom_config"])
+        assert re.fullmatch("[0-9a-f]{16}", custom["code"])
+
+
+def test_the_pipeline_knows_no_paths() -> None:
+    """Runners own them; what is written here has none, absolute or relative."""
+    folder = Path(pipeline.__file__).parent
+    literal = re.compile(r"""["'](/|\./|\.\./|~)[\w./-]*["']""")
+    found = {
+        str(path.relative_to(folder)): literal.findall(path.read_text())
+        for path in folder.rglob("*.py")
+    }
+    assert {name: hits for name, hits in found.items() if hits} == {}
+
+
+def test_it_compiles_for_the_local_runner() -> None:
+    compiled = compiler.Compiler().compile(
+        Pipeline(
+            "mnist",
+            "/somewhere/artifacts",
+            components=create_components(Config(), AROUND),
+        )
+    )
+
+    waits_for = {
+        node.pipeline_node.node_info.id: set(node.pipeline_node.upstream_nodes)
+        for node in compiled.nodes
+    }
+    assert set(waits_for) == set(nodes())
+    assert "DataGate" in waits_for["Transform"]
+    assert {"Evaluator", "ServingValidator"} <= waits_for["Pusher"]
+
+
+def test_it_compiles_for_kubeflow(tmp_path: Path) -> None:
+    pytest.importorskip("kfp", reason="kfp is not installed: nothing to compile with")
+    from tfx.orchestration.kubeflow.v2.kubeflow_v2_dag_runner import (
+        KubeflowV2DagRunner,
+        KubeflowV2DagRunnerConfig,
+    )
+
+    runner = KubeflowV2DagRunner(
+        KubeflowV2DagRunnerConfig(
+            default_image="registry.example/mnist:1", use_pipeline_spec_2_1=True
+        ),
+        output_dir=str(tmp_path),
+        output_filename="mnist.json",
+    )
+    runner.run(
+        Pipeline("mnist", "/pipeline", components=create_components(Config(), AROUND))
+    )
+
+    text = (tmp_path / "mnist.json").read_text()
+    spec = json.loads(text)
+    spec = spec.get("pipelineSpec", spec)
+    assert spec["schemaVersion"] == "2.1.0"
+    tasks = spec["root"]["dag"]["tasks"]
+    assert set(tasks) == set(nodes())
+    assert "DataGate" in tasks["Transform"]["dependentTasks"]
+    assert {"Evaluator", "ServingValidator"} <= set(tasks["Pusher"]["dependentTasks"])

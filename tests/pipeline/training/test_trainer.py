@@ -1,0 +1,112 @@
+"""What the Trainer leaves behind of a run."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+import tensorflow_transform as tft
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from pipeline.config import Training
+from pipeline.training import trainer
+from pipeline.training.answers import load_answers
+from pipeline.training.data import Reader, Samples
+from pipeline.training.trainer import read_history
+from tests.pipeline.conftest import Trained
+
+
+@pytest.fixture(scope="module")
+def test_rows(examples: Path, transform: tft.TFTransformOutput) -> Samples:
+    return Reader(transform).load([str(examples / "Split-test/*")])
+
+
+@pytest.fixture(scope="module")
+def model(trained: Trained) -> keras.Model:
+    """The network as Keras itself keeps it."""
+    return keras.saving.load_model(trained.run / "model.keras")
+
+
+def test_the_history_has_every_epoch_and_the_final_test(
+    trained: Trained, model: keras.Model, test_rows: Samples
+) -> None:
+    history = read_history(str(trained.run))
+
+    assert [epoch["epoch"] for epoch in history["epochs"]] == list(range(1, 9))
+    assert set(history["epochs"][0]) == {
+        "epoch",
+        "loss",
+        "accuracy",
+        "val_loss",
+        "val_accuracy",
+    }
+    loss, accuracy = model.evaluate(test_rows.images, test_rows.labels, verbose=0)
+    assert history["test"]["loss"] == pytest.approx(loss, rel=1e-5)
+    assert history["test"]["accuracy"] == pytest.approx(accuracy, abs=1e-6)
+    assert accuracy > 0.93
+
+
+def test_the_answers_are_keras_own_to_the_first_test_rows(
+    trained: Trained, model: keras.Model, test_rows: Samples
+) -> None:
+    np.testing.assert_array_equal(
+        load_answers(str(trained.run)),
+        model.predict(test_rows.images[:256].numpy(), verbose=0),
+    )
+
+
+def test_tensorboard_has_the_same_curves(trained: Trained) -> None:
+    history = read_history(str(trained.run))["epochs"]
+    for board, prefix in (("train", ""), ("validation", "val_")):
+        events = EventAccumulator(str(trained.run / "tensorboard" / board))
+        events.Reload()
+        for tag in ("loss", "accuracy"):
+            points = events.Tensors(f"epoch_{tag}")
+            assert [point.step for point in points] == list(range(1, 9))
+            assert [
+                float(tf.make_ndarray(point.tensor_proto)) for point in points
+            ] == pytest.approx([epoch[prefix + tag] for epoch in history])
+
+
+def test_the_saved_model_is_where_tfx_looks_for_it(trained: Trained) -> None:
+    assert (trained.model / "saved_model.pb").is_file()
+    assert trained.model.parts[-2:] == ("model", "Format-Serving")
+
+
+@pytest.fixture
+def train_only(
+    train: Callable[[Training], Trained], monkeypatch: pytest.MonkeyPatch
+) -> Callable[[int], Trained]:
+    """Trains a small network with a seed, and leaves the export out."""
+    monkeypatch.setattr(trainer, "export", lambda *args, **kwargs: None)
+    return lambda seed: train(Training(epochs=2, hidden_units=(8,), seed=seed))
+
+
+def test_each_epoch_is_told_in_the_log(
+    train_only: Callable[[int], Trained], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "pipeline.training.progress")
+
+    run = train_only(1)
+
+    epochs = read_history(str(run.run))["epochs"]
+    assert [
+        record.getMessage()
+        for record in caplog.records
+        if record.name == "pipeline.training.progress"
+    ] == [
+        f"epoch {epoch['epoch']}/2, validation accuracy {epoch['val_accuracy']:.4f}, "
+        f"loss {epoch['val_loss']:.4f}"
+        for epoch in epochs
+    ]
+
+
+def test_one_seed_gives_one_model_and_another_seed_another(
+    train_only: Callable[[int], Trained],
+) -> None:
+    first, again, other = (train_only(seed).run for seed in (1, 1, 2))
+    np.testing.assert_array_equal(load_answers(str(first)), load_answers(str(again)))
+    assert read_history(str(first)) == read_history(str(again))
+    assert (load_answers(str(first)) != load_answers(str(other))).any()
