@@ -88,6 +88,7 @@ def probe(model: str, requests: Requests, timeout_seconds: int) -> dict[str, lis
                 command,
                 capture_output=True,
                 text=True,
+                errors="replace",
                 timeout=timeout_seconds,
                 check=False,
                 env=_environment(),
@@ -98,7 +99,11 @@ def probe(model: str, requests: Requests, timeout_seconds: int) -> dict[str, lis
         last = (done.stderr.strip().splitlines() or ["no output"])[-1]
         return _failed(f"the process ended with code {done.returncode}: {last}")
     # What libraries print comes before; the outcome is the last line.
-    report: dict[str, list[str]] = json.loads(done.stdout.splitlines()[-1])
+    outcome = (done.stdout.splitlines() or [""])[-1]
+    try:
+        report: dict[str, list[str]] = json.loads(outcome)
+    except json.JSONDecodeError:
+        return _failed("the process ended with code 0 before it had an outcome")
     return report
 
 

@@ -1,0 +1,169 @@
+"""The blessing: from a process of its own, whatever becomes of it."""
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from tfx.types import standard_artifacts
+
+from components.serving_validator.executor import Executor
+from components.serving_validator.requests import Requests
+from pipeline.training.answers import save_answers
+
+Validate = Callable[..., Any]
+
+
+@pytest.fixture
+def validate(artifact: Callable[..., Any], requests: Requests) -> Validate:
+    """Runs the executor on a model; returns the blessing's artifact."""
+
+    def validate(model: str, timeout_seconds: int = 120) -> Any:
+        trained = artifact(standard_artifacts.Model)
+        Path(trained.uri, "Format-Serving").symlink_to(model)
+        run = artifact(standard_artifacts.ModelRun)
+        save_answers(run.uri, requests.probabilities[:15])
+        examples = artifact(standard_artifacts.Examples, splits=["train", "test"])
+        split = Path(examples.uri, "Split-test")
+        split.mkdir()
+        for shard, rows in enumerate((slice(0, 9), slice(9, 20))):
+            path = split / f"data_tfrecord-{shard:05d}-of-00002.gz"
+            with tf.io.TFRecordWriter(str(path), "GZIP") as writer:
+                for example in requests.examples[rows]:
+                    writer.write(example)
+        blessing = artifact(standard_artifacts.InfraBlessing)
+        Executor().Do(
+            {"model": [trained], "model_run": [run], "examples": [examples]},
+            {"blessing": [blessing]},
+            {"timeout_seconds": timeout_seconds},
+        )
+        return blessing
+
+    return validate
+
+
+@pytest.fixture
+def python(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Puts a shell script in the place of the Python that runs the probe."""
+
+    def replace(script: str) -> None:
+        path = tmp_path / "python"
+        path.write_text(f"#!/bin/sh\n{script}\n")
+        path.chmod(0o755)
+        monkeypatch.setattr(sys, "executable", str(path))
+
+    return replace
+
+
+def report_of(blessing: Any) -> dict[str, list[str]]:
+    report: dict[str, list[str]] = json.loads(
+        Path(blessing.uri, "report.json").read_text()
+    )
+    return report
+
+
+def assert_blessed(blessing: Any, blessed: bool) -> None:
+    assert blessing.get_int_custom_property("blessed") == int(blessed)
+    names = {path.name for path in Path(blessing.uri).iterdir()}
+    marker = "INFRA_BLESSED" if blessed else "INFRA_NOT_BLESSED"
+    assert names == {marker, "report.json"}
+
+
+def test_a_model_that_answers_in_a_fresh_process_is_blessed(
+    validate: Validate, save: Callable[..., str]
+) -> None:
+    blessing = validate(save())
+    assert report_of(blessing) == {
+        "checks": [
+            "serving_default, batch of 1",
+            "serving_default, batch of 7",
+            "serving_default, batch of 15",
+            "tf_examples, batch of 1",
+            "tf_examples, batch of 7",
+            "tf_examples, batch of 15",
+            "serving_default, refusal of a 14x56 image",
+        ],
+        "failures": [],
+    }
+    assert_blessed(blessing, True)
+
+
+DEATHS: dict[str, tuple[str, str]] = {
+    "an error": (
+        "echo greetings >&2; echo 'ImportError: no such library' >&2; exit 3",
+        "the process ended with code 3: ImportError: no such library",
+    ),
+    "an error in another encoding": (
+        r"printf 'caf\351 closed\n' >&2; exit 1",
+        "the process ended with code 1: caf\ufffd closed",
+    ),
+    "silence": ("exit 1", "the process ended with code 1: no output"),
+    "a crash": ("kill -ABRT $$", "the process ended with code -6: no output"),
+    "out of memory": ("kill -KILL $$", "the process ended with code -9: no output"),
+    "an early end": (
+        "echo loading; exit 0",
+        "the process ended with code 0 before it had an outcome",
+    ),
+    "an early end in silence": (
+        "exit 0",
+        "the process ended with code 0 before it had an outcome",
+    ),
+}
+
+
+@pytest.mark.parametrize(("script", "reason"), DEATHS.values(), ids=list(DEATHS))
+def test_a_model_that_takes_the_process_down_is_not_blessed(
+    validate: Validate,
+    python: Callable[[str], None],
+    tmp_path: Path,
+    script: str,
+    reason: str,
+) -> None:
+    python(script)
+    blessing = validate(str(tmp_path))
+    assert report_of(blessing) == {"checks": [], "failures": [reason]}
+    assert_blessed(blessing, False)
+
+
+def test_a_model_that_does_not_answer_in_time_is_not_blessed(
+    validate: Validate, python: Callable[[str], None], tmp_path: Path
+) -> None:
+    python("exec sleep 60")
+    blessing = validate(str(tmp_path), timeout_seconds=1)
+    assert report_of(blessing) == {"checks": [], "failures": ["no answer within 1 s"]}
+    assert_blessed(blessing, False)
+
+
+def test_one_failure_is_enough_for_no_blessing(
+    validate: Validate, python: Callable[[str], None], tmp_path: Path
+) -> None:
+    report = {"checks": ["images"], "failures": ["examples: wrong"]}
+    python(f"echo 'a library says hello'; echo '{json.dumps(report)}'")
+    blessing = validate(str(tmp_path))
+    assert report_of(blessing) == report
+    assert_blessed(blessing, False)
+
+
+def test_the_probe_is_asked_the_trainers_rows_in_their_order(
+    validate: Validate,
+    python: Callable[[str], None],
+    tmp_path: Path,
+    requests: Requests,
+) -> None:
+    python(
+        f'echo "$1 $2 $3" > {tmp_path}/command; cp "$4" {tmp_path}/requests.npz\n'
+        'echo \'{"checks": [], "failures": []}\''
+    )
+    blessing = validate(str(tmp_path / "a-model"))
+    command = (tmp_path / "command").read_text().split()
+    assert command[:2] == ["-m", "components.serving_validator.probe"]
+    assert Path(command[2]).resolve() == tmp_path / "a-model"
+    asked = Requests.load(str(tmp_path / "requests.npz"))
+    np.testing.assert_array_equal(asked.images, requests.images[:15])
+    np.testing.assert_array_equal(asked.probabilities, requests.probabilities[:15])
+    assert asked.examples == requests.examples[:15]
+    assert_blessed(blessing, True)

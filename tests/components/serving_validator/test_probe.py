@@ -1,0 +1,329 @@
+"""What the probe says about models, right ones and every kind of wrong one."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from components.serving_validator import probe
+from components.serving_validator.requests import Requests
+from tests.components.serving_validator.conftest import (
+    EXAMPLES,
+    IMAGES,
+    answer,
+    from_examples,
+    from_images,
+)
+
+Save = Callable[..., str]
+Report = dict[str, list[str]]
+
+
+@pytest.fixture
+def ask(
+    requests: Requests, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> Callable[[str], Report]:
+    """Probes a model in this process."""
+    path = str(tmp_path / "requests.npz")
+    requests.save(path)
+
+    def ask(model: str) -> Report:
+        capsys.readouterr()
+        assert probe.main(model, path) == 0
+        report: Report = json.loads(capsys.readouterr().out.splitlines()[-1])
+        return report
+
+    return ask
+
+
+IMAGE_CHECKS = [f"serving_default, batch of {size}" for size in (1, 7, 20)]
+EXAMPLE_CHECKS = [f"tf_examples, batch of {size}" for size in (1, 7, 20)]
+REFUSAL = "serving_default, refusal of a 14x56 image"
+
+
+def test_of_a_right_model_every_check_passes(
+    save: Save, ask: Callable[[str], Report]
+) -> None:
+    assert ask(save()) == {
+        "checks": [*IMAGE_CHECKS, *EXAMPLE_CHECKS, REFUSAL],
+        "failures": [],
+    }
+
+
+def test_further_signatures_do_not_matter(
+    save: Save, ask: Callable[[str], Report]
+) -> None:
+    assert ask(save(more=(IMAGES, from_images)))["failures"] == []
+
+
+def test_rounding_in_float32_is_no_difference(
+    save: Save, ask: Callable[[str], Report]
+) -> None:
+    def rounded(images: Any) -> dict[str, Any]:
+        answers = from_images(images)
+        return {**answers, "probabilities": answers["probabilities"] + 1e-6}
+
+    assert ask(save(serving_default=(IMAGES, rounded)))["failures"] == []
+
+
+def changed(**change: Callable[[dict[str, Any]], Any]) -> Callable[[Any], Any]:
+    """A signature that answers images like the right one, but for some outputs."""
+
+    def signature(images: Any) -> dict[str, Any]:
+        answers = from_images(images)
+        return {**answers, **{name: of(answers) for name, of in change.items()}}
+
+    return signature
+
+
+def only_probabilities(images: Any) -> dict[str, Any]:
+    return {"probabilities": from_images(images)["probabilities"]}
+
+
+def right_for_one_image(images: Any) -> dict[str, Any]:
+    """Divides by the number of rows, as a batch-wise normalisation might."""
+    pixels = tf.reshape(tf.ensure_shape(images, [None, 28, 28]), [-1, 784])
+    return answer(
+        tf.cast(pixels, tf.float32) / tf.cast(tf.shape(pixels)[0], tf.float32)
+    )
+
+
+def first_row_only(images: Any) -> dict[str, Any]:
+    return {name: value[:1] for name, value in from_images(images).items()}
+
+
+def failing(images: Any) -> dict[str, Any]:
+    with tf.control_dependencies([tf.debugging.Assert(False, ["out of order"])]):
+        return {name: tf.identity(v) for name, v in from_images(images).items()}
+
+
+WRONG: dict[str, tuple[Callable[[Any], Any], int, str]] = {
+    "another output": (
+        changed(logits=lambda a: a["probabilities"]),
+        1,
+        "expected outputs class_id and probabilities, found ['class_id', 'logits', "
+        "'probabilities']",
+    ),
+    "an output missing": (
+        only_probabilities,
+        1,
+        "expected outputs class_id and probabilities, found ['probabilities']",
+    ),
+    "probabilities in double": (
+        changed(probabilities=lambda a: tf.cast(a["probabilities"], tf.float64)),
+        1,
+        "expected probabilities float32 (1, 10), found float64 (1, 10)",
+    ),
+    "nine classes": (
+        changed(probabilities=lambda a: a["probabilities"][:, :9]),
+        1,
+        "expected probabilities float32 (1, 10), found float32 (1, 9)",
+    ),
+    "classes as int32": (
+        changed(class_id=lambda a: tf.cast(a["class_id"], tf.int32)),
+        1,
+        "expected class_id int64 (1,), found int32 (1,)",
+    ),
+    "classes as a column": (
+        changed(class_id=lambda a: a["class_id"][:, None]),
+        1,
+        "expected class_id int64 (1,), found int64 (1, 1)",
+    ),
+    "another class than the most probable": (
+        changed(class_id=lambda a: (a["class_id"] + 1) % 10),
+        1,
+        "class_id is not the most probable class",
+    ),
+    "not a number": (
+        changed(probabilities=lambda a: a["probabilities"] * np.nan),
+        1,
+        "differs from the trainer's answer in 1 of 1 rows: row 0: expected [",
+    ),
+    "answers a little off": (
+        changed(probabilities=lambda a: a["probabilities"] + 1e-4),
+        1,
+        "differs from the trainer's answer in 1 of 1 rows: row 0: expected [",
+    ),
+    "right for one image only": (
+        right_for_one_image,
+        7,
+        "differs from the trainer's answer in 7 of 7 rows: row 0: expected [",
+    ),
+    "one answer for all images": (
+        first_row_only,
+        7,
+        "expected probabilities float32 (7, 10), found float32 (1, 10)",
+    ),
+    "an error": (
+        failing,
+        1,
+        "InvalidArgumentError: assertion failed: [out of order]",
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    ("signature", "size", "reason"), WRONG.values(), ids=list(WRONG)
+)
+def test_of_a_wrong_answer_the_first_reason_is_given(
+    save: Save,
+    ask: Callable[[str], Report],
+    signature: Callable[[Any], Any],
+    size: int,
+    reason: str,
+) -> None:
+    report = ask(save(serving_default=(IMAGES, signature)))
+    (failure,) = report["failures"]
+    assert failure.startswith(f"serving_default, batch of {size}: {reason}")
+    # What was right before it, and the other signature.
+    passed = IMAGE_CHECKS[: IMAGE_CHECKS.index(f"serving_default, batch of {size}")]
+    assert report["checks"] == passed + EXAMPLE_CHECKS
+
+
+def test_the_row_that_differs_is_shown_with_both_answers(
+    save: Save, ask: Callable[[str], Report], requests: Requests
+) -> None:
+    def fourth_row_off(images: Any) -> dict[str, Any]:
+        answers = from_images(images)
+        row = tf.range(tf.shape(images)[0])[:, None]
+        off = tf.where(row == 3, 0.5, 0.0)
+        return {**answers, "probabilities": answers["probabilities"] + off}
+
+    (failure,) = ask(save(serving_default=(IMAGES, fourth_row_off)))["failures"]
+    expected = requests.probabilities[3]
+    assert failure == (
+        "serving_default, batch of 7: differs from the trainer's answer in 1 of 7 "
+        f"rows: row 3: expected {np.round(expected, 5).tolist()}, found "
+        f"{np.round(expected + np.float32(0.5), 5).tolist()}"
+    )
+
+
+def test_a_missing_signature_is_named_with_those_there_are(
+    save: Save, ask: Callable[[str], Report]
+) -> None:
+    report = ask(save(tf_examples=None))
+    (failure,) = report["failures"]
+    assert failure.startswith(
+        "tf_examples, batch of 1: LookupError: missing: expected among ["
+    )
+    assert "'serving_default'" in failure
+    assert report["checks"] == [*IMAGE_CHECKS, REFUSAL]
+
+
+def test_a_model_that_answers_no_images_refuses_none(
+    save: Save, ask: Callable[[str], Report]
+) -> None:
+    report = ask(
+        save(serving_default=None, tf_examples=None, other=(IMAGES, from_images))
+    )
+    assert report["checks"] == []
+    assert [failure.split(":")[0] for failure in report["failures"]] == [
+        "serving_default, batch of 1",
+        "tf_examples, batch of 1",
+    ]
+
+
+def test_an_input_of_another_name_is_refused(
+    save: Save, ask: Callable[[str], Report]
+) -> None:
+    spec = tf.TensorSpec([None], tf.string, name="inputs")
+    (failure,) = ask(save(tf_examples=(spec, from_examples)))["failures"]
+    assert failure == (
+        "tf_examples, batch of 1: LookupError: expected the one input examples, found "
+        "['inputs']"
+    )
+
+
+def test_examples_that_need_a_label_are_no_signature_for_serving(
+    save: Save, ask: Callable[[str], Report]
+) -> None:
+    def wants_more(examples: Any) -> dict[str, Any]:
+        spec = {
+            "image": tf.io.FixedLenFeature([784], tf.int64),
+            "writer": tf.io.FixedLenFeature([1], tf.int64),
+        }
+        return answer(tf.io.parse_example(examples, spec)["image"])
+
+    (failure,) = ask(save(tf_examples=(EXAMPLES, wants_more)))["failures"]
+    assert failure.startswith("tf_examples, batch of 1: InvalidArgumentError: ")
+    assert "writer" in failure
+
+
+@pytest.mark.parametrize(
+    "spec", [IMAGES, tf.TensorSpec(None, tf.uint8, name="images")], ids=str
+)
+def test_images_of_another_size_must_be_an_error_and_not_an_answer(
+    save: Save, ask: Callable[[str], Report], spec: Any
+) -> None:
+    def of_any_shape(images: Any) -> dict[str, Any]:
+        return answer(tf.reshape(images, [-1, 784]))
+
+    assert ask(save(serving_default=(spec, of_any_shape))) == {
+        "checks": IMAGE_CHECKS + EXAMPLE_CHECKS,
+        "failures": [f"{REFUSAL}: expected an error, found an answer"],
+    }
+
+
+def test_weights_that_a_server_cannot_initialise_are_found(
+    requests: Requests, tmp_path: Path, ask: Callable[[str], Report]
+) -> None:
+    """A Keras 3 model inside a tf.Module: Python loads it, a Session does not."""
+
+    class Served(tf.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.model = keras.Sequential(
+                [keras.Input((784,)), keras.layers.Dense(10, "softmax")]
+            )
+            self.model.layers[-1].set_weights([np.zeros((784, 10)), np.zeros(10)])
+
+        @tf.function(input_signature=[IMAGES], autograph=False)
+        def __call__(self, images: Any) -> dict[str, Any]:
+            pixels = tf.reshape(images, [-1, 784])
+            probabilities = self.model(tf.cast(pixels, tf.float32))
+            return {
+                "probabilities": probabilities,
+                "class_id": tf.argmax(probabilities, axis=1),
+            }
+
+    folder = str(tmp_path / "model")
+    served = Served()
+    tf.saved_model.save(served, folder, signatures=served.__call__)
+    in_python = tf.saved_model.load(folder)(requests.images[:1])
+    np.testing.assert_allclose(in_python["probabilities"], np.full((1, 10), 0.1))
+
+    report = ask(folder)
+    assert report["checks"] == []
+    assert report["failures"][0].startswith("serving_default, batch of 1: ")
+    assert "Could not find variable" in report["failures"][0]
+
+
+def test_a_folder_without_a_model_is_a_failure_to_load(
+    tmp_path: Path, ask: Callable[[str], Report]
+) -> None:
+    report = ask(str(tmp_path))
+    (failure,) = report["failures"]
+    assert failure.startswith("loading: OSError: SavedModel file does not exist at: ")
+    assert report["checks"] == []
+
+
+def test_a_model_without_its_weights_is_a_failure_to_load(
+    tmp_path: Path, ask: Callable[[str], Report]
+) -> None:
+    module = tf.Module()
+    module.weights = tf.Variable(tf.zeros([784, 10]))
+    signature = tf.function(
+        lambda images: answer(tf.reshape(images, [-1, 784]), module.weights),
+        input_signature=[IMAGES],
+    )
+    folder = tmp_path / "model"
+    tf.saved_model.save(module, str(folder), signatures=signature)
+    for path in (folder / "variables").glob("*.data*"):
+        path.unlink()
+    (failure,) = ask(str(folder))["failures"]
+    assert failure.startswith("loading: ")
