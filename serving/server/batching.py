@@ -17,7 +17,6 @@ fails alone.
 from __future__ import annotations
 
 import asyncio
-import bisect
 import logging
 import queue
 import threading
@@ -28,7 +27,8 @@ import numpy as np
 
 from serving.server.configs import BatchingParameters
 from serving.server.errors import Code, ServingError, invalid_argument
-from serving.server.plan import Plan, Sharing, merge
+from serving.server.padding import padded
+from serving.server.plan import Plan, Sharing
 
 _log = logging.getLogger(__name__)
 
@@ -289,7 +289,7 @@ class Scheduler:
         shared = self._may_share(plan)
         if shared and (len(batch) > 1 or parameters.allowed_batch_sizes):
             try:
-                inputs = _padded(batch, parameters)
+                inputs = padded([task.arrays for task in batch], parameters)
                 outputs = plan.split(plan.run(inputs), [task.rows for task in batch])
                 elapsed = time.monotonic() - start
                 self._deliver(batch, [(output, elapsed) for output in outputs])
@@ -335,37 +335,6 @@ def _run_alone(plan: Plan, task: Task) -> tuple[Outputs, float] | Exception:
         return plan.run(task.arrays), time.monotonic() - start
     except Exception as error:  # it is the request's answer
         return error
-
-
-def _padded(batch: list[Task], parameters: BatchingParameters) -> list[np.ndarray]:
-    """Join the inputs; pad them to an allowed batch size, and to one shape."""
-    requests = [list(task.arrays) for task in batch]
-    if parameters.pad_variable_length_inputs:
-        for index in range(len(requests[0])):
-            shapes = [request[index].shape[1:] for request in requests]
-            widest = [max(sizes) for sizes in zip(*shapes, strict=True)]
-            for request in requests:
-                request[index] = _widened(request[index], widest)
-    inputs = merge(requests)
-    sizes = parameters.allowed_batch_sizes
-    rows = len(inputs[0])
-    if sizes and rows < sizes[-1]:
-        missing = sizes[bisect.bisect_left(sizes, rows)] - rows
-        if missing:
-            inputs = [
-                np.concatenate([array, np.repeat(array[:1], missing, axis=0)])
-                for array in inputs
-            ]
-    return inputs
-
-
-def _widened(array: np.ndarray, dims: list[int]) -> np.ndarray:
-    """Pad with the array's first value, as BatchingSession does."""
-    if list(array.shape[1:]) == dims or not array.size:
-        return array
-    out = np.full((array.shape[0], *dims), array.flat[0], array.dtype)
-    out[tuple(slice(size) for size in array.shape)] = array
-    return out
 
 
 def _settle(

@@ -1,12 +1,11 @@
-"""Classify, Regress and MultiInference: examples in, classes and values out.
+"""Classify and Regress: examples in, classes and values out.
 
 Sources: tensorflow_serving/servables/tensorflow/{classifier,regressor,
-multi_inference,util}.cc.
+util}.cc.
 """
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -14,7 +13,6 @@ import numpy as np
 from tensorflow.core.framework import types_pb2
 from tensorflow_serving.apis import (
     classification_pb2,
-    inference_pb2,
     regression_pb2,
 )
 
@@ -91,7 +89,12 @@ def serialized_examples(request_input: Any) -> np.ndarray:
     return array
 
 
-def _signature(servable: Servable, name: str, text: str) -> Signature:
+def find_signature(servable: Servable, name: str, text: str) -> Signature:
+    """Return the signature `name`; empty means `serving_default`.
+
+    Raises:
+        ServingError: INVALID_ARGUMENT; `text` and the name.
+    """
     key = name or DEFAULT_SIGNATURE
     signature = servable.signatures.get(key)
     if signature is None:
@@ -117,9 +120,14 @@ def _source(signature: Signature, method: str, what: str, check: bool) -> Tensor
     return signature.inputs[_INPUTS]
 
 
-def _classify_tensors(
+def classify_tensors(
     signature: Signature, check: bool
 ) -> tuple[TensorSpec, list[TensorSpec]]:
+    """Return the input and the outputs of a signature that classifies.
+
+    Raises:
+        ServingError: it does not; with `check`, also by its `method_name`.
+    """
     source = _source(signature, CLASSIFY_METHOD, "classification", check)
     if len(signature.outputs) not in (1, 2):
         raise invalid_argument(
@@ -140,9 +148,10 @@ def _classify_tensors(
     return source, outputs
 
 
-def _regress_tensors(
+def regress_tensors(
     signature: Signature, check: bool
 ) -> tuple[TensorSpec, list[TensorSpec]]:
+    """Return the input and the output of one that regresses; errors likewise."""
     source = _source(signature, REGRESS_METHOD, "regression", check)
     if len(signature.outputs) != 1:
         raise invalid_argument("Expected one output Tensor.")
@@ -155,7 +164,7 @@ def _regress_tensors(
     return source, [signature.outputs[_OUTPUTS]]
 
 
-def _fill_classes(
+def fill_classes(
     result: Any,
     specs: Sequence[TensorSpec],
     outputs: Sequence[np.ndarray],
@@ -205,7 +214,7 @@ def _text(label: bytes) -> str:
         raise invalid_argument(f"Class label {label!r} is not UTF-8") from error
 
 
-def _fill_values(result: Any, spec: TensorSpec, output: np.ndarray, count: int) -> None:
+def fill_values(result: Any, spec: TensorSpec, output: np.ndarray, count: int) -> None:
     """Fill a `RegressionResult`."""
     if not (output.ndim == 1 or (output.ndim == 2 and output.shape[1] == 1)):
         raise invalid_argument(
@@ -241,14 +250,14 @@ def classify(servable: Servable, request: Any, check_method: bool) -> Inference:
         ServingError: the request or the signature does not fit.
     """
     name = request.model_spec.signature_name
-    signature = _signature(servable, name, _NO_SIGNATURE)
-    source, specs = _classify_tensors(signature, check_method)
+    signature = find_signature(servable, name, _NO_SIGNATURE)
+    source, specs = classify_tensors(signature, check_method)
 
     def respond(outputs: Sequence[np.ndarray], count: int) -> Any:
         response = classification_pb2.ClassificationResponse(
             model_spec=model_spec(servable, signature.name)
         )
-        _fill_classes(response.result, specs, outputs, count)
+        fill_classes(response.result, specs, outputs, count)
         return response
 
     examples = serialized_examples(request.input)
@@ -258,96 +267,15 @@ def classify(servable: Servable, request: Any, check_method: bool) -> Inference:
 def regress(servable: Servable, request: Any, check_method: bool) -> Inference:
     """Prepare a `RegressionRequest`; arguments and errors as `classify`."""
     name = request.model_spec.signature_name
-    signature = _signature(servable, name, _NO_SIGNATURE)
-    source, specs = _regress_tensors(signature, check_method)
+    signature = find_signature(servable, name, _NO_SIGNATURE)
+    source, specs = regress_tensors(signature, check_method)
 
     def respond(outputs: Sequence[np.ndarray], count: int) -> Any:
         response = regression_pb2.RegressionResponse(
             model_spec=model_spec(servable, signature.name)
         )
-        _fill_values(response.result, specs[0], outputs[0], count)
+        fill_values(response.result, specs[0], outputs[0], count)
         return response
 
     examples = serialized_examples(request.input)
     return Inference(servable, source, specs, examples, respond)
-
-
-def check_tasks(request: Any) -> None:
-    """Check a `MultiInferenceRequest` as far as no model is needed.
-
-    Raises:
-        ServingError: INVALID_ARGUMENT; no tasks, a nameless model, several
-            models, or one signature twice.
-    """
-    if not request.tasks:
-        raise invalid_argument("Inference request must have at least one task")
-    names = [task.model_spec.name for task in request.tasks]
-    if not all(names):
-        raise invalid_argument("Found ModelSpec with an empty model name.")
-    if len(set(names)) > 1:
-        raise invalid_argument(
-            "All ModelSpecs in a MultiInferenceRequest must access the same model name."
-        )
-    seen: set[str] = set()
-    for task in request.tasks:
-        key = task.model_spec.signature_name or DEFAULT_SIGNATURE
-        if key in seen:
-            raise invalid_argument(f"Duplicate evaluation of signature: {key}")
-        seen.add(key)
-
-
-def multi_inference(servable: Servable, request: Any, check_method: bool) -> Inference:
-    """Prepare a `MultiInferenceRequest`: all its tasks share one run.
-
-    Arguments and errors as `classify`; the request has passed `check_tasks`.
-    """
-    sources: dict[str, TensorSpec] = {}
-    union: dict[str, TensorSpec] = {}
-    parts: list[tuple[Signature, bool, list[TensorSpec]]] = []
-    for task in request.tasks:
-        signature = _signature(
-            servable,
-            task.model_spec.signature_name,
-            "Requested signature not found in model graph",
-        )
-        classifies = task.method_name == CLASSIFY_METHOD
-        if not classifies and task.method_name != REGRESS_METHOD:
-            raise ServingError(
-                Code.UNIMPLEMENTED,
-                f"Unsupported signature method_name: {task.method_name}",
-            )
-        pick = _classify_tensors if classifies else _regress_tensors
-        source, specs = pick(signature, check_method)
-        sources[source.name] = source
-        if len(sources) > 1:
-            raise invalid_argument("Input tensor must be the same for all Signatures.")
-        union.update({spec.name: spec for spec in specs})
-        parts.append((signature, classifies, specs))
-    fetched = [union[name] for name in sorted(union)]
-    return Inference(
-        servable,
-        next(iter(sources.values())),
-        fetched,
-        serialized_examples(request.input),
-        functools.partial(_respond_all, servable, parts, fetched),
-    )
-
-
-def _respond_all(
-    servable: Servable,
-    parts: Sequence[tuple[Signature, bool, list[TensorSpec]]],
-    fetched: Sequence[TensorSpec],
-    outputs: Sequence[np.ndarray],
-    count: int,
-) -> Any:
-    """Answer each task from the outputs all of them share."""
-    values = {spec.name: array for spec, array in zip(fetched, outputs, strict=True)}
-    response = inference_pb2.MultiInferenceResponse()
-    for signature, classifies, specs in parts:
-        result = response.results.add(model_spec=model_spec(servable, signature.name))
-        arrays = [values[spec.name] for spec in specs]
-        if classifies:
-            _fill_classes(result.classification_result, specs, arrays, count)
-        else:
-            _fill_values(result.regression_result, specs[0], arrays[0], count)
-    return response

@@ -10,7 +10,6 @@ basic_manager.cc).
 from __future__ import annotations
 
 import concurrent.futures
-import dataclasses
 import gc
 import logging
 import threading
@@ -18,65 +17,20 @@ import time
 from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
-from tensorflow_serving.apis import get_model_status_pb2
 from tensorflow_serving.config import model_server_config_pb2
 
 from serving.server import versions
 from serving.server.errors import Code, ServingError, as_serving_error, invalid_argument
 from serving.server.flags import Options
 from serving.server.servable import Servable
+from serving.server.states import Model, State, Version, not_available
 
 _log = logging.getLogger(__name__)
 
-State = get_model_status_pb2.ModelVersionStatus
 Loader = Callable[[str, int, str], Servable]
 
 # AspiredVersionsManager looks at its versions this often.
 _TICK_SECONDS = 0.1
-
-
-@dataclasses.dataclass
-class Version:
-    """One version of a model, as far as the manager has come with it."""
-
-    number: int
-    path: str
-    state: int = State.START
-    error: ServingError | None = None
-    servable: Servable | None = None
-    aspired: bool = True
-    attempts: int = 0
-    next_attempt: float = 0.0
-    fingerprint: tuple[int, int] | None = None
-
-    @property
-    def pending(self) -> bool:
-        """Whether it may still become available."""
-        return self.state in (State.START, State.LOADING)
-
-
-@dataclasses.dataclass
-class Model:
-    """A configured model, or one that was."""
-
-    config: Any
-    versions: dict[int, Version] = dataclasses.field(default_factory=dict)
-    labels: dict[str, int] = dataclasses.field(default_factory=dict)
-    configured: bool = True
-    # Whether the file system was asked since the configuration changed.
-    polled: bool = False
-    # Those of `versions` that answer requests, and the highest of them.
-    available: dict[int, Version] = dataclasses.field(default_factory=dict)
-    latest: int | None = None
-
-    def refresh(self) -> None:
-        """Bring `available` and `latest` up to date with the states."""
-        self.available = {
-            number: version
-            for number, version in self.versions.items()
-            if version.state == State.AVAILABLE
-        }
-        self.latest = max(self.available, default=None)
 
 
 class ModelManager:
@@ -264,7 +218,7 @@ class ModelManager:
                 if not waiting:
                     return
                 if len(failed) == len(waiting):
-                    raise ServingError(Code.UNKNOWN, _not_available(failed))
+                    raise ServingError(Code.UNKNOWN, not_available(failed))
                 self._changed.wait(_TICK_SECONDS)
 
     def _assign_labels(self, configs: Iterable[Any]) -> None:
@@ -473,13 +427,3 @@ class ModelManager:
 
 def _name(model: Model) -> str:
     return str(model.config.name)
-
-
-def _not_available(failed: dict[str, list[Version]]) -> str:
-    """Say what did not load, as load_servables_fast.cc does."""
-    items = [
-        f"{{name: {name} version: {version.number}}} due to error: {version.error}, "
-        for name, broken in failed.items()
-        for version in sorted(broken, key=lambda v: v.number)
-    ]
-    return f"{len(items)} servable(s) did not become available: {{{''.join(items)}}}"

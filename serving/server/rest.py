@@ -21,7 +21,14 @@ from tensorflow_serving.apis import (
     regression_pb2,
 )
 
-from serving.server import json_tensors, metrics, model_info, page, rest_messages
+from serving.server import (
+    json_tensors,
+    metrics,
+    model_info,
+    page,
+    rest_examples,
+    rest_messages,
+)
 from serving.server.errors import Code, ServingError, as_serving_error, invalid_argument
 from serving.server.predict import row_count
 from serving.server.service import PredictionService, deadline_after
@@ -156,11 +163,11 @@ class RestApi:
             return await self._predict(body, spec, deadline)
         if method == "classify":
             classification = classification_pb2.ClassificationRequest(model_spec=spec)
-            rest_messages.fill_examples(body, classification)
+            rest_examples.fill_examples(body, classification)
             response = await self._service.classify(classification, deadline)
             return rest_messages.classify_body(response)
         regression = regression_pb2.RegressionRequest(model_spec=spec)
-        rest_messages.fill_examples(body, regression)
+        rest_examples.fill_examples(body, regression)
         response = await self._service.regress(regression, deadline)
         return rest_messages.regress_body(response)
 

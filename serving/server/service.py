@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from serving.server import inference
+from serving.server import inference, multi_inference
 from serving.server.batching import Scheduler
 from serving.server.flags import Options
 from serving.server.inference import Inference
@@ -90,9 +90,9 @@ class PredictionService:
 
     async def multi_inference(self, request: Any, deadline: float | None) -> Any:
         """Answer a `MultiInferenceRequest`; arguments and errors as `predict`."""
-        inference.check_tasks(request)
+        multi_inference.check_tasks(request)
         return await self._infer(
-            inference.multi_inference,
+            multi_inference.multi_inference,
             request.tasks[0].model_spec,
             request,
             deadline,

@@ -14,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow_serving.apis import prediction_log_pb2
 
-from serving.server import inference
+from serving.server import inference, multi_inference
 from serving.server.errors import Code, ServingError, as_serving_error, invalid_argument
 from serving.server.flags import Options
 from serving.server.metrics import Metrics
@@ -107,8 +107,8 @@ def _prepare(servable: Servable, record: Any, options: Options) -> tuple[Plan, A
         prepared = inference.regress(servable, request, check)
     elif kind == "multi_inference_log":
         request = record.multi_inference_log.request
-        inference.check_tasks(request)
-        prepared = inference.multi_inference(servable, request, check)
+        multi_inference.check_tasks(request)
+        prepared = multi_inference.multi_inference(servable, request, check)
     else:
         raise ServingError(
             Code.UNIMPLEMENTED,

@@ -19,7 +19,8 @@ CONFIG = """
 model_config_list {{
   config {{ name: "adder" base_path: "{root}/adder" model_platform: "tensorflow"
     model_version_policy {{ all {{}} }}
-    version_labels {{ key: "stable" value: 1 }} version_labels {{ key: "canary" value: 3 }}
+    version_labels {{ key: "stable" value: 1 }}
+    version_labels {{ key: "canary" value: 3 }}
   }}
   config {{ name: "types" base_path: "{root}/types" model_platform: "tensorflow" }}
   config {{ name: "digits" base_path: "{root}/digits" model_platform: "tensorflow" }}

@@ -37,13 +37,15 @@ class Function:
 
     def __init__(self, compute: Callable[[np.ndarray], np.ndarray]):
         self._compute = compute
-        self.calls: list[list[float]] = []
+        self.calls: list[Any] = []
+        self.threads: list[int] = []
         self.entered = threading.Event()
         self.gate = threading.Event()
         self.gate.set()
 
     def __call__(self, x: np.ndarray) -> Sequence[np.ndarray]:
         self.calls.append(x.tolist())
+        self.threads.append(threading.get_ident())
         self.entered.set()
         assert self.gate.wait(30)
         return [self._compute(x)]
@@ -98,9 +100,27 @@ class TestScheduler:
         function = Function(lambda x: x + 1)
         scheduler, plan = make_scheduler(), make_plan(function)
         plan.seconds = 1e-5
-        future = scheduler.submit(plan, arrays(1))
-        assert future.done()
-        assert future.result()[0][0].tolist() == [2]
+        outputs, _ = await scheduler.submit(plan, arrays(1))
+        assert outputs[0].tolist() == [2]
+        assert function.threads == [threading.get_ident()]
+        scheduler.close()
+
+    async def test_quick_requests_that_come_together_share_a_run(self) -> None:
+        function = Function(lambda x: x + 1)
+        scheduler, plan = make_scheduler(), make_plan(function)
+        plan.seconds = 1e-5
+        futures = [scheduler.submit(plan, arrays(i)) for i in range(3)]
+        await asyncio.gather(*futures)
+        assert function.calls == [[0, 1, 2]]
+        assert function.threads != [threading.get_ident()]
+        scheduler.close()
+
+    async def test_a_slow_request_leaves_the_event_loop_alone(self) -> None:
+        function = Function(lambda x: x + 1)
+        scheduler, plan = make_scheduler(), make_plan(function)
+        plan.seconds = 0.5
+        await scheduler.submit(plan, arrays(1))
+        assert function.threads != [threading.get_ident()]
         scheduler.close()
 
     async def test_a_batch_has_an_end(self) -> None:

@@ -143,5 +143,5 @@ def test_channel_arguments(text: str, expected: Any) -> None:
 
 
 def test_a_channel_argument_needs_a_value() -> None:
-    with pytest.raises(ServingError, match="expected key=value, found 'grpc.x'"):
+    with pytest.raises(ServingError, match=r"expected key=value, found 'grpc\.x'"):
         configs.parse_channel_arguments("grpc.x")

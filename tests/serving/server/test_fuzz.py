@@ -107,7 +107,7 @@ def test_any_bytes_get_a_status(server: RunningServer, data: bytes) -> None:
 @settings(max_examples=500, deadline=None, database=None)
 @given(
     name=st.sampled_from(["conv", "digits"]),
-    shape=st.lists(st.integers(0, 9), max_size=6),
+    shape=st.lists(st.integers(0, 9), max_size=5),
 )
 def test_any_shape_for_models_whose_kernels_would_abort(
     server: RunningServer, name: str, shape: list[int]

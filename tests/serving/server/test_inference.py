@@ -175,7 +175,8 @@ class TestMultiInference:
         call = server.prediction.MultiInference
         assert failure_of(call, request, TIMEOUT) == Failure(
             BAD,
-            "All ModelSpecs in a MultiInferenceRequest must access the same model name.",
+            "All ModelSpecs in a MultiInferenceRequest must access the same model "
+            "name.",
         )
         request.tasks[1].model_spec.name = ""
         assert failure_of(call, request, TIMEOUT) == Failure(

@@ -19,7 +19,7 @@ FOUND = {number: f"/m/{number}" for number in (1, 3, 12)}
 
 
 def test_folders_named_by_numbers(tmp_path: Path) -> None:
-    for name in ("1", "00000123", "v2", "-4", "5.0", "9" * 20, "temp-6", "７"):
+    for name in ("1", "00000123", "v2", "-4", "5.0", "9" * 20, "temp-6", "\uff17"):
         (tmp_path / name).mkdir()
     assert versions.list_versions("m", str(tmp_path)) == {
         1: str(tmp_path / "1"),
