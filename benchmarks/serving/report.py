@@ -90,9 +90,9 @@ def results_table(runs: Runs) -> Table:
     table.add_column("callers", justify="right")
     table.add_column("server")
     for column in (
-        "answers/s",
-        "lowest",
-        "highest",
+        "rate/s",
+        "low",
+        "high",
         "p50 ms",
         "p99 ms",
         "server CPU",
@@ -157,6 +157,7 @@ def machine() -> dict[str, str]:
         "system": f"{platform.system()} {platform.release()}",
         "python": platform.python_version(),
         **versions,
+        "load": f"{os.getloadavg()[1]:.1f} (average over five minutes, own included)",
     }
 
 
