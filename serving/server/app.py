@@ -159,6 +159,7 @@ class ModelServer:
             RestApi(self._service, self._metrics_path).application(),
             access_log=None,
             handle_signals=False,
+            shutdown_timeout=options.shutdown_grace_seconds,
         )
         await runner.setup()
         host = options.bind_address.strip("[]")
@@ -232,7 +233,7 @@ class ModelServer:
         """Turn health to NOT_SERVING, finish what runs, close everything.
 
         Args:
-            grace: longest wait for running requests in seconds; the flag's by
+            grace: longest wait for running gRPC calls in seconds; the flag's by
                 default.
         """
         seconds = self.options.shutdown_grace_seconds if grace is None else grace
@@ -245,7 +246,6 @@ class ModelServer:
             await self._services.set_serving(False)
         closing = []
         if self._rest is not None:
-            self._rest._shutdown_timeout = seconds
             closing.append(self._rest.cleanup())
         if self._grpc is not None:
             closing.append(self._grpc.stop(seconds))

@@ -82,7 +82,7 @@ def _message_class(name: str) -> type[Message]:
             )
     pool = descriptor_pool.DescriptorPool()
     pool.AddSerializedFile(wrappers_pb2.DESCRIPTOR.serialized_pb)
-    pool.Add(file)
+    pool.AddSerializedFile(file.SerializeToString())
     descriptor = pool.FindMessageTypeByName(f"tensorflow.serving.{name}")
     return message_factory.GetMessageClass(descriptor)
 
