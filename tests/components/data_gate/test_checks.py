@@ -47,6 +47,12 @@ def write_label_as_text(example: Any) -> None:
     example.features.feature["label"].bytes_list.value.append(text)
 
 
+def bound(schema: Any, feature: str, comparator: str, measure: str) -> str:
+    """What the schema allows, as TFDV writes it."""
+    (found,) = (entry for entry in schema.feature if entry.name == feature)
+    return f"{getattr(getattr(found, comparator), measure).threshold:g}"
+
+
 def dropping(feature: str) -> Callable[[Any], Any]:
     return lambda example: example.features.feature.pop(feature)
 
@@ -242,6 +248,7 @@ def test_an_empty_split_is_found(
 
 def test_a_digit_that_one_split_lacks_is_found(
     judge: Judge,
+    schema: Any,
     describe: Callable[[Examples], Any],
     make_examples: Callable[..., Examples],
     all_digits: Dataset,
@@ -253,7 +260,8 @@ def test_a_digit_that_one_split_lacks_is_found(
     )
     assert (finding.split, finding.feature) == ("eval", "label")
     assert finding.reason.startswith("differs from split train: High Linfty distance")
-    assert "above the threshold 0.05" in finding.reason
+    allowed = bound(schema, "label", "skew_comparator", "infinity_norm")
+    assert f"above the threshold {allowed}." in finding.reason
     assert finding.reason.endswith("The feature value with maximum difference is: 1")
 
 
@@ -289,6 +297,7 @@ def test_labels_that_drifted_since_the_last_push_are_found(
 
 def test_pixels_that_drifted_since_the_last_push_are_found(
     judge: Judge,
+    schema: Any,
     describe: Callable[[Examples], Any],
     make_examples: Callable[..., Examples],
 ) -> None:
@@ -299,7 +308,8 @@ def test_pixels_that_drifted_since_the_last_push_are_found(
     assert finding.reason.startswith(
         "drifted since version 1700000000: High approximate Jensen-Shannon divergence"
     )
-    assert "above the threshold 0.05" in finding.reason
+    allowed = bound(schema, "image", "drift_comparator", "jensen_shannon_divergence")
+    assert finding.reason.endswith(f"above the threshold {allowed}.")
 
 
 def test_a_split_that_the_last_push_did_not_have_cannot_have_drifted(
