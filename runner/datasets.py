@@ -56,6 +56,10 @@ def resolve(
             name and is neither in the cache nor to be had.
     """
     if data.path is not None:
+        if data.dataset == DIGITS:
+            raise BadInputError(
+                f"data.dataset: {DIGITS}: expected without --data, found {data.path}"
+            )
         return _named(data.path, data.name)
     if data.name is not None:
         raise BadInputError(

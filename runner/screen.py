@@ -130,7 +130,8 @@ class Screen:
                     mark, step.node, f"{seconds:6.1f} s", Text(step.note, style="dim")
                 )
             elapsed = time.monotonic() - self._started
-            parts: list[RenderableType] = [table]
+            # A table without rows would be an empty line.
+            parts: list[RenderableType] = [table] if self.steps else []
             if self._waiting_for:
                 parts.append(Spinner("dots", text=f" {self._waiting_for}"))
             parts.append(Text(f"elapsed {elapsed:.0f} s", style="dim"))

@@ -1,0 +1,174 @@
+"""Which data set is taken, and what the person is told about it."""
+
+import gzip
+import shutil
+from pathlib import Path
+
+import pytest
+
+from components.mnist_example_gen import digits, mirrors, source
+from components.mnist_example_gen.source import open_source
+from pipeline.config import Data
+from pipeline.errors import BadInputError
+from runner import datasets
+from runner.datasets import DIGITS_BOUNDS, resolve
+
+
+@pytest.fixture(scope="module")
+def scans(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Real digits as IDX files."""
+    folder = tmp_path_factory.mktemp("scans") / "idx"
+    digits.write(str(folder))
+    return folder
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> Path:
+    return tmp_path / "cache"
+
+
+class Mirrors:
+    """Mirrors that give the scans for MNIST, or that do not answer."""
+
+    def __init__(self, scans: Path | None = None) -> None:
+        self.asked = 0
+        self._scans = scans
+
+    def __call__(self, folder: str) -> None:
+        self.asked += 1
+        if self._scans is None:
+            raise mirrors.MirrorsUnreachableError("train-images: no connection")
+        shutil.copytree(self._scans, folder)
+
+
+def test_a_named_folder_is_taken_and_nobody_is_asked(scans: Path, cache: Path) -> None:
+    nobody = Mirrors()
+    found = resolve(Data(path=str(scans), name="post-codes"), str(cache), nobody)
+
+    assert (found.name, found.path) == ("post-codes", str(scans))
+    assert found.fingerprint == open_source(str(scans)).fingerprint()
+    assert found.description == f"data set from {scans}"
+    assert found.notice == ""
+    assert not found.is_digits
+    assert nobody.asked == 0
+    assert not cache.exists()
+
+
+def test_a_named_folder_that_is_not_mnist_and_has_no_name_is_noticed(
+    scans: Path, cache: Path
+) -> None:
+    found = resolve(Data(path=str(scans)), str(cache), Mirrors())
+    assert found.name == "mnist"
+    assert found.notice == (
+        f"{scans} is not the canonical MNIST, and its model will be called mnist; "
+        "give it a name of its own with --name"
+    )
+
+
+def test_mnist_itself_needs_no_name(
+    scans: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Told by its content; here the scans stand for it."""
+    content = open_source(str(scans)).fingerprint()
+    monkeypatch.setattr(datasets, "MNIST_FINGERPRINT", content)
+    found = resolve(Data(path=str(scans)), str(cache), Mirrors())
+    assert (found.name, found.notice) == ("mnist", "")
+    assert found.description == f"MNIST from {scans}"
+
+
+def test_mnist_is_told_by_its_content_in_any_wrapping() -> None:
+    folder = Path(__file__).resolve().parents[3] / "shared" / "mnist"
+    if not folder.is_dir():
+        pytest.skip(f"no real MNIST in {folder.name} beside the repository")
+    found = resolve(Data(path=str(folder)), "unused", Mirrors())
+    assert (found.name, found.notice) == ("mnist", "")
+    assert found.fingerprint == source.MNIST_FINGERPRINT
+
+
+@pytest.mark.parametrize("dataset", ["auto", "mnist"])
+def test_with_nothing_named_mnist_comes_from_cache_or_mirrors(
+    scans: Path, cache: Path, dataset: str
+) -> None:
+    answering = Mirrors(scans)
+    found = resolve(Data.model_validate({"dataset": dataset}), str(cache), answering)
+    assert (found.name, found.path) == ("mnist", str(cache / "mnist"))
+    assert found.notice == ""
+    assert not found.is_digits
+    assert answering.asked == 1
+
+
+def test_with_nothing_named_and_no_mirror_it_is_the_digits_and_that_is_said(
+    cache: Path,
+) -> None:
+    found = resolve(Data(), str(cache), Mirrors())
+    assert (found.name, found.path) == ("digits", str(cache / "digits"))
+    assert found.is_digits
+    assert "not on MNIST" in found.notice
+    assert "--data" in found.notice
+    assert "digits" in found.description
+    assert "mnist" not in found.description.lower()
+
+
+def test_mnist_asked_for_by_name_is_never_replaced(cache: Path) -> None:
+    with pytest.raises(BadInputError) as caught:
+        resolve(Data(dataset="mnist"), str(cache), Mirrors())
+    assert str(caught.value) == (
+        f"{cache / 'mnist'}: no MNIST there and no mirror answers (train-images: no "
+        "connection): put the four IDX files there, or name their folder with --data"
+    )
+    assert not (cache / "digits").exists()
+
+
+def test_digits_asked_for_by_name_need_no_network_and_no_notice(cache: Path) -> None:
+    nobody = Mirrors()
+    found = resolve(Data(dataset="digits"), str(cache), nobody)
+    assert (found.name, found.notice) == ("digits", "")
+    assert nobody.asked == 0
+
+
+def test_the_same_content_is_the_same_data_set_gzipped_or_not(
+    scans: Path, cache: Path, tmp_path: Path
+) -> None:
+    for file in scans.iterdir():
+        (tmp_path / f"{file.name}.gz").write_bytes(gzip.compress(file.read_bytes()))
+    plain, packed = (
+        resolve(Data(path=str(folder), name="scans"), str(cache), Mirrors())
+        for folder in (scans, tmp_path)
+    )
+    assert plain.fingerprint == packed.fingerprint
+
+
+def test_the_stand_ins_name_cannot_be_given_to_other_data(
+    scans: Path, cache: Path
+) -> None:
+    with pytest.raises(BadInputError, match=r"^data\.name: digits: expected another"):
+        resolve(Data(path=str(scans), name="digits"), str(cache), Mirrors())
+
+
+def test_a_name_needs_data_of_ones_own(cache: Path) -> None:
+    with pytest.raises(BadInputError, match=r"^data\.name: scans: expected together"):
+        resolve(Data(name="scans"), str(cache), Mirrors())
+
+
+def test_digits_and_data_of_ones_own_exclude_each_other(
+    scans: Path, cache: Path
+) -> None:
+    with pytest.raises(BadInputError) as caught:
+        resolve(Data(path=str(scans), dataset="digits"), str(cache), Mirrors())
+    assert str(caught.value) == (
+        f"data.dataset: digits: expected without --data, found {scans}"
+    )
+
+
+def test_what_was_named_and_is_not_there_is_an_error(
+    tmp_path: Path, cache: Path
+) -> None:
+    """And no reason to take something else."""
+    with pytest.raises(BadInputError, match=f"^{tmp_path}/gone: missing: "):
+        resolve(Data(path=str(tmp_path / "gone")), str(cache), Mirrors())
+    assert not cache.exists()
+
+
+def test_bounds_for_the_digits_allow_for_few_test_images() -> None:
+    """One mistake among 36 is 0.03 of a digit."""
+    assert DIGITS_BOUNDS == {"min_accuracy": 0.93, "min_digit_accuracy": 0.75}
