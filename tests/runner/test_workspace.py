@@ -1,0 +1,111 @@
+"""The folder of all output, and that one run at a time writes there."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pipeline.errors import BadInputError
+from runner.workspace import Workspace
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Workspace:
+    return Workspace(str(tmp_path / "output"))
+
+
+def test_each_thing_has_its_place(workspace: Workspace) -> None:
+    root = workspace.root
+    assert workspace.metadata == f"{root}/metadata.sqlite"
+    assert workspace.artifacts("scans") == f"{root}/artifacts/scans"
+    assert workspace.models("scans") == f"{root}/models/scans"
+    assert workspace.run("scans-1") == f"{root}/runs/scans-1"
+
+
+def test_one_content_has_one_path_wherever_the_data_lies(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    here, there = tmp_path / "here", tmp_path / "there"
+    for folder in (here, there):
+        folder.mkdir()
+
+    first = workspace.link_data("scans", str(here), "a" * 64)
+    moved = workspace.link_data("scans", str(there), "a" * 64)
+
+    assert first == moved == f"{workspace.root}/data/scans-{'a' * 16}"
+    assert Path(moved).resolve() == there
+
+
+def test_another_content_or_name_has_another_path(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    paths = {
+        workspace.link_data(name, str(tmp_path), fingerprint)
+        for name in ("scans", "codes")
+        for fingerprint in ("a" * 64, "b" * 64)
+    }
+    assert len(paths) == 4
+
+
+def test_a_relative_path_to_data_is_linked_from_where_it_was_said(
+    workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "data").mkdir()
+    monkeypatch.chdir(tmp_path)
+    link = workspace.link_data("scans", "data", "a" * 64)
+    assert Path(link).resolve() == tmp_path / "data"
+
+
+def test_a_schema_is_kept_under_a_path_of_its_content(workspace: Workspace) -> None:
+    one, again = (
+        workspace.write_schema("feature {}"),
+        workspace.write_schema("feature {}"),
+    )
+    other = workspace.write_schema("")
+    assert one == again != other
+    assert Path(one).name == "schema.pbtxt"
+    assert Path(one).read_text() == "feature {}"
+    # TFX's importer takes the folder: nothing else may lie in it.
+    assert [path.name for path in Path(one).parent.iterdir()] == ["schema.pbtxt"]
+
+
+def test_a_second_run_in_the_same_folder_is_turned_away(workspace: Workspace) -> None:
+    """Told apart by process, so the second one is a process of its own."""
+    attempt = (
+        "from runner.workspace import Workspace\n"
+        "from pipeline.errors import BadInputError\n"
+        "try:\n"
+        f"    with Workspace({workspace.root!r}).locked(): print('free')\n"
+        "except BadInputError as error: print(error)\n"
+    )
+
+    def try_it() -> str:
+        done = subprocess.run(
+            [sys.executable, "-c", attempt], capture_output=True, text=True, check=True
+        )
+        return done.stdout.strip()
+
+    with workspace.locked():
+        assert try_it() == (
+            f"{workspace.root}: in use by another run: wait for it, or choose another "
+            "folder with --output"
+        )
+    assert try_it() == "free"
+
+
+def test_it_is_free_again_after_a_run_that_failed(workspace: Workspace) -> None:
+    with pytest.raises(ValueError, match="failed"), workspace.locked():
+        raise ValueError("failed")
+    with workspace.locked():
+        pass
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    workspace = Workspace(str(tmp_path / "file" / "output"))
+    with pytest.raises(BadInputError) as caught, workspace.locked():
+        pass
+    assert str(caught.value) == (
+        f"{workspace.root}: cannot be written to: Not a directory"
+    )
