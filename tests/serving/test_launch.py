@@ -250,8 +250,8 @@ class TestProcess:
         script = server_binary("2.17.0").replace("; exit 0", " && exit 0")
         path(
             "tensorflow_model_server",
-            f"{script}\ntrap 'kill $!; exit 7' TERM\necho serving \"$6\"\n"
-            "/bin/sleep 60 >/dev/null 2>&1 &\nwait",
+            f"{script}\n/bin/sleep 60 >/dev/null 2>&1 &\nchild=$!\n"
+            "trap 'kill $child; exit 7' TERM\necho serving \"$6\"\nwait",
         )
         process = self.start(
             models,
