@@ -1,0 +1,262 @@
+"""The command: bad input ends at once, in one line, with code 2."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from components.mnist_example_gen import digits, mirrors
+from runner.cli import main
+from runner.workspace import Workspace
+
+REPOSITORY = Path(__file__).resolve().parent.parent.parent
+
+
+@pytest.fixture(scope="module")
+def scans(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Real digits as IDX files."""
+    folder = tmp_path_factory.mktemp("scans") / "idx"
+    digits.write(str(folder))
+    return folder
+
+
+@pytest.fixture
+def folder(scans: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where the command is typed; with real digits in `data`."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    shutil.copytree(scans, "data")
+    return tmp_path
+
+
+Command = Callable[..., Result]
+
+
+@pytest.fixture
+def command(folder: Path) -> Command:
+    def call(*arguments: str) -> Result:
+        return CliRunner().invoke(main, arguments, catch_exceptions=False)
+
+    return call
+
+
+def write(path: str, content: bytes) -> None:
+    Path(path).write_bytes(content)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            ["--config", "gone.toml"],
+            "gone.toml: cannot be read: No such file or directory",
+        ),
+        (
+            ["--config", "typo.toml"],
+            "typo.toml: training.epoch: unknown key, expected one of epochs, "
+            "batch_size, learning_rate, hidden_units, seed",
+        ),
+        (
+            ["--config", "broken.toml"],
+            "broken.toml: expected TOML, found: Expected '=' after a key in a "
+            "key/value pair (at line 1, column 6)",
+        ),
+        (
+            ["--set", "beam.worker=2"],
+            "setting beam.worker: unknown key, expected one of runner, workers, "
+            "running_mode, args",
+        ),
+        (
+            ["--set", "epochs=2"],
+            "setting epochs=2: expected section.key=value, as training.epochs=5",
+        ),
+        (
+            ["--epochs", "0"],
+            "setting training.epochs: should be greater than or equal to 1, found 0",
+        ),
+        (
+            ["--min-accuracy", "97"],
+            "setting gates.min_accuracy: should be less than or equal to 1, found 97.0",
+        ),
+        (
+            ["--dataset", "cifar"],
+            "setting data.dataset: should be 'auto', 'mnist' or 'digits', found "
+            "'cifar'",
+        ),
+        (
+            ["--name", "scans"],
+            "data.name: scans: expected together with --data, which says what is to "
+            "have that name",
+        ),
+        (
+            ["--data", "data", "--dataset", "digits"],
+            "data.dataset: digits: expected without --data, found data",
+        ),
+        (
+            ["--data", "gone"],
+            "gone: missing: expected a folder with four IDX files or an .npz file",
+        ),
+        (
+            ["--data", "typo.toml"],
+            "typo.toml: expected a folder with four IDX files or an .npz file, found "
+            "a file that is no zip archive",
+        ),
+        (
+            ["--data", "incomplete"],
+            "incomplete/t10k-labels-idx1-ubyte: missing: expected it there (or with "
+            ".gz), found t10k-images-idx3-ubyte, train-images-idx3-ubyte, "
+            "train-labels-idx1-ubyte",
+        ),
+        (
+            ["--data", "truncated"],
+            "truncated/train-labels-idx1-ubyte: truncated: expected 1,437 bytes after "
+            "the header, found 1,436",
+        ),
+        (
+            ["--data", "data", "--output", "typo.toml"],
+            "{folder}/typo.toml: cannot be written to: File exists",
+        ),
+    ],
+)
+def test_bad_input_is_one_line_that_says_what_was_expected_and_found(
+    folder: Path, command: Command, arguments: list[str], message: str
+) -> None:
+    write("typo.toml", b"[training]\nepoch = 3\n")
+    write("broken.toml", b"what is this")
+    for name in ("incomplete", "truncated"):
+        shutil.copytree("data", name)
+    os.remove("incomplete/t10k-labels-idx1-ubyte")
+    labels = Path("truncated/train-labels-idx1-ubyte")
+    labels.write_bytes(labels.read_bytes()[:-1])
+
+    result = command(*arguments)
+
+    assert result.exit_code == 2
+    assert result.stderr == f"error: {message.format(folder=folder)}\n"
+    assert result.stdout == ""
+    # Nothing but the lock, at most.
+    assert [path.name for path in folder.glob("output/*")] in ([], [".lock"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "found"),
+    [
+        (["--epoch", "3"], "No such option"),
+        (["--epochs", "many"], "'many' is not a valid integer"),
+        (["data"], "Got unexpected extra argument (data)"),
+    ],
+)
+def test_a_wrong_flag_is_told_with_where_to_find_help(
+    folder: Path, command: Command, arguments: list[str], found: str
+) -> None:
+    result = command(*arguments)
+    assert result.exit_code == 2
+    assert found in result.stderr
+    assert "--help" in result.stderr
+    assert not (folder / "output").exists()
+
+
+def test_flags_win_over_settings_and_those_over_the_file(
+    folder: Path, command: Command
+) -> None:
+    """Told by which of the wrong values is complained about."""
+    write("run.toml", b"[training]\nepochs = -1\n")
+    on_all = ("--config", "run.toml", "--set", "training.epochs=-2", "--epochs", "-3")
+    assert command(*on_all).stderr.endswith("found -3\n")
+    assert command(*on_all[:4]).stderr.endswith("found -2\n")
+    assert command(*on_all[:2]).stderr.endswith("found -1\n")
+
+
+def test_a_busy_folder_is_an_error_and_not_waited_for(
+    folder: Path, command: Command
+) -> None:
+    held = (
+        "from runner.workspace import Workspace\n"
+        f"with Workspace({str(folder / 'output')!r}).locked():\n"
+        "    print('held', flush=True); input()\n"
+    )
+    holder = subprocess.Popen(
+        [sys.executable, "-c", held],
+        cwd=REPOSITORY,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert holder.stdout is not None
+    assert holder.stdout.readline() == "held\n"
+    try:
+        result = command("--data", "data")
+    finally:
+        holder.communicate("\n")
+
+    assert result.exit_code == 2
+    assert result.stderr == (
+        f"error: {folder / 'output'}: in use by another run: wait for it, or choose "
+        "another folder with --output\n"
+    )
+
+
+def test_mnist_by_name_without_network_or_files_says_where_to_put_them(
+    folder: Path, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Port 9 of this machine: nobody listens there.
+    unreachable = partial(
+        mirrors.download, mirrors=["http://127.0.0.1:9/"], back_off_seconds=0
+    )
+    monkeypatch.setattr(mirrors, "download", unreachable)
+    result = command("--dataset", "mnist")
+    assert result.exit_code == 2
+    [line] = result.stderr.splitlines()
+    assert line.startswith(f"error: {folder}/cache/mnist-tfx-pipeline/mnist: no MNIST")
+    assert "http://127.0.0.1:9/: no connection" in line
+    assert line.endswith("files there, or name their folder with --data")
+
+
+def test_ctrl_c_while_the_data_is_read_is_no_traceback(
+    folder: Path, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*args: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("runner.cli.resolve", interrupt)
+    result = command("--data", "data")
+    assert result.exit_code == 130
+    assert result.stderr == "interrupted\n"
+
+
+def test_all_of_that_is_known_before_tensorflow_is_imported(folder: Path) -> None:
+    """So the answer to a typing error takes no ten seconds."""
+    program = (
+        "import json, sys\n"
+        "from runner.cli import main\n"
+        "codes = []\n"
+        "for arguments in (['--help'], ['--epochs', '0'], ['--data', 'gone']):\n"
+        "    try: main(arguments)\n"
+        "    except SystemExit as ended: codes.append(ended.code)\n"
+        "heavy = {'tensorflow', 'keras', 'tfx', 'apache_beam', 'sklearn'}\n"
+        "json.dump([codes, sorted(heavy & set(sys.modules))], sys.stdout)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert json.loads(done.stdout.splitlines()[-1]) == [[0, 2, 2], []]
+
+
+def test_the_folder_can_be_used_by_another_run_after_an_error(
+    folder: Path, command: Command
+) -> None:
+    assert command("--data", "gone").exit_code == 2
+    with Workspace(str(folder / "output")).locked():
+        pass

@@ -1,0 +1,118 @@
+"""What makes a run the same run, and which version it has to beat."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from pipeline.config import Config, load_config
+from runner import recipe as module
+from runner.recipe import champion, recipe
+
+SAME = (Config(), "f" * 64, "feature {}")
+
+
+def test_the_same_ingredients_are_the_same_recipe() -> None:
+    again = recipe(load_config(settings=["training.epochs=25"]), *SAME[1:])
+    assert recipe(*SAME) == again
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        "data.eval_fraction=0.3",
+        "data.shard_rows=100",
+        "training.epochs=2",
+        "training.seed=2",
+        "training.hidden_units=[64]",
+        "gates.min_accuracy=0.5",
+        "gates.allow_anomalies=true",
+    ],
+)
+def test_another_setting_of_model_or_verdict_is_another_recipe(setting: str) -> None:
+    assert recipe(load_config(settings=[setting]), *SAME[1:]) != recipe(*SAME)
+
+
+@pytest.mark.parametrize("setting", ["data.path=elsewhere", "beam.workers=2"])
+def test_where_data_lies_and_where_beam_runs_do_not_matter(setting: str) -> None:
+    assert recipe(load_config(settings=[setting]), *SAME[1:]) == recipe(*SAME)
+
+
+def test_other_data_or_another_schema_is_another_recipe() -> None:
+    other = {
+        recipe(*SAME),
+        recipe(SAME[0], "e" * 64, SAME[2]),
+        recipe(*SAME[:2], "feature { name: 'x' }"),
+    }
+    assert len(other) == 3
+
+
+@pytest.mark.parametrize(
+    "edited",
+    ["pipeline.pipeline", "pipeline.preprocessing", "pipeline.training.trainer"],
+)
+def test_edited_code_is_another_recipe(
+    monkeypatch: pytest.MonkeyPatch, edited: str
+) -> None:
+    before = recipe(*SAME)
+    digest = module.code_digest
+    monkeypatch.setattr(
+        module,
+        "code_digest",
+        lambda name: "edited" if name == edited else digest(name),
+    )
+    assert recipe(*SAME) != before
+
+
+@pytest.fixture
+def models(tmp_path: Path) -> Path:
+    """The folder of a model's versions; none there yet."""
+    return tmp_path / "models"
+
+
+def push(models: Path, version: int, recipe: str | None, beaten: str = "") -> None:
+    """Puts a version there; without a recipe it is none of this pipeline's."""
+    folder = models / str(version)
+    folder.mkdir(parents=True)
+    (folder / "saved_model.pb").touch()
+    if recipe is not None:
+        manifest = {"version": version, "recipe": recipe, "champion": beaten}
+        (folder / "manifest.json").write_text(json.dumps(manifest))
+
+
+def test_the_first_model_has_nobody_to_beat(models: Path) -> None:
+    assert champion(str(models), "mine") == "none"
+
+
+def test_a_new_model_has_to_beat_the_one_that_is_served(models: Path) -> None:
+    push(models, 5, "older")
+    push(models, 10, "another", beaten="5")
+    assert champion(str(models), "mine") == "10"
+
+
+def test_also_one_that_somebody_else_put_there(models: Path) -> None:
+    push(models, 10, None)
+    assert champion(str(models), "mine") == "10"
+
+
+def test_the_same_recipe_again_had_nobody_to_beat(models: Path) -> None:
+    push(models, 10, "mine")
+    assert champion(str(models), "mine") == "none"
+
+
+def test_the_same_recipe_again_had_to_beat_what_it_replaced(models: Path) -> None:
+    push(models, 5, "older")
+    push(models, 10, "mine", beaten="5")
+    assert champion(str(models), "mine") == "5"
+
+
+def test_what_it_replaced_may_have_been_removed_since(models: Path) -> None:
+    push(models, 10, "mine", beaten="5")
+    assert champion(str(models), "mine") == "10"
+
+
+def test_an_earlier_recipe_has_to_beat_what_is_served_now(models: Path) -> None:
+    """Back to old settings after a change: a new question."""
+    push(models, 5, "mine")
+    push(models, 10, "another", beaten="5")
+    assert champion(str(models), "mine") == "10"
