@@ -1,6 +1,6 @@
 """Evaluator in the wiring: TFX's, with an executor of our own."""
 
-import tensorflow_model_analysis as tfma
+from tensorflow_model_analysis.proto import config_pb2
 from tfx.types import channel, standard_artifacts
 
 from components.evaluator.component import Evaluator
@@ -13,7 +13,7 @@ def evaluator() -> Evaluator:
         examples=channel.Channel(type=standard_artifacts.Examples),
         model=model,
         baseline_model=model,
-        eval_config=tfma.EvalConfig(),
+        eval_config=config_pb2.EvalConfig(),
     )
 
 

@@ -83,7 +83,11 @@ def test_gzip_of_several_members_is_one_stream(file: Path) -> None:
     np.testing.assert_array_equal(read(file), IMAGES)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
+@settings(
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    max_examples=50,
+)
 @given(
     items=st.tuples(st.integers(1, 9), st.integers(1, 5), st.integers(1, 5)).flatmap(
         lambda shape: arrays(np.uint8, shape)
@@ -257,7 +261,11 @@ def test_a_flipped_checksum_is_refused(file: Path) -> None:
     assert "\n" not in message
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200)
+@settings(
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    max_examples=200,
+)
 @given(position=st.integers(0, len(PACKED) - 1), bit=st.integers(0, 7))
 def test_no_flipped_bit_in_gzip_reads_as_other_images(
     file: Path, position: int, bit: int

@@ -420,7 +420,7 @@ def npz(
     return path, path.read_bytes(), open_source(str(path)).fingerprint()
 
 
-@settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow])
+@settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.too_slow])
 @given(where=st.floats(0, 1, exclude_max=True), bit=st.integers(0, 7))
 def test_no_flipped_bit_in_an_npz_reads_as_another_data_set(
     npz: tuple[Path, bytes, str], where: float, bit: int
