@@ -4,6 +4,9 @@ from typing import Any
 
 import tensorflow_model_analysis as tfma
 
+# TFMA 0.52 no longer has these at its top.
+from tensorflow_model_analysis.proto import config_pb2
+
 from pipeline.config import Gates
 from pipeline.features import LABEL
 from pipeline.gates import GateResult
@@ -17,7 +20,7 @@ CANDIDATE = "candidate"
 GATE = "Evaluator"
 
 
-def eval_config(gates: Gates) -> tfma.EvalConfig:
+def eval_config(gates: Gates) -> config_pb2.EvalConfig:
     """Returns what the Evaluator computes and what it demands.
 
     Accuracy on all of the split: at least `min_accuracy`, and at most
@@ -25,22 +28,22 @@ def eval_config(gates: Gates) -> tfma.EvalConfig:
     the examples of each digit: at least `min_digit_accuracy`.
     """
     # Not the metric's own `threshold`: TFMA holds every slice to that.
-    overall = tfma.PerSliceMetricThreshold(
-        slicing_specs=[tfma.SlicingSpec()],
-        threshold=tfma.MetricThreshold(
-            value_threshold=tfma.GenericValueThreshold(
+    overall = config_pb2.PerSliceMetricThreshold(
+        slicing_specs=[config_pb2.SlicingSpec()],
+        threshold=config_pb2.MetricThreshold(
+            value_threshold=config_pb2.GenericValueThreshold(
                 lower_bound={"value": gates.min_accuracy}
             ),
-            change_threshold=tfma.GenericChangeThreshold(
-                direction=tfma.MetricDirection.HIGHER_IS_BETTER,
+            change_threshold=config_pb2.GenericChangeThreshold(
+                direction=config_pb2.MetricDirection.HIGHER_IS_BETTER,
                 absolute={"value": -gates.max_champion_loss},
             ),
         ),
     )
-    by_digit = tfma.PerSliceMetricThreshold(
-        slicing_specs=[tfma.SlicingSpec(feature_keys=[LABEL])],
-        threshold=tfma.MetricThreshold(
-            value_threshold=tfma.GenericValueThreshold(
+    by_digit = config_pb2.PerSliceMetricThreshold(
+        slicing_specs=[config_pb2.SlicingSpec(feature_keys=[LABEL])],
+        threshold=config_pb2.MetricThreshold(
+            value_threshold=config_pb2.GenericValueThreshold(
                 lower_bound={"value": gates.min_digit_accuracy}
             )
         ),
@@ -50,24 +53,24 @@ def eval_config(gates: Gates) -> tfma.EvalConfig:
         "label_key": LABEL,
         "prediction_key": "probabilities",
     }
-    return tfma.EvalConfig(
+    return config_pb2.EvalConfig(
         model_specs=[
-            tfma.ModelSpec(name=CANDIDATE, **model),
-            tfma.ModelSpec(name=CHAMPION, is_baseline=True, **model),
+            config_pb2.ModelSpec(name=CANDIDATE, **model),
+            config_pb2.ModelSpec(name=CHAMPION, is_baseline=True, **model),
         ],
         slicing_specs=[
-            tfma.SlicingSpec(),
-            tfma.SlicingSpec(feature_keys=[LABEL]),
+            config_pb2.SlicingSpec(),
+            config_pb2.SlicingSpec(feature_keys=[LABEL]),
         ],
         metrics_specs=[
-            tfma.MetricsSpec(
+            config_pb2.MetricsSpec(
                 metrics=[
-                    tfma.MetricConfig(class_name="ExampleCount"),
-                    tfma.MetricConfig(
+                    config_pb2.MetricConfig(class_name="ExampleCount"),
+                    config_pb2.MetricConfig(
                         class_name="SparseCategoricalAccuracy",
                         per_slice_thresholds=[overall, by_digit],
                     ),
-                    tfma.MetricConfig(class_name="MultiClassConfusionMatrixPlot"),
+                    config_pb2.MetricConfig(class_name="MultiClassConfusionMatrixPlot"),
                 ]
             )
         ],

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import tensorflow_model_analysis as tfma
 from google.protobuf import json_format
+from tensorflow_model_analysis.proto import config_pb2
 from tfx.dsl.compiler import compiler
 from tfx.dsl.components.base.base_node import BaseNode
 from tfx.orchestration.pipeline import Pipeline
@@ -151,7 +151,9 @@ def test_the_configuration_reaches_the_components() -> None:
     )
     assert by_id["DataGate"].exec_properties["allow_anomalies"] == 1
     demanded = by_id["Evaluator"].exec_properties["eval_config"]
-    assert json_format.Parse(demanded, tfma.EvalConfig()) == eval_config(config.gates)
+    assert json_format.Parse(demanded, config_pb2.EvalConfig()) == eval_config(
+        config.gates
+    )
 
 
 def test_user_code_is_named_by_dotted_path(by_id: dict[str, Any]) -> None:
