@@ -1,0 +1,173 @@
+"""The end of a run, for people and for programs."""
+
+import io
+import json
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from pipeline.gates import GateResult
+from runner import summary
+from runner.datasets import DataSet
+from runner.exits import Exit
+from runner.records import Outcome, Pushed
+from runner.screen import Step
+
+SCANS = DataSet("scans", "/data/scans", "f" * 64, "data set from /data/scans")
+PASSED = GateResult("Evaluator", "accuracy", "0.9781", ">= 0.97", "0.9790", True)
+FAILED = GateResult("Evaluator", "digit 8", "0.9100", ">= 0.93", "", False)
+OVERRIDDEN = GateResult("DataGate", "findings", "2", "none", "", False, True)
+STEPS = [Step("Trainer", 12.34, "cached"), Step("Evaluator", 5.0, "done")]
+PUSHED = Pushed(17, "/output/models/scans/17", already_served=False)
+LOG = "/a/rather/long/path/" + "x" * 80 + "/run.log"
+
+
+def shown(
+    code: Exit,
+    gates: list[GateResult],
+    pushed: Pushed | None,
+    reasons: list[str] | None = None,
+) -> str:
+    stream = io.StringIO()
+    summary.show(
+        Console(file=stream, width=80),
+        code,
+        SCANS,
+        Outcome(gates, 0.9781, pushed),
+        STEPS,
+        reasons or [],
+        seconds=20.5,
+        log=LOG,
+    )
+    return stream.getvalue()
+
+
+def row(text: str, *words: str) -> list[str]:
+    """The words of the one line that has all of these."""
+    [line] = [line for line in text.splitlines() if all(word in line for word in words)]
+    return line.split()
+
+
+def test_each_demand_has_value_bound_champion_and_verdict() -> None:
+    text = shown(Exit.REFUSED, [OVERRIDDEN, PASSED, FAILED], None)
+    assert row(text, "findings") == [
+        "DataGate",
+        "findings",
+        "2",
+        "none",
+        "-",
+        "overridden",
+    ]
+    assert row(text, "accuracy", ">=") == [
+        "Evaluator",
+        "accuracy",
+        "0.9781",
+        *(">=", "0.97"),
+        "0.9790",
+        "passed",
+    ]
+    # The gate's name once, above its demands.
+    assert row(text, "digit 8") == [
+        "digit",
+        "8",
+        "0.9100",
+        ">=",
+        "0.93",
+        "-",
+        "REFUSED",
+    ]
+
+
+def test_each_component_has_its_seconds_and_whether_it_was_reused() -> None:
+    text = shown(Exit.PUSHED, [PASSED], PUSHED)
+    assert row(text, "Trainer") == ["Trainer", "12.3", "reused"]
+    assert row(text, "Evaluator", "5.0") == ["Evaluator", "5.0"]
+    assert row(text, "whole run") == ["whole", "run", "20.5"]
+
+
+def test_a_push_ends_with_the_version_and_how_to_ask_it() -> None:
+    text = shown(Exit.PUSHED, [PASSED], PUSHED)
+    assert "scans: pushed as version 17" in text
+    assert "/output/models/scans/17" in text
+    assert "make serve" in text
+    assert "python -m serving.client predict" in text
+    assert "--model scans" in text
+
+
+def test_a_version_that_was_served_already_is_not_called_new() -> None:
+    text = shown(Exit.PUSHED, [PASSED], Pushed(17, "/m/17", already_served=True))
+    assert "scans: nothing changed, version 17 is served" in text
+    assert "pushed as" not in text
+
+
+def test_a_refusal_ends_with_its_reasons_and_offers_no_query() -> None:
+    text = shown(Exit.REFUSED, [PASSED, FAILED], None, [str(FAILED)])
+    assert "scans: refused by a gate, nothing was pushed" in text
+    assert "Evaluator: digit 8: expected >= 0.93, found 0.9100" in text
+    assert "serving.client" not in text
+    assert "make serve" not in text
+
+
+@pytest.mark.parametrize("code", [Exit.PUSHED, Exit.REFUSED, Exit.BROKEN])
+def test_the_log_can_be_copied_in_one_piece(code: Exit) -> None:
+    text = shown(code, [PASSED], PUSHED if code is Exit.PUSHED else None)
+    assert LOG in text
+
+
+def test_what_was_not_got_to_is_not_shown() -> None:
+    stream = io.StringIO()
+    summary.show(
+        Console(file=stream, width=80),
+        Exit.BROKEN,
+        SCANS,
+        Outcome([], None, None),
+        [],
+        ["ValueError: [brackets] are no markup"],
+        seconds=1.0,
+        log="run.log",
+    )
+    text = stream.getvalue()
+    assert "ValueError: [brackets] are no markup" in text
+    assert "Gates" not in text
+    assert "Components" not in text
+    assert "accuracy" not in text
+
+
+def test_programs_get_the_same_facts(tmp_path: Path) -> None:
+    summary.write_result(
+        str(tmp_path),
+        "scans-1",
+        Exit.REFUSED,
+        SCANS,
+        Outcome([FAILED], 0.9781, None),
+        STEPS,
+        [str(FAILED)],
+        seconds=20.456,
+    )
+    assert json.loads((tmp_path / "result.json").read_text()) == {
+        "run": "scans-1",
+        "model": "scans",
+        "data": {"description": SCANS.description, "fingerprint": SCANS.fingerprint},
+        "exit_code": 3,
+        "verdict": "refused by a gate, nothing was pushed",
+        "reasons": ["Evaluator: digit 8: expected >= 0.93, found 0.9100"],
+        "seconds": 20.46,
+        "test_accuracy": 0.9781,
+        "gates": [
+            {
+                "gate": "Evaluator",
+                "metric": "digit 8",
+                "value": "0.9100",
+                "bound": ">= 0.93",
+                "champion": "",
+                "passed": False,
+                "overridden": False,
+            }
+        ],
+        "components": [
+            {"node": "Trainer", "state": "cached", "seconds": 12.34},
+            {"node": "Evaluator", "state": "done", "seconds": 5.0},
+        ],
+        "pushed": None,
+    }
