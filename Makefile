@@ -9,10 +9,11 @@
 MAKEFLAGS += --no-print-directory
 
 # The set-up runs on whichever Python is here, and then looks for one that fits.
-STARTER := $(or $(PYTHON),$(shell for name in python3 python3.13 python3.12 \
-    python3.11; do command -v $$name && break; done))
-SETUP = $(or $(STARTER),$(error Python 3.11 or newer is needed and there is no \
-    python3 here: install it (apt-get install python3-dev python3-venv, \
+STARTER := $(shell for name in $(PYTHON) python3 python3.13 python3.12 python3.11; do \
+    $$name -c 'import sys; sys.exit(sys.version_info < (3, 8))' 2>/dev/null && \
+    echo $$name && break; done)
+SETUP = $(or $(STARTER),$(error Python 3.11 or newer is needed and is not here: \
+    install it (apt-get install python3-dev python3-venv, \
     dnf install python3-devel))) -m bootstrap \
     $(if $(LOCK),--lock $(LOCK)) $(if $(PYTHON),--python $(PYTHON))
 VENV_PYTHON = .venv/bin/python

@@ -36,7 +36,7 @@ def make(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
 def test_target_sets_up_and_then_runs_its_command(target: str, command: str) -> None:
     first, *_, last = make(target, "ARGS=--data ~/mnist").stdout.splitlines()
 
-    assert re.match(r"\S*python3\S* -m bootstrap( +--dev)? *$", first)
+    assert re.match(r"python3 -m bootstrap( +--dev)? *$", first)
     assert ("--dev" in first) == (target == "test")
     assert last == command
 
@@ -58,16 +58,26 @@ def test_choices_are_handed_on() -> None:
     by_variable = make("run", LOCK="compat", PYTHON="/opt/python").stdout.splitlines()
 
     assert by_argument == by_variable
-    assert by_argument[0] == (
-        "/opt/python -m bootstrap --lock compat --python /opt/python"
-    )
+    assert by_argument[0] == ("python3 -m bootstrap --lock compat --python /opt/python")
+
+
+def test_set_up_is_started_by_a_python_that_can_read_it(tmp_path: Path) -> None:
+    old, newer = tmp_path / "python3", tmp_path / "python3.12"
+    old.write_text("#!/bin/sh\nexit 1\n")
+    newer.write_text("#!/bin/sh\nexit 0\n")
+    old.chmod(0o755)
+    newer.chmod(0o755)
+
+    first, *_ = make("run", PATH=str(tmp_path)).stdout.splitlines()
+
+    assert first.split()[:3] == ["python3.12", "-m", "bootstrap"]
 
 
 def test_machine_without_python_is_told_so() -> None:
     failed = make("run", PATH="/nonexistent")
 
     assert failed.returncode == 2
-    assert "Python 3.11 or newer is needed and there is no python3" in failed.stderr
+    assert "Python 3.11 or newer is needed and is not here: install it" in failed.stderr
 
 
 def test_help_is_the_default_and_lists_every_target() -> None:
