@@ -90,6 +90,9 @@ def main(
     except KeyboardInterrupt:
         click.echo("interrupted", err=True)
         code = Exit.INTERRUPTED
+    except _Terminated:
+        click.echo("terminated", err=True)
+        code = Exit.TERMINATED
     sys.exit(code.value)
 
 

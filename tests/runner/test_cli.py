@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from click.testing import CliRunner, Result
 
 from components.mnist_example_gen import digits, mirrors
 from runner.cli import main
+from runner.exits import Exit
 from runner.workspace import Workspace
 
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
@@ -229,6 +231,30 @@ def test_ctrl_c_while_the_data_is_read_is_no_traceback(
     result = command("--data", "data")
     assert result.exit_code == 130
     assert result.stderr == "interrupted\n"
+
+
+@pytest.mark.parametrize(
+    ("signum", "code", "line"),
+    [(signal.SIGINT, 130, "interrupted\n"), (signal.SIGTERM, 143, "terminated\n")],
+)
+def test_a_signal_while_the_result_is_written_is_no_traceback(
+    command: Command,
+    monkeypatch: pytest.MonkeyPatch,
+    signum: int,
+    code: int,
+    line: str,
+) -> None:
+    on_terminate = signal.getsignal(signal.SIGTERM)
+    monkeypatch.setattr("runner.cli._execute", lambda *args: Exit.PUSHED)
+    monkeypatch.setattr(
+        "runner.cli._conclude", lambda *args: os.kill(os.getpid(), signum)
+    )
+    try:
+        result = command("--data", "data")
+    finally:
+        signal.signal(signal.SIGTERM, on_terminate)
+    assert result.exit_code == code
+    assert result.stderr == line
 
 
 def test_all_of_that_is_known_before_tensorflow_is_imported(folder: Path) -> None:
