@@ -1,5 +1,6 @@
 """What the Trainer leaves behind of a run."""
 
+import logging
 from collections.abc import Callable
 from pathlib import Path
 
@@ -75,38 +76,46 @@ def test_the_saved_model_is_where_tfx_looks_for_it(trained: Trained) -> None:
     assert trained.model.parts[-2:] == ("model", "Format-Serving")
 
 
-@pytest.fixture
-def train_only(
-    train: Callable[[Training], Trained], monkeypatch: pytest.MonkeyPatch
-) -> Callable[[int], Trained]:
+@pytest.fixture(scope="module")
+def train_only(train: Callable[[Training], Trained]) -> Callable[[int], Trained]:
     """Trains a small network with a seed, and leaves the export out."""
-    monkeypatch.setattr(trainer, "export", lambda *args, **kwargs: None)
-    return lambda seed: train(Training(epochs=2, hidden_units=(8,), seed=seed))
+
+    def call(seed: int) -> Trained:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(trainer, "export", lambda *args, **kwargs: None)
+            return train(Training(epochs=2, hidden_units=(8,), seed=seed))
+
+    return call
 
 
-def test_each_epoch_is_told_in_the_log(
-    train_only: Callable[[int], Trained], caplog: pytest.LogCaptureFixture
-) -> None:
-    caplog.set_level("INFO", "pipeline.training.progress")
-
+@pytest.fixture(scope="module")
+def told(train_only: Callable[[int], Trained]) -> tuple[Trained, list[str]]:
+    """Such a training, and what it logged of its progress."""
+    lines: list[str] = []
+    handler = logging.Handler()
+    handler.emit = lambda record: lines.append(record.getMessage())  # type: ignore[method-assign]
+    log = logging.getLogger("pipeline.training.progress")
+    log.addHandler(handler)
+    log.setLevel(logging.INFO)
     run = train_only(1)
+    log.removeHandler(handler)
+    log.setLevel(logging.NOTSET)
+    return run, lines
 
-    epochs = read_history(str(run.run))["epochs"]
-    assert [
-        record.getMessage()
-        for record in caplog.records
-        if record.name == "pipeline.training.progress"
-    ] == [
+
+def test_each_epoch_is_told_in_the_log(told: tuple[Trained, list[str]]) -> None:
+    run, lines = told
+    assert lines == [
         f"epoch {epoch['epoch']}/2, validation accuracy {epoch['val_accuracy']:.4f}, "
         f"loss {epoch['val_loss']:.4f}"
-        for epoch in epochs
+        for epoch in read_history(str(run.run))["epochs"]
     ]
 
 
 def test_one_seed_gives_one_model_and_another_seed_another(
-    train_only: Callable[[int], Trained],
+    train_only: Callable[[int], Trained], told: tuple[Trained, list[str]]
 ) -> None:
-    first, again, other = (train_only(seed).run for seed in (1, 1, 2))
+    first, again, other = (run.run for run in (told[0], train_only(1), train_only(2)))
     np.testing.assert_array_equal(load_answers(str(first)), load_answers(str(again)))
     assert read_history(str(first)) == read_history(str(again))
     assert (load_answers(str(first)) != load_answers(str(other))).any()
