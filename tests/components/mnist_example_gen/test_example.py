@@ -2,7 +2,7 @@
 
 import numpy as np
 import tensorflow as tf
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -56,7 +56,7 @@ def test_every_label_is_kept() -> None:
     assert [parsed(record)[2] for record in records] == [[n] for n in range(10)]
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 @given(images=images_of_any_kind, data=st.data())
 def test_the_bytes_are_those_of_tensorflows_deterministic_form(
     images: np.ndarray, data: st.DataObject

@@ -184,6 +184,7 @@ def test_a_source_that_is_not_there_is_refused(run: Run, tmp_path: Path) -> None
         run(source=str(tmp_path / "nowhere"))
 
 
+@settings(deadline=None)
 @given(count=st.integers(2, 100_000), fraction=st.floats(0.001, 0.999, allow_nan=False))
 def test_the_held_out_rows_are_those_of_keras_validation_split(
     count: int, fraction: float

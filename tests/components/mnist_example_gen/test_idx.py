@@ -85,7 +85,7 @@ def test_gzip_of_several_members_is_one_stream(file: Path) -> None:
 
 @settings(
     deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
     max_examples=50,
 )
 @given(
@@ -263,7 +263,7 @@ def test_a_flipped_checksum_is_refused(file: Path) -> None:
 
 @settings(
     deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
     max_examples=200,
 )
 @given(position=st.integers(0, len(PACKED) - 1), bit=st.integers(0, 7))
