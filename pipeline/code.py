@@ -12,7 +12,7 @@ import importlib.util
 import os
 from collections.abc import Iterator
 
-_OURS = ("components", "pipeline")
+_OURS = ("components", "pipeline", "serving")
 _STACK = ("tensorflow", "keras", "tfx", "tensorflow-transform")
 
 

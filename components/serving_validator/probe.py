@@ -3,8 +3,8 @@
     python -m components.serving_validator.probe MODEL REQUESTS
 
 TensorFlow Serving loads into a Session (LoadSavedModel) and feeds by the names
-of the signature, so this does too: what only Python's loader could mend fails
-here. It runs in a process of its own: a model that takes its server down takes
+of the signature, so this does too, with the very code of our own server: what only
+`tf.saved_model.load` could mend fails here. It runs in a process of its own: a model that takes its server down takes
 this down, and not the pipeline. Prints one JSON object: `{"checks": [...],
 "failures": [...]}`.
 """
@@ -65,11 +65,11 @@ def main(model: str, requests_path: str) -> int:
 
 def _load(model: str) -> Callable[[str, str, np.ndarray], Answer]:
     """Returns a function (signature, input, value) -> outputs by name."""
-    import tensorflow as tf
     from tensorflow.core.protobuf import config_pb2
 
-    session = tf.compat.v1.Session(graph=tf.Graph())
-    graph = tf.compat.v1.saved_model.loader.load(session, ["serve"], model)
+    from serving.server import session as serving_session
+
+    session, graph = serving_session.load(model, ["serve"], config_pb2.ConfigProto())
 
     def ask(signature_name: str, input_name: str, value: np.ndarray) -> Answer:
         if signature_name not in graph.signature_def:
@@ -82,11 +82,11 @@ def _load(model: str) -> Callable[[str, str, np.ndarray], Answer]:
         names = sorted(signature.outputs)
         # `Session.run` compares the value's shape with the signature's before
         # the model sees it; servers do not, and a callable does not.
-        call = session._make_callable_from_options(
-            config_pb2.CallableOptions(
-                feed=[signature.inputs[input_name].name],
-                fetch=[signature.outputs[name].name for name in names],
-            )
+        call = serving_session.make_callable(
+            session,
+            feeds=[signature.inputs[input_name].name],
+            fetches=[signature.outputs[name].name for name in names],
+            on_calling_thread=False,
         )
         return dict(zip(names, call(value), strict=True))
 

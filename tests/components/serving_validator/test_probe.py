@@ -308,7 +308,7 @@ def test_a_folder_without_a_model_is_a_failure_to_load(
 ) -> None:
     report = ask(str(tmp_path))
     (failure,) = report["failures"]
-    assert failure.startswith("loading: OSError: SavedModel file does not exist at: ")
+    assert failure.startswith("loading: ServingError: NOT_FOUND: ")
     assert report["checks"] == []
 
 
