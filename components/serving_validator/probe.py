@@ -3,10 +3,10 @@
     python -m components.serving_validator.probe MODEL REQUESTS
 
 TensorFlow Serving loads into a Session (LoadSavedModel) and feeds by the names
-of the signature, so this does too, with the very code of our own server: what only
-`tf.saved_model.load` could mend fails here. It runs in a process of its own: a model that takes its server down takes
-this down, and not the pipeline. Prints one JSON object: `{"checks": [...],
-"failures": [...]}`.
+of the signature, so this does too, with our own server's code: what only
+`tf.saved_model.load` could mend fails here. It runs in a process of its own: a
+model that takes its server down takes this down, and not the pipeline. Prints one
+JSON object: `{"checks": [...], "failures": [...]}`.
 """
 
 import json
