@@ -1,0 +1,570 @@
+"""`python local_runner.py`, as a person starts it, on real digits.
+
+One run in a process of its own makes the state from which most cases start;
+each gets it back as it was, under the same path, as ML Metadata keeps paths.
+"""
+
+import gzip
+import json
+import logging
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from ml_metadata.proto import metadata_store_pb2
+from tfx.orchestration import metadata
+
+from components.mnist_example_gen import digits, idx
+from components.mnist_example_gen.source import open_source
+from components.pusher import versions
+from runner.cli import main
+from runner.events import STARTED_MESSAGE
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+NODES = [
+    "Champion",
+    "DataGate",
+    "Evaluator",
+    "ExampleValidator",
+    "ImportSchemaGen",
+    "MnistExampleGen",
+    "Pusher",
+    "ServingValidator",
+    "StatisticsGen",
+    "Trainer",
+    "Transform",
+]
+
+CONFIG = """
+[training]
+epochs = 8
+
+[gates]
+min_accuracy = 0.9
+min_digit_accuracy = 0.7
+"""
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A run that has ended.
+
+    Attributes:
+        code: Exit code.
+        screen: What it showed.
+        errors: What it wrote to standard error.
+        result: Its `result.json`; empty if it wrote none.
+        pushed: The versions that were served afterwards.
+    """
+
+    code: int
+    screen: str
+    errors: str
+    result: dict[str, Any]
+    pushed: list[int]
+
+    def states(self) -> dict[str, str]:
+        """What became of each component that it got to."""
+        return {step["node"]: step["state"] for step in self.result["components"]}
+
+    def gate(self, metric: str) -> dict[str, Any]:
+        """The demand about the metric."""
+        [gate] = [gate for gate in self.result["gates"] if gate["metric"] == metric]
+        return dict(gate)
+
+
+@dataclass(frozen=True)
+class Place:
+    """A folder to run in, with its own cache, and what is asked for each time."""
+
+    root: Path
+    name: str
+    arguments: list[str]
+
+    @property
+    def output(self) -> Path:
+        return self.root / "output"
+
+    def start(self, *more: str) -> "subprocess.Popen[str]":
+        """Starts a process, from a folder that is not the repository."""
+        environment = {**os.environ, "XDG_CACHE_HOME": str(self.root / "cache")}
+        return subprocess.Popen(
+            [
+                sys.executable,
+                str(REPOSITORY / "local_runner.py"),
+                *self.arguments,
+                *more,
+            ],
+            cwd=self.root,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def run(self, *more: str) -> Ended:
+        """Runs in a process of its own."""
+        process = self.start(*more)
+        screen, errors = process.communicate(timeout=280)
+        return self.ended(process.returncode, screen, errors)
+
+    def run_until(self, line: str, signum: int) -> Ended:
+        """Sends a signal as soon as the screen shows a line with that text."""
+        process = self.start()
+        assert process.stdout is not None
+        screen = ""
+        for shown in process.stdout:
+            screen += shown
+            if line in shown:
+                process.send_signal(signum)
+                break
+        rest, errors = process.communicate(timeout=120)
+        return self.ended(process.returncode, screen + rest, errors)
+
+    def ended(self, code: int, screen: str, errors: str) -> Ended:
+        """Collects what the run that ended last has left."""
+        runs = self.output / "runs"
+        folders = sorted(runs.iterdir(), key=lambda f: f.stat().st_ctime_ns)
+        result = folders[-1] / "result.json" if folders else None
+        content = json.loads(result.read_text()) if result and result.exists() else {}
+        pushed = versions.list_versions(str(self.output / "models" / self.name))
+        return Ended(code, screen, errors, content, pushed)
+
+    def executions(self, state: int) -> int:
+        """How many executions are in a state, in ML Metadata."""
+        connection = metadata.sqlite_metadata_connection_config(
+            str(self.output / "metadata.sqlite")
+        )
+        with metadata.Metadata(connection) as handle:
+            return sum(
+                execution.last_known_state == state
+                for execution in handle.store.get_executions()
+            )
+
+
+@pytest.fixture(scope="session")
+def scans(tmp_path_factory: pytest.TempPathFactory) -> Place:
+    """A folder with real digits as somebody's own IDX files, and a config file."""
+    root = tmp_path_factory.mktemp("scans")
+    digits.write(str(root / "data"))
+    (root / "run.toml").write_text(CONFIG)
+    arguments = ["--data", "data", "--name", "scans", "--config", "run.toml"]
+    return Place(root, "scans", arguments)
+
+
+@pytest.fixture(scope="session")
+def first(scans: Place) -> Ended:
+    """The first run there."""
+    ended = scans.run()
+    shutil.copytree(scans.output, scans.root / "saved", symlinks=True)
+    return ended
+
+
+@pytest.fixture(scope="session")
+def saved(first: Ended, scans: Place) -> Path:
+    """The output folder as the first run left it; never changed."""
+    return scans.root / "saved"
+
+
+def restore(scans: Place) -> None:
+    shutil.rmtree(scans.output)
+    shutil.copytree(scans.root / "saved", scans.output, symlinks=True)
+
+
+Run = Callable[..., Ended]
+
+
+@pytest.fixture
+def run_here(
+    scans: Place,
+    saved: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> Iterator[Run]:
+    """Runs in this process, from the state that the first run left."""
+    restore(scans)
+    monkeypatch.chdir(scans.root)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(scans.root / "cache"))
+    on_terminate = signal.getsignal(signal.SIGTERM)
+
+    def run(*more: str) -> Ended:
+        capfd.readouterr()
+        with pytest.raises(SystemExit) as caught:
+            main([*scans.arguments, *more], standalone_mode=False)
+        screen, errors = capfd.readouterr()
+        assert isinstance(caught.value.code, int)
+        return scans.ended(caught.value.code, screen, errors)
+
+    yield run
+    signal.signal(signal.SIGTERM, on_terminate)
+
+
+class TestFirstRun:
+    def test_it_ends_with_one_pushed_version(self, first: Ended) -> None:
+        assert first.code == 0
+        assert first.pushed == [first.result["pushed"]["version"]]
+        assert first.result["pushed"]["already_served"] is False
+        assert first.result["exit_code"] == 0
+        assert first.result["reasons"] == []
+
+    def test_the_version_is_what_a_server_loads(
+        self, first: Ended, saved: Path
+    ) -> None:
+        version = saved / "models/scans" / str(first.pushed[0])
+        assert (version / "saved_model.pb").is_file()
+        assert (version / "variables/variables.index").is_file()
+        assert (version / "assets.extra/tf_serving_warmup_requests").is_file()
+        assert [entry.name for entry in version.parent.iterdir()] == [version.name]
+
+    def test_the_version_says_what_it_is(
+        self, first: Ended, saved: Path, scans: Place
+    ) -> None:
+        version = saved / "models/scans" / str(first.pushed[0])
+        manifest = json.loads((version / "manifest.json").read_text())
+        fingerprint = open_source(str(scans.root / "data")).fingerprint()
+        assert manifest["version"] == first.pushed[0]
+        assert manifest["run"] == first.result["run"]
+        assert manifest["champion"] == ""
+        assert manifest["data_fingerprint"] == fingerprint
+        assert first.result["data"]["fingerprint"] == fingerprint
+        [model] = saved.glob("artifacts/scans/Trainer/model/*/Format-Serving")
+        assert manifest["model_digest"] == versions.model_digest(str(model))
+        splits = {folder.name for folder in (version / "statistics").iterdir()}
+        assert splits == {"Split-train", "Split-eval", "Split-test"}
+
+    def test_the_screen_tells_what_ran_and_how_training_went(
+        self, first: Ended
+    ) -> None:
+        lines = first.screen.splitlines()
+        done = [line.split()[1] for line in lines if line.startswith("✓ ")]
+        assert sorted(done) == NODES
+        epochs = [line.split()[1] for line in lines if line.startswith("    epoch ")]
+        assert epochs == [f"{epoch}/8," for epoch in range(1, 9)]
+
+    def test_the_screen_ends_with_gates_version_and_how_to_ask_it(
+        self, first: Ended, scans: Place
+    ) -> None:
+        end = first.screen[first.screen.index("Gates") :]
+        for gate in first.result["gates"]:
+            row = [gate["metric"], gate["value"], gate["bound"]]
+            assert any(all(part in line for part in row) for line in end.splitlines())
+        assert f"scans: pushed as version {first.pushed[0]}" in end
+        assert f"{first.result['test_accuracy']:.4f}" in end
+        assert str(scans.output / "models/scans" / str(first.pushed[0])) in end
+        assert "make serve" in end
+        assert "python -m serving.client predict" in end
+        assert "--model scans" in end
+
+    def test_what_libraries_say_is_in_the_log_and_not_on_the_screen(
+        self, first: Ended, saved: Path
+    ) -> None:
+        log = (saved / "runs" / first.result["run"] / "run.log").read_text()
+        assert "Component Trainer is finished." in log
+        assert "Component Trainer is finished." not in first.screen
+        assert "WARNING" not in first.screen
+        assert first.errors == ""
+
+    def test_result_json_has_the_same_facts_for_programs(self, first: Ended) -> None:
+        result = first.result
+        assert result["model"] == "scans"
+        assert result["test_accuracy"] > 0.9
+        assert first.states() == dict.fromkeys(NODES, "done")
+        assert all(gate["passed"] for gate in result["gates"])
+        assert first.gate("accuracy")["value"] == f"{result['test_accuracy']:.4f}"
+        assert first.gate("accuracy")["bound"] == ">= 0.9"
+        assert first.gate("digit 0")["bound"] == ">= 0.7"
+        assert {gate["gate"] for gate in result["gates"]} == {
+            "DataGate",
+            "Evaluator",
+            "ServingValidator",
+        }
+        assert sum(step["seconds"] for step in result["components"]) > 0
+        assert result["seconds"] > max(step["seconds"] for step in result["components"])
+
+
+class TestNothingChanged:
+    @pytest.fixture(scope="class")
+    def second(self, first: Ended, scans: Place) -> Ended:
+        restore(scans)
+        return scans.run()
+
+    def test_everything_is_reused_and_only_the_pusher_looks(
+        self, second: Ended
+    ) -> None:
+        assert second.code == 0
+        assert second.states() == {**dict.fromkeys(NODES, "cached"), "Pusher": "done"}
+
+    def test_nothing_new_is_pushed(self, first: Ended, second: Ended) -> None:
+        assert second.pushed == first.pushed
+        assert second.result["pushed"] == {
+            **first.result["pushed"],
+            "already_served": True,
+        }
+
+    def test_gates_and_accuracy_are_shown_again(
+        self, first: Ended, second: Ended
+    ) -> None:
+        assert second.result["gates"] == first.result["gates"]
+        assert second.result["test_accuracy"] == first.result["test_accuracy"]
+
+    def test_the_same_data_elsewhere_and_gzipped_is_known(
+        self, first: Ended, scans: Place, run_here: Run, tmp_path: Path
+    ) -> None:
+        for file in (scans.root / "data").iterdir():
+            (tmp_path / f"{file.name}.gz").write_bytes(gzip.compress(file.read_bytes()))
+
+        ended = run_here("--data", str(tmp_path))
+
+        assert ended.code == 0
+        assert ended.states() == {**dict.fromkeys(NODES, "cached"), "Pusher": "done"}
+        assert ended.pushed == first.pushed
+
+
+class TestRefusedModel:
+    def test_one_that_is_not_good_enough(self, first: Ended, run_here: Run) -> None:
+        ended = run_here("--min-accuracy", "1")
+
+        assert ended.code == 3
+        assert ended.pushed == first.pushed
+        assert ended.result["pushed"] is None
+        value = f"{first.result['test_accuracy']:.4f}"
+        assert ended.result["reasons"] == [
+            f"Evaluator: accuracy: expected >= 1, found {value}, champion {value}"
+        ]
+        assert f"expected >= 1, found {value}" in ended.screen
+        assert "pushed as version" not in ended.screen
+        # The bound was moved, nothing else: no need to train again.
+        assert ended.states()["Trainer"] == "cached"
+
+    def test_one_that_is_worse_than_the_champion(
+        self, first: Ended, run_here: Run
+    ) -> None:
+        ended = run_here(
+            *("--epochs", "1", "--set", "training.learning_rate=1e-5"),
+            *("--min-accuracy", "0", "--min-digit-accuracy", "0"),
+        )
+
+        assert ended.code == 3
+        assert ended.pushed == first.pushed
+        change = ended.gate("accuracy change")
+        assert not change["passed"]
+        assert change["bound"] == ">= -0.005"
+        assert float(change["value"]) < -0.3
+        assert change["champion"] == first.gate("accuracy")["value"]
+        [reason] = ended.result["reasons"]
+        assert reason.startswith(
+            f"Evaluator: accuracy change: expected >= -0.005, found {change['value']}"
+        )
+        failed = [g["metric"] for g in ended.result["gates"] if not g["passed"]]
+        assert failed == ["accuracy change"]
+
+
+def write_anomalous(source: Path, folder: Path) -> None:
+    """Digits in negative; and all that is held out as `eval` has the label 3."""
+    folder.mkdir()
+    for path in source.iterdir():
+        shape = (28, 28) if "images" in path.name else ()
+        items = np.concatenate(list(idx.read_blocks(str(path), shape, 4096)))
+        if shape:
+            items = 255 - items
+        elif "train" in path.name:
+            items[-288:] = 3
+        idx.write(str(folder / path.name), items)
+
+
+class TestBadData:
+    def test_it_is_stopped_before_transform_unless_that_is_overridden(
+        self, first: Ended, scans: Place, run_here: Run, tmp_path: Path
+    ) -> None:
+        write_anomalous(scans.root / "data", tmp_path / "data")
+        data = ("--data", str(tmp_path / "data"))
+
+        stopped = run_here(*data)
+
+        assert stopped.code == 3
+        assert stopped.states()["DataGate"] == "failed"
+        assert not {"Transform", "Trainer", "Evaluator", "Pusher"} & set(
+            stopped.states()
+        )
+        assert stopped.pushed == first.pushed
+        reasons = stopped.result["reasons"]
+        assert any(
+            reason.startswith(
+                "DataGate: split eval, feature label: differs from split train: "
+            )
+            for reason in reasons
+        )
+        for split in ("train", "eval", "test"):
+            drifted = (
+                f"DataGate: split {split}, feature image: drifted since version "
+                f"{first.pushed[0]}: "
+            )
+            assert any(reason.startswith(drifted) for reason in reasons)
+        assert "split eval, feature label" in " ".join(stopped.screen.split())
+
+        lenient = (
+            *data,
+            *("--allow-anomalies", "--epochs", "1", "--max-champion-loss", "1"),
+            *("--min-accuracy", "0", "--min-digit-accuracy", "0"),
+        )
+        allowed = run_here(*lenient)
+
+        assert allowed.code == 0
+        assert allowed.states()["StatisticsGen"] == "cached"
+        assert len(allowed.pushed) == 2
+        gate = allowed.gate("findings")
+        assert (gate["passed"], gate["overridden"]) == (False, True)
+        assert gate["value"] == str(len(reasons))
+        assert "overridden" in allowed.screen
+        verdicts = [
+            json.loads(path.read_text())
+            for path in scans.output.glob(
+                "artifacts/scans/DataGate/verdict/*/verdict.json"
+            )
+        ]
+        [recorded] = [verdict for verdict in verdicts if verdict["overridden"]]
+        assert recorded["compared_with_version"] == str(first.pushed[0])
+        assert len(recorded["findings"]) == len(reasons)
+
+        # The model it pushed is the champion now; it is not held against itself.
+        again = run_here(*lenient)
+
+        assert again.code == 0
+        assert again.states() == {**dict.fromkeys(NODES, "cached"), "Pusher": "done"}
+        assert again.pushed == allowed.pushed
+
+    def test_a_broken_file_is_one_line_and_the_mended_file_just_works(
+        self, first: Ended, scans: Place, run_here: Run, tmp_path: Path
+    ) -> None:
+        data = tmp_path / "data"
+        shutil.copytree(scans.root / "data", data)
+        file = data / "t10k-images-idx3-ubyte"
+        file.write_bytes(file.read_bytes()[:-1])
+
+        broken = run_here("--data", str(data))
+
+        assert broken.code == 2
+        assert broken.errors == (
+            f"error: {file}: truncated: expected 282,240 bytes after the header, "
+            "found 282,239\n"
+        )
+        assert broken.screen == ""
+        assert len(list((scans.output / "runs").iterdir())) == 1
+
+        shutil.copyfile(scans.root / "data" / file.name, file)
+        mended = run_here("--data", str(data))
+
+        assert mended.code == 0
+        assert mended.pushed == first.pushed
+
+
+def test_sigterm_ends_a_run_and_the_next_one_goes_on(
+    first: Ended, scans: Place, run_here: Run
+) -> None:
+    class Terminate(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            if record.msg == STARTED_MESSAGE and record.args == ("Evaluator",):
+                os.kill(os.getpid(), signal.SIGTERM)
+
+    handler = Terminate()
+    logging.getLogger().addHandler(handler)
+    try:
+        terminated = run_here()
+    finally:
+        logging.getLogger().removeHandler(handler)
+
+    assert terminated.code == 143
+    assert "terminated" in terminated.screen
+    assert terminated.pushed == first.pushed
+
+    assert run_here().code == 0
+
+
+class TestInterrupted:
+    """Three runs on the embedded digits; the first two do not come to their end."""
+
+    @dataclass(frozen=True)
+    class History:
+        place: Place
+        killed: Ended
+        running_after_kill: int
+        trainer_outputs_of_killed: set[str]
+        interrupted: Ended
+        finished: Ended
+
+    @pytest.fixture(scope="class")
+    def history(self, tmp_path_factory: pytest.TempPathFactory) -> History:
+        root = tmp_path_factory.mktemp("interrupted")
+        place = Place(root, "digits", ["--dataset", "digits", "--epochs", "40"])
+        killed = place.run_until("epoch 2/40", signal.SIGKILL)
+        running = place.executions(metadata_store_pb2.Execution.RUNNING)
+        left = {str(path) for path in place.output.glob("artifacts/*/Trainer/model*/*")}
+        interrupted = place.run_until("✓ Trainer", signal.SIGINT)
+        finished = place.run()
+        return self.History(place, killed, running, left, interrupted, finished)
+
+    def test_a_kill_in_training_leaves_nothing_half_published(
+        self, history: History
+    ) -> None:
+        assert history.killed.code == -signal.SIGKILL
+        assert history.running_after_kill == 1
+        assert history.trainer_outputs_of_killed
+        assert history.killed.pushed == []
+
+    def test_the_next_run_picks_up_what_was_finished(self, history: History) -> None:
+        reused = [
+            line.split()[1]
+            for line in history.interrupted.screen.splitlines()
+            if line.startswith("↺ ")
+        ]
+        assert set(reused) == {
+            "Champion",
+            "ImportSchemaGen",
+            "MnistExampleGen",
+            "StatisticsGen",
+            "ExampleValidator",
+            "DataGate",
+            "Transform",
+        }
+
+    def test_what_the_killed_run_had_half_written_is_gone(
+        self, history: History
+    ) -> None:
+        assert not [p for p in history.trainer_outputs_of_killed if os.path.exists(p)]
+        of_store = history.place.executions
+        assert of_store(metadata_store_pb2.Execution.RUNNING) == 0
+
+    def test_ctrl_c_ends_the_run_with_130_and_no_traceback(
+        self, history: History
+    ) -> None:
+        assert history.interrupted.code == 130
+        assert "interrupted" in history.interrupted.screen
+        assert "Traceback" not in history.interrupted.screen
+        assert history.interrupted.errors == ""
+        assert history.interrupted.pushed == []
+
+    def test_the_run_after_both_ends_well(self, history: History) -> None:
+        finished = history.finished
+        assert finished.code == 0
+        assert finished.states()["Trainer"] == "cached"
+        assert finished.states()["Evaluator"] == "done"
+        assert finished.pushed == [finished.result["pushed"]["version"]]
+
+    def test_a_run_on_the_stand_in_says_so_everywhere(self, history: History) -> None:
+        finished = history.finished
+        assert finished.result["model"] == "digits"
+        assert finished.result["run"].startswith("digits-")
+        assert (history.place.output / "models/digits").is_dir()
+        assert "mnist" not in finished.screen.replace("MnistExampleGen", "").lower()
+        assert "scikit-learn's digits" in finished.screen
+        assert finished.gate("accuracy")["bound"] == ">= 0.93"
+        assert finished.gate("digit 0")["bound"] == ">= 0.75"
