@@ -285,11 +285,10 @@ def test_training_comes_back_from_json_as_it_was() -> None:
 
 
 def test_one_worker_in_this_process_is_beams_default() -> None:
-    assert Beam().pipeline_args() == [
-        "--runner=DirectRunner",
-        "--direct_num_workers=1",
-        "--direct_running_mode=in_memory",
-    ]
+    arguments = Beam().pipeline_args()
+    assert arguments[0] == "--runner=DirectRunner"
+    assert "--direct_num_workers=1" in arguments
+    assert "--direct_running_mode=in_memory" in arguments
 
 
 def test_another_runner_is_not_given_the_direct_runners_options() -> None:
