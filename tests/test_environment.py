@@ -8,6 +8,7 @@ import importlib.util
 import re
 import subprocess
 import sys
+import sysconfig
 from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path, PurePosixPath
@@ -134,9 +135,11 @@ class TestInstalled:
         lock = installed_lock()
         pins = {**read_pins(f"{lock}.txt"), **read_pins(f"{lock}-dev.txt")}
 
+        # Not all of sys.path: once imported, setuptools adds packages of its own.
+        site_packages = sysconfig.get_path("purelib")
         installed: dict[str, str] = {
             canonicalize_name(package.metadata["Name"]): package.version
-            for package in importlib.metadata.distributions()
+            for package in importlib.metadata.distributions(path=[site_packages])
         }
 
         wrong = [
