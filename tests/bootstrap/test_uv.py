@@ -22,9 +22,10 @@ WHEEL = "uv-0.0.1-py3-none-any.whl"
 
 @pytest.fixture(scope="module")
 def interpreter() -> Interpreter:
+    """This environment's Python, which has pip, be it that the system's has none."""
     found = probe(sys.executable)
     assert found is not None
-    return found
+    return dataclasses.replace(found, path=sys.executable, installers=("pip",))
 
 
 @pytest.fixture
@@ -78,7 +79,9 @@ def test_is_fetched_once_and_runs(
     tmp_path: Path,
     installer: str,
 ) -> None:
-    python = dataclasses.replace(interpreter, installers=(installer,))
+    python = interpreter
+    if installer == "ensurepip":
+        python = dataclasses.replace(interpreter, installers=("ensurepip",))
     tools = tmp_path / "tools"
 
     with hold(tools) as lock:
