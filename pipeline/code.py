@@ -13,7 +13,14 @@ import os
 from collections.abc import Iterator
 
 _OURS = ("components", "pipeline", "serving")
-_STACK = ("tensorflow", "keras", "tfx", "tensorflow-transform")
+_STACK = (
+    "keras",
+    "tensorflow",
+    "tensorflow-data-validation",
+    "tensorflow-model-analysis",
+    "tensorflow-transform",
+    "tfx",
+)
 
 
 def code_digest(module: str) -> str:

@@ -1,9 +1,11 @@
 """`python local_runner.py`: flags, exit codes, and the order of things."""
 
+import logging
 import os
 import signal
 import sys
 import time
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from types import FrameType
 from typing import Any
@@ -14,6 +16,7 @@ from rich.console import Console
 from components.mnist_example_gen import mirrors
 from pipeline.config import Config, load_config
 from pipeline.errors import BadInputError, GateRefusedError
+from pipeline.gates import GateResult
 from runner import environment, logs
 from runner.datasets import DIGITS_BOUNDS, DataSet, resolve
 from runner.exits import Exit
@@ -117,14 +120,39 @@ def _as_settings(flags: dict[str, Any]) -> list[tuple[str, Any]]:
     ]
 
 
+@dataclass(frozen=True)
+class _Run:
+    """What all parts of one run share."""
+
+    config: Config
+    dataset: DataSet
+    workspace: Workspace
+    name: str
+    started: float
+    screen: Screen
+
+    @property
+    def folder(self) -> str:
+        return self.workspace.run(self.name)
+
+
+@dataclass(frozen=True)
+class _Ending:
+    """How the pipeline ended, and why; `refusals` are of a gate that failed."""
+
+    code: Exit
+    reasons: list[str] = field(default_factory=list)
+    refusals: list[GateResult] = field(default_factory=list)
+
+
 def _run(config: Config, workspace: Workspace, *, reuse: bool, verbose: bool) -> Exit:
     started = time.time()
     dataset = _find_data(config)
     if dataset.is_digits:
         config = config.with_gate_defaults(**DIGITS_BOUNDS)
-    run = f"{dataset.name}-{datetime.now():%Y%m%d-%H%M%S}"
-    folder = workspace.run(run)
-    os.makedirs(folder)
+    name = f"{dataset.name}-{datetime.now():%Y%m%d-%H%M%S}"
+    folder = workspace.run(name)
+    os.makedirs(folder, exist_ok=True)
     log = os.path.join(folder, "run.log")
 
     signal.signal(signal.SIGTERM, _on_terminate)
@@ -133,83 +161,79 @@ def _run(config: Config, workspace: Workspace, *, reuse: bool, verbose: bool) ->
         screen.console.print(f"{dataset.name}: {dataset.description}", markup=False)
         if dataset.notice:
             screen.console.print(f"note: {dataset.notice}", style="yellow")
-        reasons: list[str] = []
+        run = _Run(config, dataset, workspace, name, started, screen)
         with screen.live():
-            code = _execute(config, dataset, workspace, run, reuse, screen, reasons)
-        return _conclude(
-            config, dataset, workspace, run, screen, code, reasons, started, log
-        )
+            ending = _execute(run, reuse)
+        code = _conclude(run, ending)
+        screen.console.print(f"  log    {log}", markup=False, soft_wrap=True)
+        return code
 
 
-def _execute(
-    config: Config,
-    dataset: DataSet,
-    workspace: Workspace,
-    run: str,
-    reuse: bool,
-    screen: Screen,
-    reasons: list[str],
-) -> Exit:
-    """Runs the pipeline; returns how it ended, and adds why to the reasons."""
+def _execute(run: _Run, reuse: bool) -> _Ending:
+    """Runs the pipeline; returns how it ended."""
     try:
-        with screen.waiting_for("loading TensorFlow and TFX"):
+        with run.screen.waiting_for("loading TensorFlow and TFX"):
             environment.prepare()
             with environment.heavy_imports():
                 from runner.local import run_pipeline
-        run_pipeline(config, dataset, workspace, run, reuse, screen.on_event)
+        run_pipeline(
+            run.config,
+            run.dataset,
+            run.workspace,
+            run.name,
+            reuse,
+            run.screen.on_event,
+        )
     except GateRefusedError as error:
-        reasons += [f"{error.gate}: {reason}" for reason in error.reasons]
-        code = Exit.REFUSED
+        # TFX publishes nothing of a node that failed, so this is all there is.
+        findings = str(len(error.reasons))
+        ending = _Ending(
+            Exit.REFUSED,
+            [f"{error.gate}: {reason}" for reason in error.reasons],
+            [GateResult(error.gate, "findings", findings, "none", "", passed=False)],
+        )
     except BadInputError as error:
-        reasons.append(str(error))
-        code = Exit.BAD_INPUT
+        ending = _Ending(Exit.BAD_INPUT, [str(error)])
     except KeyboardInterrupt:
-        code = Exit.INTERRUPTED
+        ending = _Ending(Exit.INTERRUPTED)
     except _Terminated:
-        code = Exit.TERMINATED
+        ending = _Ending(Exit.TERMINATED)
     except Exception as error:
-        import logging
-
         logging.exception("the run broke")
         lines = str(error).strip().splitlines() or [""]
-        reasons.append(f"{type(error).__name__}: {lines[0]}")
-        code = Exit.BROKEN
+        ending = _Ending(Exit.BROKEN, [f"{type(error).__name__}: {lines[0]}"])
     else:
-        return Exit.PUSHED
-    screen.on_failure()
-    return code
+        return _Ending(Exit.PUSHED)
+    run.screen.on_failure()
+    return ending
 
 
-def _conclude(
-    config: Config,
-    dataset: DataSet,
-    workspace: Workspace,
-    run: str,
-    screen: Screen,
-    code: Exit,
-    reasons: list[str],
-    started: float,
-    log: str,
-) -> Exit:
+def _conclude(run: _Run, ending: _Ending) -> Exit:
     """Reads what came of the run, shows it and keeps it; returns the final code."""
-    if code in (Exit.INTERRUPTED, Exit.TERMINATED):
-        screen.console.print(f"{dataset.name}: {code.meaning}", style="bold yellow")
-        screen.console.print(f"  log    {log}", markup=False, soft_wrap=True)
-        return code
+    if ending.code in (Exit.INTERRUPTED, Exit.TERMINATED):
+        line = f"{run.dataset.name}: {ending.code.meaning}"
+        run.screen.console.print(line, style="bold yellow")
+        return ending.code
     from runner import summary
     from runner.local import outcome
 
-    result = outcome(config, workspace, since=started)
-    if code is Exit.PUSHED and result.pushed is None:
+    found = outcome(run.config, run.workspace, since=run.started)
+    found = replace(found, gates=[*found.gates, *ending.refusals])
+    code, reasons = ending.code, ending.reasons
+    if code is Exit.PUSHED and found.pushed is None:
         code = Exit.REFUSED
-        reasons += [str(gate) for gate in result.gates if not gate.passed]
-    seconds = time.time() - started
-    summary.show(
-        screen.console, code, dataset, result, screen.steps, reasons, seconds, log
+        reasons = [str(gate) for gate in found.gates if not gate.passed]
+    result = summary.Result(
+        run=run.name,
+        code=code,
+        dataset=run.dataset,
+        outcome=found,
+        steps=run.screen.steps,
+        reasons=reasons,
+        seconds=time.time() - run.started,
     )
-    summary.write_result(
-        workspace.run(run), run, code, dataset, result, screen.steps, reasons, seconds
-    )
+    summary.show(run.screen.console, result)
+    summary.write(run.folder, result)
     return code
 
 

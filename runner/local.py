@@ -49,7 +49,9 @@ def run_pipeline(
     """
     models = workspace.models(dataset.name)
     artifacts = workspace.artifacts(dataset.name)
-    recovered = recover(workspace.metadata, artifacts, models)
+    recovered = recover(
+        workspace.metadata, workspace.all_artifacts, workspace.all_models
+    )
     if recovered:
         logging.warning("cleaned up after %d interrupted executions", recovered)
 

@@ -21,13 +21,14 @@ def recover(database: str, artifacts: str, models: str) -> int:
 
     Args:
         database: Path of the sqlite file; it may not exist yet.
-        artifacts: The pipeline root.
-        models: The folder of the model's versions.
+        artifacts: The folder with the pipeline root of every model name.
+        models: The folder with the versions of every model name.
 
     Returns:
         How many executions had been interrupted.
     """
-    discard_incomplete(models)
+    for model in _subfolders(models):
+        discard_incomplete(model)
     if not os.path.exists(database):
         return 0
     connection = metadata.sqlite_metadata_connection_config(database)
@@ -42,14 +43,23 @@ def recover(database: str, artifacts: str, models: str) -> int:
         if interrupted:
             handle.store.put_executions(interrupted)
     for execution in interrupted:
-        _remove_outputs(artifacts, str(execution.id))
+        for root in _subfolders(artifacts):
+            _remove_outputs(root, str(execution.id))
     return len(interrupted)
 
 
-def _remove_outputs(artifacts: str, execution: str) -> None:
-    """Removes `<artifacts>/<node>/<output>/<execution>`, TFX's layout of outputs."""
-    if not os.path.isdir(artifacts):
-        return
-    for node in os.scandir(artifacts):
-        for output in os.scandir(node.path) if node.is_dir() else ():
-            shutil.rmtree(os.path.join(output.path, execution), ignore_errors=True)
+def _remove_outputs(root: str, execution: str) -> None:
+    """Removes what an execution wrote, by TFX's layout of a pipeline root.
+
+    `<root>/<node>/<output>/<execution>`, and the same one level deeper under
+    `<root>/<node>/.system`; numbers are given once in a database.
+    """
+    for node in _subfolders(root):
+        for output in (*_subfolders(node), *_subfolders(os.path.join(node, ".system"))):
+            shutil.rmtree(os.path.join(output, execution), ignore_errors=True)
+
+
+def _subfolders(folder: str) -> list[str]:
+    if not os.path.isdir(folder):
+        return []
+    return [entry.path for entry in os.scandir(folder) if entry.is_dir()]

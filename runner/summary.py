@@ -2,7 +2,7 @@
 
 import json
 import os
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from rich import box
@@ -19,79 +19,84 @@ from runner.screen import Step
 RESULT_FILE = "result.json"
 
 
-def verdict_line(code: Exit, dataset: DataSet, outcome: Outcome) -> Text:
+@dataclass(frozen=True)
+class Result:
+    """Everything about a run that has ended.
+
+    Attributes:
+        run: Its name.
+        code: How it ended.
+        dataset: What it was about.
+        outcome: What it came to.
+        steps: Its components, in the order in which they ran.
+        reasons: Why it was refused or broke, a line each.
+        seconds: From the start of the process's work.
+    """
+
+    run: str
+    code: Exit
+    dataset: DataSet
+    outcome: Outcome
+    steps: list[Step]
+    reasons: list[str]
+    seconds: float
+
+
+def verdict_line(result: Result) -> Text:
     """Returns the one line that says how it ended."""
-    if outcome.pushed is not None and code is Exit.PUSHED:
-        version = outcome.pushed.version
-        if outcome.pushed.already_served:
-            text = f"{dataset.name}: nothing changed, version {version} is served"
+    name, pushed = result.dataset.name, result.outcome.pushed
+    if pushed is not None and result.code is Exit.PUSHED:
+        if pushed.already_served:
+            text = f"{name}: nothing changed, version {pushed.version} is served"
         else:
-            text = f"{dataset.name}: pushed as version {version}"
+            text = f"{name}: pushed as version {pushed.version}"
         return Text(text, style="bold green")
-    return Text(f"{dataset.name}: {code.meaning}", style="bold red")
+    return Text(f"{name}: {result.code.meaning}", style="bold red")
 
 
-def show(
-    console: Console,
-    code: Exit,
-    dataset: DataSet,
-    outcome: Outcome,
-    steps: list[Step],
-    reasons: list[str],
-    seconds: float,
-    log: str,
-) -> None:
+def show(console: Console, result: Result) -> None:
     """Prints gates, components, verdict and what to do next."""
+    outcome, name = result.outcome, result.dataset.name
     if outcome.gates:
         console.print(_gates_table(outcome.gates))
-    if steps:
-        console.print(_steps_table(steps, seconds))
+    if result.steps:
+        console.print(_steps_table(result.steps, result.seconds))
     if outcome.test_accuracy is not None:
         console.print(
-            f"{dataset.name}, accuracy on the test split: {outcome.test_accuracy:.4f}"
+            f"{name}, accuracy on the test split: {outcome.test_accuracy:.4f}"
         )
-    console.print(verdict_line(code, dataset, outcome))
-    for reason in reasons:
+    console.print(verdict_line(result))
+    for reason in result.reasons:
         console.print(f"  {reason}", style="red", markup=False)
-    if outcome.pushed is not None and code is Exit.PUSHED:
+    if outcome.pushed is not None and result.code is Exit.PUSHED:
         console.print(f"  model  {outcome.pushed.path}", markup=False, soft_wrap=True)
         console.print("  serve  make serve")
         console.print(
-            "  query  python -m serving.client predict digit.png "
-            f"--model {dataset.name}",
+            f"  query  python -m serving.client predict digit.png --model {name}",
             markup=False,
             soft_wrap=True,
         )
-    console.print(f"  log    {log}", markup=False, soft_wrap=True)
 
 
-def write_result(
-    folder: str,
-    run: str,
-    code: Exit,
-    dataset: DataSet,
-    outcome: Outcome,
-    steps: list[Step],
-    reasons: list[str],
-    seconds: float,
-) -> None:
+def write(folder: str, result: Result) -> None:
     """Writes `result.json`: the same facts for programs."""
+    outcome = result.outcome
     content: dict[str, Any] = {
-        "run": run,
-        "model": dataset.name,
+        "run": result.run,
+        "model": result.dataset.name,
         "data": {
-            "description": dataset.description,
-            "fingerprint": dataset.fingerprint,
+            "description": result.dataset.description,
+            "fingerprint": result.dataset.fingerprint,
         },
-        "exit_code": code.value,
-        "verdict": code.meaning,
-        "reasons": reasons,
-        "seconds": round(seconds, 2),
+        "exit_code": result.code.value,
+        "verdict": result.code.meaning,
+        "reasons": result.reasons,
+        "seconds": round(result.seconds, 2),
         "test_accuracy": outcome.test_accuracy,
         "gates": [asdict(gate) for gate in outcome.gates],
         "components": [
             {"node": step.node, "state": step.state, "seconds": round(step.seconds, 2)}
-            for step in steps
+            for step in result.steps
         ],
         "pushed": asdict(outcome.pushed) if outcome.pushed else None,
     }

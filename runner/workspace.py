@@ -33,13 +33,23 @@ class Workspace:
         """Path of the ML Metadata database."""
         return os.path.join(self.root, "metadata.sqlite")
 
+    @property
+    def all_artifacts(self) -> str:
+        """Folder with the pipeline root of every model name."""
+        return os.path.join(self.root, "artifacts")
+
+    @property
+    def all_models(self) -> str:
+        """Folder with the versions of every model name."""
+        return os.path.join(self.root, "models")
+
     def artifacts(self, name: str) -> str:
         """Returns the pipeline root for a model name."""
-        return os.path.join(self.root, "artifacts", name)
+        return os.path.join(self.all_artifacts, name)
 
     def models(self, name: str) -> str:
         """Returns the folder of a model's versions."""
-        return os.path.join(self.root, "models", name)
+        return os.path.join(self.all_models, name)
 
     def run(self, run: str) -> str:
         """Returns the folder of a run."""

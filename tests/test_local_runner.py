@@ -397,6 +397,9 @@ class TestBadData:
         )
         assert stopped.pushed == first.pushed
         reasons = stopped.result["reasons"]
+        refusal = stopped.gate("findings")
+        assert (refusal["gate"], refusal["passed"]) == ("DataGate", False)
+        assert refusal["value"] == str(len(reasons))
         assert any(
             reason.startswith(
                 "DataGate: split eval, feature label: differs from split train: "

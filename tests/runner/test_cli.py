@@ -14,7 +14,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from components.mnist_example_gen import digits, mirrors
-from runner.cli import main
+from runner.cli import _Ending, main
 from runner.exits import Exit
 from runner.workspace import Workspace
 
@@ -245,7 +245,7 @@ def test_a_signal_while_the_result_is_written_is_no_traceback(
     line: str,
 ) -> None:
     on_terminate = signal.getsignal(signal.SIGTERM)
-    monkeypatch.setattr("runner.cli._execute", lambda *args: Exit.PUSHED)
+    monkeypatch.setattr("runner.cli._execute", lambda *args: _Ending(Exit.PUSHED))
     monkeypatch.setattr(
         "runner.cli._conclude", lambda *args: os.kill(os.getpid(), signum)
     )

@@ -45,9 +45,11 @@ def states(database: str) -> dict[int, int]:
 
 
 def outputs(artifacts: Path, execution: int) -> list[Path]:
-    """Writes the outputs of an execution in TFX's layout."""
+    """Writes what an execution leaves, in TFX's layout, under one model's name."""
+    node = artifacts / "scans" / "Trainer"
     folders = [
-        artifacts / "Trainer" / key / str(execution) for key in ("model", "model_run")
+        node / key / str(execution)
+        for key in ("model", "model_run", ".system/executor_execution")
     ]
     for folder in folders:
         (folder / "part").mkdir(parents=True)
@@ -100,14 +102,14 @@ def test_a_second_time_there_is_nothing_left_to_do(
 def test_a_half_pushed_version_is_removed_and_whole_ones_stay(
     tmp_path: Path, database: str
 ) -> None:
-    models = tmp_path / "models"
+    versions = tmp_path / "models" / "scans"
     for name in ("10", ".incoming-abc"):
-        (models / name).mkdir(parents=True)
-        (models / name / "saved_model.pb").touch()
+        (versions / name).mkdir(parents=True)
+        (versions / name / "saved_model.pb").touch()
 
-    recover(database, str(tmp_path / "artifacts"), str(models))
+    recover(database, str(tmp_path / "artifacts"), str(tmp_path / "models"))
 
-    assert [folder.name for folder in models.iterdir()] == ["10"]
+    assert [folder.name for folder in versions.iterdir()] == ["10"]
 
 
 def test_before_the_first_run_there_is_nothing_and_nothing_is_made(

@@ -4,7 +4,6 @@ import io
 import json
 from pathlib import Path
 
-import pytest
 from rich.console import Console
 
 from pipeline.gates import GateResult
@@ -13,6 +12,7 @@ from runner.datasets import DataSet
 from runner.exits import Exit
 from runner.records import Outcome, Pushed
 from runner.screen import Step
+from runner.summary import Result
 
 SCANS = DataSet("scans", "/data/scans", "f" * 64, "data set from /data/scans")
 PASSED = GateResult("Evaluator", "accuracy", "0.9781", ">= 0.97", "0.9790", True)
@@ -20,7 +20,6 @@ FAILED = GateResult("Evaluator", "digit 8", "0.9100", ">= 0.93", "", False)
 OVERRIDDEN = GateResult("DataGate", "findings", "2", "none", "", False, True)
 STEPS = [Step("Trainer", 12.34, "cached"), Step("Evaluator", 5.0, "done")]
 PUSHED = Pushed(17, "/output/models/scans/17", already_served=False)
-LOG = "/a/rather/long/path/" + "x" * 80 + "/run.log"
 
 
 def shown(
@@ -30,15 +29,10 @@ def shown(
     reasons: list[str] | None = None,
 ) -> str:
     stream = io.StringIO()
+    outcome = Outcome(gates, 0.9781, pushed)
     summary.show(
         Console(file=stream, width=80),
-        code,
-        SCANS,
-        Outcome(gates, 0.9781, pushed),
-        STEPS,
-        reasons or [],
-        seconds=20.5,
-        log=LOG,
+        Result("scans-1", code, SCANS, outcome, STEPS, reasons or [], seconds=20.5),
     )
     return stream.getvalue()
 
@@ -109,23 +103,19 @@ def test_a_refusal_ends_with_its_reasons_and_offers_no_query() -> None:
     assert "make serve" not in text
 
 
-@pytest.mark.parametrize("code", [Exit.PUSHED, Exit.REFUSED, Exit.BROKEN])
-def test_the_log_can_be_copied_in_one_piece(code: Exit) -> None:
-    text = shown(code, [PASSED], PUSHED if code is Exit.PUSHED else None)
-    assert LOG in text
-
-
 def test_what_was_not_got_to_is_not_shown() -> None:
     stream = io.StringIO()
     summary.show(
         Console(file=stream, width=80),
-        Exit.BROKEN,
-        SCANS,
-        Outcome([], None, None),
-        [],
-        ["ValueError: [brackets] are no markup"],
-        seconds=1.0,
-        log="run.log",
+        Result(
+            "scans-1",
+            Exit.BROKEN,
+            SCANS,
+            Outcome([], None, None),
+            [],
+            ["ValueError: [brackets] are no markup"],
+            seconds=1.0,
+        ),
     )
     text = stream.getvalue()
     assert "ValueError: [brackets] are no markup" in text
@@ -135,15 +125,17 @@ def test_what_was_not_got_to_is_not_shown() -> None:
 
 
 def test_programs_get_the_same_facts(tmp_path: Path) -> None:
-    summary.write_result(
+    summary.write(
         str(tmp_path),
-        "scans-1",
-        Exit.REFUSED,
-        SCANS,
-        Outcome([FAILED], 0.9781, None),
-        STEPS,
-        [str(FAILED)],
-        seconds=20.456,
+        Result(
+            "scans-1",
+            Exit.REFUSED,
+            SCANS,
+            Outcome([FAILED], 0.9781, None),
+            STEPS,
+            [str(FAILED)],
+            seconds=20.456,
+        ),
     )
     assert json.loads((tmp_path / "result.json").read_text()) == {
         "run": "scans-1",
