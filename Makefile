@@ -43,7 +43,7 @@ test: ## Check style and types, and run the tests
 	@$(SETUP) --dev
 	$(VENV_PYTHON) -m ruff check .
 	$(VENV_PYTHON) -m ruff format --check .
-	$(VENV_PYTHON) -m mypy --explicit-package-bases .
+	$(VENV_PYTHON) -m mypy .
 	$(VENV_PYTHON) -m pytest $(ARGS)
 
 .PHONY: lock

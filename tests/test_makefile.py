@@ -48,7 +48,7 @@ def test_test_target_checks_style_and_types_before_the_tests() -> None:
     assert tools == [
         ["ruff", "check"],
         ["ruff", "format"],
-        ["mypy", "--explicit-package-bases"],
+        ["mypy", "."],
         ["pytest"],
     ]
 

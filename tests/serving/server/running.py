@@ -127,7 +127,12 @@ class RunningServer:
         self._loop.close()
 
     def __enter__(self) -> RunningServer:
-        return self.start()
+        try:
+            return self.start()
+        except BaseException:
+            # Its threads would keep the test process alive.
+            self.stop()
+            raise
 
     def __exit__(self, *error: object) -> None:
         self.stop()

@@ -67,7 +67,10 @@ def save_adder(path: Path, amount: float, only: tuple[str, ...] = ()) -> Path:
                 {"echo": tf.identity(text), "raw_bytes": tf.strings.join([text, "!"])},
             ),
             "centred": _signature({"x": x}, {"y": x - tf.reduce_mean(x)}),
-            "noise": _signature({"x": x}, {"y": x + tf.random.uniform(tf.shape(x))}),
+            # A seed, as the trainer's tests demand one of all in their process.
+            "noise": _signature(
+                {"x": x}, {"y": x + tf.random.uniform(tf.shape(x), seed=1)}
+            ),
             "counter": _signature(
                 {"x": x}, {"y": x + v1.assign_add(calls, 1.0, use_locking=True)}
             ),
