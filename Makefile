@@ -44,7 +44,7 @@ test: ## Check style and types, and run the tests
 	$(VENV_PYTHON) -m ruff check .
 	$(VENV_PYTHON) -m ruff format --check .
 	$(VENV_PYTHON) -m mypy .
-	$(VENV_PYTHON) -m pytest $(ARGS)
+	$(VENV_PYTHON) -m pytest -n logical --maxprocesses 4 --dist loadfile $(ARGS)
 
 .PHONY: lock
 lock: ## Resolve the locks again; ARGS=--upgrade takes newer versions

@@ -2,6 +2,8 @@
 
 import signal
 
+import pytest
+
 from runner import environment
 
 environment.prepare()
@@ -9,3 +11,9 @@ environment.prepare()
 # A background job of a shell ignores Ctrl-C, and hands that on to its children;
 # what the tests start is to be interrupted wherever they run.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begins with the file that takes longest, so that no worker ends with it."""
+    items.sort(key=lambda item: item.path.name != "test_local_runner.py")

@@ -30,7 +30,11 @@ def make(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
         ("run", ".venv/bin/python local_runner.py --data ~/mnist"),
         ("serve", ".venv/bin/python -m serving.launch --data ~/mnist"),
         ("bench-serving", ".venv/bin/python -m benchmarks.serving --data ~/mnist"),
-        ("test", ".venv/bin/python -m pytest --data ~/mnist"),
+        (
+            "test",
+            ".venv/bin/python -m pytest -n logical --maxprocesses 4 --dist loadfile "
+            "--data ~/mnist",
+        ),
     ],
 )
 def test_target_sets_up_and_then_runs_its_command(target: str, command: str) -> None:
@@ -54,11 +58,17 @@ def test_test_target_checks_style_and_types_before_the_tests() -> None:
 
 
 def test_choices_are_handed_on() -> None:
-    by_argument = make("run", "LOCK=compat", "PYTHON=/opt/python").stdout.splitlines()
-    by_variable = make("run", LOCK="compat", PYTHON="/opt/python").stdout.splitlines()
+    by_argument = make(
+        "run", "LOCK=compat", "PYTHON=/usr/local/python"
+    ).stdout.splitlines()
+    by_variable = make(
+        "run", LOCK="compat", PYTHON="/usr/local/python"
+    ).stdout.splitlines()
 
     assert by_argument == by_variable
-    assert by_argument[0] == ("python3 -m bootstrap --lock compat --python /opt/python")
+    assert by_argument[0] == (
+        "python3 -m bootstrap --lock compat --python /usr/local/python"
+    )
 
 
 def test_set_up_is_started_by_a_python_that_can_read_it(tmp_path: Path) -> None:

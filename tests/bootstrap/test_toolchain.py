@@ -81,7 +81,7 @@ def test_all_that_is_missing_is_said_at_once_with_its_packages(
 ) -> None:
     bare = dataclasses.replace(
         interpreter,
-        path="/opt/python3.99",
+        path="/usr/local/python3.99",
         version=(3, 99, 1),
         headers=(str(bin_folder),),
         installers=(),
@@ -91,7 +91,7 @@ def test_all_that_is_missing_is_said_at_once_with_its_packages(
     message = refuse(bare, {"PATH": str(bin_folder)})
 
     assert message == (
-        "Python 3.99.1 (/opt/python3.99) cannot build what the lock needs: this "
+        "Python 3.99.1 (/usr/local/python3.99) cannot build what the lock needs: this "
         "machine lacks a C++ compiler and the headers of Python 3.99 (Python.h) and "
         f"pip or ensurepip; install it with `{manager} install {packages}`"
     )
