@@ -53,7 +53,7 @@ def test_test_target_checks_style_and_types_before_the_tests() -> None:
         ["ruff", "check"],
         ["ruff", "format"],
         ["mypy", "."],
-        ["pytest"],
+        ["pytest", "-n"],
     ]
 
 
