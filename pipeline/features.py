@@ -10,16 +10,16 @@ IMAGE = "image"
 Why integers, and not the 784 raw bytes or a PNG: TFDV sees every value, so the
 schema checks range (`int_domain`) and size (`shape`) exactly, and drift is
 measured on pixels. Bytes are opaque to it: any 784-byte string would pass.
-Measured on the 60,000 training images, two slow cores, our writer at gzip
-level 1, StatisticsGen's Beam pipeline in memory (`python -m
-benchmarks.encoding`):
+Measured on the 60,000 training images, two cores (`python -m
+benchmarks.encoding`, medians of two rounds):
 
     encoding        write     on disk    statistics   the schema can check
-    784 int64       1.6 s     14.5 MB    8.2 s        range, size, drift
-    784 raw bytes   0.7 s     11.5 MB    8.6 s        presence only
-    PNG            12.2 s     14.8 MB      -          presence only
+    784 int64       1.7 s     14.5 MB    9.6 s        range, size, drift
+    784 raw bytes   2.0 s     11.5 MB    8.3 s        presence only
+    PNG            16.6 s     14.8 MB    6.7 s        presence only
 
-So the encoding that can be checked costs one second more in a run.
+So the encoding that can be checked costs about one second in a run. (It is
+written by `components.mnist_example_gen.example`, the others the usual way.)
 """
 
 LABEL = "label"
