@@ -6,6 +6,7 @@ import struct
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -28,8 +29,11 @@ class Dataset:
             "t10k-labels-idx1-ubyte": self.test_labels,
         }
 
-    def arrays(self) -> dict[str, np.ndarray]:
-        """The arrays by the names in Keras' npz."""
+    def arrays(self) -> dict[str, Any]:
+        """The arrays by the names in Keras' npz.
+
+        Any, as NumPy 2 declares a flag among what `savez` takes by name.
+        """
         return {
             "x_train": self.train_images,
             "y_train": self.train_labels,

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -258,7 +259,7 @@ def test_a_file_that_is_no_archive_is_named(dataset: Dataset, tmp_path: Path) ->
     )
 
 
-def without(dataset: Dataset, key: str) -> dict[str, np.ndarray]:
+def without(dataset: Dataset, key: str) -> dict[str, Any]:
     return {name: a for name, a in dataset.arrays().items() if name != key}
 
 

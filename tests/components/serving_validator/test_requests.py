@@ -29,4 +29,5 @@ def test_types_are_kept(requests: Requests, tmp_path: Path) -> None:
     path = str(tmp_path / "requests.npz")
     requests.save(path)
     loaded = Requests.load(path)
-    assert (loaded.images.dtype, loaded.probabilities.dtype) == (np.uint8, np.float32)
+    assert loaded.images.dtype == np.uint8
+    assert loaded.probabilities.dtype == np.float32

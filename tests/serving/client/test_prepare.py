@@ -67,7 +67,7 @@ def redrawn(image: np.ndarray, size: int, rng: np.random.Generator) -> np.ndarra
     page = np.zeros(size + rng.integers(0, size // 2, 2), np.uint8)
     top, left = (rng.integers(0, room + 1) for room in np.array(page.shape) - size)
     drawn = Image.fromarray(image).resize((size, size), Image.Resampling.BICUBIC)
-    page[top : top + size, left : left + size] = drawn
+    page[top : top + size, left : left + size] = np.asarray(drawn)
     return page
 
 
