@@ -1,5 +1,6 @@
 """The accuracy gates: asked of the Evaluator, and read back from its output."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import tensorflow_model_analysis as tfma
@@ -13,6 +14,7 @@ from pipeline.gates import GateResult
 from pipeline.training.export import EXAMPLES_SIGNATURE
 
 ACCURACY = "sparse_categorical_accuracy"
+EXAMPLES = "example_count"
 CHAMPION = "champion"
 """TFMA's name for the baseline model."""
 
@@ -77,6 +79,42 @@ def eval_config(gates: Gates) -> config_pb2.EvalConfig:
     )
 
 
+@dataclass(frozen=True)
+class Measured:
+    """One number that the Evaluator came to.
+
+    Attributes:
+        metric: TFMA's name of it: `ACCURACY` or `EXAMPLES`.
+        model: `CANDIDATE` or `CHAMPION`.
+        digit: The digit whose examples it is about; None for all of the split.
+        value: What came out.
+    """
+
+    metric: str
+    model: str
+    digit: int | None
+    value: float
+
+
+def read_measured(folder: str) -> list[Measured]:
+    """Reads the Evaluator's numbers; plots and differences are left out.
+
+    Args:
+        folder: The ModelEvaluation artifact.
+    """
+    return [
+        Measured(
+            entry.key.name,
+            entry.key.model_name or CANDIDATE,
+            _digit(metrics.slice_key),
+            entry.value.double_value.value,
+        )
+        for metrics in tfma.load_metrics(folder)
+        for entry in metrics.metric_keys_and_values
+        if entry.key.name in (ACCURACY, EXAMPLES) and not entry.key.is_diff
+    ]
+
+
 def read_gates(folder: str, gates: Gates) -> list[GateResult]:
     """Reads the Evaluator's verdict, demand by demand.
 
@@ -90,14 +128,11 @@ def read_gates(folder: str, gates: Gates) -> list[GateResult]:
     Raises:
         ValueError: TFMA refused for a reason that is none of our demands.
     """
-    values: dict[tuple[str, int | None], float] = {}
-    for metrics in tfma.load_metrics(folder):
-        digit = _digit(metrics.slice_key)
-        for entry in metrics.metric_keys_and_values:
-            if entry.key.name == ACCURACY and not entry.key.is_diff:
-                model = entry.key.model_name or CANDIDATE
-                values[model, digit] = entry.value.double_value.value
-
+    values = {
+        (measured.model, measured.digit): measured.value
+        for measured in read_measured(folder)
+        if measured.metric == ACCURACY
+    }
     failed = set()
     validation = tfma.load_validation_result(folder)
     for of_slice in validation.metric_validations_per_slice:
