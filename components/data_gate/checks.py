@@ -1,6 +1,6 @@
 """What is wrong with a data set, judged from its statistics."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -31,6 +31,25 @@ class Finding:
         return f"split {self.split}, feature {self.feature}: {self.reason}"
 
 
+@dataclass(frozen=True)
+class Distance:
+    """How far two distributions of a feature are apart, and how far they may be.
+
+    Attributes:
+        split: Whose.
+        feature: Of what.
+        measure: TFDV's name, `L_INFTY` or `JENSEN_SHANNON_DIVERGENCE`.
+        value: What was measured.
+        bound: More than this is a finding.
+    """
+
+    split: str
+    feature: str
+    measure: str
+    value: float
+    bound: float
+
+
 def against_schema(
     anomalies: Mapping[str, anomalies_pb2.Anomalies],
     statistics: Mapping[str, Statistics],
@@ -53,23 +72,23 @@ def between_splits(
 
     The bounds are the schema's `skew_comparator`s.
     """
-    findings: list[Finding] = []
-    for split in statistics:
-        if split == reference:
-            continue
-        expected, compared = _in_common(
-            schema, statistics[reference], statistics[split]
-        )
-        found = tfdv.validate_statistics(
-            expected,
-            _comparing(schema, "skew_comparator"),
-            serving_statistics=compared,
-        )
-        findings.extend(
-            Finding(f.split, f.feature, f"differs from split {reference}: {f.reason}")
-            for f in _findings(split, found)
-        )
-    return findings
+    return [
+        Finding(f.split, f.feature, f"differs from split {reference}: {f.reason}")
+        for split, compared in _between_splits(statistics, schema, reference)
+        for f in _findings(split, compared)
+    ]
+
+
+def distances_between_splits(
+    statistics: Mapping[str, Statistics], schema: schema_pb2.Schema, reference: str
+) -> list[Distance]:
+    """Returns all that `between_splits` measures, whether within its bound or not."""
+    return [
+        Distance(split, ".".join(info.path.step), *measurement)
+        for split, compared in _between_splits(statistics, schema, reference)
+        for info in compared.drift_skew_info
+        for measurement in _measurements(info.skew_measurements)
+    ]
 
 
 def since(
@@ -88,19 +107,72 @@ def since(
         previous: Of the earlier run, by split.
         version: What that run pushed, for the message.
     """
-    findings: list[Finding] = []
+    return [
+        Finding(f.split, f.feature, f"drifted since version {version}: {f.reason}")
+        for split, compared in _since(statistics, schema, previous)
+        for f in _findings(split, compared)
+    ]
+
+
+def distances_since(
+    statistics: Mapping[str, Statistics],
+    schema: schema_pb2.Schema,
+    previous: Mapping[str, Statistics],
+) -> list[Distance]:
+    """Returns all that `since` measures, whether within its bound or not."""
+    return [
+        Distance(split, ".".join(info.path.step), *measurement)
+        for split, compared in _since(statistics, schema, previous)
+        for info in compared.drift_skew_info
+        for measurement in _measurements(info.drift_measurements)
+    ]
+
+
+_Compared: TypeAlias = Iterator[tuple[str, anomalies_pb2.Anomalies]]
+
+
+def _between_splits(
+    statistics: Mapping[str, Statistics], schema: schema_pb2.Schema, reference: str
+) -> _Compared:
+    for split in statistics:
+        if split == reference:
+            continue
+        expected, compared = _in_common(
+            schema, statistics[reference], statistics[split]
+        )
+        yield (
+            split,
+            tfdv.validate_statistics(
+                expected,
+                _comparing(schema, "skew_comparator"),
+                serving_statistics=compared,
+            ),
+        )
+
+
+def _since(
+    statistics: Mapping[str, Statistics],
+    schema: schema_pb2.Schema,
+    previous: Mapping[str, Statistics],
+) -> _Compared:
     for split in sorted(statistics.keys() & previous.keys()):
         current, before = _in_common(schema, statistics[split], previous[split])
-        found = tfdv.validate_statistics(
-            current,
-            _comparing(schema, "drift_comparator"),
-            previous_statistics=before,
+        yield (
+            split,
+            tfdv.validate_statistics(
+                current,
+                _comparing(schema, "drift_comparator"),
+                previous_statistics=before,
+            ),
         )
-        findings.extend(
-            Finding(f.split, f.feature, f"drifted since version {version}: {f.reason}")
-            for f in _findings(split, found)
-        )
-    return findings
+
+
+def _measurements(
+    measurements: Iterable[anomalies_pb2.DriftSkewInfo.Measurement],
+) -> Iterator[tuple[str, float, float]]:
+    for found in measurements:
+        kind = anomalies_pb2.DriftSkewInfo.Measurement.Type.Name(found.type)
+        yield kind, found.value, found.threshold
 
 
 def _comparing(schema: schema_pb2.Schema, comparator: str) -> schema_pb2.Schema:

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 import tensorflow_data_validation as tfdv
-from tensorflow_metadata.proto.v0 import anomalies_pb2
+from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2
 from tfx import types
 from tfx.dsl.components.base import base_executor
 from tfx.dsl.io import fileio
@@ -55,7 +55,12 @@ class Executor(base_executor.BaseExecutor):
             input_dict[CHAMPION_STATISTICS_KEY]
         )
         version = champion.get_string_custom_property(VERSION_PROPERTY)
-        findings = _judge(input_dict, champion if version else None)
+        findings = judge(
+            schema=artifact_utils.get_single_instance(input_dict[SCHEMA_KEY]),
+            statistics=artifact_utils.get_single_instance(input_dict[STATISTICS_KEY]),
+            anomalies=artifact_utils.get_single_instance(input_dict[ANOMALIES_KEY]),
+            champion=champion,
+        )
         overridden = bool(findings) and bool(exec_properties[ALLOW_KEY])
         if findings and not overridden:
             raise GateRefusedError(GATE, [str(finding) for finding in findings])
@@ -78,46 +83,49 @@ class Executor(base_executor.BaseExecutor):
         )
 
 
-def _judge(
-    input_dict: dict[str, list[types.Artifact]], champion: types.Artifact | None
+def judge(
+    schema: types.Artifact,
+    statistics: types.Artifact,
+    anomalies: types.Artifact,
+    champion: types.Artifact,
 ) -> list[checks.Finding]:
-    """Returns all findings; those against the schema first."""
-    schema = io_utils.SchemaReader().read(
-        io_utils.get_only_uri_in_dir(
-            artifact_utils.get_single_uri(input_dict[SCHEMA_KEY])
-        )
-    )
-    current = artifact_utils.get_single_instance(input_dict[STATISTICS_KEY])
-    statistics = _load_statistics(current)
-    anomalies = {
-        split: _load_anomalies(uri)
-        for split, uri in _split_uris(
-            artifact_utils.get_single_instance(input_dict[ANOMALIES_KEY])
-        ).items()
+    """Returns all findings; those against the schema first.
+
+    Args:
+        schema: With the bounds.
+        statistics: From StatisticsGen.
+        anomalies: From ExampleValidator.
+        champion: Champion's `statistics`.
+    """
+    contract = load_schema(schema)
+    current = load_statistics(statistics)
+    found = {
+        split: _load_anomalies(uri) for split, uri in _split_uris(anomalies).items()
     }
-    findings = checks.against_schema(anomalies, statistics)
-    findings += checks.between_splits(statistics, schema, reference=TRAIN)
-    if champion is not None:
-        findings += checks.since(
-            statistics,
-            schema,
-            _load_statistics(champion),
-            champion.get_string_custom_property(VERSION_PROPERTY),
-        )
+    findings = checks.against_schema(found, current)
+    findings += checks.between_splits(current, contract, reference=TRAIN)
+    if version := champion.get_string_custom_property(VERSION_PROPERTY):
+        findings += checks.since(current, contract, load_statistics(champion), version)
     return findings
+
+
+def load_schema(artifact: types.Artifact) -> schema_pb2.Schema:
+    """Returns what a Schema artifact holds."""
+    return io_utils.SchemaReader().read(io_utils.get_only_uri_in_dir(artifact.uri))
+
+
+def load_statistics(artifact: types.Artifact) -> dict[str, checks.Statistics]:
+    """Returns what an ExampleStatistics artifact holds, by split."""
+    return {
+        split: tfdv.load_stats_binary(os.path.join(uri, _STATISTICS_FILE))
+        for split, uri in _split_uris(artifact).items()
+    }
 
 
 def _split_uris(artifact: types.Artifact) -> dict[str, str]:
     return {
         split: artifact_utils.get_split_uri([artifact], split)
         for split in artifact_utils.decode_split_names(artifact.split_names)
-    }
-
-
-def _load_statistics(artifact: types.Artifact) -> dict[str, checks.Statistics]:
-    return {
-        split: tfdv.load_stats_binary(os.path.join(uri, _STATISTICS_FILE))
-        for split, uri in _split_uris(artifact).items()
     }
 
 
