@@ -1,7 +1,5 @@
 """What a run came to, read from ML Metadata and the artifacts."""
 
-import json
-import os
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,8 +9,10 @@ from tfx.types import artifact_utils
 from tfx.types.artifact import Artifact
 
 from components.data_gate import executor as data_gate
+from components.data_gate import verdict as data_gate_verdict
 from components.pusher import executor as pusher
 from components.serving_validator import executor as serving_validator
+from components.serving_validator import verdict as serving_validator_verdict
 from pipeline.config import Gates
 from pipeline.evaluation import read_gates
 from pipeline.gates import GateResult
@@ -60,11 +60,11 @@ def read_outcome(database: str, run: str, gates: Gates) -> Outcome:
     outputs = _outputs(database, run)
     results: list[GateResult] = []
     if verdict := outputs.get(("DataGate", data_gate.VERDICT_KEY)):
-        results.append(_data_gate(verdict))
+        results.append(data_gate_verdict.read_gate(verdict.uri))
     if evaluation := outputs.get(("Evaluator", "evaluation")):
         results += read_gates(evaluation.uri, gates)
     if blessing := outputs.get(("ServingValidator", serving_validator.BLESSING_KEY)):
-        results.append(_serving_validator(blessing))
+        results.append(serving_validator_verdict.read_gate(blessing.uri))
 
     history = outputs.get(("Trainer", "model_run"))
     return Outcome(
@@ -103,36 +103,6 @@ def _node(store: Any, execution: int) -> str:
             name: str = context.name
             return name.rpartition(".")[2]
     raise LookupError(f"execution {execution} belongs to no node")
-
-
-def _data_gate(verdict: Artifact) -> GateResult:
-    with open(os.path.join(verdict.uri, data_gate.VERDICT_FILE)) as stream:
-        content = json.load(stream)
-    findings = content["findings"]
-    return GateResult(
-        data_gate.GATE,
-        "findings",
-        str(len(findings)),
-        "none",
-        "",
-        passed=not findings,
-        overridden=content["overridden"],
-    )
-
-
-def _serving_validator(blessing: Artifact) -> GateResult:
-    path = os.path.join(blessing.uri, serving_validator.REPORT_FILE)
-    with open(path) as stream:
-        report = json.load(stream)
-    failures = report["failures"]
-    return GateResult(
-        serving_validator.GATE,
-        "answers",
-        failures[0] if failures else f"{len(report['checks'])} checks",
-        "as trainer",
-        "",
-        passed=not failures,
-    )
 
 
 def _pushed(artifact: Artifact | None) -> Pushed | None:
