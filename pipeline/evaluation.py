@@ -3,13 +3,14 @@
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import tensorflow_model_analysis as tfma
 
 # TFMA 0.52 no longer has these at its top.
 from tensorflow_model_analysis.proto import config_pb2
 
 from pipeline.config import Gates
-from pipeline.features import LABEL
+from pipeline.features import LABEL, NUM_CLASSES
 from pipeline.gates import GateResult
 from pipeline.training.export import EXAMPLES_SIGNATURE
 
@@ -113,6 +114,30 @@ def read_measured(folder: str) -> list[Measured]:
         for entry in metrics.metric_keys_and_values
         if entry.key.name in (ACCURACY, EXAMPLES) and not entry.key.is_diff
     ]
+
+
+def read_confusion(folder: str) -> np.ndarray:
+    """Reads the confusion matrix of the candidate on all of the split.
+
+    Args:
+        folder: The ModelEvaluation artifact.
+
+    Returns:
+        int64 `[10, 10]`: how many of the digit in the row were answered with the
+        digit in the column.
+    """
+    confusion = np.zeros((NUM_CLASSES, NUM_CLASSES), np.int64)
+    for plots in tfma.load_plots(folder):
+        for plot in plots.plot_keys_and_values:
+            is_candidate = plot.key.model_name in ("", CANDIDATE)
+            if _digit(plots.slice_key) is not None or not is_candidate:
+                continue
+            at_thresholds = plot.value.multi_class_confusion_matrix_at_thresholds
+            for entry in at_thresholds.matrices[0].entries:
+                confusion[entry.actual_class_id, entry.predicted_class_id] += round(
+                    entry.num_weighted_examples
+                )
+    return confusion
 
 
 def read_gates(folder: str, gates: Gates) -> list[GateResult]:

@@ -25,6 +25,9 @@ EXAMPLES_KEY = "examples"
 BLESSING_KEY = "blessing"
 TIMEOUT_KEY = "timeout_seconds"
 
+ROWS = 256
+"""How many of the test split's first rows are asked."""
+
 REPORT_FILE = "report.json"
 
 # Property by which TFX's Pusher knows the verdict, and the files by which people
@@ -49,7 +52,7 @@ class Executor(base_executor.BaseExecutor):
         )
         expected = load_answers(
             artifact_utils.get_single_uri(input_dict[MODEL_RUN_KEY])
-        )
+        )[:ROWS]
         test = artifact_utils.get_split_uri(input_dict[EXAMPLES_KEY], TEST)
         report = probe(
             model,

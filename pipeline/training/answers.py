@@ -1,18 +1,18 @@
-"""The trainer's own answers to some test images, kept to compare with."""
+"""The trainer's own answers to the test split, kept to compare with and to show."""
 
 import os
 
 import numpy as np
 from tfx.dsl.io import fileio
 
-ROWS = 256
-"""The first rows of the test split."""
+BATCH = 256
+"""Rows that Keras is asked at once."""
 
 _FILE = "answers.npy"
 
 
 def save_answers(folder: str, probabilities: np.ndarray) -> None:
-    """Writes float32 `[rows, 10]` into a ModelRun's folder."""
+    """Writes float32 `[rows, 10]`, in the split's order, into a ModelRun's folder."""
     with fileio.open(os.path.join(folder, _FILE), "wb") as stream:
         np.save(stream, probabilities, allow_pickle=False)
 

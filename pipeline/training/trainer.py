@@ -23,6 +23,7 @@ EVAL_SPLITS = (EVAL, TEST)
 CONFIG_KEY = "training"
 
 HISTORY_FILE = "history.json"
+SUMMARY_FILE = "summary.json"
 
 
 def run_fn(fn_args: Any) -> None:
@@ -30,9 +31,10 @@ def run_fn(fn_args: Any) -> None:
 
     Into `serving_model_dir`: the SavedModel, see `pipeline.training.export`.
     Into `model_run_dir`: `model.keras`; `history.json` (loss and accuracy by
-    epoch, on both splits, and on the test split at the end); `tensorboard/`;
-    `answers.npy` (the probabilities that Keras itself gives for the first rows
-    of the test split, against which ServingValidator holds the SavedModel).
+    epoch, on both splits, and on the test split at the end); `summary.json`
+    (the layers, and how the model was fitted); `tensorboard/`; `answers.npy`
+    (the probabilities that Keras itself gives for the test split, against which
+    ServingValidator holds the SavedModel).
 
     Args:
         fn_args: TFX's FnArgs; `custom_config["training"]` holds a `Training`.
@@ -59,10 +61,13 @@ def run_fn(fn_args: Any) -> None:
             "test": {"loss": test_loss, "accuracy": test_accuracy},
         },
     )
+    _write_json(
+        os.path.join(fn_args.model_run_dir, SUMMARY_FILE), _summary(model, training)
+    )
     model.save(os.path.join(fn_args.model_run_dir, "model.keras"))
     # Keras' own predictions, made without anything that is exported.
-    asked = test.images[: answers.ROWS].numpy()
-    answers.save_answers(fn_args.model_run_dir, model.predict(asked, verbose=0))
+    predicted = model.predict(test.images, batch_size=answers.BATCH, verbose=0)
+    answers.save_answers(fn_args.model_run_dir, predicted)
     export(
         model,
         transform,
@@ -106,6 +111,27 @@ def _fit(
     return history
 
 
+def _summary(model: keras.Model, training: Training) -> dict[str, Any]:
+    """Returns Keras' `model.summary()` as data, and the settings."""
+    return {
+        "layers": [
+            {
+                "name": layer.name,
+                "kind": type(layer).__name__,
+                "output_shape": list(layer.output.shape[1:]),
+                "activation": getattr(
+                    getattr(layer, "activation", None), "__name__", ""
+                ),
+                "parameters": layer.count_params(),
+            }
+            for layer in model.layers
+        ],
+        "parameters": model.count_params(),
+        "optimizer": type(model.optimizer).__name__,
+        "training": training.model_dump(mode="json"),
+    }
+
+
 def _pixels(images: tf.Tensor) -> np.ndarray:
     """Returns scaled images as the uint8 pixels that they were."""
     return np.rint(images.numpy() * 255).astype(np.uint8)
@@ -118,6 +144,15 @@ def _write_json(path: str, content: dict[str, Any]) -> None:
 
 def read_history(folder: str) -> dict[str, Any]:
     """Returns `history.json` of a ModelRun's folder."""
-    with tf.io.gfile.GFile(os.path.join(folder, HISTORY_FILE)) as stream:
+    return _read_json(os.path.join(folder, HISTORY_FILE))
+
+
+def read_summary(folder: str) -> dict[str, Any]:
+    """Returns `summary.json` of a ModelRun's folder."""
+    return _read_json(os.path.join(folder, SUMMARY_FILE))
+
+
+def _read_json(path: str) -> dict[str, Any]:
+    with tf.io.gfile.GFile(path) as stream:
         content: dict[str, Any] = json.load(stream)
     return content

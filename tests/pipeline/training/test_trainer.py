@@ -15,7 +15,7 @@ from pipeline.config import Training
 from pipeline.training import trainer
 from pipeline.training.answers import load_answers
 from pipeline.training.data import Reader, Samples
-from pipeline.training.trainer import read_history
+from pipeline.training.trainer import read_history, read_summary
 from tests.pipeline.conftest import Trained
 
 
@@ -49,13 +49,31 @@ def test_the_history_has_every_epoch_and_the_final_test(
     assert accuracy > 0.93
 
 
-def test_the_answers_are_keras_own_to_the_first_test_rows(
+def test_the_answers_are_keras_own_to_the_test_split(
     trained: Trained, model: keras.Model, test_rows: Samples
 ) -> None:
     np.testing.assert_array_equal(
         load_answers(str(trained.run)),
-        model.predict(test_rows.images[:256].numpy(), verbose=0),
+        model.predict(test_rows.images.numpy(), batch_size=256, verbose=0),
     )
+
+
+def test_the_summary_has_layers_parameters_and_settings(
+    trained: Trained, model: keras.Model
+) -> None:
+    summary = read_summary(str(trained.run))
+    assert [
+        (layer["kind"], layer["output_shape"], layer["activation"], layer["parameters"])
+        for layer in summary["layers"]
+    ] == [
+        ("Flatten", [784], "", 0),
+        ("Dense", [128], "relu", 784 * 128 + 128),
+        ("Dense", [32], "relu", 128 * 32 + 32),
+        ("Dense", [10], "softmax", 32 * 10 + 10),
+    ]
+    assert summary["parameters"] == model.count_params()
+    assert summary["optimizer"] == "Adam"
+    assert Training.model_validate(summary["training"]) == Training(epochs=8)
 
 
 def test_tensorboard_has_the_same_curves(trained: Trained) -> None:
