@@ -1,13 +1,17 @@
 """The accuracy gates: asked of the Evaluator, and read back from its output."""
 
+import json
+import os
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import tensorflow_model_analysis as tfma
+from google.protobuf import json_format
 
 # TFMA 0.52 no longer has these at its top.
 from tensorflow_model_analysis.proto import config_pb2
+from tfx.dsl.io import fileio
 
 from pipeline.config import Gates
 from pipeline.features import LABEL, NUM_CLASSES
@@ -21,6 +25,9 @@ CHAMPION = "champion"
 
 CANDIDATE = "candidate"
 GATE = "Evaluator"
+
+_EVAL_CONFIG_FILE = "eval_config.json"
+"""Of TFMA, beside its metrics (tensorflow_model_analysis/writers)."""
 
 
 def eval_config(gates: Gates) -> config_pb2.EvalConfig:
@@ -138,6 +145,31 @@ def read_confusion(folder: str) -> np.ndarray:
                     entry.num_weighted_examples
                 )
     return confusion
+
+
+def read_bounds(folder: str) -> Gates:
+    """Reads the bounds that an evaluation was really held to.
+
+    Without a champion there is none on the change, and the default stands there.
+
+    Args:
+        folder: The ModelEvaluation artifact.
+    """
+    with fileio.open(os.path.join(folder, _EVAL_CONFIG_FILE)) as stream:
+        content = json.load(stream)["evalConfig"]
+    config = json_format.ParseDict(content, config_pb2.EvalConfig())
+    bounds: dict[str, float] = {}
+    for metrics in config.metrics_specs:
+        for metric in metrics.metrics:
+            for of_slice in metric.per_slice_thresholds:
+                by_digit = bool(of_slice.slicing_specs[0].feature_keys)
+                name = "min_digit_accuracy" if by_digit else "min_accuracy"
+                value = of_slice.threshold.value_threshold
+                bounds[name] = value.lower_bound.value
+                if of_slice.threshold.HasField("change_threshold"):
+                    change = of_slice.threshold.change_threshold
+                    bounds["max_champion_loss"] = -change.absolute.value
+    return Gates(**bounds)
 
 
 def read_gates(folder: str, gates: Gates) -> list[GateResult]:
