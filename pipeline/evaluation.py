@@ -169,7 +169,7 @@ def read_bounds(folder: str) -> Gates:
                 if of_slice.threshold.HasField("change_threshold"):
                     change = of_slice.threshold.change_threshold
                     bounds["max_champion_loss"] = -change.absolute.value
-    return Gates(**bounds)
+    return Gates.model_validate(bounds)
 
 
 def read_gates(folder: str, gates: Gates) -> list[GateResult]:

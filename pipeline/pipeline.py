@@ -1,6 +1,9 @@
 """The wiring: which component gets what from which."""
 
-from dataclasses import dataclass
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 from tfx.components import ExampleValidator, StatisticsGen, Trainer, Transform
 from tfx.components.schema_gen.import_schema_gen.component import ImportSchemaGen
@@ -12,11 +15,13 @@ from components.data_gate.component import DataGate
 from components.evaluator.component import Evaluator
 from components.mnist_example_gen.component import MnistExampleGen
 from components.pusher.component import Pusher
+from components.pusher.manifest import Facts, LockFile
 from components.serving_validator.component import ServingValidator
 from pipeline.code import code_digest
 from pipeline.config import Config
 from pipeline.evaluation import eval_config
 from pipeline.features import EVAL, TEST, TRAIN
+from pipeline.provenance import Provenance
 
 PREPROCESSING_FN = "pipeline.preprocessing.preprocessing_fn"
 RUN_FN = "pipeline.training.trainer.run_fn"
@@ -35,6 +40,8 @@ class Surroundings:
         champion: The version to beat; see `Champion`.
         run: Name of this run.
         recipe: Digest of everything that goes into the model.
+        description: Of the data, for people; empty if nobody gave one.
+        provenance: What the run is started from.
     """
 
     source: str
@@ -44,6 +51,8 @@ class Surroundings:
     champion: str
     run: str
     recipe: str
+    description: str = ""
+    provenance: Provenance = field(default_factory=Provenance)
 
 
 def create_components(config: Config, around: Surroundings) -> list[BaseNode]:
@@ -114,11 +123,27 @@ def create_components(config: Config, around: Surroundings) -> list[BaseNode]:
         model_blessing=evaluator.outputs["blessing"],
         infra_blessing=serving_validator.outputs["blessing"],
         examples=examples,
+        schema=schema,
         statistics=statistics,
+        verdict=data_gate.outputs["verdict"],
+        transform_graph=transform.outputs["transform_graph"],
+        model_run=trainer.outputs["model_run"],
+        evaluation=evaluator.outputs["evaluation"],
         champion=champion.outputs["model"],
         models=around.models,
         run=around.run,
         recipe=around.recipe,
+        facts=_facts(
+            around,
+            code_of=(
+                example_gen,
+                champion,
+                data_gate,
+                transform,
+                trainer,
+                serving_validator,
+            ),
+        ),
     )
     return [
         example_gen,
@@ -133,6 +158,31 @@ def create_components(config: Config, around: Surroundings) -> list[BaseNode]:
         serving_validator,
         pusher,
     ]
+
+
+def _facts(around: Surroundings, code_of: Sequence[BaseNode]) -> str:
+    """Returns what the Pusher cannot find in artifacts; what is empty is unknown."""
+    origin = around.provenance
+    lock = LockFile(name=origin.lock, digest=origin.lock_digest)
+    return Facts(
+        data_source=around.description or None,
+        commit=origin.commit or None,
+        tree_clean=origin.clean,
+        lock=lock if origin.lock else None,
+        code={str(node.id): code_of_node(node.exec_properties) for node in code_of},
+    ).model_dump_json(exclude_none=True)
+
+
+def code_of_node(properties: Mapping[str, Any]) -> str:
+    """Returns the digest of a node's code; it stands among its parameters.
+
+    Args:
+        properties: Its parameters, as the component has them or ML Metadata.
+            StatisticsGen, ExampleValidator and Evaluator take none: empty.
+    """
+    custom = properties.get("custom_config")
+    of_custom = json.loads(custom).get("code", "") if isinstance(custom, str) else ""
+    return str(properties.get("code") or of_custom)
 
 
 def _module(function: str) -> str:

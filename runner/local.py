@@ -18,6 +18,7 @@ from pipeline.pipeline import Surroundings, create_components
 from pipeline.schema import schema_text
 from runner.datasets import DataSet
 from runner.events import Event, EventHandler
+from runner.provenance import find_provenance
 from runner.recipe import champion, recipe
 from runner.records import Outcome, read_outcome
 from runner.recovery import recover
@@ -67,6 +68,8 @@ def run_pipeline(
             champion=champion(models, own_recipe),
             run=run,
             recipe=own_recipe,
+            description=dataset.description,
+            provenance=find_provenance(),
         ),
     )
     handler = EventHandler(listener)

@@ -5,6 +5,7 @@ import json
 
 from components.champion.executor import NONE
 from components.pusher import versions
+from components.pusher.manifest import read_manifest
 from pipeline.code import code_digest
 from pipeline.config import Config
 
@@ -42,11 +43,11 @@ def champion(models: str, recipe: str) -> str:
     served = versions.latest_version(models)
     if served is None:
         return NONE
-    manifest = versions.read_manifest(models, served)
-    if manifest.get("recipe") == recipe:
-        beaten = manifest["champion"]
+    manifest = read_manifest(versions.version_path(models, served))
+    if manifest and manifest.recipe == recipe:
+        beaten = manifest.champion
         if not beaten:
             return NONE
         if int(beaten) in versions.list_versions(models):
-            return str(beaten)
+            return beaten
     return str(served)

@@ -16,15 +16,29 @@ class PusherSpec(types.ComponentSpec):
         executor.MODELS_KEY: ExecutionParameter(type=str),
         executor.RUN_KEY: ExecutionParameter(type=str),
         executor.RECIPE_KEY: ExecutionParameter(type=str),
+        executor.FACTS_KEY: ExecutionParameter(type=str),
         "code": ExecutionParameter(type=str),
     }
     INPUTS = {
         "model": ChannelParameter(type=standard_artifacts.Model),
         "model_blessing": ChannelParameter(type=standard_artifacts.ModelBlessing),
-        "infra_blessing": ChannelParameter(type=standard_artifacts.InfraBlessing),
+        executor.INFRA_BLESSING_KEY: ChannelParameter(
+            type=standard_artifacts.InfraBlessing
+        ),
         executor.EXAMPLES_KEY: ChannelParameter(type=standard_artifacts.Examples),
+        executor.SCHEMA_KEY: ChannelParameter(type=standard_artifacts.Schema),
         executor.STATISTICS_KEY: ChannelParameter(
             type=standard_artifacts.ExampleStatistics
+        ),
+        executor.VERDICT_KEY: ChannelParameter(
+            type=standard_artifacts.ExampleAnomalies
+        ),
+        executor.TRANSFORM_GRAPH_KEY: ChannelParameter(
+            type=standard_artifacts.TransformGraph
+        ),
+        executor.MODEL_RUN_KEY: ChannelParameter(type=standard_artifacts.ModelRun),
+        executor.EVALUATION_KEY: ChannelParameter(
+            type=standard_artifacts.ModelEvaluation
         ),
         executor.CHAMPION_KEY: ChannelParameter(type=standard_artifacts.Model),
     }
@@ -41,7 +55,8 @@ class Pusher(base_component.BaseComponent):
     A version appears whole or not at all: TFX's copies into the folder that the
     server watches, ours writes beside and renames. A model that is served
     already is not pushed again: the folder decides, not a cache. And a version
-    says what it is: it carries a manifest and the statistics of its data.
+    says what it is: it carries a manifest, a model card and the statistics of its
+    data.
 
     Output `pushed_model`: custom properties `pushed` (0 or 1), and if it is 1
     `pushed_version`, `pushed_destination` and `already_served` (0 or 1).
@@ -56,11 +71,17 @@ class Pusher(base_component.BaseComponent):
         model_blessing: types.BaseChannel,
         infra_blessing: types.BaseChannel,
         examples: types.BaseChannel,
+        schema: types.BaseChannel,
         statistics: types.BaseChannel,
+        verdict: types.BaseChannel,
+        transform_graph: types.BaseChannel,
+        model_run: types.BaseChannel,
+        evaluation: types.BaseChannel,
         champion: types.BaseChannel,
         models: str,
         run: str,
         recipe: str,
+        facts: str = "{}",
     ) -> None:
         """Construct the component.
 
@@ -68,14 +89,20 @@ class Pusher(base_component.BaseComponent):
             model: From Trainer.
             model_blessing: From Evaluator.
             infra_blessing: From ServingValidator.
-            examples: From ExampleGen, for the manifest.
-            statistics: From StatisticsGen, to travel with the version.
-            champion: From Champion, for the manifest.
+            examples: From ExampleGen. This and what follows is for the manifest.
+            schema: Of the data.
+            statistics: From StatisticsGen; travels with the version as well.
+            verdict: From DataGate.
+            transform_graph: From Transform.
+            model_run: From Trainer.
+            evaluation: From Evaluator.
+            champion: From Champion.
             models: The model's folder, with the versions in it.
             run: Name of this run, for the manifest. It differs each time, so
                 this node always executes and sees what is really served.
             recipe: Digest of everything that goes into the model, for the
                 manifest.
+            facts: What no artifact says, for the manifest: JSON of `Facts`.
         """
         super().__init__(
             spec=PusherSpec(
@@ -83,11 +110,17 @@ class Pusher(base_component.BaseComponent):
                 model_blessing=model_blessing,
                 infra_blessing=infra_blessing,
                 examples=examples,
+                schema=schema,
                 statistics=statistics,
+                verdict=verdict,
+                transform_graph=transform_graph,
+                model_run=model_run,
+                evaluation=evaluation,
                 champion=champion,
                 models=models,
                 run=run,
                 recipe=recipe,
+                facts=facts,
                 code=code_digest(executor.__name__),
                 pushed_model=types.Channel(type=standard_artifacts.PushedModel),
             )

@@ -1,26 +1,46 @@
-"""TFX's Pusher with a push that is all or nothing."""
+"""TFX's Pusher with a push that is all or nothing, and that says what it pushed."""
 
 import logging
+import os
+from datetime import UTC, datetime
 from typing import Any
 
 from tfx import types
 from tfx.components.pusher import executor
 from tfx.types import artifact_utils
+from tfx.utils import io_utils
 
 from components.champion.executor import VERSION_PROPERTY
-from components.mnist_example_gen.executor import FINGERPRINT_KEY
-from components.pusher import versions
+from components.mnist_example_gen.executor import COUNTS_PROPERTY, FINGERPRINT_KEY
+from components.pusher import changes, versions
+from components.pusher.digests import model_digest
+from components.pusher.facts import Folders, environment, parse_counts, read_facts
+from components.pusher.manifest import (
+    Facts,
+    Manifest,
+    read_manifest,
+    write_manifest,
+)
+from components.pusher.model_card import write_model_card
 
 EXAMPLES_KEY = "examples"
+SCHEMA_KEY = "schema"
 STATISTICS_KEY = "statistics"
+VERDICT_KEY = "verdict"
+TRANSFORM_GRAPH_KEY = "transform_graph"
+MODEL_RUN_KEY = "model_run"
+EVALUATION_KEY = "evaluation"
+INFRA_BLESSING_KEY = "infra_blessing"
 CHAMPION_KEY = "champion"
 PUSHED_MODEL_KEY = "pushed_model"
 MODELS_KEY = "models"
 RUN_KEY = "run"
 RECIPE_KEY = "recipe"
+FACTS_KEY = "facts"
 
 PUSHED_PROPERTY = "pushed"
 PUSHED_VERSION_PROPERTY = "pushed_version"
+PUSHED_DESTINATION_PROPERTY = "pushed_destination"
 ALREADY_SERVED_PROPERTY = "already_served"
 
 
@@ -40,36 +60,85 @@ class Executor(executor.Executor):
             self._MarkNotPushed(pushed)
             return
         base = exec_properties[MODELS_KEY]
-        model = self.GetModelPath(input_dict)
-        digest = versions.model_digest(model)
-
-        version = versions.latest_version(base)
-        already_served = (
-            version is not None
-            and versions.read_manifest(base, version).get("model_digest") == digest
-        )
-        if version is None or not already_served:
-            examples = artifact_utils.get_single_instance(input_dict[EXAMPLES_KEY])
-            champion = artifact_utils.get_single_instance(input_dict[CHAMPION_KEY])
-            version = versions.push(
-                base,
-                model,
-                artifact_utils.get_single_uri(input_dict[STATISTICS_KEY]),
-                {
-                    "model_digest": digest,
-                    "data_fingerprint": examples.get_string_custom_property(
-                        FINGERPRINT_KEY
-                    ),
-                    "champion": champion.get_string_custom_property(VERSION_PROPERTY),
-                    "run": exec_properties[RUN_KEY],
-                    "recipe": exec_properties[RECIPE_KEY],
-                },
-            )
+        with changes.locked(base):
+            staged = changes.stage(base)
+            io_utils.copy_dir(self.GetModelPath(input_dict), staged)
+            digest = model_digest(staged)
+            version = _served_already(base, digest)
+            already_served = version is not None
+            if version is None:
+                statistics = artifact_utils.get_single_uri(input_dict[STATISTICS_KEY])
+                io_utils.copy_dir(
+                    statistics, os.path.join(staged, versions.STATISTICS_FOLDER)
+                )
+                facts = _facts(input_dict, exec_properties)
+                version = changes.publish(
+                    base,
+                    staged,
+                    lambda number: _describe(staged, number, digest, facts),
+                )
+            else:
+                changes.discard(staged)
+            destination = versions.version_path(base, version)
         logging.info(
             "version %d %s",
             version,
             "is served already" if already_served else "pushed",
         )
-        destination = versions.version_path(base, version)
         self._MarkPushed(pushed, destination, str(version))
         pushed.set_int_custom_property(ALREADY_SERVED_PROPERTY, int(already_served))
+
+
+def _served_already(base: str, digest: str) -> int | None:
+    """Returns the version that is served, if that is this model."""
+    version = versions.latest_version(base)
+    if version is None:
+        return None
+    manifest = read_manifest(versions.version_path(base, version))
+    return version if manifest and manifest.model_digest == digest else None
+
+
+def _facts(
+    input_dict: dict[str, list[types.Artifact]], exec_properties: dict[str, Any]
+) -> Facts:
+    """Returns all that is known of the model."""
+
+    def uri(key: str) -> str | None:
+        artifacts = input_dict.get(key)
+        return artifact_utils.get_single_uri(artifacts) if artifacts else None
+
+    read = read_facts(
+        Folders(
+            schema=uri(SCHEMA_KEY),
+            statistics=uri(STATISTICS_KEY),
+            verdict=uri(VERDICT_KEY),
+            transform_graph=uri(TRANSFORM_GRAPH_KEY),
+            model_run=uri(MODEL_RUN_KEY),
+            evaluation=uri(EVALUATION_KEY),
+            infra_blessing=uri(INFRA_BLESSING_KEY),
+        )
+    )
+    known = Facts.model_validate_json(exec_properties.get(FACTS_KEY) or "{}")
+    examples = artifact_utils.get_single_instance(input_dict[EXAMPLES_KEY])
+    champion = artifact_utils.get_single_instance(input_dict[CHAMPION_KEY])
+    return read.updated(**dict(known)).updated(
+        **environment(),
+        model=os.path.basename(exec_properties[MODELS_KEY].rstrip("/")),
+        run=exec_properties[RUN_KEY] or None,
+        recipe=exec_properties[RECIPE_KEY] or None,
+        champion=champion.get_string_custom_property(VERSION_PROPERTY),
+        data_fingerprint=examples.get_string_custom_property(FINGERPRINT_KEY) or None,
+        counts=parse_counts(examples.get_string_custom_property(COUNTS_PROPERTY)),
+    )
+
+
+def _describe(folder: str, version: int, digest: str, facts: Facts) -> None:
+    """Writes what a version says of itself; again if its number changes."""
+    manifest = Manifest(
+        **dict(facts),
+        version=version,
+        pushed_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        model_digest=digest,
+    )
+    write_model_card(folder, manifest)
+    write_manifest(folder, manifest)
