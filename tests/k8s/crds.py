@@ -1,0 +1,142 @@
+"""The two kinds that are not Kubernetes' own, as strict models.
+
+No package carries their schemas: kubernetes-validate has Kubernetes' own only, and
+the `kserve` and `cloudcoil` packages' classes take unknown fields. So the fields
+are written down here from upstream's definitions, those that are used with their
+types, and everything else refused:
+
+- prometheus-operator/prometheus-operator 0.84.1
+  example/prometheus-operator-crd/monitoring.coreos.com_servicemonitors.yaml
+- kserve/kserve 0.21 config/crd/full/serving.kserve.io_inferenceservices.yaml
+
+What an InferenceService takes from core/v1, a PodSpec and a Container, is checked
+with Kubernetes' schemas (see `pods.predictor_pod`).
+"""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from tests.k8s.pods import MODEL_FIELDS, PREDICTOR_FIELDS
+from tests.k8s.rendering import Manifest
+
+_DURATION = (
+    r"^(0|(([0-9]+)y)?(([0-9]+)w)?(([0-9]+)d)?(([0-9]+)h)?(([0-9]+)m)?(([0-9]+)s)?"
+    r"(([0-9]+)ms)?)$"
+)
+Duration = Annotated[str, StringConstraints(pattern=_DURATION, min_length=1)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class Metadata(_Strict):
+    """The part of ObjectMeta that a person writes."""
+
+    name: str
+    namespace: str | None = None
+    labels: dict[str, str] = {}
+    annotations: dict[str, str] = {}
+
+
+class LabelSelector(_Strict):
+    """meta/v1 LabelSelector."""
+
+    matchLabels: dict[str, str] = {}
+    matchExpressions: list[dict[str, Any]] = []
+
+
+class Endpoint(_Strict):
+    """monitoring.coreos.com/v1 Endpoint; a Service's port is named, never numbered."""
+
+    port: str
+    path: str
+    interval: Duration
+    scrapeTimeout: Duration
+
+
+class ServiceMonitorSpec(_Strict):
+    """monitoring.coreos.com/v1 ServiceMonitorSpec."""
+
+    selector: LabelSelector
+    endpoints: list[Endpoint]
+    namespaceSelector: dict[str, Any] = {}
+    jobLabel: str = ""
+
+
+class ServiceMonitor(_Strict):
+    """monitoring.coreos.com/v1 ServiceMonitor."""
+
+    apiVersion: Literal["monitoring.coreos.com/v1"]
+    kind: Literal["ServiceMonitor"]
+    metadata: Metadata
+    spec: ServiceMonitorSpec
+
+
+class ModelFormat(_Strict):
+    """serving.kserve.io/v1beta1 ModelFormat."""
+
+    name: Literal["tensorflow"]
+    version: str
+
+
+class Model(_Strict):
+    """serving.kserve.io/v1beta1 ModelSpec, without its Container."""
+
+    modelFormat: ModelFormat
+    runtime: str
+    runtimeVersion: str
+    protocolVersion: Literal["v1", "grpc-v1"]
+    storageUri: Annotated[str, StringConstraints(pattern=r"^(pvc|s3|gs)://[^/]+/.+")]
+
+
+class Predictor(_Strict):
+    """serving.kserve.io/v1beta1 PredictorSpec, without its PodSpec."""
+
+    model: Model
+    minReplicas: int = Field(ge=0)
+    maxReplicas: int = Field(ge=1)
+    scaleMetric: Literal["cpu", "memory", "concurrency", "rps"]
+    scaleTarget: int = Field(ge=1)
+    deploymentStrategy: dict[str, Any]
+
+
+class InferenceServiceSpec(_Strict):
+    """serving.kserve.io/v1beta1 InferenceServiceSpec."""
+
+    predictor: Predictor
+
+
+class InferenceService(_Strict):
+    """serving.kserve.io/v1beta1 InferenceService."""
+
+    apiVersion: Literal["serving.kserve.io/v1beta1"]
+    kind: Literal["InferenceService"]
+    metadata: Metadata
+    spec: InferenceServiceSpec
+
+
+def validate(manifest: Manifest) -> None:
+    """Validate an object of one of the two kinds.
+
+    Raises:
+      pydantic.ValidationError: A field is unknown, missing or of another type.
+      KeyError: It is of another kind.
+    """
+    {"ServiceMonitor": _monitor, "InferenceService": _inference}[manifest["kind"]](
+        manifest
+    )
+
+
+def _monitor(manifest: Manifest) -> None:
+    ServiceMonitor.model_validate(manifest)
+
+
+def _inference(manifest: Manifest) -> None:
+    predictor = manifest["spec"]["predictor"]
+    own = {key: predictor[key] for key in predictor.keys() & PREDICTOR_FIELDS}
+    model = own["model"]
+    own["model"] = {key: model[key] for key in model.keys() & MODEL_FIELDS}
+    spec = {**manifest["spec"], "predictor": own}
+    InferenceService.model_validate({**manifest, "spec": spec})

@@ -1,0 +1,108 @@
+"""The pods that objects describe, whatever kind of object it is."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from tests.k8s.rendering import Manifest
+
+
+def pod_specs(manifests: list[Manifest]) -> Iterator[tuple[str, Manifest]]:
+    """Yield (kind/name, PodSpec) of every object that makes pods."""
+    for manifest in manifests:
+        name = f"{manifest['kind']}/{manifest['metadata']['name']}"
+        match manifest["kind"]:
+            case "Pod":
+                yield name, manifest["spec"]
+            case "InferenceService":
+                yield name, predictor_pod(manifest)
+            case "CronJob":
+                yield name, manifest["spec"]["jobTemplate"]["spec"]["template"]["spec"]
+            case _ if "template" in manifest.get("spec", {}):
+                yield name, manifest["spec"]["template"]["spec"]
+
+
+# The fields of these kserve/kserve types that are not core/v1's: pkg/apis/serving/
+# v1beta1 PredictorSpec, ComponentExtensionSpec and ModelSpec (0.21).
+PREDICTOR_FIELDS = frozenset(
+    [
+        "annotations",
+        "autoScaling",
+        "batcher",
+        "canaryTrafficPercent",
+        "containerConcurrency",
+        "deploymentStrategy",
+        "labels",
+        "logger",
+        "maxReplicas",
+        "minReplicas",
+        "model",
+        "scaleMetric",
+        "scaleMetricType",
+        "scaleTarget",
+        "timeout",
+        "workerSpec",
+    ]
+)
+MODEL_FIELDS = frozenset(
+    [
+        "modelFormat",
+        "protocolVersion",
+        "runtime",
+        "runtimeVersion",
+        "storage",
+        "storageUri",
+    ]
+)
+
+
+def predictor_pod(service: Manifest) -> Manifest:
+    """The PodSpec that an InferenceService hands on.
+
+    KServe merges `spec.predictor` (a PodSpec with more fields) and its `model` (a
+    Container with more fields) over those of the runtime, whose image and command
+    are put here: config/runtimes/kserve-tensorflow-serving.yaml.
+    """
+    predictor = service["spec"]["predictor"]
+    model = predictor["model"]
+    runtime: dict[str, Any] = {
+        "name": "kserve-container",
+        "image": f"tensorflow/serving:{model['runtimeVersion']}",
+        "command": ["/usr/bin/tensorflow_model_server"],
+        "args": [
+            f"--model_name={service['metadata']['name']}",
+            "--port=9000",
+            "--rest_api_port=8080",
+            "--model_base_path=/mnt/models",
+            "--rest_api_timeout_in_ms=60000",
+        ],
+    }
+    container = {key: model[key] for key in model.keys() - MODEL_FIELDS}
+    container["args"] = [*runtime["args"], *model.get("args", [])]
+    pod = {key: predictor[key] for key in predictor.keys() - PREDICTOR_FIELDS}
+    return {**pod, "containers": [{**runtime, **container}]}
+
+
+def containers(pod: Manifest) -> list[Manifest]:
+    """All containers of a PodSpec."""
+    return [
+        container
+        for field in ("initContainers", "containers", "ephemeralContainers")
+        for container in pod.get(field, [])
+    ]
+
+
+def server_of(pod: Manifest) -> Manifest:
+    """The container that serves."""
+    (container,) = pod["containers"]
+    return container
+
+
+def flag(container: Manifest, name: str) -> str:
+    """The value of a flag that stands once in a container's arguments."""
+    prefix = f"--{name}="
+    (value,) = (
+        argument.removeprefix(prefix)
+        for argument in container["args"]
+        if argument.startswith(prefix)
+    )
+    return value
