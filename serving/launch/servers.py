@@ -16,7 +16,7 @@ from serving.launch.models import Model
 # its own TensorFlow and of older ones (tensorflow/serving#2168), so the first one
 # that is not older than the model's is taken.
 IMAGE = "tensorflow/serving"
-IMAGE_TAGS = ("2.16.1", "2.17.0", "2.18.0", "2.19.1", "2.20.0")
+IMAGE_TAGS = ("2.16.1", "2.17.0", "2.18.0", "2.19.1", "2.20.0", "2.21.0")
 
 SERVER = "/usr/bin/tensorflow_model_server"
 MODELS_IN_CONTAINER = "/models"

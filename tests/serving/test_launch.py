@@ -103,15 +103,20 @@ def test_a_file_that_is_no_saved_model_is_named(models: Path, content: bytes) ->
 
 @pytest.mark.parametrize(
     ("tensorflow", "tag"),
-    [("2.16.1", "2.16.1"), ("2.16.2", "2.17.0"), ("2.19.0", "2.19.1")],
+    [
+        ("2.16.1", "2.16.1"),
+        ("2.16.2", "2.17.0"),
+        ("2.19.0", "2.19.1"),
+        ("2.21.0", "2.21.0"),
+    ],
 )
 def test_the_image_is_not_older_than_the_model(tensorflow: str, tag: str) -> None:
     assert image_for(tensorflow) == f"tensorflow/serving:{tag}"
 
 
 def test_no_image_is_better_than_an_older_one() -> None:
-    with pytest.raises(NotUsable, match=r"\(up to 2.20.0\) is older .* 2.21.0"):
-        image_for("2.21.0")
+    with pytest.raises(NotUsable, match=r"\(up to 2.21.0\) is older .* 2.22.0"):
+        image_for("2.22.0")
 
 
 class TestChoice:
