@@ -11,6 +11,7 @@ from tfx.types.artifact import Artifact
 from components.data_gate import executor as data_gate
 from components.data_gate import verdict as data_gate_verdict
 from components.pusher import executor as pusher
+from components.pusher import properties
 from components.serving_validator import executor as serving_validator
 from components.serving_validator import verdict as serving_validator_verdict
 from pipeline.config import Gates
@@ -106,10 +107,12 @@ def _node(store: Any, execution: int) -> str:
 
 
 def _pushed(artifact: Artifact | None) -> Pushed | None:
-    if artifact is None or not artifact.get_int_custom_property(pusher.PUSHED_PROPERTY):
+    if artifact is None or not artifact.get_int_custom_property(
+        properties.PUSHED_PROPERTY
+    ):
         return None
     return Pushed(
-        int(artifact.get_string_custom_property(pusher.PUSHED_VERSION_PROPERTY)),
+        int(artifact.get_string_custom_property(properties.PUSHED_VERSION_PROPERTY)),
         artifact.get_string_custom_property("pushed_destination"),
-        bool(artifact.get_int_custom_property(pusher.ALREADY_SERVED_PROPERTY)),
+        bool(artifact.get_int_custom_property(properties.ALREADY_SERVED_PROPERTY)),
     )

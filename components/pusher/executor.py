@@ -22,6 +22,7 @@ from components.pusher.manifest import (
     write_manifest,
 )
 from components.pusher.model_card import write_model_card
+from components.pusher.properties import ALREADY_SERVED_PROPERTY
 
 EXAMPLES_KEY = "examples"
 SCHEMA_KEY = "schema"
@@ -37,11 +38,6 @@ MODELS_KEY = "models"
 RUN_KEY = "run"
 RECIPE_KEY = "recipe"
 FACTS_KEY = "facts"
-
-PUSHED_PROPERTY = "pushed"
-PUSHED_VERSION_PROPERTY = "pushed_version"
-PUSHED_DESTINATION_PROPERTY = "pushed_destination"
-ALREADY_SERVED_PROPERTY = "already_served"
 
 
 class Executor(executor.Executor):
