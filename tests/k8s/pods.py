@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from tests.k8s.rendering import Manifest
+from tests.k8s.rendering import Manifest, the
 
 
 def pod_specs(manifests: list[Manifest]) -> Iterator[tuple[str, Manifest]]:
@@ -60,7 +60,8 @@ def predictor_pod(service: Manifest) -> Manifest:
 
     KServe merges `spec.predictor` (a PodSpec with more fields) and its `model` (a
     Container with more fields) over those of the runtime, whose image and command
-    are put here: config/runtimes/kserve-tensorflow-serving.yaml.
+    are put here: config/runtimes/kserve-tensorflow-serving.yaml. And it mounts the
+    volume of a pvc:// URI at /mnt/models.
     """
     predictor = service["spec"]["predictor"]
     model = predictor["model"]
@@ -78,7 +79,12 @@ def predictor_pod(service: Manifest) -> Manifest:
     }
     container = {key: model[key] for key in model.keys() - MODEL_FIELDS}
     container["args"] = [*runtime["args"], *model.get("args", [])]
+    claim, _, path = model["storageUri"].removeprefix("pvc://").partition("/")
+    mount = {"name": "models", "mountPath": "/mnt/models", "subPath": path}
+    container["volumeMounts"] = [*model["volumeMounts"], {**mount, "readOnly": True}]
+    source = {"name": "models", "persistentVolumeClaim": {"claimName": claim}}
     pod = {key: predictor[key] for key in predictor.keys() - PREDICTOR_FIELDS}
+    pod["volumes"] = [*predictor["volumes"], source]
     return {**pod, "containers": [{**runtime, **container}]}
 
 
@@ -106,3 +112,31 @@ def flag(container: Manifest, name: str) -> str:
         if argument.startswith(prefix)
     )
     return value
+
+
+def the_pod(manifests: list[Manifest]) -> Manifest:
+    """The PodSpec of the one object that makes pods."""
+    ((_, pod),) = pod_specs(manifests)
+    return pod
+
+
+def the_server(manifests: list[Manifest]) -> Manifest:
+    """The container that serves."""
+    return server_of(the_pod(manifests))
+
+
+def pod_labels(manifests: list[Manifest]) -> dict[str, str]:
+    """The labels of the Deployment's pods."""
+    template = the(manifests, "Deployment")["spec"]["template"]
+    labels: dict[str, str] = template["metadata"]["labels"]
+    return labels
+
+
+def selects(selector: dict[str, str], labels: dict[str, str]) -> bool:
+    """Whether a selector's matchLabels fit."""
+    return selector.items() <= labels.items()
+
+
+def port_numbers(container: Manifest) -> dict[str, int]:
+    """A container's ports by name."""
+    return {port["name"]: port["containerPort"] for port in container["ports"]}

@@ -52,6 +52,13 @@ COMBINATIONS = {
 
 ALL = (*KUSTOMIZATIONS, *COMBINATIONS)
 
+NOT_SERVING = {"kubeflow", "overlays/kubeflow-local", "storage", "train"}
+SERVING = tuple(name for name in ALL if name not in NOT_SERVING)
+DEPLOYED = tuple(name for name in SERVING if name != "kserve")
+"""Those with the Deployment of base/."""
+EMBEDDED = ("overlays/local", *(name for name in COMBINATIONS if "embedded" in name))
+"""Those with the project's own server."""
+
 
 def render(name: str, folder: Path) -> list[Manifest]:
     """Render one of `ALL`.

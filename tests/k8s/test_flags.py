@@ -1,0 +1,188 @@
+"""The servers' flags and files: known to the server, and where they are said to be."""
+
+import dataclasses
+import re
+from pathlib import Path, PurePosixPath
+
+import pytest
+from google.protobuf import text_format
+
+from serving.server import configs, flags
+from tests.k8s.conftest import Rendered
+from tests.k8s.pods import flag, server_of, the_pod, the_server
+from tests.k8s.rendering import DEPLOYED, EMBEDDED, SERVING, Manifest, the
+
+# What serving/server/flags.py takes from tensorflow_serving/model_servers/main.cc.
+FLAGS_OF_TENSORFLOW_SERVING = (
+    {field.name for field in dataclasses.fields(flags.Options)} - set(flags._OURS)
+) | set(flags._WITHOUT_EFFECT | flags._REFUSED)
+
+REAL = [name for name in SERVING if name not in EMBEDDED]
+
+
+def files_in(pod: Manifest, manifests: list[Manifest]) -> dict[str, str]:
+    """The files of the server's container that ConfigMaps hold: path to content."""
+    maps = {
+        manifest["metadata"]["name"]: manifest["data"]
+        for manifest in manifests
+        if manifest["kind"] == "ConfigMap"
+    }
+    volumes = {volume["name"]: volume for volume in pod["volumes"]}
+    files = {}
+    for mount in server_of(pod)["volumeMounts"]:
+        projected = volumes[mount["name"]].get("projected", {"sources": []})
+        for source in projected["sources"]:
+            for name, content in maps[source["configMap"]["name"]].items():
+                files[f"{mount['mountPath']}/{name}"] = content
+    return files
+
+
+@pytest.mark.parametrize("name", REAL)
+def test_tensorflow_serving_has_the_flags(rendered: Rendered, name: str) -> None:
+    container = the_server(rendered(name))
+    assert container["command"] == ["/usr/bin/tensorflow_model_server"]
+    names = [re.fullmatch("--([a-z_]+)=(.+)", word) for word in container["args"]]
+    assert None not in names
+    assert {match[1] for match in names if match} <= FLAGS_OF_TENSORFLOW_SERVING
+
+
+@pytest.mark.parametrize("name", EMBEDDED)
+def test_the_embedded_server_takes_and_heeds_the_flags(
+    rendered: Rendered, name: str
+) -> None:
+    container = the_server(rendered(name))
+    assert container["command"] == ["python", "-m", "serving.server"]
+    options = flags.parse(container["args"])
+    assert options is not None
+    assert options.bind_address == "0.0.0.0"
+    without_effect = [
+        word
+        for word in container["args"]
+        if word.removeprefix("--").partition("=")[0] in flags._WITHOUT_EFFECT
+    ]
+    assert without_effect == []
+
+
+@pytest.mark.parametrize("name", SERVING)
+def test_a_flag_is_given_once(rendered: Rendered, name: str) -> None:
+    names = [word.partition("=")[0] for word in the_server(rendered(name))["args"]]
+    assert len(names) == len(set(names))
+
+
+@pytest.mark.parametrize("name", DEPLOYED)
+def test_files_named_by_flags_are_mounted(rendered: Rendered, name: str) -> None:
+    manifests = rendered(name)
+    pod = the_pod(manifests)
+    named = {
+        word.partition("=")[2]
+        for word in server_of(pod)["args"]
+        if word.partition("=")[0].endswith("_file")
+    }
+    there = set(files_in(pod, manifests))
+    for container in pod.get("initContainers", []):
+        there.add(container["args"][-1])  # ssl.config
+    assert named == there
+
+
+@pytest.mark.parametrize("name", DEPLOYED)
+def test_the_batching_is_what_the_server_understands(
+    rendered: Rendered, name: str, tmp_path: Path
+) -> None:
+    manifests = rendered(name)
+    container = the_server(manifests)
+    assert flag(container, "enable_batching") == "true"
+    content = files_in(the_pod(manifests), manifests)[
+        flag(container, "batching_parameters_file")
+    ]
+    file = tmp_path / "batching.config"
+    file.write_text(content)
+    parameters = configs.read_batching_parameters(str(file))
+    assert parameters.max_batch_size == 128
+    assert parameters.batch_timeout_micros == 0
+    # The client's largest request, by default 64 images, is never refused.
+    assert parameters.max_request_size is None
+
+
+def metrics_path(manifests: list[Manifest], folder: Path) -> str | None:
+    """Where the server's metrics are."""
+    content = files_in(the_pod(manifests), manifests)[
+        flag(the_server(manifests), "monitoring_config_file")
+    ]
+    file = folder / "monitoring.config"
+    file.write_text(content)
+    return configs.read_metrics_path(str(file))
+
+
+@pytest.mark.parametrize("name", DEPLOYED)
+def test_metrics_are_on(rendered: Rendered, name: str, tmp_path: Path) -> None:
+    assert metrics_path(rendered(name), tmp_path) == configs.DEFAULT_METRICS_PATH
+
+
+def test_prometheus_asks_where_the_metrics_are(
+    rendered: Rendered, tmp_path: Path
+) -> None:
+    manifests = rendered("overlays/production")
+    (endpoint,) = the(manifests, "ServiceMonitor")["spec"]["endpoints"]
+    assert endpoint["path"] == metrics_path(manifests, tmp_path)
+
+
+@pytest.mark.parametrize("name", DEPLOYED)
+def test_the_model_lies_on_the_volume_that_is_mounted(
+    rendered: Rendered, name: str
+) -> None:
+    manifests = rendered(name)
+    pod = the_pod(manifests)
+    text = files_in(pod, manifests)[flag(server_of(pod), "model_config_file")]
+    config = _model_config(text)
+    (mount,) = (
+        mount
+        for mount in server_of(pod)["volumeMounts"]
+        if mount["mountPath"] == str(PurePosixPath(config["base_path"]).parent)
+    )
+    assert mount["readOnly"] is True
+    (volume,) = (v for v in pod["volumes"] if v["name"] == mount["name"])
+    assert volume["persistentVolumeClaim"] == {"claimName": "mnist-models"}
+    assert PurePosixPath(config["base_path"]).name == config["name"]
+    assert config["model_platform"] == "tensorflow"
+
+
+def _model_config(text: str) -> dict[str, str]:
+    """The fields of the one model of a ModelServerConfig.
+
+    Its message would need TensorFlow to be imported; test_probes.py starts a server
+    on the file.
+    """
+    assert text.count("config {") == 1
+    return dict(re.findall(r'^\s+(\w+): "([^"]+)"$', text, re.MULTILINE))
+
+
+@pytest.mark.parametrize("name", DEPLOYED)
+def test_connections_end_before_the_pod_does(rendered: Rendered, name: str) -> None:
+    pod = the_pod(rendered(name))
+    arguments = dict(
+        configs.parse_channel_arguments(flag(server_of(pod), "grpc_channel_arguments"))
+    )
+    age = int(arguments["grpc.max_connection_age_ms"])
+    grace = int(arguments["grpc.max_connection_age_grace_ms"])
+    # gRPC adds up to 10 % to the age (proposal A9).
+    longest = (age * 1.1 + grace) / 1000
+    assert longest <= pod["terminationGracePeriodSeconds"]
+
+
+@pytest.mark.parametrize("name", EMBEDDED)
+def test_the_embedded_server_has_time_to_drain(rendered: Rendered, name: str) -> None:
+    pod = the_pod(rendered(name))
+    container = server_of(pod)
+    options = flags.parse(container["args"])
+    assert options is not None
+    before = container["lifecycle"]["preStop"]["sleep"]["seconds"]
+    needed = before + options.shutdown_grace_seconds
+    assert needed < pod["terminationGracePeriodSeconds"]
+
+
+def test_a_field_that_the_server_does_not_know_is_found(tmp_path: Path) -> None:
+    file = tmp_path / "batching.config"
+    file.write_text("max_batch_sice { value: 1 }")
+    with pytest.raises(Exception, match="max_batch_sice") as raised:
+        configs.read_batching_parameters(str(file))
+    assert isinstance(raised.value.__cause__, text_format.ParseError)
