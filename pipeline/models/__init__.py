@@ -1,0 +1,1 @@
+"""Looking after pushed versions: list, roll back, prune, verify."""
