@@ -140,3 +140,20 @@ def selects(selector: dict[str, str], labels: dict[str, str]) -> bool:
 def port_numbers(container: Manifest) -> dict[str, int]:
     """A container's ports by name."""
     return {port["name"]: port["containerPort"] for port in container["ports"]}
+
+
+def files_in(pod: Manifest, manifests: list[Manifest]) -> dict[str, str]:
+    """The files of the server's container that ConfigMaps hold: path to content."""
+    maps = {
+        manifest["metadata"]["name"]: manifest["data"]
+        for manifest in manifests
+        if manifest["kind"] == "ConfigMap"
+    }
+    volumes = {volume["name"]: volume for volume in pod["volumes"]}
+    files = {}
+    for mount in server_of(pod)["volumeMounts"]:
+        projected = volumes[mount["name"]].get("projected", {"sources": []})
+        for source in projected["sources"]:
+            for name, content in maps[source["configMap"]["name"]].items():
+                files[f"{mount['mountPath']}/{name}"] = content
+    return files

@@ -9,7 +9,7 @@ from google.protobuf import text_format
 
 from serving.server import configs, flags
 from tests.k8s.conftest import Rendered
-from tests.k8s.pods import flag, server_of, the_pod, the_server
+from tests.k8s.pods import files_in, flag, server_of, the_pod, the_server
 from tests.k8s.rendering import DEPLOYED, EMBEDDED, SERVING, Manifest, the
 
 # What serving/server/flags.py takes from tensorflow_serving/model_servers/main.cc.
@@ -18,23 +18,6 @@ FLAGS_OF_TENSORFLOW_SERVING = (
 ) | set(flags._WITHOUT_EFFECT | flags._REFUSED)
 
 REAL = [name for name in SERVING if name not in EMBEDDED]
-
-
-def files_in(pod: Manifest, manifests: list[Manifest]) -> dict[str, str]:
-    """The files of the server's container that ConfigMaps hold: path to content."""
-    maps = {
-        manifest["metadata"]["name"]: manifest["data"]
-        for manifest in manifests
-        if manifest["kind"] == "ConfigMap"
-    }
-    volumes = {volume["name"]: volume for volume in pod["volumes"]}
-    files = {}
-    for mount in server_of(pod)["volumeMounts"]:
-        projected = volumes[mount["name"]].get("projected", {"sources": []})
-        for source in projected["sources"]:
-            for name, content in maps[source["configMap"]["name"]].items():
-                files[f"{mount['mountPath']}/{name}"] = content
-    return files
 
 
 @pytest.mark.parametrize("name", REAL)

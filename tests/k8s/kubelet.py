@@ -1,0 +1,110 @@
+"""What kubelet does with a pod, done to a process on this machine."""
+
+import os
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from dataclasses import dataclass
+from pathlib import Path
+
+import grpc
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from tests.k8s.pods import port_numbers, server_of
+from tests.k8s.rendering import ROOT, Manifest
+
+MODELS = "/models"
+
+
+@dataclass(frozen=True)
+class Kubelet:
+    """A pod's server as a process.
+
+    Attributes:
+      pod: Its PodSpec.
+      process: The server.
+      log: What it writes.
+      ports: The ports it really has, by their numbers in the pod.
+    """
+
+    pod: Manifest
+    process: subprocess.Popen[bytes]
+    log: Path
+    ports: dict[int, int]
+
+    def probe(self, name: str) -> bool:
+        """Run a probe as kubelet does, once.
+
+        Args:
+          name: ``startupProbe``, ``readinessProbe`` or ``livenessProbe``.
+        """
+        container = server_of(self.pod)
+        probe = container[name]
+        seconds = float(probe["timeoutSeconds"])
+        if "grpc" in probe:
+            return self._grpc(self.ports[probe["grpc"]["port"]], seconds)
+        get = probe["httpGet"]
+        port = self.ports[port_numbers(container)[get["port"]]]
+        url = f"http://127.0.0.1:{port}{get['path']}"
+        try:
+            with urllib.request.urlopen(url, timeout=seconds) as answer:
+                return 200 <= answer.status < 400
+        except (urllib.error.URLError, OSError):
+            return False
+
+    @staticmethod
+    def _grpc(port: int, seconds: float) -> bool:
+        with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+            stub = health_pb2_grpc.HealthStub(channel)
+            request = health_pb2.HealthCheckRequest()  # the service "", as kubelet's
+            try:
+                answer = stub.Check(request, timeout=seconds)
+            except grpc.RpcError:
+                return False
+            return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)
+
+
+def start(
+    pod: Manifest,
+    files: dict[str, str],
+    folder: Path,
+    ports: dict[int, int],
+    replaced: dict[str, str],
+) -> Kubelet:
+    """Start a pod's server with the pod's own arguments and files.
+
+    Args:
+      pod: A PodSpec whose server is the embedded one.
+      files: The files that its ConfigMaps make.
+      folder: Stands for the container's root.
+      ports: The ports to take in place of the pod's.
+      replaced: Flags with another value, to hurry.
+    """
+
+    models = f"{folder}{MODELS}"
+    os.makedirs(models, exist_ok=True)
+    for path, content in files.items():
+        file = folder / path.strip("/")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(content.replace(f'"{MODELS}/', f'"{models}/'))
+    container = server_of(pod)
+    arguments = []
+    for word in container["args"]:
+        name, _, value = word.removeprefix("--").partition("=")
+        if name in ("port", "rest_api_port"):
+            value = str(ports[int(value)])
+        elif value in files:
+            value = f"{folder}{value}"
+        arguments.append(f"--{name}={replaced.get(name, value)}")
+    python, *module = container["command"]
+    assert python == "python"
+    log = folder / "log"
+    with log.open("wb") as stream:
+        process = subprocess.Popen(
+            [sys.executable, *module, *arguments],
+            cwd=ROOT,
+            stdout=stream,
+            stderr=stream,
+        )
+    return Kubelet(pod, process, log, ports)

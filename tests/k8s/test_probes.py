@@ -1,0 +1,90 @@
+"""The probes mean what they say, asked of a server that runs as the pod says."""
+
+import dataclasses
+import shutil
+import signal
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from serving.client import Client
+from tests.k8s import kubelet
+from tests.k8s.conftest import Rendered
+from tests.k8s.kubelet import Kubelet
+from tests.k8s.pods import files_in, the_pod
+from tests.serving.server.running import eventually
+from tests.serving.server.saved_models import save_digits
+
+VERSION = 1700000000
+PROBES = ("startupProbe", "readinessProbe", "livenessProbe")
+
+
+@pytest.fixture
+def node(rendered: Rendered, tmp_path: Path) -> Iterator[Kubelet]:
+    """The local overlay's pod, as a process; its volume is empty."""
+    manifests = rendered("overlays/local")
+    with socket.socket() as one, socket.socket() as other:
+        for free in (one, other):
+            free.bind(("127.0.0.1", 0))
+        ports = {8500: one.getsockname()[1], 8501: other.getsockname()[1]}
+    pod = the_pod(manifests)
+    (tmp_path / "models" / "mnist").mkdir(parents=True)
+    started = kubelet.start(
+        pod,
+        files_in(pod, manifests),
+        tmp_path,
+        ports,
+        # Versions are looked for more often than on a real volume; the loopback
+        # stands for the pod's own address.
+        {"file_system_poll_wait_seconds": "1", "bind_address": "127.0.0.1"},
+    )
+    yield started
+    started.process.kill()
+    started.process.wait()
+
+
+def probed(node: Kubelet) -> dict[str, bool]:
+    return {name: node.probe(name) for name in PROBES}
+
+
+def test_the_probes_follow_a_pod_through_its_life(
+    node: Kubelet, rendered: Rendered, tmp_path: Path
+) -> None:
+    models = tmp_path / "models" / "mnist"
+
+    # Nothing is pushed yet: the server runs and waits, and is not started up.
+    waits = "No versions of servable mnist found"
+    eventually(lambda: waits in node.log.read_text() or node.process.poll() is not None)
+    assert probed(node) == dict.fromkeys(PROBES, False)
+    assert node.process.poll() is None, node.log.read_text()
+
+    # The pipeline pushes: whole or not at all, so by a rename.
+    save_digits(tmp_path / "beside")
+    (tmp_path / "beside").rename(models / str(VERSION))
+    eventually(lambda: node.probe("startupProbe"))
+    assert probed(node) == dict.fromkeys(PROBES, True)
+    with Client(f"127.0.0.1:{node.ports[8500]}") as client:
+        assert client.wait() == VERSION
+
+    # The volume is emptied: no calls for this pod, and no restart either.
+    shutil.rmtree(models / str(VERSION))
+    eventually(lambda: not node.probe("readinessProbe"))
+    assert node.probe("livenessProbe")
+    # With TLS on the gRPC port it is another probe, which says the same.
+    tls = the_pod(rendered("production+embedded"))
+    behind_tls = dataclasses.replace(node, pod=tls)
+    assert not behind_tls.probe("readinessProbe")
+    assert behind_tls.probe("livenessProbe")
+
+    # A version again, the same process.
+    save_digits(tmp_path / "again")
+    (tmp_path / "again").rename(models / str(VERSION + 1))
+    eventually(lambda: node.probe("readinessProbe"))
+
+    # The pod's end: SIGTERM is heard, and is an orderly one.
+    node.process.send_signal(signal.SIGTERM)
+    grace = the_pod(rendered("overlays/local"))["terminationGracePeriodSeconds"]
+    assert node.process.wait(grace) == 0
+    assert probed(node) == dict.fromkeys(PROBES, False)
