@@ -34,6 +34,10 @@ run: setup ## Run the pipeline, from the data to a pushed model
 serve: setup ## Serve the pushed model
 	@$(VENV_PYTHON) -m serving.launch $(ARGS)
 
+.PHONY: bench
+bench: setup ## Measure a whole run: make bench ARGS="--data ~/mnist"
+	@$(VENV_PYTHON) -m benchmarks.pipeline $(ARGS)
+
 .PHONY: bench-serving
 bench-serving: setup ## Measure the serving of the pushed model
 	@$(VENV_PYTHON) -m benchmarks.serving $(ARGS)

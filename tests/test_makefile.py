@@ -29,6 +29,7 @@ def make(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
     [
         ("run", ".venv/bin/python local_runner.py --data ~/mnist"),
         ("serve", ".venv/bin/python -m serving.launch --data ~/mnist"),
+        ("bench", ".venv/bin/python -m benchmarks.pipeline --data ~/mnist"),
         ("bench-serving", ".venv/bin/python -m benchmarks.serving --data ~/mnist"),
         (
             "test",

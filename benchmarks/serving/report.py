@@ -1,16 +1,14 @@
 """From measurements to medians, ratios and verdicts."""
 
-import importlib.metadata
 import os
-import platform
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from rich.table import Table
 
+from benchmarks.machine import describe
 from benchmarks.serving.load import Measurement
 
 Runs = Mapping[tuple[str, int], Sequence[Measurement]]
@@ -147,29 +145,10 @@ def targets_table(runs: Runs) -> Table:
 
 def machine() -> dict[str, str]:
     """What the figures were measured on."""
-    versions = {
-        name: importlib.metadata.version(name)
-        for name in ("tensorflow", "grpcio", "protobuf")
-    }
     return {
-        "processor": _processor(),
-        "cores": str(len(os.sched_getaffinity(0))),
-        "system": f"{platform.system()} {platform.release()}",
-        "python": platform.python_version(),
-        **versions,
+        **describe(("tensorflow", "grpcio", "protobuf")),
         "load": f"{os.getloadavg()[1]:.1f} (average over five minutes, own included)",
     }
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        lines = []
-    for line in lines:
-        if line.startswith("model name"):
-            return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
 
 
 def as_json(runs: Runs, settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import time
 from dataclasses import asdict
 from typing import Any
 
@@ -51,7 +52,9 @@ def run_fn(fn_args: Any) -> None:
     validation = reader.load([eval_pattern])
     model = build_model(training.hidden_units, training.learning_rate)
 
+    started = time.perf_counter()
     history = _fit(model, train, validation, training, fn_args.model_run_dir)
+    fit_seconds = time.perf_counter() - started
     test = reader.load([test_pattern])
     test_loss, test_accuracy = loop.measure(model, test)
     _write_json(
@@ -59,6 +62,7 @@ def run_fn(fn_args: Any) -> None:
         {
             "epochs": [asdict(epoch) for epoch in history],
             "test": {"loss": test_loss, "accuracy": test_accuracy},
+            "fit_seconds": fit_seconds,
         },
     )
     _write_json(

@@ -1,0 +1,214 @@
+"""What is compared, how each is started, and what each came to."""
+
+import json
+import sys
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from benchmarks.pipeline.inputs import Inputs
+from benchmarks.pipeline.measurements import Facts, Measured
+from benchmarks.pipeline.process import Usage, run
+from benchmarks.pipeline.runlog import Span, spans
+
+NOTEBOOK, STOCK, PIPELINE = "notebook", "stock", "pipeline"
+RERUN, IMPORT_TFX, IMPORT_TENSORFLOW = "rerun", "import tfx", "import tensorflow"
+LIMIT = "limit"
+
+TRAINED = (NOTEBOOK, STOCK, PIPELINE)
+"""Those that train; their facts have to agree."""
+
+ALL = (*TRAINED, RERUN, IMPORT_TFX, IMPORT_TENSORFLOW, LIMIT)
+"""`rerun` takes what the same round's `pipeline` left, so it follows it."""
+
+START_UP, ENDING = "(start-up)", "(ending)"
+
+_IMPORTS = {
+    IMPORT_TFX: ("from tfx.orchestration.local.local_dag_runner import LocalDagRunner"),
+    IMPORT_TENSORFLOW: "import tensorflow",
+}
+
+
+class ComparisonError(Exception):
+    """A contender did not do the training that the others do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """What all contenders of a round share.
+
+    Attributes:
+      inputs: The data in all its forms.
+      epochs: Of every training.
+      folder: Of this round, empty at its beginning.
+      seed: Of the weights and the order of rows; None: as each has it by default.
+    """
+
+    inputs: Inputs
+    epochs: int
+    folder: Path
+    seed: int | None = None
+
+    @property
+    def steps(self) -> int:
+        """Updates of the weights that a training has to come to."""
+        return self.epochs * _batches(self.inputs.rows["train"])
+
+    def measure(self, contender: str) -> Measured:
+        """Runs a contender and returns what it took.
+
+        Raises:
+          CommandError: It failed.
+          ComparisonError: It did not do the training it should.
+        """
+        if contender == NOTEBOOK:
+            measured = self._notebook()
+        elif contender == STOCK:
+            measured = self._stock()
+        elif contender == PIPELINE:
+            measured = self._pipeline()
+        elif contender == RERUN:
+            measured = self._runner(contender)
+        elif contender == LIMIT:
+            measured = self._limit()
+        else:
+            code = _IMPORTS[contender]
+            measured = _measured(self._run(contender, ["-c", code]))
+        self._check(contender, measured.facts)
+        return measured
+
+    def _notebook(self) -> Measured:
+        facts = self.folder / "notebook.json"
+        usage = self._run(
+            NOTEBOOK,
+            [
+                *("-m", "benchmarks.pipeline.notebook"),
+                f"--data={self.inputs.npz}",
+                f"--facts={facts}",
+                f"--epochs={self.epochs}",
+                *self._seed(),
+            ],
+        )
+        return _measured(usage, facts=facts)
+
+    def _stock(self) -> Measured:
+        facts, output = self.folder / "stock.json", self.folder / "stock"
+        output.mkdir()
+        rows = self.inputs.rows
+        usage = self._run(
+            STOCK,
+            [
+                *("-m", "benchmarks.pipeline.stock.pipeline"),
+                f"--records={self.inputs.records}",
+                f"--output={output}",
+                f"--facts={facts}",
+                f"--epochs={self.epochs}",
+                f"--steps={_batches(rows['train'])}",
+                f"--eval-steps={_batches(rows['eval'])}",
+            ],
+        )
+        found = _spans(self.folder / "stock.log", usage.started)
+        return _measured(usage, found, facts)
+
+    def _pipeline(self) -> Measured:
+        measured = self._runner(PIPELINE)
+        facts = self.folder / "pipeline.json"
+        [model_run] = (self.output / "artifacts").glob("*/Trainer/model_run/*")
+        run(
+            [
+                *(sys.executable, "-m", "benchmarks.pipeline.trained"),
+                f"--run={model_run}",
+                f"--facts={facts}",
+            ],
+            self.folder / "trained.log",
+        )
+        return measured.model_copy(update={"facts": _facts(facts)})
+
+    @property
+    def output(self) -> Path:
+        """Where `local_runner.py` writes."""
+        return self.folder / "output"
+
+    def _runner(self, name: str) -> Measured:
+        usage = self._run(
+            name,
+            [
+                "local_runner.py",
+                f"--data={self.inputs.data}",
+                f"--output={self.output}",
+                f"--epochs={self.epochs}",
+                *self._seed(),
+            ],
+        )
+        latest = max((self.output / "runs").glob("*/run.log"))
+        return _measured(usage, _spans(latest, usage.started))
+
+    def _limit(self) -> Measured:
+        seconds = self.folder / "limit.json"
+        usage = self._run(
+            LIMIT,
+            [
+                *("-m", "benchmarks.pipeline.limit"),
+                f"--epochs={self.epochs}",
+                f"--rows={self.inputs.rows['train']}",
+                f"--eval-rows={self.inputs.rows['eval']}",
+                f"--seconds={seconds}",
+            ],
+        )
+        of_all = float(json.loads(seconds.read_text()))
+        return _measured(usage).model_copy(update={"seconds": of_all})
+
+    def _run(self, name: str, arguments: list[str]) -> Usage:
+        log = self.folder / f"{name.replace(' ', '-')}.log"
+        return run([sys.executable, "-W", "ignore", *arguments], log)
+
+    def _seed(self) -> list[str]:
+        return [] if self.seed is None else [f"--seed={self.seed}"]
+
+    def _check(self, contender: str, facts: Facts | None) -> None:
+        if facts is None:
+            return
+        expected = {
+            "steps": self.steps,
+            "parameters": 104_938,
+            "optimizer": "Adam",
+            "learning_rate": 0.001,
+        }
+        for what, value in expected.items():
+            found = getattr(facts, what)
+            if found != value:
+                raise ComparisonError(
+                    f"{contender}: expected {what} {value}, found {found}"
+                )
+
+
+def _batches(rows: int, size: int = 32) -> int:
+    return -(-rows // size)
+
+
+def _spans(log: Path, started: float) -> list[Span]:
+    year = datetime.fromtimestamp(started).year
+    with log.open(errors="replace") as lines:
+        return spans(lines, year)
+
+
+def _measured(
+    usage: Usage, found: list[Span] | None = None, facts: Path | None = None
+) -> Measured:
+    components = {}
+    if found:
+        components[START_UP] = min(span.start for span in found) - usage.started
+        components |= {span.node: span.seconds for span in found}
+        ended = usage.started + usage.seconds
+        components[ENDING] = ended - max(span.end for span in found)
+    return Measured(
+        seconds=usage.seconds,
+        cpu_seconds=usage.cpu_seconds,
+        peak_mb=usage.peak_mb,
+        components=components,
+        facts=None if facts is None else _facts(facts),
+    )
+
+
+def _facts(path: Path) -> Facts:
+    return Facts.model_validate_json(path.read_bytes())

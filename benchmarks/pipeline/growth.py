@@ -1,0 +1,111 @@
+"""The same run with several times the data.
+
+MNIST is repeated, each copy moved by another few pixels, so that the records differ
+and no compression, cache or sketch profits from their being the same.
+"""
+
+import sys
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.pipeline.measurements import Grown, NodeGrowth
+from benchmarks.pipeline.process import Sample, Usage, run
+from benchmarks.pipeline.runlog import Span, spans
+from components.mnist_example_gen import idx
+from components.mnist_example_gen.source import Part, open_source
+
+_REACH = 3
+"""Pixels. The digits' frame is 4 wide, so that nothing of them is lost."""
+
+
+def shift(copy: int) -> tuple[int, int]:
+    """Returns how far (down, right) the copy is moved; the first is not.
+
+    Copies 0 to 48 have shifts of their own, from the centre outwards.
+    """
+    reach = range(-_REACH, _REACH + 1)
+    shifts = sorted(
+        ((down, right) for down in reach for right in reach),
+        key=lambda each: (max(map(abs, each)), each),
+    )
+    return shifts[copy % len(shifts)]
+
+
+def shifted(images: np.ndarray, copy: int) -> np.ndarray:
+    """Returns uint8 `[rows, 28, 28]` moved by `shift(copy)`; what is new is 0."""
+    down, right = shift(copy)
+    moved = np.roll(images, (down, right), axis=(1, 2))
+    if down:
+        moved[:, slice(0, down) if down > 0 else slice(down, None)] = 0
+    if right:
+        moved[:, :, slice(0, right) if right > 0 else slice(right, None)] = 0
+    return moved
+
+
+def write(data: Path, times: int, folder: Path) -> int:
+    """Writes the data set `times` over as IDX files; returns the number of images.
+
+    Raises:
+      BadInputError: The data set is not usable.
+    """
+    source = open_source(str(data))
+    folder.mkdir()
+    written = 0
+    for part, stem in ((source.train, "train"), (source.test, "t10k")):
+        images, labels = _arrays(part)
+        copies = np.empty((times, *images.shape), np.uint8)
+        for copy in range(times):
+            copies[copy] = shifted(images, copy)
+        # Row by row, all copies of it: every split has the same mixture.
+        in_turn = copies.swapaxes(0, 1).reshape(-1, *images.shape[1:])
+        idx.write(str(folder / f"{stem}-images-idx3-ubyte"), in_turn)
+        idx.write(str(folder / f"{stem}-labels-idx1-ubyte"), np.repeat(labels, times))
+        written += len(in_turn)
+    return written
+
+
+def _arrays(part: Part) -> tuple[np.ndarray, np.ndarray]:
+    images, labels = zip(*part.blocks(), strict=True)
+    return np.concatenate(images), np.concatenate(labels)
+
+
+def measure(data: Path, times: int, epochs: int, folder: Path) -> Grown:
+    """Runs `local_runner.py` on the data repeated so many times.
+
+    Raises:
+      CommandError: The run failed.
+    """
+    grown = folder / "data"
+    images = write(data, times, grown)
+    output = folder / "output"
+    command = [
+        *(sys.executable, "-W", "ignore", "local_runner.py", "--name=grown"),
+        f"--data={grown}",
+        f"--output={output}",
+        f"--epochs={epochs}",
+        # Of a model that has seen so little, and digits at the frame's edge.
+        *("--min-accuracy=0.5", "--min-digit-accuracy=0.2"),
+    ]
+    usage = run(command, folder / "run.log")
+    [log] = (output / "runs").glob("*/run.log")
+    with log.open(errors="replace") as lines:
+        found = spans(lines, datetime.fromtimestamp(usage.started).year)
+    return Grown(
+        images=images,
+        epochs=epochs,
+        seconds=usage.seconds,
+        peak_mb=usage.peak_mb,
+        nodes={span.node: _of_node(span, usage) for span in found},
+    )
+
+
+def _of_node(span: Span, usage: Usage) -> NodeGrowth:
+    before = [sample for sample in usage.samples if sample.time <= span.start]
+    during = [s.mb for s in usage.samples if span.start <= s.time <= span.end]
+    start = before[-1] if before else Sample(usage.started, 0.0)
+    peak = max(during, default=start.mb)
+    return NodeGrowth(
+        seconds=span.seconds, peak_mb=peak, added_mb=max(0.0, peak - start.mb)
+    )

@@ -1,0 +1,94 @@
+"""The same data in the form that each contender takes ready, made beforehand.
+
+The notebook has Keras' npz in its cache, the stock pipeline has TFRecords; the time
+to make them is nobody's. `local_runner.py` gets the files as they are.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from components.mnist_example_gen.source import Part, open_source
+from pipeline.config import Config
+
+_SHARD_ROWS = 12_000
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """What the contenders read.
+
+    Attributes:
+      data: The data set as `local_runner.py` takes it.
+      fingerprint: Of its content.
+      npz: The same as Keras publishes it.
+      records: Folder with the same as gzipped TFRecords, by split.
+      rows: Examples by split: `train`, `eval`, `test`.
+    """
+
+    data: Path
+    fingerprint: str
+    npz: Path
+    records: Path
+    rows: dict[str, int]
+
+
+def prepare(data: Path, folder: Path) -> Inputs:
+    """Reads and checks a data set and writes both other forms into a folder.
+
+    Raises:
+      BadInputError: The data set is not usable.
+    """
+    # Imports TensorFlow, which is not needed for --help and --render.
+    from components.mnist_example_gen.executor import eval_rows
+
+    source = open_source(str(data))
+    fingerprint = source.fingerprint()
+    in_train = source.train.count()
+    held_out = eval_rows(in_train, Config().data.eval_fraction)
+    rows = {
+        "train": in_train - held_out,
+        "eval": held_out,
+        "test": source.test.count(),
+    }
+    train, test = _arrays(source.train), _arrays(source.test)
+    npz = folder / "mnist.npz"
+    np.savez(npz, x_train=train[0], y_train=train[1], x_test=test[0], y_test=test[1])
+    records = folder / "records"
+    records.mkdir()
+    first = rows["train"]
+    for split, (images, labels) in {
+        "train": (train[0][:first], train[1][:first]),
+        "eval": (train[0][first:], train[1][first:]),
+        "test": test,
+    }.items():
+        _write_records(records, split, images, labels)
+    return Inputs(data.resolve(), fingerprint, npz, records, rows)
+
+
+def _arrays(part: Part) -> tuple[np.ndarray, np.ndarray]:
+    images, labels = zip(*part.blocks(), strict=True)
+    return np.concatenate(images), np.concatenate(labels)
+
+
+def _write_records(
+    folder: Path, split: str, images: np.ndarray, labels: np.ndarray
+) -> None:
+    import tensorflow as tf
+
+    from components.mnist_example_gen.example import serialize
+
+    options = tf.io.TFRecordOptions("GZIP", compression_level=1)
+    shards = list(_slices(len(labels)))
+    for number, rows in enumerate(shards):
+        name = f"{split}-{number:05d}-of-{len(shards):05d}.gz"
+        with tf.io.TFRecordWriter(str(folder / name), options) as writer:
+            for record in serialize(images[rows], labels[rows]):
+                writer.write(record)
+
+
+def _slices(count: int) -> Iterator[slice]:
+    for start in range(0, count, _SHARD_ROWS):
+        yield slice(start, start + _SHARD_ROWS)

@@ -1,0 +1,37 @@
+"""What a model that `local_runner.py` trained has gone through.
+
+    python -m benchmarks.pipeline.trained --run FOLDER --facts facts.json
+
+Read from the model's own file, the optimiser's counter of updates included, and from
+the history beside it: not from what the run was asked for.
+"""
+
+import argparse
+import json
+from pathlib import Path
+
+
+def main() -> None:
+    """Writes the facts of a ModelRun's folder as JSON."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--run", type=Path, required=True)
+    parser.add_argument("--facts", type=Path, required=True)
+    arguments = parser.parse_args()
+
+    import keras
+
+    model = keras.models.load_model(arguments.run / "model.keras")
+    history = json.loads((arguments.run / "history.json").read_text())
+    facts = {
+        "steps": int(model.optimizer.iterations.numpy()),
+        "parameters": model.count_params(),
+        "optimizer": type(model.optimizer).__name__,
+        "learning_rate": round(float(model.optimizer.learning_rate.numpy()), 8),
+        "test_accuracy": history["test"]["accuracy"],
+        "fit_seconds": history["fit_seconds"],
+    }
+    arguments.facts.write_text(json.dumps(facts))
+
+
+if __name__ == "__main__":
+    main()
