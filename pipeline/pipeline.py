@@ -1,6 +1,7 @@
 """The wiring: which component gets what from which."""
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,9 +17,10 @@ from components.evaluator.component import Evaluator
 from components.mnist_example_gen.component import MnistExampleGen
 from components.pusher.component import Pusher
 from components.pusher.manifest import Facts, LockFile
+from components.report.component import Report
 from components.serving_validator.component import ServingValidator
 from pipeline.code import code_digest
-from pipeline.config import Config
+from pipeline.config import Config, Gates
 from pipeline.evaluation import eval_config
 from pipeline.features import EVAL, TEST, TRAIN
 from pipeline.provenance import Provenance
@@ -79,6 +81,20 @@ def create_components(config: Config, around: Surroundings) -> list[BaseNode]:
         allow_anomalies=config.gates.allow_anomalies,
     )
 
+    # Before the gate: nothing runs after a node that fails.
+    model_name = os.path.basename(around.models)
+    data_report = Report(
+        model_name=model_name,
+        # The others are no matter of the data, and are not to draw it again.
+        gates=Gates(allow_anomalies=config.gates.allow_anomalies),
+        examples=examples,
+        statistics=statistics,
+        schema=schema,
+        anomalies=example_validator.outputs["anomalies"],
+        champion_statistics=champion.outputs["statistics"],
+    ).with_id("DataReport")
+    data_gate.add_upstream_node(data_report)
+
     # Model: Transform only makes the graph; the Trainer reads through it once,
     # which is quicker than writing transformed examples and reading those.
     transform = Transform(
@@ -118,6 +134,15 @@ def create_components(config: Config, around: Surroundings) -> list[BaseNode]:
     serving_validator = ServingValidator(
         model=model, model_run=trainer.outputs["model_run"], examples=examples
     )
+    model_report = Report(
+        model_name=model_name,
+        gates=config.gates,
+        so_far=data_report.outputs["page"],
+        examples=examples,
+        model_run=trainer.outputs["model_run"],
+        evaluation=evaluator.outputs["evaluation"],
+        infra_blessing=serving_validator.outputs["blessing"],
+    ).with_id("ModelReport")
     pusher = Pusher(
         model=model,
         model_blessing=evaluator.outputs["blessing"],
@@ -145,18 +170,28 @@ def create_components(config: Config, around: Surroundings) -> list[BaseNode]:
             ),
         ),
     )
+    report = Report(
+        model_name=model_name,
+        gates=config.gates,
+        so_far=model_report.outputs["page"],
+        pushed_model=pusher.outputs["pushed_model"],
+        run=around.run,
+    )
     return [
         example_gen,
         schema_gen,
         statistics_gen,
         example_validator,
         champion,
+        data_report,
         data_gate,
         transform,
         trainer,
         evaluator,
         serving_validator,
+        model_report,
         pusher,
+        report,
     ]
 
 

@@ -53,12 +53,15 @@ def test_the_components_in_an_order_in_which_they_can_run(
         "StatisticsGen",
         "ExampleValidator",
         "Champion",
+        "DataReport",
         "DataGate",
         "Transform",
         "Trainer",
         "Evaluator",
         "ServingValidator",
+        "ModelReport",
         "Pusher",
+        "Report",
     ]
     earlier: set[str] = set()
     for node_id, node in by_id.items():
@@ -79,8 +82,35 @@ def test_node_ids_are_legal_wherever_the_pipeline_runs(by_id: dict[str, Any]) ->
         ("ExampleValidator", {"StatisticsGen", "ImportSchemaGen"}),
         (
             "DataGate",
-            {"StatisticsGen", "ImportSchemaGen", "ExampleValidator", "Champion"},
+            {
+                "StatisticsGen",
+                "ImportSchemaGen",
+                "ExampleValidator",
+                "Champion",
+                "DataReport",
+            },
         ),
+        (
+            "DataReport",
+            {
+                "MnistExampleGen",
+                "StatisticsGen",
+                "ImportSchemaGen",
+                "ExampleValidator",
+                "Champion",
+            },
+        ),
+        (
+            "ModelReport",
+            {
+                "DataReport",
+                "MnistExampleGen",
+                "Trainer",
+                "Evaluator",
+                "ServingValidator",
+            },
+        ),
+        ("Report", {"ModelReport", "Pusher"}),
         ("Transform", {"MnistExampleGen", "ImportSchemaGen", "DataGate"}),
         ("Trainer", {"MnistExampleGen", "ImportSchemaGen", "Transform"}),
         ("Evaluator", {"MnistExampleGen", "ImportSchemaGen", "Trainer", "Champion"}),
@@ -121,6 +151,22 @@ def test_what_a_gate_is_given(
 ) -> None:
     given = by_id[node].inputs[channel]
     assert (given.producer_component_id, given.output_key) == (producer, output)
+
+
+def test_only_the_last_report_depends_on_the_run() -> None:
+    """What is drawn is reused; only the one that draws nothing runs each time."""
+    by_id = nodes()
+    named = {
+        node: by_id[node].exec_properties.get("run")
+        for node in ("DataReport", "ModelReport", "Report")
+    }
+    assert named == {"DataReport": None, "ModelReport": None, "Report": AROUND.run}
+    assert {by_id[node].exec_properties["model_name"] for node in named} == {"mnist"}
+
+
+def test_a_moved_bound_does_not_draw_the_data_again() -> None:
+    moved = nodes(load_config(settings=["gates.min_accuracy=0.5"]))
+    assert moved["DataReport"].exec_properties == nodes()["DataReport"].exec_properties
 
 
 def test_only_the_test_split_judges() -> None:
@@ -172,9 +218,12 @@ def test_an_edit_of_our_code_is_part_of_the_cache_key(by_id: dict[str, Any]) -> 
     for node in (
         "MnistExampleGen",
         "Champion",
+        "DataReport",
         "DataGate",
         "ServingValidator",
+        "ModelReport",
         "Pusher",
+        "Report",
     ):
         assert re.fullmatch("([0-9a-f]{16})+", by_id[node].exec_properties["code"])
     for node in ("Transform", "Trainer"):

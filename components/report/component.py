@@ -1,0 +1,124 @@
+"""The component: inputs, parameters, output."""
+
+from tfx import types
+from tfx.dsl.components.base import base_component, executor_spec
+from tfx.types import standard_artifacts
+from tfx.types.component_spec import ChannelParameter, ExecutionParameter
+
+from components.report import executor, page
+from components.report.artifact import HTML
+from pipeline.code import code_digest
+from pipeline.config import Gates
+
+
+class ReportSpec(types.ComponentSpec):
+    """What goes in and out of Report."""
+
+    PARAMETERS = {
+        executor.MODEL_NAME_KEY: ExecutionParameter(type=str),
+        executor.RUN_KEY: ExecutionParameter(type=str, optional=True),
+        executor.GATES_KEY: ExecutionParameter(type=str),
+        "code": ExecutionParameter(type=str),
+    }
+    INPUTS = {
+        executor.SO_FAR_KEY: ChannelParameter(type=HTML, optional=True),
+        "examples": ChannelParameter(type=standard_artifacts.Examples, optional=True),
+        "statistics": ChannelParameter(
+            type=standard_artifacts.ExampleStatistics, optional=True
+        ),
+        "schema": ChannelParameter(type=standard_artifacts.Schema, optional=True),
+        "anomalies": ChannelParameter(
+            type=standard_artifacts.ExampleAnomalies, optional=True
+        ),
+        "champion_statistics": ChannelParameter(
+            type=standard_artifacts.ExampleStatistics, optional=True
+        ),
+        "model_run": ChannelParameter(type=standard_artifacts.ModelRun, optional=True),
+        "evaluation": ChannelParameter(
+            type=standard_artifacts.ModelEvaluation, optional=True
+        ),
+        "infra_blessing": ChannelParameter(
+            type=standard_artifacts.InfraBlessing, optional=True
+        ),
+        executor.PUSHED_MODEL_KEY: ChannelParameter(
+            type=standard_artifacts.PushedModel, optional=True
+        ),
+    }
+    OUTPUTS = {executor.PAGE_KEY: ChannelParameter(type=HTML)}
+
+
+class Report(base_component.BaseComponent):
+    """Writes what a person wants to see of a run as one self-contained page.
+
+    TFX publishes nothing of a node that fails and runs nothing after it, so one
+    node at the end would never tell of a run that a gate stopped. Hence a page
+    that grows: this component is wired once before the data is judged, once
+    when the model has been judged, and once after the push, each time with the
+    page so far. What is drawn is cached with what it shows, and the last one,
+    which depends on the push and so runs each time, draws nothing.
+
+    What it cannot make is said in the page and in the log; it never fails a run
+    that would go well without it.
+
+    Output `page`: one file, `report.html`.
+    """
+
+    SPEC_CLASS = ReportSpec
+    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(executor.Executor)
+
+    def __init__(
+        self,
+        model_name: str,
+        gates: Gates,
+        so_far: types.BaseChannel | None = None,
+        examples: types.BaseChannel | None = None,
+        statistics: types.BaseChannel | None = None,
+        schema: types.BaseChannel | None = None,
+        anomalies: types.BaseChannel | None = None,
+        champion_statistics: types.BaseChannel | None = None,
+        model_run: types.BaseChannel | None = None,
+        evaluation: types.BaseChannel | None = None,
+        infra_blessing: types.BaseChannel | None = None,
+        pushed_model: types.BaseChannel | None = None,
+        run: str | None = None,
+    ) -> None:
+        """Construct the component.
+
+        Args:
+            model_name: For the title and the commands.
+            gates: What the run is held to.
+            so_far: Another Report's page, to go on with.
+            examples: From ExampleGen. With the next four: the data.
+            statistics: From StatisticsGen.
+            schema: With the bounds.
+            anomalies: From ExampleValidator.
+            champion_statistics: From Champion.
+            model_run: From Trainer: the model; with `examples`: its answers.
+            evaluation: From Evaluator: its verdict.
+            infra_blessing: From ServingValidator: its verdict.
+            pushed_model: From Pusher: how the run ended.
+            run: Name of this run. It differs each time, so only a node that
+                runs each time is to have it.
+        """
+        inputs = {
+            executor.SO_FAR_KEY: so_far,
+            "examples": examples,
+            "statistics": statistics,
+            "schema": schema,
+            "anomalies": anomalies,
+            "champion_statistics": champion_statistics,
+            "model_run": model_run,
+            "evaluation": evaluation,
+            "infra_blessing": infra_blessing,
+            executor.PUSHED_MODEL_KEY: pushed_model,
+        }
+        super().__init__(
+            spec=ReportSpec(
+                **{key: channel for key, channel in inputs.items() if channel},
+                model_name=model_name,
+                **({} if run is None else {executor.RUN_KEY: run}),
+                gates=gates.model_dump_json(),
+                code=code_digest(executor.__name__) + page.templates_digest(),
+                page=types.Channel(type=HTML),
+            )
+        )

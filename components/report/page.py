@@ -1,0 +1,218 @@
+"""The page: sections that are made one by one, and put together as one file.
+
+A run's page grows: with the data, with the model, with the push. So a page can be
+read back, and a section in it replaced, without anything else being made again.
+Every section carries its facts as JSON, for programs and for the next step.
+"""
+
+import hashlib
+import json
+import math
+import os
+import re
+from dataclasses import asdict, dataclass, field, is_dataclass, replace
+from functools import cache
+from typing import Any, Self
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from components.report import templates
+
+VERDICT, DATA, MODEL, EVALUATION, RUN = SECTIONS = (
+    "verdict",
+    "data",
+    "model",
+    "evaluation",
+    "run",
+)
+"""In the page's order."""
+
+_SECTION = re.compile(
+    r"<!--section (\w+) (made|failed)-->(.*?)<!--/section-->", re.DOTALL
+)
+_FACTS = re.compile(
+    r'<script type="application/json" class="facts">(.*?)</script>', re.DOTALL
+)
+_PAGE = re.compile(r'<body data-model="([^"]*)" data-run="([^"]*)">')
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of the page.
+
+    Attributes:
+        name: One of `SECTIONS`.
+        html: What there is to see, with its facts.
+        facts: The same for programs.
+        failed: Whether it could not be made; it then says so.
+    """
+
+    name: str
+    html: str
+    facts: dict[str, Any]
+    failed: bool = False
+
+    @classmethod
+    def make(cls, name: str, facts: Any, **drawn: Any) -> Self:
+        """Makes a section with its template.
+
+        Args:
+            name: One of `SECTIONS`, and of its template.
+            facts: A dataclass, or a dictionary, that the template calls `facts`.
+            **drawn: What else it needs: figures and pictures.
+        """
+        content = as_json(facts)
+        html = _environment().get_template(f"{name}.html").render(facts=facts, **drawn)
+        return cls(name, html + _facts_element(content), content)
+
+    @classmethod
+    def make_failed(cls, name: str, error: Exception) -> Self:
+        """Makes a section that says why it is none."""
+        content = {"error": f"{type(error).__name__}: {error}"}
+        html = _environment().get_template("failed.html").render(name=name, **content)
+        return cls(name, html + _facts_element(content), content, failed=True)
+
+
+@dataclass(frozen=True)
+class Page:
+    """What is known of a run so far.
+
+    Attributes:
+        model: The model's name.
+        run: The run's name; empty if it is not known.
+        sections: By name.
+    """
+
+    model: str
+    run: str = ""
+    sections: dict[str, Section] = field(default_factory=dict)
+
+    def having(self, *sections: Section) -> Self:
+        """Returns the page with these sections, instead of those it had."""
+        added = {section.name: section for section in sections}
+        return replace(self, sections={**self.sections, **added})
+
+    def has(self, name: str) -> bool:
+        """Whether the section is there, and could be made."""
+        return name in self.sections and not self.sections[name].failed
+
+    def render(self) -> str:
+        """Returns the file's content."""
+        return (
+            _environment()
+            .get_template("page.html")
+            .render(
+                page=self,
+                style=Markup(_read("page.css")),
+                order=SECTIONS,
+                verdict=self.sections[VERDICT].facts if self.has(VERDICT) else None,
+            )
+        )
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Reads a page that `render` wrote.
+
+        Raises:
+            ValueError: It is not one.
+        """
+        about = _PAGE.search(text)
+        if about is None:
+            raise ValueError("expected a page of this pipeline, found something else")
+        model, run = (Markup(value).unescape() for value in about.groups())
+        sections = {}
+        for name, state, html in _SECTION.findall(text):
+            carried = _FACTS.search(html)
+            assert carried is not None, f"section {name} carries its facts"
+            sections[name] = Section(
+                name, html, json.loads(carried[1]), failed=state == "failed"
+            )
+        return cls(model, run, sections)
+
+
+def as_json(facts: Any) -> Any:
+    """Returns facts as what JSON can hold; what is no number becomes None."""
+    if is_dataclass(facts) and not isinstance(facts, type):
+        return as_json(asdict(facts))
+    if isinstance(facts, dict):
+        return {str(key): as_json(value) for key, value in facts.items()}
+    if isinstance(facts, list | tuple):
+        return [as_json(value) for value in facts]
+    if isinstance(facts, float) and not math.isfinite(facts):
+        return None
+    return facts
+
+
+@cache
+def templates_digest() -> str:
+    """Returns a digest of the templates: a part of the page's cache key."""
+    digest = hashlib.sha256()
+    folder = os.path.dirname(templates.__file__)
+    for name in sorted(os.listdir(folder)):
+        if name.endswith((".html", ".css")):
+            digest.update(name.encode() + b"\0" + _read(name).encode())
+    return digest.hexdigest()[:16]
+
+
+def _facts_element(content: Any) -> str:
+    text = json.dumps(content, ensure_ascii=False, allow_nan=False)
+    # Nothing in it may end the element, or look like one of our marks.
+    for character in "<>&":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return f'<script type="application/json" class="facts">{text}</script>'
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(os.path.dirname(templates.__file__)),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(
+        count=_count,
+        percent=_percent,
+        probability=_probability,
+        megabytes=_megabytes,
+        number=_number,
+    )
+    return environment
+
+
+def _read(name: str) -> str:
+    folder = os.path.dirname(templates.__file__)
+    with open(os.path.join(folder, name), encoding="utf-8") as stream:
+        return stream.read()
+
+
+def _count(value: int) -> str:
+    """Returns a whole number in groups of three, with narrow spaces."""
+    return f"{value:,}".replace(",", "\u202f")
+
+
+def _percent(value: float | None, digits: int = 1) -> str:
+    return "\u2013" if value is None else f"{100 * value:.{digits}f}\u202f%"
+
+
+def _probability(value: float, digits: int = 2) -> str:
+    """Returns a probability in per cent; only what is 0 or 1 is written as such."""
+    if value in (0, 1):
+        return f"{100 * value:.0f}\u202f%"
+    smallest = 10.0**-digits
+    if 100 * value < smallest:
+        return f"<\u202f{smallest:g}\u202f%"
+    # Down, so that nothing becomes certain by rounding.
+    return f"{math.floor(100 * value / smallest) * smallest:.{digits}f}\u202f%"
+
+
+def _number(value: float | None, digits: int = 4) -> str:
+    if value is None:
+        return "\u2013"
+    return f"{value:.{digits}f}" if math.isfinite(value) else "no number"
+
+
+def _megabytes(value: int | None) -> str:
+    return "unknown" if value is None else f"{_count(round(value / 1e6))}\u202fMB"

@@ -1,0 +1,73 @@
+"""What is to be said about the run itself: time, memory, versions, commands."""
+
+import importlib.metadata
+import platform
+from dataclasses import dataclass
+
+PACKAGES = {
+    "TFX": "tfx",
+    "TensorFlow": "tensorflow",
+    "Keras": "keras",
+    "TensorFlow Transform": "tensorflow-transform",
+    "TensorFlow Model Analysis": "tensorflow-model-analysis",
+    "TensorFlow Data Validation": "tensorflow-data-validation",
+    "Apache Beam": "apache-beam",
+    "NumPy": "numpy",
+}
+
+
+@dataclass(frozen=True)
+class Component:
+    """A component's part of a run.
+
+    Attributes:
+        node: Node id.
+        state: `done`, `cached` (its outputs were reused), `failed` or `running`.
+        seconds: How long it took.
+        peak_memory: Most bytes that the process held meanwhile; None if unknown.
+    """
+
+    node: str
+    state: str
+    seconds: float
+    peak_memory: int | None
+
+
+@dataclass(frozen=True)
+class RunFacts:
+    """Everything about the run itself.
+
+    Attributes:
+        run: Its name; empty if not known.
+        started: When, for people; empty if not known.
+        seconds: From its start to its end; None if not known.
+        components: In the order in which they ran; empty if not known.
+        data: What it was about; empty if not known.
+        versions: Of what it ran on, by name.
+        commands: What to type next, by what for.
+    """
+
+    run: str
+    started: str
+    seconds: float | None
+    components: tuple[Component, ...]
+    data: str
+    versions: dict[str, str]
+    commands: dict[str, str]
+
+
+def versions() -> dict[str, str]:
+    """Returns what is installed where this is called."""
+    return {
+        "Python": platform.python_version(),
+        **{name: importlib.metadata.version(p) for name, p in PACKAGES.items()},
+        "System": f"{platform.system()} {platform.machine()}",
+    }
+
+
+def commands(model: str) -> dict[str, str]:
+    """Returns how to serve and to ask a model that was pushed."""
+    return {
+        "Serve": "make serve",
+        "Query": f"python -m serving.client predict digit.png --model {model}",
+    }

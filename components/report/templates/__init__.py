@@ -1,0 +1,1 @@
+"""The page's parts as Jinja templates, and its style."""
