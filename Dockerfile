@@ -1,0 +1,81 @@
+# The one image of the project: every node of the pipeline on Kubeflow runs from
+# it, and so does the embedded server. `make image` builds it.
+#
+#   build    compiler and Python headers, for the packages that come as source
+#   test     the same with the tests and their tools; only `make test-kubeflow`
+#   runtime  Debian's Python, the environment, the project, and nothing else
+#
+# The lock is installed by the project's own set-up. Where a package index of one's
+# own or its certificates are needed, `make image` hands pip's configuration over as
+# the secrets `pip` and `certificates`, which do not stay in the image.
+
+FROM debian:trixie-slim AS build
+RUN apt-get update \
+ && apt-get install --yes --no-install-recommends \
+      ca-certificates g++ python3-dev python3-venv \
+ && rm -rf /var/lib/apt/lists/*
+WORKDIR /app
+ENV PIP_CONFIG_FILE=/run/secrets/pip \
+    PYTHONUNBUFFERED=1
+COPY bootstrap bootstrap
+COPY requirements requirements
+COPY setup.py .
+# Without the sources, so that an edit of them does not install the lock again; and
+# without what only a compiler or a maintainer of the packages looks at: TensorFlow's
+# C++ headers (430 MB) and the tests of the large ones (100 MB).
+RUN --mount=type=secret,id=pip --mount=type=secret,id=certificates \
+    python3 -m bootstrap --lock current \
+ && .uv/uv-*/bin/uv pip uninstall --python .venv/bin/python mnist-tfx-pipeline \
+ && cd .venv/lib/python3*/site-packages \
+ && rm -r tensorflow/include \
+ && find matplotlib numpy pandas pyarrow scipy sklearn -type d -name tests -prune \
+      -exec rm -r {} + \
+ && rm -rf ~/.cache
+COPY components components
+COPY pipeline pipeline
+COPY runner runner
+COPY serving serving
+# Beside the environment, so that an edit makes a layer of 2 MB and not of 3 GB.
+RUN .uv/uv-*/bin/uv pip install --python .venv/bin/python --target project --offline \
+      --no-cache --no-deps --no-build-isolation --compile-bytecode .
+
+
+FROM build AS test
+COPY . .
+RUN --mount=type=secret,id=pip --mount=type=secret,id=certificates \
+    python3 -m bootstrap --lock current --dev \
+ && rm -rf project ~/.cache
+
+
+FROM debian:trixie-slim AS runtime
+RUN apt-get update \
+ && apt-get install --yes --no-install-recommends ca-certificates libstdc++6 python3 \
+ && rm -rf /var/lib/apt/lists/*
+# Numeric, so that Kubernetes can see that it is not root. Owned by that user is
+# only the mount point of the models, for engines that copy its owner to a volume.
+RUN install --directory --owner=65532 --group=65532 /models
+COPY --from=build /app/.venv /app/.venv
+COPY --from=build /app/project /app/project
+# Named by its content, so that a compiled pipeline finds the schema it was compiled
+# with or none.
+COPY pipeline/schema/schema.pbtxt /app/schema/
+RUN cd /app/schema \
+ && mv schema.pbtxt "$(sha256sum schema.pbtxt | cut -c 1-16).pbtxt"
+# Nothing is written outside of /tmp and the volumes, so that the root can be
+# read-only; what libraries keep in a home goes to /tmp as well.
+ENV PATH=/app/.venv/bin:$PATH \
+    PYTHONPATH=/app/project \
+    HOME=/tmp \
+    MPLCONFIGDIR=/tmp/matplotlib \
+    PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONUNBUFFERED=1
+WORKDIR /tmp
+USER 65532:65532
+CMD ["python", "-m", "serving.server", "--help"]
+ARG VERSION=unknown
+ARG REVISION=unknown
+LABEL org.opencontainers.image.title="mnist-tfx-pipeline" \
+      org.opencontainers.image.description="Nodes of the pipeline, and the embedded model server" \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.version=$VERSION \
+      org.opencontainers.image.revision=$REVISION

@@ -1,0 +1,124 @@
+"""Runs one node: from the launcher's arguments to its exit code.
+
+The last lines of the pod's log are the reason, whatever it was, and the exit
+codes are the local runner's.
+"""
+
+import argparse
+import json
+import logging
+import os
+import sys
+import tempfile
+import traceback
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+from pipeline.errors import BadInputError, GateRefusedError
+from runner import environment
+from runner.exits import Exit
+from runner.kubeflow.entrypoint import contract, settings, source
+from runner.kubeflow.fingerprints import project_digest
+
+Json = dict[str, Any]
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Runs the node; ends the process without running what is left of it.
+
+    Threads of TensorFlow and gRPC that outlive their libraries can abort a
+    process that has done its work ("pure virtual method called").
+    """
+    code = Exit.PUSHED
+    try:
+        run(arguments)
+    except GateRefusedError as error:
+        code = Exit.REFUSED
+        reasons = [
+            f"refused by {error.gate}:",
+            *(f"  {line}" for line in error.reasons),
+        ]
+    except BadInputError as error:
+        code, reasons = Exit.BAD_INPUT, [f"error: {error}"]
+    except Exception as error:
+        code = Exit.BROKEN
+        traceback.print_exc()
+        reasons = [f"error: {type(error).__name__}: {error}"]
+    sys.stdout.flush()
+    if code is not Exit.PUSHED:
+        print("\n".join(reasons), file=sys.stderr)
+    sys.stderr.flush()
+    os._exit(code.value)
+
+
+def run(arguments: Sequence[str] | None) -> None:
+    """Runs the node and writes its outputs' properties for the launcher.
+
+    Raises:
+        BadInputError: The data, a run-time parameter or the image is not what the
+            pipeline needs.
+        GateRefusedError: The node is a gate, and it refused.
+        Exception: Whatever the executor raised.
+    """
+    options, beam_args = _parse(arguments)
+    _check_image(options.project_digest)
+    environment.prepare()
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
+    executor_input = json.loads(options.json_serialized_invocation_args)
+    inputs_spec = json.loads(options.json_serialized_inputs_spec_args)
+    outputs_spec = json.loads(options.outputs_spec)
+
+    node_input, remote = contract.to_local(executor_input, inputs_spec, outputs_spec)
+    parameters = node_input["inputs"].setdefault("parameterValues", {})
+    if options.compiled_from:
+        settings.apply(parameters, options.node, json.loads(options.compiled_from))
+    with tempfile.TemporaryDirectory() as folder:
+        if "source" in parameters:
+            parameters["source"] = source.locate(parameters["source"], folder)
+        _execute(options, node_input, beam_args)
+
+    output_file = node_input["outputs"]["outputFile"]
+    with open(output_file) as stream:
+        written = json.load(stream)
+    html = contract.pages(executor_input)
+    with open(output_file, "w") as stream:
+        json.dump(contract.to_remote(written, remote, html), stream)
+
+
+def _parse(arguments: Sequence[str] | None) -> tuple[argparse.Namespace, list[str]]:
+    """Reads the flags that TFX's compiler writes and those of `specification`."""
+    parser = argparse.ArgumentParser(prog="runner.kubeflow.entrypoint")
+    parser.add_argument("--executor_class_path", required=True)
+    parser.add_argument("--json_serialized_invocation_args", required=True)
+    parser.add_argument("--json_serialized_inputs_spec_args", required=True)
+    parser.add_argument("--outputs_spec", required=True)
+    parser.add_argument("--project_digest", required=True)
+    parser.add_argument("--node")
+    parser.add_argument("--compiled_from")
+    return parser.parse_known_args(arguments)
+
+
+def _check_image(expected: str) -> None:
+    """Refuses to run code that is not what the pipeline was compiled from."""
+    found = project_digest()
+    if found != expected:
+        raise BadInputError(
+            f"image: expected the code that the pipeline was compiled from "
+            f"({expected}), found other code ({found}): build and push the image "
+            "again, under a new tag, or compile the pipeline again"
+        )
+
+
+def _execute(
+    options: argparse.Namespace, node_input: Json, beam_args: list[str]
+) -> None:
+    """Hands over to TFX's own entry point."""
+    with environment.heavy_imports():
+        from tfx.orchestration.kubeflow.v2.container import kubeflow_v2_run_executor
+
+    tfx_options = argparse.Namespace(
+        executor_class_path=options.executor_class_path,
+        json_serialized_invocation_args=json.dumps(node_input),
+        json_serialized_inputs_spec_args=options.json_serialized_inputs_spec_args,
+    )
+    kubeflow_v2_run_executor.main((tfx_options, beam_args))

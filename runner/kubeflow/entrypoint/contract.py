@@ -1,0 +1,105 @@
+"""Between KFP's launcher and TFX's executors, as pure functions over JSON.
+
+The launcher (kubeflow/pipelines: backend/src/v2/component/launcher_v2.go) fetches
+a node's inputs to local folders, runs the command with an `ExecutorInput` that
+names the remote URIs, and uploads what lies at the outputs' local paths. Two
+things keep a stock TFX container from living with that: the inputs' types arrive
+empty (`ToRuntimeArtifact` in backend/src/v2/metadata/client.go), and TFX would
+read the remote URIs itself, for which it has no filesystem. So types are restored
+from the component's own definition, and URIs become the launcher's local paths on
+the way in and remote again on the way out; the launcher takes a URI that it does
+not know for a finished upload and would skip the file.
+"""
+
+import copy
+import os
+from typing import Any
+
+Json = dict[str, Any]
+
+# launcher_v2.go: LocalPathForURI.
+_LOCAL_ROOTS = {"gs://": "/gcs/", "minio://": "/minio/", "s3://": "/s3/"}
+
+# The file that is an HTML artifact for KFP's user interface, which opens the URI
+# itself; a TFX artifact is a folder.
+HTML_TYPE = "system.HTML"
+
+
+def is_remote(uri: str) -> bool:
+    """Tells whether the launcher keeps a local copy of what is at the URI."""
+    return uri.startswith(tuple(_LOCAL_ROOTS))
+
+
+def local_path(uri: str) -> str:
+    """Returns where the launcher puts, and looks for, what is at the URI.
+
+    Other URIs are returned as they are: the launcher leaves those alone as well.
+    """
+    for scheme, root in _LOCAL_ROOTS.items():
+        if uri.startswith(scheme):
+            return root + uri.removeprefix(scheme)
+    return uri
+
+
+def to_local(
+    executor_input: Json, inputs_spec: Json, outputs_spec: Json
+) -> tuple[Json, dict[str, str]]:
+    """Returns what TFX is to be given.
+
+    Args:
+        executor_input: A `pipeline_spec.ExecutorInput`, as the launcher passes it.
+        inputs_spec: The component's `ComponentInputsSpec`, with the types that
+            the launcher leaves empty.
+        outputs_spec: Its `ComponentOutputsSpec`, with TFX's types where the
+            compiled pipeline has KFP's.
+
+    Returns:
+        The same with types and local paths, reduced to the artifacts of the
+        specification; and each output's remote URI by key.
+    """
+    local = copy.deepcopy(executor_input)
+    inputs = local.setdefault("inputs", {})
+    outputs = local.setdefault("outputs", {})
+    remote = {
+        key: artifact["uri"]
+        for key, listed in outputs.get("artifacts", {}).items()
+        for artifact in listed["artifacts"]
+    }
+    for side, spec in ((inputs, inputs_spec), (outputs, outputs_spec)):
+        types = spec.get("artifacts", {})
+        listed = side.get("artifacts", {})
+        side["artifacts"] = {key: listed[key] for key in listed if key in types}
+        for key, artifacts in side["artifacts"].items():
+            for artifact in artifacts.get("artifacts", []):
+                artifact["type"] = types[key]["artifactType"]
+                artifact["uri"] = local_path(artifact["uri"])
+    return local, remote
+
+
+def pages(executor_input: Json) -> set[str]:
+    """Returns the keys of the outputs that are a page for KFP."""
+    return {
+        key
+        for key, listed in executor_input["outputs"].get("artifacts", {}).items()
+        for artifact in listed["artifacts"]
+        if artifact.get("type", {}).get("schemaTitle") == HTML_TYPE
+    }
+
+
+def to_remote(executor_output: Json, remote: dict[str, str], html: set[str]) -> Json:
+    """Returns what the launcher is to be given.
+
+    Args:
+        executor_output: A `pipeline_spec.ExecutorOutput`, as TFX wrote it.
+        remote: Each output's remote URI by key.
+        html: Keys of the outputs that are a page.
+    """
+    result = copy.deepcopy(executor_output)
+    for key, listed in result.get("artifacts", {}).items():
+        for artifact in listed.get("artifacts", []):
+            folder = local_path(remote[key])
+            artifact["uri"] = remote[key]
+            if key in html:
+                (page,) = os.listdir(folder)
+                artifact["uri"] = f"{remote[key].rstrip('/')}/{page}"
+    return result

@@ -1,0 +1,36 @@
+"""The data set, where the pod can read it."""
+
+import os
+
+from pipeline.config import Data
+from pipeline.errors import BadInputError
+from runner.datasets import DIGITS, MNIST, resolve
+from runner.kubeflow.entrypoint.contract import is_remote, local_path
+
+
+def locate(data: str, folder: str) -> str:
+    """Returns the path of a data set.
+
+    Args:
+        data: As in `compile_pipeline`: a name, a path, or a URI that the launcher
+            has fetched.
+        folder: Where to put what has to be fetched by name.
+
+    Raises:
+        BadInputError: It is not there.
+    """
+    if data == MNIST:
+        return resolve(Data(dataset="mnist"), folder).path
+    if data == DIGITS:
+        return resolve(Data(dataset="digits"), folder).path
+    path = local_path(data)
+    if not os.path.exists(path):
+        where = (
+            "expected KFP's launcher to have fetched it: is something there, and was "
+            "the pipeline compiled for data in an object store?"
+            if is_remote(data)
+            else f"expected {MNIST}, {DIGITS}, the URI of an object store, or a path "
+            "on the data volume, if the pipeline was compiled for one"
+        )
+        raise BadInputError(f"{data}: missing: {where}")
+    return path

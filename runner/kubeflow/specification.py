@@ -1,0 +1,330 @@
+"""The pipeline as a document that open-source Kubeflow Pipelines takes.
+
+TFX's own compiler does the work; what it leaves out or gets wrong for
+open-source KFP is added to its result here, by fields of the published format
+(kubeflow/pipelines: api/v2alpha1/pipeline_spec.proto and
+kubernetes_platform/proto/kubernetes_executor_config.proto).
+"""
+
+import hashlib
+import json
+from dataclasses import asdict, replace
+from typing import Any
+
+import yaml
+from tfx.dsl.components.base.base_node import BaseNode
+from tfx.orchestration.kubeflow.v2.kubeflow_v2_dag_runner import (
+    KubeflowV2DagRunner,
+    KubeflowV2DagRunnerConfig,
+)
+from tfx.orchestration.pipeline import Pipeline
+
+from components.champion.executor import LATEST
+from components.report.artifact import HTML
+from components.verdict.component import Verdict
+from pipeline.config import Config
+from pipeline.pipeline import Surroundings, create_components
+from pipeline.schema import schema_text
+from runner.kubeflow.deployment import (
+    DATA_FOLDER,
+    MODELS_FOLDER,
+    SCHEMA_FOLDER,
+    Deployment,
+    limits,
+)
+from runner.kubeflow.entrypoint.contract import HTML_TYPE, is_remote
+from runner.kubeflow.fingerprints import project_digest
+from runner.kubeflow.parameters import (
+    DATA,
+    PARAMETERS,
+    PREFIX,
+    another_value,
+    with_values,
+)
+from runner.recipe import recipe
+
+Json = dict[str, Any]
+
+COMMAND = ["python", "-m", "runner.kubeflow.entrypoint"]
+EXAMPLE_GEN = "MnistExampleGen"
+IMPORTER = "Data"
+_IMPORTED = "imported_data"
+_HTML = {"schemaTitle": HTML_TYPE, "schemaVersion": "0.0.1"}
+
+# What KFP's driver puts in the place of such a constant: the run's own name
+# (backend/src/v2/driver/resolve.go).
+_RUN_NAME = "{{$.pipeline_job_resource_name}}"
+
+
+def surroundings(
+    config: Config, name: str, data: str, fingerprint: str
+) -> Surroundings:
+    """Returns what the pipeline finds around it in a pod.
+
+    Args:
+        config: Of the run.
+        name: The model's.
+        data: Where the data is; see `compile_pipeline`.
+        fingerprint: Of its content, or empty.
+    """
+    schema = schema_text()
+    digest = hashlib.sha256(schema.encode()).hexdigest()[:16]
+    return Surroundings(
+        source=data,
+        fingerprint=fingerprint,
+        schema=f"{SCHEMA_FOLDER}/{digest}.pbtxt",
+        models=f"{MODELS_FOLDER}/{name}",
+        champion=LATEST,
+        run=_RUN_NAME,
+        recipe=recipe(config, fingerprint, schema),
+    )
+
+
+def nodes(config: Config, around: Surroundings) -> list[BaseNode]:
+    """Returns the pipeline of the local runner, and what its exit code is here.
+
+    A run of the local runner ends with a code that says whether a gate refused.
+    On Kubeflow that is the state of the run, and the last node makes it so.
+    """
+    components = create_components(config, around)
+    outputs = {component.id: component.outputs for component in components}
+    verdict = Verdict(
+        verdict=outputs["DataGate"]["verdict"],
+        evaluation=outputs["Evaluator"]["evaluation"],
+        infra_blessing=outputs["ServingValidator"]["blessing"],
+        pushed_model=outputs["Pusher"]["pushed_model"],
+    )
+    # The report is the last of them, and is to be there also when the run fails.
+    verdict.add_upstream_node(components[-1])
+    return [*components, verdict]
+
+
+def exec_properties(config: Config, around: Surroundings) -> dict[str, Json]:
+    """Returns each node's parameters for a configuration, by node.
+
+    Args:
+        config: Of the run.
+        around: As compiled; the recipe becomes that of the configuration.
+    """
+    own_recipe = recipe(config, around.fingerprint, schema_text())
+    return {
+        str(node.id): {
+            key: value
+            for key, value in node.exec_properties.items()
+            if value is not None
+        }
+        for node in nodes(config, replace(around, recipe=own_recipe))
+    }
+
+
+def compile_pipeline(
+    config: Config, deployment: Deployment, name: str, data: str, fingerprint: str = ""
+) -> str:
+    """Returns the compiled pipeline: two YAML documents, always the same bytes.
+
+    Args:
+        config: Of the run; see `PARAMETERS` for what a run may change of it.
+        deployment: Where it runs.
+        name: Of the model, and so of the pipeline.
+        data: The data set: `mnist` (from its public mirrors), `digits` (embedded),
+            a path below `/data` on the data volume, or the URI of a folder or npz
+            in an object store that the cluster has credentials for (`minio://`,
+            `s3://`, `gs://`).
+        fingerprint: Of the data's content, by which KFP may reuse what was read;
+            empty: not known, so it is read in every run.
+    """
+    around = surroundings(config, name, data, fingerprint)
+    runner = KubeflowV2DagRunner(
+        KubeflowV2DagRunnerConfig(
+            default_image=deployment.image,
+            default_commands=COMMAND,
+            use_pipeline_spec_2_1=True,
+        )
+    )
+    compiled = runner.run(
+        Pipeline(
+            pipeline_name=name,
+            pipeline_root=deployment.pipeline_root,
+            components=nodes(config, around),
+            beam_pipeline_args=config.beam.pipeline_args(),
+        ),
+        write_out=False,
+    )
+    spec: Json = compiled["pipelineSpec"]
+    if deployment.pipeline_root:
+        spec["defaultPipelineRoot"] = deployment.pipeline_root
+    _add_arguments(spec)
+    _add_parameters(spec, config, around)
+    _add_data(spec, data)
+    _use_html(spec)
+    _add_limits(spec, fingerprint)
+    return yaml.safe_dump_all([spec, _platform(spec, deployment, data)], sort_keys=True)
+
+
+def _executor(spec: Json, node: str) -> Json:
+    label = spec["components"][node]["executorLabel"]
+    executor: Json = spec["deploymentSpec"]["executors"][label]
+    return executor
+
+
+def _add_arguments(spec: Json) -> None:
+    """Tells each container what it cannot see: its outputs' types, and its code."""
+    for component in spec["components"].values():
+        executor = spec["deploymentSpec"]["executors"][component["executorLabel"]]
+        executor["container"]["args"] += [
+            f"--outputs_spec={_text(component.get('outputDefinitions', {}))}",
+            f"--project_digest={project_digest()}",
+        ]
+
+
+def _add_parameters(spec: Json, config: Config, around: Surroundings) -> None:
+    """Declares the run-time parameters, and hands each to the nodes it changes.
+
+    TFX has run-time parameters only in the place of a whole exec property, and
+    ours are parts of some (a Trainer's epochs are a key in its JSON). So which
+    nodes a parameter changes is found by changing it, and those get it as one
+    more input, from which the entry point computes their exec properties anew.
+    Other nodes do not see it, so that KFP's cache still knows them.
+    """
+    declared = (
+        spec["root"].setdefault("inputDefinitions", {}).setdefault("parameters", {})
+    )
+    compiled = exec_properties(config, around)
+    origin = _text({"config": config.model_dump(mode="json"), "around": asdict(around)})
+    for parameter in PARAMETERS:
+        declared[parameter.name] = {
+            "parameterType": parameter.type,
+            "defaultValue": parameter.value(config),
+            "description": parameter.description,
+            "isOptional": True,
+        }
+        other = with_values(config, {parameter.name: another_value(parameter, config)})
+        changed = exec_properties(other, around)
+        for node in compiled:
+            if changed[node] == compiled[node]:
+                continue
+            _hand_on(spec, node, PREFIX + parameter.name, parameter.name)
+            arguments = _executor(spec, node)["container"]["args"]
+            if f"--compiled_from={origin}" not in arguments:
+                arguments += [f"--node={node}", f"--compiled_from={origin}"]
+
+
+def _hand_on(spec: Json, node: str, key: str, parameter: str) -> None:
+    """Connects an input of a node to a run-time parameter."""
+    component, task = spec["components"][node], spec["root"]["dag"]["tasks"][node]
+    declared = spec["root"]["inputDefinitions"]["parameters"][parameter]
+    component["inputDefinitions"].setdefault("parameters", {})[key] = {
+        "parameterType": declared["parameterType"]
+    }
+    task.setdefault("inputs", {}).setdefault("parameters", {})[key] = {
+        "componentInputParameter": parameter
+    }
+
+
+def _add_data(spec: Json, data: str) -> None:
+    """Makes the data's place a run-time parameter, and fetches it if it is remote.
+
+    What is in an object store comes by an importer, so that KFP's launcher, which
+    has the credentials, brings it, and the run's lineage shows it.
+    """
+    spec["root"]["inputDefinitions"]["parameters"][DATA] = {
+        "parameterType": "STRING",
+        "defaultValue": data,
+        "description": "The data set: a name, a path or a URI, as when compiled.",
+        "isOptional": True,
+    }
+    _hand_on(spec, EXAMPLE_GEN, "source", DATA)
+    if not is_remote(data):
+        return
+    artifact = {"schemaTitle": "system.Dataset", "schemaVersion": "0.0.1"}
+    spec["components"][IMPORTER] = {
+        "executorLabel": f"{IMPORTER}_executor",
+        "inputDefinitions": {"parameters": {"uri": {"parameterType": "STRING"}}},
+        "outputDefinitions": {"artifacts": {"artifact": {"artifactType": artifact}}},
+    }
+    spec["deploymentSpec"]["executors"][f"{IMPORTER}_executor"] = {
+        "importer": {
+            "artifactUri": {"runtimeParameter": "uri"},
+            "typeSchema": artifact,
+        }
+    }
+    tasks = spec["root"]["dag"]["tasks"]
+    tasks[IMPORTER] = {
+        "cachingOptions": {},
+        "componentRef": {"name": IMPORTER},
+        "inputs": {"parameters": {"uri": {"componentInputParameter": DATA}}},
+        "taskInfo": {"name": IMPORTER},
+    }
+    spec["components"][EXAMPLE_GEN]["inputDefinitions"]["artifacts"] = {
+        _IMPORTED: {"artifactType": artifact}
+    }
+    example_gen = tasks[EXAMPLE_GEN]
+    example_gen["inputs"]["artifacts"] = {
+        _IMPORTED: {
+            "taskOutputArtifact": {
+                "producerTask": IMPORTER,
+                "outputArtifactKey": "artifact",
+            }
+        }
+    }
+    example_gen["dependentTasks"] = [IMPORTER]
+
+
+def _use_html(spec: Json) -> None:
+    """Gives pages the type by which KFP's user interface knows them."""
+    for component in spec["components"].values():
+        artifacts = component.get("outputDefinitions", {}).get("artifacts", {})
+        for artifact in artifacts.values():
+            if HTML.__name__ in artifact["artifactType"].get("instanceSchema", ""):
+                artifact["artifactType"] = _HTML
+
+
+def _add_limits(spec: Json, fingerprint: str) -> None:
+    for node, task in spec["root"]["dag"]["tasks"].items():
+        executor = _executor(spec, node)
+        if "container" not in executor:
+            continue
+        given = limits(node)
+        executor["container"]["resources"] = {
+            "cpuLimit": given.cpu,
+            "cpuRequest": given.cpu / 4,
+            "memoryLimit": given.memory,
+            "memoryRequest": given.memory,
+        }
+        if given.retries:
+            task["retryPolicy"] = {
+                "maxRetryCount": given.retries,
+                "backoffDuration": "30s",
+                "backoffFactor": 2.0,
+                "backoffMaxDuration": "600s",
+            }
+        known = bool(fingerprint) or node != EXAMPLE_GEN
+        task["cachingOptions"] = {"enableCache": True} if given.cached and known else {}
+
+
+def _platform(spec: Json, deployment: Deployment, data: str) -> Json:
+    """Returns the document with what only Kubernetes knows: volumes, deadlines."""
+    mounts = {
+        "Champion": (deployment.models_volume, MODELS_FOLDER),
+        "Pusher": (deployment.models_volume, MODELS_FOLDER),
+    }
+    if data.startswith("/"):
+        mounts[EXAMPLE_GEN] = (deployment.data_volume, DATA_FOLDER)
+    executors: Json = {}
+    for node, component in spec["components"].items():
+        if "container" not in _executor(spec, node):
+            continue
+        # The limit also stops a pod that never starts, which KFP's would not.
+        executors[component["executorLabel"]] = of_node = {
+            "activeDeadlineSeconds": str(limits(node).seconds)
+        }
+        if node in mounts:
+            volume, path = mounts[node]
+            # The deprecated field is the one that every KFP from 2.0 reads
+            # (backend/src/v2/driver/k8s.go: makeVolumeMountPatch).
+            of_node["pvcMount"] = [{"constant": volume, "mountPath": path}]
+    return {"platforms": {"kubernetes": {"deploymentSpec": {"executors": executors}}}}
+
+
+def _text(value: Json) -> str:
+    return json.dumps(value, sort_keys=True, separators=(",", ":"))

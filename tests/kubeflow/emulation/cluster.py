@@ -1,0 +1,179 @@
+"""A cluster: runs compiled pipelines to their end."""
+
+import graphlib
+from collections.abc import Callable
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tests.kubeflow.emulation import driver
+from tests.kubeflow.emulation.launcher import USER, Launcher
+from tests.kubeflow.emulation.store import ObjectStore
+
+Json = dict[str, Any]
+
+ROOT = "minio://mlpipeline/v2/artifacts"
+"""KFP's default pipeline root."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """A task's end: `succeeded`, `cached`, `failed`, `skipped`."""
+
+    state: str
+    exit_code: int = 0
+    log: str = ""
+    artifacts: dict[str, Json] = field(default_factory=dict)
+
+    @property
+    def last_lines(self) -> list[str]:
+        """The end of the log, as one sees it first."""
+        return self.log.rstrip().splitlines()[-20:]
+
+
+class Cluster:
+    """One namespace with an object store and volumes, kept in a folder.
+
+    Attributes:
+        store: The object store.
+    """
+
+    def __init__(self, folder: Path, engine: str, workers: int = 2) -> None:
+        self.store = ObjectStore(folder / "store")
+        self._volumes = folder / "volumes"
+        self._launcher = Launcher(engine, self.store, folder / "pods")
+        self._workers = workers
+        self._cache: dict[str, Task] = {}
+        self._runs = 0
+
+    def volume(self, claim: str) -> Path:
+        """Returns the folder that stands for a claimed volume, owned by the nodes."""
+        path = self._volumes / claim
+        if not path.exists():
+            path.mkdir(parents=True)
+            import os
+
+            os.chown(path, USER, USER)
+        return path
+
+    def run(
+        self,
+        package: str,
+        arguments: Json | None = None,
+        output_file: Callable[[str], str] = lambda task_root: driver.OUTPUT_FILE,
+    ) -> dict[str, Task]:
+        """Runs a compiled pipeline; returns each task's end.
+
+        Args:
+            package: The compiled pipeline's text.
+            arguments: Run-time parameters.
+            output_file: Where a task writes its outputs' metadata, from its root.
+        """
+        spec, platform = yaml.safe_load_all(package)
+        self._runs += 1
+        run = _Run(
+            self, spec, platform, f"run-{self._runs}", arguments or {}, output_file
+        )
+        return run.to_the_end()
+
+
+class _Run:
+    def __init__(
+        self,
+        cluster: Cluster,
+        spec: Json,
+        platform: Json,
+        name: str,
+        arguments: Json,
+        output_file: Callable[[str], str],
+    ) -> None:
+        self._cluster = cluster
+        self._spec = spec
+        self._name = name
+        self._output_file = output_file
+        self._tasks: Json = spec["root"]["dag"]["tasks"]
+        self._on_kubernetes: Json = platform["platforms"]["kubernetes"][
+            "deploymentSpec"
+        ]
+        declared = spec["root"]["inputDefinitions"]["parameters"]
+        unknown = arguments.keys() - declared.keys()
+        if unknown:
+            raise driver.DriverError(f"unknown parameters: {sorted(unknown)}")
+        self._parameters = {
+            key: driver._converted(key, value, declared[key]["parameterType"])
+            for key, value in (
+                {k: v["defaultValue"] for k, v in declared.items()} | arguments
+            ).items()
+        }
+        self._ended: dict[str, Task] = {}
+
+    def to_the_end(self) -> dict[str, Task]:
+        order = graphlib.TopologicalSorter(
+            {name: task.get("dependentTasks", []) for name, task in self._tasks.items()}
+        )
+        order.prepare()
+        with ThreadPoolExecutor(self._cluster._workers) as pool:
+            running: dict[Future[Task], str] = {}
+            while order.is_active():
+                for name in sorted(order.get_ready()):
+                    running[pool.submit(self._run_task, name)] = name
+                done, _ = wait(running, return_when=FIRST_COMPLETED)
+                for future in done:
+                    name = running.pop(future)
+                    self._ended[name] = future.result()
+                    order.done(name)
+        return self._ended
+
+    def _run_task(self, name: str) -> Task:
+        task = self._tasks[name]
+        before = [self._ended[other].state for other in task.get("dependentTasks", [])]
+        if {"failed", "skipped"} & set(before):
+            return Task("skipped")
+        component = self._spec["components"][task["componentRef"]["name"]]
+        executors = self._spec["deploymentSpec"]["executors"]
+        executor = executors[component["executorLabel"]]
+        values = driver.parameters(
+            task,
+            component,
+            self._parameters,
+            {"{{$.pipeline_job_resource_name}}": f"mnist-{self._name}"},
+        )
+        if "importer" in executor:
+            uri = values[executor["importer"]["artifactUri"]["runtimeParameter"]]
+            return Task("succeeded", artifacts={"artifact": {"uri": uri}})
+        container = executor["container"]
+        task_root = f"{ROOT}/{self._spec['pipelineInfo']['name']}/{self._name}/{name}"
+        artifacts = {
+            key: self._ended[source["taskOutputArtifact"]["producerTask"]].artifacts[
+                source["taskOutputArtifact"]["outputArtifactKey"]
+            ]
+            for key, source in task["inputs"].get("artifacts", {}).items()
+        }
+        given = driver.executor_input(
+            component, values, artifacts, task_root, self._output_file(task_root)
+        )
+        key = driver.cache_key(task, container, given["inputs"])
+        if task.get("cachingOptions", {}).get("enableCache"):
+            if cached := self._cluster._cache.get(key):
+                return Task("cached", artifacts=cached.artifacts)
+        ended = self._cluster._launcher.run(
+            f"{self._name}-{name.lower()}",
+            container,
+            given,
+            self._mounts(component["executorLabel"]),
+        )
+        state = "failed" if ended.exit_code else "succeeded"
+        result = Task(state, ended.exit_code, ended.log, ended.artifacts)
+        if state == "succeeded":
+            self._cluster._cache[key] = result
+        return result
+
+    def _mounts(self, label: str) -> dict[str, str]:
+        mounts = self._on_kubernetes["executors"].get(label, {}).get("pvcMount", [])
+        return {
+            mount["mountPath"]: str(self._cluster.volume(mount["constant"]))
+            for mount in mounts
+        }

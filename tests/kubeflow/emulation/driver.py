@@ -1,0 +1,122 @@
+"""KFP's driver: from a task of the compiled pipeline to an ExecutorInput.
+
+Source: backend/src/v2/driver/resolve.go and container.go.
+"""
+
+import json
+from typing import Any
+
+Json = dict[str, Any]
+
+OUTPUT_FILE = "/tmp/kfp_outputs/output_metadata.json"
+"""Of KFP up to 2.14; later ones keep it in the task's own folder."""
+
+
+class DriverError(Exception):
+    """The driver pod would fail, and with it the run."""
+
+
+def parameters(
+    task: Json, component: Json, of_run: Json, placeholders: dict[str, str]
+) -> Json:
+    """Returns a task's input parameters, converted and checked as the driver does."""
+    resolved: Json = {}
+    for name, spec in task.get("inputs", {}).get("parameters", {}).items():
+        if "componentInputParameter" in spec:
+            key = spec["componentInputParameter"]
+            if key not in of_run:
+                raise DriverError(f"parent DAG does not have input parameter {key}")
+            resolved[name] = of_run[key]
+        else:
+            constant = spec["runtimeValue"]["constant"]
+            if isinstance(constant, str):
+                constant = placeholders.get(constant, constant)
+            resolved[name] = constant
+    declared = component.get("inputDefinitions", {}).get("parameters", {})
+    for name, spec in declared.items():
+        if name not in resolved:
+            if not spec.get("isOptional") and "defaultValue" not in spec:
+                raise DriverError(f"neither value nor default for parameter {name}")
+            continue
+        resolved[name] = _converted(name, resolved[name], spec["parameterType"])
+    return resolved
+
+
+def executor_input(
+    component: Json,
+    parameter_values: Json,
+    artifacts: dict[str, Json],
+    task_root: str,
+    output_file: str,
+) -> Json:
+    """Returns what `{{$}}` stands for, as the JSON that Go's protojson writes.
+
+    Args:
+        component: Its specification.
+        parameter_values: See `parameters`.
+        artifacts: The inputs, as the launcher recorded them.
+        task_root: URI below which the outputs are kept.
+        output_file: Where the launcher looks for the outputs' metadata.
+    """
+    return {
+        "inputs": {
+            "parameterValues": parameter_values,
+            "artifacts": {
+                # The heart of the matter: whatever was recorded, the type is empty.
+                key: {"artifacts": [{**artifact, "type": {"instanceSchema": ""}}]}
+                for key, artifact in artifacts.items()
+            },
+        },
+        "outputs": {
+            "artifacts": {
+                key: {
+                    "artifacts": [
+                        {"uri": f"{task_root}/{key}", "type": spec["artifactType"]}
+                    ]
+                }
+                for key, spec in component.get("outputDefinitions", {})
+                .get("artifacts", {})
+                .items()
+            },
+            "outputFile": output_file,
+        },
+    }
+
+
+def cache_key(task: Json, container: Json, inputs: Json) -> str:
+    """Returns what KFP holds two executions to be the same by (cacheutils/cache.go)."""
+    return json.dumps(
+        {
+            "image": container["image"],
+            "command": container["command"] + container["args"],
+            "parameters": inputs["parameterValues"],
+            "artifacts": {
+                key: listed["artifacts"][0]["uri"]
+                for key, listed in inputs["artifacts"].items()
+            },
+            "task": task["componentRef"]["name"],
+        },
+        sort_keys=True,
+    )
+
+
+def _converted(name: str, value: Any, kind: str) -> Any:
+    if kind == "STRING":
+        return value if isinstance(value, str) else json.dumps(value)
+    fits = {
+        "BOOLEAN": isinstance(value, bool),
+        "NUMBER_DOUBLE": _is_number(value),
+        "NUMBER_INTEGER": _is_number(value),
+        "LIST": isinstance(value, list),
+        "STRUCT": isinstance(value, dict),
+    }
+    if not fits[kind]:
+        raise DriverError(
+            f'input parameter "{name}" type mismatch: expect {kind}, got {value!r}'
+        )
+    # A google.protobuf.Value has one kind of number.
+    return float(value) if _is_number(value) else value
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)

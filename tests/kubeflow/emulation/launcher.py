@@ -1,0 +1,155 @@
+"""KFP's launcher: brings the inputs, runs the command, takes the outputs away.
+
+Source: backend/src/v2/component/launcher_v2.go; the volumes, as of the compiler of
+Argo workflows (backend/src/v2/compiler/argocompiler/container.go): scratch folders
+for the three stores, so that a user who is not root can write there.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.kubeflow.emulation.store import ObjectStore
+
+Json = dict[str, Any]
+
+USER = 65532
+_ROOTS = {"minio://": "minio", "s3://": "s3", "gs://": "gcs"}
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a pod ended: exit code, log, and the outputs as they are recorded."""
+
+    exit_code: int
+    log: str
+    artifacts: dict[str, Json]
+
+
+@dataclass(frozen=True)
+class Launcher:
+    """Runs containers with an engine, `podman` or `docker`.
+
+    Attributes:
+        engine: The executable.
+        store: Where artifacts are kept.
+        scratch: A folder for what lasts as long as a pod.
+    """
+
+    engine: str
+    store: ObjectStore
+    scratch: Path
+
+    def run(
+        self,
+        name: str,
+        container: Json,
+        executor_input: Json,
+        volumes: Mapping[str, str],
+    ) -> Ended:
+        """Runs one node.
+
+        Args:
+            name: Of the pod.
+            container: The executor's container specification.
+            executor_input: From the driver.
+            volumes: Folders on this machine by path in the pod.
+        """
+        pod = self.scratch / name
+        for folder in (*_ROOTS.values(), "tmp"):
+            (pod / folder).mkdir(parents=True)
+        for listed in executor_input["inputs"]["artifacts"].values():
+            uri = listed["artifacts"][0]["uri"]
+            if (local := _local(pod, uri)) is not None:
+                self.store.download(uri, local)
+        for listed in executor_input["outputs"]["artifacts"].values():
+            local = _local(pod, listed["artifacts"][0]["uri"])
+            assert local is not None, "a pipeline root is in an object store"
+            local.parent.mkdir(parents=True, exist_ok=True)
+        output_file = executor_input["outputs"]["outputFile"]
+        written = pod / output_file.lstrip("/")
+        written.parent.mkdir(parents=True, exist_ok=True)
+        _give(pod)
+
+        done = self._contain(name, pod, container, executor_input, volumes)
+        recorded: dict[str, Json] = {}
+        if done.returncode == 0:
+            output = json.loads(written.read_text()) if written.exists() else {}
+            recorded = self._collect(pod, executor_input, output)
+        shutil.rmtree(pod)
+        return Ended(done.returncode, done.stdout, recorded)
+
+    def _contain(
+        self,
+        name: str,
+        pod: Path,
+        container: Json,
+        executor_input: Json,
+        volumes: Mapping[str, str],
+    ) -> subprocess.CompletedProcess[str]:
+        """Runs the command under the rules of the restricted profile, and stricter."""
+        command = [self.engine, "run", "--rm", "--name", name]
+        command += ["--user", f"{USER}:{USER}", "--read-only", "--cap-drop", "all"]
+        command += ["--security-opt", "no-new-privileges", "--network", "none"]
+        resources = container["resources"]
+        command += ["--memory", f"{resources['memoryLimit']}g"]
+        # What runs longer than the node's deadline is stopped here too.
+        mounts = {f"/{folder}": str(pod / folder) for folder in _ROOTS.values()}
+        mounts |= {"/tmp": str(pod / "tmp"), **volumes}
+        for inside, outside in mounts.items():
+            command += ["--volume", f"{outside}:{inside}"]
+        text = json.dumps(executor_input)
+        command += ["--entrypoint", container["command"][0], container["image"]]
+        command += container["command"][1:]
+        command += [argument.replace("{{$}}", text) for argument in container["args"]]
+        return subprocess.run(
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+            text=True,
+            errors="replace",
+            check=False,
+        )
+
+    def _collect(
+        self, pod: Path, executor_input: Json, output: Json
+    ) -> dict[str, Json]:
+        """Uploads what lies at the outputs' paths; see uploadOutputArtifacts."""
+        recorded = {}
+        for key, listed in executor_input["outputs"]["artifacts"].items():
+            artifact = dict(listed["artifacts"][0])
+            said = output.get("artifacts", {}).get(key, {}).get("artifacts", [{}])[0]
+            artifact["uri"] = said.get("uri") or artifact["uri"]
+            artifact["metadata"] = {
+                **said.get("metadata", {}),
+                # RecordArtifact adds it, and it comes back with the inputs.
+                "display_name": key,
+            }
+            local = _local(pod, artifact["uri"])
+            # A URI that the launcher does not know counts as uploaded.
+            if local is not None and local.exists():
+                self.store.upload(local, artifact["uri"])
+            recorded[key] = artifact
+        return recorded
+
+
+def _local(pod: Path, uri: str) -> Path | None:
+    """Returns LocalPathForURI below the pod's scratch; None for other schemes."""
+    for scheme, folder in _ROOTS.items():
+        if uri.startswith(scheme):
+            return pod / folder / uri.removeprefix(scheme)
+    return None
+
+
+def _give(folder: Path) -> None:
+    """Makes everything below the folder the pod user's, as an emptyDir is."""
+    for parent, _, names in os.walk(folder):
+        os.chown(parent, USER, USER)
+        for name in names:
+            os.chown(Path(parent, name), USER, USER)
