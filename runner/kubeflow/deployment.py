@@ -7,6 +7,9 @@ DATA_FOLDER = "/data"
 SCHEMA_FOLDER = "/app/schema"
 """In the image: `<SHA-256 of the content, 16 digits>.pbtxt`; see Dockerfile."""
 
+IMAGE_LOCK = "current"
+"""Which of `requirements/` the image is made from; see Dockerfile."""
+
 
 @dataclass(frozen=True)
 class Deployment:

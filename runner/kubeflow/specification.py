@@ -9,6 +9,7 @@ kubernetes_platform/proto/kubernetes_executor_config.proto).
 import hashlib
 import json
 from dataclasses import asdict, replace
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -24,9 +25,11 @@ from components.report.artifact import HTML
 from components.verdict.component import Verdict
 from pipeline.config import Config
 from pipeline.pipeline import Surroundings, create_components
+from pipeline.provenance import Provenance
 from pipeline.schema import schema_text
 from runner.kubeflow.deployment import (
     DATA_FOLDER,
+    IMAGE_LOCK,
     MODELS_FOLDER,
     SCHEMA_FOLDER,
     Deployment,
@@ -41,6 +44,7 @@ from runner.kubeflow.parameters import (
     another_value,
     with_values,
 )
+from runner.provenance import find_provenance
 from runner.recipe import recipe
 
 Json = dict[str, Any]
@@ -77,6 +81,7 @@ def surroundings(
         champion=LATEST,
         run=_RUN_NAME,
         recipe=recipe(config, fingerprint, schema),
+        provenance=_provenance(),
     )
 
 
@@ -159,6 +164,17 @@ def compile_pipeline(
     _use_html(spec)
     _add_limits(spec, fingerprint)
     return yaml.safe_dump_all([spec, _platform(spec, deployment, data)], sort_keys=True)
+
+
+def _provenance() -> Provenance:
+    """Returns this checkout's commit, which the pods hold their code to, and the
+    image's lock, which need not be this environment's."""
+    root = Path(__file__).resolve().parents[2]
+    lock = root / "requirements" / f"{IMAGE_LOCK}.txt"
+    if not lock.is_file():
+        return find_provenance()
+    digest = hashlib.sha256(lock.read_bytes()).hexdigest()
+    return replace(find_provenance(), lock=IMAGE_LOCK, lock_digest=digest)
 
 
 def _executor(spec: Json, node: str) -> Json:

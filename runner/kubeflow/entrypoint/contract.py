@@ -72,6 +72,8 @@ def to_local(
         for key, artifacts in side["artifacts"].items():
             for artifact in artifacts.get("artifacts", []):
                 artifact["type"] = types[key]["artifactType"]
+                # TFX looks an artifact up by its name, which not every KFP fills.
+                artifact["name"] = artifact.get("name") or artifact["uri"]
                 artifact["uri"] = local_path(artifact["uri"])
     return local, remote
 

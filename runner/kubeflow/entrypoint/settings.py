@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from pydantic import TypeAdapter
+
 from pipeline.config import Config
 from runner.kubeflow.parameters import PARAMETERS, PREFIX, with_values
 
@@ -37,7 +39,7 @@ def apply(parameters: Json, node: str, compiled_from: Json) -> None:
     from pipeline.pipeline import Surroundings
     from runner.kubeflow.specification import exec_properties
 
-    around = Surroundings(**compiled_from["around"])
+    around = TypeAdapter(Surroundings).validate_python(compiled_from["around"])
     before = exec_properties(compiled, around)[node]
     now = exec_properties(config, around)[node]
     parameters.update(

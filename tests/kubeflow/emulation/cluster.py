@@ -1,6 +1,7 @@
 """A cluster: runs compiled pipelines to their end."""
 
 import graphlib
+import os
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
@@ -54,8 +55,6 @@ class Cluster:
         path = self._volumes / claim
         if not path.exists():
             path.mkdir(parents=True)
-            import os
-
             os.chown(path, USER, USER)
         return path
 
@@ -156,9 +155,9 @@ class _Run:
             component, values, artifacts, task_root, self._output_file(task_root)
         )
         key = driver.cache_key(task, container, given["inputs"])
-        if task.get("cachingOptions", {}).get("enableCache"):
-            if cached := self._cluster._cache.get(key):
-                return Task("cached", artifacts=cached.artifacts)
+        may_be_cached = task.get("cachingOptions", {}).get("enableCache", False)
+        if may_be_cached and (cached := self._cluster._cache.get(key)):
+            return Task("cached", artifacts=cached.artifacts)
         ended = self._cluster._launcher.run(
             f"{self._name}-{name.lower()}",
             container,
