@@ -25,6 +25,7 @@ from tfx.orchestration import metadata
 from components.mnist_example_gen import digits, idx
 from components.mnist_example_gen.source import open_source
 from components.pusher import versions
+from components.pusher.digests import model_digest
 from runner.cli import main
 from runner.events import STARTED_MESSAGE
 
@@ -223,7 +224,8 @@ class TestFirstRun:
         assert (version / "saved_model.pb").is_file()
         assert (version / "variables/variables.index").is_file()
         assert (version / "assets.extra/tf_serving_warmup_requests").is_file()
-        assert [entry.name for entry in version.parent.iterdir()] == [version.name]
+        beside = {entry.name for entry in version.parent.iterdir()}
+        assert beside == {version.name, ".lock"}
 
     def test_the_version_says_what_it_is(
         self, first: Ended, saved: Path, scans: Place
@@ -237,7 +239,7 @@ class TestFirstRun:
         assert manifest["data_fingerprint"] == fingerprint
         assert first.result["data"]["fingerprint"] == fingerprint
         [model] = saved.glob("artifacts/scans/Trainer/model/*/Format-Serving")
-        assert manifest["model_digest"] == versions.model_digest(str(model))
+        assert manifest["model_digest"] == model_digest(str(model))
         splits = {folder.name for folder in (version / "statistics").iterdir()}
         assert splits == {"Split-train", "Split-eval", "Split-test"}
 

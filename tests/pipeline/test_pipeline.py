@@ -1,5 +1,6 @@
 """The wiring: who gets what from whom, and that both runners can compile it."""
 
+import dataclasses
 import json
 import re
 from pathlib import Path
@@ -16,6 +17,7 @@ import pipeline
 from pipeline.config import Config, load_config
 from pipeline.evaluation import eval_config
 from pipeline.pipeline import Surroundings, create_components
+from pipeline.provenance import Provenance
 
 AROUND = Surroundings(
     source="/somewhere/data",
@@ -119,8 +121,11 @@ def test_node_ids_are_legal_wherever_the_pipeline_runs(by_id: dict[str, Any]) ->
             "Pusher",
             {
                 "MnistExampleGen",
+                "ImportSchemaGen",
                 "StatisticsGen",
                 "Champion",
+                "DataGate",
+                "Transform",
                 "Trainer",
                 "Evaluator",
                 "ServingValidator",
@@ -286,3 +291,26 @@ def test_it_compiles_for_kubeflow(tmp_path: Path) -> None:
     assert set(tasks) == set(nodes())
     assert "DataGate" in tasks["Transform"]["dependentTasks"]
     assert {"Evaluator", "ServingValidator"} <= set(tasks["Pusher"]["dependentTasks"])
+
+
+def test_what_only_the_runner_knows_travels_with_the_version() -> None:
+    origin = Provenance("c0ffee", True, "compat", "d" * 64)
+    around = dataclasses.replace(AROUND, description="scans", provenance=origin)
+    by_id = {node.id: node for node in create_components(Config(), around)}
+
+    facts = json.loads(by_id["Pusher"].exec_properties["facts"])
+
+    code = facts.pop("code")
+    assert facts == {
+        "data_source": "scans",
+        "commit": "c0ffee",
+        "tree_clean": True,
+        "lock": {"name": "compat", "digest": "d" * 64},
+    }
+    assert code["Champion"] == by_id["Champion"].exec_properties["code"]
+    custom = json.loads(by_id["Trainer"].exec_properties["custom_config"])
+    assert code["Trainer"] == custom["code"]
+
+
+def test_what_the_runner_does_not_know_is_not_made_up(by_id: dict[str, Any]) -> None:
+    assert list(json.loads(by_id["Pusher"].exec_properties["facts"])) == ["code"]

@@ -15,11 +15,17 @@ def pusher(run: str = "a-run") -> Pusher:
         model_blessing=of(standard_artifacts.ModelBlessing),
         infra_blessing=of(standard_artifacts.InfraBlessing),
         examples=of(standard_artifacts.Examples),
+        schema=of(standard_artifacts.Schema),
         statistics=of(standard_artifacts.ExampleStatistics),
+        verdict=of(standard_artifacts.ExampleAnomalies),
+        transform_graph=of(standard_artifacts.TransformGraph),
+        model_run=of(standard_artifacts.ModelRun),
+        evaluation=of(standard_artifacts.ModelEvaluation),
         champion=model,
         models="models/mnist",
         run=run,
         recipe="a-recipe",
+        facts='{"commit": "c0ffee"}',
     )
 
 
@@ -34,7 +40,12 @@ def test_the_output_is_a_pushed_model() -> None:
 def test_the_parameters_reach_the_executor() -> None:
     found = dict(pusher().exec_properties)
     assert len(found.pop("code")) == 16
-    assert found == {"models": "models/mnist", "run": "a-run", "recipe": "a-recipe"}
+    assert found == {
+        "models": "models/mnist",
+        "run": "a-run",
+        "recipe": "a-recipe",
+        "facts": '{"commit": "c0ffee"}',
+    }
 
 
 def test_another_run_is_no_cache_hit() -> None:

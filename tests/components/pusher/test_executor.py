@@ -1,5 +1,7 @@
 """Pushing: only what both gates blessed, and only what is not served already."""
 
+import hashlib
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -7,10 +9,22 @@ from typing import Any
 import pytest
 from tfx.types import standard_artifacts
 
-from components.pusher import versions
+from components.pusher import executor, versions
 from components.pusher.executor import Executor
+from components.pusher.manifest import Facts, Manifest, is_sealed, read_manifest
+from components.pusher.model_card import render
+from pipeline.gates import GateResult
 
 Push = Callable[..., Any]
+
+GATE = GateResult("Evaluator", "accuracy", "0.9800", ">= 0.97", "", passed=True)
+INPUTS = {
+    "schema": standard_artifacts.Schema,
+    "verdict": standard_artifacts.ExampleAnomalies,
+    "transform_graph": standard_artifacts.TransformGraph,
+    "model_run": standard_artifacts.ModelRun,
+    "evaluation": standard_artifacts.ModelEvaluation,
+}
 
 
 @pytest.fixture
@@ -24,8 +38,19 @@ def push(
     artifact: Callable[..., Any],
     make_model: Callable[..., Path],
     statistics: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Push:
-    """Runs the executor; returns the artifact that it was to fill."""
+    """Runs the executor; returns the artifact that it was to fill.
+
+    What is read from the other artifacts is `test_facts.py`'s.
+    """
+    asked: list[Any] = []
+
+    def read_facts(folders: Any) -> Facts:
+        asked.append(folders)
+        return Facts(gates=[GATE], training={"epochs": 3})
+
+    monkeypatch.setattr(executor, "read_facts", read_facts)
 
     def push(
         weights: str = "weights", evaluator: int = 1, server: int = 1, **extra: str
@@ -35,16 +60,22 @@ def push(
         described = artifact(standard_artifacts.ExampleStatistics)
         described.uri = str(statistics)
         pushed = artifact(standard_artifacts.PushedModel)
+        others = {key: artifact(kind) for key, kind in INPUTS.items()}
+        blessing = artifact(standard_artifacts.InfraBlessing, blessed=server)
         Executor().Do(
             {
                 "model": [model],
                 "model_blessing": [
                     artifact(standard_artifacts.ModelBlessing, blessed=evaluator)
                 ],
-                "infra_blessing": [
-                    artifact(standard_artifacts.InfraBlessing, blessed=server)
+                "infra_blessing": [blessing],
+                "examples": [
+                    artifact(
+                        standard_artifacts.Examples,
+                        fingerprint="f1f2",
+                        counts='{"train": 3, "test": 1}',
+                    )
                 ],
-                "examples": [artifact(standard_artifacts.Examples, fingerprint="f1f2")],
                 "statistics": [described],
                 "champion": [
                     artifact(
@@ -52,14 +83,22 @@ def push(
                         champion_version=extra.get("champion", ""),
                     )
                 ],
+                **{key: [other] for key, other in others.items()},
             },
             {"pushed_model": [pushed]},
             {
                 "models": str(base),
                 "run": extra.get("run", "a-run"),
                 "recipe": "a-recipe",
+                "facts": '{"commit": "c0ffee", "tree_clean": false}',
             },
         )
+        for folders in asked:
+            for key, other in others.items():
+                assert getattr(folders, key) == other.uri
+            assert folders.statistics == str(statistics)
+            assert folders.infra_blessing == blessing.uri
+        asked.clear()
         return pushed
 
     return push
@@ -70,6 +109,12 @@ def properties(pushed: Any) -> dict[str, Any]:
         name: value.int_value if value.HasField("int_value") else value.string_value
         for name, value in pushed.mlmd_artifact.custom_properties.items()
     }
+
+
+def manifest_of(base: Path, version: int) -> Manifest:
+    manifest = read_manifest(str(base / str(version)))
+    assert manifest is not None
+    return manifest
 
 
 def test_a_model_that_both_gates_blessed_is_pushed(push: Push, base: Path) -> None:
@@ -91,19 +136,76 @@ def test_a_model_that_one_gate_did_not_bless_is_not(
     assert not base.exists()
 
 
+def test_a_version_has_the_model_its_statistics_a_manifest_and_a_card(
+    push: Push, base: Path
+) -> None:
+    push()
+    (version,) = versions.list_versions(str(base))
+    folder = base / str(version)
+    assert (folder / "variables/variables.index").read_text() == "index"
+    assert (folder / "statistics/Split-test/FeatureStats.pb").read_text() == "of test"
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "assets.extra",
+        "manifest.json",
+        "model_card.md",
+        "saved_model.pb",
+        "statistics",
+        "variables",
+    ]
+
+
 def test_the_manifest_says_what_the_version_is(push: Push, base: Path) -> None:
     push(champion="1600000000")
     (version,) = versions.list_versions(str(base))
-    manifest = versions.read_manifest(str(base), version)
-    digest = manifest.pop("model_digest")
-    assert len(digest) == 64
-    assert manifest == {
-        "version": version,
-        "data_fingerprint": "f1f2",
-        "champion": "1600000000",
-        "run": "a-run",
-        "recipe": "a-recipe",
+    manifest = manifest_of(base, version)
+    assert (manifest.version, manifest.model) == (version, "mnist")
+    assert (manifest.run, manifest.recipe) == ("a-run", "a-recipe")
+    assert manifest.champion == "1600000000"
+    assert manifest.data_fingerprint == "f1f2"
+    assert manifest.counts == {"train": 3, "test": 1}
+    assert (manifest.commit, manifest.tree_clean) == ("c0ffee", False)
+    assert manifest.training == {"epochs": 3}
+    assert manifest.gates == [GATE]
+    assert manifest.blessed
+    assert manifest.pushed_at is not None
+    assert manifest.pushed_at.endswith("+00:00")
+    assert manifest.libraries is not None
+    assert set(manifest.libraries) >= {"tensorflow", "keras", "tfx"}
+
+
+def test_the_manifest_has_the_hash_of_every_file_and_its_own(
+    push: Push, base: Path
+) -> None:
+    push()
+    (version,) = versions.list_versions(str(base))
+    folder = base / str(version)
+    manifest = manifest_of(base, version)
+    assert manifest.files == {
+        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in folder.rglob("*")
+        if path.is_file() and path.name != "manifest.json"
     }
+    assert is_sealed(str(folder), manifest)
+
+
+def test_the_card_is_that_of_the_manifest(push: Push, base: Path) -> None:
+    push()
+    (version,) = versions.list_versions(str(base))
+    card = (base / str(version) / "model_card.md").read_text()
+    assert card == render(manifest_of(base, version))
+
+
+def test_keys_of_older_manifests_are_still_where_they_were(
+    push: Push, base: Path
+) -> None:
+    push()
+    (version,) = versions.list_versions(str(base))
+    content = json.loads((base / str(version) / "manifest.json").read_text())
+    assert content["version"] == version
+    assert len(content["model_digest"]) == 64
+    assert content["data_fingerprint"] == "f1f2"
+    assert (content["run"], content["recipe"]) == ("a-run", "a-recipe")
+    assert content["champion"] == ""
 
 
 def test_a_model_that_is_served_already_is_not_pushed_again(
@@ -112,7 +214,8 @@ def test_a_model_that_is_served_already_is_not_pushed_again(
     first = properties(push(run="first"))
     second = properties(push(run="second"))
     assert second == {**first, "already_served": 1}
-    assert versions.list_versions(str(base)) == [int(first["pushed_version"])]
+    version = first["pushed_version"]
+    assert sorted(path.name for path in base.iterdir()) == [".lock", version]
 
 
 def test_a_model_that_was_served_before_the_last_one_is_pushed_again(
@@ -131,6 +234,17 @@ def test_a_served_version_that_is_not_ours_is_no_reason_not_to_push(
     (base / "1" / "saved_model.pb").write_text("graph")
     assert properties(push())["already_served"] == 0
     assert len(versions.list_versions(str(base))) == 2
+
+
+def test_a_manifest_of_an_older_project_tells_what_is_served(
+    push: Push, base: Path
+) -> None:
+    first = properties(push())
+    manifest = base / first["pushed_version"] / "manifest.json"
+    content = json.loads(manifest.read_text())
+    kept = ("version", "model_digest", "data_fingerprint", "champion", "run", "recipe")
+    manifest.write_text(json.dumps({key: content[key] for key in kept}))
+    assert properties(push())["already_served"] == 1
 
 
 def test_once_its_folder_was_removed_a_model_is_pushed_again(
