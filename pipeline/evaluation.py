@@ -13,12 +13,12 @@ from google.protobuf import json_format
 from tensorflow_model_analysis.proto import config_pb2
 from tfx.dsl.io import fileio
 
+from components.evaluator.metrics import ACCURACY, Accuracy
 from pipeline.config import Gates
 from pipeline.features import LABEL, NUM_CLASSES
 from pipeline.gates import GateResult
 from pipeline.training.export import EXAMPLES_SIGNATURE
 
-ACCURACY = "sparse_categorical_accuracy"
 EXAMPLES = "example_count"
 CHAMPION = "champion"
 """TFMA's name for the baseline model."""
@@ -77,7 +77,8 @@ def eval_config(gates: Gates) -> config_pb2.EvalConfig:
                 metrics=[
                     config_pb2.MetricConfig(class_name="ExampleCount"),
                     config_pb2.MetricConfig(
-                        class_name="SparseCategoricalAccuracy",
+                        class_name=Accuracy.__name__,
+                        module=Accuracy.__module__,
                         per_slice_thresholds=[overall, by_digit],
                     ),
                     config_pb2.MetricConfig(class_name="MultiClassConfusionMatrixPlot"),

@@ -4,6 +4,7 @@ The notebook has Keras' npz in its cache, the stock pipeline has TFRecords; the 
 to make them is nobody's. `local_runner.py` gets the files as they are.
 """
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,6 +42,8 @@ def prepare(data: Path, folder: Path) -> Inputs:
     Raises:
       BadInputError: The data set is not usable.
     """
+    # For this process alone: contenders start without it.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     # Imports TensorFlow, which is not needed for --help and --render.
     from components.mnist_example_gen.executor import eval_rows
 

@@ -52,7 +52,7 @@ def main() -> None:
         "steps": int(model.optimizer.iterations.numpy()),
         "parameters": model.count_params(),
         "optimizer": type(model.optimizer).__name__,
-        "learning_rate": float(np.round(model.optimizer.learning_rate.numpy(), 8)),
+        "learning_rate": round(float(model.optimizer.learning_rate.numpy()), 8),
         "test_accuracy": float((predicted == y_test).mean()),
         "fit_seconds": fit_seconds,
     }
