@@ -167,8 +167,11 @@ def compile_pipeline(
 
 
 def _provenance() -> Provenance:
-    """Returns this checkout's commit, which the pods hold their code to, and the
-    image's lock, which need not be this environment's."""
+    """Returns this checkout's commit and the image's lock.
+
+    The pods hold their code to the one; the other need not be what is installed
+    here.
+    """
     root = Path(__file__).resolve().parents[2]
     lock = root / "requirements" / f"{IMAGE_LOCK}.txt"
     if not lock.is_file():

@@ -1,0 +1,136 @@
+"""Builds the project's image: `python3 -m bootstrap.image`, as the Makefile calls it.
+
+Docker or Podman, whichever answers. The machine's pip configuration goes along as
+build secrets, so that a company's index serves the image as it serves `.venv`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from bootstrap.errors import SetupError
+from bootstrap.indexes import pip_settings
+
+NAME = "mnist-tfx-pipeline"
+ENGINES = ("docker", "podman")
+
+_CERTIFICATES = "/run/secrets/certificates"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Builds; returns 0, or 1 after one line on what to do."""
+    parser = argparse.ArgumentParser(
+        prog="python3 -m bootstrap.image",
+        description=__doc__,
+        epilog="Further options go to the engine's build command.",
+    )
+    parser.add_argument("--engine", help="docker or podman; default: what answers")
+    parser.add_argument("--name", default=NAME, help="[%(default)s]")
+    parser.add_argument("--tag", help="default: the package's version")
+    parser.add_argument("--target", default="runtime", help="stage [%(default)s]")
+    options, further = parser.parse_known_args(arguments)
+    root = Path(__file__).resolve().parent.parent
+    try:
+        engine = find_engine(options.engine)
+        version = package_version(root / "setup.py")
+        image = f"{options.name}:{options.tag or version}"
+        with tempfile.TemporaryDirectory() as folder:
+            settings = pip_settings(sys.executable, os.environ, whole_index_only=True)
+            command = [engine, "build", "--tag", image, "--target", options.target]
+            command += ["--build-arg", f"VERSION={version}"]
+            command += ["--build-arg", f"REVISION={revision(root)}"]
+            command += secrets(settings, Path(folder))
+            command += [*further, str(root)]
+            print(f"Building {image} with {engine}", flush=True)
+            # Docker reads secrets with BuildKit only, its default since 23.0.
+            environ = {**os.environ, "DOCKER_BUILDKIT": "1"}
+            status = subprocess.run(command, env=environ, check=False).returncode
+        if status:
+            raise SetupError(f"{engine} could not build {image}, as shown above")
+    except SetupError as error:
+        print(f"image: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nimage: interrupted", file=sys.stderr)
+        return 130
+    return 0
+
+
+def find_engine(requested: str | None) -> str:
+    """Returns the engine that was asked for, or the first that answers.
+
+    Raises:
+        SetupError: None answers; the message has what each one said.
+    """
+    failures = []
+    for name in [requested] if requested else ENGINES:
+        executable = shutil.which(name)
+        if executable is None:
+            failures.append(f"{name} is not installed")
+            continue
+        answer = subprocess.run(
+            [executable, "info"], capture_output=True, text=True, check=False
+        )
+        if answer.returncode == 0:
+            return executable
+        said = (answer.stderr.strip() or answer.stdout.strip()).splitlines() or ["-"]
+        failures.append(f"{name} does not answer ({said[-1]})")
+    raise SetupError(f"a container engine is needed: {'; '.join(failures)}")
+
+
+def package_version(setup: Path) -> str:
+    """Returns the version that the package's set-up script gives it."""
+    found = re.search(r'^\s*version="([^"]+)"', setup.read_text("utf-8"), re.M)
+    if found is None:
+        raise SetupError(f'{setup}: expected a line version="...", found none')
+    return found.group(1)
+
+
+def revision(root: Path) -> str:
+    """Returns the checkout's commit, `-dirty` if there is more; or `unknown`."""
+    answers = []
+    for question in (["rev-parse", "HEAD"], ["status", "--porcelain"]):
+        try:
+            answer = subprocess.run(
+                ["git", "-C", str(root), *question],
+                capture_output=True,
+                text=True,
+                check=True,
+            )
+        except (OSError, subprocess.CalledProcessError):
+            return "unknown"
+        answers.append(answer.stdout.strip())
+    commit, changes = answers
+    return f"{commit}-dirty" if changes else commit
+
+
+def secrets(settings: Mapping[str, str], folder: Path) -> list[str]:
+    """Writes pip's settings as files; returns the options that hand them over.
+
+    Args:
+        settings: By pip's long option names.
+        folder: Where the files go, for as long as the build takes.
+    """
+    options = []
+    inside = dict(settings)
+    certificates = inside.get("cert")
+    if certificates:
+        options += ["--secret", f"id=certificates,src={certificates}"]
+        inside["cert"] = _CERTIFICATES
+    path = folder / "pip.conf"
+    path.touch(mode=0o600)
+    lines = ["[global]", *(f"{key} = {value}" for key, value in inside.items())]
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return [*options, "--secret", f"id=pip,src={path}"]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

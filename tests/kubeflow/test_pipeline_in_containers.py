@@ -1,0 +1,189 @@
+"""The compiled pipeline, each node in its own container of the image.
+
+What a cluster would do to it is in `emulation`. The runs share a cluster, so that
+the later ones find what KFP's cache would find.
+"""
+
+import json
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from components.mnist_example_gen import idx
+from components.mnist_example_gen.source import open_source
+from pipeline.config import Config
+from runner.datasets import DIGITS_BOUNDS
+from runner.kubeflow.deployment import Deployment
+from runner.kubeflow.specification import compile_pipeline
+from tests.kubeflow.emulation.cluster import Cluster, Task
+from tests.kubeflow.emulation.launcher import USER
+
+pytestmark = pytest.mark.timeout(1500)
+
+NAME = "digits"
+DATA = "minio://datasets/digits"
+
+
+def compiled(image: str, data: str, fingerprint: str = "") -> str:
+    config = Config().with_gate_defaults(**DIGITS_BOUNDS)
+    return compile_pipeline(config, Deployment(image), NAME, data, fingerprint)
+
+
+@dataclass(frozen=True)
+class Story:
+    """Two runs of one pipeline, one after the other, and what was there then."""
+
+    pushed: dict[str, Task]
+    versions_after_push: list[str]
+    refused: dict[str, Task]
+    versions_after_refusal: list[str]
+
+
+def versions(cluster: Cluster) -> list[str]:
+    folder = cluster.volume("mnist-models") / NAME
+    return sorted(name for name in os.listdir(folder) if name.isdigit())
+
+
+@pytest.fixture(scope="module")
+def story(cluster: Cluster, image: str, digits_folder: Path) -> Story:
+    cluster.store.upload(digits_folder, DATA)
+    fingerprint = open_source(str(digits_folder)).fingerprint()
+    package = compiled(image, DATA, fingerprint)
+    pushed = cluster.run(package)
+    after_push = versions(cluster)
+    # As a later KFP hands it over: the metadata file in the task's own folder.
+    refused = cluster.run(
+        package,
+        {"min_accuracy": 0.9999},
+        output_file=lambda root: f"/{root.replace('://', '/')}/output_metadata.json",
+    )
+    return Story(pushed, after_push, refused, versions(cluster))
+
+
+def states(run: dict[str, Task]) -> dict[str, str]:
+    return {name: task.state for name, task in run.items()}
+
+
+def test_every_node_runs_and_a_model_is_pushed(story: Story) -> None:
+    assert set(states(story.pushed).values()) == {"succeeded"}, {
+        name: task.last_lines
+        for name, task in story.pushed.items()
+        if task.state == "failed"
+    }
+    assert len(story.versions_after_push) == 1
+
+
+def test_the_pushed_version_is_whole_and_says_what_it_is(
+    story: Story, cluster: Cluster
+) -> None:
+    folder = cluster.volume("mnist-models") / NAME / story.versions_after_push[0]
+    manifest = json.loads((folder / "manifest.json").read_text())
+
+    assert (folder / "saved_model.pb").is_file()
+    assert manifest["run"] == "mnist-run-1"
+    assert len(manifest["data_fingerprint"]) == 64
+
+
+def test_artifacts_are_in_the_store_under_their_own_uris(
+    story: Story, cluster: Cluster
+) -> None:
+    """A local path in the place of a URI would be taken for uploaded."""
+    for name, task in story.pushed.items():
+        for key, artifact in task.artifacts.items():
+            assert artifact["uri"].startswith("minio://"), (name, key)
+    model = story.pushed["Trainer"].artifacts["model"]["uri"]
+    assert (cluster.store.path(model) / "Format-Serving" / "saved_model.pb").is_file()
+
+
+def test_the_report_is_a_page_for_the_user_interface(
+    story: Story, cluster: Cluster
+) -> None:
+    (page,) = story.pushed["Report"].artifacts.values()
+
+    assert page["type"]["schemaTitle"] == "system.HTML"
+    assert page["uri"].endswith("/report.html")
+    assert "<html" in cluster.store.path(page["uri"]).read_text()[:500]
+
+
+def test_verdicts_travel_as_metadata(story: Story) -> None:
+    blessing = story.pushed["Evaluator"].artifacts["blessing"]["metadata"]
+    pushed = story.pushed["Pusher"].artifacts["pushed_model"]["metadata"]
+
+    assert blessing["blessed"] == 1
+    assert pushed["pushed"] == 1
+    assert pushed["pushed_version"] == story.versions_after_push[0]
+
+
+def test_a_refused_model_is_not_pushed_and_the_run_fails(story: Story) -> None:
+    run = story.refused
+
+    assert run["Evaluator"].artifacts["blessing"]["metadata"]["blessed"] == 0
+    assert story.versions_after_refusal == story.versions_after_push
+    assert run["Verdict"].state == "failed"
+    assert run["Verdict"].exit_code == 3
+
+
+def test_the_log_of_a_refusal_ends_with_the_reason(story: Story) -> None:
+    *_, headline, reason = story.refused["Verdict"].last_lines
+
+    assert headline == "refused by Evaluator:"
+    assert "expected at least 0.9999, found 0.9" in reason
+
+
+def test_a_refused_run_has_its_report_as_well(story: Story, cluster: Cluster) -> None:
+    (page,) = story.refused["Report"].artifacts.values()
+
+    assert "0.9999" in cluster.store.path(page["uri"]).read_text()
+
+
+def test_what_a_parameter_does_not_change_comes_from_the_cache(story: Story) -> None:
+    """And nothing that reads what KFP cannot see: the models' folder."""
+    again = {name for name, state in states(story.refused).items() if state != "cached"}
+
+    assert again == {
+        "Data",
+        "Champion",
+        # Champion's artifacts are new ones, for all that KFP knows.
+        *("DataReport", "DataGate", "Evaluator", "Pusher", "Report", "Verdict"),
+    }
+
+
+def inverted(source: Path, target: Path) -> None:
+    """Writes the data set with white paper and black ink in its training part."""
+    shutil.copytree(source, target)
+    for path in target.glob("train-images*"):
+        images = np.concatenate(list(idx.read_blocks(str(path), (28, 28), 4096)))
+        path.unlink()
+        idx.write(str(path), 255 - images)
+
+
+@pytest.fixture(scope="module")
+def faulty(cluster: Cluster, image: str, digits_folder: Path) -> dict[str, Task]:
+    """A run on bad data from a volume."""
+    volume = cluster.volume("mnist-data")
+    inverted(digits_folder, volume / "bad")
+    for path in (volume / "bad").iterdir():
+        os.chown(path, USER, USER)
+    return cluster.run(compiled(image, "/data/bad"))
+
+
+def test_bad_data_ends_at_data_gate(faulty: dict[str, Task]) -> None:
+    assert faulty["DataGate"].state == "failed"
+    assert faulty["DataGate"].exit_code == 3
+    assert faulty["DataGate"].last_lines[-2].startswith("refused by DataGate:") or any(
+        line == "refused by DataGate:" for line in faulty["DataGate"].last_lines
+    )
+    assert states(faulty)["Trainer"] == "skipped"
+    assert states(faulty)["Pusher"] == "skipped"
+
+
+def test_bad_data_has_a_page_that_says_so(
+    faulty: dict[str, Task], cluster: Cluster
+) -> None:
+    (page,) = faulty["DataReport"].artifacts.values()
+
+    assert "differs from split train" in cluster.store.path(page["uri"]).read_text()
