@@ -2,6 +2,7 @@
 
 import logging
 import os
+import posixpath
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, TypeAlias
@@ -97,7 +98,7 @@ def _fill_mysql(config: metadata_store_pb2.MySQLDatabaseConfig, url: str) -> Non
     parts = _split(url)
     config.host = parts.hostname or ""
     config.port = parts.port or _PORT
-    config.database = unquote(parts.path.removeprefix("/"))
+    config.database = unquote(parts.path[1:])
     config.user = unquote(parts.username or "")
     password = unquote(parts.password or "") or os.environ.get(PASSWORD_VARIABLE, "")
     if password:
@@ -110,11 +111,11 @@ def _split(url: str) -> SplitResult:
     expected = f"{shown(url)}: expected {_SCHEME}://user:password@host:port/database"
     try:
         parts = urlsplit(url)
-        complete = parts.hostname and parts.username and parts.path.strip("/")
+        complete = parts.hostname and parts.username and parts.path[1:]
         port_is_one = parts.port is None or parts.port > 0
     except ValueError:
         raise BadInputError(expected) from None
-    further = parts.query or parts.fragment or "/" in parts.path.removeprefix("/")
+    further = parts.query or parts.fragment or posixpath.sep in parts.path[1:]
     if parts.scheme != _SCHEME or not complete or not port_is_one or further:
         raise BadInputError(expected)
     return parts

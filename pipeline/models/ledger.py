@@ -12,12 +12,9 @@ from components.pusher.properties import (
     PUSHED_PROPERTY,
     PUSHED_VERSION_PROPERTY,
 )
+from pipeline.lineage.records import PUSHED_MODEL, ROLLBACK
 from pipeline.lineage.store import Store
 from pipeline.models.inventory import Version, list_versions
-
-PUSHED_MODEL = "PushedModel"
-ROLLBACK = "Rollback"
-"""The type of an execution that made an older version the served one."""
 
 INPUT_KEY, OUTPUT_KEY = "rolled_back_to", "pushed_model"
 _PIPELINE = "pipeline"

@@ -109,7 +109,8 @@ def test_a_half_pushed_version_is_removed_and_whole_ones_stay(
 
     recover(database, str(tmp_path / "artifacts"), str(tmp_path / "models"))
 
-    assert [folder.name for folder in versions.iterdir()] == ["10"]
+    left = sorted(folder.name for folder in versions.iterdir())
+    assert left == [".lock", "10"]
 
 
 def test_before_the_first_run_there_is_nothing_and_nothing_is_made(
