@@ -1,6 +1,7 @@
 """What kubelet does with a pod, done to a process on this machine."""
 
 import os
+import socket
 import subprocess
 import sys
 import urllib.error
@@ -19,18 +20,14 @@ MODELS = "/models"
 
 @dataclass(frozen=True)
 class Kubelet:
-    """A pod's server as a process.
+    """Runs the probes of a pod that serves on this machine.
 
     Attributes:
       pod: Its PodSpec.
-      process: The server.
-      log: What it writes.
       ports: The ports it really has, by their numbers in the pod.
     """
 
     pod: Manifest
-    process: subprocess.Popen[bytes]
-    log: Path
     ports: dict[int, int]
 
     def probe(self, name: str) -> bool:
@@ -65,13 +62,41 @@ class Kubelet:
             return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)
 
 
+@dataclass(frozen=True)
+class Started:
+    """A pod's server as a process, and what it writes."""
+
+    kubelet: Kubelet
+    process: subprocess.Popen[bytes]
+    log: Path
+
+
+def free_ports() -> dict[int, int]:
+    """Ports of this machine that are free, by the pod's gRPC and REST ports."""
+    with socket.socket() as one, socket.socket() as other:
+        for free in (one, other):
+            free.bind(("127.0.0.1", 0))
+        return {8500: one.getsockname()[1], 8501: other.getsockname()[1]}
+
+
+def with_ports(arguments: list[str], ports: dict[int, int]) -> list[str]:
+    """A server's arguments with other ports."""
+    found = []
+    for word in arguments:
+        name, _, value = word.partition("=")
+        if name in ("--port", "--rest_api_port"):
+            value = str(ports[int(value)])
+        found.append(f"{name}={value}")
+    return found
+
+
 def start(
     pod: Manifest,
     files: dict[str, str],
     folder: Path,
     ports: dict[int, int],
     replaced: dict[str, str],
-) -> Kubelet:
+) -> Started:
     """Start a pod's server with the pod's own arguments and files.
 
     Args:
@@ -90,11 +115,9 @@ def start(
         file.write_text(content.replace(f'"{MODELS}/', f'"{models}/'))
     container = server_of(pod)
     arguments = []
-    for word in container["args"]:
+    for word in with_ports(container["args"], ports):
         name, _, value = word.removeprefix("--").partition("=")
-        if name in ("port", "rest_api_port"):
-            value = str(ports[int(value)])
-        elif value in files:
+        if value in files:
             value = f"{folder}{value}"
         arguments.append(f"--{name}={replaced.get(name, value)}")
     python, *module = container["command"]
@@ -107,4 +130,4 @@ def start(
             stdout=stream,
             stderr=stream,
         )
-    return Kubelet(pod, process, log, ports)
+    return Started(Kubelet(pod, ports), process, log)

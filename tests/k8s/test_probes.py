@@ -3,7 +3,6 @@
 import dataclasses
 import shutil
 import signal
-import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +11,7 @@ import pytest
 from serving.client import Client
 from tests.k8s import kubelet
 from tests.k8s.conftest import Rendered
-from tests.k8s.kubelet import Kubelet
+from tests.k8s.kubelet import Kubelet, Started
 from tests.k8s.pods import files_in, the_pod
 from tests.serving.server.running import eventually
 from tests.serving.server.saved_models import save_digits
@@ -22,20 +21,16 @@ PROBES = ("startupProbe", "readinessProbe", "livenessProbe")
 
 
 @pytest.fixture
-def node(rendered: Rendered, tmp_path: Path) -> Iterator[Kubelet]:
+def server(rendered: Rendered, tmp_path: Path) -> Iterator[Started]:
     """The local overlay's pod, as a process; its volume is empty."""
     manifests = rendered("overlays/local")
-    with socket.socket() as one, socket.socket() as other:
-        for free in (one, other):
-            free.bind(("127.0.0.1", 0))
-        ports = {8500: one.getsockname()[1], 8501: other.getsockname()[1]}
     pod = the_pod(manifests)
     (tmp_path / "models" / "mnist").mkdir(parents=True)
     started = kubelet.start(
         pod,
         files_in(pod, manifests),
         tmp_path,
-        ports,
+        kubelet.free_ports(),
         # Versions are looked for more often than on a real volume; the loopback
         # stands for the pod's own address.
         {"file_system_poll_wait_seconds": "1", "bind_address": "127.0.0.1"},
@@ -50,15 +45,16 @@ def probed(node: Kubelet) -> dict[str, bool]:
 
 
 def test_the_probes_follow_a_pod_through_its_life(
-    node: Kubelet, rendered: Rendered, tmp_path: Path
+    server: Started, rendered: Rendered, tmp_path: Path
 ) -> None:
+    node, process = server.kubelet, server.process
     models = tmp_path / "models" / "mnist"
 
     # Nothing is pushed yet: the server runs and waits, and is not started up.
     waits = "No versions of servable mnist found"
-    eventually(lambda: waits in node.log.read_text() or node.process.poll() is not None)
+    eventually(lambda: waits in server.log.read_text() or process.poll() is not None)
     assert probed(node) == dict.fromkeys(PROBES, False)
-    assert node.process.poll() is None, node.log.read_text()
+    assert process.poll() is None, server.log.read_text()
 
     # The pipeline pushes: whole or not at all, so by a rename.
     save_digits(tmp_path / "beside")
@@ -84,7 +80,7 @@ def test_the_probes_follow_a_pod_through_its_life(
     eventually(lambda: node.probe("readinessProbe"))
 
     # The pod's end: SIGTERM is heard, and is an orderly one.
-    node.process.send_signal(signal.SIGTERM)
+    process.send_signal(signal.SIGTERM)
     grace = the_pod(rendered("overlays/local"))["terminationGracePeriodSeconds"]
-    assert node.process.wait(grace) == 0
+    assert process.wait(grace) == 0
     assert probed(node) == dict.fromkeys(PROBES, False)
