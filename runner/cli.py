@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from rich.console import Console
@@ -22,6 +22,9 @@ from runner.datasets import DIGITS_BOUNDS, DataSet, resolve
 from runner.exits import Exit
 from runner.screen import DownloadBar, Screen
 from runner.workspace import Workspace
+
+if TYPE_CHECKING:
+    from runner.summary import Result
 
 _HELP = """
 Run the pipeline on this machine: data, checks, training, gates, push.
@@ -210,10 +213,13 @@ def _execute(run: _Run, reuse: bool) -> _Ending:
 
 def _conclude(run: _Run, ending: _Ending) -> Exit:
     """Reads what came of the run, shows it and keeps it; returns the final code."""
-    if ending.code in (Exit.INTERRUPTED, Exit.TERMINATED):
+    on_purpose = ending.code in (Exit.INTERRUPTED, Exit.TERMINATED)
+    if on_purpose:
         line = f"{run.dataset.name}: {ending.code.meaning}"
         run.screen.console.print(line, style="bold yellow")
-        return ending.code
+        if not run.screen.steps:
+            return ending.code
+    seconds = time.time() - run.started
     from runner import summary
     from runner.local import outcome
 
@@ -230,11 +236,40 @@ def _conclude(run: _Run, ending: _Ending) -> Exit:
         outcome=found,
         steps=run.screen.steps,
         reasons=reasons,
-        seconds=time.time() - run.started,
+        started=run.started,
+        seconds=seconds,
     )
-    summary.show(run.screen.console, result)
-    summary.write(run.folder, result)
+    if not on_purpose:
+        summary.show(run.screen.console, result)
+    if run.screen.steps:
+        result = replace(result, report=_report(run, result))
+    if not on_purpose:
+        summary.write(run.folder, result)
     return code
+
+
+def _report(run: _Run, result: "Result") -> str | None:
+    """Writes the page about the run; returns its path.
+
+    Whatever is wrong with it is one line on the screen: the run has ended as it
+    has.
+    """
+    from components.report.executor import PAGE_FILE
+    from runner import local, report
+
+    console, path = run.screen.console, os.path.join(run.folder, PAGE_FILE)
+    try:
+        outputs = local.outputs(run.workspace, since=run.started)
+        failed = report.write(run.folder, result, outputs, run.config.gates)
+    except Exception as error:
+        logging.exception("the report could not be written")
+        lines = str(error).strip().splitlines() or [""]
+        reason = f"  report could not be written: {type(error).__name__}: {lines[0]}"
+        console.print(reason, style="yellow", markup=False, soft_wrap=True)
+        return None
+    without = f" (without {', '.join(failed)}: see the log)" if failed else ""
+    console.print(f"  report {path}{without}", markup=False, soft_wrap=True)
+    return path
 
 
 def _find_data(config: Config) -> DataSet:

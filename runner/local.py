@@ -5,6 +5,7 @@ Importing this imports TensorFlow and TFX, which takes most of ten seconds.
 
 import logging
 import os
+import time
 from collections.abc import Callable
 
 from absl import logging as absl_logging
@@ -12,15 +13,17 @@ from ml_metadata.proto import metadata_store_pb2
 from tfx.orchestration import metadata
 from tfx.orchestration.local.local_dag_runner import LocalDagRunner
 from tfx.orchestration.pipeline import Pipeline
+from tfx.types.artifact import Artifact
 
 from pipeline.config import Config
+from pipeline.lineage.records import RUN_PROPERTY
 from pipeline.pipeline import Surroundings, create_components
 from pipeline.schema import schema_text
 from runner.datasets import DataSet
 from runner.events import Event, EventHandler
 from runner.provenance import find_provenance
 from runner.recipe import champion, recipe
-from runner.records import Outcome, read_outcome
+from runner.records import Outcome, read_outcome, read_outputs
 from runner.recovery import recover
 from runner.workspace import Workspace
 
@@ -76,6 +79,7 @@ def run_pipeline(
     logger = logging.getLogger()
     logger.addHandler(handler)
     absl_logging.set_verbosity(absl_logging.INFO)
+    began = time.time()
     try:
         LocalDagRunner().run(
             Pipeline(
@@ -89,6 +93,7 @@ def run_pipeline(
         )
     finally:
         logger.removeHandler(handler)
+        _name_run(workspace, run, began)
 
 
 def outcome(config: Config, workspace: Workspace, since: float) -> Outcome:
@@ -99,19 +104,41 @@ def outcome(config: Config, workspace: Workspace, since: float) -> Outcome:
         workspace: Where it ran.
         since: Time, in seconds since 1970, before which it had not begun.
     """
-    nothing = Outcome([], None, None)
+    run = _latest_run(workspace, since)
+    if run is None:
+        return Outcome([], None, None)
+    return read_outcome(workspace.metadata, run, config.gates)
+
+
+def outputs(workspace: Workspace, since: float) -> dict[tuple[str, str], Artifact]:
+    """Returns what the run has made so far, by node id and output; see `outcome`."""
+    run = _latest_run(workspace, since)
+    return {} if run is None else read_outputs(workspace.metadata, run)
+
+
+def _name_run(workspace: Workspace, name: str, since: float) -> None:
+    """Writes our name of the run into ML Metadata, where TFX has its own."""
+    run = _latest_run(workspace, since)
+    if run is None:
+        return
+    with metadata.Metadata(_connection(workspace)) as handle:
+        context = handle.store.get_context_by_type_and_name("pipeline_run", run)
+        context.custom_properties[RUN_PROPERTY].string_value = name
+        handle.store.put_contexts([context])
+
+
+def _latest_run(workspace: Workspace, since: float) -> str | None:
+    """Returns the id of the run that began since then, or None if none did."""
     if not os.path.exists(workspace.metadata):
-        return nothing
+        return None
     with metadata.Metadata(_connection(workspace)) as handle:
         runs = [
             context
             for context in handle.store.get_contexts_by_type("pipeline_run")
             if context.create_time_since_epoch >= since * 1000
         ]
-    if not runs:
-        return nothing
-    latest = max(runs, key=lambda context: context.create_time_since_epoch)
-    return read_outcome(workspace.metadata, latest.name, config.gates)
+    latest = max(runs, key=lambda run: run.create_time_since_epoch, default=None)
+    return None if latest is None else str(latest.name)
 
 
 def _connection(workspace: Workspace) -> metadata_store_pb2.ConnectionConfig:

@@ -58,7 +58,7 @@ def read_outcome(database: str, run: str, gates: Gates) -> Outcome:
         run: The pipeline run's id.
         gates: The bounds that the run was held to.
     """
-    outputs = _outputs(database, run)
+    outputs = read_outputs(database, run)
     results: list[GateResult] = []
     if verdict := outputs.get(("DataGate", data_gate.VERDICT_KEY)):
         results.append(data_gate_verdict.read_gate(verdict.uri))
@@ -75,7 +75,7 @@ def read_outcome(database: str, run: str, gates: Gates) -> Outcome:
     )
 
 
-def _outputs(database: str, run: str) -> dict[tuple[str, str], Artifact]:
+def read_outputs(database: str, run: str) -> dict[tuple[str, str], Artifact]:
     """Returns a run's output artifacts by (node id, output key)."""
     found = {}
     connection = metadata.sqlite_metadata_connection_config(database)

@@ -21,6 +21,7 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
+from runner import memory
 from runner.events import Event
 
 _MARKS = {
@@ -39,12 +40,15 @@ class Step:
         seconds: How long it took, once it has ended.
         state: `running`, `done`, `cached` (its outputs were reused), `failed`.
         note: What it last told about itself.
+        peak_memory: Most bytes that this process held meanwhile, once it has
+            ended; None if not known.
     """
 
     node: str
     seconds: float = 0.0
     state: str = "running"
     note: str = ""
+    peak_memory: int | None = None
 
 
 class Screen:
@@ -58,6 +62,7 @@ class Screen:
         self._step_started = self._started
         self._waiting_for = ""
         self._lock = threading.Lock()
+        self._measures_memory = False
 
     @contextmanager
     def live(self) -> Iterator[None]:
@@ -91,6 +96,7 @@ class Screen:
         with self._lock:
             if event.kind == "started":
                 self._step_started = now
+                self._measures_memory = memory.reset_peak()
                 self.steps.append(Step(event.node))
             elif self.steps and event.kind == "cached":
                 self.steps[-1].state = "cached"
@@ -110,6 +116,7 @@ class Screen:
         step = self.steps[-1]
         step.state = state
         step.seconds = time.monotonic() - self._step_started
+        step.peak_memory = memory.peak() if self._measures_memory else None
         self._print_line(_step_line(step))
 
     def _print_line(self, line: str | Text) -> None:

@@ -30,7 +30,9 @@ class Result:
         outcome: What it came to.
         steps: Its components, in the order in which they ran.
         reasons: Why it was refused or broke, a line each.
-        seconds: From the start of the process's work.
+        started: When the process's work began, in seconds since 1970.
+        seconds: From then on.
+        report: Path of the page about it; None if there is none.
     """
 
     run: str
@@ -39,7 +41,9 @@ class Result:
     outcome: Outcome
     steps: list[Step]
     reasons: list[str]
+    started: float
     seconds: float
+    report: str | None = None
 
 
 def verdict_line(result: Result) -> Text:
@@ -95,10 +99,16 @@ def write(folder: str, result: Result) -> None:
         "test_accuracy": outcome.test_accuracy,
         "gates": [asdict(gate) for gate in outcome.gates],
         "components": [
-            {"node": step.node, "state": step.state, "seconds": round(step.seconds, 2)}
+            {
+                "node": step.node,
+                "state": step.state,
+                "seconds": round(step.seconds, 2),
+                "peak_memory": step.peak_memory,
+            }
             for step in result.steps
         ],
         "pushed": asdict(outcome.pushed) if outcome.pushed else None,
+        "report": result.report,
     }
     with open(os.path.join(folder, RESULT_FILE), "w") as stream:
         json.dump(content, stream, indent=2)
