@@ -1,0 +1,6 @@
+"""`python -m pipeline.lineage`."""
+
+from pipeline.lineage.cli import main
+
+if __name__ == "__main__":
+    main()

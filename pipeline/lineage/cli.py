@@ -1,0 +1,179 @@
+"""The command line of `python -m pipeline.lineage`."""
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any, Never, TypeVar
+
+import click
+
+from pipeline.errors import BadInputError
+
+PROGRAM = "python -m pipeline.lineage"
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+_HELP = """
+Ask where a model came from: runs and versions, from ML Metadata and from what
+each pushed version says of itself. Reads only. What nobody kept is "unknown".
+
+Exit codes: 0 answered; 2 it cannot be, one line says why.
+"""
+
+
+def _where(command: _Command) -> _Command:
+    """Gives a command the options that say what to read."""
+    for option in reversed(
+        (
+            click.option(
+                "--output",
+                default="output",
+                show_default=True,
+                help="Folder of the runs, with models/ and metadata.sqlite.",
+            ),
+            click.option("--models", help="Folder of pushed models. [OUTPUT/models]"),
+            click.option(
+                "--metadata",
+                metavar="PATH|URL",
+                help="ML Metadata store: a sqlite file, or mysql://user:password@"
+                "host:port/database (password also from METADATA_PASSWORD). "
+                "[OUTPUT/metadata.sqlite]",
+            ),
+            click.option("--json", "as_json", is_flag=True, help="Print JSON."),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+_NAME = click.option("--name", help="Only what is about this model.")
+
+
+@click.group(
+    help=_HELP,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 88},
+)
+def cli() -> None:
+    """Groups the commands."""
+
+
+@cli.command("list")
+@_NAME
+@_where
+def list_command(
+    name: str | None,
+    output: str,
+    models: str | None,
+    metadata: str | None,
+    as_json: bool,
+) -> None:
+    """List runs, rollbacks and versions, newest first."""
+    from pipeline.lineage import listing, render
+
+    archive = _archive(output, models, metadata)
+    found = listing.entries(archive, name)
+    if as_json:
+        _print_json([asdict(entry) for entry in found])
+    elif found:
+        render.show_entries(_console(), found)
+    else:
+        click.echo("no run and no version is on record")
+
+
+@cli.command()
+@click.argument("subject", metavar="VERSION|RUN")
+@_NAME
+@_where
+def show(
+    subject: str,
+    name: str | None,
+    output: str,
+    models: str | None,
+    metadata: str | None,
+    as_json: bool,
+) -> None:
+    """Show all that is known of a version or a run."""
+    from pipeline.lineage import render
+
+    found = _archive(output, models, metadata).find(subject, name)
+    if as_json:
+        _print_json(found.as_json())
+    else:
+        render.show_subject(_console(), found)
+
+
+@cli.command()
+@click.argument("one", metavar="A")
+@click.argument("other", metavar="B")
+@_NAME
+@_where
+def diff(
+    one: str,
+    other: str,
+    name: str | None,
+    output: str,
+    models: str | None,
+    metadata: str | None,
+    as_json: bool,
+) -> None:
+    """Show what differs between two versions or runs, and only that."""
+    from pipeline.lineage import render
+    from pipeline.lineage.explain import difference
+
+    archive = _archive(output, models, metadata)
+    first, second = archive.find(one, name), archive.find(other, name)
+    found = difference(first, second)
+    if as_json:
+        _print_json(found)
+    else:
+        render.show_difference(_console(), first.title, second.title, found)
+
+
+def _archive(output: str, models: str | None, metadata: str | None) -> Any:
+    """Reads what is on record; without a store, what versions say of themselves."""
+    from pipeline.lineage.explain import Archive
+    from pipeline.lineage.store import answering, open_store
+
+    folder = models or os.path.join(output, "models")
+    default = os.path.join(output, "metadata.sqlite")
+    if metadata is None and models is None and os.path.exists(default):
+        metadata = default
+    if metadata is None and not os.path.isdir(folder):
+        raise BadInputError(
+            f"{output}: expected metadata.sqlite or models there, found neither"
+        )
+    with answering():
+        store = open_store(metadata) if metadata else None
+        return Archive.open(output, folder, store)
+
+
+def _console() -> Any:
+    from rich.console import Console
+
+    console = Console(highlight=False)
+    # A pipe has no width: one line a row, however long.
+    return console if console.is_terminal else Console(highlight=False, width=200)
+
+
+def _print_json(content: Any) -> None:
+    click.echo(json.dumps(content, indent=2))
+
+
+def main() -> Never:
+    """Run the command line; an error is one line on standard error."""
+    try:
+        sys.exit(cli.main(prog_name=PROGRAM, standalone_mode=False) or 0)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        sys.exit(2)
+    except click.ClickException as error:
+        click.echo(f"error: {error.format_message()} (see --help)", err=True)
+        sys.exit(2)
+    except BadInputError as error:
+        click.echo(f"error: {error}", err=True)
+        sys.exit(2)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("interrupted", err=True)
+        sys.exit(130)
