@@ -40,20 +40,31 @@ KUSTOMIZATIONS = (
 )
 """Every folder that is applied by itself."""
 
-COMBINATIONS = {
-    "base+embedded": ("base", ("components/embedded",)),
-    "production+embedded": (
-        "overlays/production",
-        ("components/embedded",),
-    ),
-    "base+embedded+tls": ("base", ("components/embedded", "components/tls")),
+COMBINATIONS: dict[str, dict[str, Any]] = {
+    "base+embedded": {
+        "resources": ["base"],
+        "components": ["components/embedded"],
+    },
+    "base+embedded+tls": {
+        "resources": ["base"],
+        "components": ["components/embedded", "components/tls"],
+    },
+    "production+embedded": {
+        "resources": ["overlays/production"],
+        "components": ["components/embedded"],
+    },
+    "kubeflow in another namespace": {
+        "namespace": "team-a",
+        "resources": ["kubeflow"],
+    },
 }
 """What docs/deploy.md tells people to put together themselves."""
 
 ALL = (*KUSTOMIZATIONS, *COMBINATIONS)
 
-NOT_SERVING = {"kubeflow", "overlays/kubeflow-local", "storage", "train"}
-SERVING = tuple(name for name in ALL if name not in NOT_SERVING)
+SERVING = tuple(
+    name for name in ALL if not ("kubeflow" in name or name in ("storage", "train"))
+)
 DEPLOYED = tuple(name for name in SERVING if name != "kserve")
 """Those with the Deployment of base/."""
 EMBEDDED = ("overlays/local", *(name for name in COMBINATIONS if "embedded" in name))
@@ -71,8 +82,7 @@ def render(name: str, folder: Path) -> list[Manifest]:
       The objects, in the order in which they would be applied.
     """
     if name in COMBINATIONS:
-        base, components = COMBINATIONS[name]
-        path = _combination(folder, base, components)
+        path = _combination(folder, COMBINATIONS[name])
     else:
         path = K8S / name
     command = _renderer()
@@ -85,17 +95,18 @@ def render(name: str, folder: Path) -> list[Manifest]:
     return [document for document in yaml.safe_load_all(result.stdout) if document]
 
 
-def _combination(folder: Path, base: str, components: tuple[str, ...]) -> Path:
+def _combination(folder: Path, parts: dict[str, Any]) -> Path:
     """Write the kustomization that a person would."""
 
-    def relative(path: str) -> str:
-        return os.path.relpath(K8S / path, folder.resolve())
+    def relative(paths: list[str]) -> list[str]:
+        return [os.path.relpath(K8S / path, folder.resolve()) for path in paths]
 
     kustomization = {
         "apiVersion": "kustomize.config.k8s.io/v1beta1",
         "kind": "Kustomization",
-        "resources": [relative(base)],
-        "components": [relative(component) for component in components],
+        **parts,
+        "resources": relative(parts["resources"]),
+        "components": relative(parts.get("components", [])),
     }
     (folder / "kustomization.yaml").write_text(yaml.safe_dump(kustomization))
     return folder.resolve()

@@ -4,8 +4,10 @@ import re
 
 import pytest
 
+from runner.kubeflow import deployment
 from tests.k8s.conftest import Rendered
-from tests.k8s.rendering import Manifest, the
+from tests.k8s.pods import the_server
+from tests.k8s.rendering import Manifest, of_kind, the
 
 
 @pytest.fixture
@@ -56,3 +58,29 @@ def test_the_launcher_finds_its_configuration(manifests: list[Manifest]) -> None
 
 def test_all_is_in_the_namespace_where_runs_are(manifests: list[Manifest]) -> None:
     assert {m["metadata"]["namespace"] for m in manifests} == {"kubeflow"}
+
+
+def test_another_namespace_takes_all_of_it(rendered: Rendered) -> None:
+    manifests = rendered("kubeflow in another namespace")
+    assert {m["metadata"]["namespace"] for m in manifests} == {"team-a"}
+    (subject,) = the(manifests, "RoleBinding")["subjects"]
+    assert subject["namespace"] == "team-a"
+
+
+def test_the_runner_mounts_the_volumes_that_are_made(
+    manifests: list[Manifest],
+) -> None:
+    runner = deployment.Deployment(image="mnist-tfx-pipeline")
+    claims = {
+        m["metadata"]["name"] for m in of_kind(manifests, "PersistentVolumeClaim")
+    }
+    assert claims == {runner.models_volume, runner.data_volume}
+
+
+def test_the_runner_pushes_to_where_the_server_looks(rendered: Rendered) -> None:
+    paths = {
+        mount["mountPath"]
+        for mount in the_server(rendered("base"))["volumeMounts"]
+        if mount["name"] == "models"
+    }
+    assert paths == {deployment.MODELS_FOLDER}
