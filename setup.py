@@ -16,5 +16,5 @@ setup(
             *("serving", "serving.*"),
         ]
     ),
-    package_data={"": ["*.html", "*.pbtxt", "*.toml"]},
+    package_data={"": ["*.css", "*.html", "*.pbtxt", "*.toml", "*.yaml"]},
 )

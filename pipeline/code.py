@@ -6,11 +6,11 @@ takes the digest of its module as a parameter.
 """
 
 import ast
+import functools
 import hashlib
 import importlib.metadata
 import importlib.util
 import os
-from collections.abc import Iterator
 
 _OURS = ("components", "pipeline", "serving")
 _STACK = (
@@ -56,7 +56,11 @@ def _closure(module: str) -> dict[str, str]:
         path = _file(name)
         if path is not None:
             found[name] = path
-            waiting.extend(_imports(name, path))
+            with open(path, "rb") as stream:
+                source = stream.read()
+            is_package = os.path.basename(path) == "__init__.py"
+            package = name if is_package else name.rpartition(".")[0]
+            waiting.extend(_imports(source, package))
             # Python runs the packages around a module first.
             waiting.append(name.rpartition(".")[0])
     if module not in found:
@@ -64,24 +68,28 @@ def _closure(module: str) -> dict[str, str]:
     return found
 
 
-def _imports(module: str, path: str) -> Iterator[str]:
-    """Yields what the module imports, at any level of its code.
+@functools.cache
+def _imports(source: bytes, package: str) -> tuple[str, ...]:
+    """Returns what a module imports, at any level of its code.
 
-    `from package import x` yields `package.x` as well: x may be a module, or
-    just a name in one.
+    `from package import x` gives `package.x` as well: x may be a module, or
+    just a name in one. Parsing is slow, and most modules are in the closure of
+    many nodes: so the answer is kept, by content.
+
+    Args:
+        source: Of the module.
+        package: Where its relative imports start.
     """
-    is_package = os.path.basename(path) == "__init__.py"
-    package = module if is_package else module.rpartition(".")[0]
-    with open(path, "rb") as stream:
-        tree = ast.parse(stream.read())
-    for node in ast.walk(tree):
+    found: list[str] = []
+    for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            found += (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             relative = "." * node.level + (node.module or "")
             base = importlib.util.resolve_name(relative, package)
-            yield base
-            yield from (f"{base}.{alias.name}" for alias in node.names)
+            found.append(base)
+            found += (f"{base}.{alias.name}" for alias in node.names)
+    return tuple(found)
 
 
 def _file(module: str) -> str | None:

@@ -188,11 +188,12 @@ def _executor(spec: Json, node: str) -> Json:
 
 def _add_arguments(spec: Json) -> None:
     """Tells each container what it cannot see: its outputs' types, and its code."""
+    code = project_digest()
     for component in spec["components"].values():
         executor = spec["deploymentSpec"]["executors"][component["executorLabel"]]
         executor["container"]["args"] += [
             f"--outputs_spec={_text(component.get('outputDefinitions', {}))}",
-            f"--project_digest={project_digest()}",
+            f"--project_digest={code}",
         ]
 
 
