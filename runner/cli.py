@@ -86,7 +86,7 @@ def main(
 ) -> None:
     """Runs the command; ends the process with one of the documented codes."""
     try:
-        config = load_config(config_path, [*settings, *_as_settings(flags)])
+        config = load_config(config_path, [*settings, *as_settings(flags)])
         workspace = Workspace(os.path.abspath(output))
         with workspace.locked():
             code = _run(config, workspace, reuse=not no_reuse, verbose=verbose)
@@ -116,7 +116,7 @@ _SECTIONS = {
 }
 
 
-def _as_settings(flags: dict[str, Any]) -> list[tuple[str, Any]]:
+def as_settings(flags: dict[str, Any]) -> list[tuple[str, Any]]:
     """Returns the flags that were given as (setting, value)."""
     return [
         (_SECTIONS[flag], value) for flag, value in flags.items() if value is not None
@@ -150,7 +150,7 @@ class _Ending:
 
 def _run(config: Config, workspace: Workspace, *, reuse: bool, verbose: bool) -> Exit:
     started = time.time()
-    dataset = _find_data(config)
+    dataset = find_data(config)
     if dataset.is_digits:
         config = config.with_gate_defaults(**DIGITS_BOUNDS)
     name = f"{dataset.name}-{datetime.now():%Y%m%d-%H%M%S}"
@@ -272,7 +272,7 @@ def _report(run: _Run, result: "Result") -> str | None:
     return path
 
 
-def _find_data(config: Config) -> DataSet:
+def find_data(config: Config) -> DataSet:
     """Finds, fetches and checks the data, before anything heavy is imported."""
     console = Console(highlight=False)
     bar = DownloadBar(console)

@@ -55,13 +55,22 @@ class Workspace:
         """Returns the folder of a run."""
         return os.path.join(self.root, "runs", run)
 
+    def data_link(self, name: str, fingerprint: str) -> str:
+        """Returns the path that `link_data` gives to a data set."""
+        return os.path.join(self.root, "data", f"{name}-{fingerprint[:16]}")
+
+    def schema_path(self, text: str) -> str:
+        """Returns the path that `write_schema` gives to a schema."""
+        digest = hashlib.sha256(text.encode()).hexdigest()[:16]
+        return os.path.join(self.root, "schema", digest, "schema.pbtxt")
+
     def link_data(self, name: str, path: str, fingerprint: str) -> str:
         """Returns a path for the data that is the same for the same content.
 
         TFX caches by path; so a data set that was moved or repacked is still
         known, and another one under the old path is not mistaken for it.
         """
-        link = os.path.join(self.root, "data", f"{name}-{fingerprint[:16]}")
+        link = self.data_link(name, fingerprint)
         os.makedirs(os.path.dirname(link), exist_ok=True)
         beside = f"{link}.tmp-{os.getpid()}"
         os.symlink(os.path.abspath(path), beside)
@@ -70,8 +79,7 @@ class Workspace:
 
     def write_schema(self, text: str) -> str:
         """Returns the path of a copy of the schema, named by its content."""
-        digest = hashlib.sha256(text.encode()).hexdigest()[:16]
-        path = os.path.join(self.root, "schema", digest, "schema.pbtxt")
+        path = self.schema_path(text)
         os.makedirs(os.path.dirname(path), exist_ok=True)
         beside = f"{path}.tmp-{os.getpid()}"
         with open(beside, "w") as stream:

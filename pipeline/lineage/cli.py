@@ -3,7 +3,8 @@
 import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any, Never, TypeVar
 
@@ -51,7 +52,24 @@ def _where(command: _Command) -> _Command:
 _NAME = click.option("--name", help="Only what is about this model.")
 
 
+class _Group(click.Group):
+    """Knows `why`, whose options are the runner's, when it is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Returns the names of all commands."""
+        return sorted({*super().list_commands(ctx), "why"})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Returns a command by its name."""
+        if cmd_name != "why":
+            return super().get_command(ctx, cmd_name)
+        from pipeline.lineage.why_cli import why
+
+        return why
+
+
 @click.group(
+    cls=_Group,
     help=_HELP,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 88},
 )
@@ -97,7 +115,9 @@ def show(
     """Show all that is known of a version or a run."""
     from pipeline.lineage import render
 
-    found = _archive(output, models, metadata).find(subject, name)
+    archive = _archive(output, models, metadata)
+    with _quietly():
+        found = archive.find(subject, name)
     if as_json:
         _print_json(found.as_json())
     else:
@@ -123,7 +143,8 @@ def diff(
     from pipeline.lineage.explain import difference
 
     archive = _archive(output, models, metadata)
-    first, second = archive.find(one, name), archive.find(other, name)
+    with _quietly():
+        first, second = archive.find(one, name), archive.find(other, name)
     found = difference(first, second)
     if as_json:
         _print_json(found)
@@ -147,6 +168,16 @@ def _archive(output: str, models: str | None, metadata: str | None) -> Any:
     with answering():
         store = open_store(metadata) if metadata else None
         return Archive.open(output, folder, store)
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """Keeps what TensorFlow says while it is imported off the screen."""
+    from runner import environment, logs
+
+    environment.prepare()
+    with logs.captured(os.devnull, verbose=False):
+        yield
 
 
 def _console() -> Any:

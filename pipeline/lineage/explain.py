@@ -1,6 +1,7 @@
 """All that is known of a version or a run, from wherever it is on record."""
 
 import json
+import logging
 import os
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -21,6 +22,17 @@ from pipeline.lineage.verdicts import Verdict, judge, read_result
 from pipeline.models.inventory import Version, all_versions
 
 _HISTORY_FILE = "history.json"
+
+_ARTIFACTS = {
+    "schema": ("ImportSchemaGen", "schema"),
+    "statistics": ("StatisticsGen", "statistics"),
+    "verdict": ("DataGate", "verdict"),
+    "transform_graph": ("Transform", "transform_graph"),
+    "model_run": ("Trainer", "model_run"),
+    "evaluation": ("Evaluator", "evaluation"),
+    "infra_blessing": ("ServingValidator", "blessing"),
+}
+"""Which output is which of the folders that facts are read from."""
 
 
 @dataclass(frozen=True)
@@ -196,25 +208,27 @@ class Archive:
 def facts_of_run(run: Run) -> Facts:
     """Reads a run's artifacts and parameters, as far as they are still there.
 
+    What another version of this project wrote in another way stays unknown.
     Imports TensorFlow, which reads what TFMA wrote.
     """
     from components.pusher.facts import Folders, parse_counts, read_facts
 
-    def folder(node: str, key: str) -> str | None:
+    def readable(name: str, node: str, key: str) -> dict[str, str]:
+        """Returns where an artifact lies, if this project can still read it."""
         artifact = run.output(node, key)
-        return artifact.folder if artifact else None
+        if artifact is None or artifact.folder is None:
+            return {}
+        try:
+            read_facts(Folders(**{name: artifact.folder}))
+        except (OSError, LookupError, ValueError, TypeError, RuntimeError) as error:
+            logging.warning("%s: cannot be read: %r", artifact.folder, error)
+            return {}
+        return {name: artifact.folder}
 
-    known = read_facts(
-        Folders(
-            schema=folder("ImportSchemaGen", "schema"),
-            statistics=folder("StatisticsGen", "statistics"),
-            verdict=folder("DataGate", "verdict"),
-            transform_graph=folder("Transform", "transform_graph"),
-            model_run=folder("Trainer", "model_run"),
-            evaluation=folder("Evaluator", "evaluation"),
-            infra_blessing=folder("ServingValidator", "blessing"),
-        )
-    )
+    folders: dict[str, str] = {}
+    for name, (node, key) in _ARTIFACTS.items():
+        folders |= readable(name, node, key)
+    known = read_facts(Folders(**folders))
     examples = run.output("MnistExampleGen", "examples")
     if examples is not None:
         known = known.updated(
