@@ -106,7 +106,8 @@ def _latest(result: Result, outputs: Outputs) -> Page:
 
 
 def _run_facts(result: Result) -> RunFacts:
-    served = result.code is Exit.PUSHED and result.outcome.pushed is not None
+    pushed = result.outcome.pushed if result.code is Exit.PUSHED else None
+    models = os.path.dirname(os.path.dirname(pushed.path)) if pushed else None
     return RunFacts(
         run=result.run,
         started=_moment(result.started),
@@ -117,7 +118,7 @@ def _run_facts(result: Result) -> RunFacts:
         ),
         data=result.dataset.description,
         versions=versions(),
-        commands=commands(result.dataset.name) if served else {},
+        commands=commands(result.dataset.name, models) if pushed else {},
     )
 
 

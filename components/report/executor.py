@@ -1,6 +1,5 @@
 """Makes the sections that its inputs allow, and adds them to the page so far."""
 
-import logging
 import os
 from dataclasses import replace
 from typing import Any
@@ -71,30 +70,32 @@ def grown(so_far: page.Page, inputs: sections.Inputs, gates: Gates) -> page.Page
         inputs: By the names of `ReportSpec`'s inputs, as far as they are there.
         gates: What the run is held to.
     """
-    grown = so_far
-    for name in sections.NEEDED:
-        if not grown.has(name) and inputs.keys() >= set(sections.NEEDED[name]):
-            logging.info("report: making section %s", name)
-            grown = grown.having(sections.make(name, inputs, gates))
+    grown = sections.completed(so_far, inputs, gates)
     stands = _verdict(grown, inputs, gates)
-    return grown.having(
+    of_run = RunFacts(
+        run="",
+        started="",
+        seconds=None,
+        components=(),
+        data="",
+        versions=versions(),
+        commands=commands(grown.model) if stands.version else {},
+    )
+    return with_head(grown, stands, of_run)
+
+
+def with_head(
+    so_far: page.Page, stands: verdict.Verdict, of_run: RunFacts
+) -> page.Page:
+    """Returns the page with how the run stands, and what is known of the run."""
+    return so_far.having(
         sections.guarded(
             page.VERDICT,
             lambda: sections.verdict_section(
-                stands, sections.headline_numbers(grown.sections)
+                stands, sections.headline_numbers(so_far.sections)
             ),
         ),
-        sections.run_section(
-            RunFacts(
-                run="",
-                started="",
-                seconds=None,
-                components=(),
-                data="",
-                versions=versions(),
-                commands=commands(grown.model) if stands.version else {},
-            )
-        ),
+        sections.guarded(page.RUN, lambda: sections.run_section(of_run)),
     )
 
 
@@ -115,6 +116,8 @@ def _verdict(made: page.Page, inputs: sections.Inputs, gates: Gates) -> verdict.
 
 def _read_verdict(made: page.Page) -> verdict.Verdict:
     """Returns the verdict that a page carries."""
+    if not made.has(page.VERDICT):
+        return verdict.of_gates([])
     facts = made.sections[page.VERDICT].facts
     return verdict.Verdict(
         facts["kind"],

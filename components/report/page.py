@@ -197,15 +197,15 @@ def _percent(value: float | None, digits: int = 1) -> str:
     return "\u2013" if value is None else f"{100 * value:.{digits}f}\u202f%"
 
 
-def _probability(value: float, digits: int = 2) -> str:
+def _probability(value: float) -> str:
     """Returns a probability in per cent; only what is 0 or 1 is written as such."""
     if value in (0, 1):
         return f"{100 * value:.0f}\u202f%"
-    smallest = 10.0**-digits
-    if 100 * value < smallest:
-        return f"<\u202f{smallest:g}\u202f%"
+    if value < 0.0001:
+        return "<\u202f0.01\u202f%"
     # Down, so that nothing becomes certain by rounding.
-    return f"{math.floor(100 * value / smallest) * smallest:.{digits}f}\u202f%"
+    digits = 4 if value > 0.999 else 2
+    return f"{math.floor(100 * value * 10**digits) / 10**digits:.{digits}f}\u202f%"
 
 
 def _number(value: float | None, digits: int = 4) -> str:

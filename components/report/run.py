@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import platform
+import shlex
 from dataclasses import dataclass
 
 PACKAGES = {
@@ -65,9 +66,17 @@ def versions() -> dict[str, str]:
     }
 
 
-def commands(model: str) -> dict[str, str]:
-    """Returns how to serve and to ask a model that was pushed."""
-    return {
-        "Serve": "make serve",
+def commands(model: str, models: str | None = None) -> dict[str, str]:
+    """Returns how to serve and to ask a model that was pushed.
+
+    Args:
+        model: Its name.
+        models: The folder of all models; None where nobody here can reach it.
+    """
+    found = {
         "Query": f"python -m serving.client predict digit.png --model {model}",
     }
+    if models is not None:
+        serve = f"python -m serving.launch --models {shlex.quote(models)}"
+        found = {"Serve": f"{serve} --model {model}", **found}
+    return found

@@ -23,7 +23,15 @@ from components.report.evaluation import (
 )
 from components.report.examples import Rows, read_rows
 from components.report.model import ModelFacts, describe_model
-from components.report.page import DATA, EVALUATION, MODEL, RUN, VERDICT, Section
+from components.report.page import (
+    DATA,
+    EVALUATION,
+    MODEL,
+    RUN,
+    VERDICT,
+    Page,
+    Section,
+)
 from components.report.run import RunFacts
 from components.report.verdict import Verdict
 from pipeline.config import Gates
@@ -63,6 +71,22 @@ def guarded(name: str, make: Callable[[], Section]) -> Section:
         return Section.make_failed(name, error)
 
 
+def completed(so_far: Page, inputs: Inputs, gates: Gates) -> Page:
+    """Returns the page with all sections that the inputs allow; it keeps its own.
+
+    Args:
+        so_far: What there is already.
+        inputs: By the names of `ReportSpec`'s inputs, as far as they are there.
+        gates: What the run is held to.
+    """
+    missing = [
+        name
+        for name, needed in NEEDED.items()
+        if not so_far.has(name) and inputs.keys() >= set(needed)
+    ]
+    return so_far.having(*(make(name, inputs, gates) for name in missing))
+
+
 def make(name: str, inputs: Inputs, gates: Gates) -> Section:
     """Makes one of the sections in `NEEDED`.
 
@@ -71,6 +95,7 @@ def make(name: str, inputs: Inputs, gates: Gates) -> Section:
         inputs: All that it needs; more is used if it is there.
         gates: What the run is held to.
     """
+    logging.info("report: making section %s", name)
     makers: dict[str, Callable[[], Section]] = {
         DATA: lambda: data_section(*gather_data(inputs, gates)),
         MODEL: lambda: model_section(gather_model(inputs)),
