@@ -1,0 +1,64 @@
+"""docs/deploy.md speaks of what is there."""
+
+import re
+from collections.abc import Callable
+
+import pytest
+
+from tests.k8s.conftest import Rendered
+from tests.k8s.pods import the_server
+from tests.k8s.rendering import K8S, KUSTOMIZATIONS, ROOT
+
+PAGE = ROOT / "docs" / "deploy.md"
+TEXT = PAGE.read_text()
+
+
+def found(pattern: str) -> set[str]:
+    matches = set(re.findall(pattern, TEXT))
+    assert matches, pattern
+    return matches
+
+
+def test_every_folder_that_is_named_is_there() -> None:
+    for path in found(r"(?<!/)k8s/[\w/.-]+\w"):
+        assert (ROOT / path).exists(), path
+
+
+def test_every_folder_that_is_there_is_named() -> None:
+    applied = {
+        str(file.parent.relative_to(K8S))
+        for file in K8S.rglob("kustomization.yaml")
+        if "kind: Kustomization" in file.read_text()
+    }
+    assert applied == set(KUSTOMIZATIONS)
+    for name in applied:
+        assert f"| `k8s/{name}` |" in TEXT, name
+    for component in (K8S / "components").iterdir():
+        assert f"`{component.name}`" in TEXT, component
+
+
+@pytest.mark.parametrize(
+    ("pattern", "is_there"),
+    [
+        (r"\]\((?!http)([^)#]+)\)", lambda path: (PAGE.parent / path).exists()),
+        (r"\]\(#([^)]+)\)", lambda anchor: anchor in headings()),
+    ],
+    ids=["files", "headings"],
+)
+def test_every_link_leads_somewhere(
+    pattern: str, is_there: Callable[[str], bool]
+) -> None:
+    assert [target for target in found(pattern) if not is_there(target)] == []
+
+
+def headings() -> set[str]:
+    """The anchors that the headings make."""
+    titles = re.findall(r"^#+ (.+)$", TEXT, re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", title).lower().replace(" ", "-") for title in titles}
+
+
+def test_the_images_are_the_manifests(rendered: Rendered) -> None:
+    images = found(r"(?:tensorflow/serving|mnist-tfx-pipeline):[\d.]+\d")
+    assert images == {
+        the_server(rendered(name))["image"] for name in ("base", "overlays/local")
+    }
