@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from components.pusher.digests import MANIFEST_FILE, file_digests, model_digest
-from components.pusher.manifest import is_sealed
+from components.pusher.manifest import Manifest, is_sealed
 from pipeline.models.inventory import Version
 
 
@@ -36,7 +36,7 @@ def verify(version: Version) -> list[Problem]:
         what = version.problem or "no manifest: there is nothing to hold it to"
         return [Problem(MANIFEST_FILE if version.problem else "", what)]
     try:
-        if manifest.files is None:
+        if _is_old(manifest):
             if manifest.model_digest == model_digest(version.path):
                 return []
             return [Problem("", "the model's files are not those that were pushed")]
@@ -46,12 +46,13 @@ def verify(version: Version) -> list[Problem]:
         return [Problem("", f"cannot be read: {error.filename}: {error.strerror}")]
     found.pop(MANIFEST_FILE, None)
     problems = [] if sealed else [Problem(MANIFEST_FILE, "changed")]
-    for file in sorted(found.keys() | manifest.files.keys()):
+    pushed = manifest.files or {}
+    for file in sorted(found.keys() | pushed.keys()):
         if file not in found:
             problems.append(Problem(file, "missing"))
-        elif file not in manifest.files:
+        elif file not in pushed:
             problems.append(Problem(file, "extra"))
-        elif found[file] != manifest.files[file]:
+        elif found[file] != pushed[file]:
             problems.append(Problem(file, "changed"))
     return problems
 
@@ -60,6 +61,11 @@ def what_was_held(version: Version) -> str:
     """Returns how much `verify` could look at, for people."""
     if version.manifest is None:
         return "nothing"
-    if version.manifest.files is None:
+    if _is_old(version.manifest):
         return "model only: its manifest is of before files were hashed one by one"
-    return f"{len(version.manifest.files)} files and the manifest"
+    return f"{len(version.manifest.files or {})} files and the manifest"
+
+
+def _is_old(manifest: Manifest) -> bool:
+    """Tells whether a manifest is of format 1, and not a later one torn."""
+    return manifest.manifest_version == 1 and manifest.digest is None
