@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -106,6 +107,8 @@ class Bench:
                 f"--steps={_batches(rows['train'])}",
                 f"--eval-steps={_batches(rows['eval'])}",
             ],
+            # Or `tf.keras` hangs on which import comes first; TFX means Keras 2.
+            {"TF_USE_LEGACY_KERAS": "1"},
         )
         found = _spans(self.folder / "stock.log", usage.started)
         return _measured(usage, found, facts)
@@ -158,9 +161,14 @@ class Bench:
         of_all = float(json.loads(seconds.read_text()))
         return _measured(usage).model_copy(update={"seconds": of_all})
 
-    def _run(self, name: str, arguments: list[str]) -> Usage:
+    def _run(
+        self,
+        name: str,
+        arguments: list[str],
+        variables: Mapping[str, str] | None = None,
+    ) -> Usage:
         log = self.folder / f"{name.replace(' ', '-')}.log"
-        return run([sys.executable, "-W", "ignore", *arguments], log)
+        return run([sys.executable, "-W", "ignore", *arguments], log, variables)
 
     def _seed(self) -> list[str]:
         return [] if self.seed is None else [f"--seed={self.seed}"]

@@ -4,7 +4,7 @@ import os
 import subprocess
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,12 +53,15 @@ class Usage:
     samples: tuple[Sample, ...]
 
 
-def run(command: Sequence[str], log: Path) -> Usage:
+def run(
+    command: Sequence[str], log: Path, variables: Mapping[str, str] | None = None
+) -> Usage:
     """Runs a command in the repository and waits for it.
 
     Args:
       command: Program and arguments.
       log: Where its output goes.
+      variables: Of the environment, on top of this process's.
 
     Raises:
       CommandError: It ended with another code than 0.
@@ -69,7 +72,7 @@ def run(command: Sequence[str], log: Path) -> Usage:
         key: value
         for key, value in os.environ.items()
         if not key.startswith("TF_") and key != "PYTHONDONTWRITEBYTECODE"
-    }
+    } | dict(variables or {})
     samples: list[Sample] = []
     with log.open("wb") as stream:
         before = os.times()

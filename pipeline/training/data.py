@@ -1,39 +1,103 @@
-"""Examples into memory, through the Transform graph."""
+"""Examples through the Transform graph, into memory and what is beyond it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import tensorflow as tf
 import tensorflow_transform as tft
 
 from pipeline.features import LABEL, SCALED_IMAGE
+from pipeline.training.spill import Spill
 
 _PARSE_ROWS = 2048
 """Rows parsed at once: 13 MB of int64 pixels."""
 
+UNBOUNDED = 2**63 - 1
+
 
 @dataclass(frozen=True)
 class Samples:
-    """A split in memory.
+    """A split: its first rows in memory, and the rest, if any, on disk.
 
     Attributes:
-        images: float32 `[rows, 28, 28]`, scaled.
-        labels: int64 `[rows]`.
+        images: float32 `[rows in memory, 28, 28]`, scaled.
+        labels: int64 `[rows in memory]`.
+        spilled: The images of the other rows.
+        spilled_labels: Their labels, int64.
     """
 
     images: tf.Tensor
     labels: tf.Tensor
+    spilled: Spill | None = None
+    spilled_labels: np.ndarray | None = None
 
     def __len__(self) -> int:
         """Returns the number of rows."""
+        return self._in_memory + (len(self.spilled) if self.spilled else 0)
+
+    @property
+    def _in_memory(self) -> int:
         return int(self.labels.shape[0])
+
+    @property
+    def cached_bytes(self) -> int:
+        """Returns how much memory the images take."""
+        return int(tf.size(self.images)) * self.images.dtype.size
+
+    def parts(
+        self, order: np.ndarray, rows: int
+    ) -> Iterator[tuple[tf.Tensor, tf.Tensor, np.ndarray]]:
+        """Yields the rows in an order, as (images, labels, which of these).
+
+        What is in memory as a whole is yielded as a whole, with the order; else
+        as many rows at once as asked for, already in order.
+
+        Args:
+            order: int32 `[n]`, numbers of rows.
+            rows: Most rows that are read from disk at once.
+        """
+        if self.spilled is None:
+            yield self.images, self.labels, order
+            return
+        for start in range(0, len(order), rows):
+            images, labels = self._take(order[start : start + rows])
+            yield images, labels, np.arange(len(labels), dtype=np.int32)
+
+    def blocks(self, rows: int) -> Iterator[tuple[tf.Tensor, tf.Tensor]]:
+        """Yields all rows as they were written, so many at once."""
+        for start in range(0, len(self), rows):
+            stop = min(start + rows, len(self))
+            if stop <= self._in_memory:
+                yield self.images[start:stop], self.labels[start:stop]
+            else:
+                images, labels = self._take(np.arange(start, stop))
+                yield tf.constant(images), tf.constant(labels)
+
+    def _take(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Returns rows by their numbers, wherever they are."""
+        assert self.spilled is not None, "else there is nothing to put together"
+        assert self.spilled_labels is not None
+        images = np.empty((len(rows), *self.images.shape[1:]), np.float32)
+        labels = np.empty(len(rows), np.int64)
+        here = rows < self._in_memory
+        images[here] = tf.gather(self.images, rows[here]).numpy()
+        labels[here] = tf.gather(self.labels, rows[here]).numpy()
+        there = np.flatnonzero(~here)
+        beyond = rows[there] - self._in_memory
+        self.spilled.read(beyond, images, there)
+        labels[there] = self.spilled_labels[beyond]
+        return images, labels
 
 
 class Reader:
     """Reads splits through a Transform graph, which is traced once for all."""
 
-    def __init__(self, transform: tft.TFTransformOutput) -> None:
-        """Takes the graph to send the examples through."""
+    def __init__(
+        self, transform: tft.TFTransformOutput, parse_rows: int = _PARSE_ROWS
+    ) -> None:
+        """Takes the graph to send the examples through, so many at once."""
+        self._parse_rows = parse_rows
         raw_spec = transform.raw_feature_spec()
 
         # AutoGraph has nothing to convert here, and takes seconds to find out.
@@ -48,19 +112,50 @@ class Reader:
 
         self._parse = parse
 
-    def load(self, file_patterns: Sequence[str]) -> Samples:
-        """Reads a split's examples, in the order in which they were written.
-
-        They are parsed and scaled once, not once an epoch: at MNIST's size that
-        is 150 MB.
+    def blocks(
+        self, file_patterns: Sequence[str]
+    ) -> Iterator[tuple[tf.Tensor, tf.Tensor]]:
+        """Yields a split's (images, labels), in the order in which they were written.
 
         Args:
             file_patterns: Gzipped TFRecords of raw tf.Examples.
         """
         files = sorted(file for p in file_patterns for file in tf.io.gfile.glob(p))
         records = tf.data.TFRecordDataset(files, compression_type="GZIP")
-        blocks = [self._parse(block) for block in records.batch(_PARSE_ROWS)]
+        for block in records.batch(self._parse_rows):
+            yield self._parse(block)
+
+    def load(
+        self, file_patterns: Sequence[str], cache_bytes: int = UNBOUNDED
+    ) -> Samples:
+        """Reads a split to go over it many times.
+
+        The examples are parsed and scaled once, not once an epoch: 150 MB for
+        MNIST's 48,000 training rows.
+
+        Args:
+            file_patterns: Gzipped TFRecords of raw tf.Examples.
+            cache_bytes: Most memory for images, which is needed twice for a moment;
+                what does not fit goes to a temporary file.
+        """
+        cached: list[tuple[tf.Tensor, tf.Tensor]] = []
+        spill: Spill | None = None
+        spilled_labels: list[np.ndarray] = []
+        left = cache_bytes
+        for images, labels in self.blocks(file_patterns):
+            left -= int(tf.size(images)) * images.dtype.size
+            # At least one block, so that the shapes are known.
+            if left >= 0 or not cached:
+                cached.append((images, labels))
+                continue
+            if spill is None:
+                row_shape = tuple(images.shape[1:])
+                spill = Spill(row_shape, np.dtype(images.dtype.as_numpy_dtype))
+            spill.append(images.numpy())
+            spilled_labels.append(labels.numpy())
         return Samples(
-            tf.concat([images for images, _ in blocks], axis=0),
-            tf.concat([labels for _, labels in blocks], axis=0),
+            tf.concat([images for images, _ in cached], axis=0),
+            tf.concat([labels for _, labels in cached], axis=0),
+            spill,
+            np.concatenate(spilled_labels) if spilled_labels else None,
         )

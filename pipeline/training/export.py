@@ -42,7 +42,12 @@ class ServedModel(tf.Module):
         super().__init__()
         self._weights = [weight.value for weight in model.weights]
         self._predict = lambda images: model(images, training=False)
-        self.transform = transform.transform_features_layer()
+        layer = transform.transform_features_layer()
+        self._transform = lambda raw: layer(raw)
+        # The layer is a tf_keras model: as a part of this it would be saved as
+        # one, with 5 s of AutoGraph for functions that nobody calls. What its
+        # graph needs, such as vocabularies, are its parts.
+        self._transform_state = tf.train.TrackableView(layer).children(layer)
         self._examples_spec = {
             IMAGE: transform.raw_feature_spec()[IMAGE],
         }
@@ -70,7 +75,7 @@ class ServedModel(tf.Module):
         return self._answer(tf.io.parse_example(examples, self._examples_spec))
 
     def _answer(self, raw: dict[str, Any]) -> dict[str, tf.Tensor]:
-        transformed = self.transform(raw)
+        transformed = self._transform(raw)
         probabilities = self._predict(transformed[SCALED_IMAGE])
         return {
             "probabilities": tf.identity(probabilities, name="probabilities"),

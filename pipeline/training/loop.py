@@ -1,4 +1,4 @@
-"""Keras' `fit` for data that fits in memory, one compiled call an epoch.
+"""Keras' `fit` over rows in memory, one compiled call an epoch.
 
 Same algorithm as `model.fit(x, y, epochs, batch_size, validation_data)`: every
 epoch a new random order of all rows, steps of `batch_size` with a smaller last
@@ -6,9 +6,12 @@ one, the optimiser's update after each, the mean of loss and accuracy over the
 epoch's samples, then both on the validation rows. `fit` crosses from Python to
 TensorFlow at each step, which for a network this small is most of the time;
 here the loop over the steps is inside the graph.
+
+Rows that do not fit in memory are read from disk a part of the epoch at a time: the
+same steps on the same numbers in the same order, so the same weights, bit by bit.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import keras
@@ -18,6 +21,11 @@ import tensorflow as tf
 from pipeline.training.data import Samples
 
 _VALIDATION_ROWS = 4096
+_PART_ROWS = 4096
+"""About as many rows are read from disk at once: 13 MB."""
+
+_Block = tuple[tf.Tensor, tf.Tensor]
+_Totals = tuple[tf.Tensor, tf.Tensor]
 
 
 @dataclass(frozen=True)
@@ -63,12 +71,13 @@ def fit(
     """
     rows = len(train)
     train_step, evaluate = _compiled(model)
-    run_epoch = _epoch_function(train_step, train, batch_size)
+    run_epoch = _epoch_function(train_step, batch_size)
+    part_rows = max(1, _PART_ROWS // batch_size) * batch_size
     orders = np.random.default_rng(seed)
     for epoch in range(1, epochs + 1):
         order = orders.permutation(rows).astype(np.int32)
-        loss, correct = run_epoch(tf.constant(order))
-        val_loss, val_accuracy = _mean(evaluate, validation)
+        loss, correct = run_epoch(train.parts(order, part_rows))
+        val_loss, val_accuracy = _mean(evaluate, validation.blocks(_VALIDATION_ROWS))
         result = Epoch(
             epoch,
             float(loss) / rows,
@@ -84,10 +93,10 @@ def fit(
         yield result
 
 
-def measure(model: keras.Model, samples: Samples) -> tuple[float, float]:
-    """Returns (mean cross-entropy, accuracy) of the model on the samples."""
+def measure(model: keras.Model, blocks: Iterable[_Block]) -> tuple[float, float]:
+    """Returns (mean cross-entropy, accuracy) of the model on (images, labels)."""
     _, evaluate = _compiled(model)
-    return _mean(evaluate, samples)
+    return _mean(evaluate, blocks)
 
 
 _Step = Callable[[tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
@@ -124,49 +133,67 @@ def _compiled(model: keras.Model) -> tuple[_Step, _Step]:
     return train_step, evaluate
 
 
-def _epoch_function(
-    train_step: _Step, train: Samples, batch_size: int
-) -> Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]:
-    """Returns the compiled pass over all rows in the order it is given."""
-    rows = len(train)
-    whole_steps, rest = divmod(rows, batch_size)
+_RunEpoch = Callable[[Iterator[tuple[tf.Tensor, tf.Tensor, np.ndarray]]], _Totals]
 
-    def step(chosen: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        return train_step(
-            tf.gather(train.images, chosen), tf.gather(train.labels, chosen)
-        )
+
+def _epoch_function(train_step: _Step, batch_size: int) -> _RunEpoch:
+    """Returns the pass over all rows, part by part; see `Samples.parts`.
+
+    All parts but the last have to be whole batches.
+    """
 
     # Without AutoGraph, which takes seconds to look through Keras for nothing;
-    # hence the loop in TensorFlow's own terms.
-    @tf.function(input_signature=[tf.TensorSpec([rows], tf.int32)], autograph=False)
-    def run_epoch(order: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    # hence the loop in TensorFlow's own terms. Rows are gathered in here: their
+    # copy in the new order is never made.
+    @tf.function(reduce_retracing=True, autograph=False)
+    def run_part(
+        images: tf.Tensor,
+        labels: tf.Tensor,
+        order: tf.Tensor,
+        loss: tf.Tensor,
+        correct: tf.Tensor,
+    ) -> tuple[tf.Tensor, tf.Tensor]:
         def body(
             index: tf.Tensor, loss: tf.Tensor, correct: tf.Tensor
         ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-            step_loss, step_correct = step(order[index : index + batch_size])
+            chosen = order[index : index + batch_size]
+            step_loss, step_correct = train_step(
+                tf.gather(images, chosen), tf.gather(labels, chosen)
+            )
             return index + batch_size, loss + step_loss, correct + step_correct
 
-        end, loss, correct = tf.while_loop(
-            lambda index, *_: index < whole_steps * batch_size,
+        _, loss, correct = tf.while_loop(
+            lambda index, *_: index < tf.size(order),
             body,
-            (tf.constant(0), tf.constant(0.0), tf.constant(0, tf.int64)),
+            (tf.constant(0), loss, correct),
             parallel_iterations=1,
         )
-        if rest:
-            step_loss, step_correct = step(order[end:])
-            loss, correct = loss + step_loss, correct + step_correct
+        return loss, correct
+
+    def run_epoch(
+        parts: Iterator[tuple[tf.Tensor, tf.Tensor, np.ndarray]],
+    ) -> _Totals:
+        # Handed from part to part, so that it adds up in one order whether or not
+        # there are several.
+        loss, correct = tf.constant(0.0), tf.constant(0, tf.int64)
+        for images, labels, order in parts:
+            loss, correct = run_part(
+                tf.convert_to_tensor(images),
+                tf.convert_to_tensor(labels),
+                tf.constant(order, tf.int32),
+                loss,
+                correct,
+            )
         return loss, correct
 
     return run_epoch
 
 
-def _mean(evaluate: _Step, samples: Samples) -> tuple[float, float]:
-    loss, correct = 0.0, 0
-    for start in range(0, len(samples), _VALIDATION_ROWS):
-        stop = start + _VALIDATION_ROWS
-        block_loss, block_correct = evaluate(
-            samples.images[start:stop], samples.labels[start:stop]
-        )
+def _mean(evaluate: _Step, blocks: Iterable[_Block]) -> tuple[float, float]:
+    loss, correct, rows = 0.0, 0, 0
+    for images, labels in blocks:
+        block_loss, block_correct = evaluate(images, labels)
         loss += float(block_loss)
         correct += int(block_correct)
-    return loss / len(samples), correct / len(samples)
+        rows += len(labels)
+    return loss / rows, correct / rows

@@ -48,15 +48,15 @@ def run_fn(fn_args: Any) -> None:
 
     transform = tft.TFTransformOutput(fn_args.transform_output)
     reader = Reader(transform)
-    train = reader.load(fn_args.train_files)
-    validation = reader.load([eval_pattern])
+    cache_bytes = training.cache_mb * 1_000_000
+    train = reader.load(fn_args.train_files, cache_bytes)
+    validation = reader.load([eval_pattern], cache_bytes - train.cached_bytes)
     model = build_model(training.hidden_units, training.learning_rate)
 
     started = time.perf_counter()
     history = _fit(model, train, validation, training, fn_args.model_run_dir)
     fit_seconds = time.perf_counter() - started
-    test = reader.load([test_pattern])
-    test_loss, test_accuracy = loop.measure(model, test)
+    test_loss, test_accuracy = loop.measure(model, reader.blocks([test_pattern]))
     _write_json(
         os.path.join(fn_args.model_run_dir, HISTORY_FILE),
         {
@@ -70,13 +70,16 @@ def run_fn(fn_args: Any) -> None:
     )
     model.save(os.path.join(fn_args.model_run_dir, "model.keras"))
     # Keras' own predictions, made without anything that is exported.
-    predicted = model.predict(test.images, batch_size=answers.BATCH, verbose=0)
-    answers.save_answers(fn_args.model_run_dir, predicted)
+    predicted = [
+        model.predict(images, batch_size=answers.BATCH, verbose=0)
+        for images, _ in reader.blocks([test_pattern])
+    ]
+    answers.save_answers(fn_args.model_run_dir, np.concatenate(predicted))
     export(
         model,
         transform,
         fn_args.serving_model_dir,
-        warmup_images=_pixels(validation.images[: max(WARMUP_BATCH_SIZES)]),
+        warmup_images=_pixels(next(validation.blocks(max(WARMUP_BATCH_SIZES)))[0]),
     )
 
 

@@ -4,12 +4,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from apache_beam.runners.portability.fn_api_runner import FnApiRunner
+from apache_beam.runners.runner import create_runner
 from pydantic import ValidationError
 
 from pipeline.config import Beam, Config, Gates, Training, load_config
 from pipeline.errors import BadInputError
 
-OF_TRAINING = "epochs, batch_size, learning_rate, hidden_units, seed"
+OF_TRAINING = "epochs, batch_size, learning_rate, hidden_units, seed, cache_mb"
 SECTIONS = "data, training, gates, beam"
 EXPECTED_SETTING = "expected section.key=value, as training.epochs=5"
 NAME = "'^[a-z0-9]([a-z0-9-]{0,60}[a-z0-9])?$'"
@@ -286,7 +288,10 @@ def test_training_comes_back_from_json_as_it_was() -> None:
 
 def test_one_worker_in_this_process_is_beams_default() -> None:
     arguments = Beam().pipeline_args()
-    assert arguments[0] == "--runner=DirectRunner"
+    assert arguments[0].startswith("--runner=apache_beam.")
+    assert isinstance(
+        create_runner(arguments[0].removeprefix("--runner=")), FnApiRunner
+    )
     assert "--direct_num_workers=1" in arguments
     assert "--direct_running_mode=in_memory" in arguments
 

@@ -58,3 +58,43 @@ def test_one_reader_reads_all_splits(
         for split in ("train", "eval", "test")
     ]
     assert rows == [1149, 288, 360]
+
+
+def test_what_does_not_fit_is_on_disk_and_comes_in_the_same_order(
+    transform: tft.TFTransformOutput, examples: Path
+) -> None:
+    pattern = [str(examples / f"Split-{split}/*") for split in ("train", "eval")]
+    reader = Reader(transform, parse_rows=500)
+    whole = reader.load(pattern)
+
+    bounded = reader.load(pattern, cache_bytes=600 * 28 * 28 * 4)
+
+    assert len(bounded) == len(whole) == 1437
+    assert bounded.images.shape == (500, 28, 28)
+    assert bounded.cached_bytes == 500 * 28 * 28 * 4
+    blocks = list(bounded.blocks(400))
+    assert [len(labels) for _, labels in blocks] == [400, 400, 400, 237]
+    np.testing.assert_array_equal(tf.concat([b[0] for b in blocks], 0), whole.images)
+    np.testing.assert_array_equal(tf.concat([b[1] for b in blocks], 0), whole.labels)
+
+
+def test_parts_are_rows_in_the_order_asked_for(
+    transform: tft.TFTransformOutput, examples: Path
+) -> None:
+    reader = Reader(transform, parse_rows=500)
+    pattern = [str(examples / "Split-train/*")]
+    whole = reader.load(pattern)
+    bounded = reader.load(pattern, cache_bytes=0)
+    order = np.random.default_rng(1).permutation(1149).astype(np.int32)
+
+    [(images, labels, all_of_them)] = whole.parts(order, 300)
+    assert images is whole.images
+    assert labels is whole.labels
+    assert all_of_them is order
+
+    parts = list(bounded.parts(order, 300))
+    assert [len(chosen) for _, _, chosen in parts] == [300, 300, 300, 249]
+    together = np.concatenate([images[chosen] for images, _, chosen in parts])
+    np.testing.assert_array_equal(together, tf.gather(whole.images, order))
+    of_labels = np.concatenate([labels[chosen] for _, labels, chosen in parts])
+    np.testing.assert_array_equal(of_labels, tf.gather(whole.labels, order))

@@ -9,8 +9,10 @@ import tensorflow as tf
 import tensorflow_transform as tft
 
 from pipeline.model import build_model
+from pipeline.training import loop
 from pipeline.training.data import Reader, Samples
 from pipeline.training.loop import Epoch, fit, measure
+from pipeline.training.spill import Spill
 
 ROWS = 100
 BATCH = 32
@@ -110,8 +112,45 @@ def test_measuring_is_what_keras_evaluates(digits: Samples) -> None:
     # More rows than are measured at once.
     many = Samples(tf.tile(digits.images, [12, 1, 1]), tf.tile(digits.labels, [12]))
     model = network()
-    assert measure(model, many) == pytest.approx(
+    assert measure(model, many.blocks(1000)) == pytest.approx(
         model.evaluate(many.images, many.labels, verbose=0), rel=1e-5
+    )
+
+
+@pytest.mark.parametrize("rows_in_memory", [0, 70])
+def test_rows_on_disk_give_the_same_weights_bit_by_bit(
+    few: Samples,
+    held_out: Samples,
+    rows_in_memory: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Read in several parts an epoch, the last one with the rows left over."""
+    monkeypatch.setattr(loop, "_PART_ROWS", 70)
+    in_memory, history = trained(few, held_out, seed=5)
+
+    model = network(5)
+    epochs = fit(
+        model,
+        partly_on_disk(few, rows_in_memory),
+        partly_on_disk(held_out, rows_in_memory),
+        epochs=2,
+        batch_size=BATCH,
+        seed=5,
+    )
+
+    assert list(epochs) == history
+    for one, other in zip(model.get_weights(), in_memory.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def partly_on_disk(samples: Samples, rows_in_memory: int) -> Samples:
+    spill = Spill((28, 28), np.dtype(np.float32))
+    spill.append(samples.images[rows_in_memory:].numpy())
+    return Samples(
+        samples.images[:rows_in_memory],
+        samples.labels[:rows_in_memory],
+        spill,
+        samples.labels[rows_in_memory:].numpy(),
     )
 
 
