@@ -2,7 +2,6 @@
 # it, and so does the embedded server. `make image` builds it.
 #
 #   build    compiler and Python headers, for the packages that come as source
-#   test     the same with the tests and their tools; only `make test-kubeflow`
 #   runtime  Debian's Python, the environment, the project, and nothing else
 #
 # The lock is installed by the project's own set-up. Where a package index of one's
@@ -38,13 +37,6 @@ COPY serving serving
 # Beside the environment, so that an edit makes a layer of 2 MB and not of 3 GB.
 RUN .uv/uv-*/bin/uv pip install --python .venv/bin/python --target project --offline \
       --no-cache --no-deps --no-build-isolation --compile-bytecode .
-
-
-FROM build AS test
-COPY . .
-RUN --mount=type=secret,id=pip --mount=type=secret,id=certificates \
-    python3 -m bootstrap --lock current --dev \
- && rm -rf project ~/.cache
 
 
 FROM debian:trixie-slim AS runtime

@@ -3,6 +3,8 @@
 #   ARGS    what goes to the command: make run ARGS="--data ~/mnist"
 #   LOCK    current or compat, to overrule the choice between the two locks
 #   PYTHON  the Python to make the environment from, to overrule that choice
+#   ENGINE  docker or podman, to overrule the choice of what builds the image;
+#           IMAGE_ARGS are further options of its build command
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -17,6 +19,8 @@ SETUP = $(or $(STARTER),$(error Python 3.11 or newer is needed and is not here: 
     dnf install python3-devel))) -m bootstrap \
     $(if $(LOCK),--lock $(LOCK)) $(if $(PYTHON),--python $(PYTHON))
 VENV_PYTHON = .venv/bin/python
+IMAGE = mnist-tfx-pipeline:$(shell sed -n 's/.*version="\(.*\)",/\1/p' setup.py)
+IMAGE_BUILD = $(or $(STARTER),python3) -m bootstrap.image $(if $(ENGINE),--engine $(ENGINE))
 
 .PHONY: help
 help: ## List the targets
@@ -49,6 +53,16 @@ test: ## Check style and types, and run the tests
 	$(VENV_PYTHON) -m ruff format --check .
 	$(VENV_PYTHON) -m mypy .
 	$(VENV_PYTHON) -m pytest -n logical --maxprocesses 4 --dist loadfile $(ARGS)
+
+.PHONY: image
+image: ## Build the image for Kubeflow and Kubernetes, with Docker or Podman
+	@$(IMAGE_BUILD) $(ARGS)
+
+.PHONY: test-kubeflow
+test-kubeflow: ## Build the image; run the pipeline, the server and the tests in it
+	@$(SETUP) --dev
+	@$(IMAGE_BUILD) $(IMAGE_ARGS)
+	MNIST_IMAGE=$(IMAGE) $(VENV_PYTHON) -m pytest tests/kubeflow tests/k8s $(ARGS)
 
 .PHONY: lock
 lock: ## Resolve the locks again; ARGS=--upgrade takes newer versions

@@ -35,7 +35,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--engine", help="docker or podman; default: what answers")
     parser.add_argument("--name", default=NAME, help="[%(default)s]")
     parser.add_argument("--tag", help="default: the package's version")
-    parser.add_argument("--target", default="runtime", help="stage [%(default)s]")
     options, further = parser.parse_known_args(arguments)
     root = Path(__file__).resolve().parent.parent
     try:
@@ -44,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         image = f"{options.name}:{options.tag or version}"
         with tempfile.TemporaryDirectory() as folder:
             settings = pip_settings(sys.executable, os.environ, whole_index_only=True)
-            command = [engine, "build", "--tag", image, "--target", options.target]
+            command = [engine, "build", "--tag", image]
             command += ["--build-arg", f"VERSION={version}"]
             command += ["--build-arg", f"REVISION={revision(root)}"]
             command += secrets(settings, Path(folder))
