@@ -335,9 +335,8 @@ def _platform(spec: Json, deployment: Deployment, data: str) -> Json:
         if "container" not in _executor(spec, node):
             continue
         # The limit also stops a pod that never starts, which KFP's would not.
-        executors[component["executorLabel"]] = of_node = {
-            "activeDeadlineSeconds": str(limits(node).seconds)
-        }
+        of_node: Json = {"activeDeadlineSeconds": str(limits(node).seconds)}
+        executors[component["executorLabel"]] = of_node
         if node in mounts:
             volume, path = mounts[node]
             # The deprecated field is the one that every KFP from 2.0 reads

@@ -1,0 +1,288 @@
+"""`python kubeflow_runner.py`: commands, flags, exit codes."""
+
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
+
+import click
+
+from pipeline.errors import BadInputError
+from runner import environment
+from runner.exits import Exit
+from runner.kubeflow import flags, schedules
+from runner.kubeflow.client import Client, Options
+from runner.kubeflow.connection import Connection, connection
+from runner.kubeflow.package import Package, arguments, check_name, read
+
+_HELP = """
+Run the pipeline on Kubeflow Pipelines (open source, 2.x).
+
+Exit codes: 0 done, and with --wait: the model is served; 1 the run broke, or
+the time was up; 2 flags, files, connection or token cannot be used, and nothing
+was started; 3 with --wait: a gate refused; 130 interrupted (Ctrl-C): a run that
+was started goes on.
+"""
+
+_WIDTH = {"max_content_width": 88}
+
+
+@click.group(help=_HELP, context_settings=_WIDTH)
+def main() -> None:
+    """Runs a command; ends the process with one of the documented codes."""
+
+
+@main.command("compile")
+@flags.compiling
+@flags.pipeline_root
+@click.option("--output", metavar="FILE", help="Ends in .yaml. [<name>.yaml]")
+def compile_command(output: str | None, **given: Any) -> None:
+    """Write the pipeline as a file that Kubeflow Pipelines takes."""
+    with _exits():
+        recipe = flags.recipe(**given)
+        path = output or f"{recipe.name}.yaml"
+        check_name(path)
+        flags.write(_compiled(recipe), path)
+        package = read(path)
+        click.echo(
+            f"{package.path}: pipeline {package.name}, {len(package.nodes)} nodes, "
+            f"data {recipe.data}, image {recipe.deployment.image}"
+        )
+        click.echo(f"next: python kubeflow_runner.py submit --package {path} --wait")
+
+
+@main.command()
+@flags.package_file
+@flags.compiling
+@flags.connecting
+@flags.starting
+@click.option("--run-name", help="[<pipeline>-<date>-<time>]")
+@click.option("--wait", is_flag=True, help="Show progress; end as the run ends.")
+@click.option("--timeout", metavar="DURATION", help="Of --wait, as 90m or 2h.")
+def submit(wait: bool, timeout: str | None, **given: Any) -> None:
+    """Start a run; with --wait, see it through to the verdict of the gates."""
+    with _exits():
+        if timeout and not wait:
+            raise BadInputError("--timeout: expected together with --wait")
+        most = schedules.seconds(timeout, "--timeout") if timeout else None
+        run_name = given.pop("run_name")
+        with _prepared(given) as (client, package, options):
+            run_id = client.submit(package, run_name or _dated(package), options)
+            page = client.run_page(run_id)
+            click.echo(f"{package.name}: started run {run_id}\n  {page}")
+            if wait:
+                try:
+                    sys.exit(_wait(client, package, run_id, most).value)
+                except KeyboardInterrupt:
+                    click.echo(f"interrupted: the run goes on: {page}", err=True)
+                    sys.exit(Exit.INTERRUPTED.value)
+                except BadInputError as error:
+                    raise BadInputError(f"{error}; the run goes on: {page}") from error
+
+
+@main.command()
+@flags.package_file
+@flags.compiling
+@flags.connecting
+@flags.starting
+@click.option("--cron", help="When, as '0 3 * * *'; KFP's clock is mostly UTC.")
+@click.option("--every", metavar="DURATION", help="How often, as 3600, 6h or 1d.")
+@click.option("--start", metavar="TIME", help="Not before, as 2026-12-31T06:00.")
+@click.option("--end", metavar="TIME", help="Not after.")
+@click.option("--job-name", help="Of the schedule. [<pipeline>]")
+@click.option(
+    "--max-concurrency",
+    type=click.IntRange(1, 10),
+    default=1,
+    show_default=True,
+    help="Runs at a time.",
+)
+@click.option("--catch-up", is_flag=True, help="Also start what was missed.")
+@click.option("--replace", is_flag=True, help="End the schedule of that name.")
+def schedule(job_name: str | None, replace: bool, catch_up: bool, **given: Any) -> None:
+    """Start runs again and again."""
+    with _exits():
+        trigger = {
+            **_trigger(*(given.pop(key) for key in ("cron", "every", "start", "end"))),
+            "max_concurrency": given.pop("max_concurrency"),
+            "no_catchup": not catch_up,
+        }
+        with _prepared(given) as (client, package, options):
+            name = job_name or package.name
+            before = client.schedules(name, options.experiment)
+            if before and not replace:
+                raise BadInputError(
+                    f"--job-name: {name}: experiment {options.experiment} has a "
+                    f"schedule of that name ({before[0]}): give another, or --replace"
+                )
+            made = client.schedule(package, name, options, trigger)
+            for old in before:
+                client.unschedule(old)
+            when = trigger.get("cron_expression") or (
+                f"every {trigger['interval_second']} s"
+            )
+            click.echo(f"{name}: scheduled, {when}: {made}")
+            click.echo(f"  {client.schedule_page(made)}")
+            if before:
+                click.echo(f"  instead of {', '.join(before)}")
+
+
+@main.command()
+@flags.package_file
+@flags.compiling
+@flags.connecting
+@flags.pipeline_root
+@click.option("--version", help="Its name. [<pipeline>-<digest of the package>]")
+def upload(version: str | None, **given: Any) -> None:
+    """Put the pipeline, or a new version of it, on the cluster for all to run."""
+    with _exits(), _connected(given) as (client, package):
+        name = version or f"{package.name}-{package.digest[:12]}"
+        pipeline_id, version_id, is_new = client.upload(package, name)
+        done = "uploaded" if is_new else "is there already"
+        click.echo(f"{package.name}: version {name} {done}")
+        click.echo(f"  pipeline {pipeline_id}\n  version  {version_id}")
+        click.echo(f"  {client.version_page(pipeline_id, version_id)}")
+
+
+@contextmanager
+def _exits() -> Iterator[None]:
+    """Ends the process with the code that an exception stands for."""
+    try:
+        yield
+    except BadInputError as error:
+        click.echo(f"error: {error}", err=True)
+        sys.exit(Exit.BAD_INPUT.value)
+    except KeyboardInterrupt:
+        click.echo("interrupted", err=True)
+        sys.exit(Exit.INTERRUPTED.value)
+
+
+def _compiled(recipe: flags.Recipe) -> str:
+    """Returns the compiled pipeline; imports TensorFlow and TFX for that."""
+    environment.prepare()
+    with environment.heavy_imports(), _stderr_closed():
+        from runner.kubeflow.specification import compile_pipeline
+
+        return compile_pipeline(
+            recipe.config,
+            recipe.deployment,
+            recipe.name,
+            recipe.data,
+            recipe.fingerprint,
+        )
+
+
+@contextmanager
+def _stderr_closed() -> Iterator[None]:
+    """Keeps what TensorFlow's C++ code says as it is imported off the screen."""
+    sys.stderr.flush()
+    saved = os.dup(2)
+    with open(os.devnull, "w") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+    try:
+        yield
+    finally:
+        sys.stderr.flush()
+        os.dup2(saved, 2)
+        os.close(saved)
+
+
+_CONNECTING = ("host", "token", "token_file", "ca_cert", "namespace")
+
+
+@contextmanager
+def _connected(
+    given: dict[str, Any],
+    check: Callable[[Package], None] = lambda package: None,
+) -> Iterator[tuple[Client, Package]]:
+    """Yields the client, and the package that the flags name or describe.
+
+    What costs nothing to find out comes first: flags, then the file, then the
+    connection, then the compiler.
+
+    Args:
+        given: Flags of the compiler, of the connection, and `package_path`.
+        check: Raises for a package that is not to be sent.
+    """
+    target: Connection = connection(**{key: given.pop(key) for key in _CONNECTING})
+    package_path = given.pop("package_path")
+    root = given.pop("pipeline_root")
+    flags.check_root(root)
+    flags.alone(package_path, given)
+    if package_path:
+        package = read(package_path)
+        check(package)
+        yield Client(target), package
+        return
+    recipe = flags.recipe(**given, pipeline_root=root)
+    client = Client(target)
+    click.echo(f"{recipe.name}: compiling")
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, f"{recipe.name}.yaml")
+        flags.write(_compiled(recipe), path)
+        package = read(path)
+        check(package)
+        yield client, package
+
+
+@contextmanager
+def _prepared(given: dict[str, Any]) -> Iterator[tuple[Client, Package, Options]]:
+    """Yields the same, and what a run is started with."""
+    parameters = given.pop("parameters")
+    options = Options(
+        experiment=given.pop("experiment"),
+        pipeline_root=given["pipeline_root"] or "",
+        service_account=given.pop("service_account") or "",
+        cache=not given.pop("no_cache"),
+    )
+
+    def check(package: Package) -> None:
+        options.arguments.update(arguments(package, parameters))
+
+    with _connected(given, check) as (client, package):
+        yield client, package, options
+
+
+def _wait(client: Client, package: Package, run_id: str, most: float | None) -> Exit:
+    """Shows a run until it ends; returns the code that it stands for."""
+    from runner.kubeflow.progress import ProgressScreen
+    from runner.kubeflow.verdict import conclude
+
+    screen = ProgressScreen(sys.stdout)
+    with screen.live():
+        progress = client.wait(run_id, package.nodes, most, screen.on_progress)
+    ending = conclude(
+        progress,
+        client.connection.namespace,
+        run_id,
+        lambda pod: client.log(run_id, pod),
+    )
+    screen.show(package.name, ending, client.run_page(run_id))
+    return ending.code
+
+
+def _trigger(
+    cron: str | None, every: str | None, start: str | None, end: str | None
+) -> dict[str, Any]:
+    """Returns when to start, as arguments of kfp's `create_recurring_run`."""
+    if (cron is None) == (every is None):
+        found = "neither" if cron is None else "both"
+        raise BadInputError(f"--cron, --every: expected one of them, found {found}")
+    trigger: dict[str, Any] = {
+        "cron_expression": schedules.cron(cron) if cron is not None else None,
+        "interval_second": (
+            schedules.seconds(every, "--every") if every is not None else None
+        ),
+        "start_time": schedules.instant(start, "--start") if start else None,
+        "end_time": schedules.instant(end, "--end") if end else None,
+    }
+    if start and end and trigger["end_time"] <= trigger["start_time"]:
+        raise BadInputError(f"--end: expected a time after {start}, found {end}")
+    return trigger
+
+
+def _dated(package: Package) -> str:
+    return f"{package.name}-{datetime.now():%Y%m%d-%H%M%S}"

@@ -1,0 +1,308 @@
+"""The public API of kfp's client, as far as it is needed, without its noise."""
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import requests
+
+from pipeline.errors import BadInputError
+from runner.kubeflow.api_errors import AwayError, reason, translated
+from runner.kubeflow.connection import Connection
+from runner.kubeflow.package import Package
+from runner.kubeflow.tasks import Node, nodes
+
+if TYPE_CHECKING:
+    import kfp
+
+_ENDED = ("SUCCEEDED", "FAILED", "SKIPPED", "CANCELED")
+
+_POLL_SECONDS = 3.0
+_PATIENCE_SECONDS = 120.0
+"""How long the API may be away while a run goes on: a node that restarts."""
+
+_LARGEST_LOG = 4 << 20
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a run is started with.
+
+    Attributes:
+        arguments: Values of run-time parameters.
+        experiment: Name of the experiment that it belongs to; made if need be.
+        pipeline_root: Where artifacts go; empty: as compiled, or the cluster's.
+        service_account: Of the pods; empty: the cluster's own choice.
+        cache: KFP may reuse results where the pipeline allows it.
+    """
+
+    arguments: dict[str, Any] = field(default_factory=dict)
+    experiment: str = "Default"
+    pipeline_root: str = ""
+    service_account: str = ""
+    cache: bool = True
+
+    def keywords(self) -> dict[str, Any]:
+        """Returns the same for kfp's client."""
+        return {
+            "params": self.arguments,
+            "pipeline_root": self.pipeline_root or None,
+            "service_account": self.service_account or None,
+            # None leaves each node as it was compiled; True would turn the cache
+            # on for all of them.
+            "enable_caching": None if self.cache else False,
+        }
+
+
+@dataclass(frozen=True)
+class Progress:
+    """A run at one moment.
+
+    Attributes:
+        state: KFP's word for it, in capitals.
+        nodes: In the order of the pipeline.
+        error: What KFP itself says is wrong; mostly nothing.
+    """
+
+    state: str
+    nodes: list[Node]
+    error: str = ""
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more will happen."""
+        return self.state in _ENDED
+
+
+class Client:
+    """Kubeflow Pipelines at one address."""
+
+    def __init__(self, connection: Connection) -> None:
+        """Connects.
+
+        Raises:
+            BadInputError: There is nothing that lets us in; why.
+        """
+        self.connection = connection
+        health = connection.check()
+        with translated(connection):
+            self._client = _kfp_client(connection)
+            namespace = self._client.get_user_namespace()
+        if health.get("multi_user") and not (connection.namespace or namespace):
+            raise BadInputError(
+                f"{connection.host}: --namespace: expected the profile's, as this "
+                "Kubeflow has a namespace for each user or team"
+            )
+
+    def submit(self, package: Package, run_name: str, options: Options) -> str:
+        """Starts a run; returns its id."""
+        with translated(self.connection):
+            run = self._client.run_pipeline(
+                experiment_id=self._experiment(options.experiment),
+                job_name=run_name,
+                pipeline_package_path=package.path,
+                **options.keywords(),
+            )
+        return str(run.run_id)
+
+    def schedules(self, name: str, experiment: str) -> list[str]:
+        """Returns the ids of the recurring runs with that name in an experiment."""
+        with translated(self.connection):
+            found = self._client.list_recurring_runs(
+                experiment_id=self._experiment(experiment),
+                filter=_named(name),
+                page_size=100,
+            )
+        return [str(run.recurring_run_id) for run in found.recurring_runs or []]
+
+    def schedule(
+        self, package: Package, name: str, options: Options, trigger: dict[str, Any]
+    ) -> str:
+        """Starts a recurring run; returns its id.
+
+        Args:
+            package: What to run.
+            name: Of the recurring run.
+            options: Of each run.
+            trigger: When: further arguments of kfp's `create_recurring_run`.
+        """
+        with translated(self.connection):
+            run = self._client.create_recurring_run(
+                experiment_id=self._experiment(options.experiment),
+                job_name=name,
+                pipeline_package_path=package.path,
+                **options.keywords(),
+                **trigger,
+            )
+        return str(run.recurring_run_id)
+
+    def unschedule(self, recurring_run_id: str) -> None:
+        """Ends a recurring run; runs that it has started go on."""
+        with translated(self.connection):
+            self._client.delete_recurring_run(recurring_run_id)
+
+    def upload(self, package: Package, version: str) -> tuple[str, str, bool]:
+        """Puts a compiled pipeline where all users of the namespace find it.
+
+        Returns:
+            The ids of pipeline and version, and whether that was not there before.
+        """
+        namespace = self.connection.namespace or None
+        with translated(self.connection):
+            found = self._client.list_pipelines(
+                filter=_named(package.name), namespace=namespace
+            ).pipelines
+            # KFP names the first version of a pipeline itself, after the pipeline.
+            pipeline = str(
+                found[0].pipeline_id
+                if found
+                else self._client.upload_pipeline(
+                    package.path, pipeline_name=package.name, namespace=namespace
+                ).pipeline_id
+            )
+            known = self._client.list_pipeline_versions(
+                pipeline, filter=_named(version)
+            ).pipeline_versions
+            if known:
+                return pipeline, str(known[0].pipeline_version_id), False
+            added = self._client.upload_pipeline_version(
+                package.path, pipeline_version_name=version, pipeline_id=pipeline
+            )
+        return pipeline, str(added.pipeline_version_id), True
+
+    def progress(self, run_id: str, names: tuple[str, ...]) -> Progress:
+        """Returns how a run is getting on.
+
+        Args:
+            run_id: Of the run.
+            names: The nodes of the pipeline, in order.
+        """
+        with translated(self.connection):
+            run = self._client.get_run(run_id)
+        details = run.run_details.task_details if run.run_details else None
+        return Progress(
+            state=str(run.state or "PENDING"),
+            nodes=nodes(names, details or [], datetime.now(UTC)),
+            error=(run.error.message or "") if run.error else "",
+        )
+
+    def wait(
+        self,
+        run_id: str,
+        names: tuple[str, ...],
+        timeout: float | None,
+        on_progress: Callable[[Progress], None],
+    ) -> Progress:
+        """Waits for a run to end.
+
+        Args:
+            run_id: Of the run.
+            names: The nodes of the pipeline, in order.
+            timeout: Seconds to wait at most; None: as long as it takes.
+            on_progress: Called with each answer.
+
+        Returns:
+            The last answer; the run has not ended if the time was up.
+
+        Raises:
+            BadInputError: The token is not accepted any more, or KFP did not
+                answer for two minutes. The run goes on.
+        """
+        began = answered = time.monotonic()
+        latest = None
+        while True:
+            try:
+                latest = self.progress(run_id, names)
+            except AwayError:
+                if time.monotonic() - answered > _PATIENCE_SECONDS:
+                    raise
+            else:
+                answered = time.monotonic()
+                on_progress(latest)
+            late = timeout is not None and time.monotonic() - began >= timeout
+            if latest is not None and (latest.ended or late):
+                return latest
+            time.sleep(_POLL_SECONDS)
+
+    def log(self, run_id: str, pod: str) -> str:
+        """Returns what a node has printed.
+
+        The API server has it (kubeflow/pipelines: backend/src/apiserver/main.go,
+        ReadRunLogV1); a user interface that passes on the rest of the API has a
+        route of its own for it (frontend/server/app.ts).
+
+        Raises:
+            LookupError: There is none to be had; why.
+        """
+        reasons = []
+        for path, parameters in (
+            (f"/apis/v1alpha1/runs/{run_id}/nodes/{pod}/log", {}),
+            (
+                "/k8s/pod/logs",
+                {
+                    "podname": pod,
+                    "runid": run_id,
+                    "podnamespace": self.connection.namespace or "kubeflow",
+                },
+            ),
+        ):
+            try:
+                answer = self.connection.get(path, **parameters)
+            except requests.RequestException as error:
+                reasons.append(type(error).__name__)
+                continue
+            content_type = answer.headers.get("Content-Type", "")
+            if answer.status_code == 200 and "html" not in content_type:
+                return answer.content[-_LARGEST_LOG:].decode(errors="replace")
+            reasons.append(reason(answer))
+        raise LookupError(reasons[0])
+
+    def run_page(self, run_id: str) -> str:
+        """Returns the address of a run in the user interface."""
+        return f"{self.connection.host}/#/runs/details/{run_id}"
+
+    def schedule_page(self, recurring_run_id: str) -> str:
+        """Returns the address of a recurring run in the user interface."""
+        return f"{self.connection.host}/#/recurringrun/details/{recurring_run_id}"
+
+    def version_page(self, pipeline_id: str, version_id: str) -> str:
+        """Returns the address of a version in the user interface."""
+        return (
+            f"{self.connection.host}/#/pipelines/details/{pipeline_id}"
+            f"/version/{version_id}"
+        )
+
+    def _experiment(self, name: str) -> str:
+        made = self._client.create_experiment(
+            name, namespace=self.connection.namespace or None
+        )
+        return str(made.experiment_id)
+
+
+def _kfp_client(connection: Connection) -> "kfp.Client":
+    # Imported here: it takes two seconds.
+    import kfp
+    from kfp.client import ServiceAccountTokenVolumeCredentials
+
+    token_file = connection.token_file
+    return kfp.Client(
+        host=connection.host,
+        existing_token=None if token_file else connection.token or None,
+        credentials=(
+            ServiceAccountTokenVolumeCredentials(token_file) if token_file else None
+        ),
+        ssl_ca_cert=connection.ca_cert or None,
+        namespace=connection.namespace or "kubeflow",
+    )
+
+
+def _named(name: str) -> str:
+    """Returns a filter of KFP's API for a name.
+
+    (kubeflow/pipelines: backend/api/v2beta1/filter.proto)
+    """
+    equals = {"operation": "EQUALS", "key": "display_name", "stringValue": name}
+    return json.dumps({"predicates": [equals]})

@@ -1,0 +1,284 @@
+"""Who is asked and with which credentials; and why there is no answer.
+
+kfp's own client asks for the health of KFP five times, five seconds apart, and
+shows a stack trace each time. So it is asked here first, once, and what is wrong
+becomes one line.
+"""
+
+import base64
+import json
+import re
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+
+from pipeline.errors import BadInputError
+
+HOST_VARIABLE = "KF_PIPELINES_ENDPOINT"
+TOKEN_VARIABLE = "KFP_TOKEN"
+
+HEALTH = "/apis/v2beta1/healthz"
+_CONNECT_SECONDS, _READ_SECONDS = 5, 30
+
+
+@dataclass(frozen=True)
+class Connection:
+    """How to reach KFP's API.
+
+    Attributes:
+        host: Base address; of the API server, or of a user interface that passes
+            requests on to it.
+        token: Bearer token; empty if none is needed.
+        token_file: File with the token, read again for each request, as
+            Kubernetes renews the one in a pod; empty: `token`.
+        ca_cert: File with the certificates to trust; empty: the well-known ones.
+        namespace: Where the runs are, in a Kubeflow with profiles; empty: KFP's.
+    """
+
+    host: str
+    token: str = ""
+    token_file: str = ""
+    ca_cert: str = ""
+    namespace: str = ""
+
+    def current_token(self) -> str:
+        """Returns the token to use now.
+
+        Raises:
+            BadInputError: The file cannot be read, or is empty.
+        """
+        if not self.token_file:
+            return self.token
+        try:
+            with open(self.token_file) as stream:
+                token = stream.read().strip()
+        except (OSError, UnicodeDecodeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "not a text"
+            raise BadInputError(
+                f"{self.token_file}: the token cannot be read: {reason}"
+            ) from error
+        if not token:
+            raise BadInputError(f"{self.token_file}: expected a token, found nothing")
+        return token
+
+    def get(self, path: str, **parameters: str) -> requests.Response:
+        """Asks for a path below the host; follows no redirects."""
+        token = self.current_token()
+        with requests.Session() as session:
+            # As in kfp's client: no proxies or passwords from the environment. A
+            # .netrc would even replace the token.
+            session.trust_env = False
+            return session.get(
+                self.host + path,
+                params=parameters,
+                headers={"Authorization": f"Bearer {token}"} if token else {},
+                verify=self.ca_cert or True,
+                timeout=(_CONNECT_SECONDS, _READ_SECONDS),
+                allow_redirects=False,
+            )
+
+    def check(self) -> dict[str, Any]:
+        """Returns what KFP says about itself, as `multi_user`.
+
+        Raises:
+            BadInputError: There is no KFP there that lets us in; why, and what to
+                do about it.
+        """
+        try:
+            answer = self.get(HEALTH)
+        except requests.RequestException as error:
+            raise BadInputError(self._unreachable(error)) from error
+        if answer.status_code in (401, 403):
+            raise BadInputError(self.refused(answer.status_code))
+        if 300 <= answer.status_code < 400:
+            raise BadInputError(self._elsewhere(answer.headers.get("Location", "")))
+        if answer.status_code == 404:
+            raise BadInputError(
+                f"{self.host}: no Kubeflow Pipelines 2.x there (404 for {HEALTH}): "
+                "expected the address of service ml-pipeline or ml-pipeline-ui, or "
+                "of Kubeflow followed by /pipeline"
+            )
+        if answer.status_code >= 400:
+            raise BadInputError(
+                f"{self.host}: not ready: it answers {answer.status_code} "
+                f"{answer.reason}"
+            )
+        if "html" in answer.headers.get("Content-Type", ""):
+            raise BadInputError(self._page(answer.text))
+        try:
+            health = answer.json()
+        except ValueError:
+            health = None
+        if not isinstance(health, dict):
+            raise BadInputError(
+                f"{self.host}: not Kubeflow Pipelines: expected JSON at {HEALTH}, "
+                f"found {answer.text[:60]!r}"
+            )
+        return health
+
+    def refused(self, status: int) -> str:
+        """Returns a line about a request that was not allowed."""
+        how = _new_token(self.namespace)
+        token = self.current_token()
+        if not token:
+            return (
+                f"{self.host}: expected a token, found none ({status}): give one with "
+                f"--token, --token-file or {TOKEN_VARIABLE}: {how}"
+            )
+        expired = _expired(token)
+        if expired is not None:
+            return f"{self.host}: the token expired {expired} ({status}): {how}"
+        if status == 401:
+            return (
+                f"{self.host}: the token is not accepted (401): expired, of another "
+                f"cluster, or not for Kubeflow Pipelines: {how}"
+            )
+        where = f"namespace {self.namespace}" if self.namespace else "it"
+        return (
+            f"{self.host}: the token is known, and may not use {where} (403): name a "
+            f"namespace of yours with --namespace, or have a token made for an "
+            f"account that may: {how}"
+        )
+
+    def _unreachable(self, error: requests.RequestException) -> str:
+        """Returns what hides in an exception of four libraries."""
+        text = str(error)
+        host = urlsplit(self.host).hostname
+        if isinstance(error, requests.exceptions.SSLError):
+            if "CERTIFICATE_VERIFY_FAILED" not in text:
+                return f"{self.host}: no TLS there: is it http:// and not https://?"
+            found = re.search(r"certificate verify failed: ([^()]+?)(?: \(|$)", text)
+            reason = found[1].strip() if found else "verification failed"
+            return (
+                f"{self.host}: its certificate is not trusted: {reason}: give the "
+                "authority's with --ca-cert FILE"
+            )
+        if isinstance(error, requests.exceptions.Timeout):
+            return (
+                f"{self.host}: no answer within {_CONNECT_SECONDS} to "
+                f"{_READ_SECONDS} seconds: is it the right address and port?"
+            )
+        if isinstance(error, requests.exceptions.InvalidURL):
+            return (
+                f"--host: expected an address as http://localhost:8888, found "
+                f"{self.host}"
+            )
+        if "NameResolutionError" in text or "Failed to resolve" in text:
+            return f"{self.host}: no machine has the name {host}"
+        if "refused" in text:
+            return (
+                f"{self.host}: nothing listens there (connection refused): is "
+                "`kubectl port-forward --namespace kubeflow service/ml-pipeline "
+                "8888` running?"
+            )
+        return f"{self.host}: cannot be reached: {_innermost(error)}"
+
+    def _elsewhere(self, location: str) -> str:
+        """Returns a line about a redirect: to HTTPS, or to a login."""
+        secure = self.host.replace("http://", "https://", 1)
+        if self.host.startswith("http://") and location.startswith(secure + "/apis"):
+            return f"{self.host}: it wants HTTPS: --host {secure}"
+        target = location.split("?")[0] or "another page"
+        return self._login(f"redirects to {target}")
+
+    def _page(self, text: str) -> str:
+        if re.search(r"log ?in|sign ?in|password", text, re.IGNORECASE):
+            return self._login("answers with a login page")
+        return (
+            f"{self.host}: a web page, and not the API of Kubeflow Pipelines: expected "
+            "the address of service ml-pipeline or ml-pipeline-ui, or of Kubeflow "
+            "followed by /pipeline"
+        )
+
+    def _login(self, what: str) -> str:
+        problem = "the token is not accepted" if self.current_token() else "no token"
+        return (
+            f"{self.host}: {what}: {problem}: give one with --token, --token-file or "
+            f"{TOKEN_VARIABLE}: {_new_token(self.namespace)}"
+        )
+
+
+def connection(
+    host: str | None,
+    token: str | None,
+    token_file: str | None,
+    ca_cert: str | None,
+    namespace: str | None,
+) -> Connection:
+    """Returns the connection that the flags ask for, before anything is sent.
+
+    Raises:
+        BadInputError: A flag is missing, or two contradict each other.
+    """
+    if not host:
+        raise BadInputError(
+            f"--host: expected the address of Kubeflow Pipelines, there or in "
+            f"{HOST_VARIABLE}, as http://localhost:8888 with `kubectl port-forward "
+            "--namespace kubeflow service/ml-pipeline 8888`"
+        )
+    if "://" not in host:
+        raise BadInputError(
+            f"--host: expected http:// or https:// in front, found {host}"
+        )
+    if not re.match(r"https?://[^/\s]+", host):
+        raise BadInputError(
+            f"--host: expected an address as http://localhost:8888, found {host}"
+        )
+    if ca_cert:
+        try:
+            with open(ca_cert, "rb") as stream:
+                beginning = stream.read(1 << 20)
+        except OSError as error:
+            raise BadInputError(
+                f"{ca_cert}: the certificates cannot be read: {error.strerror}"
+            ) from error
+        if b"-----BEGIN CERTIFICATE-----" not in beginning:
+            raise BadInputError(f"{ca_cert}: expected certificates in PEM")
+    made = Connection(
+        # What people copy from the browser ends in the page's own address.
+        host=host.split("/#", 1)[0].rstrip("/"),
+        token="" if token_file else (token or "").strip(),
+        token_file=token_file or "",
+        ca_cert=ca_cert or "",
+        namespace=namespace or "",
+    )
+    made.current_token()
+    return made
+
+
+def _new_token(namespace: str) -> str:
+    # The audience is what KFP's API server asks the cluster about
+    # (kubeflow/pipelines: backend/src/apiserver/common/config.go).
+    return (
+        "kubectl create token default-editor --namespace "
+        f"{namespace or 'PROFILE'} --audience pipelines.kubeflow.org"
+    )
+
+
+def _expired(token: str) -> str | None:
+    """Returns when a JSON Web Token expired; None if it did not, or is none.
+
+    Its `exp` is read without a look at the signature (RFC 7519, 4.1.4): this only
+    explains a refusal.
+    """
+    try:
+        payload = token.split(".")[1]
+        padded = payload + "=" * (-len(payload) % 4)
+        expiry = float(json.loads(base64.urlsafe_b64decode(padded))["exp"])
+    except (IndexError, KeyError, TypeError, ValueError):
+        return None
+    if expiry > time.time():
+        return None
+    moment = datetime.fromtimestamp(expiry, UTC)
+    return f"{moment:%Y-%m-%d %H:%M} UTC"
+
+
+def _innermost(error: BaseException) -> str:
+    """Returns the reason at the bottom of a chain of exceptions, as one line."""
+    while error.__context__ is not None:
+        error = error.__context__
+    return (str(error).splitlines() or [type(error).__name__])[0]

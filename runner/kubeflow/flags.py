@@ -1,0 +1,232 @@
+"""The flags that commands share, and what they mean together."""
+
+import os
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import click
+
+from pipeline.config import MODEL_NAME_PATTERN, Config, Data, load_config
+from pipeline.errors import BadInputError
+from runner.datasets import DIGITS, DIGITS_BOUNDS, MNIST
+from runner.kubeflow import places
+from runner.kubeflow.connection import HOST_VARIABLE, TOKEN_VARIABLE
+from runner.kubeflow.deployment import Deployment
+from runner.kubeflow.entrypoint.contract import is_remote
+
+IMAGE = "mnist-tfx-pipeline:0.1.0"
+
+Command = Callable[..., Any]
+
+
+def _all(*options: Command) -> Command:
+    def add(command: Command) -> Command:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return add
+
+
+compiling = _all(
+    click.option("--data", metavar="WHERE", help=f"{places.PLACES}. [mnist]"),
+    click.option("--name", help="Name of model and pipeline. [mnist, or digits]"),
+    click.option("--config", "config_path", metavar="FILE", help="Settings, as TOML."),
+    click.option(
+        "--set",
+        "settings",
+        multiple=True,
+        metavar="SECTION.KEY=VALUE",
+        help="Any setting of the configuration; may be repeated.",
+    ),
+    click.option("--image", help=f"The project's image. [{IMAGE}]"),
+    click.option("--models-volume", help="Claim for the models. [mnist-models]"),
+    click.option("--data-volume", help="Claim for data in /data. [mnist-data]"),
+    click.option(
+        "--fingerprint",
+        metavar="SHA256",
+        help="Of the data's content, so that KFP may reuse what was read.",
+    ),
+    click.option(
+        "--fingerprint-of", metavar="PATH", help="The same from a copy of the data."
+    ),
+)
+
+connecting = _all(
+    click.option(
+        "--host",
+        envvar=HOST_VARIABLE,
+        show_envvar=True,
+        help="Address of Kubeflow Pipelines.",
+    ),
+    click.option("--namespace", help="Yours, in a Kubeflow with profiles."),
+    click.option(
+        "--token", envvar=TOKEN_VARIABLE, show_envvar=True, help="Bearer token."
+    ),
+    click.option("--token-file", metavar="FILE", help="The same, from a file."),
+    click.option("--ca-cert", metavar="FILE", help="Certificates to trust, in PEM."),
+)
+
+package_file = click.option(
+    "--package", "package_path", metavar="FILE", help="A compiled pipeline."
+)
+
+pipeline_root = click.option(
+    "--pipeline-root", metavar="URI", help="Where artifacts go. [the cluster's]"
+)
+
+starting = _all(
+    pipeline_root,
+    click.option("--experiment", default="Default", show_default=True),
+    click.option("--service-account", help="Of the pods. [the cluster's choice]"),
+    click.option("--no-cache", is_flag=True, help="Run every node anew."),
+    click.option(
+        "-p",
+        "--param",
+        "parameters",
+        multiple=True,
+        metavar="NAME=VALUE",
+        help="A run-time parameter; may be repeated.",
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What to compile; see `compile_pipeline`."""
+
+    config: Config
+    deployment: Deployment
+    name: str
+    data: str
+    fingerprint: str
+
+
+def recipe(
+    *,
+    data: str | None = None,
+    name: str | None = None,
+    config_path: str | None = None,
+    settings: tuple[str, ...] = (),
+    image: str | None = None,
+    models_volume: str | None = None,
+    data_volume: str | None = None,
+    pipeline_root: str | None = None,
+    fingerprint: str | None = None,
+    fingerprint_of: str | None = None,
+) -> Recipe:
+    """Returns what the flags ask for, checked.
+
+    Raises:
+        BadInputError: One of them cannot be used.
+    """
+    config = load_config(config_path, settings)
+    data = data or config.data.path
+    if data is None:
+        data = DIGITS if config.data.dataset == DIGITS else MNIST
+    kind = places.kind(data)
+    if data == DIGITS:
+        config = config.with_gate_defaults(**DIGITS_BOUNDS)
+    check_root(pipeline_root)
+    deployment = Deployment(
+        image=_word("--image", image or IMAGE),
+        models_volume=_claim("--models-volume", models_volume or "mnist-models"),
+        data_volume=_claim("--data-volume", data_volume or "mnist-data"),
+        pipeline_root=pipeline_root or "",
+    )
+    if data_volume and kind != "volume":
+        raise BadInputError(
+            f"--data-volume: expected together with --data /data/..., found --data "
+            f"{data}"
+        )
+    # What says where the data is has done its part, and is no part of the model.
+    split = Data(
+        eval_fraction=config.data.eval_fraction, shard_rows=config.data.shard_rows
+    )
+    return Recipe(
+        config=config.model_copy(update={"data": split}),
+        deployment=deployment,
+        name=_name(name or config.data.name, data),
+        data=data,
+        fingerprint=places.fingerprint(data, fingerprint, fingerprint_of),
+    )
+
+
+def check_root(pipeline_root: str | None) -> None:
+    """Refuses a pipeline root that KFP would refuse in its first pod.
+
+    (kubeflow/pipelines: backend/src/v2/objectstore/config.go)
+
+    Raises:
+        BadInputError: It is not in an object store.
+    """
+    if pipeline_root and not is_remote(pipeline_root):
+        raise BadInputError(
+            f"--pipeline-root: expected minio://, s3:// or gs://, found {pipeline_root}"
+        )
+
+
+def alone(package_path: str | None, flags: dict[str, Any]) -> None:
+    """Refuses flags of the compiler beside a package that is compiled already.
+
+    Raises:
+        BadInputError: There is one.
+    """
+    given = [name for name, value in flags.items() if value]
+    if package_path and given:
+        option = {"config_path": "config", "settings": "set"}.get(given[0], given[0])
+        raise BadInputError(
+            f"--{option.replace('_', '-')}: expected without --package, which is "
+            "compiled already"
+        )
+
+
+def _name(name: str | None, data: str) -> str:
+    if name is None:
+        return DIGITS if data == DIGITS else MNIST
+    if not re.fullmatch(MODEL_NAME_PATTERN, name):
+        raise BadInputError(
+            f"--name: expected lower-case letters, digits and dashes, 62 at most, "
+            f"found {name!r}"
+        )
+    if (name == DIGITS) != (data == DIGITS):
+        raise BadInputError(
+            f"--name: {name}: expected another name, as {DIGITS} is the embedded "
+            "data set's"
+            if name == DIGITS
+            else f"--name: {name}: expected without --data {DIGITS}, whose model is "
+            f"always called {DIGITS}"
+        )
+    return name
+
+
+def _word(option: str, text: str) -> str:
+    if not re.fullmatch(r"[^\s,]+", text):
+        raise BadInputError(f"{option}: expected an image's name, found {text!r}")
+    return text
+
+
+def _claim(option: str, text: str) -> str:
+    """Returns the name of a claim (Kubernetes: a DNS subdomain name)."""
+    if not re.fullmatch(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?", text):
+        raise BadInputError(
+            f"{option}: expected the name of a PersistentVolumeClaim, found {text!r}"
+        )
+    return text
+
+
+def write(text: str, path: str) -> None:
+    """Writes a file whole or not at all.
+
+    Raises:
+        BadInputError: It cannot be written.
+    """
+    beside = f"{path}.tmp-{os.getpid()}"
+    try:
+        with open(beside, "w", encoding="utf-8") as stream:
+            stream.write(text)
+        os.replace(beside, path)
+    except OSError as error:
+        raise BadInputError(f"{path}: cannot be written: {error.strerror}") from error

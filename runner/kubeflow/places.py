@@ -1,0 +1,73 @@
+"""Where a cluster finds the data: what may be named, and what KFP may keep of it."""
+
+import os
+import re
+
+from components.mnist_example_gen.source import MNIST_FINGERPRINT, open_source
+from pipeline.errors import BadInputError
+from runner.datasets import DIGITS, MNIST
+from runner.kubeflow.deployment import DATA_FOLDER
+from runner.kubeflow.entrypoint.contract import is_remote
+
+PLACES = (
+    f"{MNIST}, {DIGITS}, a path below {DATA_FOLDER} on the data volume, or the "
+    "minio://, s3:// or gs:// URI of a folder or npz"
+)
+
+
+def kind(data: str) -> str:
+    """Returns how a pod comes by the data: `name`, `volume` or `store`.
+
+    Args:
+        data: As in `compile_pipeline`.
+
+    Raises:
+        BadInputError: No pod could find it.
+    """
+    if data in (MNIST, DIGITS):
+        return "name"
+    if is_remote(data):
+        if not re.fullmatch(r"\w+://[^/\s]+/\S*[^/\s]/?", data):
+            raise BadInputError(
+                f"data: {data}: expected <scheme>://<bucket>/<key of a folder or npz>"
+            )
+        return "store"
+    if data.startswith(f"{DATA_FOLDER}/") and os.path.normpath(data).startswith(
+        f"{DATA_FOLDER}/"
+    ):
+        return "volume"
+    is_path = data.startswith(("/", "~", "."))
+    hint = ": a folder of this machine is not on the cluster" if is_path else ""
+    raise BadInputError(f"data: expected {PLACES}, found {data}{hint}")
+
+
+def fingerprint(data: str, given: str | None, local_copy: str | None) -> str:
+    """Returns the fingerprint of the data's content, or nothing if it is not known.
+
+    Args:
+        data: What is compiled for.
+        given: A fingerprint, or None.
+        local_copy: Path of a copy of the data to compute it from, or None.
+
+    Raises:
+        BadInputError: Both were given, or one is not usable.
+    """
+    if given is not None and local_copy is not None:
+        raise BadInputError(
+            "--fingerprint, --fingerprint-of: expected one of them, found both"
+        )
+    if given is not None:
+        if not re.fullmatch(r"[0-9a-f]{64}", given):
+            raise BadInputError(
+                f"--fingerprint: expected the 64 hexadecimal digits of a SHA-256, "
+                f"found {given!r}"
+            )
+        return given
+    if local_copy is not None:
+        return open_source(os.path.expanduser(local_copy)).fingerprint()
+    if data == MNIST:
+        # What comes from a mirror is verified to be just that.
+        return MNIST_FINGERPRINT
+    # The digits are enlarged by the pod's own Pillow, which is not this one, so
+    # that nothing is promised of their content.
+    return ""

@@ -1,0 +1,98 @@
+"""What a person sees of a run on a cluster while it goes on."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TextIO
+
+from rich.console import Console, RenderableType
+from rich.live import Live
+from rich.spinner import Spinner
+from rich.table import Table
+from rich.text import Text
+
+from runner.kubeflow.client import Progress
+from runner.kubeflow.tasks import Node
+from runner.kubeflow.verdict import Ending
+
+_MARKS = {
+    "done": ("✓", "green"),
+    "cached": ("↺", "cyan"),
+    "failed": ("✗", "red"),
+    "waiting": ("·", "dim"),
+}
+
+
+class ProgressScreen:
+    """Shows nodes as they end: a picture on a terminal, a line each elsewhere."""
+
+    def __init__(self, stream: TextIO) -> None:
+        """Writes to the stream, in the width and the colours that it has."""
+        self.console = Console(file=stream, highlight=False)
+        self._shown: set[str] = set()
+        self._nodes: list[Node] = []
+        self._spinner = Spinner("dots", style="yellow")
+
+    @contextmanager
+    def live(self) -> Iterator[None]:
+        """Keeps the picture up to date while the block runs."""
+        if not self.console.is_terminal:
+            yield
+            return
+        with Live(
+            console=self.console,
+            get_renderable=self._picture,
+            refresh_per_second=4,
+            redirect_stdout=False,
+            redirect_stderr=False,
+        ):
+            yield
+
+    def on_progress(self, progress: Progress) -> None:
+        """Takes note of how the run is getting on."""
+        self._nodes = progress.nodes
+        if self.console.is_terminal:
+            return
+        ended = [node for node in progress.nodes if node.ended is not None]
+        for node in sorted(ended, key=lambda node: str(node.ended)):
+            if node.name not in self._shown:
+                self._shown.add(node.name)
+                mark, _ = _MARKS[node.state]
+                reused = "  reused" if node.state == "cached" else ""
+                self._line(f"{mark} {node.name:<20} {node.seconds:6.0f} s{reused}")
+
+    def show(self, name: str, ending: Ending, page: str) -> None:
+        """Shows how the run ended, and where to see it.
+
+        Args:
+            name: Of the pipeline.
+            ending: How it ended.
+            page: Its address in the user interface.
+        """
+        if ending.gates:
+            self._line("Gates")
+        for passed, line in ending.gates:
+            mark, style = _MARKS["done" if passed else "failed"]
+            self.console.print(Text(f"  {mark} {line}", style=style), soft_wrap=True)
+        style = "bold green" if not ending.code.value else "bold red"
+        self.console.print(Text(f"{name}: {ending.headline}", style), soft_wrap=True)
+        for line in ending.lines:
+            self._line(f"  {line}")
+        self._line(f"  run    {page}")
+
+    def _line(self, text: str) -> None:
+        self.console.print(text, markup=False, soft_wrap=True)
+
+    def _picture(self) -> RenderableType:
+        table = Table.grid(padding=(0, 2))
+        for node in self._nodes:
+            waiting = node.state == "waiting"
+            mark: RenderableType = self._spinner
+            if node.state in _MARKS:
+                mark = Text(*_MARKS[node.state])
+            table.add_row(
+                mark,
+                Text(node.name, style="dim" if waiting else ""),
+                "" if waiting else f"{node.seconds:6.0f} s",
+                Text("reused" if node.state == "cached" else "", style="dim"),
+            )
+        return table

@@ -1,0 +1,143 @@
+"""What a run came to, read from its state and from what its pods have printed."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from runner.exits import Exit
+from runner.kubeflow.client import Progress
+from runner.kubeflow.tasks import Node
+
+VERDICT = "Verdict"
+"""The last node; see components/verdict."""
+
+
+@dataclass(frozen=True)
+class Printed:
+    """What a pod's log says of gates; see components/verdict and entrypoint.
+
+    Attributes:
+        gates: Each demand: whether it was met, and the line about it.
+        version: The version that is served; empty if it does not say.
+        refused_by: The gate that refused; empty if none did.
+        reasons: Of the refusal.
+        error: What broke the node; empty if nothing did.
+    """
+
+    gates: list[tuple[bool, str]] = field(default_factory=list)
+    version: str = ""
+    refused_by: str = ""
+    reasons: list[str] = field(default_factory=list)
+    error: str = ""
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a run ended.
+
+    Attributes:
+        code: As of the local runner.
+        headline: One line.
+        lines: More about it, most important first.
+        gates: As in `Printed`.
+    """
+
+    code: Exit
+    headline: str
+    lines: list[str] = field(default_factory=list)
+    gates: list[tuple[bool, str]] = field(default_factory=list)
+
+
+def read(log: str) -> Printed:
+    """Finds the gates' lines in a log, among those of libraries and the launcher."""
+    gates: list[tuple[bool, str]] = []
+    version = refused_by = error = ""
+    reasons: list[str] = []
+    in_reasons = False
+    for line in log.splitlines():
+        if in_reasons and line.startswith("  "):
+            reasons.append(line.strip())
+            continue
+        in_reasons = False
+        if found := re.search(r"(?:^|[\s\]])(passed|REFUSED): (\w+: .+)$", line):
+            gates.append((found[1] == "passed", found[2]))
+        elif found := re.search(r"(?:^|[\s\]])served as version (\d+)$", line):
+            version = found[1]
+        elif found := re.fullmatch(r"refused by (\w+):", line):
+            # The node may have been tried twice: the last word counts.
+            refused_by, reasons, in_reasons = found[1], [], True
+        elif found := re.fullmatch(r"error: (.+)", line):
+            error = found[1]
+    return Printed(gates, version, refused_by, reasons, error)
+
+
+def conclude(
+    progress: Progress, namespace: str, run_id: str, log_of: Callable[[str], str]
+) -> Ending:
+    """Returns how a run ended.
+
+    Args:
+        progress: Its last state.
+        namespace: Where its pods are; empty: KFP's own.
+        run_id: Of the run.
+        log_of: Returns the log of a pod by its name, or raises `LookupError`.
+    """
+    if not progress.ended:
+        return Ending(Exit.BROKEN, "the time is up, and the run goes on")
+    if progress.state == "SUCCEEDED":
+        verdict = [node for node in progress.nodes if node.name == VERDICT]
+        if not verdict:
+            return Ending(Exit.PUSHED, "succeeded")
+        printed, missing = _printed(verdict[0], namespace, run_id, log_of)
+        version = f" as version {printed.version}" if printed.version else ""
+        headline = f"pushed: the model is served{version}"
+        return Ending(Exit.PUSHED, headline, missing, printed.gates)
+    if progress.state != "FAILED":
+        return Ending(Exit.BROKEN, f"the run was {progress.state.lower()}")
+    failed = sorted(
+        (node for node in progress.nodes if node.state == "failed" and node.ended),
+        key=lambda node: (node.ended, node.name),
+    )
+    if not failed:
+        reason = progress.error or "KFP says no more: see the run's page"
+        return Ending(Exit.BROKEN, "failed before any node did", [reason])
+    # What failed later may have failed for that.
+    node = failed[0]
+    printed, missing = _printed(node, namespace, run_id, log_of)
+    if printed.refused_by:
+        return Ending(
+            Exit.REFUSED,
+            f"refused by {printed.refused_by}, nothing was pushed",
+            printed.reasons,
+            printed.gates,
+        )
+    lines = [printed.error] if printed.error else []
+    if not (printed.error or missing):
+        missing = [
+            f"{node.name} printed no reason: it may have been out of memory or of "
+            f"time: {_where(namespace, run_id)}"
+        ]
+    return Ending(Exit.BROKEN, f"{node.name} failed", lines + missing, printed.gates)
+
+
+def _printed(
+    node: Node, namespace: str, run_id: str, log_of: Callable[[str], str]
+) -> tuple[Printed, list[str]]:
+    """Returns what a node printed, and a line about it if that cannot be had."""
+    try:
+        if not node.pod:
+            raise LookupError("KFP does not tell the name of its pod")
+        return read(log_of(node.pod)), []
+    except LookupError as error:
+        return Printed(), [
+            f"the log of {node.name} cannot be read here ({error.args[0]}): "
+            f"{_where(namespace, run_id)}"
+        ]
+
+
+def _where(namespace: str, run_id: str) -> str:
+    # The label is KFP's: backend/src/common/util/consts.go, LabelKeyWorkflowRunId.
+    return (
+        f"kubectl logs --namespace {namespace or 'kubeflow'} --container main "
+        f"--prefix --tail 20 --selector pipeline/runid={run_id}"
+    )
