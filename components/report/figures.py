@@ -429,9 +429,10 @@ def _svg(figure: Any, name: str, description: str) -> Markup:
     for colour, variable in _VARIABLES.items():
         body = body.replace(colour, f"var(--{variable})")
     body = re.sub(r"(font: [^;\"']*?\d+px) [^;\"]*", r"\1 system-ui, sans-serif", body)
-    referred = set(re.findall(r"#([\w-]+)", body))
+    body = body.replace("xlink:href", "href")
+    referred = set(re.findall(r'(?:href="#|url\(#)([\w-]+)', body))
     body = re.sub(
-        r' id="([\w-]+)"',
+        r' id="([^"]+)"',
         lambda found: (
             found[0].replace('"', f'"{name}-', 1) if found[1] in referred else ""
         ),

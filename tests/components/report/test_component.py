@@ -1,0 +1,54 @@
+"""The component as the pipeline sees it."""
+
+import re
+from typing import Any
+
+import pytest
+from tfx import types
+from tfx.types import standard_artifacts
+
+from components.report import page
+from components.report.artifact import HTML
+from components.report.component import Report
+from pipeline.config import Gates
+
+
+def channel(kind: type) -> Any:
+    return types.Channel(type=kind)
+
+
+@pytest.fixture
+def report() -> Report:
+    return Report("mnist", Gates(min_accuracy=0.5), so_far=channel(HTML))
+
+
+def test_only_what_is_given_is_waited_for(report: Report) -> None:
+    assert set(report.inputs) == {"so_far"}
+    data = Report(
+        "mnist",
+        Gates(),
+        examples=channel(standard_artifacts.Examples),
+        statistics=channel(standard_artifacts.ExampleStatistics),
+    )
+    assert set(data.inputs) == {"examples", "statistics"}
+
+
+def test_its_output_is_what_kubeflows_ui_shows(report: Report) -> None:
+    assert report.outputs["page"].type is HTML
+    assert HTML.TYPE_NAME == "system.HTML"
+
+
+def test_its_parameters_hold_the_bounds_the_code_and_the_templates(
+    report: Report,
+) -> None:
+    properties = report.exec_properties
+    assert properties["model_name"] == "mnist"
+    assert Gates.model_validate_json(properties["gates"]) == Gates(min_accuracy=0.5)
+    assert re.fullmatch("[0-9a-f]{32}", properties["code"])
+    assert properties["code"].endswith(page.templates_digest())
+
+
+def test_a_run_is_only_named_where_it_is_given(report: Report) -> None:
+    assert report.exec_properties.get("run") is None
+    named = Report("mnist", Gates(), so_far=channel(HTML), run="mnist-1")
+    assert named.exec_properties["run"] == "mnist-1"
