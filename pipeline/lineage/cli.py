@@ -194,6 +194,8 @@ def _print_json(content: Any) -> None:
 
 def main() -> Never:
     """Run the command line; an error is one line on standard error."""
+    # MLMD's library, which is loaded later, would print what it raises as well.
+    os.environ.setdefault("GLOG_minloglevel", "3")
     try:
         sys.exit(cli.main(prog_name=PROGRAM, standalone_mode=False) or 0)
     except click.exceptions.NoArgsIsHelpError as error:

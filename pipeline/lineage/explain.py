@@ -180,7 +180,8 @@ class Archive:
             "kind": "version",
             "version": push.version,
             "model": push.model,
-            "state": "gone" if push.live else "removed",
+            "state": "gone",
+            "on_record_as": "live" if push.live else "deleted",
             "path": push.path,
             "pipeline_run": run.id if run else None,
         }

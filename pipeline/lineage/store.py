@@ -45,8 +45,14 @@ def open_store(location: str, *, read_only: bool = True) -> Store:
         store = metadata_store.MetadataStore(config)
         store.get_context_types()
     except (errors.StatusError, RuntimeError) as error:
+        # MLMD keeps MySQL's reason to itself where the connection failed.
+        found = (
+            "no server there that lets this user in"
+            if "mysql_real_connect" in str(error)
+            else _line(error)
+        )
         raise BadInputError(
-            f"{shown(location)}: expected a metadata store, found: {_line(error)}"
+            f"{shown(location)}: expected a metadata store, found: {found}"
         ) from None
     return store
 
