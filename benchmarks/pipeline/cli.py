@@ -113,8 +113,8 @@ def cli(
 ) -> None:
     """Compare a whole run with the bare notebook and with a stock TFX pipeline.
 
-    Every contender is a process of its own. What was measured is kept after each
-    round, and another call adds to it.
+    Every contender is a process of its own. What was measured is kept at once, and
+    another call adds to it.
     """
     if render is not None:
         results = load(render)
@@ -150,8 +150,18 @@ def _measure(
             {"data": inputs.fingerprint, "epochs": epochs},
         )
         for number in range(rounds):
-            _round(results, inputs, epochs, names, folder / f"round-{number}", progress)
-            results.save(json_path)
+            order = in_turn(names, len(results.rounds))
+            results.rounds.append({})
+            bench = contenders.Bench(inputs, epochs, folder / f"round-{number}")
+            bench.folder.mkdir()
+            for name in order:
+                measured = bench.measure(name)
+                results.rounds[-1][name] = measured
+                results.save(json_path)
+                progress.print(
+                    f"round {len(results.rounds)}  {name:<18} {measured.seconds:8.1f} s"
+                )
+            shutil.rmtree(bench.folder)
         for seed in range(1, seeds + 1):
             _accuracies(results, inputs, epochs, seed, folder, progress)
             results.save(json_path)
@@ -166,31 +176,10 @@ def _measure(
     return results
 
 
-def _round(
-    results: Results,
-    inputs: Inputs,
-    epochs: int,
-    names: list[str],
-    folder: Path,
-    progress: Console,
-) -> None:
-    """Runs each contender once; every round begins with another one.
+def in_turn(names: list[str], number: int) -> list[str]:
+    """Returns the contenders in the order of a round; each begins another one.
 
     `rerun` stays behind `pipeline`, whose output it finds done.
-    """
-    folder.mkdir()
-    bench = contenders.Bench(inputs, epochs, folder)
-    number = len(results.rounds)
-    results.rounds.append({})
-    for name in in_turn(names, number):
-        measured = bench.measure(name)
-        results.rounds[-1][name] = measured
-        progress.print(f"round {number + 1}  {name:<18} {measured.seconds:8.1f} s")
-    shutil.rmtree(folder)
-
-
-def in_turn(names: list[str], number: int) -> list[str]:
-    """Returns the contenders in the order of a round.
 
     Args:
       names: All of them.

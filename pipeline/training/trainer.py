@@ -24,6 +24,7 @@ EVAL_SPLITS = (EVAL, TEST)
 CONFIG_KEY = "training"
 
 HISTORY_FILE = "history.json"
+TIMING_FILE = "timing.json"
 SUMMARY_FILE = "summary.json"
 
 
@@ -62,11 +63,13 @@ def run_fn(fn_args: Any) -> None:
         {
             "epochs": [asdict(epoch) for epoch in history],
             "test": {"loss": test_loss, "accuracy": test_accuracy},
-            "fit_seconds": fit_seconds,
         },
     )
     _write_json(
         os.path.join(fn_args.model_run_dir, SUMMARY_FILE), _summary(model, training)
+    )
+    _write_json(
+        os.path.join(fn_args.model_run_dir, TIMING_FILE), {"fit_seconds": fit_seconds}
     )
     model.save(os.path.join(fn_args.model_run_dir, "model.keras"))
     # Keras' own predictions, made without anything that is exported.
