@@ -5,11 +5,13 @@ from collections.abc import Callable
 
 import pytest
 
+from runner.kubeflow.cli import submit
 from tests.k8s.conftest import Rendered
 from tests.k8s.pods import the_server
 from tests.k8s.rendering import K8S, KUSTOMIZATIONS, ROOT
 
 PAGE = ROOT / "docs" / "deploy.md"
+CLIENT = ROOT / "serving" / "client" / "cli.py"
 TEXT = PAGE.read_text()
 
 
@@ -62,3 +64,15 @@ def test_the_images_are_the_manifests(rendered: Rendered) -> None:
     assert images == {
         the_server(rendered(name))["image"] for name in ("base", "overlays/local")
     }
+
+
+def test_the_flags_of_submit_are_submits() -> None:
+    (command,) = found(r"kubeflow_runner\.py submit ((?:.*\\\n)*.*)")
+    known = {flag for param in submit.params for flag in param.opts}
+    assert set(re.findall(r"--[a-z-]+", command)) <= known
+
+
+def test_the_flags_of_the_client_are_the_clients() -> None:
+    known = set(re.findall(r"--[a-z-]+", CLIENT.read_text()))
+    for command in found(r"python -m serving\.client ((?:.*\\\n)*.*)"):
+        assert set(re.findall(r"--[a-z-]+", command)) <= known
