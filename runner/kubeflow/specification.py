@@ -295,7 +295,7 @@ def _use_html(spec: Json) -> None:
     for component in spec["components"].values():
         artifacts = component.get("outputDefinitions", {}).get("artifacts", {})
         for artifact in artifacts.values():
-            if HTML.__name__ in artifact["artifactType"].get("instanceSchema", ""):
+            if HTML.TYPE_NAME in artifact["artifactType"].get("instanceSchema", ""):
                 artifact["artifactType"] = _HTML
 
 
