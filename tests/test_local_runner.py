@@ -8,6 +8,7 @@ import gzip
 import json
 import logging
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -26,6 +27,7 @@ from components.mnist_example_gen import digits, idx
 from components.mnist_example_gen.source import open_source
 from components.pusher import versions
 from components.pusher.digests import model_digest
+from components.report.page import Page
 from runner.cli import main
 from runner.events import STARTED_MESSAGE
 
@@ -34,16 +36,26 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 NODES = [
     "Champion",
     "DataGate",
+    "DataReport",
     "Evaluator",
     "ExampleValidator",
     "ImportSchemaGen",
     "MnistExampleGen",
+    "ModelReport",
     "Pusher",
+    "Report",
     "ServingValidator",
     "StatisticsGen",
     "Trainer",
     "Transform",
 ]
+
+ALL_REUSED = {
+    **dict.fromkeys(NODES, "cached"),
+    # It looks at what is served, and that is told.
+    "Pusher": "done",
+    "Report": "done",
+}
 
 CONFIG = """
 [training]
@@ -65,6 +77,7 @@ class Ended:
         errors: What it wrote to standard error.
         result: Its `result.json`; empty if it wrote none.
         pushed: The versions that were served afterwards.
+        page: The page about it, where the screen said that it is; or an empty one.
     """
 
     code: int
@@ -72,6 +85,11 @@ class Ended:
     errors: str
     result: dict[str, Any]
     pushed: list[int]
+    page: Page
+
+    def verdict(self) -> dict[str, Any]:
+        """What its page says first."""
+        return self.page.sections["verdict"].facts
 
     def states(self) -> dict[str, str]:
         """What became of each component that it got to."""
@@ -138,7 +156,9 @@ class Place:
         result = folders[-1] / "result.json" if folders else None
         content = json.loads(result.read_text()) if result and result.exists() else {}
         pushed = versions.list_versions(str(self.output / "models" / self.name))
-        return Ended(code, screen, errors, content, pushed)
+        shown = re.findall("^  report (/.*)$", screen, re.MULTILINE)
+        page = Page.parse(Path(shown[0]).read_text()) if shown else Page("")
+        return Ended(code, screen, errors, content, pushed, page)
 
     def executions(self, state: int) -> int:
         """How many executions are in a state, in ML Metadata."""
@@ -292,6 +312,43 @@ class TestFirstRun:
         assert sum(step["seconds"] for step in result["components"]) > 0
         assert result["seconds"] > max(step["seconds"] for step in result["components"])
 
+    def test_the_page_about_it_is_that_of_the_pipeline_and_more(
+        self, first: Ended
+    ) -> None:
+        page = first.page
+        assert first.result["report"] == re.findall("  report (.*)", first.screen)[0]
+        assert (page.model, page.run) == ("scans", first.result["run"])
+        verdict = first.verdict()
+        assert (verdict["kind"], verdict["version"]) == ("pushed", str(first.pushed[0]))
+        assert verdict["gates"] == first.result["gates"]
+        evaluation = page.sections["evaluation"].facts
+        assert evaluation["accuracy"] == pytest.approx(first.result["test_accuracy"])
+        assert page.sections["data"].facts["champion"] == ""
+        assert len(page.sections["model"].facts["epochs"]) == 8
+        parts = page.sections["run"].facts["components"]
+        assert [part["node"] for part in parts] == [
+            step["node"] for step in first.result["components"]
+        ]
+
+    def test_what_the_last_node_published_says_the_same(
+        self, first: Ended, saved: Path
+    ) -> None:
+        [folder] = saved.glob("artifacts/scans/Report/page/*")
+        assert [file.name for file in folder.iterdir()] == ["report.html"]
+        published = Page.parse((folder / "report.html").read_text())
+        shown = first.page
+        assert published.run == shown.run
+        for name in ("verdict", "data", "model", "evaluation"):
+            assert published.sections[name] == shown.sections[name]
+
+    @pytest.mark.skipif(sys.platform != "linux", reason="Linux tells it")
+    def test_the_peak_of_memory_of_each_component_is_measured(
+        self, first: Ended
+    ) -> None:
+        for step in first.result["components"]:
+            # TensorFlow alone is 300 MB.
+            assert 3e8 < step["peak_memory"] < 1e11
+
 
 class TestNothingChanged:
     @pytest.fixture(scope="class")
@@ -303,7 +360,7 @@ class TestNothingChanged:
         self, second: Ended
     ) -> None:
         assert second.code == 0
-        assert second.states() == {**dict.fromkeys(NODES, "cached"), "Pusher": "done"}
+        assert second.states() == ALL_REUSED
 
     def test_nothing_new_is_pushed(self, first: Ended, second: Ended) -> None:
         assert second.pushed == first.pushed
@@ -318,6 +375,17 @@ class TestNothingChanged:
         assert second.result["gates"] == first.result["gates"]
         assert second.result["test_accuracy"] == first.result["test_accuracy"]
 
+    def test_the_page_says_that_nothing_changed(
+        self, first: Ended, second: Ended
+    ) -> None:
+        assert second.verdict()["kind"] == "unchanged"
+        before, after = first.page.sections, second.page.sections
+        assert after["evaluation"] == before["evaluation"]
+        states = {
+            part["node"]: part["state"] for part in after["run"].facts["components"]
+        }
+        assert states == ALL_REUSED
+
     def test_the_same_data_elsewhere_and_gzipped_is_known(
         self, first: Ended, scans: Place, run_here: Run, tmp_path: Path
     ) -> None:
@@ -327,7 +395,7 @@ class TestNothingChanged:
         ended = run_here("--data", str(tmp_path))
 
         assert ended.code == 0
-        assert ended.states() == {**dict.fromkeys(NODES, "cached"), "Pusher": "done"}
+        assert ended.states() == ALL_REUSED
         assert ended.pushed == first.pushed
 
 
@@ -344,6 +412,12 @@ class TestRefusedModel:
         ]
         assert f"expected >= 1, found {value}" in ended.screen
         assert "pushed as version" not in ended.screen
+        verdict = ended.verdict()
+        assert (verdict["kind"], verdict["headline"]) == (
+            "refused",
+            "Refused by Evaluator",
+        )
+        assert verdict["reasons"] == ended.result["reasons"]
         # The bound was moved, nothing else: no need to train again.
         assert ended.states()["Trainer"] == "cached"
 
@@ -415,6 +489,14 @@ class TestBadData:
             )
             assert any(reason.startswith(drifted) for reason in reasons)
         assert "split eval, feature label" in " ".join(stopped.screen.split())
+        assert stopped.verdict()["headline"] == "Refused by DataGate"
+        assert stopped.verdict()["reasons"] == reasons
+        sections = stopped.page.sections
+        assert [
+            f"DataGate: split {f['split']}, feature {f['feature']}: {f['reason']}"
+            for f in sections["data"].facts["findings"]
+        ] == reasons
+        assert "model" not in sections
 
         lenient = (
             *data,
@@ -444,7 +526,7 @@ class TestBadData:
         again = run_here(*lenient)
 
         assert again.code == 0
-        assert again.states() == {**dict.fromkeys(NODES, "cached"), "Pusher": "done"}
+        assert again.states() == ALL_REUSED
         assert again.pushed == allowed.pushed
 
     def test_a_broken_file_is_one_line_and_the_mended_file_just_works(
@@ -489,6 +571,9 @@ def test_sigterm_ends_a_run_and_the_next_one_goes_on(
 
     assert terminated.code == 143
     assert "terminated" in terminated.screen
+    assert terminated.verdict()["headline"] == "Terminated in Evaluator"
+    # The Trainer's part was reused, and no node had told of it yet.
+    assert len(terminated.page.sections["model"].facts["epochs"]) == 8
     assert terminated.pushed == first.pushed
 
     assert run_here().code == 0
@@ -539,6 +624,7 @@ class TestInterrupted:
             "ExampleValidator",
             "DataGate",
             "Transform",
+            "DataReport",
         }
 
     def test_what_the_killed_run_had_half_written_is_gone(
@@ -555,6 +641,9 @@ class TestInterrupted:
         assert "interrupted" in history.interrupted.screen
         assert "Traceback" not in history.interrupted.screen
         assert history.interrupted.errors == ""
+        verdict = history.interrupted.verdict()
+        assert verdict["kind"] == "interrupted"
+        assert verdict["headline"].startswith("Interrupted")
         assert history.interrupted.pushed == []
 
     def test_the_run_after_both_ends_well(self, history: History) -> None:

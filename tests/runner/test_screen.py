@@ -6,6 +6,7 @@ import re
 import pytest
 from rich.console import Console
 
+from runner import memory
 from runner.events import Event
 from runner.screen import DownloadBar, Screen
 
@@ -80,6 +81,25 @@ def test_steps_are_kept_for_the_summary(screen: Screen) -> None:
         ("Evaluator", "failed"),
     ]
     assert all(step.seconds >= 0 for step in screen.steps)
+
+
+def test_each_step_has_the_peak_of_memory_while_it_ran(
+    screen: Screen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    peaks = iter([300, 200, 100])
+    monkeypatch.setattr(memory, "reset_peak", lambda: True)
+    monkeypatch.setattr(memory, "peak", lambda: next(peaks))
+    tell(screen, *RUN)
+    screen.on_failure()
+    assert [step.peak_memory for step in screen.steps] == [300, 200, 100]
+
+
+def test_without_a_fresh_start_a_peak_says_nothing(
+    screen: Screen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(memory, "reset_peak", lambda: False)
+    tell(screen, *RUN)
+    assert {step.peak_memory for step in screen.steps} == {None}
 
 
 def test_a_failure_after_the_last_step_is_none_of_its(screen: Screen) -> None:

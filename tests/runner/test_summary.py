@@ -18,7 +18,10 @@ SCANS = DataSet("scans", "/data/scans", "f" * 64, "data set from /data/scans")
 PASSED = GateResult("Evaluator", "accuracy", "0.9781", ">= 0.97", "0.9790", True)
 FAILED = GateResult("Evaluator", "digit 8", "0.9100", ">= 0.93", "", False)
 OVERRIDDEN = GateResult("DataGate", "findings", "2", "none", "", False, True)
-STEPS = [Step("Trainer", 12.34, "cached"), Step("Evaluator", 5.0, "done")]
+STEPS = [
+    Step("Trainer", 12.34, "cached"),
+    Step("Evaluator", 5.0, "done", peak_memory=900_000_000),
+]
 PUSHED = Pushed(17, "/output/models/scans/17", already_served=False)
 
 
@@ -32,7 +35,16 @@ def shown(
     outcome = Outcome(gates, 0.9781, pushed)
     summary.show(
         Console(file=stream, width=80),
-        Result("scans-1", code, SCANS, outcome, STEPS, reasons or [], seconds=20.5),
+        Result(
+            "scans-1",
+            code,
+            SCANS,
+            outcome,
+            STEPS,
+            reasons or [],
+            started=0.0,
+            seconds=20.5,
+        ),
     )
     return stream.getvalue()
 
@@ -114,6 +126,7 @@ def test_what_was_not_got_to_is_not_shown() -> None:
             Outcome([], None, None),
             [],
             ["ValueError: [brackets] are no markup"],
+            started=0.0,
             seconds=1.0,
         ),
     )
@@ -134,7 +147,9 @@ def test_programs_get_the_same_facts(tmp_path: Path) -> None:
             Outcome([FAILED], 0.9781, None),
             STEPS,
             [str(FAILED)],
+            started=0.0,
             seconds=20.456,
+            report="/output/runs/scans-1/report.html",
         ),
     )
     assert json.loads((tmp_path / "result.json").read_text()) == {
@@ -158,8 +173,19 @@ def test_programs_get_the_same_facts(tmp_path: Path) -> None:
             }
         ],
         "components": [
-            {"node": "Trainer", "state": "cached", "seconds": 12.34},
-            {"node": "Evaluator", "state": "done", "seconds": 5.0},
+            {
+                "node": "Trainer",
+                "state": "cached",
+                "seconds": 12.34,
+                "peak_memory": None,
+            },
+            {
+                "node": "Evaluator",
+                "state": "done",
+                "seconds": 5.0,
+                "peak_memory": 900_000_000,
+            },
         ],
         "pushed": None,
+        "report": "/output/runs/scans-1/report.html",
     }
