@@ -6,11 +6,9 @@ from tfx.types.artifact import Artifact
 class HTML(Artifact):
     """One file, `report.html`.
 
-    The name is the class's own path, by which a container finds it again: TFX's
-    Kubeflow compiler writes a custom type's name down as its schema's title
-    (tfx/orchestration/kubeflow/v2/compiler_utils.py: `get_artifact_schema`). What
-    Kubeflow's user interface shows it by, `system.HTML`, is the compiled
-    pipeline's business; see `runner.kubeflow.specification`.
+    The name is one by which a container finds the class again, see `components`;
+    what Kubeflow's user interface shows it by, `system.HTML`, is the compiled
+    pipeline's business, see `runner.kubeflow.specification`.
     """
 
-    TYPE_NAME = "components.report.artifact.HTML"
+    TYPE_NAME = "components.HTML"
