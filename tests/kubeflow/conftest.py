@@ -3,14 +3,42 @@
 import os
 import shutil
 import subprocess
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from components.mnist_example_gen import digits
-from tests.kubeflow.emulation.cluster import Cluster
+from components.mnist_example_gen.source import open_source
+from pipeline.config import Config
+from runner.datasets import DIGITS_BOUNDS
+from runner.kubeflow.deployment import Deployment
+from runner.kubeflow.specification import compile_pipeline
+from tests.kubeflow.emulation.cluster import Cluster, Task
 
 ENGINES = ("podman", "docker")
+NAME = "digits"
+DATA = "minio://datasets/digits"
+
+
+def compiled(image: str, data: str, fingerprint: str = "") -> str:
+    config = Config().with_gate_defaults(**DIGITS_BOUNDS)
+    return compile_pipeline(config, Deployment(image), NAME, data, fingerprint)
+
+
+@dataclass(frozen=True)
+class Story:
+    """Two runs of one pipeline, one after the other, and what was there then."""
+
+    pushed: dict[str, Task]
+    versions_after_push: list[str]
+    refused: dict[str, Task]
+    versions_after_refusal: list[str]
+
+
+def versions(cluster: Cluster) -> list[str]:
+    folder = cluster.volume("mnist-models") / NAME
+    return sorted(name for name in os.listdir(folder) if name.isdigit())
 
 
 @pytest.fixture(scope="session")
@@ -50,3 +78,19 @@ def digits_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("data") / "digits"
     digits.write(str(folder))
     return folder
+
+
+@pytest.fixture(scope="session")
+def story(cluster: Cluster, image: str, digits_folder: Path) -> Story:
+    cluster.store.upload(digits_folder, DATA)
+    fingerprint = open_source(str(digits_folder)).fingerprint()
+    package = compiled(image, DATA, fingerprint)
+    pushed = cluster.run(package)
+    after_push = versions(cluster)
+    # As a later KFP hands it over: the metadata file in the task's own folder.
+    refused = cluster.run(
+        package,
+        {"min_accuracy": 0.9999},
+        output_file=lambda root: f"/{root.replace('://', '/')}/output_metadata.json",
+    )
+    return Story(pushed, after_push, refused, versions(cluster))

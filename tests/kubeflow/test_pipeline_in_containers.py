@@ -7,61 +7,17 @@ the later ones find what KFP's cache would find.
 import json
 import os
 import shutil
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from components.mnist_example_gen import idx
-from components.mnist_example_gen.source import open_source
-from pipeline.config import Config
-from runner.datasets import DIGITS_BOUNDS
-from runner.kubeflow.deployment import Deployment
-from runner.kubeflow.specification import compile_pipeline
+from tests.kubeflow.conftest import NAME, Story, compiled
 from tests.kubeflow.emulation.cluster import Cluster, Task
 from tests.kubeflow.emulation.launcher import USER
 
 pytestmark = pytest.mark.timeout(1500)
-
-NAME = "digits"
-DATA = "minio://datasets/digits"
-
-
-def compiled(image: str, data: str, fingerprint: str = "") -> str:
-    config = Config().with_gate_defaults(**DIGITS_BOUNDS)
-    return compile_pipeline(config, Deployment(image), NAME, data, fingerprint)
-
-
-@dataclass(frozen=True)
-class Story:
-    """Two runs of one pipeline, one after the other, and what was there then."""
-
-    pushed: dict[str, Task]
-    versions_after_push: list[str]
-    refused: dict[str, Task]
-    versions_after_refusal: list[str]
-
-
-def versions(cluster: Cluster) -> list[str]:
-    folder = cluster.volume("mnist-models") / NAME
-    return sorted(name for name in os.listdir(folder) if name.isdigit())
-
-
-@pytest.fixture(scope="module")
-def story(cluster: Cluster, image: str, digits_folder: Path) -> Story:
-    cluster.store.upload(digits_folder, DATA)
-    fingerprint = open_source(str(digits_folder)).fingerprint()
-    package = compiled(image, DATA, fingerprint)
-    pushed = cluster.run(package)
-    after_push = versions(cluster)
-    # As a later KFP hands it over: the metadata file in the task's own folder.
-    refused = cluster.run(
-        package,
-        {"min_accuracy": 0.9999},
-        output_file=lambda root: f"/{root.replace('://', '/')}/output_metadata.json",
-    )
-    return Story(pushed, after_push, refused, versions(cluster))
 
 
 def states(run: dict[str, Task]) -> dict[str, str]:

@@ -1,0 +1,84 @@
+"""What a run pushed to the volume, served by the same image, asked over gRPC."""
+
+import socket
+import subprocess
+import uuid
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from components.mnist_example_gen import idx
+from runner.datasets import DIGITS_BOUNDS
+from serving.client import Client, ModelSpec
+from tests.kubeflow.conftest import NAME, Story
+from tests.kubeflow.emulation.cluster import Cluster
+
+START_SECONDS = 120
+
+
+def free_port() -> int:
+    with closing(socket.socket()) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture(scope="module")
+def server(
+    engine: str, image: str, cluster: Cluster, story: Story
+) -> Iterator[tuple[str, str]]:
+    """Its address for gRPC, and the container's name."""
+    name, port = f"mnist-serving-{uuid.uuid4().hex[:8]}", free_port()
+    models = cluster.volume("mnist-models")
+    command = [engine, "run", "--rm", "--name", name, "--network", "host"]
+    command += ["--read-only", "--cap-drop", "all", "--tmpfs", "/tmp"]
+    command += ["--security-opt", "no-new-privileges"]
+    command += ["--volume", f"{models}:/models:ro", image]
+    command += ["python", "-m", "serving.server", f"--port={port}"]
+    command += ["--rest_api_port=0", f"--model_name={NAME}"]
+    command += [f"--model_base_path=/models/{NAME}"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT):
+        try:
+            yield f"127.0.0.1:{port}", name
+        finally:
+            subprocess.run([engine, "stop", "--time", "20", name], check=False)
+
+
+@pytest.fixture(scope="module")
+def client(server: tuple[str, str]) -> Iterator[Client]:
+    with Client(server[0], ModelSpec(NAME)) as connected:
+        connected.wait(timeout=START_SECONDS)
+        yield connected
+
+
+def test_the_pushed_version_is_the_one_that_is_served(
+    client: Client, story: Story
+) -> None:
+    assert [str(status.version) for status in client.status()] == (
+        story.versions_after_push
+    )
+
+
+def test_it_reads_digits(client: Client, digits_folder: Path) -> None:
+    images, labels = (
+        np.concatenate(list(idx.read_blocks(str(digits_folder / name), shape, 4096)))
+        for name, shape in (
+            ("t10k-images-idx3-ubyte", (28, 28)),
+            ("t10k-labels-idx1-ubyte", ()),
+        )
+    )
+
+    read = [answer.digit for answer in client.predict_digits(images)]
+
+    assert np.mean(np.array(read) == labels) > DIGITS_BOUNDS["min_accuracy"]
+
+
+def test_it_ends_when_it_is_asked_to(server: tuple[str, str], engine: str) -> None:
+    """As process 1, without a shell around it: SIGTERM, an orderly end, code 0."""
+    _, name = server
+    stopped = subprocess.run(
+        [engine, "stop", "--time", "20", name], capture_output=True, check=False
+    )
+    assert stopped.returncode == 0
