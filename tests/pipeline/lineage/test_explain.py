@@ -1,6 +1,7 @@
 """Versions that explain themselves: without a metadata store, or with little."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -56,7 +57,7 @@ class TestManifestAlone:
         assert "manifest.json: content: Invalid JSON" in found.about["problem"]
 
     def test_what_differs_and_only_that(self, models: Path) -> None:
-        same = {"champion": "", "commit": "c0ffee"}
+        same: Any = {"champion": "", "commit": "c0ffee"}
         first = push(models, "a", training={"epochs": 3, "seed": 1}, **same)
         metrics = Metrics(test_accuracy=0.99)
         second = push(
