@@ -1,0 +1,379 @@
+"""A Kubeflow Pipelines of our own, as far as kfp's client and we talk to one.
+
+Real sockets; routes and fields are those of the published API (kubeflow/pipelines:
+backend/api/v2beta1/*.proto), the list of tasks is shaped as the API server makes it
+from Argo's nodes (backend/src/apiserver/server/api_converter.go).
+"""
+
+import json
+import re
+import ssl
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+Json = dict[str, Any]
+
+CREATED = "2026-01-01T00:00:00Z"
+NEVER = "0001-01-01T00:00:00Z"
+
+
+@dataclass
+class Request:
+    """What was asked for."""
+
+    method: str
+    path: str
+    query: dict[str, str]
+    headers: dict[str, str]
+    body: bytes
+
+    def json(self) -> Json:
+        content: Json = json.loads(self.body)
+        return content
+
+
+@dataclass
+class FakeKfp:
+    """The server's state; tests set it up and look at what came of it.
+
+    Attributes:
+        host: Base address.
+        token: Demanded of each request, if any.
+        accept: Answers each request with (status, headers, body) before KFP does,
+            or with None to let it.
+        multi_user: As in a Kubeflow with profiles.
+        frames: What a run looks like each time somebody asks; the last one stays.
+        logs: By pod; others are not there.
+        has_log_route: False for a user interface in front of the API.
+        failing: How many of the coming requests for a run are answered with 503.
+    """
+
+    host: str = ""
+    token: str = ""
+    accept: Callable[[Request], tuple[int, dict[str, str], str] | None] | None = None
+    multi_user: bool = False
+    frames: list[Json] = field(default_factory=list)
+    logs: dict[str, str] = field(default_factory=dict)
+    has_log_route: bool = True
+    failing: int = 0
+    requests: list[Request] = field(default_factory=list)
+    experiments: list[Json] = field(default_factory=list)
+    pipelines: list[Json] = field(default_factory=list)
+    versions: list[Json] = field(default_factory=list)
+    runs: list[Json] = field(default_factory=list)
+    recurring_runs: list[Json] = field(default_factory=list)
+    asked: int = 0
+
+    def sent(self, method: str, path: str) -> list[Request]:
+        """The requests with that method and path below /apis/v2beta1."""
+        return [
+            request
+            for request in self.requests
+            if (request.method, request.path) == (method, f"/apis/v2beta1{path}")
+        ]
+
+    def answer(self, request: Request) -> tuple[int, dict[str, str], str]:
+        """What the server says."""
+        self.requests.append(request)
+        if self.accept is not None and (answer := self.accept(request)) is not None:
+            return answer
+        given = request.headers.get("authorization", "")
+        if self.token and given != f"Bearer {self.token}":
+            return _json({"message": "Request header error", "code": 16}, 401)
+        for method, pattern, handle in self._routes():
+            found = re.fullmatch(pattern, request.path)
+            if method == request.method and found:
+                return handle(self, request, *found.groups())
+        return 404, {"Content-Type": "text/plain"}, "404 page not found"
+
+    def _routes(self) -> list[tuple[str, str, Callable[..., Any]]]:
+        return [
+            ("GET", r"/apis/v2beta1/healthz", FakeKfp._healthz),
+            ("GET", r"/apis/v2beta1/experiments", FakeKfp._list_experiments),
+            ("POST", r"/apis/v2beta1/experiments", FakeKfp._create_experiment),
+            ("POST", r"/apis/v2beta1/runs", FakeKfp._create_run),
+            ("GET", r"/apis/v2beta1/runs/([^/]+)", FakeKfp._get_run),
+            ("GET", r"/apis/v2beta1/recurringruns", FakeKfp._list_recurring),
+            ("POST", r"/apis/v2beta1/recurringruns", FakeKfp._create_recurring),
+            ("DELETE", r"/apis/v2beta1/recurringruns/(\S+)", FakeKfp._delete_recurring),
+            ("GET", r"/apis/v2beta1/pipelines", FakeKfp._list_pipelines),
+            ("POST", r"/apis/v2beta1/pipelines/upload", FakeKfp._upload),
+            (
+                "POST",
+                r"/apis/v2beta1/pipelines/upload_version",
+                FakeKfp._upload_version,
+            ),
+            (
+                "GET",
+                r"/apis/v2beta1/pipelines/([^/]+)/versions",
+                FakeKfp._list_versions,
+            ),
+            ("GET", r"/apis/v1alpha1/runs/([^/]+)/nodes/([^/]+)/log", FakeKfp._log),
+            ("GET", r"/k8s/pod/logs", FakeKfp._log_of_interface),
+        ]
+
+    def _healthz(self, request: Request) -> Any:
+        return _json({"multi_user": self.multi_user})
+
+    def _list_experiments(self, request: Request) -> Any:
+        found = _matching(self.experiments, request)
+        return _json({"experiments": found, "total_size": len(found)})
+
+    def _create_experiment(self, request: Request) -> Any:
+        made = {**request.json(), "created_at": CREATED}
+        made["experiment_id"] = f"experiment-{len(self.experiments) + 1}"
+        self.experiments.append(made)
+        return _json(made)
+
+    def _create_run(self, request: Request) -> Any:
+        made = {**request.json(), "created_at": CREATED, "state": "PENDING"}
+        made["run_id"] = f"run-{len(self.runs) + 1}"
+        self.runs.append(made)
+        return _json(made)
+
+    def _get_run(self, request: Request, run_id: str) -> Any:
+        if self.failing:
+            self.failing -= 1
+            return _json({"message": "the database restarts", "code": 14}, 503)
+        frame = self.frames[min(self.asked, len(self.frames) - 1)]
+        self.asked += 1
+        return _json({"run_id": run_id, "created_at": CREATED, **frame})
+
+    def _list_recurring(self, request: Request) -> Any:
+        found = _matching(self.recurring_runs, request)
+        return _json({"recurringRuns": found, "total_size": len(found)})
+
+    def _create_recurring(self, request: Request) -> Any:
+        made = {**request.json(), "created_at": CREATED}
+        made["recurring_run_id"] = f"schedule-{len(self.recurring_runs) + 1}"
+        self.recurring_runs.append(made)
+        return _json(made)
+
+    def _delete_recurring(self, request: Request, recurring_run_id: str) -> Any:
+        self.recurring_runs = [
+            run
+            for run in self.recurring_runs
+            if run["recurring_run_id"] != recurring_run_id
+        ]
+        return _json({})
+
+    def _list_pipelines(self, request: Request) -> Any:
+        found = _matching(self.pipelines, request)
+        return _json({"pipelines": found, "total_size": len(found)})
+
+    def _upload(self, request: Request) -> Any:
+        pipeline = {
+            "pipeline_id": f"pipeline-{len(self.pipelines) + 1}",
+            "display_name": request.query["name"],
+            "created_at": CREATED,
+        }
+        self.pipelines.append(pipeline)
+        self._add_version(pipeline["pipeline_id"], request.query["name"])
+        return _json(pipeline)
+
+    def _upload_version(self, request: Request) -> Any:
+        return _json(
+            self._add_version(request.query["pipelineid"], request.query["name"])
+        )
+
+    def _add_version(self, pipeline_id: str, name: str) -> Json:
+        version = {
+            "pipeline_id": pipeline_id,
+            "pipeline_version_id": f"version-{len(self.versions) + 1}",
+            "display_name": name,
+            "created_at": CREATED,
+        }
+        self.versions.append(version)
+        return version
+
+    def _list_versions(self, request: Request, pipeline_id: str) -> Any:
+        found = [
+            version
+            for version in _matching(self.versions, request)
+            if version["pipeline_id"] == pipeline_id
+        ]
+        return _json({"pipeline_versions": found, "total_size": len(found)})
+
+    def _log(self, request: Request, run_id: str, pod: str) -> Any:
+        if not self.has_log_route:
+            return 200, {"Content-Type": "text/html"}, "<html>the interface</html>"
+        if pod not in self.logs:
+            return _json({"error_message": f'pods "{pod}" not found'}, 500)
+        return 200, {"Content-Type": "text/plain"}, self.logs[pod]
+
+    def _log_of_interface(self, request: Request) -> Any:
+        if self.has_log_route:
+            return 404, {"Content-Type": "text/plain"}, "404 page not found"
+        pod = request.query["podname"]
+        if pod not in self.logs:
+            return 500, {"Content-Type": "text/plain"}, "Could not get main logs"
+        return 200, {"Content-Type": "text/plain"}, self.logs[pod]
+
+
+def _json(content: Json, status: int = 200) -> tuple[int, dict[str, str], str]:
+    return status, {"Content-Type": "application/json"}, json.dumps(content)
+
+
+def _matching(items: list[Json], request: Request) -> list[Json]:
+    """The items that a filter of one `EQUALS` lets through."""
+    if not request.query.get("filter"):
+        return items
+    [predicate] = json.loads(request.query["filter"])["predicates"]
+    assert predicate["operation"] in ("EQUALS", 1)
+    return [
+        item
+        for item in items
+        if item[predicate["key"]]
+        == predicate.get("stringValue", predicate.get("string_value"))
+    ]
+
+
+def serve(fake: FakeKfp, certificate: tuple[Path, Path] | None = None) -> Any:
+    """Starts to answer; returns the server, to be shut down.
+
+    Args:
+        fake: What to answer with; its `host` is set.
+        certificate: Files with certificate and key, for HTTPS.
+    """
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def _handle(self) -> None:
+            length = int(self.headers.get("Content-Length") or 0)
+            parts = urlsplit(self.path)
+            request = Request(
+                self.command,
+                parts.path,
+                {key: value[0] for key, value in parse_qs(parts.query).items()},
+                {name.lower(): value for name, value in self.headers.items()},
+                self.rfile.read(length),
+            )
+            status, headers, text = fake.answer(request)
+            body = text.encode()
+            self.send_response(status)
+            for name, value in {**headers, "Content-Length": str(len(body))}.items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(body)
+
+        do_GET = do_POST = do_DELETE = _handle
+
+        def log_message(self, format: str, *args: Any) -> None:
+            """Keeps the test's output its own."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    scheme = "http"
+    if certificate is not None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(*certificate)
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        scheme = "https"
+    fake.host = f"{scheme}://localhost:{server.server_address[1]}"
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    return server
+
+
+@dataclass(frozen=True)
+class Ran:
+    """A node of a run, in the words of the tests.
+
+    `state` is `driving` (only the driver's pod so far), `undriven` (the driver
+    failed), `running`, `done`, `cached`, `failed` or `omitted`; `tries` is how
+    often the executor was started, where there were retries.
+    """
+
+    name: str
+    state: str
+    begin: int = 0
+    end: int = 0
+    tries: int = 0
+
+
+def frame(state: str, *nodes: Ran, error: str = "") -> Json:
+    """A run at one moment, as KFP's API tells it; times are seconds of one hour."""
+    details: list[Json] = []
+    for number, node in enumerate(nodes, start=1):
+        details += _details(node, number * 100)
+    answer: Json = {"state": state, "run_details": {"task_details": details}}
+    if error:
+        answer["error"] = {"code": 13, "message": error}
+    return answer
+
+
+def pod_of(node: int, attempt: int = 0) -> str:
+    """The name of the pod of the n-th node of a frame, from 1."""
+    return f"mnist-x-system-container-impl-{node * 100 + 3 + attempt}"
+
+
+_PHASES = {
+    "running": "RUNNING",
+    "done": "SUCCEEDED",
+    "cached": "SUCCEEDED",
+    "failed": "FAILED",
+    "omitted": "RUNTIME_STATE_UNSPECIFIED",
+}
+
+
+def _details(node: Ran, number: int) -> Sequence[Json]:
+    driver = {
+        "driving": ("RUNNING", False),
+        "undriven": ("FAILED", True),
+    }.get(node.state, ("SUCCEEDED", True))
+    driver_end = node.begin + 1 if driver[1] else None
+    found = [
+        _detail(
+            f"{node.name}-driver",
+            f"system-container-driver-{number + 1}",
+            driver[0],
+            node.begin,
+            driver_end,
+            [number + 2],
+        )
+    ]
+    if node.state in ("driving", "undriven"):
+        return found
+    if node.state == "omitted":
+        return [_detail(node.name, f"x-{number + 2}", _PHASES["omitted"], 0, 0, [])]
+    phase = _PHASES[node.state]
+    end = None if node.state == "running" else node.end
+    group = f"system-container-executor-{number + 2}"
+    found.append(
+        _detail(node.name, group, phase, node.begin + 1, end, [number + 3 + node.tries])
+    )
+    executor = "SKIPPED" if node.state == "cached" else phase
+    attempts = [number + 3 + attempt for attempt in range(node.tries)]
+    impl = f"system-container-impl-{number + 3 + node.tries}"
+    found.append(_detail("executor", impl, executor, node.begin + 2, end, attempts))
+    for attempt in attempts:
+        last = attempt == attempts[-1]
+        name = f"executor({attempt - number - 3})"
+        state = phase if last else "FAILED"
+        impl = f"system-container-impl-{attempt}"
+        found.append(_detail(name, impl, state, node.begin + 2, end, []))
+    return found
+
+
+def _detail(
+    name: str, pod: str, state: str, begin: int, end: int | None, children: list[int]
+) -> Json:
+    return {
+        "task_id": f"task-{pod}",
+        "display_name": name,
+        "pod_name": f"mnist-x-{pod}",
+        "state": state,
+        "create_time": CREATED,
+        "start_time": _at(begin),
+        "end_time": NEVER if end is None else _at(end),
+        # By Argo's node id, which has no template's name in it.
+        "child_tasks": [{"pod_name": f"mnist-x-{child}"} for child in children],
+    }
+
+
+def _at(second: int) -> str:
+    return f"2026-01-01T00:{second // 60:02}:{second % 60:02}Z"

@@ -1,0 +1,86 @@
+"""When a recurring run starts, as KFP reads it."""
+
+import pytest
+
+from pipeline.errors import BadInputError
+from runner.kubeflow.schedules import cron, instant, seconds
+
+
+@pytest.mark.parametrize(
+    ("given", "sent"),
+    [
+        # KFP would take these for second, minute, hour, day and month.
+        ("0 3 * * *", "0 0 3 * * *"),
+        ("*/15 9-17 * * mon-fri", "0 */15 9-17 * * mon-fri"),
+        ("30 0 3 1,15 JAN ?", "30 0 3 1,15 JAN ?"),
+        ("0  0 3 * * 2-6/2", "0 0 3 * * 2-6/2"),
+        ("@daily", "@daily"),
+    ],
+)
+def test_cron_is_sent_with_six_fields(given: str, sent: str) -> None:
+    assert cron(given) == sent
+
+
+@pytest.mark.parametrize(
+    ("given", "problem"),
+    [
+        ("3am", "found 1 in '3am'"),
+        ("0 3 * * * * *", "found 7"),
+        ("0 24 * * *", "hour: expected .* 0 to 23, found '24'"),
+        ("60 * * * *", "minute: expected .* 0 to 59"),
+        ("0 0 0 0 * *", "day of month: expected .* 1 to 31, found '0'"),
+        ("0 3 * * mun", "day of week: expected .* or fri..., found 'mun'"),
+        ("0 3 * * 5-1", "day of week: .* found '5-1'"),
+        ("*/0 * * * *", "minute: .* found '\\*/0'"),
+        ("*-3 * * * *", "minute"),
+        ("0 3 * * 1;2", "day of week"),
+        ("@fortnightly", "found 1"),
+    ],
+)
+def test_no_cron(given: str, problem: str) -> None:
+    with pytest.raises(BadInputError, match=f"^--cron: .*{problem}"):
+        cron(given)
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [("3600", 3600), ("90s", 90), ("90m", 5400), ("1h", 3600), ("1d", 86400)],
+)
+def test_durations(given: str, expected: int) -> None:
+    assert seconds(given, "--every") == expected
+
+
+@pytest.mark.parametrize("given", ["", "0", "0h", "-5", "1.5h", "1w", "h", "1 h"])
+def test_no_duration(given: str) -> None:
+    with pytest.raises(BadInputError, match=r"^--every: expected seconds, or"):
+        seconds(given, "--every")
+
+
+@pytest.mark.parametrize(
+    ("given", "sent"),
+    [
+        ("2026-12-31T06:00:00Z", "2026-12-31T06:00:00Z"),
+        ("2026-12-31T06:00+02:00", "2026-12-31T04:00:00Z"),
+    ],
+)
+def test_times_are_sent_in_utc(given: str, sent: str) -> None:
+    assert instant(given, "--start") == sent
+
+
+def test_a_time_without_a_zone_is_this_machines(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    import time
+
+    monkeypatch.setenv("TZ", "Europe/Berlin")
+    time.tzset()
+    try:
+        assert instant("2026-12-31T06:00", "--end") == "2026-12-31T05:00:00Z"
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+
+def test_no_time() -> None:
+    with pytest.raises(BadInputError, match=r"^--end: expected a time as .*'soon'"):
+        instant("soon", "--end")
