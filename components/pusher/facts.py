@@ -1,11 +1,12 @@
 """Reading what is known of a model from the artifacts of its run."""
 
+import glob
 import hashlib
-import importlib.metadata
 import json
 import os
 import platform
 import re
+import sys
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,6 +49,7 @@ LIBRARIES = (
 )
 """Those whose versions are worth a line; the digest is over all."""
 
+_INSTALLED = ".dist-info"
 _SPLIT_PREFIX = "Split-"
 _STATISTICS_FILE = "FeatureStats.pb"
 
@@ -102,13 +104,7 @@ def read_statistics(folder: str) -> dict[str, SplitStatistics]:
 
 def environment() -> dict[str, Any]:
     """Returns the facts about this process's environment, by `Facts`' names."""
-    installed = {
-        # Names as indexes compare them (packaging.python.org, name normalization).
-        re.sub("[-_.]+", "-", distribution.name).lower(): distribution.version
-        for distribution in importlib.metadata.distributions()
-        # A folder that lost its metadata has no name.
-        if distribution.name
-    }
+    installed = installed_packages()
     lines = "".join(
         f"{name}=={version}\n" for name, version in sorted(installed.items())
     )
@@ -117,6 +113,23 @@ def environment() -> dict[str, Any]:
         "libraries": {name: installed[name] for name in LIBRARIES if name in installed},
         "installed_digest": hashlib.sha256(lines.encode()).hexdigest(),
     }
+
+
+def installed_packages() -> dict[str, str]:
+    """Returns the version of every package that can be imported here, by name.
+
+    As the names of their `.dist-info` folders say it (packaging.python.org,
+    recording installed projects): `importlib.metadata` would read each one's
+    metadata for it, a second and more in this environment.
+    """
+    found: dict[str, str] = {}
+    for folder in sys.path:
+        for entry in sorted(glob.glob(os.path.join(folder or ".", "*" + _INSTALLED))):
+            name, _, version = os.path.basename(entry).partition("-")
+            # Names as indexes compare them; the first one found is imported.
+            name = re.sub("[-_.]+", "-", name).lower()
+            found.setdefault(name, version.removesuffix(_INSTALLED))
+    return found
 
 
 def _split(path: str) -> SplitStatistics:

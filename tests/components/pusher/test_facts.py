@@ -3,6 +3,7 @@
 import hashlib
 import importlib.metadata
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from tensorflow_metadata.proto.v0 import statistics_pb2
 from components.pusher.facts import (
     Folders,
     environment,
+    installed_packages,
     parse_counts,
     read_facts,
     read_statistics,
@@ -105,6 +107,15 @@ def test_what_was_overridden_is_kept_with_its_findings(tmp_path: Path) -> None:
     assert [(gate.gate, gate.overridden) for gate in facts.gates] == [
         ("DataGate", True)
     ]
+
+
+def test_installed_packages_are_those_that_python_knows() -> None:
+    known = {
+        re.sub("[-_.]+", "-", distribution.name).lower(): distribution.version
+        for distribution in reversed(list(importlib.metadata.distributions()))
+        if distribution.name
+    }
+    assert installed_packages() == known
 
 
 def test_the_environment_is_this_one() -> None:
