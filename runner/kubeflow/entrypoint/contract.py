@@ -74,8 +74,16 @@ def to_local(
                 artifact["type"] = types[key]["artifactType"]
                 # TFX looks an artifact up by its name, which not every KFP fills.
                 artifact["name"] = artifact.get("name") or artifact["uri"]
-                artifact["uri"] = local_path(artifact["uri"])
+                artifact["uri"] = _folder(local_path(artifact["uri"]))
     return local, remote
+
+
+def _folder(path: str) -> str:
+    """Returns the folder that TFX is to find an artifact in.
+
+    That is the path itself, but for a page, of which `to_remote` named the file.
+    """
+    return os.path.dirname(path) if path.endswith(".html") else path
 
 
 def pages(executor_input: Json) -> set[str]:
