@@ -269,8 +269,15 @@ def test_accuracy(run: Run) -> float | None:
 
 
 def plain(facts: Facts) -> dict[str, Any]:
-    """Returns facts as JSON has them; the gates by gate and metric."""
+    """Returns facts as JSON has them; the gates by gate and metric.
+
+    Where there was no champion, nothing about it is unknown: it is left out.
+    """
     content = facts.model_dump(mode="json")
+    if facts.champion == "" and content["metrics"] is not None:
+        del content["metrics"]["champion_accuracy"]
+        for digit in (content["metrics"]["digits"] or {}).values():
+            del digit["champion"]
     if content["gates"] is not None:
         content["gates"] = {
             f"{gate.pop('gate')} {gate.pop('metric')}": gate

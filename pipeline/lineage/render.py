@@ -42,9 +42,6 @@ def show_subject(console: Console, subject: Subject) -> None:
     facts = plain(subject.facts)
     gates, statistics = facts.pop("gates"), facts.pop("statistics")
     digits = (facts["metrics"] or {}).pop("digits", None)
-    if facts["champion"] == "" and facts["metrics"]:
-        # There is none, and so nothing unknown about it.
-        del facts["metrics"]["champion_accuracy"]
     _print_facts(console, "facts", facts)
     _print_statistics(console, statistics)
     _print_digits(console, digits)
@@ -137,7 +134,7 @@ def _print_digits(console: Console, digits: dict[str, Any] | None) -> None:
         return
     table = plain_table(console, "digit", "examples", "accuracy", "champion")
     for digit, one in digits.items():
-        champion = "-" if one["champion"] is None else f"{one['champion']:.4f}"
+        champion = f"{one['champion']:.4f}" if one.get("champion") is not None else "-"
         table.add_row(
             digit, text_of(one["examples"]), f"{one['accuracy']:.4f}", champion
         )

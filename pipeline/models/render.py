@@ -132,7 +132,7 @@ def _when(version: Version) -> str | None:
 def plain_table(console: Console, *columns: str) -> Table:
     """Returns a table; in a pipe one without lines, each row on a line."""
     table = (
-        Table(box=box.SIMPLE_HEAD)
+        Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
         if console.is_terminal
         else Table(box=None, pad_edge=False)
     )
