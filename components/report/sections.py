@@ -207,7 +207,12 @@ def verdict_section(
     """
     by_digit = [gate for gate in facts.gates if gate.metric.startswith("digit ")]
     worst = min(by_digit, key=lambda gate: float(gate.value), default=None)
-    shown = [gate for gate in facts.gates if gate not in by_digit or gate is worst]
+    # Of the digits the worst stands for all that passed.
+    shown = [
+        gate
+        for gate in facts.gates
+        if gate not in by_digit or gate is worst or not gate.passed
+    ]
     return Section.make(
         VERDICT, facts, gates=shown, worst=worst, digits=by_digit, tiles=tiles
     )

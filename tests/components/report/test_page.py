@@ -186,16 +186,18 @@ def test_a_section_that_cannot_be_made_says_so(
     assert "section data could not be made" in caplog.text
 
 
-def test_only_the_worst_digit_stands_among_the_gates() -> None:
+def test_of_the_digits_the_worst_and_those_refused_stand_among_the_gates() -> None:
     digits = [
-        GateResult("Evaluator", f"digit {d}", f"0.9{d}00", ">= 0.9", "", True)
-        for d in (7, 2, 5)
+        GateResult("Evaluator", f"digit {d}", f"0.9{d}00", ">= 0.94", "", d >= 4)
+        for d in (7, 2, 5, 3)
     ]
     verdict = Verdict(REFUSED, "Refused", (), (GATE, *digits))
     text = Outline(verdict_section(verdict).html).text
-    assert "worst of 3 digits: 2" in text
+    assert "worst of 4 digits: 2" in text
     assert "0.9200" in text
+    assert "digit 3" in text
     assert "0.9500" not in text
+    assert "0.9700" not in text
 
 
 def test_an_edit_of_a_template_is_another_digest(
