@@ -158,10 +158,10 @@ def by_digit(digits: Sequence[Digit]) -> Markup:
             [d.digit for d in champions],
             [100 * (d.champion or 0) for d in champions],
             "o",
-            markersize=6.5,
+            markersize=10,
             markerfacecolor=_CARD,
             markeredgecolor=_SECOND,
-            markeredgewidth=1.6,
+            markeredgewidth=1.4,
             label="champion",
         )
         axes.plot(
