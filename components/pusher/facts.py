@@ -6,7 +6,7 @@ import json
 import os
 import platform
 import re
-import sys
+import sysconfig
 from dataclasses import dataclass
 from typing import Any
 
@@ -116,19 +116,20 @@ def environment() -> dict[str, Any]:
 
 
 def installed_packages() -> dict[str, str]:
-    """Returns the version of every package that can be imported here, by name.
+    """Returns the version of every package that is installed here, by name.
 
     As the names of their `.dist-info` folders say it (packaging.python.org,
     recording installed projects): `importlib.metadata` would read each one's
     metadata for it, a second and more in this environment.
     """
     found: dict[str, str] = {}
-    for folder in sys.path:
-        for entry in sorted(glob.glob(os.path.join(folder or ".", "*" + _INSTALLED))):
+    # Not `sys.path`: setuptools, once imported, adds what it carries inside.
+    for folder in {sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}:
+        for entry in glob.glob(os.path.join(folder, "*" + _INSTALLED)):
             name, _, version = os.path.basename(entry).partition("-")
-            # Names as indexes compare them; the first one found is imported.
+            # Names as indexes compare them.
             name = re.sub("[-_.]+", "-", name).lower()
-            found.setdefault(name, version.removesuffix(_INSTALLED))
+            found[name] = version.removesuffix(_INSTALLED)
     return found
 
 

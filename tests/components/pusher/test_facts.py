@@ -4,6 +4,7 @@ import hashlib
 import importlib.metadata
 import json
 import re
+import sysconfig
 from pathlib import Path
 
 import pytest
@@ -112,7 +113,9 @@ def test_what_was_overridden_is_kept_with_its_findings(tmp_path: Path) -> None:
 def test_installed_packages_are_those_that_python_knows() -> None:
     known = {
         re.sub("[-_.]+", "-", distribution.name).lower(): distribution.version
-        for distribution in reversed(list(importlib.metadata.distributions()))
+        for distribution in importlib.metadata.distributions(
+            path=[sysconfig.get_path("purelib")]
+        )
         if distribution.name
     }
     assert installed_packages() == known
