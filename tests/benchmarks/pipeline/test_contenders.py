@@ -1,0 +1,65 @@
+"""A contender that trains something else does not compare."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmarks.pipeline import limit
+from benchmarks.pipeline.contenders import START_UP, Bench, ComparisonError, _measured
+from benchmarks.pipeline.inputs import Inputs
+from benchmarks.pipeline.measurements import Facts
+from benchmarks.pipeline.process import Usage
+from benchmarks.pipeline.runlog import Span
+
+ROWS = {"train": 48_000, "eval": 12_000, "test": 10_000}
+RIGHT = {
+    "steps": 37_500,
+    "parameters": 104_938,
+    "optimizer": "Adam",
+    "learning_rate": 0.001,
+    "test_accuracy": 0.97,
+    "fit_seconds": 10.0,
+}
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    inputs = Inputs(tmp_path, "abc", tmp_path / "npz", tmp_path / "records", ROWS)
+    return Bench(inputs, 25, tmp_path)
+
+
+def test_steps_are_all_batches_of_all_epochs(bench: Bench) -> None:
+    assert bench.steps == 25 * 1500
+
+
+@pytest.mark.parametrize(
+    ("what", "value"),
+    [
+        ("steps", 37_499),
+        ("parameters", 1),
+        ("optimizer", "SGD"),
+        ("learning_rate", 0.1),
+    ],
+)
+def test_another_training_is_refused(bench: Bench, what: str, value: object) -> None:
+    bench._check("stock", Facts.model_validate(RIGHT))
+    with pytest.raises(ComparisonError, match=rf"^stock: expected {what} .*{value}$"):
+        bench._check("stock", Facts.model_validate({**RIGHT, what: value}))
+
+
+def test_start_up_and_ending_are_what_no_component_took(tmp_path: Path) -> None:
+    facts = tmp_path / "facts.json"
+    facts.write_text(json.dumps(RIGHT))
+    usage = Usage(1000.0, 20.0, 25.0, 700.0, ())
+    found = [Span("A", 1007.0, 1010.0), Span("B", 1010.5, 1018.0)]
+    measured = _measured(usage, found, facts)
+    assert measured.components == {START_UP: 7, "A": 3, "B": 7.5, "(ending)": 2}
+    assert measured.facts == Facts.model_validate(RIGHT)
+
+
+def test_the_limits_products_are_those_of_the_network() -> None:
+    """Shapes that did not fit would fail; the work grows with the steps."""
+    assert limit.epoch_seconds(1, 32, 5000) > 0
+    assert np.prod(limit._LAYERS, axis=1).sum() == 104_938 - (128 + 32 + 10)

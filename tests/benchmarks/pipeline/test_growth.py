@@ -1,0 +1,68 @@
+"""Grown data is MNIST several times over, and no two records the same."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmarks.pipeline import growth
+from benchmarks.pipeline.process import Sample, Usage
+from benchmarks.pipeline.runlog import Span
+from components.mnist_example_gen import idx
+from components.mnist_example_gen.source import open_source
+
+
+def test_shifts_are_all_different_and_begin_with_none() -> None:
+    shifts = [growth.shift(copy) for copy in range(49)]
+    assert shifts[0] == (0, 0)
+    assert len(set(shifts)) == 49
+    assert max(map(abs, (step for each in shifts for step in each))) == 3
+
+
+@pytest.mark.parametrize("copy", range(49))
+def test_a_digit_inside_its_frame_loses_nothing(copy: int) -> None:
+    image = np.zeros((1, 28, 28), np.uint8)
+    image[0, 4:24, 4:24] = np.arange(1, 401).reshape(20, 20) % 255 + 1
+    down, right = growth.shift(copy)
+    moved = growth.shifted(image, copy)
+    np.testing.assert_array_equal(
+        moved[0, 4 + down : 24 + down, 4 + right : 24 + right], image[0, 4:24, 4:24]
+    )
+    assert moved.sum() == image.sum()
+
+
+def test_what_leaves_the_frame_does_not_come_back_on_the_other_side() -> None:
+    full = np.full((1, 28, 28), 255, np.uint8)
+    for copy in range(49):
+        down, right = growth.shift(copy)
+        kept = (28 - abs(down)) * (28 - abs(right))
+        assert growth.shifted(full, copy).sum() == 255 * kept
+
+
+def test_a_data_set_several_times_over(tmp_path: Path) -> None:
+    data, grown = tmp_path / "data", tmp_path / "grown"
+    data.mkdir()
+    rng = np.random.default_rng(0)
+    for stem, rows in (("train", 5), ("t10k", 2)):
+        images = np.zeros((rows, 28, 28), np.uint8)
+        images[:, 4:24, 4:24] = rng.integers(1, 256, (rows, 20, 20))
+        idx.write(str(data / f"{stem}-images-idx3-ubyte"), images)
+        labels = np.arange(rows, dtype=np.uint8)
+        idx.write(str(data / f"{stem}-labels-idx1-ubyte"), labels)
+
+    assert growth.write(data, 3, grown) == 21
+
+    [(original, _)] = open_source(str(data)).train.blocks()
+    [(images, labels)] = open_source(str(grown)).train.blocks()
+    assert labels.tolist() == [0, 0, 0, 1, 1, 1, 2, 2, 2, 3, 3, 3, 4, 4, 4]
+    np.testing.assert_array_equal(images[::3], original)
+    assert len({image.tobytes() for image in images}) == 15
+
+
+def test_a_nodes_memory_is_that_of_its_time() -> None:
+    samples = tuple(Sample(t, mb) for t, mb in [(1, 100), (2, 300), (3, 250), (4, 900)])
+    usage = Usage(0.5, 5, 5, 900, samples)
+    found = growth._of_node(Span("A", 1.5, 3.5), usage)
+    assert (found.seconds, found.peak_mb, found.added_mb) == (2, 300, 200)
+    quick = growth._of_node(Span("B", 3.1, 3.2), usage)
+    assert (quick.peak_mb, quick.added_mb) == (250, 0)
