@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from pipeline.lineage.explain import Archive, test_accuracy
+from pipeline.lineage.explain import Archive
+from pipeline.lineage.run_facts import accuracy
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ def entries(archive: Archive, model: str | None = None) -> list[Entry]:
                 verdict=str(verdict),
                 version=verdict.version,
                 state=state(run.model, verdict.version),
-                test_accuracy=test_accuracy(run),
+                test_accuracy=accuracy(run),
             )
         )
     for back in archive.rollbacks:
