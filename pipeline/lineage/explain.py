@@ -183,7 +183,7 @@ class Archive:
             "run": run.name,
             "pipeline_run": run.id,
             "model": run.model,
-            "started": run.started,
+            "started": run.began,
             "verdict": str(verdict),
             "reasons": list(verdict.reasons),
             **({"version": verdict.version} if verdict.version else {}),

@@ -1,7 +1,7 @@
 """Runs, rollbacks and versions in one list, newest first."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from pipeline.lineage.explain import Archive
@@ -59,7 +59,7 @@ def entries(archive: Archive, model: str | None = None) -> list[Entry]:
         found.append(
             Entry(
                 kind="run",
-                when=_stamp(run.started),
+                when=run.began,
                 model=run.model,
                 run=run.name,
                 pipeline_run=run.id,
@@ -123,8 +123,3 @@ def _newest_first(entry: Entry) -> Any:
     if entry.when is not None:
         return -datetime.fromisoformat(entry.when).timestamp()
     return -float(entry.version or 0)
-
-
-def _stamp(milliseconds: int) -> str:
-    moment = datetime.fromtimestamp(milliseconds / 1000, UTC)
-    return moment.isoformat(timespec="seconds")

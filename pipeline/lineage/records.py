@@ -4,6 +4,7 @@ import os
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from ml_metadata.proto import metadata_store_pb2
@@ -98,6 +99,12 @@ class Run:
     model: str | None
     started: int
     steps: dict[str, Step]
+
+    @property
+    def began(self) -> str:
+        """When, UTC, ISO 8601."""
+        moment = datetime.fromtimestamp(self.started / 1000, UTC)
+        return moment.isoformat(timespec="seconds")
 
     def output(self, node: str, key: str) -> Artifact | None:
         """Returns what a node put out; None if it did not get to it."""

@@ -36,8 +36,6 @@ def show_subject(console: Console, subject: Subject) -> None:
     """Prints all that is known, fact by fact; what is not is said to be unknown."""
     console.print(Text(subject.title, style="bold"))
     about = {k: v for k, v in subject.about.items() if k not in ("kind", "files")}
-    if isinstance(about.get("started"), int):
-        about["started"] = f"{about['started'] / 1000:.3f} s since 1970"
     _print_facts(console, "", about)
     facts = plain(subject.facts)
     gates, statistics = facts.pop("gates"), facts.pop("statistics")
