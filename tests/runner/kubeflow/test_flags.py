@@ -1,0 +1,129 @@
+"""What the flags of the compiler come to, and which cannot be used."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from components.mnist_example_gen import digits
+from components.mnist_example_gen.source import MNIST_FINGERPRINT, open_source
+from pipeline.config import Config, Data
+from pipeline.errors import BadInputError
+from runner.kubeflow.deployment import Deployment
+from runner.kubeflow.flags import IMAGE, recipe
+from runner.kubeflow.places import kind
+
+REPOSITORY = Path(__file__).resolve().parents[3]
+
+
+def test_without_flags_it_is_mnist_as_the_local_runner_trains_it() -> None:
+    found = recipe()
+    assert (found.name, found.data) == ("mnist", "mnist")
+    assert found.config == Config()
+    assert found.deployment == Deployment(image=IMAGE)
+    # The mirrors' files are verified, so the content is known.
+    assert found.fingerprint == MNIST_FINGERPRINT
+
+
+def test_the_default_image_is_the_one_that_is_built() -> None:
+    assert f'version="{IMAGE.rpartition(":")[2]}"' in (
+        REPOSITORY / "setup.py"
+    ).read_text(encoding="utf-8")
+
+
+def test_digits_have_their_name_and_bounds() -> None:
+    found = recipe(data="digits", settings=("gates.min_accuracy=0.5",))
+    assert (found.name, found.fingerprint) == ("digits", "")
+    assert found.config.gates.min_accuracy == 0.5
+    assert found.config.gates.min_digit_accuracy == 0.75
+
+
+def test_a_config_file_names_data_and_model_and_neither_is_compiled_in(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "run.toml"
+    path.write_text(
+        '[data]\npath = "s3://bucket/scans"\nname = "scans"\neval_fraction = 0.1\n'
+        "[training]\nepochs = 2\n"
+    )
+    found = recipe(config_path=str(path), settings=("training.seed=4",))
+    assert (found.name, found.data, found.fingerprint) == (
+        *("scans", "s3://bucket/scans"),
+        "",
+    )
+    assert found.config.data == Data(eval_fraction=0.1)
+    assert (found.config.training.epochs, found.config.training.seed) == (2, 4)
+    assert recipe(config_path=str(path), data="/data/x", name="x").data == "/data/x"
+
+
+def test_the_fingerprint_of_a_copy(tmp_path: Path) -> None:
+    folder = str(tmp_path / "digits")
+    digits.write(folder)
+    found = recipe(data="/data/mine", fingerprint_of=folder)
+    assert found.fingerprint == open_source(folder).fingerprint()
+    assert recipe(data="/data/mine").fingerprint == ""
+    assert recipe(data="/data/mine", fingerprint="0" * 64).fingerprint == "0" * 64
+
+
+@pytest.mark.parametrize(
+    ("flags", "problem"),
+    [
+        ({"name": "My Model"}, "--name: expected lower-case letters"),
+        ({"name": "digits"}, "--name: digits: expected another name"),
+        ({"data": "digits", "name": "x"}, "--name: x: expected without --data digits"),
+        ({"image": "a b"}, "--image: expected an image's name, found 'a b'"),
+        ({"models_volume": "A_b"}, "--models-volume: expected the name of a Persis"),
+        ({"data_volume": "d"}, "--data-volume: expected together with --data /data/"),
+        ({"pipeline_root": "/tmp/x"}, "--pipeline-root: expected minio://, s3://"),
+        ({"fingerprint": "abc"}, "--fingerprint: expected the 64 hexadecimal digits"),
+        (
+            {"fingerprint": "0" * 64, "fingerprint_of": "x"},
+            "--fingerprint, --fingerprint-of: expected one of them, found both",
+        ),
+        ({"fingerprint_of": "nowhere"}, "nowhere"),
+        ({"settings": ("training.epoch=5",)}, "setting training.epoch: unknown key"),
+        ({"config_path": "nowhere.toml"}, "nowhere.toml: cannot be read"),
+    ],
+)
+def test_what_cannot_be_used_is_one_line(flags: dict[str, Any], problem: str) -> None:
+    with pytest.raises(BadInputError) as caught:
+        recipe(**flags)
+    assert problem in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        ("mnist", "name"),
+        ("digits", "name"),
+        ("/data/mnist", "volume"),
+        ("/data/a/b.npz", "volume"),
+        ("minio://mlpipeline/mnist", "store"),
+        ("gs://bucket/mnist.npz", "store"),
+        ("s3://bucket/a/b/", "store"),
+    ],
+)
+def test_how_a_pod_comes_by_the_data(data: str, expected: str) -> None:
+    assert kind(data) == expected
+
+
+@pytest.mark.parametrize(
+    "data", ["/mnt/mnist", "~/mnist", "./data", "/data/../etc", "/data", "/data/"]
+)
+def test_a_folder_of_this_machine_is_not_on_the_cluster(data: str) -> None:
+    with pytest.raises(BadInputError, match="is not on the cluster") as caught:
+        kind(data)
+    assert f"found {data}" in str(caught.value)
+
+
+@pytest.mark.parametrize("data", ["s3://bucket", "gs:///key", "minio://b/k ey"])
+def test_a_uri_without_bucket_or_key(data: str) -> None:
+    with pytest.raises(BadInputError, match="expected <scheme>://<bucket>/<key"):
+        kind(data)
+
+
+@pytest.mark.parametrize("data", ["fashion", "https://host/mnist", "hdfs://h/x", ""])
+def test_a_place_that_no_pod_knows(data: str) -> None:
+    with pytest.raises(BadInputError, match=r"^data: expected mnist, digits, a path"):
+        kind(data)

@@ -1,0 +1,380 @@
+"""The compiled pipeline, held to what open-source KFP takes and to what it needs.
+
+What KFP takes is its published format (kubeflow/pipelines:
+api/v2alpha1/pipeline_spec.proto) and what its backend makes of that.
+"""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import kfp.components
+import pytest
+import yaml
+from google.protobuf import json_format
+from kfp.pipeline_spec import pipeline_spec_pb2
+
+from pipeline.config import Config, load_config
+from runner.kubeflow.deployment import Deployment, limits
+from runner.kubeflow.parameters import PARAMETERS, PREFIX, with_values
+from runner.kubeflow.specification import compile_pipeline, exec_properties
+from runner.kubeflow.specification import surroundings as surroundings_of
+
+REPOSITORY = Path(__file__).resolve().parents[3]
+DEPLOYMENT = Deployment(image="mnist-tfx-pipeline:0.1.0")
+FINGERPRINT = "ab" * 32
+
+NODES = {
+    "Champion",
+    "DataGate",
+    "DataReport",
+    "Evaluator",
+    "ExampleValidator",
+    "ImportSchemaGen",
+    "MnistExampleGen",
+    "ModelReport",
+    "Pusher",
+    "Report",
+    "ServingValidator",
+    "StatisticsGen",
+    "Trainer",
+    "Transform",
+    "Verdict",
+}
+
+_cache: dict[tuple[Any, ...], str] = {}
+
+
+def text_of(data: str = "mnist", fingerprint: str = "", **more: Any) -> str:
+    key = (data, fingerprint, *sorted(more.items()))
+    if key not in _cache:
+        deployment = replace(DEPLOYMENT, **more)
+        _cache[key] = compile_pipeline(Config(), deployment, "mnist", data, fingerprint)
+    return _cache[key]
+
+
+def compiled(*arguments: str, **more: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The pipeline and what is Kubernetes' own."""
+    spec, platform = yaml.safe_load_all(text_of(*arguments, **more))
+    return spec, platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
+
+
+def tasks(spec: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = spec["root"]["dag"]["tasks"]
+    return found
+
+
+def container(spec: dict[str, Any], node: str) -> dict[str, Any]:
+    executors = spec["deploymentSpec"]["executors"]
+    found: dict[str, Any] = executors[spec["components"][node]["executorLabel"]]
+    return found["container"]
+
+
+PLACES = ["mnist", "/data/mnist", "s3://bucket/mnist"]
+
+
+@pytest.mark.parametrize("data", PLACES)
+class TestFormat:
+    def test_kfps_own_parser_knows_every_field(self, data: str) -> None:
+        spec, _ = compiled(data)
+        parsed = json_format.ParseDict(spec, pipeline_spec_pb2.PipelineSpec())
+        assert parsed.schema_version == "2.1.0"
+        assert parsed.pipeline_info.name == "mnist"
+        _, platform = yaml.safe_load_all(text_of(data))
+        json_format.ParseDict(platform, pipeline_spec_pb2.PlatformSpec())
+
+    def test_kfp_loads_it_as_a_component(self, data: str) -> None:
+        loaded = kfp.components.load_component_from_text(text_of(data))
+        assert loaded.name == "mnist"
+        inputs = set(loaded.component_spec.inputs)
+        assert inputs == {"data", *(parameter.name for parameter in PARAMETERS)}
+        assert loaded.required_inputs == []
+
+    def test_only_executors_that_open_source_kfp_runs(self, data: str) -> None:
+        spec, _ = compiled(data)
+        kinds = {
+            kind
+            for executor in spec["deploymentSpec"]["executors"].values()
+            for kind in executor
+        }
+        assert kinds == {"container"} | ({"importer"} if "://" in data else set())
+
+    def test_argo_takes_the_names_of_tasks(self, data: str) -> None:
+        spec, _ = compiled(data)
+        for name in tasks(spec):
+            assert re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?", name)
+
+    def test_what_refers_to_a_task_or_a_component_finds_it(self, data: str) -> None:
+        spec, _ = compiled(data)
+        for name, task in tasks(spec).items():
+            component = spec["components"][task["componentRef"]["name"]]
+            inputs = component.get("inputDefinitions", {})
+            given = task.get("inputs", {})
+            assert set(task.get("dependentTasks", [])) <= set(tasks(spec))
+            for kind in ("artifacts", "parameters"):
+                assert set(given.get(kind, {})) == set(inputs.get(kind, {})), name
+            for artifact in given.get("artifacts", {}).values():
+                source = artifact["taskOutputArtifact"]
+                producer = spec["components"][source["producerTask"]]
+                outputs = producer["outputDefinitions"]["artifacts"]
+                assert source["outputArtifactKey"] in outputs
+                assert source["producerTask"] in task["dependentTasks"]
+            for parameter in given.get("parameters", {}).values():
+                if "componentInputParameter" in parameter:
+                    declared = spec["root"]["inputDefinitions"]["parameters"]
+                    assert parameter["componentInputParameter"] in declared
+
+
+class TestEachNode:
+    def test_they_are_the_local_runners_and_the_verdict(self) -> None:
+        spec, _ = compiled()
+        assert set(tasks(spec)) == NODES
+        assert "Report" in tasks(spec)["Verdict"]["dependentTasks"]
+
+    def test_each_runs_the_entry_point_in_the_projects_image(self) -> None:
+        spec, _ = compiled()
+        for node in NODES:
+            run = container(spec, node)
+            assert run["image"] == "mnist-tfx-pipeline:0.1.0"
+            assert run["command"] == ["python", "-m", "runner.kubeflow.entrypoint"]
+
+    def test_each_has_resources_and_a_deadline(self) -> None:
+        spec, platform = compiled()
+        for node in NODES:
+            given = limits(node)
+            assert container(spec, node)["resources"] == {
+                "cpuLimit": given.cpu,
+                "cpuRequest": given.cpu / 4,
+                "memoryLimit": given.memory,
+                "memoryRequest": given.memory,
+            }
+            executor = platform[spec["components"][node]["executorLabel"]]
+            assert executor["activeDeadlineSeconds"] == str(given.seconds)
+
+    def test_gates_are_not_tried_again(self) -> None:
+        spec, _ = compiled()
+        retried = {
+            node: task["retryPolicy"]["maxRetryCount"]
+            for node, task in tasks(spec).items()
+            if "retryPolicy" in task
+        }
+        assert set(retried) == NODES - {"DataGate", "Verdict"}
+        assert retried["MnistExampleGen"] == 2
+
+    def test_each_is_told_its_outputs_types(self) -> None:
+        spec, _ = compiled()
+        for node in NODES:
+            [told] = [
+                json.loads(argument.removeprefix("--outputs_spec="))
+                for argument in container(spec, node)["args"]
+                if argument.startswith("--outputs_spec=")
+            ]
+            artifacts = told.get("artifacts", {})
+            outputs = spec["components"][node].get("outputDefinitions", {})
+            assert set(artifacts) == set(outputs.get("artifacts", {}))
+            for artifact in artifacts.values():
+                assert "title: " in artifact["artifactType"]["instanceSchema"]
+
+    def test_pages_are_html_for_kfps_user_interface(self) -> None:
+        spec, _ = compiled()
+        html = {
+            node
+            for node, component in spec["components"].items()
+            for artifact in component.get("outputDefinitions", {})
+            .get("artifacts", {})
+            .values()
+            if artifact["artifactType"]
+            == {"schemaTitle": "system.HTML", "schemaVersion": "0.0.1"}
+        }
+        assert html == {"DataReport", "ModelReport", "Report"}
+
+
+class TestCache:
+    @staticmethod
+    def cached(*arguments: str) -> set[str]:
+        spec, _ = compiled(*arguments)
+        return {
+            node
+            for node, task in tasks(spec).items()
+            if task["cachingOptions"].get("enableCache")
+        }
+
+    def test_what_reads_something_kfp_cannot_see_is_not_cached(self) -> None:
+        never = {"Champion", "Pusher", "Verdict"}
+        assert self.cached("mnist") == NODES - never - {"MnistExampleGen"}
+
+    def test_the_data_is_cached_if_its_content_is_known(self) -> None:
+        assert "MnistExampleGen" in self.cached("mnist", FINGERPRINT)
+        spec, _ = compiled("mnist", FINGERPRINT)
+        parameters = tasks(spec)["MnistExampleGen"]["inputs"]["parameters"]
+        assert parameters["fingerprint"]["runtimeValue"]["constant"] == FINGERPRINT
+
+
+class TestPlaces:
+    @staticmethod
+    def mounts(data: str, **more: str) -> dict[str, tuple[str, str]]:
+        spec, platform = compiled(data, **more)
+        return {
+            node: (mount["constant"], mount["mountPath"])
+            for node in spec["components"]
+            for mount in platform.get(
+                spec["components"][node]["executorLabel"], {}
+            ).get("pvcMount", [])
+        }
+
+    def test_the_models_volume_is_where_versions_are_read_and_pushed(self) -> None:
+        assert self.mounts("mnist") == {
+            "Champion": ("mnist-models", "/models"),
+            "Pusher": ("mnist-models", "/models"),
+        }
+
+    def test_the_data_volume_is_where_data_is_read(self) -> None:
+        assert self.mounts("/data/mnist")["MnistExampleGen"] == ("mnist-data", "/data")
+
+    def test_data_in_a_store_comes_by_an_importer(self) -> None:
+        data = "s3://bucket/mnist"
+        spec, _ = compiled(data)
+        importer = spec["deploymentSpec"]["executors"]["Data_executor"]["importer"]
+        assert importer["artifactUri"] == {"runtimeParameter": "uri"}
+        given = tasks(spec)["Data"]["inputs"]["parameters"]["uri"]
+        assert given == {"componentInputParameter": "data"}
+        default = spec["root"]["inputDefinitions"]["parameters"]["data"]["defaultValue"]
+        assert default == data
+        assert "Data" in tasks(spec)["MnistExampleGen"]["dependentTasks"]
+        assert "MnistExampleGen" not in self.mounts(data)
+
+    def test_other_volumes_and_another_root(self) -> None:
+        more = {
+            "image": "registry.example/mnist@sha256:abc",
+            "models_volume": "models-b",
+            "data_volume": "data-b",
+            "pipeline_root": "gs://bucket/root",
+        }
+        spec, _ = compiled("/data/mnist", **more)
+        assert spec["defaultPipelineRoot"] == "gs://bucket/root"
+        assert container(spec, "Trainer")["image"] == more["image"]
+        assert self.mounts("/data/mnist", **more) == {
+            "Champion": ("models-b", "/models"),
+            "Pusher": ("models-b", "/models"),
+            "MnistExampleGen": ("data-b", "/data"),
+        }
+
+
+class TestRunTimeParameters:
+    def test_defaults_and_types_are_the_configurations(self) -> None:
+        declared = compiled()[0]["root"]["inputDefinitions"]["parameters"]
+        shown = {
+            name: (definition["parameterType"], definition["defaultValue"])
+            for name, definition in declared.items()
+        }
+        assert shown == {
+            "data": ("STRING", "mnist"),
+            "epochs": ("NUMBER_INTEGER", 25),
+            "batch_size": ("NUMBER_INTEGER", 32),
+            "learning_rate": ("NUMBER_DOUBLE", 0.001),
+            "seed": ("NUMBER_INTEGER", 1),
+            "min_accuracy": ("NUMBER_DOUBLE", 0.97),
+            "min_digit_accuracy": ("NUMBER_DOUBLE", 0.93),
+            "max_champion_loss": ("NUMBER_DOUBLE", 0.005),
+            "allow_anomalies": ("BOOLEAN", False),
+        }
+
+    @pytest.mark.parametrize(
+        ("parameter", "nodes"),
+        [
+            ("data", {"MnistExampleGen"}),
+            # The Pusher writes the recipe down.
+            ("epochs", {"Trainer", "Pusher"}),
+            ("batch_size", {"Trainer", "Pusher"}),
+            ("learning_rate", {"Trainer", "Pusher"}),
+            ("seed", {"Trainer", "Pusher"}),
+            ("min_accuracy", {"Evaluator", "ModelReport", "Report", "Pusher"}),
+            ("min_digit_accuracy", {"Evaluator", "ModelReport", "Report", "Pusher"}),
+            ("max_champion_loss", {"Evaluator", "ModelReport", "Report", "Pusher"}),
+            (
+                "allow_anomalies",
+                {"DataGate", "DataReport", "ModelReport", "Report", "Pusher"},
+            ),
+        ],
+    )
+    def test_each_goes_to_the_nodes_that_it_changes_and_no_other(
+        self, parameter: str, nodes: set[str]
+    ) -> None:
+        spec, _ = compiled()
+        takers = {
+            node
+            for node, task in tasks(spec).items()
+            for given in task.get("inputs", {}).get("parameters", {}).values()
+            if given.get("componentInputParameter") == parameter
+        }
+        assert takers == nodes
+
+    def test_who_gets_one_can_compute_what_it_means(self) -> None:
+        spec, _ = compiled()
+        for node, task in tasks(spec).items():
+            arguments = container(spec, node)["args"]
+            takes = [
+                key
+                for key in task.get("inputs", {}).get("parameters", {})
+                if key.startswith(PREFIX)
+            ]
+            assert (f"--node={node}" in arguments) == bool(takes)
+            [origin] = [a for a in arguments if a.startswith("--compiled_from=")] or [
+                None
+            ]
+            if takes:
+                assert origin is not None
+                told = json.loads(origin.removeprefix("--compiled_from="))
+                assert Config.model_validate(told["config"]) == Config()
+                assert told["around"]["models"] == "/models/mnist"
+
+    def test_what_is_computed_is_what_would_have_been_compiled(self) -> None:
+        config, around = Config(), surroundings_of(Config(), "mnist", "mnist", "")
+        other = with_values(config, {"epochs": 3})
+        before, now = exec_properties(config, around), exec_properties(other, around)
+        changed = {node for node in now if now[node] != before[node]}
+        assert changed == {"Trainer", "Pusher"}
+        told = json.loads(now["Trainer"]["custom_config"])["training"]
+        assert told["epochs"] == 3
+        assert now["Pusher"]["recipe"] != before["Pusher"]["recipe"]
+
+
+class TestSameInputSameBytes:
+    @pytest.fixture(scope="class")
+    def written(self, tmp_path_factory: pytest.TempPathFactory) -> Path:
+        """By the command line, in a process with another order of hashes."""
+        folder = tmp_path_factory.mktemp("compiled")
+        process = subprocess.run(
+            [
+                *(sys.executable, str(REPOSITORY / "kubeflow_runner.py"), "compile"),
+                *("--set", "training.epochs=7", "--fingerprint", FINGERPRINT),
+            ],
+            cwd=folder,
+            env={**os.environ, "PYTHONHASHSEED": "7"},
+            capture_output=True,
+            text=True,
+            timeout=240,
+            check=False,
+        )
+        assert (process.returncode, process.stderr) == (0, "")
+        assert process.stdout == (
+            "mnist.yaml: pipeline mnist, 15 nodes, data mnist, image "
+            "mnist-tfx-pipeline:0.1.0\n"
+            "next: python kubeflow_runner.py submit --package mnist.yaml --wait\n"
+        )
+        return folder / "mnist.yaml"
+
+    def test_in_another_process(self, written: Path) -> None:
+        config = load_config(settings=["training.epochs=7"])
+        here = compile_pipeline(config, DEPLOYMENT, "mnist", "mnist", FINGERPRINT)
+        assert written.read_text() == here
+
+    def test_nothing_of_this_machine_is_in_it(self, written: Path) -> None:
+        text = written.read_text()
+        assert str(REPOSITORY) not in text
+        assert str(Path.home()) not in text
