@@ -6,9 +6,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from google.protobuf import text_format
+from tensorflow_metadata.proto.v0 import schema_pb2
 
 from components.mnist_example_gen import digits
 from components.mnist_example_gen.source import open_source
+from pipeline.schema import schema_text
 from tests.components.datasets import Dataset
 
 
@@ -62,3 +65,37 @@ def artifact(tmp_path: Path) -> Callable[..., Any]:
 
     uris: list[str] = []
     return make
+
+
+@pytest.fixture(scope="session")
+def schema() -> schema_pb2.Schema:
+    """The pipeline's own."""
+    return text_format.Parse(schema_text(), schema_pb2.Schema())
+
+
+@pytest.fixture
+def store(
+    artifact: Callable[..., Any], schema: schema_pb2.Schema
+) -> Callable[..., Any]:
+    """Writes statistics as StatisticsGen does, and their anomalies likewise.
+
+    Called with the type of either, statistics by split and custom properties.
+    """
+    # Not for the tests of components that do without TensorFlow.
+    import tensorflow_data_validation as tfdv
+    from tfx.types import standard_artifacts
+
+    def store(kind: type, statistics: dict[str, Any], **properties: str) -> Any:
+        stored = artifact(kind, splits=list(statistics), **properties)
+        for split, of_split in statistics.items():
+            folder = Path(stored.uri, f"Split-{split}")
+            folder.mkdir()
+            if kind is standard_artifacts.ExampleAnomalies:
+                found = tfdv.validate_statistics(of_split, schema)
+                (folder / "SchemaDiff.pb").write_bytes(found.SerializeToString())
+            else:
+                content = of_split.SerializeToString()
+                (folder / "FeatureStats.pb").write_bytes(content)
+        return stored
+
+    return store

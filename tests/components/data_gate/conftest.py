@@ -7,21 +7,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tensorflow_data_validation as tfdv
-from google.protobuf import text_format
 from tensorflow_data_validation.statistics import stats_impl
 from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx_bsl.coders.example_coder import ExamplesToRecordBatchDecoder
 
-from pipeline.schema import schema_text
 from tests.components.datasets import Dataset
 
 Examples = list[tf.train.Example]
-
-
-@pytest.fixture(scope="session")
-def schema() -> schema_pb2.Schema:
-    """The pipeline's own."""
-    return text_format.Parse(schema_text(), schema_pb2.Schema())
 
 
 @pytest.fixture(scope="session")

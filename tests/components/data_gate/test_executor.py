@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import tensorflow_data_validation as tfdv
-from tfx.types import artifact_utils, standard_artifacts
+from tfx.types import standard_artifacts
 
 from components.data_gate.executor import Executor
 from pipeline.errors import GateRefusedError
@@ -15,26 +14,6 @@ from pipeline.schema import schema_text
 from tests.components.data_gate.conftest import Examples
 
 Gate = Callable[..., Any]
-
-
-@pytest.fixture
-def store(artifact: Callable[..., Any], schema: Any) -> Callable[..., Any]:
-    """Writes statistics as StatisticsGen does, and their anomalies likewise."""
-
-    def store(kind: type, statistics: dict[str, Any], **properties: str) -> Any:
-        stored = artifact(kind, splits=list(statistics), **properties)
-        for split, of_split in statistics.items():
-            folder = Path(artifact_utils.get_split_uri([stored], split))
-            folder.mkdir()
-            if kind is standard_artifacts.ExampleAnomalies:
-                found = tfdv.validate_statistics(of_split, schema)
-                (folder / "SchemaDiff.pb").write_bytes(found.SerializeToString())
-            else:
-                content = of_split.SerializeToString()
-                (folder / "FeatureStats.pb").write_bytes(content)
-        return stored
-
-    return store
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tensorflow_data_validation as tfdv
-from google.protobuf import json_format, text_format
+from google.protobuf import json_format
 from sklearn.linear_model import LogisticRegression
 from tensorflow_data_validation.statistics import stats_impl
 from tensorflow_metadata.proto.v0 import schema_pb2
@@ -85,11 +85,6 @@ def rows(all_digits: Dataset) -> dict[str, Rows]:
         "eval": (images[600:800], labels[600:800]),
         "test": (all_digits.test_images, all_digits.test_labels),
     }
-
-
-@pytest.fixture(scope="session")
-def schema() -> schema_pb2.Schema:
-    return text_format.Parse(schema_text(), schema_pb2.Schema())
 
 
 @pytest.fixture(scope="session")
@@ -260,26 +255,6 @@ def worse_evaluation(
 ) -> Any:
     """A weak model against the good one."""
     return evaluated(weak, good)
-
-
-@pytest.fixture
-def store(artifact: Make, schema: schema_pb2.Schema) -> Make:
-    """Writes statistics as StatisticsGen does, and their anomalies likewise."""
-
-    def store(kind: type, statistics: dict[str, Any], **properties: str) -> Any:
-        stored = artifact(kind, splits=list(statistics), **properties)
-        for split, of_split in statistics.items():
-            folder = Path(stored.uri, f"Split-{split}")
-            folder.mkdir()
-            if kind is standard_artifacts.ExampleAnomalies:
-                found = tfdv.validate_statistics(of_split, schema)
-                (folder / "SchemaDiff.pb").write_bytes(found.SerializeToString())
-            else:
-                content = of_split.SerializeToString()
-                (folder / "FeatureStats.pb").write_bytes(content)
-        return stored
-
-    return store
 
 
 @pytest.fixture
