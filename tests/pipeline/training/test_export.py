@@ -240,3 +240,32 @@ def test_the_transform_graph_is_inside(
     check(ask(EXAMPLES_SIGNATURE, np.array(records, object)), expected)
     plain = model.predict(pixels.astype(np.float32) / 255, verbose=0)
     assert np.abs(plain - expected).max() > 0.01
+
+
+def test_a_vocabulary_of_the_transform_graph_travels_along(
+    tmp_path: Path, pixels: np.ndarray
+) -> None:
+    """Its table and its file are part of the model, wherever the graph came from."""
+
+    def blanked_unless_known(inputs: dict[str, Any]) -> dict[str, Any]:
+        outputs = preprocessing_fn(inputs)
+        first_pixel = tf.strings.as_string(inputs[IMAGE][:, :1])
+        # Of the one row that is analysed, the vocabulary is "0": index 0, else -1.
+        index = tft.compute_and_apply_vocabulary(first_pixel)
+        known = tf.reshape(tf.cast(index + 1, tf.float32), [-1, 1, 1])
+        return {SCALED_IMAGE: outputs[SCALED_IMAGE] * known, LABEL: outputs[LABEL]}
+
+    keras.utils.set_random_seed(1)
+    model = build_model((8,), 1e-3)
+    transform = analyze(blanked_unless_known, tmp_path / "transform")
+    export(model, transform, str(tmp_path / "model"), np.resize(pixels, (32, 28, 28)))
+    (tmp_path / "transform").rename(tmp_path / "gone")
+
+    images = pixels[:2].copy()
+    images[:, 0, 0] = [0, 9]
+    scaled = images.astype(np.float32) / 255
+    scaled[1] = 0
+    expected = model.predict(scaled, verbose=0)
+    for load in (in_python, in_a_session):
+        check(load(tmp_path / "model")(IMAGES_SIGNATURE, images), expected)
+    assert len(list((tmp_path / "model/assets").iterdir())) == 1
