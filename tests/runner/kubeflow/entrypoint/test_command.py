@@ -1,0 +1,141 @@
+"""One node, from the launcher's arguments to its exit code and its last words."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline.errors import BadInputError, GateRefusedError
+from runner.exits import Exit
+from runner.kubeflow.entrypoint import command, contract
+from runner.kubeflow.fingerprints import project_digest
+
+REPOSITORY = Path(__file__).resolve().parents[4]
+
+Arguments = Callable[..., list[str]]
+
+
+@pytest.fixture
+def arguments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Arguments:
+    """What the launcher starts the command with; the store's files are here."""
+    monkeypatch.setattr(contract, "_LOCAL_ROOTS", {"s3://": f"{tmp_path}/"})
+
+    def make(digest: str | None = None, **parameters: Any) -> list[str]:
+        output = {"uri": "s3://bucket/examples", "type": {"instanceSchema": ""}}
+        listed = {"artifacts": {"examples": {"artifacts": [output]}}}
+        executor_input = {
+            "inputs": {"parameterValues": parameters},
+            "outputs": {**listed, "outputFile": str(tmp_path / "output.json")},
+        }
+        types = {"artifacts": {"examples": {"artifactType": {"instanceSchema": "x"}}}}
+        return [
+            *("--executor_class_path", "a.b.Executor"),
+            *("--json_serialized_invocation_args", json.dumps(executor_input)),
+            *("--json_serialized_inputs_spec_args", "{}"),
+            f"--outputs_spec={json.dumps(types)}",
+            f"--project_digest={digest or project_digest()}",
+            "--runner=DirectRunner",
+        ]
+
+    return make
+
+
+def test_tfx_sees_local_paths_and_the_launcher_remote_ones(
+    arguments: Arguments, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: dict[str, Any] = {}
+
+    def execute(options: Any, node_input: Any, beam_args: list[str]) -> None:
+        seen.update(input=node_input, beam=beam_args, path=options.executor_class_path)
+        [artifact] = node_input["outputs"]["artifacts"]["examples"]["artifacts"]
+        written = {"artifacts": {"examples": {"artifacts": [{"uri": artifact["uri"]}]}}}
+        Path(node_input["outputs"]["outputFile"]).write_text(json.dumps(written))
+
+    monkeypatch.setattr(command, "_execute", execute)
+    (tmp_path / "mnist").mkdir()
+    command.run(arguments(source="s3://mnist"))
+
+    assert seen["path"] == "a.b.Executor"
+    assert seen["beam"] == ["--runner=DirectRunner"]
+    assert seen["input"]["inputs"]["parameterValues"]["source"] == f"{tmp_path}/mnist"
+    [artifact] = seen["input"]["outputs"]["artifacts"]["examples"]["artifacts"]
+    assert artifact["uri"] == f"{tmp_path}/bucket/examples"
+    assert artifact["type"] == {"instanceSchema": "x"}
+    written = json.loads((tmp_path / "output.json").read_text())
+    assert written["artifacts"]["examples"]["artifacts"] == [
+        {"uri": "s3://bucket/examples"}
+    ]
+
+
+def test_an_image_with_other_code_is_refused(arguments: Arguments) -> None:
+    with pytest.raises(BadInputError) as caught:
+        command.run(arguments(digest="0123456789abcdef"))
+    assert str(caught.value).startswith(
+        "image: expected the code that the pipeline was compiled from "
+        f"(0123456789abcdef), found other code ({project_digest()}): "
+    )
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "last_words"),
+    [
+        (None, Exit.PUSHED, []),
+        (
+            GateRefusedError("DataGate", ["label: bad", "image: worse"]),
+            Exit.REFUSED,
+            ["refused by DataGate:", "  label: bad", "  image: worse"],
+        ),
+        (BadInputError("x: missing"), Exit.BAD_INPUT, ["error: x: missing"]),
+        (OSError("disk full"), Exit.BROKEN, ["error: OSError: disk full"]),
+    ],
+)
+def test_exit_codes_and_last_words(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    error: Exception | None,
+    code: Exit,
+    last_words: list[str],
+) -> None:
+    class EndedError(Exception):
+        """In the place of the end of this process."""
+
+    def run(arguments: object) -> None:
+        if error is not None:
+            raise error
+
+    def end(status: int) -> None:
+        raise EndedError(status)
+
+    monkeypatch.setattr(command, "run", run)
+    monkeypatch.setattr(os, "_exit", end)
+    with pytest.raises(EndedError) as ended:
+        command.main([])
+    assert ended.value.args == (code.value,)
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[len(lines) - len(last_words) :] == last_words
+    assert any("Traceback" in line for line in lines) == (code is Exit.BROKEN)
+
+
+def test_as_a_process_without_tensorflow_where_nothing_needs_it(
+    arguments: Arguments,
+) -> None:
+    process = subprocess.run(
+        [
+            *(sys.executable, "-X", "importtime", "-m", "runner.kubeflow.entrypoint"),
+            *arguments(digest="0123456789abcdef"),
+        ],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert process.returncode == 2
+    assert process.stderr.splitlines()[-1].startswith("error: image: expected the code")
+    assert "| tensorflow" not in process.stderr
+    assert "| tfx" not in process.stderr

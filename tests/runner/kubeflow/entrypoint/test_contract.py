@@ -1,0 +1,152 @@
+"""What KFP's launcher hands over, as TFX wants it, and back again."""
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from runner.kubeflow.entrypoint import contract
+
+MODEL = {"instanceSchema": "title: tfx.Model\ntype: object\n"}
+EXAMPLES = {"instanceSchema": "title: tfx.Examples\ntype: object\n"}
+PAGE = {"instanceSchema": "title: HTML\ntype: object\n"}
+
+
+def artifact(uri: str, kind: dict[str, Any]) -> dict[str, Any]:
+    return {"artifacts": [{"name": "7", "uri": uri, "type": kind, "metadata": {}}]}
+
+
+@pytest.fixture
+def executor_input() -> dict[str, Any]:
+    """As the launcher writes it: input types empty, a page of KFP's own type."""
+    empty = {"instanceSchema": ""}
+    return {
+        "inputs": {
+            "parameterValues": {"epochs": 3},
+            "artifacts": {
+                "examples": artifact("minio://bucket/run/examples", empty),
+                "imported_data": artifact("s3://data/mnist", empty),
+            },
+        },
+        "outputs": {
+            "outputFile": "/tmp/kfp_outputs/output_metadata.json",
+            "artifacts": {
+                "model": artifact("gs://bucket/run/model", MODEL),
+                "page": artifact(
+                    "s3://bucket/run/page", {"schemaTitle": "system.HTML"}
+                ),
+            },
+        },
+    }
+
+
+INPUTS = {"artifacts": {"examples": {"artifactType": EXAMPLES}}}
+OUTPUTS = {
+    "artifacts": {"model": {"artifactType": MODEL}, "page": {"artifactType": PAGE}}
+}
+
+
+class TestToLocal:
+    def test_types_are_the_components_own(self, executor_input: dict[str, Any]) -> None:
+        local, _ = contract.to_local(executor_input, INPUTS, OUTPUTS)
+        [examples] = local["inputs"]["artifacts"]["examples"]["artifacts"]
+        [page] = local["outputs"]["artifacts"]["page"]["artifacts"]
+        assert examples["type"] == EXAMPLES
+        assert page["type"] == PAGE
+
+    def test_uris_are_the_launchers_local_paths(
+        self, executor_input: dict[str, Any]
+    ) -> None:
+        local, remote = contract.to_local(executor_input, INPUTS, OUTPUTS)
+        uris = {
+            key: listed["artifacts"][0]["uri"]
+            for side in ("inputs", "outputs")
+            for key, listed in local[side]["artifacts"].items()
+        }
+        assert uris == {
+            "examples": "/minio/bucket/run/examples",
+            "model": "/gcs/bucket/run/model",
+            "page": "/s3/bucket/run/page",
+        }
+        assert remote == {
+            "model": "gs://bucket/run/model",
+            "page": "s3://bucket/run/page",
+        }
+
+    def test_what_is_no_input_of_the_component_is_left_out(
+        self, executor_input: dict[str, Any]
+    ) -> None:
+        local, _ = contract.to_local(executor_input, INPUTS, OUTPUTS)
+        assert set(local["inputs"]["artifacts"]) == {"examples"}
+
+    def test_the_rest_stays_and_the_argument_as_well(
+        self, executor_input: dict[str, Any]
+    ) -> None:
+        before = copy.deepcopy(executor_input)
+        local, _ = contract.to_local(executor_input, INPUTS, OUTPUTS)
+        assert executor_input == before
+        assert local["inputs"]["parameterValues"] == {"epochs": 3}
+        assert local["outputs"]["outputFile"] == before["outputs"]["outputFile"]
+
+    def test_a_node_without_artifacts(self) -> None:
+        bare = {"inputs": {}, "outputs": {"outputFile": "/tmp/x"}}
+        local, remote = contract.to_local(bare, {}, {})
+        assert remote == {}
+        assert local["inputs"]["artifacts"] == local["outputs"]["artifacts"] == {}
+
+
+@pytest.mark.parametrize(
+    ("uri", "path"),
+    [
+        ("minio://mlpipeline/v2/x", "/minio/mlpipeline/v2/x"),
+        ("s3://bucket/key", "/s3/bucket/key"),
+        ("gs://bucket/key", "/gcs/bucket/key"),
+        ("/data/mnist", "/data/mnist"),
+        ("mnist", "mnist"),
+    ],
+)
+def test_local_path(uri: str, path: str) -> None:
+    assert contract.local_path(uri) == path
+    assert contract.is_remote(uri) == (uri != path)
+
+
+def test_pages_are_known_by_kfps_type(executor_input: dict[str, Any]) -> None:
+    assert contract.pages(executor_input) == {"page"}
+    assert contract.pages({"outputs": {}}) == set()
+
+
+class TestToRemote:
+    @pytest.fixture
+    def local_root(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+        """In the place of /s3, which only a pod has."""
+        monkeypatch.setattr(contract, "_LOCAL_ROOTS", {"s3://": f"{tmp_path}/"})
+        return tmp_path
+
+    @staticmethod
+    def written(key: str, uri: str) -> dict[str, Any]:
+        """As TFX writes it."""
+        entry = {"uri": uri, "metadata": {"pushed_version": "7"}}
+        return {"artifacts": {key: {"artifacts": [entry]}}}
+
+    def test_uris_are_remote_again_and_properties_stay(self, local_root: Path) -> None:
+        remote = {"model": "s3://bucket/run/model"}
+        written = self.written("model", f"{local_root}/bucket/run/model")
+        found = contract.to_remote(written, remote, set())
+        assert found == self.written("model", "s3://bucket/run/model")
+        assert written["artifacts"]["model"]["artifacts"][0]["uri"].startswith("/")
+
+    @pytest.mark.parametrize("slash", ["", "/"])
+    def test_a_page_is_its_one_file(self, local_root: Path, slash: str) -> None:
+        folder = local_root / "bucket" / "page"
+        folder.mkdir(parents=True)
+        (folder / "report.html").write_text("<html>")
+        found = contract.to_remote(
+            self.written("page", str(folder)),
+            {"page": f"s3://bucket/page{slash}"},
+            {"page"},
+        )
+        assert found == self.written("page", "s3://bucket/page/report.html")
+
+    def test_a_node_that_wrote_nothing_down(self) -> None:
+        assert contract.to_remote({}, {"model": "s3://b/m"}, set()) == {}
