@@ -17,14 +17,13 @@ from tfx.types.artifact import Artifact
 
 from pipeline.config import Config
 from pipeline.lineage.records import RUN_PROPERTY
-from pipeline.pipeline import Surroundings, create_components
+from pipeline.pipeline import create_components
 from pipeline.schema import schema_text
 from runner.datasets import DataSet
 from runner.events import Event, EventHandler
-from runner.provenance import find_provenance
-from runner.recipe import champion, recipe
 from runner.records import Outcome, read_outcome, read_outputs
 from runner.recovery import recover
+from runner.surroundings import surroundings
 from runner.workspace import Workspace
 
 
@@ -51,7 +50,6 @@ def run_pipeline(
         GateRefusedError: DataGate stopped it.
         Exception: Whatever a component raised.
     """
-    models = workspace.models(dataset.name)
     artifacts = workspace.artifacts(dataset.name)
     recovered = recover(
         workspace.metadata, workspace.all_artifacts, workspace.all_models
@@ -59,21 +57,10 @@ def run_pipeline(
     if recovered:
         logging.warning("cleaned up after %d interrupted executions", recovered)
 
-    schema = schema_text()
-    own_recipe = recipe(config, dataset.fingerprint, schema)
+    workspace.link_data(dataset.name, dataset.path, dataset.fingerprint)
+    workspace.write_schema(schema_text())
     components = create_components(
-        config,
-        Surroundings(
-            source=workspace.link_data(dataset.name, dataset.path, dataset.fingerprint),
-            fingerprint=dataset.fingerprint,
-            schema=workspace.write_schema(schema),
-            models=models,
-            champion=champion(models, own_recipe),
-            run=run,
-            recipe=own_recipe,
-            description=dataset.description,
-            provenance=find_provenance(),
-        ),
+        config, surroundings(config, dataset, workspace, run)
     )
     handler = EventHandler(listener)
     logger = logging.getLogger()

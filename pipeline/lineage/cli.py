@@ -1,8 +1,6 @@
 """The command line of `python -m pipeline.lineage`."""
 
-import json
 import os
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -10,6 +8,7 @@ from typing import Any, Never, TypeVar
 
 import click
 
+from pipeline.command import console, print_json, run
 from pipeline.errors import BadInputError
 
 PROGRAM = "python -m pipeline.lineage"
@@ -93,9 +92,9 @@ def list_command(
     archive = _archive(output, models, metadata)
     found = listing.entries(archive, name)
     if as_json:
-        _print_json([asdict(entry) for entry in found])
+        print_json([asdict(entry) for entry in found])
     elif found:
-        render.show_entries(_console(), found)
+        render.show_entries(console(), found)
     else:
         click.echo("no run and no version is on record")
 
@@ -119,9 +118,9 @@ def show(
     with _quietly():
         found = archive.find(subject, name)
     if as_json:
-        _print_json(found.as_json())
+        print_json(found.as_json())
     else:
-        render.show_subject(_console(), found)
+        render.show_subject(console(), found)
 
 
 @cli.command()
@@ -147,9 +146,9 @@ def diff(
         first, second = archive.find(one, name), archive.find(other, name)
     found = difference(first, second)
     if as_json:
-        _print_json(found)
+        print_json(found)
     else:
-        render.show_difference(_console(), first.title, second.title, found)
+        render.show_difference(console(), first.title, second.title, found)
 
 
 def _archive(output: str, models: str | None, metadata: str | None) -> Any:
@@ -180,33 +179,6 @@ def _quietly() -> Iterator[None]:
         yield
 
 
-def _console() -> Any:
-    from rich.console import Console
-
-    console = Console(highlight=False)
-    # A pipe has no width: one line a row, however long.
-    return console if console.is_terminal else Console(highlight=False, width=200)
-
-
-def _print_json(content: Any) -> None:
-    click.echo(json.dumps(content, indent=2))
-
-
 def main() -> Never:
-    """Run the command line; an error is one line on standard error."""
-    # MLMD's library, which is loaded later, would print what it raises as well.
-    os.environ.setdefault("GLOG_minloglevel", "3")
-    try:
-        sys.exit(cli.main(prog_name=PROGRAM, standalone_mode=False) or 0)
-    except click.exceptions.NoArgsIsHelpError as error:
-        click.echo(error.format_message(), err=True)
-        sys.exit(2)
-    except click.ClickException as error:
-        click.echo(f"error: {error.format_message()} (see --help)", err=True)
-        sys.exit(2)
-    except BadInputError as error:
-        click.echo(f"error: {error}", err=True)
-        sys.exit(2)
-    except (click.Abort, KeyboardInterrupt):
-        click.echo("interrupted", err=True)
-        sys.exit(130)
+    """Runs the command line."""
+    run(cli, PROGRAM)

@@ -31,11 +31,9 @@ from tfx.orchestration.portable import (
 from pipeline.config import Config
 from pipeline.lineage.explain import flat
 from pipeline.lineage.records import Run, Step, read_runs
-from pipeline.pipeline import Surroundings, create_components
-from pipeline.schema import schema_text
+from pipeline.pipeline import create_components
 from runner.datasets import DataSet
-from runner.provenance import find_provenance
-from runner.recipe import champion, recipe
+from runner.surroundings import surroundings
 from runner.workspace import Workspace
 
 NEW_EACH_TIME = "run"
@@ -73,7 +71,9 @@ def plan(
         workspace: Where it would run.
         reuse: Whether it would reuse what earlier runs finished.
     """
-    components = create_components(config, _surroundings(config, dataset, workspace))
+    components = create_components(
+        config, surroundings(config, dataset, workspace, _NEXT)
+    )
     pipeline = Pipeline(
         pipeline_name=dataset.name,
         pipeline_root=workspace.artifacts(dataset.name),
@@ -143,26 +143,6 @@ def _plan(
         reasons = [*_changed_parameters(parameters, step), *reasons]
         plans.append(Plan(node, True, reasons or [_otherwise(step)]))
     return plans
-
-
-def _surroundings(
-    config: Config, dataset: DataSet, workspace: Workspace
-) -> Surroundings:
-    """Returns what `runner.local` would hand to the pipeline, without making it."""
-    schema = schema_text()
-    models = workspace.models(dataset.name)
-    own_recipe = recipe(config, dataset.fingerprint, schema)
-    return Surroundings(
-        source=workspace.data_link(dataset.name, dataset.fingerprint),
-        fingerprint=dataset.fingerprint,
-        schema=workspace.schema_path(schema),
-        models=models,
-        champion=champion(models, own_recipe),
-        run=_NEXT,
-        recipe=own_recipe,
-        description=dataset.description,
-        provenance=find_provenance(),
-    )
 
 
 @contextmanager

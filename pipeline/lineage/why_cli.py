@@ -1,15 +1,13 @@
 """`python -m pipeline.lineage why`: the runner's options, and no run."""
 
-import json
 import os
-import sys
 from dataclasses import asdict
 from typing import Any
 
 import click
-from rich.console import Console
 from rich.text import Text
 
+from pipeline.command import console, print_json
 from pipeline.config import load_config
 from pipeline.models.render import plain_table
 from runner import cli as runner_cli
@@ -52,15 +50,11 @@ def why(
     with logs.captured(os.devnull, verbose=False):
         plans = plan(config, dataset, workspace, reuse=not no_reuse)
     if as_json:
-        click.echo(json.dumps([asdict(one) for one in plans], indent=2))
+        print_json([asdict(one) for one in plans])
         return
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        # A pipe has no width: one line a reason, however long.
-        console = Console(highlight=False, width=200)
-    table = plain_table(console, "node", "next run", "because")
+    here = console()
+    table = plain_table(here, "node", "next run", "because")
     for one in plans:
         verdict = Text("executes", "yellow") if one.executes else Text("reused", "cyan")
         table.add_row(one.node, verdict, Text("\n".join(one.reasons)))
-    console.print(table)
-    sys.stdout.flush()
+    here.print(table)

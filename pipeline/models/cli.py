@@ -1,6 +1,5 @@
 """The command line of `python -m pipeline.models`."""
 
-import json
 import os
 import sys
 from collections.abc import Callable
@@ -8,7 +7,7 @@ from typing import Any, Never, TypeVar
 
 import click
 
-from pipeline.errors import BadInputError
+from pipeline.command import console, print_json, run
 
 PROGRAM = "python -m pipeline.models"
 
@@ -78,9 +77,9 @@ def list_command(
         else inventory.list_versions(folder, inventory.find_model(folder, name))
     )
     if as_json:
-        _print_json([render.as_facts(version) for version in found])
+        print_json([render.as_facts(version) for version in found])
     elif found:
-        render.show_versions(_console(), found)
+        render.show_versions(console(), found)
     else:
         click.echo(f"{folder}: no version was pushed there")
 
@@ -111,9 +110,9 @@ def rollback(
     store = _store(output, models, metadata)
     done = operations.rollback(folder, model, version, reason, store)
     if as_json:
-        _print_json({**render.as_facts(done.made), "recorded": done.recorded})
+        print_json({**render.as_facts(done.made), "recorded": done.recorded})
     else:
-        render.show_rollback(_console(), done)
+        render.show_rollback(console(), done)
     if done.problem:
         sys.exit(1)
 
@@ -146,9 +145,9 @@ def prune(
     gone = operations.prune(folder, model, keep, store, dry_run=dry_run)
     if as_json:
         removed = [version.number for version in gone]
-        _print_json({"model": model, "removed": removed, "dry_run": dry_run})
+        print_json({"model": model, "removed": removed, "dry_run": dry_run})
     else:
-        render.show_pruned(_console(), model, gone, dry_run=dry_run)
+        render.show_pruned(console(), model, gone, dry_run=dry_run)
 
 
 @cli.command()
@@ -174,7 +173,7 @@ def verify(
             found = [inventory.find_version(found, version)]
     results = [(one, verification.verify(one)) for one in found]
     if as_json:
-        _print_json(
+        print_json(
             [
                 {
                     "model": one.model,
@@ -190,7 +189,7 @@ def verify(
             ]
         )
     else:
-        render.show_verified(_console(), results)
+        render.show_verified(console(), results)
     if any(problems for _, problems in results):
         sys.exit(1)
 
@@ -212,33 +211,6 @@ def _store(output: str, models: str | None, metadata: str | None) -> Any:
     return open_store(metadata, read_only=False)
 
 
-def _console() -> Any:
-    from rich.console import Console
-
-    console = Console(highlight=False)
-    # A pipe has no width: one line a row, however long.
-    return console if console.is_terminal else Console(highlight=False, width=200)
-
-
-def _print_json(content: Any) -> None:
-    click.echo(json.dumps(content, indent=2))
-
-
 def main() -> Never:
-    """Run the command line; an error is one line on standard error."""
-    # MLMD's library, which is loaded later, would print what it raises as well.
-    os.environ.setdefault("GLOG_minloglevel", "3")
-    try:
-        sys.exit(cli.main(prog_name=PROGRAM, standalone_mode=False) or 0)
-    except click.exceptions.NoArgsIsHelpError as error:
-        click.echo(error.format_message(), err=True)
-        sys.exit(2)
-    except click.ClickException as error:
-        click.echo(f"error: {error.format_message()} (see --help)", err=True)
-        sys.exit(2)
-    except (BadInputError, OSError) as error:
-        click.echo(f"error: {error}", err=True)
-        sys.exit(2)
-    except (click.Abort, KeyboardInterrupt):
-        click.echo("interrupted", err=True)
-        sys.exit(130)
+    """Runs the command line."""
+    run(cli, PROGRAM)
