@@ -30,8 +30,11 @@ def run(command: click.Command, program: str) -> Never:
     except click.ClickException as error:
         click.echo(f"error: {error.format_message()} (see --help)", err=True)
         sys.exit(BAD_INPUT)
-    except (BadInputError, OSError) as error:
+    except (BadInputError, TimeoutError) as error:
         click.echo(f"error: {error}", err=True)
+        sys.exit(BAD_INPUT)
+    except OSError as error:
+        click.echo(f"error: {error.filename}: {error.strerror}", err=True)
         sys.exit(BAD_INPUT)
     except (click.Abort, KeyboardInterrupt):
         click.echo("interrupted", err=True)
