@@ -72,7 +72,9 @@ def write_package(tmp_path: Path) -> WritePackage:
 
     def write(name: str = "mnist.yaml", **how: Any) -> Path:
         path = tmp_path / name
-        platform = {"platforms": {"kubernetes": {"deploymentSpec": {"executors": {}}}}}
+        platform: dict[str, Any] = {
+            "platforms": {"kubernetes": {"deploymentSpec": {"executors": {}}}}
+        }
         path.write_text(yaml.safe_dump_all([specification(**how), platform]))
         return path
 

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +14,15 @@ import pytest
 
 from runner.kubeflow import client
 from tests.runner.kubeflow.conftest import Run, WritePackage
-from tests.runner.kubeflow.fake_kfp import FakeKfp, Ran, Request, frame, pod_of
+from tests.runner.kubeflow.fake_kfp import (
+    FakeKfp,
+    Ran,
+    Request,
+    frame,
+    pod_of,
+    serve,
+)
+from tests.serving.client.pki import Pki
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 
@@ -107,6 +116,32 @@ class TestSubmit:
         monkeypatch.setenv("KF_PIPELINES_ENDPOINT", fake.host)
         monkeypatch.setenv("KFP_TOKEN", "secret")
         assert run("submit", "--package", str(write_package())).code == 0
+
+    def test_over_tls_with_an_authority_of_ones_own(
+        self,
+        run: Run,
+        write_package: WritePackage,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        pki = Pki.make(tmp_path)
+        secure = FakeKfp(token="secret")
+        server = serve(secure, (pki.server_cert, pki.server_key))
+        resolve = socket.getaddrinfo
+        monkeypatch.setattr(
+            socket,
+            "getaddrinfo",
+            lambda host, *rest, **more: resolve("127.0.0.1", *rest, **more),
+        )
+        ended = run(
+            *("submit", "--package", str(write_package()), "--token", "secret"),
+            *("--host", secure.host.replace("localhost", "digits.test")),
+            *("--ca-cert", str(pki.ca)),
+        )
+        server.shutdown()
+        server.server_close()
+        assert (ended.code, ended.errors) == (0, "")
+        assert len(secure.runs) == 1
 
     def test_a_renewed_token_file_is_read_again(
         self, fake: FakeKfp, run: Run, write_package: WritePackage, tmp_path: Path

@@ -56,6 +56,30 @@ def _certificate(name: str, issuer: tuple[Any, Any] | None) -> tuple[Any, Any]:
         .add_extension(
             x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False
         )
+        # Python 3.13 wants these three (ssl.VERIFY_X509_STRICT).
+        .add_extension(
+            x509.KeyUsage(
+                digital_signature=True,
+                content_commitment=False,
+                key_encipherment=False,
+                data_encipherment=False,
+                key_agreement=False,
+                key_cert_sign=issuer is None,
+                crl_sign=False,
+                encipher_only=False,
+                decipher_only=False,
+            ),
+            critical=True,
+        )
+        .add_extension(
+            x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False
+        )
+        .add_extension(
+            x509.AuthorityKeyIdentifier.from_issuer_public_key(
+                (issuer[1] if issuer else key).public_key()
+            ),
+            critical=False,
+        )
     )
     return builder.sign(issuer[1] if issuer else key, hashes.SHA256()), key
 
