@@ -2,10 +2,11 @@
 
 import hashlib
 import json
+import logging
 
 from components.champion.executor import NONE
 from components.pusher import versions
-from components.pusher.manifest import read_manifest
+from components.pusher.manifest import ManifestError, read_manifest
 from pipeline.code import code_digest
 from pipeline.config import Config
 
@@ -43,7 +44,11 @@ def champion(models: str, recipe: str) -> str:
     served = versions.latest_version(models)
     if served is None:
         return NONE
-    manifest = read_manifest(versions.version_path(models, served))
+    try:
+        manifest = read_manifest(versions.version_path(models, served))
+    except ManifestError as error:
+        logging.warning("what is served is taken for another recipe's: %s", error)
+        return str(served)
     if manifest and manifest.recipe == recipe:
         beaten = manifest.champion
         if not beaten:

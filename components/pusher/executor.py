@@ -18,6 +18,7 @@ from components.pusher.facts import Folders, environment, parse_counts, read_fac
 from components.pusher.manifest import (
     Facts,
     Manifest,
+    ManifestError,
     read_manifest,
     write_manifest,
 )
@@ -90,7 +91,11 @@ def _served_already(base: str, digest: str) -> int | None:
     version = versions.latest_version(base)
     if version is None:
         return None
-    manifest = read_manifest(versions.version_path(base, version))
+    try:
+        manifest = read_manifest(versions.version_path(base, version))
+    except ManifestError as error:
+        logging.warning("what is served is taken for another model: %s", error)
+        return None
     return version if manifest and manifest.model_digest == digest else None
 
 

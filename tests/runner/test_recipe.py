@@ -95,6 +95,12 @@ def test_also_one_that_somebody_else_put_there(models: Path) -> None:
     assert champion(str(models), "mine") == "10"
 
 
+def test_also_one_whose_manifest_is_torn(models: Path) -> None:
+    push(models, 10, "mine")
+    (models / "10" / "manifest.json").write_text('{"recipe": "mi')
+    assert champion(str(models), "mine") == "10"
+
+
 def test_the_same_recipe_again_had_nobody_to_beat(models: Path) -> None:
     push(models, 10, "mine")
     assert champion(str(models), "mine") == "none"

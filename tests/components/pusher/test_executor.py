@@ -247,6 +247,15 @@ def test_a_manifest_of_an_older_project_tells_what_is_served(
     assert properties(push())["already_served"] == 1
 
 
+def test_a_served_version_whose_manifest_is_torn_is_replaced(
+    push: Push, base: Path
+) -> None:
+    first = properties(push())
+    (base / first["pushed_version"] / "manifest.json").write_text("{")
+    assert properties(push())["already_served"] == 0
+    assert len(versions.list_versions(str(base))) == 2
+
+
 def test_once_its_folder_was_removed_a_model_is_pushed_again(
     push: Push, base: Path
 ) -> None:
