@@ -244,6 +244,29 @@ def run_here(
     signal.signal(signal.SIGTERM, on_terminate)
 
 
+Ask = Callable[..., Any]
+
+
+@pytest.fixture
+def ask(
+    scans: Place,
+    saved: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> Ask:
+    """Asks `pipeline.lineage`, from the state that the first run left."""
+    restore(scans)
+    monkeypatch.chdir(scans.root)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(scans.root / "cache"))
+
+    def ask(*arguments: str) -> Any:
+        capfd.readouterr()
+        lineage.cli.main([*arguments, "--json"], standalone_mode=False)
+        return json.loads(capfd.readouterr().out)
+
+    return ask
+
+
 class TestFirstRun:
     def test_it_ends_with_one_pushed_version(self, first: Ended) -> None:
         assert first.code == 0
@@ -474,7 +497,7 @@ def write_anomalous(source: Path, folder: Path) -> None:
 
 class TestBadData:
     def test_it_is_stopped_before_transform_unless_that_is_overridden(
-        self, first: Ended, scans: Place, run_here: Run, tmp_path: Path
+        self, first: Ended, scans: Place, run_here: Run, ask: Ask, tmp_path: Path
     ) -> None:
         write_anomalous(scans.root / "data", tmp_path / "data")
         data = ("--data", str(tmp_path / "data"))
@@ -513,6 +536,10 @@ class TestBadData:
         ] == reasons
         assert "model" not in sections
 
+        newest, _ = ask("list")
+        assert (newest["verdict"], newest["version"]) == ("refused by DataGate", None)
+        assert newest["run"] == stopped.result["run"]
+
         lenient = (
             *data,
             *("--allow-anomalies", "--epochs", "1", "--max-champion-loss", "1"),
@@ -536,6 +563,10 @@ class TestBadData:
         [recorded] = [verdict for verdict in verdicts if verdict["overridden"]]
         assert recorded["compared_with_version"] == str(first.pushed[0])
         assert len(recorded["findings"]) == len(reasons)
+
+        overrides = ask("show", str(allowed.pushed[-1]))["facts"]["overrides"]
+        assert overrides["allow_anomalies"] is True
+        assert overrides["findings"] == recorded["findings"]
 
         # The model it pushed is the champion now; it is not held against itself.
         again = run_here(*lenient)
@@ -678,29 +709,6 @@ class TestInterrupted:
         assert "scikit-learn's digits" in finished.screen
         assert finished.gate("accuracy")["bound"] == ">= 0.93"
         assert finished.gate("digit 0")["bound"] == ">= 0.75"
-
-
-Ask = Callable[..., Any]
-
-
-@pytest.fixture
-def ask(
-    scans: Place,
-    saved: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capfd: pytest.CaptureFixture[str],
-) -> Ask:
-    """Asks `pipeline.lineage`, from the state that the first run left."""
-    restore(scans)
-    monkeypatch.chdir(scans.root)
-    monkeypatch.setenv("XDG_CACHE_HOME", str(scans.root / "cache"))
-
-    def ask(*arguments: str) -> Any:
-        capfd.readouterr()
-        lineage.cli.main([*arguments, "--json"], standalone_mode=False)
-        return json.loads(capfd.readouterr().out)
-
-    return ask
 
 
 class TestLineage:
