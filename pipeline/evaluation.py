@@ -133,6 +133,9 @@ def read_confusion(folder: str) -> np.ndarray:
     Returns:
         int64 `[10, 10]`: how many of the digit in the row were answered with the
         digit in the column.
+
+    Raises:
+        LookupError: The Evaluator was not asked for one.
     """
     confusion = np.zeros((NUM_CLASSES, NUM_CLASSES), np.int64)
     for plots in tfma.load_plots(folder):
@@ -145,6 +148,8 @@ def read_confusion(folder: str) -> np.ndarray:
                 confusion[entry.actual_class_id, entry.predicted_class_id] += round(
                     entry.num_weighted_examples
                 )
+    if not confusion.any():
+        raise LookupError(f"{folder}: expected a confusion matrix, found none")
     return confusion
 
 

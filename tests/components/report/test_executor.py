@@ -306,6 +306,13 @@ class TestRefused:
         assert all(reason in text for reason in verdict["reasons"][:12])
         assert "serving.client" not in text
 
+    def test_the_confusion_is_this_models_and_not_the_champions(
+        self, grown: Any, rows: dict[str, Rows], weak: Trained
+    ) -> None:
+        expected = np.zeros((10, 10), int)
+        np.add.at(expected, (rows["test"][1], weak.probabilities.argmax(axis=1)), 1)
+        assert facts(read(grown), "evaluation")["confusion"] == expected.tolist()
+
     def test_each_digit_has_the_champions_beside_it(
         self, grown: Any, rows: dict[str, Rows], good: Trained
     ) -> None:
