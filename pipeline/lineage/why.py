@@ -74,19 +74,17 @@ def plan(
     components = create_components(
         config, surroundings(config, dataset, workspace, _NEXT)
     )
-    pipeline = Pipeline(
-        pipeline_name=dataset.name,
-        pipeline_root=workspace.artifacts(dataset.name),
-        components=components,
-        enable_cache=reuse,
-        beam_pipeline_args=config.beam.pipeline_args(),
-        metadata_connection_config=metadata.sqlite_metadata_connection_config(
-            workspace.metadata
-        ),
-    )
     if not reuse:
         return [Plan(str(node.id), True, ["--no-reuse"]) for node in components]
     with _copy_of(workspace.metadata) as copy, _open(copy) as handle:
+        pipeline = Pipeline(
+            pipeline_name=dataset.name,
+            pipeline_root=workspace.artifacts(dataset.name),
+            components=components,
+            enable_cache=True,
+            beam_pipeline_args=config.beam.pipeline_args(),
+            metadata_connection_config=_connection(copy),
+        )
         last = next(
             (r for r in read_runs(handle.store) if r.model == dataset.name), None
         )
@@ -141,7 +139,7 @@ def _plan(
         if not waiting:
             reasons = _changed_inputs(inputs, step)
         reasons = [*_changed_parameters(parameters, step), *reasons]
-        plans.append(Plan(node, True, reasons or [_otherwise(step)]))
+        plans.append(Plan(node, True, reasons or [_otherwise(last, step)]))
     return plans
 
 
@@ -158,7 +156,11 @@ def _copy_of(database: str) -> Iterator[str]:
 
 
 def _open(database: str) -> metadata.Metadata:
-    return metadata.Metadata(metadata.sqlite_metadata_connection_config(database))
+    return metadata.Metadata(_connection(database))
+
+
+def _connection(database: str) -> Any:
+    return metadata.sqlite_metadata_connection_config(database)
 
 
 def _inputs(component: BaseNode) -> Iterator[tuple[str, str, str]]:
@@ -233,7 +235,9 @@ def _joined(key: str, name: str) -> str:
     return name if key == "custom_config" else f"{key}.{name}"
 
 
-def _otherwise(step: Step | None) -> str:
+def _otherwise(last: Run | None, step: Step | None) -> str:
+    if last is None:
+        return "there was no run before"
     if step is None:
         return "the last run did not get to it"
     if step.state not in _FINISHED:
