@@ -29,7 +29,7 @@ RUN --mount=type=secret,id=pip --mount=type=secret,id=certificates \
  && rm -r tensorflow/include \
  && find matplotlib numpy pandas pyarrow scipy sklearn -type d -name tests -prune \
       -exec rm -r {} + \
- && rm -rf ~/.cache
+ && rm -rf ~/.cache /app/.venv/.lock
 COPY components components
 COPY pipeline pipeline
 COPY runner runner
