@@ -29,14 +29,16 @@ RUN --mount=type=secret,id=pip --mount=type=secret,id=certificates \
  && rm -r tensorflow/include \
  && find matplotlib numpy pandas pyarrow scipy sklearn -type d -name tests -prune \
       -exec rm -r {} + \
- && rm -rf ~/.cache /app/.venv/.lock
+ && rm -rf ~/.cache
 COPY components components
 COPY pipeline pipeline
 COPY runner runner
 COPY serving serving
 # Beside the environment, so that an edit makes a layer of 2 MB and not of 3 GB.
 RUN .uv/uv-*/bin/uv pip install --python .venv/bin/python --target project --offline \
-      --no-cache --no-deps --no-build-isolation --compile-bytecode .
+      --no-cache --no-deps --no-build-isolation --compile-bytecode . \
+ # uv's, which anybody may write.
+ && rm -f .venv/.lock project/.lock
 
 
 FROM debian:trixie-slim AS runtime
