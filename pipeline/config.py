@@ -68,7 +68,7 @@ class Training(_Section):
         (128, 32), strict=False
     )
     seed: int = Field(1, ge=0, lt=2**32)
-    cache_mb: int = Field(512, ge=0)
+    cache_mb: int = Field(256, ge=0)
 
 
 class Gates(_Section):
