@@ -16,7 +16,7 @@ from runner.exits import Exit
 from runner.kubeflow import flags, schedules
 from runner.kubeflow.client import Client, Options
 from runner.kubeflow.connection import Connection, connection
-from runner.kubeflow.package import Package, arguments, check_name, read
+from runner.kubeflow.package import Package, arguments, check_name, planned, read
 
 _HELP = """
 Run the pipeline on Kubeflow Pipelines (open source, 2.x).
@@ -218,6 +218,7 @@ def _connected(
         yield Client(target), package
         return
     recipe = flags.recipe(**given, pipeline_root=root)
+    check(planned(recipe.config, recipe.name, recipe.data, recipe.fingerprint))
     client = Client(target)
     click.echo(f"{recipe.name}: compiling")
     with tempfile.TemporaryDirectory() as folder:
@@ -248,6 +249,7 @@ def _prepared(given: dict[str, Any]) -> Iterator[tuple[Client, Package, Options]
 
 def _wait(client: Client, package: Package, run_id: str, most: float | None) -> Exit:
     """Shows a run until it ends; returns the code that it stands for."""
+    from runner.kubeflow.logs import pod_log
     from runner.kubeflow.progress import ProgressScreen
     from runner.kubeflow.verdict import conclude
 
@@ -258,7 +260,7 @@ def _wait(client: Client, package: Package, run_id: str, most: float | None) -> 
         progress,
         client.connection.namespace,
         run_id,
-        lambda pod: client.log(run_id, pod),
+        lambda pod: pod_log(client.connection, run_id, pod),
     )
     screen.show(package.name, ending, client.run_page(run_id))
     return ending.code

@@ -7,10 +7,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-import requests
-
 from pipeline.errors import BadInputError
-from runner.kubeflow.api_errors import AwayError, reason, translated
+from runner.kubeflow.api_errors import AwayError, translated
 from runner.kubeflow.connection import Connection
 from runner.kubeflow.package import Package
 from runner.kubeflow.tasks import Node, nodes
@@ -23,8 +21,6 @@ _ENDED = ("SUCCEEDED", "FAILED", "SKIPPED", "CANCELED")
 _POLL_SECONDS = 3.0
 _PATIENCE_SECONDS = 120.0
 """How long the API may be away while a run goes on: a node that restarts."""
-
-_LARGEST_LOG = 4 << 20
 
 
 @dataclass(frozen=True)
@@ -226,39 +222,6 @@ class Client:
             if latest is not None and (latest.ended or late):
                 return latest
             time.sleep(_POLL_SECONDS)
-
-    def log(self, run_id: str, pod: str) -> str:
-        """Returns what a node has printed.
-
-        The API server has it (kubeflow/pipelines: backend/src/apiserver/main.go,
-        ReadRunLogV1); a user interface that passes on the rest of the API has a
-        route of its own for it (frontend/server/app.ts).
-
-        Raises:
-            LookupError: There is none to be had; why.
-        """
-        reasons = []
-        for path, parameters in (
-            (f"/apis/v1alpha1/runs/{run_id}/nodes/{pod}/log", {}),
-            (
-                "/k8s/pod/logs",
-                {
-                    "podname": pod,
-                    "runid": run_id,
-                    "podnamespace": self.connection.namespace or "kubeflow",
-                },
-            ),
-        ):
-            try:
-                answer = self.connection.get(path, **parameters)
-            except requests.RequestException as error:
-                reasons.append(type(error).__name__)
-                continue
-            content_type = answer.headers.get("Content-Type", "")
-            if answer.status_code == 200 and "html" not in content_type:
-                return answer.content[-_LARGEST_LOG:].decode(errors="replace")
-            reasons.append(reason(answer))
-        raise LookupError(reasons[0])
 
     def run_page(self, run_id: str) -> str:
         """Returns the address of a run in the user interface."""

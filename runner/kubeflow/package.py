@@ -103,6 +103,31 @@ def read(path: str) -> Package:
     )
 
 
+def planned(config: Config, name: str, data: str, fingerprint: str) -> Package:
+    """Returns what compiling would declare, to check a run before that is done.
+
+    Args:
+        config: See `compile_pipeline`, as the others.
+        name: Of the pipeline.
+        data: The data set.
+        fingerprint: Of its content, or empty.
+    """
+    parameters: dict[str, tuple[str, Any]] = {
+        parameter.name: (parameter.type, parameter.value(config))
+        for parameter in PARAMETERS
+    }
+    parameters[DATA] = ("STRING", data)
+    return Package(
+        path="",
+        name=name,
+        digest="",
+        parameters=parameters,
+        nodes=(),
+        ours=True,
+        fingerprinted=bool(fingerprint),
+    )
+
+
 _COMPILE = "`kubeflow_runner.py compile`"
 
 

@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
-from runner.kubeflow import client
-from tests.runner.kubeflow.conftest import Run, WritePackage
+from runner.kubeflow import cli, client
+from runner.kubeflow.flags import Recipe
+from tests.runner.kubeflow.conftest import Run, WritePackage, specification
 from tests.runner.kubeflow.fake_kfp import (
     FakeKfp,
     Ran,
@@ -194,6 +196,51 @@ class TestSubmit:
         assert ended.errors.startswith(f"error: {problem}")
         assert ended.errors.count("\n") == 1
         assert fake.requests == []
+
+    @pytest.mark.parametrize(
+        ("arguments", "problem"),
+        [
+            (("-p", "epochs=0"), "parameter epochs: "),
+            (("-p", "data=digits"), "parameter data: digits: the pipeline was comp"),
+            (("--data", "./mnist"), "data: expected mnist, digits, a path"),
+        ],
+    )
+    def test_nothing_is_compiled_for_a_run_that_cannot_be(
+        self,
+        fake: FakeKfp,
+        run: Run,
+        monkeypatch: pytest.MonkeyPatch,
+        arguments: tuple[str, ...],
+        problem: str,
+    ) -> None:
+        monkeypatch.setattr(cli, "_compiled", lambda recipe: pytest.fail("compiled"))
+        ended = run("submit", "--host", fake.host, *arguments)
+        assert ended.code == 2
+        assert ended.errors.startswith(f"error: {problem}")
+        assert fake.requests == []
+
+    def test_without_a_package_it_is_compiled_and_sent(
+        self, fake: FakeKfp, run: Run, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        asked = []
+
+        def compiled(recipe: Recipe) -> str:
+            asked.append((recipe.name, recipe.data, recipe.deployment.pipeline_root))
+            return yaml.safe_dump(specification(data=recipe.data))
+
+        monkeypatch.setattr(cli, "_compiled", compiled)
+        ended = run(
+            *("submit", "--host", fake.host, "--data", "s3://bucket/scans"),
+            *("--name", "scans", "--pipeline-root", "s3://bucket/root"),
+            *("-p", "data=s3://bucket/more"),
+        )
+        assert ended.screen.splitlines()[:2] == [
+            "scans: compiling",
+            "mnist: started run run-1",
+        ]
+        assert asked == [("scans", "s3://bucket/scans", "s3://bucket/root")]
+        [sent] = [request.json() for request in fake.sent("POST", "/runs")]
+        assert sent["runtime_config"]["parameters"] == {"data": "s3://bucket/more"}
 
     def test_a_kubeflow_with_profiles_wants_a_namespace(
         self, fake: FakeKfp, run: Run, write_package: WritePackage

@@ -21,6 +21,7 @@ from kfp.pipeline_spec import pipeline_spec_pb2
 
 from pipeline.config import Config, load_config
 from runner.kubeflow.deployment import Deployment, limits
+from runner.kubeflow.package import planned
 from runner.kubeflow.parameters import PARAMETERS, PREFIX, with_values
 from runner.kubeflow.specification import compile_pipeline, exec_properties
 from runner.kubeflow.specification import surroundings as surroundings_of
@@ -94,6 +95,16 @@ class TestFormat:
         inputs = set(loaded.component_spec.inputs)
         assert inputs == {"data", *(parameter.name for parameter in PARAMETERS)}
         assert loaded.required_inputs == []
+
+    def test_what_is_checked_before_compiling_is_what_is_declared(
+        self, data: str
+    ) -> None:
+        expected = planned(Config(), "mnist", data, "")
+        declared = compiled(data)[0]["root"]["inputDefinitions"]["parameters"]
+        assert expected.parameters == {
+            name: (definition["parameterType"], definition["defaultValue"])
+            for name, definition in declared.items()
+        }
 
     def test_only_executors_that_open_source_kfp_runs(self, data: str) -> None:
         spec, _ = compiled(data)
