@@ -837,8 +837,12 @@ class TestLineage:
         assert refused.states() == {
             node: "done" if one["executes"] else "cached" for node, one in plan.items()
         }
-        [reason] = plan["Evaluator"]["reasons"]
-        assert reason.startswith("parameter eval_config.")
+        reasons = plan["Evaluator"]["reasons"]
+        bounds = [one for one in reasons if one.startswith("parameter eval_config.")]
+        assert [bound.rpartition(".lower_bound: ")[2] for bound in bounds] == [
+            "0.9 -> 1.0"
+        ]
+        assert "input baseline_model: Champion executes" in reasons
         newest, oldest = ask("list")
         assert (newest["verdict"], newest["version"]) == ("refused by Evaluator", None)
         assert newest["run"] == refused.result["run"]

@@ -40,6 +40,7 @@ NEW_EACH_TIME = "run"
 """The parameter that makes a node execute in every run: the name of the run."""
 
 _NEXT = "(the next run)"
+_ALWAYS = "always: it looks at what is there now"
 _FINISHED = ("complete", "cached")
 
 
@@ -203,15 +204,13 @@ def _changed_parameters(parameters: Mapping[str, Any], step: Step | None) -> lis
         if old == new or (name not in now and name not in parameters):
             continue
         if name == NEW_EACH_TIME:
-            reasons.append("always: it looks at what is there now")
+            reasons.append(_ALWAYS)
         elif name.rpartition(".")[2] == "code":
             reasons.append("code: its module, one it imports, or an installed library")
         else:
             reasons.append(f"parameter {name}: {_short(old)} -> {_short(new)}")
-    # A recipe sums up what the nodes before were told; facts are for the record.
-    if reasons and reasons[0].startswith("always"):
-        return reasons[:1]
-    return reasons
+    # What else such a node is told is for the record.
+    return [reason for reason in reasons if reason == _ALWAYS] or reasons
 
 
 def _settings(parameters: Mapping[str, Any]) -> dict[str, Any]:
@@ -223,11 +222,20 @@ def _settings(parameters: Mapping[str, Any]) -> dict[str, Any]:
         except ValueError:
             content = None
         if isinstance(content, dict):
-            inner = flat(content)
+            inner = flat(_keyed(content))
             found.update({_joined(key, name): one for name, one in inner.items()})
         else:
             found[key] = value
     return found
+
+
+def _keyed(content: Any) -> Any:
+    """Returns JSON with its arrays of objects as objects by index."""
+    if isinstance(content, dict):
+        return {key: _keyed(value) for key, value in content.items()}
+    if isinstance(content, list) and any(isinstance(one, dict) for one in content):
+        return {str(index): _keyed(one) for index, one in enumerate(content)}
+    return content
 
 
 def _joined(key: str, name: str) -> str:
