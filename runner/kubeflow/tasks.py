@@ -3,21 +3,36 @@
 KFP's API has one flat list of Argo's nodes (kubeflow/pipelines:
 backend/src/apiserver/server/api_converter.go, toModelTasks): for a task `Trainer`
 there are a driver's pod `Trainer-driver`, a group `Trainer`, and below that the
-pods `executor`, or `executor(0)`, `executor(1)` where it was tried again. What
-KFP's cache answers has an `executor` that was skipped. A node that has not ended
-has an end in the year 1.
+pods `executor`, or `executor(0)`, `executor(1)` where it may be tried again. A node
+that has not ended has an end in the year 1.
+
+No entry says what its own pod is called. But each has the Argo ids of its
+children, and those are digests of the nodes' full names, so that the names can be
+computed and found again (argo-workflows: pkg/apis/workflow/v1alpha1, `NodeID`).
 """
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-_EXECUTOR = re.compile(r"executor(\(\d+\))?")
-
 _ENDED = {"SUCCEEDED": "done", "FAILED": "failed", "CANCELED": "failed"}
 _GOING_ON = ("RUNNING", "PENDING", "CANCELING", "PAUSED")
+
+_MOST_ATTEMPTS = 10
+
+# Of the executors' pods, as KFP's compiler has called them in its versions
+# (backend/src/v2/compiler/argocompiler: container.go, importer.go).
+_EXECUTOR_TEMPLATES = (
+    "retry-system-container-impl",
+    "retry-system-container-impl-onerror",
+    "system-container-impl",
+    "system-importer",
+)
+_DRIVER_TEMPLATES = ("system-container-driver",)
+
+_SHORTEST_EXECUTOR_SECONDS = 5.0
+"""To import TFX alone takes longer."""
 
 
 @dataclass(frozen=True)
@@ -28,15 +43,15 @@ class Node:
         name: Its id.
         state: `waiting`, `running`, `done`, `cached`, `failed`.
         seconds: Since it started, or that it took, its driver's pod included.
-        pod: Of its last attempt, or of the driver if that failed; empty if not
-            known.
+        pods: What the pod of its last attempt, or of the driver if that failed,
+            may be called, likeliest first; empty if not known.
         ended: When, for the order; None if it has not.
     """
 
     name: str
     state: str
     seconds: float = 0.0
-    pod: str = ""
+    pods: tuple[str, ...] = ()
     ended: datetime | None = None
 
 
@@ -50,10 +65,24 @@ def nodes(names: Sequence[str], details: Iterable[Any], now: datetime) -> list[N
     """
     tasks = list(details)
     by_name = {task.display_name: task for task in tasks}
-    return [_node(name, by_name, tasks, now) for name in names]
+    skipped = [
+        moment
+        for task in tasks
+        if task.display_name == "executor"
+        and _state(task) == "SKIPPED"
+        and (moment := _moment(task, "start_time")) is not None
+    ]
+    pods = _Pods(tasks)
+    return [_node(name, by_name, pods, skipped, now) for name in names]
 
 
-def _node(name: str, by_name: dict[str, Any], tasks: list[Any], now: datetime) -> Node:
+def _node(
+    name: str,
+    by_name: dict[str, Any],
+    pods: "_Pods",
+    skipped: list[datetime],
+    now: datetime,
+) -> Node:
     driver, task = by_name.get(f"{name}-driver"), by_name.get(name)
     started = [
         moment
@@ -62,60 +91,96 @@ def _node(name: str, by_name: dict[str, Any], tasks: list[Any], now: datetime) -
     ]
     begin = min(started, default=now)
     if driver is not None and _ENDED.get(_state(driver)) == "failed":
-        return _ended(name, "failed", driver, begin, now, driver.pod_name or "")
+        return _ended(name, "failed", driver, begin, now, pods.of_driver(name))
     if task is None:
         if driver is None:
             return Node(name, "waiting")
         return Node(name, "running", _seconds(begin, now))
-    attempts = _attempts(task, tasks)
-    pod = (attempts[-1] if attempts else task).pod_name or ""
     state = _ENDED.get(_state(task))
     if state is None:
         # Omitted, as something before it failed.
         if _state(task) not in _GOING_ON:
             return Node(name, "waiting")
-        return Node(name, "running", _seconds(begin, now), pod)
-    if state == "done" and attempts and {_state(a) for a in attempts} == {"SKIPPED"}:
+        return Node(name, "running", _seconds(begin, now), pods.of_executor(name))
+    if state == "done" and _is_cached(task, skipped):
         state = "cached"
-    return _ended(name, state, task, begin, now, pod)
+    return _ended(name, state, task, begin, now, pods.of_executor(name))
 
 
 def _ended(
-    name: str, state: str, task: Any, begin: datetime, now: datetime, pod: str
+    name: str,
+    state: str,
+    task: Any,
+    begin: datetime,
+    now: datetime,
+    pods: tuple[str, ...],
 ) -> Node:
     end = _moment(task, "end_time") or now
-    return Node(name, state, _seconds(begin, end), pod, end)
+    return Node(name, state, _seconds(begin, end), pods, end)
 
 
-def _attempts(task: Any, tasks: list[Any]) -> list[Any]:
-    """Returns the executor's pods below a task, the last attempt last.
-
-    Children are named by Argo's node id and tasks by their pod; both end in the
-    same number (backend/src/common/util/workflow.go, RetrievePodName).
-    """
-    by_number = {_number(other.pod_name): other for other in tasks if other.pod_name}
-    found: list[Any] = []
-    waiting = [task]
-    while waiting:
-        for child in waiting.pop().child_tasks or []:
-            other = by_number.get(_number(child.pod_name))
-            if (
-                other is not None
-                and other not in found
-                and _EXECUTOR.fullmatch(other.display_name or "")
-            ):
-                found.append(other)
-                waiting.append(other)
-    # A group of attempts is called like a single one and is no pod.
-    numbered = [other for other in found if "(" in other.display_name]
-    return sorted(
-        numbered or found,
-        key=lambda other: int(re.sub(r"\D", "", other.display_name) or 0),
+def _is_cached(task: Any, skipped: list[datetime]) -> bool:
+    """Tells whether KFP's cache has answered: the executor is skipped then."""
+    begin, end = _moment(task, "start_time"), _moment(task, "end_time")
+    return (
+        begin is not None
+        and end is not None
+        and _seconds(begin, end) < _SHORTEST_EXECUTOR_SECONDS
+        and any(begin <= moment <= end for moment in skipped)
     )
 
 
-def _number(pod_name: str | None) -> str:
-    return (pod_name or "").rpartition("-")[2]
+class _Pods:
+    """Finds the names of pods."""
+
+    def __init__(self, tasks: list[Any]) -> None:
+        """Takes the ids that are known from the tasks' children."""
+        children = [
+            child.pod_name
+            for task in tasks
+            for child in task.child_tasks or []
+            if child.pod_name
+        ]
+        self._workflow = children[0].rpartition("-")[0] if children else ""
+        self._known = set(children)
+
+    def of_driver(self, name: str) -> tuple[str, ...]:
+        return self._called(f"root.{name}-driver", _DRIVER_TEMPLATES)
+
+    def of_executor(self, name: str) -> tuple[str, ...]:
+        executor = f"root.{name}.executor"
+        attempts = [
+            attempt
+            for attempt in (f"{executor}({n})" for n in range(_MOST_ATTEMPTS))
+            if self._id(attempt) in self._known
+        ]
+        if attempts:
+            return self._called(attempts[-1], _EXECUTOR_TEMPLATES[:2])
+        if self._id(executor) in self._known:
+            return self._called(executor, _EXECUTOR_TEMPLATES[2:3])
+        # An importer is a pod and no group; so is every task in KFP to come.
+        return self._called(f"root.{name}", _EXECUTOR_TEMPLATES[2:])
+
+    def _id(self, name: str) -> str:
+        return f"{self._workflow}-{fnv1a(f'{self._workflow}.{name}')}"
+
+    def _called(self, name: str, templates: tuple[str, ...]) -> tuple[str, ...]:
+        """Returns the names of a node's pod, by template.
+
+        (kubeflow/pipelines: backend/src/common/util/workflow.go, RetrievePodName)
+        """
+        if not self._workflow:
+            return ()
+        number = fnv1a(f"{self._workflow}.{name}")
+        return tuple(f"{self._workflow}-{template}-{number}" for template in templates)
+
+
+def fnv1a(text: str) -> int:
+    """Returns the 32-bit FNV-1a hash of a text (draft-eastlake-fnv)."""
+    digest = 0x811C9DC5
+    for byte in text.encode():
+        digest = (digest ^ byte) * 0x01000193 & 0xFFFFFFFF
+    return digest
 
 
 def _state(task: Any) -> str:

@@ -125,14 +125,23 @@ def _printed(
 ) -> tuple[Printed, list[str]]:
     """Returns what a node printed, and a line about it if that cannot be had."""
     try:
-        if not node.pod:
-            raise LookupError("KFP does not tell the name of its pod")
-        return read(log_of(node.pod)), []
+        return read(_first(node.pods, log_of)), []
     except LookupError as error:
         return Printed(), [
             f"the log of {node.name} cannot be read here ({error.args[0]}): "
             f"{_where(namespace, run_id)}"
         ]
+
+
+def _first(pods: tuple[str, ...], log_of: Callable[[str], str]) -> str:
+    """Returns the log of the first of the pods that there is."""
+    missing = LookupError("KFP does not tell what its pod is called")
+    for pod in pods:
+        try:
+            return log_of(pod)
+        except LookupError as error:
+            missing = error
+    raise missing
 
 
 def _where(namespace: str, run_id: str) -> str:

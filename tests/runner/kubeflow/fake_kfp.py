@@ -297,18 +297,22 @@ class Ran:
 
 def frame(state: str, *nodes: Ran, error: str = "") -> Json:
     """A run at one moment, as KFP's API tells it; times are seconds of one hour."""
-    details: list[Json] = []
-    for number, node in enumerate(nodes, start=1):
-        details += _details(node, number * 100)
+    first = [_id(f"root.{node.name}-driver") for node in nodes[:1]]
+    details: list[Json] = [_detail("root", "RUNNING", 0, None, first)]
+    for node in nodes:
+        details += _details(node)
     answer: Json = {"state": state, "run_details": {"task_details": details}}
     if error:
         answer["error"] = {"code": 13, "message": error}
     return answer
 
 
-def pod_of(node: int, attempt: int = 0) -> str:
-    """The name of the pod of the n-th node of a frame, from 1."""
-    return f"mnist-x-system-container-impl-{node * 100 + 3 + attempt}"
+def pod_of(name: str, attempt: int | None = None) -> str:
+    """The name of the pod of a node's executor; of an attempt, where it has some."""
+    node = f"root.{name}.executor"
+    if attempt is None:
+        return f"mnist-x-system-container-impl-{_number(node)}"
+    return f"mnist-x-retry-system-container-impl-{_number(f'{node}({attempt})')}"
 
 
 _PHASES = {
@@ -320,58 +324,64 @@ _PHASES = {
 }
 
 
-def _details(node: Ran, number: int) -> Sequence[Json]:
+def _details(node: Ran) -> Sequence[Json]:
+    name = f"root.{node.name}"
     driver = {
         "driving": ("RUNNING", False),
         "undriven": ("FAILED", True),
     }.get(node.state, ("SUCCEEDED", True))
     driver_end = node.begin + 1 if driver[1] else None
-    found = [
-        _detail(
-            f"{node.name}-driver",
-            f"system-container-driver-{number + 1}",
-            driver[0],
-            node.begin,
-            driver_end,
-            [number + 2],
-        )
-    ]
+    below = [] if node.state in ("driving", "undriven") else [_id(name)]
+    found = [_detail(f"{node.name}-driver", driver[0], node.begin, driver_end, below)]
     if node.state in ("driving", "undriven"):
         return found
     if node.state == "omitted":
-        return [_detail(node.name, f"x-{number + 2}", _PHASES["omitted"], 0, 0, [])]
+        return [_detail(node.name, _PHASES["omitted"], 0, 0, [])]
     phase = _PHASES[node.state]
     end = None if node.state == "running" else node.end
-    group = f"system-container-executor-{number + 2}"
-    found.append(
-        _detail(node.name, group, phase, node.begin + 1, end, [number + 3 + node.tries])
-    )
-    executor = "SKIPPED" if node.state == "cached" else phase
-    attempts = [number + 3 + attempt for attempt in range(node.tries)]
-    impl = f"system-container-impl-{number + 3 + node.tries}"
-    found.append(_detail("executor", impl, executor, node.begin + 2, end, attempts))
-    for attempt in attempts:
-        last = attempt == attempts[-1]
-        name = f"executor({attempt - number - 3})"
-        state = phase if last else "FAILED"
-        impl = f"system-container-impl-{attempt}"
-        found.append(_detail(name, impl, state, node.begin + 2, end, []))
-    return found
+    executor = f"{name}.executor"
+    attempts = [f"{executor}({attempt})" for attempt in range(node.tries)]
+    state = "SKIPPED" if node.state == "cached" else phase
+    begin = node.begin + 1
+    return [
+        *found,
+        _detail(node.name, phase, begin, end, [_id(executor)]),
+        _detail("executor", state, begin, end, [_id(each) for each in attempts]),
+        *(
+            _detail(
+                each.rpartition(".")[2],
+                phase if each == attempts[-1] else "FAILED",
+                *(begin, end, []),
+            )
+            for each in attempts
+        ),
+    ]
+
+
+def _id(name: str) -> str:
+    """Argo's id of a node."""
+    return f"mnist-x-{_number(name)}"
+
+
+def _number(name: str) -> int:
+    """FNV-1a of a node's full name, as in Go's hash/fnv."""
+    digest = 2166136261
+    for byte in f"mnist-x.{name}".encode():
+        digest = ((digest ^ byte) * 16777619) % 2**32
+    return digest
 
 
 def _detail(
-    name: str, pod: str, state: str, begin: int, end: int | None, children: list[int]
+    name: str, state: str, begin: int, end: int | None, children: list[str]
 ) -> Json:
     return {
-        "task_id": f"task-{pod}",
+        "task_id": f"task-of-{name}",
         "display_name": name,
-        "pod_name": f"mnist-x-{pod}",
         "state": state,
         "create_time": CREATED,
         "start_time": _at(begin),
         "end_time": NEVER if end is None else _at(end),
-        # By Argo's node id, which has no template's name in it.
-        "child_tasks": [{"pod_name": f"mnist-x-{child}"} for child in children],
+        "child_tasks": [{"pod_name": child} for child in children],
     }
 
 

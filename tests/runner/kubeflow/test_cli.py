@@ -28,6 +28,8 @@ from tests.serving.client.pki import Pki
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 
+VERDICT_POD = pod_of("Verdict")
+
 VERDICT = """\
 INFO passed: DataGate: findings: expected none, found none
 INFO passed: Evaluator: accuracy: expected >= 0.97, found 0.9785
@@ -83,9 +85,11 @@ class TestSubmit:
     def test_the_cache_is_the_pipelines_own_unless_it_is_turned_off(
         self, fake: FakeKfp, run: Run, write_package: WritePackage
     ) -> None:
-        package = str(write_package(cached=True))
-        run("submit", "--package", package, "--host", fake.host)
-        run("submit", "--package", package, "--host", fake.host, "--no-cache")
+        host = ("--host", fake.host)
+        for cached in (True, False):
+            package = str(write_package(cached=cached))
+            run("submit", "--package", package, *host)
+        run("submit", "--package", str(write_package(cached=True)), *host, "--no-cache")
 
         def caching(request: Request) -> set[Any]:
             spec = request.json()["pipeline_spec"]["pipeline_spec"]
@@ -94,9 +98,8 @@ class TestSubmit:
                 for task in spec["root"]["dag"]["tasks"].values()
             }
 
-        first, second = fake.sent("POST", "/runs")
-        assert caching(first) == {True}
-        assert caching(second) == {None}
+        sent = fake.sent("POST", "/runs")
+        assert [caching(request) for request in sent] == [{True}, {None}, {None}]
 
     def test_an_experiment_that_is_there_is_taken(
         self, fake: FakeKfp, run: Run, write_package: WritePackage
@@ -291,7 +294,7 @@ class TestWait:
                 Ran("Verdict", "done", 80, 85),
             ),
         ]
-        fake.logs[pod_of(4)] = VERDICT
+        fake.logs[pod_of("Verdict")] = VERDICT
 
         ended = self.wait(run, fake, write_package())
 
@@ -316,7 +319,7 @@ class TestWait:
         self, fake: FakeKfp, run: Run, write_package: WritePackage
     ) -> None:
         fake.frames = [frame("FAILED", *done("Trainer", verdict="failed"))]
-        fake.logs[pod_of(2)] = REFUSED
+        fake.logs[pod_of("Verdict")] = REFUSED
         ended = self.wait(run, fake, write_package())
         assert ended.code == 3
         assert ended.screen.splitlines()[-5:-1] == [
@@ -331,7 +334,9 @@ class TestWait:
     ) -> None:
         trainer = Ran("Trainer", "failed", 0, 9, tries=2)
         fake.frames = [frame("FAILED", trainer, Ran("Verdict", "omitted"))]
-        fake.logs[pod_of(1, attempt=1)] = "error: OSError: disk full\nexit status 1\n"
+        fake.logs[pod_of("Trainer", attempt=1)] = (
+            "error: OSError: disk full\nexit status 1\n"
+        )
         ended = self.wait(run, fake, write_package())
         assert ended.code == 1
         assert ended.screen.splitlines()[-3:-1] == [
@@ -345,11 +350,11 @@ class TestWait:
     ) -> None:
         fake.has_log_route = False
         fake.frames = [frame("SUCCEEDED", *done())]
-        fake.logs[pod_of(1)] = VERDICT
+        fake.logs[pod_of("Verdict")] = VERDICT
         ended = self.wait(run, fake, write_package(), "--namespace", "team-a")
         assert "served as version 7" in ended.screen
         assert fake.requests[-1].query == {
-            "podname": pod_of(1),
+            "podname": pod_of("Verdict"),
             "runid": "run-1",
             "podnamespace": "team-a",
         }
@@ -362,7 +367,7 @@ class TestWait:
         assert ended.code == 0
         assert ended.screen.splitlines()[-3:-1] == [
             "mnist: pushed: the model is served",
-            f'  the log of Verdict cannot be read here (500: pods "{pod_of(1)}" not '
+            f'  the log of Verdict cannot be read here (500: pods "{VERDICT_POD}" not '
             "found): kubectl logs --namespace kubeflow --container main --prefix "
             "--tail 20 --selector pipeline/runid=run-1",
         ]
@@ -381,7 +386,7 @@ class TestWait:
     ) -> None:
         fake.frames = [frame("SUCCEEDED", *done())]
         fake.failing = 3
-        fake.logs[pod_of(1)] = VERDICT
+        fake.logs[pod_of("Verdict")] = VERDICT
         assert self.wait(run, fake, write_package()).code == 0
         assert len(fake.sent("GET", "/runs/run-1")) == 4
 

@@ -17,9 +17,9 @@ def at(second: int) -> datetime:
 
 
 NODES = [
-    Node("A", "cached", 3.4, "a", at(3)),
-    Node("B", "failed", 61, "b", at(5)),
-    Node("C", "running", 7, "c"),
+    Node("A", "cached", 3.4, ("a",), at(3)),
+    Node("B", "failed", 61, ("b",), at(5)),
+    Node("C", "running", 7, ("c",)),
     Node("D", "waiting"),
 ]
 
@@ -30,7 +30,7 @@ def test_piped_each_node_is_a_line_once_in_the_order_of_their_ends() -> None:
     with screen.live():
         screen.on_progress(Progress("RUNNING", [*NODES[2:], NODES[1]]))
         screen.on_progress(Progress("RUNNING", NODES))
-        late = Node("C", "done", 9, "c", at(4))
+        late = Node("C", "done", 9, ("c",), at(4))
         screen.on_progress(Progress("RUNNING", [*NODES[:2], late]))
     assert stream.getvalue().splitlines() == [
         "✗ B                        61 s",

@@ -70,7 +70,7 @@ class TestLog:
 
 def node(name: str, state: str, second: int = 0, pod: str = "") -> Node:
     ended = datetime(2026, 1, 1, 0, 0, second, tzinfo=UTC)
-    return Node(name, state, 1.0, pod or f"pod-{name}", ended)
+    return Node(name, state, 1.0, (pod or f"pod-{name}",), ended)
 
 
 def ending(state: str, *found: Node, logs: dict[str, str] | None = None) -> Ending:
@@ -153,10 +153,18 @@ def test_a_pod_that_was_killed_says_nothing() -> None:
 
 
 def test_a_kfp_that_does_not_tell_the_pod() -> None:
-    failed = Node("Trainer", "failed", 1.0, "", datetime.now(UTC))
+    failed = Node("Trainer", "failed", 1.0, (), datetime.now(UTC))
     [line] = ending("FAILED", failed).lines
     assert line.startswith(
-        "the log of Trainer cannot be read here (KFP does not tell the name of its pod)"
+        "the log of Trainer cannot be read here (KFP does not tell what its "
+        "pod is called)"
+    )
+
+
+def test_a_pod_may_have_one_of_several_names() -> None:
+    failed = Node("Verdict", "failed", 1.0, ("a", "b", "c"), datetime.now(UTC))
+    assert ending("FAILED", failed, logs={"b": REFUSED, "c": BROKEN}).code is (
+        Exit.REFUSED
     )
 
 
