@@ -32,6 +32,7 @@ _WITHIN = (
 def tools(engine: str, image: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The locked test tools for the image's Python, in a folder beside it."""
     folder = tmp_path_factory.mktemp("tools")
+    folder.chmod(0o755)
     version = subprocess.run(
         [engine, "run", "--rm", image, "python", "-c", _VERSION],
         capture_output=True,
