@@ -43,7 +43,7 @@ def test_it_runs_in_the_repository_without_this_processes_settings(
 
 
 def test_a_command_that_fails_is_named_with_its_last_words(tmp_path: Path) -> None:
-    code = "print('first'); raise SystemExit('last words')"
+    code = "print('first', flush=True); raise SystemExit('last words')"
     with pytest.raises(
         CommandError, match=r"expected exit code 0, found 1: last words"
     ):
