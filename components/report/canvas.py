@@ -1,0 +1,135 @@
+"""The paper for the page's plots: Matplotlib's, as SVG in the page's colours.
+
+A plot is inline SVG whose colours are the page's CSS variables, so that one drawing
+is right on light, on dark and on paper, and whose texts are texts. The objects are
+used without pyplot: nothing is kept of a figure, and nothing of the process's
+plotting state is changed. Matplotlib is imported when the first one is drawn, as a
+run that reuses everything draws none.
+"""
+
+import io
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from markupsafe import Markup, escape
+
+# Colours that nobody would choose stand for the page's variables until the SVG
+# is text, since Matplotlib takes no CSS.
+TEXT, QUIET, LINE, CARD = "#010201", "#010202", "#010203", "#010204"
+FIRST, SECOND, THIRD, BAD = "#010205", "#010206", "#010207", "#010208"
+_VARIABLES = {
+    TEXT: "text",
+    QUIET: "quiet",
+    LINE: "line",
+    CARD: "card",
+    FIRST: "accent",
+    SECOND: "second",
+    THIRD: "third",
+    BAD: "bad",
+}
+
+# A unit of the drawing is about a CSS pixel where a plot fills a telephone.
+_WIDTH, _HEIGHT = 360, 230
+_POINTS_PER_INCH = 72
+
+
+@contextmanager
+def drawing(
+    height: int = _HEIGHT,
+    left: float = 0.135,
+    bottom: int = 22,
+    top: int = 26,
+    rows: tuple[int, ...] = (1,),
+) -> Iterator[tuple[Any, Any]]:
+    """Yields a figure and its axes, with the page's looks for what is drawn.
+
+    Args:
+        height: Units.
+        left: Share of the width that is margin.
+        bottom: Units of margin.
+        top: Units of margin.
+        rows: Relative heights of the axes, one above the other.
+    """
+    import matplotlib
+    from matplotlib.figure import Figure
+
+    with matplotlib.rc_context(_LOOKS):
+        figure = Figure(figsize=(_WIDTH / _POINTS_PER_INCH, height / _POINTS_PER_INCH))
+        figure.subplots_adjust(
+            left=left,
+            right=0.985,
+            bottom=bottom / height,
+            top=1 - top / height,
+            hspace=0.12,
+        )
+        axes = figure.subplots(len(rows), height_ratios=rows)
+        yield figure, axes
+
+
+_LOOKS: Any = {
+    "svg.fonttype": "none",
+    "text.color": TEXT,
+    "text.usetex": False,
+    "font.size": 10,
+    "font.family": "DejaVu Sans",
+    "axes.edgecolor": LINE,
+    "axes.labelcolor": QUIET,
+    "axes.facecolor": "none",
+    "axes.axisbelow": True,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "figure.facecolor": "none",
+    "xtick.color": LINE,
+    "ytick.color": LINE,
+    "xtick.labelcolor": QUIET,
+    "ytick.labelcolor": QUIET,
+    "xtick.major.size": 0,
+    "ytick.major.size": 0,
+    "legend.frameon": False,
+    "legend.fontsize": 10,
+    "legend.handlelength": 1.2,
+}
+
+
+def svg(figure: Any, name: str, description: str) -> Markup:
+    """Returns the figure as an element of the page.
+
+    Args:
+        figure: What was drawn.
+        name: Of the figure in the page; what it defines is named after it.
+        description: What there is to see, for those who do not.
+    """
+    import matplotlib
+
+    stream = io.StringIO()
+    # The salt names what is defined in the file: the same each time, and not the
+    # same in two figures of one page.
+    with matplotlib.rc_context({"svg.hashsalt": name}):
+        figure.savefig(stream, format="svg", transparent=True)
+    text = stream.getvalue()
+    text = text[text.index("<svg") :]
+    text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
+    text = re.sub(r"<!--.*?-->", "", text, flags=re.DOTALL)
+    _, _, body = text.partition(">")
+    view = re.search(r'viewBox="([^"]*)"', text)
+    assert view is not None, "Matplotlib's SVG has a viewBox"
+    for colour, variable in _VARIABLES.items():
+        body = body.replace(colour, f"var(--{variable})")
+    body = re.sub(r"(font: [^;\"']*?\d+px) [^;\"]*", r"\1 system-ui, sans-serif", body)
+    body = body.replace("xlink:href", "href")
+    referred = set(re.findall(r'(?:href="#|url\(#)([\w-]+)', body))
+    body = re.sub(
+        r' id="([^"]+)"',
+        lambda found: (
+            found[0].replace('"', f'"{name}-', 1) if found[1] in referred else ""
+        ),
+        body,
+    )
+    body = re.sub(r'(href="#|url\(#)', rf"\g<1>{name}-", body)
+    body = re.sub(r">\s+<", "><", body)
+    return Markup(
+        f'<svg class="plot" role="img" aria-label="{escape(description)}" '
+        f'viewBox="{view[1]}">{body}'
+    )
