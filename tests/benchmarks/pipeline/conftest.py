@@ -43,7 +43,14 @@ def make() -> Make:
 @pytest.fixture
 def results() -> Results:
     """Two rounds; in the second the machine had half its speed."""
-    components = {"MnistExampleGen": 2.0, "StatisticsGen": 10.0, "Trainer": 30.0}
+    components = {
+        "(start-up)": 7.0,
+        "MnistExampleGen": 2.0,
+        "StatisticsGen": 9.0,
+        "Trainer": 30.0,
+        "ModelReport": 1.0,
+        "(ending)": 0.5,
+    }
     return Results(
         machine={"processor": "a slow one", "cores": "2"},
         settings={"data": "abc", "epochs": 25},
