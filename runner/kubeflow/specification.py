@@ -1,13 +1,10 @@
 """The pipeline as a document that open-source Kubeflow Pipelines takes.
 
 TFX's own compiler does the work; what it leaves out or gets wrong for
-open-source KFP is added to its result here, by fields of the published format
-(kubeflow/pipelines: api/v2alpha1/pipeline_spec.proto and
-kubernetes_platform/proto/kubernetes_executor_config.proto).
+open-source KFP is added to its result; see `document`.
 """
 
 import hashlib
-import json
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -27,18 +24,14 @@ from pipeline.config import Config
 from pipeline.pipeline import Surroundings, create_components
 from pipeline.provenance import Provenance
 from pipeline.schema import schema_text
+from runner.kubeflow import document
 from runner.kubeflow.deployment import (
-    DATA_FOLDER,
     IMAGE_LOCK,
     MODELS_FOLDER,
     SCHEMA_FOLDER,
     Deployment,
-    limits,
 )
-from runner.kubeflow.entrypoint.contract import HTML_TYPE, is_remote
-from runner.kubeflow.fingerprints import project_digest
 from runner.kubeflow.parameters import (
-    DATA,
     PARAMETERS,
     PREFIX,
     another_value,
@@ -50,10 +43,6 @@ from runner.recipe import recipe
 Json = dict[str, Any]
 
 COMMAND = ["python", "-m", "runner.kubeflow.entrypoint"]
-EXAMPLE_GEN = "MnistExampleGen"
-IMPORTER = "Data"
-_IMPORTED = "imported_data"
-_HTML = {"schemaTitle": HTML_TYPE, "schemaVersion": "0.0.1"}
 
 # What KFP's driver puts in the place of such a constant: the run's own name
 # (backend/src/v2/driver/resolve.go).
@@ -158,12 +147,14 @@ def compile_pipeline(
     spec: Json = compiled["pipelineSpec"]
     if deployment.pipeline_root:
         spec["defaultPipelineRoot"] = deployment.pipeline_root
-    _add_arguments(spec)
+    document.add_arguments(spec)
     _add_parameters(spec, config, around)
-    _add_data(spec, data)
-    _use_html(spec)
-    _add_limits(spec, fingerprint)
-    return yaml.safe_dump_all([spec, _platform(spec, deployment, data)], sort_keys=True)
+    document.add_data(spec, data)
+    document.use_html(spec, HTML.TYPE_NAME)
+    document.add_limits(spec, fingerprint)
+    return yaml.safe_dump_all(
+        [spec, document.platform(spec, deployment, data)], sort_keys=True
+    )
 
 
 def _provenance() -> Provenance:
@@ -180,23 +171,6 @@ def _provenance() -> Provenance:
     return replace(find_provenance(), lock=IMAGE_LOCK, lock_digest=digest)
 
 
-def _executor(spec: Json, node: str) -> Json:
-    label = spec["components"][node]["executorLabel"]
-    executor: Json = spec["deploymentSpec"]["executors"][label]
-    return executor
-
-
-def _add_arguments(spec: Json) -> None:
-    """Tells each container what it cannot see: its outputs' types, and its code."""
-    code = project_digest()
-    for component in spec["components"].values():
-        executor = spec["deploymentSpec"]["executors"][component["executorLabel"]]
-        executor["container"]["args"] += [
-            f"--outputs_spec={_text(component.get('outputDefinitions', {}))}",
-            f"--project_digest={code}",
-        ]
-
-
 def _add_parameters(spec: Json, config: Config, around: Surroundings) -> None:
     """Declares the run-time parameters, and hands each to the nodes it changes.
 
@@ -210,7 +184,9 @@ def _add_parameters(spec: Json, config: Config, around: Surroundings) -> None:
         spec["root"].setdefault("inputDefinitions", {}).setdefault("parameters", {})
     )
     compiled = exec_properties(config, around)
-    origin = _text({"config": config.model_dump(mode="json"), "around": asdict(around)})
+    origin = document.text(
+        {"config": config.model_dump(mode="json"), "around": asdict(around)}
+    )
     for parameter in PARAMETERS:
         declared[parameter.name] = {
             "parameterType": parameter.type,
@@ -223,127 +199,7 @@ def _add_parameters(spec: Json, config: Config, around: Surroundings) -> None:
         for node in compiled:
             if changed[node] == compiled[node]:
                 continue
-            _hand_on(spec, node, PREFIX + parameter.name, parameter.name)
-            arguments = _executor(spec, node)["container"]["args"]
+            document.hand_on(spec, node, PREFIX + parameter.name, parameter.name)
+            arguments = document.executor_of(spec, node)["container"]["args"]
             if f"--compiled_from={origin}" not in arguments:
                 arguments += [f"--node={node}", f"--compiled_from={origin}"]
-
-
-def _hand_on(spec: Json, node: str, key: str, parameter: str) -> None:
-    """Connects an input of a node to a run-time parameter."""
-    component, task = spec["components"][node], spec["root"]["dag"]["tasks"][node]
-    declared = spec["root"]["inputDefinitions"]["parameters"][parameter]
-    component["inputDefinitions"].setdefault("parameters", {})[key] = {
-        "parameterType": declared["parameterType"]
-    }
-    task.setdefault("inputs", {}).setdefault("parameters", {})[key] = {
-        "componentInputParameter": parameter
-    }
-
-
-def _add_data(spec: Json, data: str) -> None:
-    """Makes the data's place a run-time parameter, and fetches it if it is remote.
-
-    What is in an object store comes by an importer, so that KFP's launcher, which
-    has the credentials, brings it, and the run's lineage shows it.
-    """
-    spec["root"]["inputDefinitions"]["parameters"][DATA] = {
-        "parameterType": "STRING",
-        "defaultValue": data,
-        "description": "The data set: a name, a path or a URI, as when compiled.",
-        "isOptional": True,
-    }
-    _hand_on(spec, EXAMPLE_GEN, "source", DATA)
-    if not is_remote(data):
-        return
-    artifact = {"schemaTitle": "system.Dataset", "schemaVersion": "0.0.1"}
-    spec["components"][IMPORTER] = {
-        "executorLabel": f"{IMPORTER}_executor",
-        "inputDefinitions": {"parameters": {"uri": {"parameterType": "STRING"}}},
-        "outputDefinitions": {"artifacts": {"artifact": {"artifactType": artifact}}},
-    }
-    spec["deploymentSpec"]["executors"][f"{IMPORTER}_executor"] = {
-        "importer": {
-            "artifactUri": {"runtimeParameter": "uri"},
-            "typeSchema": artifact,
-        }
-    }
-    tasks = spec["root"]["dag"]["tasks"]
-    tasks[IMPORTER] = {
-        "cachingOptions": {},
-        "componentRef": {"name": IMPORTER},
-        "inputs": {"parameters": {"uri": {"componentInputParameter": DATA}}},
-        "taskInfo": {"name": IMPORTER},
-    }
-    spec["components"][EXAMPLE_GEN]["inputDefinitions"]["artifacts"] = {
-        _IMPORTED: {"artifactType": artifact}
-    }
-    example_gen = tasks[EXAMPLE_GEN]
-    example_gen["inputs"]["artifacts"] = {
-        _IMPORTED: {
-            "taskOutputArtifact": {
-                "producerTask": IMPORTER,
-                "outputArtifactKey": "artifact",
-            }
-        }
-    }
-    example_gen["dependentTasks"] = [IMPORTER]
-
-
-def _use_html(spec: Json) -> None:
-    """Gives pages the type by which KFP's user interface knows them."""
-    for component in spec["components"].values():
-        artifacts = component.get("outputDefinitions", {}).get("artifacts", {})
-        for artifact in artifacts.values():
-            if HTML.TYPE_NAME in artifact["artifactType"].get("instanceSchema", ""):
-                artifact["artifactType"] = _HTML
-
-
-def _add_limits(spec: Json, fingerprint: str) -> None:
-    for node, task in spec["root"]["dag"]["tasks"].items():
-        executor = _executor(spec, node)
-        if "container" not in executor:
-            continue
-        given = limits(node)
-        executor["container"]["resources"] = {
-            "cpuLimit": given.cpu,
-            "cpuRequest": given.cpu / 4,
-            "memoryLimit": given.memory,
-            "memoryRequest": given.memory,
-        }
-        if given.retries:
-            task["retryPolicy"] = {
-                "maxRetryCount": given.retries,
-                "backoffDuration": "30s",
-                "backoffFactor": 2.0,
-                "backoffMaxDuration": "600s",
-            }
-        known = bool(fingerprint) or node != EXAMPLE_GEN
-        task["cachingOptions"] = {"enableCache": True} if given.cached and known else {}
-
-
-def _platform(spec: Json, deployment: Deployment, data: str) -> Json:
-    """Returns the document with what only Kubernetes knows: volumes, deadlines."""
-    mounts = {
-        "Champion": (deployment.models_volume, MODELS_FOLDER),
-        "Pusher": (deployment.models_volume, MODELS_FOLDER),
-    }
-    if data.startswith("/"):
-        mounts[EXAMPLE_GEN] = (deployment.data_volume, DATA_FOLDER)
-    executors: Json = {}
-    for node, component in spec["components"].items():
-        if "container" not in _executor(spec, node):
-            continue
-        # The limit also stops a pod that never starts, which KFP's would not.
-        of_node: Json = {"activeDeadlineSeconds": str(limits(node).seconds)}
-        executors[component["executorLabel"]] = of_node
-        if node in mounts:
-            volume, path = mounts[node]
-            # The deprecated field is the one that every KFP from 2.0 reads
-            # (backend/src/v2/driver/k8s.go: makeVolumeMountPatch).
-            of_node["pvcMount"] = [{"constant": volume, "mountPath": path}]
-    return {"platforms": {"kubernetes": {"deploymentSpec": {"executors": executors}}}}
-
-
-def _text(value: Json) -> str:
-    return json.dumps(value, sort_keys=True, separators=(",", ":"))
