@@ -1,0 +1,38 @@
+"""The process is prepared before TensorFlow is imported, and only where not told."""
+
+import gc
+import os
+
+import pytest
+
+from runner import environment
+
+THREADS = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
+
+
+@pytest.fixture
+def cleared(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    for name in (*THREADS, "TF_USE_LEGACY_KERAS"):
+        # Set first, so that what the test leaves is taken away.
+        monkeypatch.setenv(name, "")
+        monkeypatch.delenv(name)
+    return monkeypatch
+
+
+def test_one_thread_and_keras_2_for_tfx(cleared: pytest.MonkeyPatch) -> None:
+    environment.prepare()
+    assert [os.environ[name] for name in THREADS] == ["1", "1"]
+    assert os.environ["TF_USE_LEGACY_KERAS"] == "1"
+
+
+def test_what_is_set_already_stays(cleared: pytest.MonkeyPatch) -> None:
+    cleared.setenv(THREADS[0], "8")
+    environment.prepare()
+    assert [os.environ[name] for name in THREADS] == ["8", "1"]
+
+
+def test_the_collector_rests_while_heavy_things_are_imported() -> None:
+    with environment.heavy_imports():
+        assert not gc.isenabled()
+    assert gc.isenabled()
+    gc.unfreeze()
