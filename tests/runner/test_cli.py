@@ -63,7 +63,7 @@ def write(path: str, content: bytes) -> None:
         (
             ["--config", "typo.toml"],
             "typo.toml: training.epoch: unknown key, expected one of epochs, "
-            "batch_size, learning_rate, hidden_units, seed",
+            "batch_size, learning_rate, hidden_units, seed, cache_mb",
         ),
         (
             ["--config", "broken.toml"],

@@ -1,6 +1,7 @@
 """Asking git and the environment, where they answer and where they do not."""
 
 import json
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -24,6 +25,8 @@ def git(folder: Path, *arguments: str) -> str:
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
+    if shutil.which("git") is None:
+        pytest.skip("no git to make a checkout with")
     folder = tmp_path / "checkout"
     folder.mkdir()
     git(folder, "init", "--quiet")
