@@ -4,7 +4,6 @@ import json
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 
 from benchmarks.pipeline.inputs import Inputs
@@ -111,7 +110,7 @@ class Bench:
             # Or `tf.keras` hangs on which import comes first; TFX means Keras 2.
             {"TF_USE_LEGACY_KERAS": "1"},
         )
-        found = _spans(self.folder / "stock.log", usage.started)
+        found = _spans(self.folder / "stock.log")
         return _measured(usage, found, facts)
 
     def _pipeline(self) -> Measured:
@@ -146,7 +145,7 @@ class Bench:
             ],
         )
         latest = max((self.output / "runs").glob("*/run.log"))
-        return _measured(usage, _spans(latest, usage.started))
+        return _measured(usage, _spans(latest))
 
     def _limit(self) -> Measured:
         seconds = self.folder / "limit.json"
@@ -203,10 +202,9 @@ def _batches(rows: int, size: int = 32) -> int:
     return -(-rows // size)
 
 
-def _spans(log: Path, started: float) -> list[Span]:
-    year = datetime.fromtimestamp(started).year
+def _spans(log: Path) -> list[Span]:
     with log.open(errors="replace") as lines:
-        return spans(lines, year)
+        return spans(lines)
 
 
 def _measured(

@@ -5,7 +5,6 @@ and no compression, cache or sketch profits from their being the same.
 """
 
 import sys
-from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -91,7 +90,7 @@ def measure(data: Path, times: int, epochs: int, folder: Path) -> Grown:
     usage = run(command, folder / "run.log")
     [log] = (output / "runs").glob("*/run.log")
     with log.open(errors="replace") as lines:
-        found = spans(lines, datetime.fromtimestamp(usage.started).year)
+        found = spans(lines)
     return Grown(
         images=images,
         epochs=epochs,

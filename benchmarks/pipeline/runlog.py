@@ -3,12 +3,11 @@
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 _LINE = re.compile(
-    # Ours (runner/logs.py), or absl's: "I1122 13:50:03.123456 1396 file.py:97]".
-    r"^(?:(?P<ours>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3}) "
-    r"|[A-Z](?P<absl>\d{4} \d\d:\d\d:\d\d\.\d{6}) )"
+    # The format of runner/logs.py.
+    r"^(?P<time>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3}) "
     r".*Component (?P<node>\S+) is (?P<what>running|finished)\.$"
 )
 
@@ -33,12 +32,11 @@ class Span:
         return self.end - self.start
 
 
-def spans(lines: Iterable[str], year: int) -> list[Span]:
+def spans(lines: Iterable[str]) -> list[Span]:
     """Returns the components that ended, in the order in which they did.
 
     Args:
       lines: A log of LocalDagRunner, in local time.
-      year: Of the log; absl does not write it.
     """
     started: dict[str, float] = {}
     found = []
@@ -46,19 +44,10 @@ def spans(lines: Iterable[str], year: int) -> list[Span]:
         match = _LINE.match(line.rstrip())
         if match is None:
             continue
-        time = _time(match, year).timestamp()
+        time = datetime.strptime(match["time"], "%Y-%m-%d %H:%M:%S,%f").timestamp()
         node = match["node"]
         if match["what"] == "running":
             started[node] = time
         elif node in started:
             found.append(Span(node, started.pop(node), time))
     return found
-
-
-def _time(match: re.Match[str], year: int) -> datetime:
-    if match["ours"]:
-        seconds, _, millis = match["ours"].partition(",")
-        return datetime.strptime(seconds, "%Y-%m-%d %H:%M:%S") + timedelta(
-            milliseconds=int(millis)
-        )
-    return datetime.strptime(f"{year}{match['absl']}", "%Y%m%d %H:%M:%S.%f")

@@ -11,10 +11,11 @@ whatever the data is, so it has less to do than ours.
 import argparse
 import glob
 import json
+import logging
 from pathlib import Path
 
 import tensorflow_model_analysis as tfma
-from absl import logging
+from absl import logging as absl_logging
 from tensorflow_model_analysis.proto import config_pb2
 from tfx import v1 as tfx
 
@@ -156,7 +157,10 @@ def main() -> None:
     parser.add_argument("--steps", type=int, required=True)
     parser.add_argument("--eval-steps", type=int, required=True)
     arguments = parser.parse_args()
-    logging.set_verbosity(logging.INFO)
+    # With the times of the components; as runner/logs.py writes them.
+    line = "%(asctime)s %(levelname).1s %(name)s: %(message)s"
+    logging.basicConfig(level=logging.INFO, format=line, force=True)
+    absl_logging.set_verbosity(absl_logging.INFO)
     tfx.orchestration.LocalDagRunner().run(
         create(
             arguments.records,
