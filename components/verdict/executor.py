@@ -33,6 +33,7 @@ class Executor(base_executor.BaseExecutor):
 
         Raises:
             GateRefusedError: A gate refused, so nothing was pushed.
+            RuntimeError: Nothing was pushed, and no gate says why.
         """
         self._log_startup(input_dict, output_dict, exec_properties)
         gates = _gates(input_dict)
@@ -43,6 +44,10 @@ class Executor(base_executor.BaseExecutor):
             refused = [
                 gate for gate in gates if not gate.passed and not gate.overridden
             ]
+            if not refused:
+                raise RuntimeError(
+                    "the model was not pushed although no gate refused: see Pusher's log"
+                )
             raise GateRefusedError(refused[0].gate, [str(gate) for gate in refused])
         logging.info(
             "served as version %s",

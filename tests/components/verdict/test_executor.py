@@ -109,3 +109,9 @@ def test_anomalies_that_were_overridden_refuse_nothing(
         judge(0, POOR, ["label: out of range"], True)
     assert caught.value.gate == "Evaluator"
     assert len(caught.value.reasons) == 1
+
+
+def test_an_unexplained_absence_is_no_refusal(judge: Judge) -> None:
+    """Else nobody would look for the fault."""
+    with pytest.raises(RuntimeError, match="although no gate refused: see Pusher's"):
+        judge(pushed=0)
