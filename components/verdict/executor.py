@@ -46,7 +46,8 @@ class Executor(base_executor.BaseExecutor):
             ]
             if not refused:
                 raise RuntimeError(
-                    "the model was not pushed although no gate refused: see Pusher's log"
+                    "the model was not pushed, although no gate refused: "
+                    "see Pusher's log"
                 )
             raise GateRefusedError(refused[0].gate, [str(gate) for gate in refused])
         logging.info(

@@ -58,7 +58,7 @@ _LIMITS = {
     "Champion": Limits(cached=False),
     "DataGate": Limits(retries=0),
     "Transform": Limits(memory=4),
-    "Trainer": Limits(cpu=4, memory=4, seconds=7200),
+    "Trainer": Limits(cpu=2, memory=4, seconds=7200),
     "Evaluator": Limits(cpu=2, memory=4),
     "Pusher": Limits(cached=False),
     "Verdict": Limits(retries=0, cached=False),
