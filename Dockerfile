@@ -34,7 +34,7 @@ COPY components components
 COPY pipeline pipeline
 COPY runner runner
 COPY serving serving
-# Beside the environment, so that an edit makes a layer of 3 MB and not of 3 GB.
+# Beside the environment, so that an edit makes a layer of 2 MB and not of 3 GB.
 RUN .uv/uv-*/bin/uv pip install --python .venv/bin/python --target project --offline \
       --no-cache --no-deps --no-build-isolation --compile-bytecode . \
  # uv's, which anybody may write.
