@@ -4,7 +4,8 @@ import socket
 import subprocess
 import uuid
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -25,13 +26,18 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-@pytest.fixture(scope="module")
-def server(
-    engine: str, image: str, cluster: Cluster, story: Story
-) -> Iterator[tuple[str, str]]:
-    """Its address for gRPC, and the container's name."""
+@dataclass(frozen=True)
+class Server:
+    """A container that serves, and the process of the engine that waits for it."""
+
+    name: str
+    address: str
+    process: subprocess.Popen[bytes]
+
+
+@contextmanager
+def serving(engine: str, image: str, models: Path) -> Iterator[Server]:
     name, port = f"mnist-serving-{uuid.uuid4().hex[:8]}", free_port()
-    models = cluster.volume("mnist-models")
     command = [engine, "run", "--rm", "--name", name, "--network", "host"]
     command += ["--read-only", "--cap-drop", "all", "--tmpfs", "/tmp"]
     command += ["--security-opt", "no-new-privileges"]
@@ -39,17 +45,25 @@ def server(
     command += ["python", "-m", "serving.server", f"--port={port}"]
     command += ["--rest_api_port=0", f"--model_name={NAME}"]
     command += [f"--model_base_path=/models/{NAME}"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT):
+    address = f"127.0.0.1:{port}"
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
         try:
-            yield f"127.0.0.1:{port}", name
+            with Client(address, ModelSpec(NAME)) as client:
+                client.wait(timeout=START_SECONDS)
+            yield Server(name, address, process)
         finally:
-            subprocess.run([engine, "stop", "--time", "20", name], check=False)
+            subprocess.run(
+                [engine, "rm", "--force", name], capture_output=True, check=False
+            )
 
 
 @pytest.fixture(scope="module")
-def client(server: tuple[str, str]) -> Iterator[Client]:
-    with Client(server[0], ModelSpec(NAME)) as connected:
-        connected.wait(timeout=START_SECONDS)
+def client(engine: str, image: str, cluster: Cluster, story: Story) -> Iterator[Client]:
+    models = cluster.volume("mnist-models")
+    with (
+        serving(engine, image, models) as server,
+        Client(server.address, ModelSpec(NAME)) as connected,
+    ):
         yield connected
 
 
@@ -75,10 +89,14 @@ def test_it_reads_digits(client: Client, digits_folder: Path) -> None:
     assert np.mean(np.array(read) == labels) > DIGITS_BOUNDS["min_accuracy"]
 
 
-def test_it_ends_when_it_is_asked_to(server: tuple[str, str], engine: str) -> None:
+def test_it_ends_when_it_is_asked_to(
+    engine: str, image: str, cluster: Cluster, story: Story
+) -> None:
     """As process 1, without a shell around it: SIGTERM, an orderly end, code 0."""
-    _, name = server
-    stopped = subprocess.run(
-        [engine, "stop", "--time", "20", name], capture_output=True, check=False
-    )
-    assert stopped.returncode == 0
+    with serving(engine, image, cluster.volume("mnist-models")) as server:
+        subprocess.run(
+            [engine, "stop", "--time", "20", server.name],
+            check=True,
+            capture_output=True,
+        )
+        assert server.process.wait(timeout=30) == 0
