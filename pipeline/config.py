@@ -56,7 +56,7 @@ class Training(_Section):
         seed: Of the initial weights and of the order of rows; the same seed
             gives the same weights, bit by bit.
         cache_mb: Memory for the rows that are gone over in every epoch, in MB
-            (MNIST takes 188); what is more is read from a temporary file, with the
+            (MNIST takes 220); what is more is read from a temporary file, with the
             same result.
     """
 

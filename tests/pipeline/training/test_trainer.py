@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable
 from pathlib import Path
+from unittest import mock
 
 import keras
 import numpy as np
@@ -137,3 +138,17 @@ def test_one_seed_gives_one_model_and_another_seed_another(
     np.testing.assert_array_equal(load_answers(str(first)), load_answers(str(again)))
     assert read_history(str(first)) == read_history(str(again))
     assert (load_answers(str(first)) != load_answers(str(other))).any()
+
+
+@pytest.mark.parametrize(("threads", "told_to"), [("1", False), ("4", True)])
+def test_tensorflow_is_told_to_keep_the_order_of_sums_where_threads_could_change_it(
+    train_only: Callable[[int], Trained],
+    monkeypatch: pytest.MonkeyPatch,
+    threads: str,
+    told_to: bool,
+) -> None:
+    """One thread has but one order, and need not pay for it."""
+    monkeypatch.setenv("TF_NUM_INTRAOP_THREADS", threads)
+    with mock.patch.object(tf.config.experimental, "enable_op_determinism") as enable:
+        train_only(1)
+    assert enable.called is told_to
