@@ -2,8 +2,9 @@
 
 LocalDagRunner has no listeners, but it logs; the messages below are its and the
 launcher's (tfx/orchestration/local/local_dag_runner.py, portable/launcher.py).
-Only what is shown while a run goes on hangs on them; results are read from ML
-Metadata. `tests/runner/test_events.py` tells when a TFX no longer says them.
+Only what is shown while a run goes on and what is begun ahead hang on them: without,
+a run comes to the same. Results are read from ML Metadata.
+`tests/runner/test_events.py` tells when a TFX no longer says them.
 """
 
 import logging

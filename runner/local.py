@@ -15,10 +15,12 @@ from tfx.orchestration.local.local_dag_runner import LocalDagRunner
 from tfx.orchestration.pipeline import Pipeline
 from tfx.types.artifact import Artifact
 
+from components.serving_validator import process
 from pipeline.config import Config
 from pipeline.lineage.records import RUN_PROPERTY
 from pipeline.pipeline import create_components
 from pipeline.schema import schema_text
+from runner.ahead import ProbeAhead
 from runner.datasets import DataSet
 from runner.events import Event, EventHandler
 from runner.records import Outcome, read_outcome, read_outputs
@@ -62,9 +64,10 @@ def run_pipeline(
     components = create_components(
         config, surroundings(config, dataset, workspace, run)
     )
-    handler = EventHandler(listener)
+    handlers = [EventHandler(listener), EventHandler(ProbeAhead())]
     logger = logging.getLogger()
-    logger.addHandler(handler)
+    for handler in handlers:
+        logger.addHandler(handler)
     absl_logging.set_verbosity(absl_logging.INFO)
     began = time.time()
     try:
@@ -79,7 +82,9 @@ def run_pipeline(
             )
         )
     finally:
-        logger.removeHandler(handler)
+        for handler in handlers:
+            logger.removeHandler(handler)
+        process.stop_ahead()
         _name_run(workspace, run, began)
 
 

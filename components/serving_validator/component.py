@@ -5,7 +5,7 @@ from tfx.dsl.components.base import base_component, executor_spec
 from tfx.types import standard_artifacts
 from tfx.types.component_spec import ChannelParameter, ExecutionParameter
 
-from components.serving_validator import executor, probe
+from components.serving_validator import executor
 from pipeline.code import code_digest
 
 
@@ -62,7 +62,7 @@ class ServingValidator(base_component.BaseComponent):
                 model_run=model_run,
                 examples=examples,
                 timeout_seconds=timeout_seconds,
-                code=code_digest(executor.__name__) + code_digest(probe.__name__),
+                code=code_digest(executor.__name__),
                 blessing=types.Channel(type=standard_artifacts.InfraBlessing),
             )
         )

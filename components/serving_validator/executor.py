@@ -2,8 +2,6 @@
 
 import json
 import os
-import subprocess
-import sys
 import tempfile
 from typing import Any
 
@@ -14,6 +12,7 @@ from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
 from tfx.utils import io_utils, path_utils
 
+from components.serving_validator import process
 from components.serving_validator.requests import Requests
 from pipeline.features import IMAGE, IMAGE_HEIGHT, IMAGE_SIZE, IMAGE_WIDTH, TEST
 from pipeline.training.answers import load_answers
@@ -70,7 +69,7 @@ class Executor(base_executor.BaseExecutor):
         )
 
 
-def probe(model: str, requests: Requests, timeout_seconds: int) -> dict[str, list[str]]:
+def probe(model: str, requests: Requests, timeout_seconds: int) -> process.Report:
     """Asks a model in a process of its own.
 
     Args:
@@ -79,48 +78,12 @@ def probe(model: str, requests: Requests, timeout_seconds: int) -> dict[str, lis
         timeout_seconds: For start, loading and all answers together.
 
     Returns:
-        `checks` that passed and `failures`, a line each. A process that died
-        or did not end is a failure.
+        `checks` that passed and `failures`; see `Process.ask`.
     """
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, process.take() as asked:
         path = os.path.join(folder, "requests.npz")
         requests.save(path)
-        command = [sys.executable, "-m", f"{__package__}.probe", model, path]
-        try:
-            done = subprocess.run(
-                command,
-                capture_output=True,
-                text=True,
-                errors="replace",
-                timeout=timeout_seconds,
-                check=False,
-                env=_environment(),
-            )
-        except subprocess.TimeoutExpired:
-            return _failed(f"no answer within {timeout_seconds} s")
-    if done.returncode != 0:
-        last = (done.stderr.strip().splitlines() or ["no output"])[-1]
-        return _failed(f"the process ended with code {done.returncode}: {last}")
-    # What libraries print comes before; the outcome is the last line.
-    outcome = (done.stdout.splitlines() or [""])[-1]
-    try:
-        report: dict[str, list[str]] = json.loads(outcome)
-    except json.JSONDecodeError:
-        return _failed("the process ended with code 0 before it had an outcome")
-    return report
-
-
-def _environment() -> dict[str, str]:
-    """Returns this process's environment; modules are found as they are here.
-
-    A script's own folder, from which the pipeline was imported, is on the path
-    of that process alone; the working folder may be any other.
-    """
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-
-
-def _failed(reason: str) -> dict[str, list[str]]:
-    return {"checks": [], "failures": [reason]}
+        return asked.ask(model, path, timeout_seconds)
 
 
 def _requests(split_uri: str, probabilities: np.ndarray) -> Requests:

@@ -1,15 +1,18 @@
 """Loads a SavedModel as TensorFlow Serving does and asks it.
 
-    python -m components.serving_validator.probe MODEL REQUESTS
+    echo '{"model": FOLDER, "requests": FILE}' | \
+        python -m components.serving_validator.probe
 
 TensorFlow Serving loads into a Session (LoadSavedModel) and feeds by the names
 of the signature, so this does too, with our own server's code: what only
 `tf.saved_model.load` could mend fails here. It runs in a process of its own: a
 model that takes its server down takes this down, and not the pipeline. Prints one
-JSON object: `{"checks": [...], "failures": [...]}`.
+JSON object: `{"checks": [...], "failures": [...]}`. It imports all that it needs before
+it reads, so that it can be started ahead.
 """
 
 import gc
+import importlib
 import json
 import os
 import sys
@@ -28,11 +31,11 @@ _BATCH_SIZES = (1, 7)
 Answer = dict[str, np.ndarray]
 
 
-def main(model: str, requests_path: str) -> int:
+def main(model: str, requests: str) -> int:
     """Runs all checks; prints the outcome as JSON."""
     checks: list[str] = []
     failures: list[str] = []
-    requests = Requests.load(requests_path)
+    expected = Requests.load(requests)
     try:
         ask = _load(model)
     except Exception as error:
@@ -41,18 +44,18 @@ def main(model: str, requests_path: str) -> int:
         answers_images = _check_signature(
             "serving_default",
             "images",
-            requests.images,
+            expected.images,
             ask,
-            requests,
+            expected,
             checks,
             failures,
         )
         _check_signature(
             "tf_examples",
             "examples",
-            np.array(requests.examples, object),
+            np.array(expected.examples, object),
             ask,
-            requests,
+            expected,
             checks,
             failures,
         )
@@ -171,9 +174,16 @@ def _line(error: Exception) -> str:
     return f"{type(error).__name__}: {' '.join(telling[:1])}"
 
 
+def _wait() -> int:
+    """Imports, waits for a question, and answers it; without one there is no answer."""
+    importlib.import_module("serving.server.session")
+    question = sys.stdin.readline()
+    return main(**json.loads(question)) if question else 0
+
+
 if __name__ == "__main__":
     # TensorFlow's import makes objects by the hundred thousand that all stay, and
     # this process ends before there is anything to collect.
     gc.disable()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    sys.exit(main(*sys.argv[1:]))
+    sys.exit(_wait())

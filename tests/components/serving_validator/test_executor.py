@@ -155,13 +155,17 @@ def test_the_probe_is_asked_the_trainers_rows_in_their_order(
     requests: Requests,
 ) -> None:
     python(
-        f'echo "$1 $2 $3" > {tmp_path}/command; cp "$4" {tmp_path}/requests.npz\n'
+        f'read -r question; echo "$*" > {tmp_path}/command\n'
+        f'echo "$question" > {tmp_path}/question\n'
+        f'path=${{question##*\\"requests\\": \\"}}; path=${{path%%\\"*}}\n'
+        f'cp "$path" {tmp_path}/requests.npz\n'
         'echo \'{"checks": [], "failures": []}\''
     )
     blessing = validate(str(tmp_path / "a-model"))
     command = (tmp_path / "command").read_text().split()
-    assert command[:2] == ["-m", "components.serving_validator.probe"]
-    assert Path(command[2]).resolve() == tmp_path / "a-model"
+    assert command == ["-m", "components.serving_validator.probe"]
+    question = json.loads((tmp_path / "question").read_text())
+    assert Path(question["model"]).resolve() == tmp_path / "a-model"
     asked = Requests.load(str(tmp_path / "requests.npz"))
     np.testing.assert_array_equal(asked.images, requests.images[:15])
     np.testing.assert_array_equal(asked.probabilities, requests.probabilities[:15])

@@ -1,0 +1,28 @@
+"""What can begin before its turn, on a core that has nothing to do."""
+
+from components.serving_validator import process
+from runner.events import Event
+
+_MODEL_NODE = "Trainer"
+
+
+class ProbeAhead:
+    """Starts ServingValidator's process as soon as it is sure to be needed.
+
+    That is when there is a new model: a reused one has its verdict already. Evaluator
+    takes a core for longer than this process needs, on another, to import TensorFlow.
+    """
+
+    def __init__(self) -> None:
+        """Nothing has happened yet."""
+        self._node = ""
+        self._reused = False
+
+    def __call__(self, event: Event) -> None:
+        """Takes note of what happens in a run."""
+        if event.kind == "started":
+            self._node, self._reused = event.node, False
+        elif event.kind == "cached":
+            self._reused = True
+        elif (event.kind, self._node, self._reused) == ("finished", _MODEL_NODE, False):
+            process.start_ahead()
