@@ -15,5 +15,5 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begins with the file that takes longest, so that no worker ends with it."""
-    items.sort(key=lambda item: item.path.name != "test_local_runner.py")
+    """Begins with what takes longest, so that no worker ends with it."""
+    items.sort(key=lambda item: item.path.parent.name != "local_runner")

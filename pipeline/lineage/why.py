@@ -4,7 +4,7 @@ The launcher decides by a cache key over a node's inputs, parameters, executor a
 outputs; the very functions that make the key are asked here, against a copy of the
 store, as they write down what they look for. They are no public API
 (tfx/orchestration/portable/{cache_utils,inputs_utils,outputs_utils}.py, as used by
-launcher.py); `tests/test_local_runner.py` holds them to real runs.
+launcher.py); `tests/local_runner/test_runs.py` holds them to real runs.
 """
 
 import json

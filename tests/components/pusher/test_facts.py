@@ -1,4 +1,4 @@
-"""Reading facts from artifacts; a real run's are checked in test_local_runner.py."""
+"""Reading facts from artifacts; a real run's are checked in tests/local_runner."""
 
 import hashlib
 import importlib.metadata

@@ -1,0 +1,254 @@
+"""A folder to run in, and a run there, as a person starts it, on real digits.
+
+One run in a process of its own makes the state from which most cases start;
+each gets it back as it was, under the same path, as ML Metadata keeps paths.
+"""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tfx.orchestration import metadata
+
+from components.mnist_example_gen import digits
+from components.pusher import versions
+from components.report.page import Page
+from pipeline.lineage import cli as lineage
+from pipeline.provenance import Provenance
+from runner.cli import main
+from runner.provenance import find_provenance
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+NODES = [
+    "Champion",
+    "DataGate",
+    "DataReport",
+    "Evaluator",
+    "ExampleValidator",
+    "ImportSchemaGen",
+    "MnistExampleGen",
+    "ModelReport",
+    "Pusher",
+    "Report",
+    "ServingValidator",
+    "StatisticsGen",
+    "Trainer",
+    "Transform",
+]
+
+ALL_REUSED = {
+    **dict.fromkeys(NODES, "cached"),
+    # It looks at what is served, and that is told.
+    "Pusher": "done",
+    "Report": "done",
+}
+
+CONFIG = """
+[training]
+epochs = 8
+
+[gates]
+min_accuracy = 0.9
+min_digit_accuracy = 0.7
+"""
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A run that has ended.
+
+    Attributes:
+        code: Exit code.
+        screen: What it showed.
+        errors: What it wrote to standard error.
+        result: Its `result.json`; empty if it wrote none.
+        pushed: The versions that were served afterwards.
+        page: The page about it, where the screen said that it is; or an empty one.
+    """
+
+    code: int
+    screen: str
+    errors: str
+    result: dict[str, Any]
+    pushed: list[int]
+    page: Page
+
+    def verdict(self) -> dict[str, Any]:
+        """What its page says first."""
+        return self.page.sections["verdict"].facts
+
+    def states(self) -> dict[str, str]:
+        """What became of each component that it got to."""
+        return {step["node"]: step["state"] for step in self.result["components"]}
+
+    def gate(self, metric: str) -> dict[str, Any]:
+        """The demand about the metric."""
+        [gate] = [gate for gate in self.result["gates"] if gate["metric"] == metric]
+        return dict(gate)
+
+
+@dataclass(frozen=True)
+class Place:
+    """A folder to run in, with its own cache, and what is asked for each time."""
+
+    root: Path
+    name: str
+    arguments: list[str]
+
+    @property
+    def output(self) -> Path:
+        return self.root / "output"
+
+    def start(self, *more: str) -> "subprocess.Popen[str]":
+        """Starts a process, from a folder that is not the repository."""
+        environment = {**os.environ, "XDG_CACHE_HOME": str(self.root / "cache")}
+        return subprocess.Popen(
+            [
+                sys.executable,
+                str(REPOSITORY / "local_runner.py"),
+                *self.arguments,
+                *more,
+            ],
+            cwd=self.root,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def run(self, *more: str) -> Ended:
+        """Runs in a process of its own."""
+        process = self.start(*more)
+        screen, errors = process.communicate(timeout=280)
+        return self.ended(process.returncode, screen, errors)
+
+    def run_until(self, line: str, signum: int) -> Ended:
+        """Sends a signal as soon as the screen shows a line with that text."""
+        process = self.start()
+        assert process.stdout is not None
+        screen = ""
+        for shown in process.stdout:
+            screen += shown
+            if line in shown:
+                process.send_signal(signum)
+                break
+        rest, errors = process.communicate(timeout=120)
+        return self.ended(process.returncode, screen + rest, errors)
+
+    def ended(self, code: int, screen: str, errors: str) -> Ended:
+        """Collects what the run that ended last has left."""
+        runs = self.output / "runs"
+        folders = sorted(runs.iterdir(), key=lambda f: f.stat().st_ctime_ns)
+        result = folders[-1] / "result.json" if folders else None
+        content = json.loads(result.read_text()) if result and result.exists() else {}
+        pushed = versions.list_versions(str(self.output / "models" / self.name))
+        shown = re.findall("^  report (/.*)$", screen, re.MULTILINE)
+        page = Page.parse(Path(shown[0]).read_text()) if shown else Page("")
+        return Ended(code, screen, errors, content, pushed, page)
+
+    def executions(self, state: int) -> int:
+        """How many executions are in a state, in ML Metadata."""
+        connection = metadata.sqlite_metadata_connection_config(
+            str(self.output / "metadata.sqlite")
+        )
+        with metadata.Metadata(connection) as handle:
+            return sum(
+                execution.last_known_state == state
+                for execution in handle.store.get_executions()
+            )
+
+
+@pytest.fixture(scope="session")
+def scans(tmp_path_factory: pytest.TempPathFactory) -> Place:
+    """A folder with real digits as somebody's own IDX files, and a config file."""
+    root = tmp_path_factory.mktemp("scans")
+    digits.write(str(root / "data"))
+    (root / "run.toml").write_text(CONFIG)
+    arguments = ["--data", "data", "--name", "scans", "--config", "run.toml"]
+    return Place(root, "scans", arguments)
+
+
+@pytest.fixture(scope="session")
+def origin() -> Provenance:
+    """The checkout and the environment, as they were when the first run began."""
+    return find_provenance()
+
+
+@pytest.fixture(scope="session")
+def first(scans: Place, origin: Provenance) -> Ended:
+    """The first run there."""
+    ended = scans.run()
+    shutil.copytree(scans.output, scans.root / "saved", symlinks=True)
+    return ended
+
+
+@pytest.fixture(scope="session")
+def saved(first: Ended, scans: Place) -> Path:
+    """The output folder as the first run left it; never changed."""
+    return scans.root / "saved"
+
+
+def restore(scans: Place) -> None:
+    shutil.rmtree(scans.output)
+    shutil.copytree(scans.root / "saved", scans.output, symlinks=True)
+
+
+Run = Callable[..., Ended]
+
+
+@pytest.fixture
+def run_here(
+    scans: Place,
+    saved: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> Iterator[Run]:
+    """Runs in this process, from the state that the first run left."""
+    restore(scans)
+    monkeypatch.chdir(scans.root)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(scans.root / "cache"))
+    on_terminate = signal.getsignal(signal.SIGTERM)
+
+    def run(*more: str) -> Ended:
+        capfd.readouterr()
+        with pytest.raises(SystemExit) as caught:
+            main([*scans.arguments, *more], standalone_mode=False)
+        screen, errors = capfd.readouterr()
+        assert isinstance(caught.value.code, int)
+        return scans.ended(caught.value.code, screen, errors)
+
+    yield run
+    signal.signal(signal.SIGTERM, on_terminate)
+
+
+Ask = Callable[..., Any]
+
+
+@pytest.fixture
+def ask(
+    scans: Place,
+    saved: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> Ask:
+    """Asks `pipeline.lineage`, from the state that the first run left."""
+    restore(scans)
+    monkeypatch.chdir(scans.root)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(scans.root / "cache"))
+
+    def ask(*arguments: str) -> Any:
+        capfd.readouterr()
+        lineage.cli.main([*arguments, "--json"], standalone_mode=False)
+        return json.loads(capfd.readouterr().out)
+
+    return ask
