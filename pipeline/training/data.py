@@ -1,6 +1,7 @@
 """Examples through the Transform graph, into memory and what is beyond it."""
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -54,15 +55,20 @@ class Samples:
         as many rows at once as asked for, already in order.
 
         Args:
-            order: int32 `[n]`, numbers of rows.
-            rows: Most rows that are read from disk at once.
+            order: int32 `[n]`, numbers of rows, at least one.
+            rows: Most rows that are read from disk at once; two parts are in memory.
         """
         if self.spilled is None:
             yield self.images, self.labels, order
             return
-        for start in range(0, len(order), rows):
-            images, labels = self._take(order[start : start + rows])
-            yield images, labels, np.arange(len(labels), dtype=np.int32)
+        parts = (order[start : start + rows] for start in range(0, len(order), rows))
+        # Each is read while the one before it is learned from.
+        with ThreadPoolExecutor(1) as reader:
+            ahead = reader.submit(self._take, next(parts))
+            for part in parts:
+                taken, ahead = ahead, reader.submit(self._take, part)
+                yield _in_order(*taken.result())
+            yield _in_order(*ahead.result())
 
     def blocks(self, rows: int) -> Iterator[tuple[tf.Tensor, tf.Tensor]]:
         """Yields all rows as they were written, so many at once."""
@@ -88,6 +94,13 @@ class Samples:
         self.spilled.read(beyond, images, there)
         labels[there] = self.spilled_labels[beyond]
         return images, labels
+
+
+def _in_order(
+    images: np.ndarray, labels: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Returns a part whose rows are to be taken as they stand."""
+    return images, labels, np.arange(len(labels), dtype=np.int32)
 
 
 class Reader:

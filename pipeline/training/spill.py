@@ -28,7 +28,7 @@ class Spill:
 
     def append(self, rows: np.ndarray) -> None:
         """Writes rows `[n, *row_shape]` behind those that are there."""
-        self._file.write(rows.astype(self._dtype, copy=False).tobytes())
+        self._file.write(np.ascontiguousarray(rows, self._dtype).data)
         self._file.flush()
         self._rows += len(rows)
 

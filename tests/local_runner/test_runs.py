@@ -1,4 +1,4 @@
-"""`python local_runner.py`: what becomes of data, models and changes, and the record."""
+"""`local_runner.py`: what becomes of data, models and changes, and is on record."""
 
 import gzip
 import hashlib
