@@ -31,6 +31,10 @@ class Process:
         return self
 
     def __exit__(self, *_: object) -> None:
+        """Ends it; see `close`."""
+        self.close()
+
+    def close(self) -> None:
         """Ends it, whatever it does."""
         self._process.kill()
         self._process.communicate()
@@ -92,7 +96,7 @@ def take() -> Process:
         return Process()
     if not process.is_waiting:
         # It was never asked: whatever ended it says nothing about a model.
-        process.__exit__()
+        process.close()
         return Process()
     return process
 
@@ -100,7 +104,7 @@ def take() -> Process:
 def stop_ahead() -> None:
     """Ends the process that nobody took, if there is one."""
     if _Ahead.process is not None:
-        _Ahead.process.__exit__()
+        _Ahead.process.close()
         _Ahead.process = None
 
 
