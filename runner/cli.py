@@ -65,13 +65,24 @@ class _Terminated(BaseException):
     default=None,
     help="Go on in spite of what DataGate finds; it is kept on record.",
 )
+@click.option(
+    "--beam-runner",
+    metavar="NAME",
+    help="Who runs StatisticsGen, Transform and Evaluator. [DirectRunner]",
+)
+@click.option("--beam-workers", type=int, help="Of DirectRunner; 0: one a core. [1]")
+@click.option(
+    "--beam-running-mode",
+    metavar="in_memory|multi_threading|multi_processing",
+    help="Of DirectRunner. [in_memory]",
+)
 @click.option("--config", "config_path", metavar="FILE", help="Settings, as TOML.")
 @click.option(
     "--set",
     "settings",
     multiple=True,
     metavar="SECTION.KEY=VALUE",
-    help="Any setting of the configuration, as beam.workers=2; may be repeated.",
+    help="Any setting of the configuration, as data.shard_rows=500; may be repeated.",
 )
 @click.option("--output", default="output", show_default=True, help="Folder for all.")
 @click.option("--no-reuse", is_flag=True, help="Run everything anew.")
@@ -113,6 +124,9 @@ _SECTIONS = {
     "min_digit_accuracy": "gates.min_digit_accuracy",
     "max_champion_loss": "gates.max_champion_loss",
     "allow_anomalies": "gates.allow_anomalies",
+    "beam_runner": "beam.runner",
+    "beam_workers": "beam.workers",
+    "beam_running_mode": "beam.running_mode",
 }
 
 

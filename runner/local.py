@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 
 from absl import logging as absl_logging
+from apache_beam.options.pipeline_options import StandardOptions
 from ml_metadata.proto import metadata_store_pb2
 from tfx.orchestration import metadata
 from tfx.orchestration.local.local_dag_runner import LocalDagRunner
@@ -17,6 +18,7 @@ from tfx.types.artifact import Artifact
 
 from components.serving_validator import process
 from pipeline.config import Config
+from pipeline.errors import BadInputError
 from pipeline.lineage.records import RUN_PROPERTY
 from pipeline.pipeline import create_components
 from pipeline.schema import schema_text
@@ -48,10 +50,11 @@ def run_pipeline(
         listener: Told what happens.
 
     Raises:
-        BadInputError: The data changed under the run.
+        BadInputError: Beam has no such runner, or the data changed under the run.
         GateRefusedError: DataGate stopped it.
         Exception: Whatever a component raised.
     """
+    _check_beam_runner(config.beam.runner)
     artifacts = workspace.artifacts(dataset.name)
     recovered = recover(
         workspace.metadata, workspace.all_artifacts, workspace.all_models
@@ -86,6 +89,18 @@ def run_pipeline(
             logger.removeHandler(handler)
         process.stop_ahead()
         _name_run(workspace, run, began)
+
+
+def _check_beam_runner(name: str) -> None:
+    """Finds a runner's wrong name before the first node that needs it does."""
+    known = StandardOptions.KNOWN_RUNNER_NAMES
+    names = {each.lower() for each in known}
+    # Beam takes any case, leaves `Runner` out where it can, and imports what has dots.
+    if "." not in name and not {name.lower(), f"{name.lower()}runner"} & names:
+        raise BadInputError(
+            f"beam.runner: expected one of {', '.join(known)}, or a class by its "
+            f"dotted name; found {name}"
+        )
 
 
 def outcome(config: Config, workspace: Workspace, since: float) -> Outcome:

@@ -76,6 +76,15 @@ def write(path: str, content: bytes) -> None:
             "running_mode, args",
         ),
         (
+            ["--beam-workers", "-1"],
+            "setting beam.workers: should be greater than or equal to 0, found -1",
+        ),
+        (
+            ["--beam-running-mode", "parallel"],
+            "setting beam.running_mode: should be 'in_memory', 'multi_threading' or "
+            "'multi_processing', found 'parallel'",
+        ),
+        (
             ["--set", "epochs=2"],
             "setting epochs=2: expected section.key=value, as training.epochs=5",
         ),
