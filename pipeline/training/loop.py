@@ -181,7 +181,7 @@ def _epoch_function(train_step: _Step, batch_size: int) -> _RunEpoch:
         loss, correct = tf.constant(0.0), tf.constant(0, tf.int64)
         for images, labels, order in parts:
             # A step's hundred operations take microseconds each: to pass each to a
-            # pool of threads costs a tenth of the whole.
+            # pool of threads costs some 5 % of the whole.
             with tf.experimental.function_executor_type(_ONE_AFTER_ANOTHER):
                 loss, correct = run_part(
                     tf.convert_to_tensor(images),
