@@ -6,7 +6,8 @@
 #
 # The lock is installed by the project's own set-up. Where a package index of one's
 # own or its certificates are needed, `make image` hands pip's configuration over as
-# the secrets `pip` and `certificates`, which do not stay in the image.
+# the secrets `pip`, `certificates` and `client-certificate`, which do not stay in
+# the image.
 
 FROM debian:trixie-slim AS build
 RUN apt-get update \
@@ -23,6 +24,7 @@ COPY setup.py .
 # without what only a compiler or a maintainer of the packages looks at: TensorFlow's
 # C++ headers (430 MB) and the tests of the large ones (100 MB).
 RUN --mount=type=secret,id=pip --mount=type=secret,id=certificates \
+    --mount=type=secret,id=client-certificate \
     python3 -m bootstrap --lock current \
  && .uv/uv-*/bin/uv pip uninstall --python .venv/bin/python mnist-tfx-pipeline \
  && cd .venv/lib/python3*/site-packages \

@@ -1,7 +1,9 @@
 """Builds the project's image: `python3 -m bootstrap.image`, as the Makefile calls it.
 
-Docker or Podman, whichever answers. The machine's pip configuration goes along as
-build secrets, so that a company's index serves the image as it serves `.venv`.
+Docker or Podman, whichever answers. What the machine's pip configuration says of
+its package index goes along as build secrets, so that a company's index serves the
+image as it serves `.venv`. What it says of files of this machine stays here: the
+build could not read them.
 """
 
 from __future__ import annotations
@@ -17,12 +19,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from bootstrap.errors import SetupError
-from bootstrap.indexes import pip_settings
+from bootstrap.indexes import pip_settings, reachable_from_elsewhere
 
 NAME = "mnist-tfx-pipeline"
 ENGINES = ("docker", "podman")
 
-_CERTIFICATES = "/run/secrets/certificates"
+# Options that name a file which the build does need: secret, and path inside.
+_FILES = {
+    "cert": ("certificates", "/run/secrets/certificates"),
+    "client-cert": ("client-certificate", "/run/secrets/client-certificate"),
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -42,7 +48,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         version = package_version(root / "setup.py")
         image = f"{options.name}:{options.tag or version}"
         with tempfile.TemporaryDirectory() as folder:
-            settings = pip_settings(sys.executable, os.environ, whole_index_only=True)
+            settings, left_out = reachable_from_elsewhere(
+                pip_settings(sys.executable, os.environ)
+            )
+            for option in left_out:
+                print(f"Left out of the build: pip's {option}", flush=True)
             command = [engine, "build", "--tag", image]
             command += ["--build-arg", f"VERSION={version}"]
             command += ["--build-arg", f"REVISION={revision(root)}"]
@@ -117,13 +127,19 @@ def secrets(settings: Mapping[str, str], folder: Path) -> list[str]:
     Args:
         settings: By pip's long option names.
         folder: Where the files go, for as long as the build takes.
+
+    Raises:
+        SetupError: A file that the settings name is not there.
     """
     options = []
     inside = dict(settings)
-    certificates = inside.get("cert")
-    if certificates:
-        options += ["--secret", f"id=certificates,src={certificates}"]
-        inside["cert"] = _CERTIFICATES
+    for option, (secret, path_inside) in _FILES.items():
+        if not (path_here := inside.get(option)):
+            continue
+        if not os.path.isfile(path_here):
+            raise SetupError(f"pip's {option}: expected a file, found {path_here}")
+        options += ["--secret", f"id={secret},src={path_here}"]
+        inside[option] = path_inside
     path = folder / "pip.conf"
     path.touch(mode=0o600)
     lines = ["[global]", *(f"{key} = {value}" for key, value in inside.items())]

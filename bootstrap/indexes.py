@@ -11,6 +11,8 @@ import ast
 import subprocess
 from collections.abc import Mapping
 
+from bootstrap.errors import SetupError
+
 # pip's option, the variable by which uv takes the same, and what uv puts between
 # several values (pip puts white space). uv's variables are listed at
 # docs.astral.sh/uv/reference/environment.
@@ -24,11 +26,28 @@ _OPTIONS = (
     ("client-cert", "SSL_CLIENT_CERT", " "),
     ("proxy", "ALL_PROXY", " "),
     ("timeout", "UV_HTTP_TIMEOUT", " "),
+    ("default-timeout", "UV_HTTP_TIMEOUT", " "),
 )
 
 # Places that hold some files of some packages: good to install from, by hash, and
 # misleading to resolve a lock from.
 _PARTIAL = ("extra-index-url", "find-links")
+
+# What says where an index is and how it is reached. The rest of pip's configuration
+# (constraints, a log, a cache, a target) is about this machine and its own work.
+_OF_INDEX = (
+    "index-url",
+    "extra-index-url",
+    "find-links",
+    "no-index",
+    "trusted-host",
+    "cert",
+    "client-cert",
+    "proxy",
+    "timeout",
+    "default-timeout",
+)
+_PLACES = ("index-url", "extra-index-url", "find-links")
 
 # pip's own order: the command's section over the global one, variables over both.
 _SECTIONS = ("global", "install", ":env:")
@@ -76,6 +95,58 @@ def parse_pip_settings(lines: list[str]) -> dict[str, str]:
     for name in _SECTIONS:
         merged.update(sections[name])
     return merged
+
+
+def reachable_from_elsewhere(
+    settings: Mapping[str, str],
+) -> tuple[dict[str, str], list[str]]:
+    """Returns the settings that mean something in a container, and what was left out.
+
+    Args:
+        settings: By pip's long option names.
+
+    Returns:
+        The options about the index, without the places that only this machine sees
+        (a folder, a `file://` address); and each option that lost something, with
+        what it lost where that is a place.
+
+    Raises:
+        SetupError: The settings allow packages from this machine's own files only.
+    """
+    kept: dict[str, str] = {}
+    left_out: list[str] = []
+    for option, value in settings.items():
+        if option not in _OF_INDEX:
+            # PIP_CONFIG_FILE says where all of this stands, and is done with.
+            if _names_a_file(value) and option != "config-file":
+                left_out.append(option)
+            continue
+        if option in _PLACES:
+            places = value.split()
+            here = [p for p in places if "://" not in p or _names_a_file(p)]
+            left_out += [f"{option} {place}" for place in here]
+            value = "\n".join(place for place in places if place not in here)
+        if value:
+            # A value of several lines goes on where a line begins with a blank.
+            kept[option] = value.replace("\n", "\n    ")
+    if _is_true(kept.get("no-index", "")) and "find-links" not in kept:
+        raise SetupError(
+            "pip's no-index: expected an index, or find-links with an address that a "
+            "container reaches, found only files of this machine"
+        )
+    return kept, left_out
+
+
+def _names_a_file(value: str) -> bool:
+    """Tells whether a setting is about a file or folder of this machine."""
+    scheme, separator, _ = value.partition("://")
+    if separator:
+        return scheme.rpartition("+")[2] == "file"
+    return value.startswith(("/", "./", "../", "~"))
+
+
+def _is_true(value: str) -> bool:
+    return value.strip().lower() in ("1", "true", "yes", "on", "y", "t")
 
 
 def uv_variables(

@@ -91,16 +91,18 @@ def test_a_failed_build_is_an_exit_code(
 
 
 def test_pips_settings_go_along_as_secrets_of_their_owner(tmp_path: Path) -> None:
+    certificates = tmp_path / "certificates.pem"
+    certificates.touch()
     settings = {
         "index-url": "https://user:password@index.example/simple",
-        "cert": "/certificates.pem",
+        "cert": str(certificates),
     }
 
     options = image.secrets(settings, tmp_path)
 
     written = tmp_path / "pip.conf"
     assert options == [
-        *("--secret", "id=certificates,src=/certificates.pem"),
+        *("--secret", f"id=certificates,src={certificates}"),
         *("--secret", f"id=pip,src={written}"),
     ]
     assert written.read_text().splitlines() == [
@@ -109,6 +111,42 @@ def test_pips_settings_go_along_as_secrets_of_their_owner(tmp_path: Path) -> Non
         "cert = /run/secrets/certificates",
     ]
     assert stat.S_IMODE(written.stat().st_mode) == 0o600
+
+
+def test_certificates_that_are_not_there_are_named(tmp_path: Path) -> None:
+    with pytest.raises(SetupError, match=r"^pip's cert: expected a file, found /none$"):
+        image.secrets({"cert": "/none"}, tmp_path)
+
+
+def test_settings_about_files_of_this_machine_stay_out_of_the_build(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    engine(tmp_path / "bin", "podman", answers=True)
+    # The engine keeps the secret that it is handed.
+    (tmp_path / "bin" / "podman").write_text(
+        "#!/bin/sh\n"
+        'for word; do case "$word" in id=pip,src=*) '
+        f'cp "${{word#id=pip,src=}}" {tmp_path}/seen;; esac; done\n'
+    )
+    configuration = tmp_path / "pip.conf"
+    configuration.write_text(
+        "[global]\nindex-url = https://index.example/simple\n"
+        "constraint = /etc/constraints.txt\nfind-links = /wheels\n"
+    )
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
+    for name in [name for name in os.environ if name.startswith("PIP_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("PIP_CONFIG_FILE", str(configuration))
+
+    assert image.main(["--engine", "podman"]) == 0
+
+    handed_over = (tmp_path / "seen").read_text()
+    assert "index-url = https://index.example/simple\n" in handed_over
+    assert "constraint" not in handed_over
+    assert "/wheels" not in handed_over
+    said = capfd.readouterr().out
+    assert "Left out of the build: pip's constraint\n" in said
+    assert "Left out of the build: pip's find-links /wheels\n" in said
 
 
 def git(folder: Path, *arguments: str) -> str:

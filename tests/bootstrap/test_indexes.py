@@ -6,7 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap.indexes import parse_pip_settings, pip_settings, uv_variables
+from bootstrap.errors import SetupError
+from bootstrap.indexes import (
+    parse_pip_settings,
+    pip_settings,
+    reachable_from_elsewhere,
+    uv_variables,
+)
 
 
 def test_settings_follow_pips_own_order() -> None:
@@ -88,3 +94,43 @@ def test_variables_that_are_set_for_uv_stay() -> None:
     environ = {"UV_DEFAULT_INDEX": "https://uv.example", "SSL_CERT_FILE": "/uv.pem"}
 
     assert uv_variables(settings, environ) == {}
+
+
+@pytest.mark.parametrize(
+    ("settings", "kept", "left_out"),
+    [
+        (
+            {"index-url": "https://a.example/simple", "trusted-host": "a.example"},
+            {"index-url": "https://a.example/simple", "trusted-host": "a.example"},
+            [],
+        ),
+        (
+            {"index-url": "file:///mirror/simple"},
+            {},
+            ["index-url file:///mirror/simple"],
+        ),
+        (
+            {"find-links": "/wheels\nhttps://a.example/wheels\nwheels"},
+            {"find-links": "https://a.example/wheels"},
+            ["find-links /wheels", "find-links wheels"],
+        ),
+        ({"constraint": "/etc/pip/constraints.txt"}, {}, ["constraint"]),
+        ({"cache-dir": "~/.cache/elsewhere"}, {}, ["cache-dir"]),
+        ({"disable-pip-version-check": "1"}, {}, []),
+        ({"cert": "/ca.pem"}, {"cert": "/ca.pem"}, []),
+        (
+            {"extra-index-url": "https://a.example\nhttps://b.example"},
+            {"extra-index-url": "https://a.example\n    https://b.example"},
+            [],
+        ),
+    ],
+)
+def test_a_container_is_handed_what_it_can_reach(
+    settings: dict[str, str], kept: dict[str, str], left_out: list[str]
+) -> None:
+    assert reachable_from_elsewhere(settings) == (kept, left_out)
+
+
+def test_packages_from_this_machines_files_alone_reach_no_container() -> None:
+    with pytest.raises(SetupError, match=r"^pip's no-index: expected an index"):
+        reachable_from_elsewhere({"no-index": "true", "find-links": "/wheels"})
