@@ -33,9 +33,12 @@ RUN --mount=type=secret,id=pip --mount=type=secret,id=certificates \
       -exec rm -r {} + \
  && rm -rf ~/.cache
 COPY components components
+COPY contract contract
+COPY lineage lineage
 COPY pipeline pipeline
 COPY runner runner
 COPY serving serving
+COPY version_store version_store
 # Beside the environment, so that an edit makes a layer of 2 MB and not of 3 GB.
 RUN .uv/uv-*/bin/uv pip install --python .venv/bin/python --target project --offline \
       --no-cache --no-deps --no-build-isolation --compile-bytecode . \

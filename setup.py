@@ -11,9 +11,12 @@ setup(
     packages=find_packages(
         include=[
             *("components", "components.*"),
+            *("contract", "contract.*"),
+            *("lineage", "lineage.*"),
             *("pipeline", "pipeline.*"),
             *("runner", "runner.*"),
             *("serving", "serving.*"),
+            *("version_store", "version_store.*"),
         ]
     ),
     package_data={"": ["*.css", "*.html", "*.pbtxt", "*.toml", "*.yaml"]},

@@ -4,7 +4,7 @@
 
 Writes the training images as gzipped TFRecords in each encoding, and computes
 statistics over them as StatisticsGen does: a Beam pipeline in this process. The
-last results stand in `pipeline/features.py`, where the choice is made.
+last results stand in `contract/features.py`, where the choice is made.
 """
 
 import os
@@ -22,10 +22,10 @@ from rich.console import Console
 from rich.table import Table
 from tfx_bsl.tfxio import tf_example_record
 
-from components.mnist_example_gen.example import serialize
-from components.mnist_example_gen.source import open_source
+from components.image_example_gen.example import serialize
+from components.image_example_gen.source import open_source
+from contract.features import IMAGE, LABEL
 from pipeline.config import Beam
-from pipeline.features import IMAGE, LABEL
 
 Encoder = Callable[[np.ndarray, np.ndarray], list[bytes]]
 

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from pipeline.errors import BadInputError
+from contract.errors import BadInputError
 
 MODEL_NAME_PATTERN = r"^[a-z0-9]([a-z0-9-]{0,60}[a-z0-9])?$"
 """Also a legal name of a Kubeflow pipeline and of a Kubernetes object."""

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import keras
 
-from pipeline.features import IMAGE_HEIGHT, IMAGE_WIDTH, NUM_CLASSES, SCALED_IMAGE
+from contract.features import IMAGE_HEIGHT, IMAGE_WIDTH, NUM_CLASSES, SCALED_IMAGE
 
 
 def build_model(hidden_units: Sequence[int], learning_rate: float) -> keras.Model:

@@ -14,16 +14,16 @@ from tfx.proto import trainer_pb2, transform_pb2
 from components.champion.component import Champion
 from components.data_gate.component import DataGate
 from components.evaluator.component import Evaluator
-from components.mnist_example_gen.component import MnistExampleGen
+from components.evaluator.results import eval_config
+from components.image_example_gen.component import ImageExampleGen
 from components.pusher.component import Pusher
-from components.pusher.manifest import Facts, LockFile
 from components.report.component import Report
 from components.serving_validator.component import ServingValidator
-from pipeline.code import code_digest
+from contract.code import code_digest
+from contract.features import EVAL, TEST, TRAIN
+from contract.provenance import Provenance
 from pipeline.config import Config, Gates
-from pipeline.evaluation import eval_config
-from pipeline.features import EVAL, TEST, TRAIN
-from pipeline.provenance import Provenance
+from version_store.manifest import Facts, LockFile
 
 PREPROCESSING_FN = "pipeline.preprocessing.preprocessing_fn"
 RUN_FN = "pipeline.training.trainer.run_fn"
@@ -34,7 +34,7 @@ class Surroundings:
     """What only the runner knows: where things are, and what is there now.
 
     Attributes:
-        source: The data set; see `MnistExampleGen`.
+        source: The data set; see `ImageExampleGen`.
         fingerprint: Of its content; empty if not known beforehand.
         schema: Path of the schema. TFX caches by path, so a runner that caches
             has another path for another content.
@@ -60,7 +60,7 @@ class Surroundings:
 def create_components(config: Config, around: Surroundings) -> list[BaseNode]:
     """Returns the pipeline's nodes, in an order in which they can run."""
     # Data: read it, describe it, and stop here if it is not what it should be.
-    example_gen = MnistExampleGen(
+    example_gen = ImageExampleGen(
         source=around.source,
         fingerprint=around.fingerprint,
         eval_fraction=config.data.eval_fraction,

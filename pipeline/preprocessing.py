@@ -8,7 +8,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from pipeline.features import (
+from contract.features import (
     IMAGE,
     IMAGE_HEIGHT,
     IMAGE_WIDTH,

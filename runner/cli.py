@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any
 import click
 from rich.console import Console
 
-from components.mnist_example_gen import mirrors
+from components.image_example_gen import mirrors
+from contract.demands import GateResult
+from contract.errors import BadInputError, GateRefusedError
+from contract.exits import Exit
 from pipeline.config import Config, load_config
-from pipeline.errors import BadInputError, GateRefusedError
-from pipeline.gates import GateResult
 from runner import environment, logs
 from runner.datasets import DIGITS_BOUNDS, DataSet, resolve
-from runner.exits import Exit
 from runner.screen import DownloadBar, Screen
 from runner.workspace import Workspace
 

@@ -4,10 +4,10 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from components.mnist_example_gen import digits, mirrors
-from components.mnist_example_gen.source import MNIST_FINGERPRINT, open_source
+from components.image_example_gen import digits, mirrors
+from components.image_example_gen.source import MNIST_FINGERPRINT, open_source
+from contract.errors import BadInputError
 from pipeline.config import Data
-from pipeline.errors import BadInputError
 
 MNIST, DIGITS = "mnist", "digits"
 

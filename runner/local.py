@@ -17,9 +17,9 @@ from tfx.orchestration.pipeline import Pipeline
 from tfx.types.artifact import Artifact
 
 from components.serving_validator import process
+from contract.errors import BadInputError
+from lineage.records import RUN_PROPERTY
 from pipeline.config import Config
-from pipeline.errors import BadInputError
-from pipeline.lineage.records import RUN_PROPERTY
 from pipeline.pipeline import create_components
 from pipeline.schema import schema_text
 from runner.ahead import ProbeAhead

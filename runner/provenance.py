@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 
-from pipeline.provenance import Provenance
+from contract.provenance import Provenance
 
 _STAMP = "set-up.json"
 """Where `python -m bootstrap` writes down what it made an environment from."""

@@ -5,10 +5,10 @@ import json
 import logging
 
 from components.champion.executor import NONE
-from components.pusher import versions
-from components.pusher.manifest import ManifestError, read_manifest
-from pipeline.code import code_digest
+from contract.code import code_digest
 from pipeline.config import Config
+from version_store import versions
+from version_store.manifest import ManifestError, read_manifest
 
 
 def recipe(config: Config, fingerprint: str, schema: str) -> str:

@@ -8,15 +8,15 @@ from tfx.orchestration import metadata
 from tfx.types import artifact_utils
 from tfx.types.artifact import Artifact
 
+from components.data_gate import demand as data_gate_verdict
 from components.data_gate import executor as data_gate
-from components.data_gate import verdict as data_gate_verdict
+from components.evaluator.results import read_gates
 from components.pusher import executor as pusher
-from components.pusher import properties
+from components.serving_validator import demand as serving_validator_verdict
 from components.serving_validator import executor as serving_validator
-from components.serving_validator import verdict as serving_validator_verdict
+from contract import properties
+from contract.demands import GateResult
 from pipeline.config import Gates
-from pipeline.evaluation import read_gates
-from pipeline.gates import GateResult
 from pipeline.training.trainer import read_history
 
 

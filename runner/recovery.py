@@ -11,7 +11,7 @@ import shutil
 from ml_metadata.proto import metadata_store_pb2
 from tfx.orchestration import metadata
 
-from components.pusher.changes import discard_incomplete
+from version_store.changes import discard_incomplete
 
 
 def recover(database: str, artifacts: str, models: str) -> int:

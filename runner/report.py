@@ -11,7 +11,7 @@ from components.report.executor import PAGE_FILE, PAGE_KEY, read_page, with_head
 from components.report.page import Page
 from components.report.run import Component, RunFacts, commands, versions
 from components.report.sections import completed
-from components.report.verdict import (
+from components.report.standing import (
     BROKEN,
     INTERRUPTED,
     PUSHED,
@@ -19,8 +19,8 @@ from components.report.verdict import (
     UNCHANGED,
     Verdict,
 )
+from contract.exits import Exit
 from pipeline.config import Gates
-from runner.exits import Exit
 from runner.screen import Step
 from runner.summary import Result
 
@@ -30,7 +30,7 @@ Outputs = Mapping[tuple[str, str], Artifact]
 _PAGES = ("Report", "ModelReport", "DataReport")
 
 _INPUTS = {
-    "examples": ("MnistExampleGen", "examples"),
+    "examples": ("ImageExampleGen", "examples"),
     "statistics": ("StatisticsGen", "statistics"),
     "schema": ("ImportSchemaGen", "schema"),
     "anomalies": ("ExampleValidator", "anomalies"),

@@ -10,9 +10,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from pipeline.gates import GateResult
+from contract.demands import GateResult
+from contract.exits import Exit
 from runner.datasets import DataSet
-from runner.exits import Exit
 from runner.records import Outcome
 from runner.screen import Step
 

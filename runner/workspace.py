@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from filelock import FileLock, Timeout
 
-from pipeline.errors import BadInputError
+from contract.errors import BadInputError
 
 
 @dataclass(frozen=True)

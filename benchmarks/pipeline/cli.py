@@ -14,7 +14,7 @@ from benchmarks.pipeline import contenders, growth, report
 from benchmarks.pipeline.inputs import Inputs, prepare
 from benchmarks.pipeline.measurements import Results, ResultsError, load, load_or_begin
 from benchmarks.pipeline.process import ROOT, CommandError
-from pipeline.errors import BadInputError
+from contract.errors import BadInputError
 
 PROGRAM = "python -m benchmarks.pipeline"
 _PACKAGES = ("tensorflow", "keras", "tfx", "apache-beam", "numpy")

@@ -12,8 +12,8 @@ import numpy as np
 from benchmarks.pipeline.measurements import Grown, NodeGrowth
 from benchmarks.pipeline.process import Sample, Usage, run
 from benchmarks.pipeline.runlog import Span, spans
-from components.mnist_example_gen import idx
-from components.mnist_example_gen.source import Part, open_source
+from components.image_example_gen import idx
+from components.image_example_gen.source import Part, open_source
 
 _REACH = 3
 """Pixels. The digits' frame is 4 wide, so that nothing of them is lost."""

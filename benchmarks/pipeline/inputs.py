@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from components.mnist_example_gen.source import Part, open_source
+from components.image_example_gen.source import Part, open_source
 from pipeline.config import Config
 
 _SHARD_ROWS = 12_000
@@ -45,7 +45,7 @@ def prepare(data: Path, folder: Path) -> Inputs:
     # For this process alone: contenders start without it.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     # Imports TensorFlow, which is not needed for --help and --render.
-    from components.mnist_example_gen.executor import eval_rows
+    from components.image_example_gen.executor import eval_rows
 
     source = open_source(str(data))
     fingerprint = source.fingerprint()
@@ -81,7 +81,7 @@ def _write_records(
 ) -> None:
     import tensorflow as tf
 
-    from components.mnist_example_gen.example import serialize
+    from components.image_example_gen.example import serialize
 
     options = tf.io.TFRecordOptions("GZIP", compression_level=1)
     shards = list(_slices(len(labels)))

@@ -22,7 +22,7 @@ from benchmarks.pipeline.contenders import (
 )
 from benchmarks.pipeline.measurements import Measured, Results
 
-_INGEST = "MnistExampleGen"
+_INGEST = "ImageExampleGen"
 _NOT_THE_REST = (_INGEST, "Trainer", START_UP, ENDING)
 _GROWING = (_INGEST, "StatisticsGen", "Transform")
 

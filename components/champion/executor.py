@@ -10,8 +10,8 @@ from tfx.dsl.io import fileio
 from tfx.types import artifact_utils
 from tfx.utils import io_utils, path_utils
 
-from components.pusher import versions
-from pipeline.errors import BadInputError
+from contract.errors import BadInputError
+from version_store import versions
 
 MODEL_KEY = "model"
 STATISTICS_KEY = "statistics"

@@ -16,8 +16,8 @@ from tfx.utils import io_utils
 
 from components.champion.executor import VERSION_PROPERTY
 from components.data_gate import checks
-from pipeline.errors import GateRefusedError
-from pipeline.features import TRAIN
+from contract.errors import GateRefusedError
+from contract.features import TRAIN
 
 GATE = "DataGate"
 STATISTICS_KEY = "statistics"

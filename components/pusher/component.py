@@ -6,7 +6,7 @@ from tfx.types import standard_artifacts
 from tfx.types.component_spec import ChannelParameter, ExecutionParameter
 
 from components.pusher import executor
-from pipeline.code import code_digest
+from contract.code import code_digest
 
 
 class PusherSpec(types.ComponentSpec):

@@ -11,19 +11,19 @@ from tfx.types import artifact_utils
 from tfx.utils import io_utils
 
 from components.champion.executor import VERSION_PROPERTY
-from components.mnist_example_gen.executor import COUNTS_PROPERTY, FINGERPRINT_KEY
-from components.pusher import changes, versions
-from components.pusher.digests import model_digest
+from components.image_example_gen.executor import COUNTS_PROPERTY, FINGERPRINT_KEY
 from components.pusher.facts import Folders, environment, parse_counts, read_facts
-from components.pusher.manifest import (
+from contract.properties import ALREADY_SERVED_PROPERTY
+from version_store import changes, versions
+from version_store.digests import model_digest
+from version_store.manifest import (
     Facts,
     Manifest,
     ManifestError,
     read_manifest,
     write_manifest,
 )
-from components.pusher.model_card import write_model_card
-from components.pusher.properties import ALREADY_SERVED_PROPERTY
+from version_store.model_card import write_model_card
 
 EXAMPLES_KEY = "examples"
 SCHEMA_KEY = "schema"

@@ -13,17 +13,8 @@ from typing import Any
 from tensorflow_metadata.proto.v0 import statistics_pb2
 from tfx.dsl.io import fileio
 
-from components.data_gate import verdict as data_gate
-from components.pusher.digests import folder_digest
-from components.pusher.manifest import (
-    DigitMetrics,
-    Facts,
-    Metrics,
-    Overrides,
-    SplitStatistics,
-)
-from components.serving_validator import verdict as serving_validator
-from pipeline.evaluation import (
+from components.data_gate import demand as data_gate
+from components.evaluator.results import (
     ACCURACY,
     CANDIDATE,
     CHAMPION,
@@ -32,9 +23,18 @@ from pipeline.evaluation import (
     read_gates,
     read_measured,
 )
-from pipeline.features import IMAGE, LABEL
-from pipeline.gates import GateResult
+from components.serving_validator import demand as serving_validator
+from contract.demands import GateResult
+from contract.features import IMAGE, LABEL
 from pipeline.training.trainer import SUMMARY_FILE, read_history, read_summary
+from version_store.digests import folder_digest
+from version_store.manifest import (
+    DigitMetrics,
+    Facts,
+    Metrics,
+    Overrides,
+    SplitStatistics,
+)
 
 LIBRARIES = (
     "apache-beam",

@@ -7,7 +7,7 @@ from tfx.types.component_spec import ChannelParameter, ExecutionParameter
 
 from components.report import executor, page
 from components.report.artifact import HTML
-from pipeline.code import code_digest
+from contract.code import code_digest
 from pipeline.config import Gates
 
 

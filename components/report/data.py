@@ -7,8 +7,8 @@ import numpy as np
 from tensorflow_metadata.proto.v0 import statistics_pb2
 
 from components.data_gate.checks import Distance, Finding, Statistics
-from components.report.examples import Rows
-from pipeline.features import IMAGE, LABEL, NUM_CLASSES
+from components.image_example_gen.rows import Rows
+from contract.features import IMAGE, LABEL, NUM_CLASSES
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline.features import NUM_CLASSES
-from pipeline.gates import GateResult
+from contract.demands import GateResult
+from contract.features import NUM_CLASSES
 
 BINS = 15
 """Of the reliability diagram, as in Guo et al. 2017."""

@@ -10,10 +10,11 @@ from tfx.types import artifact_utils
 from tfx.utils import io_utils
 
 from components.data_gate.checks import Finding
-from components.report import page, sections, verdict
+from components.report import page, sections
+from components.report import standing as verdict
 from components.report.run import RunFacts, commands, versions
+from contract.demands import GateResult
 from pipeline.config import Gates
-from pipeline.gates import GateResult
 
 PAGE_KEY = "page"
 SO_FAR_KEY = "so_far"

@@ -22,7 +22,7 @@ from components.report.canvas import (
 from components.report.data import Sampled, Split
 from components.report.evaluation import Calibration, Digit
 from components.report.model import Epoch
-from pipeline.features import NUM_CLASSES
+from contract.features import NUM_CLASSES
 
 FEW_ANSWERS = 10
 """Bins of fewer are drawn pale: they say little."""

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image
 
-from components.report.examples import Rows
-from pipeline.features import IMAGE_HEIGHT, IMAGE_WIDTH, NUM_CLASSES
+from components.image_example_gen.rows import Rows
+from contract.features import IMAGE_HEIGHT, IMAGE_WIDTH, NUM_CLASSES
 
 _GAP = 4
 """Pixels between the pictures of a grid."""

@@ -8,7 +8,9 @@ from tfx.types import Artifact, artifact_utils
 from components.champion.executor import VERSION_PROPERTY
 from components.data_gate import checks
 from components.data_gate import executor as data_gate
-from components.mnist_example_gen.executor import FINGERPRINT_KEY
+from components.evaluator.results import read_confusion, read_gates
+from components.image_example_gen.executor import FINGERPRINT_KEY
+from components.image_example_gen.rows import Rows, read_rows
 from components.report import figures, pictures
 from components.report.data import (
     DataFacts,
@@ -21,7 +23,6 @@ from components.report.evaluation import (
     EvaluationFacts,
     describe_evaluation,
 )
-from components.report.examples import Rows, read_rows
 from components.report.model import ModelFacts, describe_model
 from components.report.page import (
     DATA,
@@ -33,11 +34,10 @@ from components.report.page import (
     Section,
 )
 from components.report.run import RunFacts
-from components.report.verdict import Verdict
+from components.report.standing import Verdict
+from contract.features import SPLITS, TEST, TRAIN
+from contract.model_run import load_answers
 from pipeline.config import Gates
-from pipeline.evaluation import read_confusion, read_gates
-from pipeline.features import SPLITS, TEST, TRAIN
-from pipeline.training.answers import load_answers
 from pipeline.training.trainer import read_history, read_summary
 
 Inputs = Mapping[str, Artifact]

@@ -14,8 +14,8 @@ from tfx.utils import io_utils, path_utils
 
 from components.serving_validator import process
 from components.serving_validator.requests import Requests
-from pipeline.features import IMAGE, IMAGE_HEIGHT, IMAGE_SIZE, IMAGE_WIDTH, TEST
-from pipeline.training.answers import load_answers
+from contract.features import IMAGE, IMAGE_HEIGHT, IMAGE_SIZE, IMAGE_WIDTH, TEST
+from contract.model_run import load_answers
 
 GATE = "ServingValidator"
 MODEL_KEY = "model"

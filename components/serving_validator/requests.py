@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline.features import IMAGE_HEIGHT, IMAGE_WIDTH
+from contract.features import IMAGE_HEIGHT, IMAGE_WIDTH
 
 
 @dataclass(frozen=True)

@@ -7,12 +7,12 @@ from tfx import types
 from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
 
-import components.data_gate.verdict as data_gate
-import components.serving_validator.verdict as serving_validator
-from components.pusher.properties import PUSHED_PROPERTY, PUSHED_VERSION_PROPERTY
-from pipeline.errors import GateRefusedError
-from pipeline.evaluation import read_bounds, read_gates
-from pipeline.gates import GateResult
+import components.data_gate.demand as data_gate
+import components.serving_validator.demand as serving_validator
+from components.evaluator.results import read_bounds, read_gates
+from contract.demands import GateResult
+from contract.errors import GateRefusedError
+from contract.properties import PUSHED_PROPERTY, PUSHED_VERSION_PROPERTY
 
 VERDICT_KEY = "verdict"
 EVALUATION_KEY = "evaluation"

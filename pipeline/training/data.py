@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_transform as tft
 
-from pipeline.features import LABEL, SCALED_IMAGE
+from contract.features import LABEL, SCALED_IMAGE
 from pipeline.training.spill import Spill
 
 _PARSE_ROWS = 2048

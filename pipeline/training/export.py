@@ -9,7 +9,7 @@ import tensorflow as tf
 import tensorflow_transform as tft
 from tensorflow_serving.apis import model_pb2, predict_pb2, prediction_log_pb2
 
-from pipeline.features import (
+from contract.features import (
     IMAGE,
     IMAGE_HEIGHT,
     IMAGE_SIZE,

@@ -11,10 +11,11 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_transform as tft
 
+from contract import model_run as answers
+from contract.features import EVAL, TEST
 from pipeline.config import Training
-from pipeline.features import EVAL, TEST
 from pipeline.model import build_model
-from pipeline.training import answers, loop, progress
+from pipeline.training import loop, progress
 from pipeline.training.data import Reader, Samples
 from pipeline.training.export import WARMUP_BATCH_SIZES, export
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import requests
 
-from pipeline.errors import BadInputError
+from contract.errors import BadInputError
 from runner.kubeflow.connection import Connection
 
 

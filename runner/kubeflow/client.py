@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from pipeline.errors import BadInputError
+from contract.errors import BadInputError
 from runner.kubeflow.api_errors import AwayError, translated
 from runner.kubeflow.connection import Connection
 from runner.kubeflow.package import Package

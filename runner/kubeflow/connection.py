@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 import requests
 
-from pipeline.errors import BadInputError
+from contract.errors import BadInputError
 
 HOST_VARIABLE = "KF_PIPELINES_ENDPOINT"
 TOKEN_VARIABLE = "KFP_TOKEN"

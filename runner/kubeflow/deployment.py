@@ -53,7 +53,7 @@ class Limits:
 _SMALL = Limits()
 _LIMITS = {
     # Of content that is known beforehand by its fingerprint; see `compile_pipeline`.
-    "MnistExampleGen": Limits(retries=2),
+    "ImageExampleGen": Limits(retries=2),
     "StatisticsGen": Limits(cpu=2, memory=4),
     "Champion": Limits(cached=False),
     "DataGate": Limits(retries=0),

@@ -20,7 +20,7 @@ from runner.kubeflow.parameters import DATA
 
 Json = dict[str, Any]
 
-EXAMPLE_GEN = "MnistExampleGen"
+EXAMPLE_GEN = "ImageExampleGen"
 IMPORTER = "Data"
 _IMPORTED = "imported_data"
 _HTML = {"schemaTitle": HTML_TYPE, "schemaVersion": "0.0.1"}

@@ -4,9 +4,22 @@ import hashlib
 from pathlib import Path
 
 import components
+import contract
+import lineage
 import pipeline
 import runner
 import serving
+import version_store
+
+_PACKAGES = (
+    components,
+    contract,
+    lineage,
+    pipeline,
+    runner,
+    serving,
+    version_store,
+)
 
 
 def project_digest() -> str:
@@ -19,7 +32,7 @@ def project_digest() -> str:
     compiles under one lock and runs under the other.
     """
     digest = hashlib.sha256()
-    for package in (components, pipeline, runner, serving):
+    for package in _PACKAGES:
         root = Path(package.__path__[0])
         for path in sorted(root.rglob("*")):
             if path.is_file() and "__pycache__" not in path.parts:

@@ -8,8 +8,8 @@ from typing import Any
 
 import click
 
+from contract.errors import BadInputError
 from pipeline.config import MODEL_NAME_PATTERN, Config, Data, load_config
-from pipeline.errors import BadInputError
 from runner.datasets import DIGITS, DIGITS_BOUNDS, MNIST
 from runner.kubeflow import places
 from runner.kubeflow.connection import HOST_VARIABLE, TOKEN_VARIABLE

@@ -9,8 +9,8 @@ from typing import Any
 
 import yaml
 
+from contract.errors import BadInputError
 from pipeline.config import Config
-from pipeline.errors import BadInputError
 from runner.kubeflow import places
 from runner.kubeflow.parameters import DATA, PARAMETERS, with_values
 
@@ -85,7 +85,7 @@ def read(path: str) -> Package:
             f"compile it with {_COMPILE}"
         )
     declared = spec["root"].get("inputDefinitions", {}).get("parameters", {})
-    example_gen = tasks.get("MnistExampleGen", {})
+    example_gen = tasks.get("ImageExampleGen", {})
     return Package(
         path=path,
         name=name,

@@ -3,8 +3,8 @@
 import os
 import re
 
-from components.mnist_example_gen.source import MNIST_FINGERPRINT, open_source
-from pipeline.errors import BadInputError
+from components.image_example_gen.source import MNIST_FINGERPRINT, open_source
+from contract.errors import BadInputError
 from runner.datasets import DIGITS, MNIST
 from runner.kubeflow.deployment import DATA_FOLDER
 from runner.kubeflow.entrypoint.contract import is_remote

@@ -3,7 +3,7 @@
 import re
 from datetime import UTC, datetime
 
-from pipeline.errors import BadInputError
+from contract.errors import BadInputError
 
 _MONTHS = ["jan", "feb", "mar", "apr", "may", "jun"]
 _MONTHS += ["jul", "aug", "sep", "oct", "nov", "dec"]

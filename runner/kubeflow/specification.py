@@ -20,9 +20,9 @@ from tfx.orchestration.pipeline import Pipeline
 from components.champion.executor import LATEST
 from components.report.artifact import HTML
 from components.verdict.component import Verdict
+from contract.provenance import Provenance
 from pipeline.config import Config
 from pipeline.pipeline import Surroundings, create_components
-from pipeline.provenance import Provenance
 from pipeline.schema import schema_text
 from runner.kubeflow import document
 from runner.kubeflow.deployment import (

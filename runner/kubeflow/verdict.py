@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from runner.exits import Exit
+from contract.exits import Exit
 from runner.kubeflow.client import Progress
 from runner.kubeflow.tasks import Node
 

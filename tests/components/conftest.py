@@ -9,8 +9,8 @@ import pytest
 from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2
 
-from components.mnist_example_gen import digits
-from components.mnist_example_gen.source import open_source
+from components.image_example_gen import digits
+from components.image_example_gen.source import open_source
 from pipeline.schema import schema_text
 from tests.components.datasets import Dataset
 

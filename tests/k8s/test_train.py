@@ -1,6 +1,6 @@
 """The Job that runs the pipeline without Kubeflow."""
 
-from runner.exits import Exit
+from contract.exits import Exit
 from tests.k8s.conftest import Rendered
 from tests.k8s.pods import flag, the_pod
 from tests.k8s.rendering import the

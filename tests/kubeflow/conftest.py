@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from components.mnist_example_gen import digits
-from components.mnist_example_gen.source import open_source
+from components.image_example_gen import digits
+from components.image_example_gen.source import open_source
 from pipeline.config import Config
 from runner.datasets import DIGITS_BOUNDS
 from runner.kubeflow.deployment import Deployment

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from components.mnist_example_gen import idx
+from components.image_example_gen import idx
 from tests.kubeflow.conftest import NAME, Story, compiled
 from tests.kubeflow.emulation.cluster import Cluster, Task
 from tests.kubeflow.emulation.launcher import USER

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from components.mnist_example_gen import idx
+from components.image_example_gen import idx
 from runner.datasets import DIGITS_BOUNDS
 from serving.client import Client, ModelSpec
 from tests.kubeflow.conftest import NAME, Story

@@ -19,13 +19,13 @@ from typing import Any
 import pytest
 from tfx.orchestration import metadata
 
-from components.mnist_example_gen import digits
-from components.pusher import versions
+from components.image_example_gen import digits
 from components.report.page import Page
-from pipeline.lineage import cli as lineage
-from pipeline.provenance import Provenance
+from contract.provenance import Provenance
+from lineage import cli as lineage
 from runner.cli import main
 from runner.provenance import find_provenance
+from version_store import versions
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -36,7 +36,7 @@ NODES = [
     "Evaluator",
     "ExampleValidator",
     "ImportSchemaGen",
-    "MnistExampleGen",
+    "ImageExampleGen",
     "ModelReport",
     "Pusher",
     "Report",
@@ -241,7 +241,7 @@ def ask(
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
 ) -> Ask:
-    """Asks `pipeline.lineage`, from the state that the first run left."""
+    """Asks `lineage`, from the state that the first run left."""
     restore(scans)
     monkeypatch.chdir(scans.root)
     monkeypatch.setenv("XDG_CACHE_HOME", str(scans.root / "cache"))

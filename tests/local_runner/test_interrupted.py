@@ -50,7 +50,7 @@ class TestInterrupted:
         assert set(reused) == {
             "Champion",
             "ImportSchemaGen",
-            "MnistExampleGen",
+            "ImageExampleGen",
             "StatisticsGen",
             "ExampleValidator",
             "DataGate",
@@ -89,7 +89,7 @@ class TestInterrupted:
         assert finished.result["model"] == "digits"
         assert finished.result["run"].startswith("digits-")
         assert (history.place.output / "models/digits").is_dir()
-        assert "mnist" not in finished.screen.replace("MnistExampleGen", "").lower()
+        assert "mnist" not in finished.screen.replace("ImageExampleGen", "").lower()
         assert "scikit-learn's digits" in finished.screen
         assert finished.gate("accuracy")["bound"] == ">= 0.93"
         assert finished.gate("digit 0")["bound"] == ">= 0.75"

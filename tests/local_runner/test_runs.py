@@ -18,13 +18,12 @@ import numpy as np
 import pytest
 
 from components.champion import component as champion_component
-from components.mnist_example_gen import idx
-from components.mnist_example_gen.source import open_source
-from components.pusher.digests import folder_digest, model_digest
+from components.image_example_gen import idx
+from components.image_example_gen.source import open_source
 from components.report.page import Page
-from pipeline.code import code_digest
+from contract.code import code_digest
+from contract.provenance import Provenance
 from pipeline.config import Training
-from pipeline.provenance import Provenance
 from runner.events import STARTED_MESSAGE
 from tests.local_runner.conftest import (
     ALL_REUSED,
@@ -36,6 +35,7 @@ from tests.local_runner.conftest import (
     Run,
     restore,
 )
+from version_store.digests import folder_digest, model_digest
 
 
 class TestFirstRun:
@@ -547,10 +547,10 @@ class TestLineage:
         ("options", "node", "reason"),
         [
             (["--epochs", "9"], "Trainer", "parameter training.epochs: 8 -> 9"),
-            (["--no-reuse"], "MnistExampleGen", "--no-reuse"),
+            (["--no-reuse"], "ImageExampleGen", "--no-reuse"),
             (
                 ["--set", "data.shard_rows=500"],
-                "MnistExampleGen",
+                "ImageExampleGen",
                 "parameter shard_rows: 12000 -> 500",
             ),
         ],

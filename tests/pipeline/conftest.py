@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 import tensorflow_transform as tft
 
-from components.mnist_example_gen import digits
-from components.mnist_example_gen.executor import write_splits
-from components.mnist_example_gen.source import open_source
+from components.image_example_gen import digits
+from components.image_example_gen.executor import write_splits
+from components.image_example_gen.source import open_source
 from pipeline.config import Training
 from pipeline.preprocessing import preprocessing_fn
 from pipeline.training.trainer import run_fn

@@ -8,8 +8,8 @@ from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from apache_beam.runners.runner import create_runner
 from pydantic import ValidationError
 
+from contract.errors import BadInputError
 from pipeline.config import Beam, Config, Gates, Training, load_config
-from pipeline.errors import BadInputError
 
 OF_TRAINING = "epochs, batch_size, learning_rate, hidden_units, seed, cache_mb"
 SECTIONS = "data, training, gates, beam"

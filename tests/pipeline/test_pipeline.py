@@ -14,10 +14,10 @@ from tfx.dsl.components.base.base_node import BaseNode
 from tfx.orchestration.pipeline import Pipeline
 
 import pipeline
+from components.evaluator.results import eval_config
+from contract.provenance import Provenance
 from pipeline.config import Config, load_config
-from pipeline.evaluation import eval_config
 from pipeline.pipeline import Surroundings, create_components
-from pipeline.provenance import Provenance
 
 AROUND = Surroundings(
     source="/somewhere/data",
@@ -50,7 +50,7 @@ def test_the_components_in_an_order_in_which_they_can_run(
     by_id: dict[str, Any],
 ) -> None:
     assert list(by_id) == [
-        "MnistExampleGen",
+        "ImageExampleGen",
         "ImportSchemaGen",
         "StatisticsGen",
         "ExampleValidator",
@@ -80,7 +80,7 @@ def test_node_ids_are_legal_wherever_the_pipeline_runs(by_id: dict[str, Any]) ->
 @pytest.mark.parametrize(
     ("node", "needs"),
     [
-        ("StatisticsGen", {"MnistExampleGen", "ImportSchemaGen"}),
+        ("StatisticsGen", {"ImageExampleGen", "ImportSchemaGen"}),
         ("ExampleValidator", {"StatisticsGen", "ImportSchemaGen"}),
         (
             "DataGate",
@@ -95,7 +95,7 @@ def test_node_ids_are_legal_wherever_the_pipeline_runs(by_id: dict[str, Any]) ->
         (
             "DataReport",
             {
-                "MnistExampleGen",
+                "ImageExampleGen",
                 "StatisticsGen",
                 "ImportSchemaGen",
                 "ExampleValidator",
@@ -106,21 +106,21 @@ def test_node_ids_are_legal_wherever_the_pipeline_runs(by_id: dict[str, Any]) ->
             "ModelReport",
             {
                 "DataReport",
-                "MnistExampleGen",
+                "ImageExampleGen",
                 "Trainer",
                 "Evaluator",
                 "ServingValidator",
             },
         ),
         ("Report", {"ModelReport", "Pusher"}),
-        ("Transform", {"MnistExampleGen", "ImportSchemaGen", "DataGate"}),
-        ("Trainer", {"MnistExampleGen", "ImportSchemaGen", "Transform"}),
-        ("Evaluator", {"MnistExampleGen", "ImportSchemaGen", "Trainer", "Champion"}),
-        ("ServingValidator", {"MnistExampleGen", "Trainer"}),
+        ("Transform", {"ImageExampleGen", "ImportSchemaGen", "DataGate"}),
+        ("Trainer", {"ImageExampleGen", "ImportSchemaGen", "Transform"}),
+        ("Evaluator", {"ImageExampleGen", "ImportSchemaGen", "Trainer", "Champion"}),
+        ("ServingValidator", {"ImageExampleGen", "Trainer"}),
         (
             "Pusher",
             {
-                "MnistExampleGen",
+                "ImageExampleGen",
                 "ImportSchemaGen",
                 "StatisticsGen",
                 "Champion",
@@ -193,7 +193,7 @@ def test_the_configuration_reaches_the_components() -> None:
 
     by_id = nodes(config)
 
-    of_examples = by_id["MnistExampleGen"].exec_properties
+    of_examples = by_id["ImageExampleGen"].exec_properties
     assert (of_examples["eval_fraction"], of_examples["shard_rows"]) == (0.25, 100)
     of_training = json.loads(by_id["Trainer"].exec_properties["custom_config"])
     assert (of_training["training"]["epochs"], of_training["training"]["seed"]) == (
@@ -221,7 +221,7 @@ def test_user_code_is_named_by_dotted_path(by_id: dict[str, Any]) -> None:
 
 def test_an_edit_of_our_code_is_part_of_the_cache_key(by_id: dict[str, Any]) -> None:
     for node in (
-        "MnistExampleGen",
+        "ImageExampleGen",
         "Champion",
         "DataReport",
         "DataGate",

@@ -4,7 +4,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_transform as tft
 
-from pipeline.features import IMAGE, LABEL, SCALED_IMAGE
+from contract.features import IMAGE, LABEL, SCALED_IMAGE
 from pipeline.preprocessing import preprocessing_fn
 
 # Two images of all grey values, the second upside down.

@@ -1,4 +1,4 @@
-"""The curated schema agrees with the data contract in `pipeline.features`."""
+"""The curated schema agrees with the data contract in `contract.features`."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import pytest
 from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2
 
-from pipeline.features import IMAGE, IMAGE_SIZE, LABEL, NUM_CLASSES
+from contract.features import IMAGE, IMAGE_SIZE, LABEL, NUM_CLASSES
 from pipeline.schema import schema_text
 
 

@@ -11,8 +11,8 @@ from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2
 from tensorflow_transform.tf_metadata import dataset_metadata
 
+from contract.features import IMAGE, IMAGE_SIZE, LABEL
 from pipeline.config import Beam
-from pipeline.features import IMAGE, IMAGE_SIZE, LABEL
 from pipeline.schema import schema_text
 
 

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from components.mnist_example_gen import digits, mirrors
+from components.image_example_gen import digits, mirrors
+from contract.exits import Exit
 from runner.cli import _Ending, main
-from runner.exits import Exit
 from runner.workspace import Workspace
 
 REPOSITORY = Path(__file__).resolve().parent.parent.parent

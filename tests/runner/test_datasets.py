@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from components.mnist_example_gen import digits, mirrors, source
-from components.mnist_example_gen.source import open_source
+from components.image_example_gen import digits, mirrors, source
+from components.image_example_gen.source import open_source
+from contract.errors import BadInputError
 from pipeline.config import Data
-from pipeline.errors import BadInputError
 from runner import datasets
 from runner.datasets import DIGITS_BOUNDS, resolve
 

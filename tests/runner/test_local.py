@@ -2,8 +2,8 @@
 
 import pytest
 
+from contract.errors import BadInputError
 from pipeline.config import Beam
-from pipeline.errors import BadInputError
 from runner.local import _check_beam_runner
 
 

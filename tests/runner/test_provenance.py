@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.provenance import Provenance
+from contract.provenance import Provenance
 from runner.provenance import find_provenance
 
 IDENTITY = ("-c", "user.name=Test", "-c", "user.email=test@example.org")

@@ -10,18 +10,18 @@ import pytest
 
 from components.report.artifact import HTML
 from components.report.page import Page, Section
-from components.report.verdict import (
+from components.report.standing import (
     BROKEN,
     INTERRUPTED,
     PUSHED,
     REFUSED,
     UNCHANGED,
 )
+from contract.demands import GateResult
+from contract.exits import Exit
 from pipeline.config import Gates
-from pipeline.gates import GateResult
 from runner import report
 from runner.datasets import DataSet
-from runner.exits import Exit
 from runner.records import Outcome, Pushed
 from runner.screen import Step
 from runner.summary import Result

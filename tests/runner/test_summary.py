@@ -6,10 +6,10 @@ from pathlib import Path
 
 from rich.console import Console
 
-from pipeline.gates import GateResult
+from contract.demands import GateResult
+from contract.exits import Exit
 from runner import summary
 from runner.datasets import DataSet
-from runner.exits import Exit
 from runner.records import Outcome, Pushed
 from runner.screen import Step
 from runner.summary import Result

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.errors import BadInputError
+from contract.errors import BadInputError
 from runner.workspace import Workspace
 
 
@@ -74,7 +74,7 @@ def test_a_second_run_in_the_same_folder_is_turned_away(workspace: Workspace) ->
     """Told apart by process, so the second one is a process of its own."""
     attempt = (
         "from runner.workspace import Workspace\n"
-        "from pipeline.errors import BadInputError\n"
+        "from contract.errors import BadInputError\n"
         "try:\n"
         f"    with Workspace({workspace.root!r}).locked(): print('free')\n"
         "except BadInputError as error: print(error)\n"

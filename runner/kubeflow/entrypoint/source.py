@@ -2,8 +2,8 @@
 
 import os
 
+from contract.errors import BadInputError
 from pipeline.config import Data
-from pipeline.errors import BadInputError
 from runner.datasets import DIGITS, MNIST, resolve
 from runner.kubeflow.entrypoint.contract import is_remote, local_path
 

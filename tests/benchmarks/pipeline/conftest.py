@@ -45,7 +45,7 @@ def results() -> Results:
     """Two rounds; in the second the machine had half its speed."""
     components = {
         "(start-up)": 7.0,
-        "MnistExampleGen": 2.0,
+        "ImageExampleGen": 2.0,
         "StatisticsGen": 9.0,
         "Trainer": 30.0,
         "ModelReport": 1.0,

@@ -8,8 +8,8 @@ import pytest
 from benchmarks.pipeline import growth
 from benchmarks.pipeline.process import Sample, Usage
 from benchmarks.pipeline.runlog import Span
-from components.mnist_example_gen import idx
-from components.mnist_example_gen.source import open_source
+from components.image_example_gen import idx
+from components.image_example_gen.source import open_source
 
 
 def test_shifts_are_all_different_and_begin_with_none() -> None:

@@ -67,7 +67,7 @@ def test_accuracies_are_compared_over_the_seeds_that_both_have(
 
 def grown(images: int, seconds: float, peak_mb: float) -> Grown:
     node = NodeGrowth(seconds=seconds, peak_mb=peak_mb, added_mb=10)
-    nodes = ("MnistExampleGen", "StatisticsGen", "Transform", "Trainer", "Evaluator")
+    nodes = ("ImageExampleGen", "StatisticsGen", "Transform", "Trainer", "Evaluator")
     return Grown(
         images=images,
         epochs=1,

@@ -8,7 +8,7 @@ import pytest
 from tfx.types import artifact_utils, standard_artifacts
 
 from components.champion.executor import Executor
-from pipeline.errors import BadInputError
+from contract.errors import BadInputError
 
 Find = Callable[..., tuple[Any, Any]]
 

@@ -9,7 +9,7 @@ import pytest
 from tfx.types import standard_artifacts
 
 from components.data_gate.executor import Executor
-from pipeline.errors import GateRefusedError
+from contract.errors import GateRefusedError
 from pipeline.schema import schema_text
 from tests.components.data_gate.conftest import Examples
 

@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 from tfx.types import standard_artifacts
 
-from components.pusher import executor, versions
+from components.pusher import executor
 from components.pusher.executor import Executor
-from components.pusher.manifest import Facts, Manifest, is_sealed, read_manifest
-from components.pusher.model_card import render
-from pipeline.gates import GateResult
+from contract.demands import GateResult
+from version_store import versions
+from version_store.manifest import Facts, Manifest, is_sealed, read_manifest
+from version_store.model_card import render
 
 Push = Callable[..., Any]
 

@@ -18,7 +18,7 @@ from components.pusher.facts import (
     read_facts,
     read_statistics,
 )
-from components.pusher.manifest import Facts, SplitStatistics
+from version_store.manifest import Facts, SplitStatistics
 
 HISTORY = {
     "epochs": [

@@ -21,11 +21,11 @@ from tfx.types import standard_artifacts
 from tfx_bsl.coders.example_coder import ExamplesToRecordBatchDecoder
 
 from components.evaluator.executor import Executor as Evaluator
-from components.mnist_example_gen.example import serialize
+from components.evaluator.results import eval_config
+from components.image_example_gen.example import serialize
+from contract.model_run import save_answers
 from pipeline.config import Beam, Gates, Training
-from pipeline.evaluation import eval_config
 from pipeline.schema import schema_text
-from pipeline.training.answers import save_answers
 from tests.components.datasets import Dataset
 
 SPLITS = ("train", "eval", "test")
@@ -177,7 +177,7 @@ def weak(fitted: Callable[[int], Trained]) -> Trained:
 def example_files(
     rows: dict[str, Rows], tmp_path_factory: pytest.TempPathFactory
 ) -> Path:
-    """The splits as MnistExampleGen writes them, in two files each."""
+    """The splits as ImageExampleGen writes them, in two files each."""
     folder = tmp_path_factory.mktemp("examples")
     for split, of in rows.items():
         records = serialize(*of)

@@ -13,15 +13,15 @@ from selenium import webdriver
 from selenium.webdriver.common.by import By
 
 from components.data_gate.checks import Distance, Finding
+from components.image_example_gen.rows import Rows
 from components.report import sections
 from components.report.data import DataFacts, Pixels, Split, describe_sample
 from components.report.evaluation import describe_evaluation
-from components.report.examples import Rows
 from components.report.model import describe_model
 from components.report.page import Page
 from components.report.run import Component, RunFacts, commands, versions
-from components.report.verdict import PUSHED, Verdict
-from pipeline.gates import GateResult
+from components.report.standing import PUSHED, Verdict
+from contract.demands import GateResult
 from tests.components.datasets import Dataset
 from tests.components.report.conftest import FINGERPRINT, HISTORY, SUMMARY
 from tests.components.report.test_page import HOSTILE
@@ -60,7 +60,7 @@ def page(all_digits: Dataset) -> Page:
     components = tuple(
         Component(node, state, seconds, 900_000_000)
         for node, state, seconds in (
-            ("MnistExampleGen", "cached", 0.1),
+            ("ImageExampleGen", "cached", 0.1),
             ("Trainer", "done", 50.0),
         )
     )

@@ -6,13 +6,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from components.image_example_gen.rows import Rows
 from components.report.data import (
     describe_sample,
     describe_split,
     describe_splits,
     mean_images,
 )
-from components.report.examples import Rows
 
 
 def counts(labels: np.ndarray) -> tuple[int, ...]:

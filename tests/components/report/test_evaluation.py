@@ -14,7 +14,7 @@ from components.report.evaluation import (
     describe_evaluation,
     find_mistakes,
 )
-from pipeline.gates import GateResult
+from contract.demands import GateResult
 
 
 def sure(answer: int, confidence: float, second: int | None = None) -> np.ndarray:

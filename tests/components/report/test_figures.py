@@ -14,7 +14,7 @@ from components.report import figures
 from components.report.data import Sampled, Split
 from components.report.evaluation import calibrate, describe_digits
 from components.report.model import Epoch
-from pipeline.gates import GateResult
+from contract.demands import GateResult
 
 NONE = (0,) * 10
 SPLITS = (

@@ -20,8 +20,8 @@ from components.report.page import (
 )
 from components.report.run import Component, RunFacts
 from components.report.sections import guarded, run_section, verdict_section
-from components.report.verdict import REFUSED, Verdict
-from pipeline.gates import GateResult
+from components.report.standing import REFUSED, Verdict
+from contract.demands import GateResult
 
 HOSTILE = "</script><!--/section--><img src=x onerror=alert(1)>\"'&{{ 7*7 }}"
 GATE = GateResult("Evaluator", "accuracy", "0.9", ">= 0.97", "", False)

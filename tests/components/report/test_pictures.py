@@ -6,8 +6,8 @@ import io
 import numpy as np
 from PIL import Image
 
+from components.image_example_gen.rows import Rows
 from components.report import pictures
-from components.report.examples import Rows
 
 
 def decode(uri: str) -> np.ndarray:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from components.mnist_example_gen.example import serialize
+from components.image_example_gen.example import serialize
 from components.serving_validator.requests import Requests
 from tests.components.datasets import Dataset
 

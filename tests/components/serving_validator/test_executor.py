@@ -13,7 +13,7 @@ from tfx.types import standard_artifacts
 
 from components.serving_validator.executor import Executor
 from components.serving_validator.requests import Requests
-from pipeline.training.answers import save_answers
+from contract.model_run import save_answers
 
 Validate = Callable[..., Any]
 

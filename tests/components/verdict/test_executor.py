@@ -11,9 +11,9 @@ from tfx.types import standard_artifacts
 
 from components.verdict import executor
 from components.verdict.executor import Executor
+from contract.demands import GateResult
+from contract.errors import GateRefusedError
 from pipeline.config import Gates
-from pipeline.errors import GateRefusedError
-from pipeline.gates import GateResult
 
 ACCURATE = GateResult("Evaluator", "accuracy", "0.98", ">= 0.97", "", passed=True)
 POOR = GateResult("Evaluator", "accuracy", "0.11", ">= 0.97", "0.98", passed=False)
@@ -26,7 +26,7 @@ def judge(artifact: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> Judg
     """Runs the executor on what the gates have left.
 
     What the Evaluator leaves is TFMA's own format, held to by the tests of
-    `pipeline.evaluation`.
+    `components.evaluator.results`.
     """
 
     def judge(

@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 import tensorflow_transform as tft
 
-from pipeline.features import IMAGE, LABEL
+from contract.features import IMAGE, LABEL
 from pipeline.training.data import Reader
 
 

@@ -11,7 +11,7 @@ import tensorflow as tf
 import tensorflow_transform as tft
 from tensorflow_serving.apis import prediction_log_pb2
 
-from pipeline.features import IMAGE, LABEL, SCALED_IMAGE
+from contract.features import IMAGE, LABEL, SCALED_IMAGE
 from pipeline.model import build_model
 from pipeline.preprocessing import preprocessing_fn
 from pipeline.training.export import (

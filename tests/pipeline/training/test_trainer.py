@@ -12,9 +12,9 @@ import tensorflow as tf
 import tensorflow_transform as tft
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from contract.model_run import load_answers
 from pipeline.config import Training
 from pipeline.training import trainer
-from pipeline.training.answers import load_answers
 from pipeline.training.data import Reader, Samples
 from pipeline.training.trainer import read_history, read_summary
 from tests.pipeline.conftest import Trained

@@ -14,7 +14,7 @@ from runner.kubeflow.cli import main
 from runner.kubeflow.parameters import PARAMETERS
 from tests.runner.kubeflow.fake_kfp import FakeKfp, serve
 
-NODES = ("MnistExampleGen", "DataGate", "Trainer", "Verdict")
+NODES = ("ImageExampleGen", "DataGate", "Trainer", "Verdict")
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.errors import BadInputError
+from contract.errors import BadInputError
 from runner.kubeflow.connection import Connection, connection
 from tests.runner.kubeflow.fake_kfp import FakeKfp, Request, serve
 from tests.serving.client.pki import Pki

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from components.mnist_example_gen import digits
-from components.mnist_example_gen.source import MNIST_FINGERPRINT, open_source
+from components.image_example_gen import digits
+from components.image_example_gen.source import MNIST_FINGERPRINT, open_source
+from contract.errors import BadInputError
 from pipeline.config import Config, Data
-from pipeline.errors import BadInputError
 from runner.kubeflow.deployment import Deployment
 from runner.kubeflow.flags import IMAGE, recipe
 from runner.kubeflow.places import kind

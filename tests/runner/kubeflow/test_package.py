@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
-from pipeline.errors import BadInputError
+from contract.errors import BadInputError
 from runner.kubeflow.package import arguments, read
 from tests.runner.kubeflow.conftest import NODES, WritePackage, specification
 

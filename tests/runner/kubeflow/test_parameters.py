@@ -2,8 +2,8 @@
 
 import pytest
 
+from contract.errors import BadInputError
 from pipeline.config import Config, load_config
-from pipeline.errors import BadInputError
 from runner.kubeflow.parameters import (
     PARAMETERS,
     Parameter,

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from rich.console import Console
 
-from runner.exits import Exit
+from contract.exits import Exit
 from runner.kubeflow.client import Progress
 from runner.kubeflow.progress import ProgressScreen
 from runner.kubeflow.tasks import Node

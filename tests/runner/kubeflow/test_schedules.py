@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipeline.errors import BadInputError
+from contract.errors import BadInputError
 from runner.kubeflow.schedules import cron, instant, seconds
 
 

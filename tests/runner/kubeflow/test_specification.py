@@ -37,7 +37,7 @@ NODES = {
     "Evaluator",
     "ExampleValidator",
     "ImportSchemaGen",
-    "MnistExampleGen",
+    "ImageExampleGen",
     "ModelReport",
     "Pusher",
     "Report",
@@ -175,7 +175,7 @@ class TestEachNode:
             if "retryPolicy" in task
         }
         assert set(retried) == NODES - {"DataGate", "Verdict"}
-        assert retried["MnistExampleGen"] == 2
+        assert retried["ImageExampleGen"] == 2
 
     def test_each_is_told_its_outputs_types(self) -> None:
         spec, _ = compiled()
@@ -217,12 +217,12 @@ class TestCache:
 
     def test_what_reads_something_kfp_cannot_see_is_not_cached(self) -> None:
         never = {"Champion", "Pusher", "Verdict"}
-        assert self.cached("mnist") == NODES - never - {"MnistExampleGen"}
+        assert self.cached("mnist") == NODES - never - {"ImageExampleGen"}
 
     def test_the_data_is_cached_if_its_content_is_known(self) -> None:
-        assert "MnistExampleGen" in self.cached("mnist", FINGERPRINT)
+        assert "ImageExampleGen" in self.cached("mnist", FINGERPRINT)
         spec, _ = compiled("mnist", FINGERPRINT)
-        parameters = tasks(spec)["MnistExampleGen"]["inputs"]["parameters"]
+        parameters = tasks(spec)["ImageExampleGen"]["inputs"]["parameters"]
         assert parameters["fingerprint"]["runtimeValue"]["constant"] == FINGERPRINT
 
 
@@ -245,7 +245,7 @@ class TestPlaces:
         }
 
     def test_the_data_volume_is_where_data_is_read(self) -> None:
-        assert self.mounts("/data/mnist")["MnistExampleGen"] == ("mnist-data", "/data")
+        assert self.mounts("/data/mnist")["ImageExampleGen"] == ("mnist-data", "/data")
 
     def test_data_in_a_store_comes_by_an_importer(self) -> None:
         data = "s3://bucket/mnist"
@@ -256,8 +256,8 @@ class TestPlaces:
         assert given == {"componentInputParameter": "data"}
         default = spec["root"]["inputDefinitions"]["parameters"]["data"]["defaultValue"]
         assert default == data
-        assert "Data" in tasks(spec)["MnistExampleGen"]["dependentTasks"]
-        assert "MnistExampleGen" not in self.mounts(data)
+        assert "Data" in tasks(spec)["ImageExampleGen"]["dependentTasks"]
+        assert "ImageExampleGen" not in self.mounts(data)
 
     def test_other_volumes_and_another_root(self) -> None:
         more = {
@@ -272,7 +272,7 @@ class TestPlaces:
         assert self.mounts("/data/mnist", **more) == {
             "Champion": ("models-b", "/models"),
             "Pusher": ("models-b", "/models"),
-            "MnistExampleGen": ("data-b", "/data"),
+            "ImageExampleGen": ("data-b", "/data"),
         }
 
 
@@ -298,7 +298,7 @@ class TestRunTimeParameters:
     @pytest.mark.parametrize(
         ("parameter", "nodes"),
         [
-            ("data", {"MnistExampleGen"}),
+            ("data", {"ImageExampleGen"}),
             # The Pusher writes the recipe down.
             ("epochs", {"Trainer", "Pusher"}),
             ("batch_size", {"Trainer", "Pusher"}),

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from runner.exits import Exit
+from contract.exits import Exit
 from runner.kubeflow.client import Progress
 from runner.kubeflow.tasks import Node
 from runner.kubeflow.verdict import Ending, Printed, conclude, read

@@ -60,7 +60,7 @@ def test_ctrl_c_leaves_the_run_running(
     fake: FakeKfp, write_package: WritePackage
 ) -> None:
     fake.frames = [
-        frame("RUNNING", Ran("MnistExampleGen", "done", 0, 9)),
+        frame("RUNNING", Ran("ImageExampleGen", "done", 0, 9)),
     ]
     process = start(
         *("submit", "--package", str(write_package()), "--host", fake.host),
@@ -68,7 +68,7 @@ def test_ctrl_c_leaves_the_run_running(
     )
     assert process.stdout is not None
     for line in process.stdout:
-        if "MnistExampleGen" in line:
+        if "ImageExampleGen" in line:
             process.send_signal(signal.SIGINT)
             break
     _, errors = process.communicate(timeout=60)

@@ -44,7 +44,7 @@ def wait(run: Run, fake: FakeKfp, package: Path, *more: str) -> Any:
 def test_each_node_is_a_line_as_it_ends_and_the_verdict_the_last(
     fake: FakeKfp, run: Run, write_package: WritePackage
 ) -> None:
-    first = Ran("MnistExampleGen", "cached", 0, 4)
+    first = Ran("ImageExampleGen", "cached", 0, 4)
     gate = Ran("DataGate", "done", 4, 12)
     fake.frames = [
         frame("PENDING"),
@@ -66,7 +66,7 @@ def test_each_node_is_a_line_as_it_ends_and_the_verdict_the_last(
     assert ended.screen.splitlines() == [
         "mnist: started run run-1",
         f"  {page}",
-        "↺ MnistExampleGen           4 s  reused",
+        "↺ ImageExampleGen           4 s  reused",
         "✓ DataGate                  8 s",
         "✓ Trainer                  68 s",
         "✓ Verdict                   5 s",

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from pipeline.errors import BadInputError, GateRefusedError
-from runner.exits import Exit
+from contract.errors import BadInputError, GateRefusedError
+from contract.exits import Exit
 from runner.kubeflow.entrypoint import command, contract
 from runner.kubeflow.fingerprints import project_digest
 

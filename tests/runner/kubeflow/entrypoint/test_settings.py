@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from contract.errors import BadInputError
 from pipeline.config import Config, load_config
-from pipeline.errors import BadInputError
 from runner.kubeflow import specification
 from runner.kubeflow.entrypoint.settings import apply
 

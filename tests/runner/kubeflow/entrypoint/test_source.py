@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from components.mnist_example_gen.source import open_source
-from pipeline.errors import BadInputError
+from components.image_example_gen.source import open_source
+from contract.errors import BadInputError
 from runner.kubeflow.entrypoint import contract
 from runner.kubeflow.entrypoint.source import locate
 

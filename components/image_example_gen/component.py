@@ -1,0 +1,67 @@
+"""The component: parameters, output."""
+
+from tfx import types
+from tfx.dsl.components.base import base_component, executor_spec
+from tfx.types import standard_artifacts
+from tfx.types.component_spec import ChannelParameter, ExecutionParameter
+
+from components.image_example_gen import executor
+from contract.code import code_digest
+
+
+class ImageExampleGenSpec(types.ComponentSpec):
+    """What goes in and out of ImageExampleGen."""
+
+    PARAMETERS = {
+        executor.SOURCE_KEY: ExecutionParameter(type=str),
+        executor.FINGERPRINT_KEY: ExecutionParameter(type=str),
+        executor.EVAL_FRACTION_KEY: ExecutionParameter(type=float),
+        executor.SHARD_ROWS_KEY: ExecutionParameter(type=int),
+        "code": ExecutionParameter(type=str),
+    }
+    INPUTS: dict[str, ChannelParameter] = {}
+    OUTPUTS = {
+        executor.EXAMPLES_KEY: ChannelParameter(type=standard_artifacts.Examples),
+    }
+
+
+class ImageExampleGen(base_component.BaseComponent):
+    """Turns 28x28 images of ten classes into the splits train, eval and test.
+
+    It has no driver (Kubeflow ignores them) and still caches by content: the
+    runner announces the data's fingerprint, which is part of the cache key, and
+    the executor holds the content to it.
+
+    Output `examples`: gzipped TFRecords of tf.Example, see `contract.features`;
+    custom properties `fingerprint` (SHA-256 of the content, whatever its
+    wrapping) and `counts` (JSON, examples by split).
+    """
+
+    SPEC_CLASS = ImageExampleGenSpec
+    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(executor.Executor)
+
+    def __init__(
+        self,
+        source: str,
+        fingerprint: str = "",
+        eval_fraction: float = 0.2,
+        shard_rows: int = 12_000,
+    ) -> None:
+        """Construct the component.
+
+        Args:
+            source: Folder with the four IDX files, or an npz; see `open_source`.
+            fingerprint: The content's expected fingerprint; empty where it is
+                not known beforehand (then do not cache this node).
+            eval_fraction: Share of the training part held out as `eval`.
+            shard_rows: Most examples in one file.
+        """
+        spec = ImageExampleGenSpec(
+            source=source,
+            fingerprint=fingerprint,
+            eval_fraction=eval_fraction,
+            shard_rows=shard_rows,
+            code=code_digest(executor.__name__),
+            examples=types.Channel(type=standard_artifacts.Examples),
+        )
+        super().__init__(spec=spec)

@@ -1,0 +1,1 @@
+"""What all parts agree on: the task, an example's features, demands, endings."""

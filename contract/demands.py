@@ -1,0 +1,124 @@
+"""What a gate measured, and what it was held to: in numbers.
+
+Texts are made where they are shown, by the functions at the end.
+"""
+
+import math
+from dataclasses import asdict, dataclass
+from decimal import Decimal
+from typing import Any
+
+AT_LEAST, AT_MOST = "at_least", "at_most"
+
+OVERALL = ""
+"""The slice of a demand that is about all of the split."""
+
+_SIGNS = {AT_LEAST: "≥", AT_MOST: "≤"}
+
+
+@dataclass(frozen=True)
+class Demand:
+    """One demand of one gate, and what came of it.
+
+    Attributes:
+        gate: Node id of the gate.
+        metric: What was measured, by the name that the configuration has for it.
+        slice: The class whose rows it is about; `OVERALL` for all of them.
+        value: What came out; None if there was nothing to measure.
+        bound: What it was held to.
+        direction: `AT_LEAST` or `AT_MOST`; the bound itself is allowed.
+        champion: The same of the model that is served; None if there is none.
+        passed: Whether the demand was met.
+        overruled: Whether it was not, and the run went on as it was told to.
+        detail: What a person has to know beside the numbers; mostly nothing.
+    """
+
+    gate: str
+    metric: str
+    slice: str
+    value: float | None
+    bound: float
+    direction: str
+    champion: float | None = None
+    passed: bool = False
+    overruled: bool = False
+    detail: str = ""
+
+    @property
+    def refused(self) -> bool:
+        """Whether this demand stops the push."""
+        return not self.passed and not self.overruled
+
+    def as_dict(self) -> dict[str, Any]:
+        """Returns it as JSON holds it: numbers as numbers, and `refused` with them."""
+        return {**asdict(self), "refused": self.refused}
+
+    @classmethod
+    def from_dict(cls, content: dict[str, Any]) -> "Demand":
+        """Reads what `as_dict` returned; keys of a later version are left out."""
+        known = cls.__dataclass_fields__
+        return cls(**{key: value for key, value in content.items() if key in known})
+
+    def __str__(self) -> str:
+        """Returns one line, as for a refusal."""
+        what = " ".join(part for part in (words(self.metric), self.slice) if part)
+        against = f", champion {number(self.champion)}" if self.has_champion else ""
+        why = f": {self.detail}" if self.detail else ""
+        return (
+            f"{self.gate}: {what}: expected {bound_text(self)}, found "
+            f"{number(self.value)}{against}{why}"
+        )
+
+    @property
+    def has_champion(self) -> bool:
+        """Whether there was a champion to compare with."""
+        return self.champion is not None
+
+
+def holds(value: float | None, bound: float, direction: str) -> bool:
+    """Tells whether a value keeps to a bound, the bound included.
+
+    It is compared in decimal, as it is written down: 0.945 is exactly 0.005 below
+    0.950, which it is not in binary floating point. What is no number holds nothing.
+    """
+    if value is None or not math.isfinite(value):
+        return False
+    if direction == AT_LEAST:
+        return exact(value) >= exact(bound)
+    return exact(value) <= exact(bound)
+
+
+def exact(value: float) -> Decimal:
+    """Returns a number as it is written in the fewest digits that mean it."""
+    return Decimal(repr(float(value)))
+
+
+def change(value: float, since: float) -> float:
+    """Returns the difference of two numbers, in decimal; see `holds`."""
+    return float(exact(value) - exact(since))
+
+
+def words(metric: str) -> str:
+    """Returns a metric's name for people: `macro_f1` is `macro f1`."""
+    return metric.replace("_", " ")
+
+
+def number(value: float | None) -> str:
+    """Returns a measured number for people; a count without decimals."""
+    if value is None:
+        return "none"
+    if float(value).is_integer() and abs(value) >= 2:
+        return f"{value:.0f}"
+    return f"{value:.4f}" if value else "0"
+
+
+def bound_text(demand: Demand) -> str:
+    """Returns what a demand was held to, for people: `≥ 0.97`."""
+    return f"{_SIGNS[demand.direction]} {demand.bound:g}"
+
+
+def outcome_text(demand: Demand) -> str:
+    """Returns what came of a demand in a word."""
+    if demand.passed:
+        return "passed"
+    return "overruled" if demand.overruled else "REFUSED"

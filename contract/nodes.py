@@ -1,0 +1,61 @@
+"""The pipeline's nodes by their ids, and what they hand on by its keys.
+
+The wiring is `pipeline/pipeline.py`. Whoever reads a run afterwards, from ML
+Metadata or from Kubeflow, finds a node and its outputs by these names.
+"""
+
+EXAMPLE_GEN = "ImageExampleGen"
+SCHEMA_GEN = "TaskSchemaGen"
+STATISTICS_GEN = "StatisticsGen"
+EXAMPLE_VALIDATOR = "ExampleValidator"
+CHAMPION = "Champion"
+DATA_REPORT = "DataReport"
+DATA_GATE = "DataGate"
+TRANSFORM = "Transform"
+TRAINER = "Trainer"
+EVALUATOR = "Evaluator"
+SERVING_VALIDATOR = "ServingValidator"
+MODEL_REPORT = "ModelReport"
+PUSHER = "Pusher"
+REPORT = "Report"
+VERDICT = "Verdict"
+"""On Kubeflow only."""
+
+EXAMPLES = "examples"
+SCHEMA = "schema"
+STATISTICS = "statistics"
+ANOMALIES = "anomalies"
+MODEL = "model"
+DATA_VERDICT = "verdict"
+TRANSFORM_GRAPH = "transform_graph"
+MODEL_RUN = "model_run"
+EVALUATION = "evaluation"
+BLESSING = "blessing"
+PAGE = "page"
+PUSHED_MODEL = "pushed_model"
+"""Keys of outputs; those of TFX's own nodes are TFX's."""
+
+FORMER_IDS = {
+    "MnistExampleGen": EXAMPLE_GEN,
+    "ImportSchemaGen": SCHEMA_GEN,
+}
+"""What nodes were called in runs of version 0.1."""
+
+Output = tuple[str, str]
+"""A node's id and the key of one of its outputs."""
+
+READ_BY_PEOPLE: dict[str, Output] = {
+    "examples": (EXAMPLE_GEN, EXAMPLES),
+    "schema": (SCHEMA_GEN, SCHEMA),
+    "statistics": (STATISTICS_GEN, STATISTICS),
+    "anomalies": (EXAMPLE_VALIDATOR, ANOMALIES),
+    "champion": (CHAMPION, MODEL),
+    "champion_statistics": (CHAMPION, STATISTICS),
+    "verdict": (DATA_GATE, DATA_VERDICT),
+    "transform_graph": (TRANSFORM, TRANSFORM_GRAPH),
+    "model_run": (TRAINER, MODEL_RUN),
+    "evaluation": (EVALUATOR, EVALUATION),
+    "infra_blessing": (SERVING_VALIDATOR, BLESSING),
+    "pushed_model": (PUSHER, PUSHED_MODEL),
+}
+"""Which output is which input of Report and Pusher, by the input's key."""

@@ -1,0 +1,92 @@
+"""How a run ended, from what is on record about it."""
+
+import json
+import os
+from dataclasses import dataclass
+from typing import Any
+
+from lineage.records import Run, pushed_by
+
+PUSHED, UNCHANGED, REFUSED, BROKEN = "pushed", "unchanged", "refused", "broken"
+INTERRUPTED, RUNNING, UNKNOWN = "interrupted", "running or killed", "unknown"
+
+_BLESSINGS = ("Evaluator", "ServingValidator")
+
+# The runner's exit codes that say more than the store can.
+_BROKEN, _BAD_INPUT, _REFUSED = 1, 2, 3
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """How a run ended.
+
+    Attributes:
+        kind: One of this module's words.
+        by: The node that decided it, or at which it ended; empty if none did.
+        version: The version that is its result; None without one.
+        reasons: A line each, as far as anybody kept them.
+    """
+
+    kind: str
+    by: str = ""
+    version: int | None = None
+    reasons: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        """Returns the verdict in words."""
+        joint = {REFUSED: " by ", BROKEN: " in ", INTERRUPTED: " at "}
+        at = joint.get(self.kind, " at ")
+        return f"{self.kind}{at}{self.by}" if self.by else self.kind
+
+
+def read_result(output: str | None, run: str | None) -> dict[str, Any]:
+    """Returns the runner's `result.json` of a run; empty where there is none.
+
+    Args:
+        output: Folder of the runs; None if it is not known.
+        run: The runner's name of it; None if it is not on record.
+    """
+    if output is None or run is None:
+        return {}
+    path = os.path.join(output, "runs", os.path.basename(run), "result.json")
+    try:
+        with open(path, encoding="utf-8") as stream:
+            result = json.load(stream)
+    except (OSError, ValueError):
+        return {}
+    return result if isinstance(result, dict) else {}
+
+
+def judge(run: Run, result: dict[str, Any]) -> Verdict:
+    """Returns how a run ended.
+
+    Args:
+        run: As ML Metadata has it.
+        result: As the runner kept it; see `read_result`.
+    """
+    reasons = tuple(map(str, result.get("reasons", ())))
+    states = {node: step.state for node, step in run.steps.items()}
+    pushed = pushed_by(run)
+    if pushed is not None:
+        version, already = pushed
+        return Verdict(UNCHANGED if already else PUSHED, "", version)
+    for node in _BLESSINGS:
+        blessing = run.output(node, "blessing")
+        if blessing is not None and blessing.properties.get("blessed") == 0:
+            return Verdict(REFUSED, node, reasons=reasons)
+    for state, kind in (("running", RUNNING), ("canceled", INTERRUPTED)):
+        for node in _in_state(states, state):
+            return Verdict(kind, node, reasons=reasons)
+    for node in _in_state(states, "failed"):
+        kind = {_REFUSED: REFUSED, _BROKEN: BROKEN, _BAD_INPUT: BROKEN}.get(
+            result.get("exit_code", -1),
+            # A gate fails to stop a run; whether it broke instead, nobody kept.
+            UNKNOWN if node == "DataGate" else BROKEN,
+        )
+        return Verdict(kind, node, reasons=reasons)
+    last = next(reversed(run.steps), "")
+    return Verdict(INTERRUPTED, last, reasons=reasons)
+
+
+def _in_state(states: dict[str, str], state: str) -> list[str]:
+    return [node for node, found in states.items() if found == state]

@@ -1,0 +1,245 @@
+"""All that is known of a version or a run, from wherever it is on record."""
+
+import os
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from contract.errors import BadInputError
+from lineage.endings import Verdict, judge, read_result
+from lineage.records import (
+    Push,
+    Rollback,
+    Run,
+    pushed_by,
+    read_pushes,
+    read_rollbacks,
+    read_runs,
+)
+from lineage.run_facts import facts_of_run
+from version_store.inventory import Version, all_versions
+from version_store.manifest import Facts, Manifest
+from version_store.metadata import Store
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A version or a run, and all that is known of it.
+
+    Attributes:
+        title: What it is, for people.
+        about: What it is and how it stands: facts that are no `Facts`.
+        facts: Where it came from; `None` inside is unknown.
+    """
+
+    title: str
+    about: dict[str, Any]
+    facts: Facts
+
+    def as_json(self) -> dict[str, Any]:
+        """Returns all of it, for programs."""
+        return {**self.about, "facts": plain(self.facts)}
+
+
+@dataclass(frozen=True)
+class Archive:
+    """What there is to read.
+
+    Attributes:
+        output: Folder of the runs; None if only models are known.
+        runs: Newest first; empty without a metadata store.
+        rollbacks: Newest first.
+        pushes: Every version that the store knows, highest first.
+        versions: Those on disk, highest first.
+    """
+
+    output: str | None
+    runs: list[Run]
+    rollbacks: list[Rollback]
+    pushes: list[Push]
+    versions: list[Version]
+
+    @classmethod
+    def open(cls, output: str | None, models: str, store: Store | None) -> "Archive":
+        """Reads what is on record.
+
+        Args:
+            output: Folder of the runs, for their results; None for none.
+            models: The folder with the versions of every model name; there may
+                be none yet.
+            store: ML Metadata; None for none.
+
+        Raises:
+            BadInputError: There is neither a store nor a folder with models.
+        """
+        versions = (
+            all_versions(models) if store is None or os.path.isdir(models) else []
+        )
+        if store is None:
+            return cls(output, [], [], [], versions)
+        return cls(
+            output,
+            read_runs(store),
+            read_rollbacks(store),
+            read_pushes(store),
+            versions,
+        )
+
+    def verdict(self, run: Run) -> Verdict:
+        """Returns how a run ended."""
+        return judge(run, read_result(self.output, run.name))
+
+    def find(self, name: str, model: str | None = None) -> Subject:
+        """Returns what is known of a version or a run.
+
+        Args:
+            name: A version's number; or a run, by the runner's name or TFX's.
+            model: Name of the model that it is about; None for any.
+
+        Raises:
+            BadInputError: Nothing of that name is on record.
+        """
+        if name.isdecimal():
+            return self._version(int(name), model)
+        for run in self.runs:
+            if name in (run.id, run.name) and model in (None, run.model):
+                return self._run(run)
+        known = [run.name or run.id for run in self.runs[:3]]
+        raise BadInputError(
+            f"{name}: expected a version's number or a run on record, as "
+            f"{', '.join(known) or 'there is none'}"
+        )
+
+    def pushing_run(self, model: str, version: int) -> Run | None:
+        """Returns the run that pushed a version; None if it is not on record."""
+        for run in self.runs:
+            if run.model == model and pushed_by(run) == (version, False):
+                return run
+        return None
+
+    def _version(self, number: int, model: str | None) -> Subject:
+        on_disk = [
+            version
+            for version in self.versions
+            if version.number == number and model in (None, version.model)
+        ]
+        if on_disk:
+            return self._of_disk(on_disk[0])
+        for push in self.pushes:
+            if push.version == number and model in (None, push.model):
+                return self._of_record(push)
+        there = ", ".join(str(version.number) for version in self.versions[:5])
+        raise BadInputError(
+            f"version {number}: expected one on disk or on record, found "
+            f"{there or 'none'}"
+        )
+
+    def _of_disk(self, version: Version) -> Subject:
+        manifest = version.manifest
+        run = self.pushing_run(version.model, version.model_of)
+        known = facts_of_run(run) if run and _is_old(manifest) else Facts()
+        if manifest is not None:
+            known = known.updated(**dict(_only_facts(manifest)))
+        back = manifest.rolled_back if manifest else None
+        about = {
+            "kind": "version",
+            "version": version.number,
+            "model": version.model,
+            "state": "served" if version.served else "kept",
+            "path": os.path.abspath(version.path),
+            "manifest_version": manifest.manifest_version if manifest else None,
+            "pushed_at": manifest.pushed_at if manifest else None,
+            "model_digest": manifest.model_digest if manifest else None,
+            "pipeline_run": run.id if run else None,
+            "files": manifest.files if manifest else None,
+        }
+        if back:
+            about["rolled_back"] = back.model_dump()
+        if version.problem:
+            about["problem"] = version.problem
+        return Subject(f"{version.model} version {version.number}", about, known)
+
+    def _of_record(self, push: Push) -> Subject:
+        """Returns a version whose folder is gone."""
+        back = next((r for r in self.rollbacks if r.version == push.version), None)
+        run = self.pushing_run(push.model, back.of if back else push.version)
+        about = {
+            "kind": "version",
+            "version": push.version,
+            "model": push.model,
+            "state": "gone",
+            "on_record_as": "live" if push.live else "deleted",
+            "path": push.path,
+            "pipeline_run": run.id if run else None,
+        }
+        if back:
+            about["rolled_back"] = asdict(back)
+        title = f"{push.model} version {push.version}"
+        return Subject(title, about, facts_of_run(run) if run else Facts())
+
+    def _run(self, run: Run) -> Subject:
+        verdict = self.verdict(run)
+        about = {
+            "kind": "run",
+            "run": run.name,
+            "pipeline_run": run.id,
+            "model": run.model,
+            "started": run.began,
+            "verdict": str(verdict),
+            "reasons": list(verdict.reasons),
+            **({"version": verdict.version} if verdict.version else {}),
+            "steps": {node: step.state for node, step in run.steps.items()},
+        }
+        return Subject(f"run {run.name or run.id}", about, facts_of_run(run))
+
+
+def plain(facts: Facts) -> dict[str, Any]:
+    """Returns facts as JSON has them; the gates by gate and metric.
+
+    Where there was no champion, nothing about it is unknown: it is left out.
+    """
+    content = facts.model_dump(mode="json")
+    if facts.champion == "" and content["metrics"] is not None:
+        del content["metrics"]["champion_accuracy"]
+        for digit in (content["metrics"]["digits"] or {}).values():
+            del digit["champion"]
+    if content["gates"] is not None:
+        content["gates"] = {
+            f"{gate.pop('gate')} {gate.pop('metric')}": gate
+            for gate in content["gates"]
+        }
+    return content
+
+
+def flat(content: dict[str, Any]) -> dict[str, Any]:
+    """Returns nested facts as `a.b.c`: value, in their order."""
+    out: dict[str, Any] = {}
+    for key, value in content.items():
+        if isinstance(value, dict) and value:
+            out.update({f"{key}.{name}": one for name, one in flat(value).items()})
+        else:
+            out[key] = value
+    return out
+
+
+def difference(one: Subject, other: Subject) -> dict[str, dict[str, Any]]:
+    """Returns what differs, by `a.b.c`, each as `a` and `b`.
+
+    None stands for unknown; what one of them does not have at all is left out.
+    """
+    sides = {"a": flat(one.as_json()), "b": flat(other.as_json())}
+    return {
+        key: {side: facts[key] for side, facts in sides.items() if key in facts}
+        for key in dict.fromkeys((*sides["a"], *sides["b"]))
+        if key not in sides["a"]
+        or key not in sides["b"]
+        or sides["a"][key] != sides["b"][key]
+    }
+
+
+def _is_old(manifest: Manifest | None) -> bool:
+    """Tells whether a run may know more than a manifest does."""
+    return manifest is None or manifest.gates is None
+
+
+def _only_facts(manifest: Manifest) -> Facts:
+    return Facts(**{key: getattr(manifest, key) for key in Facts.model_fields})

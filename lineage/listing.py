@@ -1,0 +1,125 @@
+"""Runs, rollbacks and versions in one list, newest first."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from lineage.explain import Archive
+from lineage.run_facts import accuracy
+
+
+@dataclass(frozen=True)
+class Entry:
+    """Something that happened.
+
+    Attributes:
+        kind: `run`, `rollback`, or `version`: one on disk that no run or
+            rollback on record made.
+        when: UTC, ISO 8601; None is unknown.
+        model: Name of the model.
+        run: The runner's name of the run.
+        pipeline_run: ML Metadata's name of it.
+        verdict: How it ended, in words.
+        version: What it ended in.
+        state: Of that version: `served`, `kept` or `gone`.
+        test_accuracy: Of the model, by Keras.
+    """
+
+    kind: str
+    when: str | None
+    model: str | None
+    run: str | None
+    pipeline_run: str | None
+    verdict: str
+    version: int | None
+    state: str | None
+    test_accuracy: float | None
+
+
+def entries(archive: Archive, model: str | None = None) -> list[Entry]:
+    """Returns all that is on record.
+
+    Args:
+        archive: What there is to read.
+        model: Only what is about that one; None for all.
+    """
+    states = {
+        (version.model, version.number): "served" if version.served else "kept"
+        for version in archive.versions
+    }
+
+    def state(name: str | None, version: int | None) -> str | None:
+        return None if version is None else states.get((name or "", version), "gone")
+
+    found = []
+    explained: set[tuple[str | None, int | None]] = set()
+    for run in archive.runs:
+        verdict = archive.verdict(run)
+        explained.add((run.model, verdict.version))
+        found.append(
+            Entry(
+                kind="run",
+                when=run.began,
+                model=run.model,
+                run=run.name,
+                pipeline_run=run.id,
+                verdict=str(verdict),
+                version=verdict.version,
+                state=state(run.model, verdict.version),
+                test_accuracy=accuracy(run),
+            )
+        )
+    for back in archive.rollbacks:
+        explained.add((back.model, back.version))
+        found.append(
+            Entry(
+                kind="rollback",
+                when=back.at or None,
+                model=back.model,
+                run=None,
+                pipeline_run=None,
+                verdict=f"rolled back to {back.of}",
+                version=back.version,
+                state=state(back.model, back.version),
+                test_accuracy=None,
+            )
+        )
+    for version in archive.versions:
+        if (version.model, version.number) in explained:
+            continue
+        manifest = version.manifest
+        back_to = manifest.rolled_back if manifest else None
+        found.append(
+            Entry(
+                kind="version",
+                when=manifest.pushed_at if manifest else None,
+                model=version.model,
+                run=manifest.run if manifest else None,
+                pipeline_run=None,
+                verdict=(
+                    f"rolled back to {back_to.of}"
+                    if back_to
+                    else "pushed"
+                    if manifest
+                    else "unknown"
+                ),
+                version=version.number,
+                state=state(version.model, version.number),
+                test_accuracy=(
+                    manifest.metrics.test_accuracy
+                    if manifest and manifest.metrics
+                    else None
+                ),
+            )
+        )
+    return sorted(
+        (entry for entry in found if model in (None, entry.model)),
+        key=_newest_first,
+    )
+
+
+def _newest_first(entry: Entry) -> Any:
+    """Returns a key by time; what has none stands where its number would."""
+    if entry.when is not None:
+        return -datetime.fromisoformat(entry.when).timestamp()
+    return -float(entry.version or 0)

@@ -1,0 +1,296 @@
+"""Runs, as ML Metadata has them."""
+
+import os
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from ml_metadata.proto import metadata_store_pb2
+
+from contract.properties import (
+    ALREADY_SERVED_PROPERTY,
+    PUSHED_DESTINATION_PROPERTY,
+    PUSHED_PROPERTY,
+    PUSHED_VERSION_PROPERTY,
+)
+from version_store.metadata import Store
+
+RUN_PROPERTY = "run"
+"""Custom property of a `pipeline_run` context: the runner's name of the run."""
+
+ROLLBACK = "Rollback"
+"""The type of an execution that made an older version the served one."""
+
+PUSHED_MODEL = "PushedModel"
+
+_PIPELINE, _PIPELINE_RUN, _NODE = "pipeline", "pipeline_run", "node"
+_Event = metadata_store_pb2.Event
+_Execution = metadata_store_pb2.Execution
+_State = metadata_store_pb2.Artifact.State
+
+Value = str | int | float
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """An artifact.
+
+    Attributes:
+        id: In the store.
+        kind: Its type's name.
+        uri: Where it lies.
+        live: Whether it is, as far as the store knows.
+        properties: Its custom properties.
+    """
+
+    id: int
+    kind: str
+    uri: str
+    live: bool
+    properties: dict[str, Value]
+
+    @property
+    def folder(self) -> str | None:
+        """Its folder; None if it is not on this machine any more."""
+        return self.uri if os.path.isdir(self.uri) else None
+
+
+@dataclass(frozen=True)
+class Step:
+    """A node's execution in a run.
+
+    Attributes:
+        node: Node id.
+        kind: Its type's name: the class.
+        state: `complete`, `cached`, `failed`, `canceled`, `running`...
+        parameters: As TFX keeps them.
+        inputs: Artifacts by key.
+        outputs: Artifacts by key.
+    """
+
+    node: str
+    kind: str
+    state: str
+    parameters: dict[str, Value]
+    inputs: dict[str, list[Artifact]] = field(default_factory=dict)
+    outputs: dict[str, list[Artifact]] = field(default_factory=dict)
+
+    def output(self, key: str) -> Artifact | None:
+        """Returns the first artifact under a key; None without one."""
+        return next(iter(self.outputs.get(key, ())), None)
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run of the pipeline.
+
+    Attributes:
+        id: ML Metadata's and TFX's name of it.
+        name: The runner's; None where it is not on record.
+        model: Name of the pipeline, which is that of the model.
+        started: When, in milliseconds since 1970.
+        steps: By node id, in the order in which they began.
+    """
+
+    id: str
+    name: str | None
+    model: str | None
+    started: int
+    steps: dict[str, Step]
+
+    @property
+    def began(self) -> str:
+        """When, UTC, ISO 8601."""
+        moment = datetime.fromtimestamp(self.started / 1000, UTC)
+        return moment.isoformat(timespec="seconds")
+
+    def output(self, node: str, key: str) -> Artifact | None:
+        """Returns what a node put out; None if it did not get to it."""
+        step = self.steps.get(node)
+        return step.output(key) if step else None
+
+
+@dataclass(frozen=True)
+class Rollback:
+    """A rollback on record.
+
+    Attributes:
+        model: Name of the model.
+        version: What came of it.
+        of: The version whose model that is.
+        instead_of: What was served until then.
+        reason: As given; empty if none was.
+        by: Who.
+        at: When, UTC, ISO 8601.
+    """
+
+    model: str
+    version: int
+    of: int
+    instead_of: int
+    reason: str
+    by: str
+    at: str
+
+
+@dataclass(frozen=True)
+class Push:
+    """What the store has about a version.
+
+    Attributes:
+        model: Name of the model.
+        version: Its number.
+        path: Its folder, when it was pushed.
+        live: Whether it is there, as far as the store knows.
+    """
+
+    model: str
+    version: int
+    path: str
+    live: bool
+
+
+def read_runs(store: Store) -> list[Run]:
+    """Returns all runs, newest first."""
+    nodes = _executions_of(store, _NODE)
+    pipelines = _executions_of(store, _PIPELINE)
+    runs = []
+    for context in store.get_contexts_by_type(_PIPELINE_RUN):
+        executions = sorted(
+            store.get_executions_by_context(context.id), key=lambda e: e.id
+        )
+        steps = _steps(store, executions, nodes)
+        first = executions[0].id if executions else None
+        runs.append(
+            Run(
+                context.name,
+                _name(context, steps),
+                pipelines.get(first) if first is not None else None,
+                context.create_time_since_epoch,
+                steps,
+            )
+        )
+    return sorted(runs, key=lambda run: -run.started)
+
+
+def read_rollbacks(store: Store) -> list[Rollback]:
+    """Returns all rollbacks on record, newest first."""
+    found = []
+    for execution in store.get_executions_by_type(ROLLBACK):
+        known = _values(execution.properties)
+        found.append(
+            Rollback(
+                # Its name is `<model>-<version>`.
+                model=str(execution.name).rpartition("-")[0],
+                version=int(known["version"]),
+                of=int(known["of"]),
+                instead_of=int(known["instead_of"]),
+                reason=str(known.get("reason", "")),
+                by=str(known.get("by", "")),
+                at=str(known.get("at", "")),
+            )
+        )
+    return sorted(found, key=lambda rollback: -rollback.version)
+
+
+def read_pushes(store: Store) -> list[Push]:
+    """Returns every version that was ever pushed or rolled back to."""
+    found: dict[tuple[str, int], Push] = {}
+    for artifact in store.get_artifacts_by_type(PUSHED_MODEL):
+        push = _push(_artifact(artifact))
+        if push is not None:
+            found[push.model, push.version] = push
+    return sorted(found.values(), key=lambda push: -push.version)
+
+
+def pushed_by(run: Run) -> tuple[int, bool] | None:
+    """Returns the version that a run ended in, and whether it was there already."""
+    artifact = run.output("Pusher", "pushed_model")
+    push = _push(artifact) if artifact else None
+    if artifact is None or push is None:
+        return None
+    return push.version, bool(artifact.properties.get(ALREADY_SERVED_PROPERTY))
+
+
+def _push(artifact: Artifact) -> Push | None:
+    if not artifact.properties.get(PUSHED_PROPERTY):
+        return None
+    path = str(artifact.properties[PUSHED_DESTINATION_PROPERTY])
+    version = int(artifact.properties[PUSHED_VERSION_PROPERTY])
+    model = os.path.basename(os.path.dirname(path))
+    return Push(model, version, path, artifact.live)
+
+
+def _executions_of(store: Store, kind: str) -> dict[int, str]:
+    """Returns the name of the context of a kind that each execution belongs to."""
+    return {
+        execution.id: context.name
+        for context in store.get_contexts_by_type(kind)
+        for execution in store.get_executions_by_context(context.id)
+    }
+
+
+def _steps(
+    store: Store, executions: list[Any], nodes: dict[int, str]
+) -> dict[str, Step]:
+    events = defaultdict(list)
+    for event in _events(store, executions):
+        events[event.execution_id].append(event)
+    wanted = {event.artifact_id for of_one in events.values() for event in of_one}
+    artifacts = {
+        artifact.id: _artifact(artifact)
+        for artifact in (store.get_artifacts_by_id(sorted(wanted)) if wanted else ())
+    }
+    steps = {}
+    for execution in executions:
+        # TFX names the context `<pipeline>.<node id>`.
+        node = nodes.get(execution.id, "").rpartition(".")[2]
+        step = Step(
+            node,
+            execution.type,
+            _Execution.State.Name(execution.last_known_state).lower(),
+            {**_values(execution.properties), **_values(execution.custom_properties)},
+        )
+        for event in events[execution.id]:
+            by_key = step.inputs if event.type == _Event.INPUT else step.outputs
+            key = event.path.steps[0].key
+            by_key.setdefault(key, []).append(artifacts[event.artifact_id])
+        steps[node] = step
+    return steps
+
+
+def _events(store: Store, executions: list[Any]) -> Iterator[Any]:
+    if executions:
+        kinds = (_Event.INPUT, _Event.OUTPUT)
+        for event in store.get_events_by_execution_ids([e.id for e in executions]):
+            if event.type in kinds:
+                yield event
+
+
+def _artifact(artifact: Any) -> Artifact:
+    return Artifact(
+        artifact.id,
+        artifact.type,
+        artifact.uri,
+        artifact.state not in (_State.Value("DELETED"), _State.Value("ABANDONED")),
+        _values(artifact.custom_properties),
+    )
+
+
+def _name(context: Any, steps: dict[str, Step]) -> str | None:
+    """Returns the runner's name of a run: on the run itself, or told the Pusher."""
+    of_run = _values(context.custom_properties).get(RUN_PROPERTY)
+    of_pusher = steps["Pusher"].parameters.get("run") if "Pusher" in steps else None
+    name = of_run or of_pusher
+    return str(name) if name else None
+
+
+def _values(properties: Any) -> dict[str, Value]:
+    found = {}
+    for key, value in properties.items():
+        kind = value.WhichOneof("value")
+        if kind in ("string_value", "int_value", "double_value"):
+            found[key] = getattr(value, kind)
+    return found

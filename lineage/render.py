@@ -1,0 +1,156 @@
+"""How lineage looks: on a terminal and in a pipe."""
+
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from lineage.explain import Subject, flat, plain
+from lineage.listing import Entry
+from version_store.render import UNKNOWN, local_time, plain_table
+
+_STYLES = {"pushed": "green", "unchanged": "cyan", "refused": "yellow", "broken": "red"}
+
+
+def show_entries(console: Console, found: list[Entry]) -> None:
+    """Prints a row each."""
+    table = plain_table(
+        console, "when", "model", "run", "verdict", "version", "state", "accuracy"
+    )
+    for entry in found:
+        style = _STYLES.get(entry.verdict.split()[0], "")
+        table.add_row(
+            local_time(entry.when),
+            entry.model or UNKNOWN,
+            _run(entry),
+            Text(entry.verdict, style=style),
+            "" if entry.version is None else str(entry.version),
+            entry.state or "",
+            "" if entry.test_accuracy is None else f"{entry.test_accuracy:.4f}",
+        )
+    console.print(table)
+
+
+def show_subject(console: Console, subject: Subject) -> None:
+    """Prints all that is known, fact by fact; what is not is said to be unknown."""
+    console.print(Text(subject.title, style="bold"))
+    about = {k: v for k, v in subject.about.items() if k not in ("kind", "files")}
+    _print_facts(console, "", about)
+    facts = plain(subject.facts)
+    gates, statistics = facts.pop("gates"), facts.pop("statistics")
+    digits = (facts["metrics"] or {}).pop("digits", None)
+    _print_facts(console, "facts", facts)
+    _print_statistics(console, statistics)
+    _print_digits(console, digits)
+    _print_gates(console, gates)
+    files = subject.about.get("files")
+    if files:
+        _print_facts(console, "files, SHA-256", files, deep=False)
+
+
+def show_difference(
+    console: Console, one: str, other: str, found: dict[str, dict[str, Any]]
+) -> None:
+    """Prints what differs, a row a fact."""
+    if not found:
+        console.print(f"nothing differs between {one} and {other}", markup=False)
+        return
+    table = plain_table(console, "", one, other)
+    for key, values in found.items():
+        sides = (text_of(values[s]) if s in values else "-" for s in ("a", "b"))
+        table.add_row(key, *map(Text, sides))
+    console.print(table)
+
+
+def text_of(value: Any) -> str:
+    """Returns a fact for people."""
+    if value is None:
+        return UNKNOWN
+    if value in ("", [], {}):
+        return "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    if isinstance(value, list):
+        return "; ".join(text_of(one) for one in value)
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {text_of(one)}" for key, one in value.items())
+    return str(value)
+
+
+def _run(entry: Entry) -> str:
+    if entry.kind == "rollback":
+        return ""
+    return entry.run or entry.pipeline_run or UNKNOWN
+
+
+def _print_facts(
+    console: Console, title: str, facts: dict[str, Any], *, deep: bool = True
+) -> None:
+    if title:
+        console.print()
+        console.print(Text(title, style="bold"))
+    table = Table.grid(padding=(0, 2))
+    table.add_column(no_wrap=True, style="dim")
+    table.add_column(overflow="fold")
+    for key, value in (flat(facts) if deep else facts).items():
+        table.add_row(f"  {key}", Text(text_of(value)))
+    console.print(table)
+
+
+def _print_statistics(console: Console, splits: dict[str, Any] | None) -> None:
+    console.print()
+    console.print(Text("statistics", style="bold"))
+    if splits is None:
+        console.print(f"  {UNKNOWN}")
+        return
+    labels = sorted({label for one in splits.values() for label in one["labels"] or ()})
+    table = plain_table(
+        console, "split", "examples", "pixel mean", "deviation", *map(_label, labels)
+    )
+    for name, one in splits.items():
+        by_label = one["labels"] or {}
+        table.add_row(
+            name,
+            *(text_of(one[k]) for k in ("examples", "image_mean", "image_std_dev")),
+            *(text_of(by_label.get(label)) for label in labels),
+        )
+    console.print(table)
+
+
+def _label(label: str) -> str:
+    return f"label {label}"
+
+
+def _print_digits(console: Console, digits: dict[str, Any] | None) -> None:
+    console.print()
+    console.print(Text("test accuracy by digit", style="bold"))
+    if digits is None:
+        console.print(f"  {UNKNOWN}")
+        return
+    table = plain_table(console, "digit", "examples", "accuracy", "champion")
+    for digit, one in digits.items():
+        champion = f"{one['champion']:.4f}" if one.get("champion") is not None else "-"
+        table.add_row(
+            digit, text_of(one["examples"]), f"{one['accuracy']:.4f}", champion
+        )
+    console.print(table)
+
+
+def _print_gates(console: Console, gates: dict[str, Any] | None) -> None:
+    console.print()
+    console.print(Text("gates", style="bold"))
+    if gates is None:
+        console.print(f"  {UNKNOWN}")
+        return
+    table = plain_table(console, "gate", "value", "bound", "champion", "")
+    for name, gate in gates.items():
+        verdict = "overridden" if gate["overridden"] else "passed"
+        if not gate["passed"] and not gate["overridden"]:
+            verdict = "REFUSED"
+        table.add_row(
+            name, Text(gate["value"]), gate["bound"], gate["champion"] or "-", verdict
+        )
+    console.print(table)

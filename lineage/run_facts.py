@@ -1,0 +1,94 @@
+"""What a run's artifacts and parameters say, wherever it ended."""
+
+import json
+import logging
+import os
+
+from lineage.records import Run
+from version_store.manifest import Facts
+
+_HISTORY_FILE = "history.json"
+
+_ARTIFACTS = {
+    "schema": ("ImportSchemaGen", "schema"),
+    "statistics": ("StatisticsGen", "statistics"),
+    "verdict": ("DataGate", "verdict"),
+    "transform_graph": ("Transform", "transform_graph"),
+    "model_run": ("Trainer", "model_run"),
+    "evaluation": ("Evaluator", "evaluation"),
+    "infra_blessing": ("ServingValidator", "blessing"),
+}
+"""Which output is which of the folders that facts are read from."""
+
+
+def facts_of_run(run: Run) -> Facts:
+    """Reads a run's artifacts and parameters, as far as they are still there.
+
+    What another version of this project wrote in another way stays unknown.
+    Imports TensorFlow, which reads what TFMA wrote.
+    """
+    from components.pusher.facts import Folders, parse_counts, read_facts
+
+    def readable(name: str, node: str, key: str) -> dict[str, str]:
+        """Returns where an artifact lies, if this project can still read it."""
+        artifact = run.output(node, key)
+        if artifact is None or artifact.folder is None:
+            return {}
+        try:
+            read_facts(Folders(**{name: artifact.folder}))
+        except (OSError, LookupError, ValueError, TypeError, RuntimeError) as error:
+            logging.warning("%s: cannot be read: %r", artifact.folder, error)
+            return {}
+        return {name: artifact.folder}
+
+    folders: dict[str, str] = {}
+    for name, (node, key) in _ARTIFACTS.items():
+        folders |= readable(name, node, key)
+    known = read_facts(Folders(**folders))
+    examples = run.output("ImageExampleGen", "examples")
+    if examples is not None:
+        known = known.updated(
+            data_fingerprint=examples.properties.get("fingerprint"),
+            counts=parse_counts(str(examples.properties.get("counts", ""))),
+        )
+    champion = run.output("Champion", "model")
+    if champion is not None:
+        # ML Metadata keeps an empty text; none at all is of another project.
+        known = known.updated(champion=champion.properties.get("champion_version"))
+    pusher = run.steps.get("Pusher")
+    if pusher is not None:
+        told = Facts.model_validate_json(str(pusher.parameters.get("facts", "{}")))
+        recipe = pusher.parameters.get("recipe")
+        known = known.updated(**dict(told)).updated(recipe=recipe)
+    trainer = run.steps.get("Trainer")
+    if known.training is None and trainer is not None:
+        custom = json.loads(str(trainer.parameters.get("custom_config", "{}")))
+        known = known.updated(training=custom.get("training"))
+    if known.code is None:
+        known = known.updated(code=_code(run) or None)
+    return known.updated(model=run.model, run=run.name)
+
+
+def accuracy(run: Run) -> float | None:
+    """Returns Keras' accuracy on the test split; None where nobody kept it."""
+    artifact = run.output("Trainer", "model_run")
+    if artifact is None:
+        return None
+    try:
+        with open(
+            os.path.join(artifact.uri, _HISTORY_FILE), encoding="utf-8"
+        ) as stream:
+            return float(json.load(stream)["test"]["accuracy"])
+    except (OSError, ValueError, KeyError):
+        return None
+
+
+def _code(run: Run) -> dict[str, str]:
+    """Returns the digests of nodes' code; they stand among their parameters."""
+    found = {}
+    for node, step in run.steps.items():
+        custom = step.parameters.get("custom_config")
+        of_custom = json.loads(custom).get("code") if isinstance(custom, str) else None
+        if code := step.parameters.get("code") or of_custom:
+            found[node] = str(code)
+    return found

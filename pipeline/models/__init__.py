@@ -1,1 +1,0 @@
-"""Looking after pushed versions: list, roll back, prune, verify."""

@@ -1,0 +1,260 @@
+"""What the next run would do, node by node, and what makes it.
+
+The launcher decides by a cache key over a node's inputs, parameters, executor and
+outputs; the very functions that make the key are asked here, against a copy of the
+store, as they write down what they look for. They are no public API
+(tfx/orchestration/portable/{cache_utils,inputs_utils,outputs_utils}.py, as used by
+launcher.py); `tests/local_runner/test_runs.py` holds them to real runs.
+"""
+
+import json
+import os
+import sqlite3
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from tfx.dsl.compiler import compiler, constants
+from tfx.dsl.components.base.base_node import BaseNode
+from tfx.orchestration import data_types_utils, metadata
+from tfx.orchestration.local import runner_utils
+from tfx.orchestration.pipeline import Pipeline
+from tfx.orchestration.portable import (
+    cache_utils,
+    inputs_utils,
+    outputs_utils,
+    runtime_parameter_utils,
+)
+
+from lineage.explain import flat
+from lineage.records import Run, Step, read_runs
+from pipeline.config import Config
+from pipeline.pipeline import create_components
+from runner.datasets import DataSet
+from runner.surroundings import surroundings
+from runner.workspace import Workspace
+
+NEW_EACH_TIME = "run"
+"""The parameter that makes a node execute in every run: the name of the run."""
+
+_NEXT = "(the next run)"
+_ALWAYS = "always: it looks at what is there now"
+_FINISHED = ("complete", "cached")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What the next run would do with a node.
+
+    Attributes:
+        node: Node id.
+        executes: Whether it executes; otherwise its outputs are reused.
+        reasons: What makes it, against the last run, a line each.
+    """
+
+    node: str
+    executes: bool
+    reasons: list[str]
+
+
+def plan(
+    config: Config, dataset: DataSet, workspace: Workspace, *, reuse: bool
+) -> list[Plan]:
+    """Returns what a run would do now, in the order of the nodes.
+
+    Nothing is written: neither to the store nor to the workspace.
+
+    Args:
+        config: Of the run.
+        dataset: Read and checked.
+        workspace: Where it would run.
+        reuse: Whether it would reuse what earlier runs finished.
+    """
+    components = create_components(
+        config, surroundings(config, dataset, workspace, _NEXT)
+    )
+    if not reuse:
+        return [Plan(str(node.id), True, ["--no-reuse"]) for node in components]
+    with _copy_of(workspace.metadata) as copy, _open(copy) as handle:
+        pipeline = Pipeline(
+            pipeline_name=dataset.name,
+            pipeline_root=workspace.artifacts(dataset.name),
+            components=components,
+            enable_cache=True,
+            beam_pipeline_args=config.beam.pipeline_args(),
+            metadata_connection_config=_connection(copy),
+        )
+        last = next(
+            (r for r in read_runs(handle.store) if r.model == dataset.name), None
+        )
+        return _plan(pipeline, components, handle, last)
+
+
+def _plan(
+    pipeline: Pipeline, components: list[BaseNode], handle: Any, last: Run | None
+) -> list[Plan]:
+    ir = compiler.Compiler().compile(pipeline)
+    runtime_parameter_utils.substitute_runtime_parameter(
+        ir, {constants.PIPELINE_RUN_ID_PARAMETER_NAME: _NEXT}
+    )
+    deployment = runner_utils.extract_local_deployment_config(ir)
+    by_id = {node.pipeline_node.node_info.id: node.pipeline_node for node in ir.nodes}
+    outputs: dict[str, Mapping[str, list[Any]]] = {}
+    plans = []
+    for component in components:
+        node = str(component.id)
+        step = last.steps.get(node) if last else None
+        parameters = data_types_utils.build_parsed_value_dict(
+            inputs_utils.resolve_parameters_with_schema(
+                node_parameters=by_id[node].parameters
+            )
+        )
+        waiting = _waits_for(component, outputs)
+        found = None
+        if not waiting:
+            inputs = {
+                key: outputs[producer][output]
+                for key, producer, output in _inputs(component)
+            }
+            key = cache_utils.get_cache_context(
+                metadata_handle=handle,
+                pipeline_node=by_id[node],
+                pipeline_info=ir.pipeline_info,
+                executor_spec=runner_utils.extract_executor_spec(deployment, node),
+                input_artifacts=inputs,
+                output_artifacts=outputs_utils.OutputsResolver(
+                    pipeline_node=by_id[node],
+                    pipeline_info=ir.pipeline_info,
+                    pipeline_runtime_spec=ir.runtime_spec,
+                ).generate_output_artifacts(0),
+                parameters=parameters,
+            )
+            found = cache_utils.get_cached_outputs(handle, cache_context=key)
+        if found is not None:
+            outputs[node] = found
+            plans.append(Plan(node, False, []))
+            continue
+        reasons = [f"input {key}: {producer} executes" for key, producer in waiting]
+        if not waiting:
+            reasons = _changed_inputs(inputs, step)
+        reasons = [*_changed_parameters(parameters, step), *reasons]
+        plans.append(Plan(node, True, reasons or [_otherwise(last, step)]))
+    return plans
+
+
+@contextmanager
+def _copy_of(database: str) -> Iterator[str]:
+    """Yields the path of a copy of the store; an empty one where there is none."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "metadata.sqlite")
+        if os.path.exists(database):
+            source = sqlite3.connect(f"file:{database}?mode=ro", uri=True)
+            with closing(source), closing(sqlite3.connect(path)) as target:
+                source.backup(target)
+        yield path
+
+
+def _open(database: str) -> metadata.Metadata:
+    return metadata.Metadata(_connection(database))
+
+
+def _connection(database: str) -> Any:
+    return metadata.sqlite_metadata_connection_config(database)
+
+
+def _inputs(component: BaseNode) -> Iterator[tuple[str, str, str]]:
+    """Yields (input key, node that makes it, its output key)."""
+    for key, channel in component.inputs.items():
+        yield key, str(channel.producer_component_id), str(channel.output_key)
+
+
+def _waits_for(
+    component: BaseNode, outputs: Mapping[str, Any]
+) -> list[tuple[str, str]]:
+    """Returns (input key, node) for inputs that will be made anew."""
+    return [
+        (key, producer)
+        for key, producer, _ in _inputs(component)
+        if producer not in outputs
+    ]
+
+
+def _changed_inputs(inputs: Mapping[str, list[Any]], step: Step | None) -> list[str]:
+    """Returns the inputs that are others than in the last run."""
+    if step is None:
+        return []
+    return [
+        f"input {key}: another one than in the last run"
+        for key, artifacts in inputs.items()
+        if [artifact.id for artifact in artifacts]
+        != [artifact.id for artifact in step.inputs.get(key, [])]
+    ]
+
+
+def _changed_parameters(parameters: Mapping[str, Any], step: Step | None) -> list[str]:
+    """Returns the parameters, and settings in them, that are others."""
+    if step is None:
+        return []
+    reasons = []
+    now, before = _settings(parameters), _settings(step.parameters)
+    for name in dict.fromkeys((*now, *before)):
+        old, new = before.get(name), now.get(name)
+        if old == new or (name not in now and name not in parameters):
+            continue
+        if name == NEW_EACH_TIME:
+            reasons.append(_ALWAYS)
+        elif name.rpartition(".")[2] == "code":
+            reasons.append("code: its module, one it imports, or an installed library")
+        else:
+            reasons.append(f"parameter {name}: {_short(old)} -> {_short(new)}")
+    # What else such a node is told is for the record.
+    return [reason for reason in reasons if reason == _ALWAYS] or reasons
+
+
+def _settings(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns parameters by name; what is JSON in them by `name.a.b`."""
+    found: dict[str, Any] = {}
+    for key, value in parameters.items():
+        try:
+            content = json.loads(value) if isinstance(value, str) else None
+        except ValueError:
+            content = None
+        if isinstance(content, dict):
+            inner = flat(_keyed(content))
+            found.update({_joined(key, name): one for name, one in inner.items()})
+        else:
+            found[key] = value
+    return found
+
+
+def _keyed(content: Any) -> Any:
+    """Returns JSON with its arrays of objects as objects by index."""
+    if isinstance(content, dict):
+        return {key: _keyed(value) for key, value in content.items()}
+    if isinstance(content, list) and any(isinstance(one, dict) for one in content):
+        return {str(index): _keyed(one) for index, one in enumerate(content)}
+    return content
+
+
+def _joined(key: str, name: str) -> str:
+    """Returns the name of a setting; `custom_config` says nothing to anybody."""
+    return name if key == "custom_config" else f"{key}.{name}"
+
+
+def _otherwise(last: Run | None, step: Step | None) -> str:
+    if last is None:
+        return "there was no run before"
+    if step is None:
+        return "the last run did not get to it"
+    if step.state not in _FINISHED:
+        return f"it did not finish in the last run: {step.state}"
+    if any(one.folder is None for some in step.outputs.values() for one in some):
+        return "its outputs are gone"
+    return "its class, or how TFX runs it, is another one"
+
+
+def _short(value: Any, most: int = 60) -> str:
+    text = "none" if value is None else str(value)
+    return text if len(text) <= most else f"{text[: most - 3]}..."

@@ -1,0 +1,439 @@
+"""A data set on disk: one content in many wrappings, checked while it is read."""
+
+import gzip
+import hashlib
+import zipfile
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from components.image_example_gen import source
+from components.image_example_gen.source import (
+    MNIST_FINGERPRINT,
+    Fingerprint,
+    open_source,
+)
+from contract.errors import BadInputError
+from tests.components.datasets import Dataset, idx_bytes
+
+MNIST = Path(__file__).resolve().parents[4] / "shared" / "mnist"
+
+
+def dotted(name: str) -> str:
+    return name.replace("-idx", ".idx")
+
+
+def refusal(path: str | Path) -> str:
+    """What is said about a data set that cannot be used; it is one line."""
+    with pytest.raises(BadInputError) as caught:
+        open_source(str(path)).fingerprint()
+    message = str(caught.value)
+    assert "\n" not in message
+    return message
+
+
+@pytest.mark.parametrize(
+    ("pack", "suffix"), [(bytes, ""), (gzip.compress, ".gz"), (gzip.compress, "")]
+)
+@pytest.mark.parametrize("spell", [str, dotted])
+def test_the_files_may_be_spelled_with_dash_or_dot_and_gzipped_or_not(
+    dataset: Dataset,
+    tmp_path: Path,
+    pack: Callable[[bytes], bytes],
+    suffix: str,
+    spell: Callable[[str], str],
+) -> None:
+    plain = open_source(dataset.write(tmp_path / "plain"))
+    other = open_source(
+        dataset.write(tmp_path / "other", pack=pack, suffix=suffix, spell=spell)
+    )
+    assert other.fingerprint() == plain.fingerprint()
+    assert (other.train.count(), other.test.count()) == (50, 20)
+
+
+@pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
+def test_an_npz_with_the_same_content_has_the_same_fingerprint(
+    dataset: Dataset, tmp_path: Path, save: Callable[..., None]
+) -> None:
+    path = tmp_path / "mnist.npz"
+    save(path, **dataset.arrays())
+    in_npz, in_idx = open_source(str(path)), open_source(dataset.write(tmp_path))
+    assert in_npz.fingerprint() == in_idx.fingerprint()
+    assert (in_npz.train.count(), in_npz.test.count()) == (50, 20)
+
+
+def test_images_and_labels_come_in_order(dataset: Dataset, tmp_path: Path) -> None:
+    ((images, labels),) = open_source(dataset.write(tmp_path)).train.blocks()
+    np.testing.assert_array_equal(images, dataset.train_images)
+    np.testing.assert_array_equal(labels, dataset.train_labels)
+
+
+@pytest.mark.parametrize("wrapping", ["idx", "npz"])
+def test_the_size_of_the_blocks_does_not_enter_the_fingerprint(
+    dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wrapping: str
+) -> None:
+    path = dataset.write(tmp_path / "idx")
+    if wrapping == "npz":
+        path = str(tmp_path / "mnist.npz")
+        np.savez_compressed(path, **dataset.arrays())
+    opened = open_source(path)
+    in_one_block = opened.fingerprint()
+    monkeypatch.setattr(source, "BLOCK_ROWS", 7)
+    assert [len(labels) for _, labels in opened.test.blocks()] == [7, 7, 6]
+    assert opened.fingerprint() == in_one_block
+
+
+def test_every_change_of_the_content_changes_the_fingerprint(
+    dataset: Dataset, tmp_path: Path
+) -> None:
+    order = np.r_[1, 0, 2:50]
+    variants = {
+        "as it is": dataset,
+        "one pixel": dataset.with_pixel(3, 255 - int(dataset.train_images[3, 14, 14])),
+        "one label": dataset.with_label(3, (int(dataset.train_labels[3]) + 1) % 10),
+        "another order": replace(
+            dataset,
+            train_images=dataset.train_images[order],
+            train_labels=dataset.train_labels[order],
+        ),
+        "one image fewer": replace(
+            dataset,
+            train_images=dataset.train_images[:-1],
+            train_labels=dataset.train_labels[:-1],
+        ),
+        "training and test part exchanged": Dataset(
+            dataset.test_images,
+            dataset.test_labels,
+            dataset.train_images,
+            dataset.train_labels,
+        ),
+        "one image moved to the test part": Dataset(
+            dataset.train_images[:-1],
+            dataset.train_labels[:-1],
+            np.concatenate([dataset.train_images[-1:], dataset.test_images]),
+            np.concatenate([dataset.train_labels[-1:], dataset.test_labels]),
+        ),
+    }
+    fingerprints = {
+        name: open_source(variant.write(tmp_path / name)).fingerprint()
+        for name, variant in variants.items()
+    }
+    assert len(set(fingerprints.values())) == len(variants), fingerprints
+
+
+def test_a_fingerprint_is_the_sha256_of_the_parts_sha256s(dataset: Dataset) -> None:
+    def sha256(content: bytes) -> str:
+        return hashlib.sha256(content).hexdigest()
+
+    content = Fingerprint()
+    content.start("train")
+    content.add(dataset.train_images[:30], dataset.train_labels[:30])
+    content.add(dataset.train_images[30:], dataset.train_labels[30:])
+    images, labels = dataset.train_images.tobytes(), dataset.train_labels.tobytes()
+    expected = sha256(f"train:{sha256(images)}:{sha256(labels)}\n".encode())
+    assert content.hexdigest() == expected
+
+
+@pytest.mark.skipif(
+    not MNIST.is_dir(), reason="the real MNIST is not in ../shared/mnist"
+)
+def test_the_real_mnist_is_read_whole() -> None:
+    mnist = open_source(str(MNIST))
+    assert (mnist.train.count(), mnist.test.count()) == (60_000, 10_000)
+    content = Fingerprint()
+    found = {}
+    for name, part in (("train", mnist.train), ("test", mnist.test)):
+        content.start(name)
+        labels, pixels = [], 0
+        for block, digits in part.blocks():
+            content.add(block, digits)
+            labels += digits.tolist()
+            pixels += int(block.sum(dtype=np.int64))
+        counts = [Counter(labels)[digit] for digit in range(10)]
+        found[name] = labels[:5], counts, round(pixels / (len(labels) * 784), 4)
+    # As published in many places: torchvision normalises with 33.3184 / 255.
+    assert found == {
+        "train": (
+            [5, 0, 4, 1, 9],
+            [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949],
+            33.3184,
+        ),
+        "test": (
+            [7, 2, 1, 0, 4],
+            [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009],
+            33.7912,
+        ),
+    }
+    assert content.hexdigest() == MNIST_FINGERPRINT
+
+
+@pytest.mark.parametrize("label", [10, 127, 128, 255])
+def test_a_label_that_is_no_digit_is_named_with_its_row(
+    dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, label: int
+) -> None:
+    monkeypatch.setattr(source, "BLOCK_ROWS", 8)
+    folder = dataset.with_label(31, label).write(tmp_path)
+    assert refusal(folder) == (
+        f"{folder}/train-labels-idx1-ubyte: label out of range: expected 0 to 9, "
+        f"found {label} in row 31"
+    )
+
+
+@pytest.mark.parametrize("labels", [49, 51])
+def test_counts_that_differ_are_named(
+    dataset: Dataset, tmp_path: Path, labels: int
+) -> None:
+    other = np.resize(dataset.train_labels, labels)
+    folder = replace(dataset, train_labels=other).write(tmp_path)
+    assert refusal(folder) == (
+        f"{folder}/train-labels-idx1-ubyte: counts differ: expected 50 labels for "
+        f"the images in train-images-idx3-ubyte, found {labels}"
+    )
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "train-images-idx3-ubyte",
+        "train-labels-idx1-ubyte",
+        "t10k-images-idx3-ubyte",
+        "t10k-labels-idx1-ubyte",
+    ],
+)
+def test_each_of_the_four_files_has_to_be_there(
+    dataset: Dataset, tmp_path: Path, name: str
+) -> None:
+    folder = dataset.write(tmp_path)
+    (tmp_path / name).unlink()
+    present = ", ".join(sorted(dataset.files().keys() - {name}))
+    assert refusal(folder) == (
+        f"{folder}/{name}: missing: expected it there (or with .gz), found {present}"
+    )
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "train-images-idx3-ubyte",
+        "train-labels-idx1-ubyte",
+        "t10k-images-idx3-ubyte",
+        "t10k-labels-idx1-ubyte",
+    ],
+)
+def test_each_of_the_four_files_is_checked_to_its_end(
+    dataset: Dataset, tmp_path: Path, name: str
+) -> None:
+    folder = dataset.write(tmp_path)
+    with (tmp_path / name).open("ab") as stream:
+        stream.write(b"\0")
+    assert refusal(folder).startswith(f"{folder}/{name}: over-long: expected ")
+
+
+def test_an_empty_folder_holds_nothing(tmp_path: Path) -> None:
+    assert refusal(tmp_path) == (
+        f"{tmp_path}/train-images-idx3-ubyte: missing: expected it there (or with "
+        ".gz), found nothing"
+    )
+
+
+def test_a_path_that_is_not_there_is_named(tmp_path: Path) -> None:
+    assert refusal(tmp_path / "nowhere") == (
+        f"{tmp_path}/nowhere: missing: expected a folder with four IDX files or an "
+        ".npz file"
+    )
+
+
+def test_a_file_that_is_no_archive_is_named(dataset: Dataset, tmp_path: Path) -> None:
+    path = tmp_path / "train-images-idx3-ubyte"
+    path.write_bytes(idx_bytes(dataset.train_images))
+    assert refusal(path) == (
+        f"{path}: expected a folder with four IDX files or an .npz file, found a "
+        "file that is no zip archive"
+    )
+
+
+def without(dataset: Dataset, key: str) -> dict[str, Any]:
+    return {name: a for name, a in dataset.arrays().items() if name != key}
+
+
+@pytest.mark.parametrize(
+    ("key", "change", "reason"),
+    [
+        pytest.param(
+            "y_test",
+            None,
+            "missing array: expected y_test, found x_train, y_train, x_test",
+            id="missing array",
+        ),
+        pytest.param(
+            "x_train",
+            lambda a: a.astype(np.float32) / 255,
+            "x_train: expected uint8 in C order, found float32",
+            id="scaled already",
+        ),
+        pytest.param(
+            "y_train",
+            lambda a: a.astype(np.int64),
+            "y_train: expected uint8 in C order, found int64",
+            id="wide labels",
+        ),
+        pytest.param(
+            "x_train",
+            np.asfortranarray,
+            "x_train: expected uint8 in C order, found uint8 in Fortran order",
+            id="Fortran order",
+        ),
+        pytest.param(
+            "x_test",
+            lambda a: a.reshape(-1, 784),
+            "x_test: wrong image size: expected ('N', 28, 28), found (20, 784)",
+            id="flat images",
+        ),
+        pytest.param(
+            "y_test",
+            lambda a: np.eye(10, dtype=np.uint8)[a],
+            "y_test: wrong image size: expected ('N',), found (20, 10)",
+            id="one-hot labels",
+        ),
+        pytest.param(
+            "y_test",
+            lambda a: a[0],
+            "y_test: wrong image size: expected ('N',), found ()",
+            id="one number",
+        ),
+        pytest.param(
+            "x_train",
+            lambda a: a[:0],
+            "x_train: no records: expected at least 1, found 0",
+            id="no records",
+        ),
+        pytest.param(
+            "y_train",
+            lambda a: a[:-1],
+            "counts differ: expected 50 values in y_train, found 49",
+            id="counts differ",
+        ),
+        pytest.param(
+            "y_train",
+            lambda a: a + 5,
+            "label out of range: expected 0 to 9, found",
+            id="labels above 9",
+        ),
+    ],
+)
+def test_an_npz_with_other_arrays_is_refused(
+    dataset: Dataset,
+    tmp_path: Path,
+    key: str,
+    change: Callable[[np.ndarray], np.ndarray] | None,
+    reason: str,
+) -> None:
+    arrays = without(dataset, key)
+    if change:
+        arrays[key] = change(dataset.arrays()[key])
+    path = tmp_path / "mnist.npz"
+    np.savez(path, **arrays)
+    message = refusal(path)
+    assert message.startswith((f"{path}: {reason}", f"{path}[{key}]: {reason}"))
+
+
+def rewrite(path: Path, name: str, edit: Callable[[bytes], bytes]) -> None:
+    """Exchanges the bytes of one member of an archive; its checksums fit."""
+    with zipfile.ZipFile(path) as archive:
+        members = {info: archive.read(info) for info in archive.namelist()}
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for member, content in members.items():
+            archive.writestr(member, edit(content) if member == name else content)
+
+
+@pytest.mark.parametrize(
+    ("edit", "reason"),
+    [
+        pytest.param(
+            lambda b: b[:-3],
+            "x_test: truncated: expected 15,680 bytes, found 15,677",
+            id="three bytes short",
+        ),
+        pytest.param(
+            lambda b: b + b"\0",
+            "x_test: over-long: expected 15,680 bytes, found more",
+            id="one byte too many",
+        ),
+        pytest.param(lambda b: b[:4], "x_test: expected an array, found: ", id="cut"),
+        pytest.param(lambda b: b"", "x_test: expected an array, found: ", id="empty"),
+        pytest.param(
+            lambda b: b.replace(b"'fortran_order'", b"'fortran_odor '"),
+            "x_test: expected an array, found: ",
+            id="another header",
+        ),
+        pytest.param(
+            lambda b: b.replace(b"(20, 28, 28)", b"(-9, 28, 28)"),
+            "x_test: no records: expected at least 1, found -9",
+            id="a negative count",
+        ),
+        pytest.param(
+            lambda b: b.replace(b"(20, 28, 28), ", b"(20, 28, 28)((("),
+            "x_test: expected an array, found: ",
+            id="a header that is no literal",
+        ),
+    ],
+)
+def test_a_damaged_array_is_refused(
+    dataset: Dataset, tmp_path: Path, edit: Callable[[bytes], bytes], reason: str
+) -> None:
+    path = tmp_path / "mnist.npz"
+    np.savez(path, **dataset.arrays())
+    rewrite(path, "x_test.npy", edit)
+    assert refusal(path).startswith(f"{path}: {reason}")
+
+
+@pytest.mark.parametrize("kept", [0.1, 0.5, 0.9, 0.999])
+def test_an_npz_that_is_cut_is_no_archive(
+    dataset: Dataset, tmp_path: Path, kept: float
+) -> None:
+    path = tmp_path / "mnist.npz"
+    np.savez(path, **dataset.arrays())
+    whole = path.read_bytes()
+    path.write_bytes(whole[: int(kept * len(whole))])
+    assert refusal(path) == (
+        f"{path}: expected a folder with four IDX files or an .npz file, found a "
+        "file that is no zip archive"
+    )
+
+
+@pytest.fixture(scope="module", params=[np.savez, np.savez_compressed])
+def npz(
+    request: pytest.FixtureRequest,
+    dataset: Dataset,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> tuple[Path, bytes, str]:
+    """A path to write to, the bytes of a small npz, and its fingerprint."""
+    few = Dataset(*(array[:2] for array in dataset.files().values()))
+    path = tmp_path_factory.mktemp("npz") / "mnist.npz"
+    request.param(path, **few.arrays())
+    return path, path.read_bytes(), open_source(str(path)).fingerprint()
+
+
+@settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.too_slow])
+@given(where=st.floats(0, 1, exclude_max=True), bit=st.integers(0, 7))
+def test_no_flipped_bit_in_an_npz_reads_as_another_data_set(
+    npz: tuple[Path, bytes, str], where: float, bit: int
+) -> None:
+    path, whole, fingerprint = npz
+    damaged = bytearray(whole)
+    damaged[int(where * len(whole))] ^= 1 << bit
+    path.write_bytes(damaged)
+    try:
+        found = open_source(str(path)).fingerprint()
+    except BadInputError as refused:
+        assert str(refused).startswith(str(path))  # noqa: PT017
+        assert "\n" not in str(refused)  # noqa: PT017
+    else:
+        assert found == fingerprint

@@ -1,0 +1,104 @@
+"""How a run ended, from what its nodes left."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lineage.endings import judge, read_result
+from lineage.records import Artifact, Run, Step
+
+
+def step(node: str, state: str = "complete", **outputs: dict[str, Any]) -> Step:
+    made = {
+        key: [Artifact(1, "Thing", "nowhere", True, properties)]
+        for key, properties in outputs.items()
+    }
+    return Step(node, node, state, {}, {}, made)
+
+
+def run(*steps: Step) -> Run:
+    return Run("id", "a-run", "scans", 0, {one.node: one for one in steps})
+
+
+def pushed(version: int, *, already: bool) -> Step:
+    properties = {
+        "pushed": 1,
+        "pushed_version": str(version),
+        "pushed_destination": f"models/scans/{version}",
+        "already_served": int(already),
+    }
+    return step("Pusher", pushed_model=properties)
+
+
+@pytest.mark.parametrize(("already", "words"), [(False, "pushed"), (True, "unchanged")])
+def test_a_version_is_served(already: bool, words: str) -> None:
+    verdict = judge(run(step("Trainer"), pushed(7, already=already)), {})
+    assert (str(verdict), verdict.version) == (words, 7)
+
+
+@pytest.mark.parametrize("gate", ["Evaluator", "ServingValidator"])
+def test_a_gate_did_not_bless(gate: str) -> None:
+    refused = run(
+        step("Evaluator", blessing={"blessed": int(gate != "Evaluator")}),
+        step("ServingValidator", blessing={"blessed": int(gate == "Evaluator")}),
+        step("Pusher", pushed_model={"pushed": 0}),
+    )
+    verdict = judge(refused, {"reasons": ["not good enough"]})
+    assert str(verdict) == f"refused by {gate}"
+    assert verdict.reasons == ("not good enough",)
+    assert verdict.version is None
+
+
+@pytest.mark.parametrize(
+    ("node", "code", "words"),
+    [
+        ("DataGate", 3, "refused by DataGate"),
+        ("DataGate", 1, "broken in DataGate"),
+        # A gate fails to stop a run; whether it broke instead, nobody kept.
+        ("DataGate", None, "unknown at DataGate"),
+        ("Trainer", None, "broken in Trainer"),
+        ("ImageExampleGen", 2, "broken in ImageExampleGen"),
+    ],
+)
+def test_a_node_failed(node: str, code: int | None, words: str) -> None:
+    result = {} if code is None else {"exit_code": code}
+    assert str(judge(run(step("Champion"), step(node, "failed")), result)) == words
+
+
+@pytest.mark.parametrize(
+    ("state", "words"),
+    [
+        ("canceled", "interrupted at Trainer"),
+        ("running", "running or killed at Trainer"),
+    ],
+)
+def test_it_did_not_come_to_its_end(state: str, words: str) -> None:
+    assert str(judge(run(step("Transform"), step("Trainer", state)), {})) == words
+
+
+def test_it_ended_between_two_nodes() -> None:
+    assert str(judge(run(step("Champion"), step("Transform")), {})) == (
+        "interrupted at Transform"
+    )
+
+
+class TestReadResult:
+    def test_it_is_the_runners(self, tmp_path: Path) -> None:
+        (tmp_path / "runs/a-run").mkdir(parents=True)
+        (tmp_path / "runs/a-run/result.json").write_text(json.dumps({"exit_code": 3}))
+        assert read_result(str(tmp_path), "a-run") == {"exit_code": 3}
+
+    @pytest.mark.parametrize("content", [None, "", "[]", '{"exit_code'])
+    def test_without_one_nothing_is_known(
+        self, tmp_path: Path, content: str | None
+    ) -> None:
+        (tmp_path / "runs/a-run").mkdir(parents=True)
+        if content is not None:
+            (tmp_path / "runs/a-run/result.json").write_text(content)
+        assert read_result(str(tmp_path), "a-run") == {}
+
+    def test_of_a_run_without_a_name_nothing_is_known(self, tmp_path: Path) -> None:
+        assert read_result(str(tmp_path), None) == {}
+        assert read_result(None, "a-run") == {}

@@ -1,0 +1,157 @@
+"""The command line: what it prints, and one line for what cannot be done."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from tests.version_store.pushing import MODEL, push
+
+from version_store.cli import main
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def run(
+    output: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Run:
+    """Runs a command on the output folder; returns code, output and errors."""
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        given = ["models", *arguments]
+        if "--output" not in arguments and "--models" not in arguments:
+            given += ["--output", str(output)]
+        monkeypatch.setattr("sys.argv", given)
+        with pytest.raises(SystemExit) as caught:
+            main()
+        code = caught.value.code
+        assert isinstance(code, int)
+        return (code, *capsys.readouterr())
+
+    return run
+
+
+def test_list_tells_what_is_served_and_what_was(run: Run, models: Path) -> None:
+    old, new = push(models, "old"), push(models, "new")
+    code, printed, _ = run("list")
+    lines = printed.splitlines()
+    assert code == 0
+    assert lines[0].split()[:4] == ["model", "version", "pushed", "state"]
+    assert lines[1].split()[:2] == [MODEL, str(new)]
+    assert "served" in lines[1]
+    assert lines[2].split()[:2] == [MODEL, str(old)]
+    assert "kept" in lines[2]
+    assert "0.9800" in lines[2]
+    assert "scans-of-old" in lines[2]
+
+
+def test_list_for_programs(run: Run, models: Path) -> None:
+    old = push(models, "old")
+    push(models, "new")
+    run("rollback", "--reason", "worse")
+
+    code, printed, _ = run("list", "--json")
+
+    newest, *_, oldest = json.loads(printed)
+    assert code == 0
+    assert (newest["served"], oldest["served"]) == (True, False)
+    assert newest["rolled_back"]["of"] == oldest["version"] == old
+    assert newest["rolled_back"]["reason"] == "worse"
+    folder = models / MODEL / str(old)
+    assert oldest["bytes"] == sum(
+        path.stat().st_size for path in folder.rglob("*") if path.is_file()
+    )
+    assert oldest["test_accuracy"] == 0.98
+    assert oldest["path"] == str(folder)
+
+
+def test_what_a_version_does_not_say_is_unknown(run: Run, models: Path) -> None:
+    (models / MODEL / "7").mkdir(parents=True)
+    (models / MODEL / "7/saved_model.pb").write_text("graph")
+    _, printed, _ = run("list")
+    assert printed.splitlines()[1].split().count("unknown") == 3
+    [known] = json.loads(run("list", "--json")[1])
+    assert (known["run"], known["pushed_at"], known["test_accuracy"]) == (None,) * 3
+
+
+def test_rollback_tells_what_is_served_now(run: Run, models: Path) -> None:
+    old, new = push(models, "old"), push(models, "new")
+    code, printed, errors = run("rollback")
+    made = json.loads(run("list", "--json")[1])[0]["version"]
+    assert (code, errors) == (0, "")
+    assert printed.splitlines()[0] == (
+        f"scans: version {old} is served again, as version {made}, instead of {new}"
+    )
+    assert "not recorded: there is no metadata store" in printed
+
+
+def test_verify_ends_with_1_when_something_was_changed(run: Run, models: Path) -> None:
+    old, new = push(models, "old"), push(models, "new")
+    assert run("verify")[0] == 0
+    (models / MODEL / str(old) / "saved_model.pb").write_text("other")
+
+    code, printed, _ = run("verify")
+
+    assert code == 1
+    assert printed.splitlines() == [
+        f"scans version {new}: as pushed (4 files and the manifest)",
+        f"scans version {old}: saved_model.pb: changed",
+    ]
+    assert run("verify", str(new))[0] == 0
+    results = json.loads(run("verify", "--json")[1])
+    assert [one["ok"] for one in results] == [True, False]
+    assert results[1]["problems"] == [{"file": "saved_model.pb", "what": "changed"}]
+
+
+def test_prune_says_what_it_removes(run: Run, models: Path) -> None:
+    old, new = push(models, "old"), push(models, "new")
+    would = run("prune", "--keep", "1", "--dry-run")
+    assert would == (0, f"scans: would remove version {old}\n", "")
+    done = run("prune", "--keep", "1")
+    assert done == (0, f"scans: removed version {old}\n", "")
+    assert run("prune", "--keep", "1") == (0, "scans: nothing to remove\n", "")
+    [left] = json.loads(run("list", "--json")[1])
+    assert left["version"] == new
+
+
+def test_models_elsewhere_as_on_a_volume(run: Run, models: Path) -> None:
+    push(models, "old")
+    push(models, "new")
+    code, printed, _ = run("rollback", "--models", str(models), "--json")
+    assert code == 0
+    assert json.loads(printed)["recorded"] is False
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["rollback", "5"], "version 5: expected one under {models}"),
+        (["rollback", "--name", "no"], "--name no: expected a model under {models}, "),
+        (["prune"], "Missing option '--keep'."),
+        (["prune", "--keep", "0"], "Invalid value for '--keep': 0 is not in the"),
+        (["rollback", "x"], "Invalid value for '[VERSION]': 'x' is not a valid"),
+        (["list", "--output", "nowhere"], "nowhere/models: expected a folder with"),
+        (
+            ["rollback", "--metadata", "nowhere.sqlite"],
+            "nowhere.sqlite: expected a metadata store, found: No such file",
+        ),
+    ],
+)
+def test_what_cannot_be_done_is_one_line(
+    run: Run, models: Path, arguments: list[str], expected: str
+) -> None:
+    push(models, "old")
+    push(models, "new")
+    code, printed, errors = run(*arguments)
+    assert (code, printed, errors.count("\n")) == (2, "", 1)
+    assert errors.startswith("error: " + expected.format(models=models))
+
+
+def test_where_there_are_several_models_it_asks_which(run: Run, models: Path) -> None:
+    push(models, "old")
+    (models / "others/7").mkdir(parents=True)
+    (models / "others/7/saved_model.pb").write_text("graph")
+    code, _, errors = run("prune", "--keep", "1")
+    assert (code, errors) == (2, "error: --name: expected one of others, scans\n")
+    assert run("prune", "--keep", "1", "--name", "others")[0] == 0

@@ -1,0 +1,126 @@
+"""Where a metadata store is: paths, connection URLs, and what is no store."""
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+from ml_metadata.proto import metadata_store_pb2
+from tests.version_store.pushing import make_store
+
+from contract.errors import BadInputError
+from version_store.metadata import connection, open_store, shown
+
+Sqlite = metadata_store_pb2.SqliteMetadataSourceConfig
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> str:
+    path = tmp_path / "metadata.sqlite"
+    make_store(path)
+    return str(path)
+
+
+class TestUrl:
+    def test_all_its_parts(self) -> None:
+        config = connection("mysql://me:secret@db.example:3307/mlmd", read_only=True)
+        assert config.mysql.host == "db.example"
+        assert config.mysql.port == 3307
+        assert config.mysql.database == "mlmd"
+        assert (config.mysql.user, config.mysql.password) == ("me", "secret")
+        assert config.mysql.skip_db_creation
+
+    def test_without_a_port_it_is_mysqls(self) -> None:
+        assert connection("mysql://me@db/mlmd", read_only=True).mysql.port == 3306
+
+    def test_what_is_special_in_urls_is_quoted(self) -> None:
+        url = "mysql://m%40e:a%2Fb%3A%40c@db/ml%20md"
+        config = connection(url, read_only=True)
+        assert (config.mysql.user, config.mysql.password) == ("m@e", "a/b:@c")
+        assert config.mysql.database == "ml md"
+
+    def test_an_address_of_version_6(self) -> None:
+        config = connection("mysql://me@[::1]:3307/mlmd", read_only=True)
+        assert (config.mysql.host, config.mysql.port) == ("::1", 3307)
+
+    @pytest.mark.parametrize(
+        ("url", "password"),
+        [("mysql://me@db/mlmd", "of the environment"), ("mysql://me:it@db/mlmd", "it")],
+    )
+    def test_a_password_may_come_from_the_environment(
+        self, monkeypatch: pytest.MonkeyPatch, url: str, password: str
+    ) -> None:
+        monkeypatch.setenv("METADATA_PASSWORD", "of the environment")
+        assert connection(url, read_only=True).mysql.password == password
+
+    @pytest.mark.parametrize(
+        "url",
+        [
+            "mysql://db/mlmd",
+            "mysql://me@db",
+            "mysql://me@db/",
+            "mysql://me@/mlmd",
+            "mysql://me@db:port/mlmd",
+            "mysql://me@db:99999/mlmd",
+            "mysql://me@db/mlmd/more",
+            "mysql://me@db/mlmd?ssl=1",
+            "postgres://me@db/mlmd",
+        ],
+    )
+    def test_another_form_is_refused(self, url: str) -> None:
+        with pytest.raises(BadInputError) as caught:
+            connection(url, read_only=True)
+        assert str(caught.value) == (
+            f"{url.partition('?')[0]}: expected mysql://user:password@host:port/database"
+        )
+
+    def test_a_password_is_never_shown(self) -> None:
+        assert shown("mysql://me:secret@db:3307/mlmd") == "mysql://me@db:3307/mlmd"
+        with pytest.raises(BadInputError) as caught:
+            connection("mysql://me:secret@db", read_only=True)
+        assert "secret" not in str(caught.value)
+
+    def test_where_nobody_answers_it_is_one_line(self) -> None:
+        with pytest.raises(BadInputError) as caught:
+            open_store("mysql://me:secret@127.0.0.1:1/mlmd")
+        assert str(caught.value) == (
+            "mysql://me@127.0.0.1:1/mlmd: expected a metadata store, found: no server "
+            "there that lets this user in"
+        )
+
+
+class TestFile:
+    def test_it_is_opened_so_that_nothing_can_be_written(self, database: str) -> None:
+        store = open_store(database)
+        assert list(store.get_contexts()) == []
+        with pytest.raises(Exception, match="readonly"):
+            store.put_context_type(metadata_store_pb2.ContextType(name="new"))
+
+    def test_unless_something_is_to_be(self, database: str) -> None:
+        store = open_store(database, read_only=False)
+        store.put_context_type(metadata_store_pb2.ContextType(name="new"))
+        assert [kind.name for kind in store.get_context_types()] == ["new"]
+
+    def test_none_is_made_where_there_is_none(self, tmp_path: Path) -> None:
+        path = tmp_path / "no.sqlite"
+        for read_only in (True, False):
+            with pytest.raises(BadInputError) as caught:
+                open_store(str(path), read_only=read_only)
+            assert str(caught.value) == (
+                f"{path}: expected a metadata store, found: No such file or directory"
+            )
+        assert not path.exists()
+
+    def test_another_file_is_refused(self, tmp_path: Path) -> None:
+        path = tmp_path / "notes.txt"
+        path.write_text("notes")
+        with pytest.raises(
+            BadInputError, match="expected a sqlite file, found another"
+        ):
+            open_store(str(path))
+
+    def test_a_database_of_something_else_is_refused(self, tmp_path: Path) -> None:
+        path = str(tmp_path / "other.sqlite")
+        with sqlite3.connect(path) as other:
+            other.execute("create table t (x)")
+        with pytest.raises(BadInputError, match="expected a metadata store, found: "):
+            open_store(path)

@@ -1,0 +1,409 @@
+"""Rolling back and pruning: what is served, what is refused, what is on record."""
+
+import errno
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ml_metadata.proto import metadata_store_pb2
+from tests.version_store.pushing import MODEL, push, record_push
+
+from contract.demands import GateResult
+from contract.errors import BadInputError
+from runner.recipe import champion
+from version_store import changes, ledger, versions
+from version_store import rollback as rollback_module
+from version_store.inventory import list_versions
+from version_store.manifest import read_manifest
+from version_store.operations import Done, prune, rollback
+from version_store.verification import verify
+
+LIVE = metadata_store_pb2.Artifact.LIVE
+DELETED = metadata_store_pb2.Artifact.DELETED
+
+
+def served(models: Path) -> Path:
+    base = str(models / MODEL)
+    version = versions.latest_version(base)
+    assert version is not None
+    return Path(versions.version_path(base, version))
+
+
+def weights(version: Path) -> str:
+    return (version / "variables/variables.index").read_text()
+
+
+def back(models: Path, number: int | None = None, store: Any = None) -> Done:
+    return rollback(str(models), MODEL, number, "it was worse", store)
+
+
+def states(store: Any) -> dict[str, list[int]]:
+    """The states of PushedModel artifacts by version."""
+    found: dict[str, list[int]] = {}
+    for artifact in store.get_artifacts_by_type("PushedModel"):
+        version = artifact.custom_properties["pushed_version"].string_value
+        found.setdefault(version, []).append(artifact.state)
+    return found
+
+
+class TestRollback:
+    def test_the_one_before_is_served_again_as_a_new_version(
+        self, models: Path
+    ) -> None:
+        old, new = push(models, "old"), push(models, "new")
+
+        done = back(models)
+
+        assert weights(served(models)) == "old"
+        assert done.made.number == int(served(models).name) > new
+        assert (done.source.number, done.served_before.number) == (old, new)
+        assert versions.list_versions(str(models / MODEL)) == [
+            old,
+            new,
+            done.made.number,
+        ]
+
+    def test_what_is_served_then_is_whole_and_says_what_it_is(
+        self, models: Path
+    ) -> None:
+        old, new = (
+            push(models, "old", run="first", commit="c0ffee"),
+            push(models, "new"),
+        )
+
+        back(models)
+
+        made = list_versions(str(models), MODEL)[0]
+        assert verify(made) == []
+        assert made.manifest is not None
+        known = made.manifest.rolled_back
+        assert known is not None
+        assert (known.of, known.instead_of, known.reason) == (old, new, "it was worse")
+        assert "@" in known.by
+        assert made.manifest.pushed_at == known.at
+        assert (made.manifest.run, made.manifest.commit) == ("first", "c0ffee")
+        card = Path(made.path, "model_card.md").read_text()
+        assert f"This is version {old} again" in card
+        assert f"version {made.number}" in card.splitlines()[0]
+
+    def test_a_version_asked_for_by_number(self, models: Path) -> None:
+        oldest = push(models, "oldest")
+        push(models, "old")
+        push(models, "new")
+        back(models, oldest)
+        assert weights(served(models)) == "oldest"
+
+    def test_going_back_twice_goes_back_two_steps(self, models: Path) -> None:
+        for name in ("oldest", "old", "new"):
+            push(models, name)
+        back(models)
+        assert weights(served(models)) == "old"
+        back(models)
+        assert weights(served(models)) == "oldest"
+        with pytest.raises(BadInputError, match=r"which is served, found none$"):
+            back(models)
+
+    def test_it_goes_forward_again_by_number(self, models: Path) -> None:
+        push(models, "old")
+        new = push(models, "new")
+        back(models)
+        back(models, new)
+        assert weights(served(models)) == "new"
+
+    def test_what_it_was_made_from_may_go(self, models: Path) -> None:
+        push(models, "old")
+        push(models, "new")
+        back(models)
+        prune(str(models), MODEL, 1, None, dry_run=False)
+        [made] = list_versions(str(models), MODEL)
+        assert (weights(Path(made.path)), verify(made)) == ("old", [])
+
+    def test_the_files_are_the_same_where_there_are_hard_links(
+        self, models: Path
+    ) -> None:
+        old = push(models, "old")
+        push(models, "new")
+        back(models)
+        of_old = models / MODEL / str(old) / "saved_model.pb"
+        assert of_old.samefile(served(models) / "saved_model.pb")
+
+    @pytest.mark.parametrize("code", [errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK])
+    def test_they_are_copies_where_there_are_none(
+        self, models: Path, monkeypatch: pytest.MonkeyPatch, code: int
+    ) -> None:
+        push(models, "old")
+        push(models, "new")
+
+        def refuse(*_: Any) -> None:
+            raise OSError(code, os.strerror(code))
+
+        monkeypatch.setattr(os, "link", refuse)
+        back(models)
+        assert (weights(served(models)), served(models).stat().st_nlink) != ("", 0)
+        assert (served(models) / "saved_model.pb").stat().st_nlink == 1
+        assert verify(list_versions(str(models), MODEL)[0]) == []
+
+    def test_a_version_of_before_files_were_hashed(self, models: Path) -> None:
+        old = models / MODEL / str(push(models, "old"))
+        content = json.loads((old / "manifest.json").read_text())
+        kept = ("version", "model_digest", "champion", "run", "recipe")
+        shown = json.dumps({key: content[key] for key in kept})
+        (old / "manifest.json").write_text(shown)
+        (old / "model_card.md").unlink()
+        push(models, "new")
+
+        done = back(models)
+
+        assert weights(served(models)) == "old"
+        assert verify(done.made) == []
+        # And once more, from the version that was made of it.
+        push(models, "newer")
+        back(models, done.made.number)
+        assert weights(served(models)) == "old"
+
+    def test_the_next_runs_champion_is_the_model_rolled_back_to(
+        self, models: Path
+    ) -> None:
+        push(models, "old", recipe="of old")
+        push(models, "new", recipe="of new")
+        made = back(models).made.number
+        assert champion(str(models / MODEL), "of new") == str(made)
+
+
+class TestRefusal:
+    def test_the_one_that_is_served(self, models: Path) -> None:
+        push(models, "old")
+        new = push(models, "new")
+        with pytest.raises(BadInputError) as caught:
+            back(models, new)
+        assert str(caught.value) == f"version {new}: is the one that is served"
+
+    def test_the_one_whose_model_is_served(self, models: Path) -> None:
+        old = push(models, "old")
+        push(models, "new")
+        made = back(models).made.number
+        with pytest.raises(BadInputError) as caught:
+            back(models, old)
+        assert str(caught.value) == (
+            f"version {old}: its model is the one that is served, as version {made}"
+        )
+
+    def test_one_that_is_not_there(self, models: Path) -> None:
+        number = push(models)
+        with pytest.raises(BadInputError) as caught:
+            back(models, 5)
+        assert str(caught.value) == (
+            f"version 5: expected one that is there, found {number}"
+        )
+
+    def test_one_that_is_not_what_was_pushed(self, models: Path) -> None:
+        old = push(models, "old")
+        new = push(models, "new")
+        path = models / MODEL / str(old) / "variables/variables.index"
+        path.write_text("odd")
+        with pytest.raises(BadInputError) as caught:
+            back(models)
+        assert str(caught.value) == (
+            f"version {old}: is not what was pushed: variables/variables.index: changed"
+        )
+        assert served(models).name == str(new)
+
+    @pytest.mark.parametrize("gates", [[], None])
+    def test_one_that_was_never_blessed(self, models: Path, gates: Any) -> None:
+        old = push(models, "old", gates=gates)
+        push(models, "new")
+        with pytest.raises(BadInputError, match="never blessed by all gates"):
+            back(models, old)
+
+    def test_one_that_a_gate_refused(self, models: Path) -> None:
+        gate = GateResult("Evaluator", "accuracy", "0.5", ">= 0.97", "", passed=False)
+        old = push(models, "old", gates=[gate])
+        push(models, "new")
+        with pytest.raises(BadInputError, match="never blessed by all gates"):
+            back(models, old)
+
+    def test_but_not_one_whose_gate_was_overridden(self, models: Path) -> None:
+        gate = GateResult("DataGate", "findings", "2", "none", "", False, True)
+        old = push(models, "old", gates=[gate])
+        push(models, "new")
+        back(models, old)
+        assert weights(served(models)) == "old"
+
+    def test_one_of_somebody_else(self, models: Path) -> None:
+        (models / MODEL / "7").mkdir(parents=True)
+        (models / MODEL / "7/saved_model.pb").write_text("graph")
+        push(models, "new")
+        with pytest.raises(BadInputError, match="version 7: was never blessed, as far"):
+            back(models)
+
+    def test_one_that_changes_while_it_is_copied(
+        self, models: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        push(models, "old")
+        new = push(models, "new")
+        link = rollback_module._link
+
+        def torn(source: str, target: str) -> None:
+            link(source, target)
+            if source.endswith("variables.index"):
+                Path(target).unlink()
+                Path(target).write_text("torn")
+
+        monkeypatch.setattr(rollback_module, "_link", torn)
+        with pytest.raises(BadInputError, match="changed while it was copied"):
+            back(models)
+        assert served(models).name == str(new)
+        assert not [p for p in (models / MODEL).iterdir() if "incoming" in p.name]
+
+
+class TestPrune:
+    def test_the_newest_stay_and_the_served_one_is_among_them(
+        self, models: Path
+    ) -> None:
+        pushed = [push(models, name) for name in "abcd"]
+        gone = prune(str(models), MODEL, 2, None, dry_run=False)
+        assert [version.number for version in gone] == [pushed[1], pushed[0]]
+        assert versions.list_versions(str(models / MODEL)) == pushed[2:]
+
+    def test_where_there_are_fewer_all_stay(self, models: Path) -> None:
+        pushed = [push(models, name) for name in "ab"]
+        assert prune(str(models), MODEL, 5, None, dry_run=False) == []
+        assert versions.list_versions(str(models / MODEL)) == pushed
+
+    def test_a_dry_run_changes_nothing(self, models: Path, store: Any) -> None:
+        pushed = [push(models, name) for name in "abc"]
+        for number in pushed:
+            record_push(store, models / MODEL / str(number))
+        before = sorted(path.name for path in (models / MODEL).rglob("*"))
+
+        gone = prune(str(models), MODEL, 1, None, dry_run=True)
+
+        assert [version.number for version in gone] == [pushed[1], pushed[0]]
+        assert sorted(path.name for path in (models / MODEL).rglob("*")) == before
+        assert set(states(store)) == set(map(str, pushed))
+        assert list(states(store).values()) == [[LIVE]] * 3
+
+
+class TestOnRecord:
+    def test_a_rollback_is_an_execution_with_what_went_in_and_came_out(
+        self, models: Path, store: Any
+    ) -> None:
+        old, new = push(models, "old"), push(models, "new")
+        of_old = record_push(store, models / MODEL / str(old))
+        record_push(store, models / MODEL / str(new))
+
+        made = back(models, store=store).made.number
+
+        [execution] = store.get_executions_by_type("Rollback")
+        assert execution.last_known_state == metadata_store_pb2.Execution.COMPLETE
+        properties = execution.properties
+        numbers = {k: properties[k].int_value for k in ("of", "instead_of", "version")}
+        assert numbers == {"of": old, "instead_of": new, "version": made}
+        assert properties["reason"].string_value == "it was worse"
+        events = {
+            event.type: event.artifact_id
+            for event in store.get_events_by_execution_ids([execution.id])
+        }
+        assert events[metadata_store_pb2.Event.INPUT] == of_old
+        output = events[metadata_store_pb2.Event.OUTPUT]
+        [artifact] = store.get_artifacts_by_id([output])
+        assert artifact.uri == str(models / MODEL / str(made))
+        assert artifact.state == LIVE
+        assert artifact.custom_properties["pushed_version"].string_value == str(made)
+        [context] = store.get_contexts_by_execution(execution.id)
+        assert (context.type, context.name) == ("pipeline", MODEL)
+
+    def test_what_the_store_never_heard_of_becomes_known(
+        self, models: Path, store: Any
+    ) -> None:
+        old = push(models, "old")
+        push(models, "new")
+        made = back(models, store=store).made.number
+        assert states(store) == {str(old): [LIVE], str(made): [LIVE]}
+
+    def test_what_was_pruned_is_marked_deleted_wherever_it_is_on_record(
+        self, models: Path, store: Any
+    ) -> None:
+        old, new = push(models, "old"), push(models, "new")
+        record_push(store, models / MODEL / str(old))
+        record_push(store, models / MODEL / str(old), already_served=True)
+        record_push(store, models / MODEL / str(new))
+        # The same number under another model is another version.
+        record_push(store, models / "others" / str(old))
+
+        prune(str(models), MODEL, 1, store, dry_run=False)
+
+        assert states(store)[str(new)] == [LIVE]
+        assert sorted(states(store)[str(old)]) == [LIVE, DELETED, DELETED]
+
+    def test_a_rollback_killed_before_it_was_recorded_is_recorded_by_the_next_change(
+        self, models: Path, store: Any
+    ) -> None:
+        for name in "abc":
+            push(models, name)
+        made = back(models).made.number
+        assert store.get_executions_by_type("Rollback") == []
+
+        prune(str(models), MODEL, 9, store, dry_run=False)
+        prune(str(models), MODEL, 9, store, dry_run=False)
+
+        [execution] = store.get_executions_by_type("Rollback")
+        assert execution.properties["version"].int_value == made
+
+    def test_a_prune_killed_before_it_was_recorded_is_recorded_by_the_next_change(
+        self, models: Path, store: Any
+    ) -> None:
+        numbers = [push(models, name) for name in "abc"]
+        for number in numbers:
+            record_push(store, models / MODEL / str(number))
+        shutil.rmtree(models / MODEL / str(numbers[0]))
+
+        back(models, store=store)
+
+        assert states(store)[str(numbers[0])] == [DELETED]
+        assert states(store)[str(numbers[1])] == [LIVE]
+
+    def test_a_store_that_fails_does_not_undo_a_rollback(
+        self, models: Path, store: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        push(models, "old")
+        push(models, "new")
+
+        def fail(*_: Any) -> None:
+            raise BadInputError("metadata store: gone")
+
+        monkeypatch.setattr(ledger, "record_rollback", fail)
+        done = back(models, store=store)
+        assert (done.recorded, done.problem) == (False, "metadata store: gone")
+        assert weights(served(models)) == "old"
+
+
+def test_a_change_waits_for_another_and_says_for_what(
+    models: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    push(models, "old")
+    push(models, "new")
+    monkeypatch.setattr("version_store.operations.LOCK_SECONDS", 0.05)
+    with (
+        changes.locked(str(models / MODEL)),
+        pytest.raises(TimeoutError, match=r"has held it for 0\.05 s"),
+    ):
+        back(models)
+
+
+def test_the_manifest_tells_a_rollback_of_a_rollback_from_what_it_is_of(
+    models: Path,
+) -> None:
+    """The model's first version stays known, however often it comes back."""
+    first = push(models, "first")
+    push(models, "second")
+    again = back(models).made.number
+    push(models, "third")
+    back(models, again)
+    manifest = read_manifest(str(served(models)))
+    assert manifest is not None
+    assert manifest.rolled_back is not None
+    assert manifest.rolled_back.of == first

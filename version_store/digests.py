@@ -1,0 +1,55 @@
+"""SHA-256 over the files of a model or of a version."""
+
+import hashlib
+import os
+from collections.abc import Iterator
+
+from version_store.versions import STATISTICS_FOLDER
+
+MANIFEST_FILE = "manifest.json"
+MODEL_CARD_FILE = "model_card.md"
+
+_NOT_THE_MODEL = (MANIFEST_FILE, MODEL_CARD_FILE, STATISTICS_FOLDER)
+
+
+def file_digests(folder: str) -> dict[str, str]:
+    """Returns the digest of every file by its path in the folder, with `/`."""
+    return {
+        os.path.relpath(path, folder).replace(os.sep, "/"): _of_file(path).hex()
+        for path in _files(folder)
+    }
+
+
+def model_digest(folder: str) -> str:
+    """Returns the digest over the names and contents of a model's files.
+
+    A version has the digest of the model that it was made from: what was added
+    to it does not enter.
+    """
+    digest = hashlib.sha256()
+    for path in _files(folder):
+        name = os.path.relpath(path, folder)
+        if name.split(os.sep)[0] not in _NOT_THE_MODEL:
+            digest.update(name.encode() + b"\0" + _of_file(path))
+    return digest.hexdigest()
+
+
+def folder_digest(folder: str) -> str:
+    """Returns the digest over the names and contents of all files of a folder."""
+    digest = hashlib.sha256()
+    for name, of_file in file_digests(folder).items():
+        digest.update(f"{name}\0{of_file}\n".encode())
+    return digest.hexdigest()
+
+
+def _files(folder: str) -> Iterator[str]:
+    """Yields the paths of all files, in an order that hangs on names alone."""
+    for root, folders, files in os.walk(folder):
+        folders.sort()
+        for name in sorted(files):
+            yield os.path.join(root, name)
+
+
+def _of_file(path: str) -> bytes:
+    with open(path, "rb") as stream:
+        return hashlib.file_digest(stream, "sha256").digest()

@@ -1,0 +1,141 @@
+"""How versions look: on a terminal, in a pipe, and as JSON."""
+
+from datetime import datetime
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from version_store.inventory import Version
+from version_store.operations import Done
+from version_store.verification import Problem, what_was_held
+
+UNKNOWN = "unknown"
+
+
+def as_facts(version: Version) -> dict[str, Any]:
+    """Returns what `list` says of a version; None is unknown."""
+    manifest = version.manifest
+    metrics = manifest.metrics if manifest else None
+    back = manifest.rolled_back if manifest else None
+    return {
+        "model": version.model,
+        "version": version.number,
+        "served": version.served,
+        "pushed_at": _when(version),
+        "bytes": version.size(),
+        "rolled_back": back.model_dump() if back else None,
+        "test_accuracy": metrics.test_accuracy if metrics else None,
+        "run": manifest.run if manifest else None,
+        "path": version.path,
+        "problem": version.problem or None,
+    }
+
+
+def show_versions(console: Console, found: list[Version]) -> None:
+    """Prints a row a version."""
+    table = plain_table(
+        console,
+        "model",
+        "version",
+        "pushed",
+        "state",
+        "size",
+        "accuracy",
+        "run",
+        "rolled back",
+    )
+    for version in found:
+        facts = as_facts(version)
+        back = facts["rolled_back"]
+        accuracy = facts["test_accuracy"]
+        table.add_row(
+            version.model,
+            str(version.number),
+            local_time(facts["pushed_at"]),
+            "[green]served[/green]" if version.served else "kept",
+            size(facts["bytes"]),
+            UNKNOWN if accuracy is None else f"{accuracy:.4f}",
+            facts["run"] or UNKNOWN,
+            f"to {back['of']}: {back['reason'] or 'no reason given'}" if back else "",
+        )
+    console.print(table)
+    for version in found:
+        if version.problem:
+            console.print(version.problem, style="red", markup=False)
+
+
+def show_rollback(console: Console, done: Done) -> None:
+    """Prints what is served now."""
+    console.print(
+        f"{done.made.model}: version {done.source.number} is served again, as version "
+        f"{done.made.number}, instead of {done.served_before.number}",
+        style="bold green",
+        soft_wrap=True,
+    )
+    console.print(f"  model  {done.made.path}", markup=False, soft_wrap=True)
+    if not done.recorded:
+        why = done.problem or "there is no metadata store"
+        console.print(f"  not recorded: {why}", style="yellow", markup=False)
+
+
+def show_pruned(
+    console: Console, model: str, gone: list[Version], *, dry_run: bool
+) -> None:
+    """Prints what was removed, or would be."""
+    would = "would remove" if dry_run else "removed"
+    for version in gone:
+        console.print(
+            f"{model}: {would} version {version.number}", markup=False, soft_wrap=True
+        )
+    if not gone:
+        console.print(f"{model}: nothing to remove", markup=False)
+
+
+def show_verified(
+    console: Console, results: list[tuple[Version, list[Problem]]]
+) -> None:
+    """Prints a line a version that is right, and one a problem."""
+    for version, problems in results:
+        where = f"{version.model} version {version.number}"
+        if not problems:
+            text = f"{where}: as pushed ({what_was_held(version)})"
+            console.print(text, style="green", markup=False, soft_wrap=True)
+        for problem in problems:
+            text = f"{where}: {problem}"
+            console.print(text, style="bold red", markup=False, soft_wrap=True)
+
+
+def local_time(stamp: str | None) -> str:
+    """Returns an ISO 8601 time in this machine's zone, to the second."""
+    if stamp is None:
+        return UNKNOWN
+    return f"{datetime.fromisoformat(stamp).astimezone():%Y-%m-%d %H:%M:%S}"
+
+
+def size(count: int) -> str:
+    """Returns bytes for people, in powers of 1000."""
+    value = float(count)
+    for unit in ("B", "kB", "MB"):
+        if value < 1000:
+            return f"{value:.3g} {unit}"
+        value /= 1000
+    return f"{value:.3g} GB"
+
+
+def _when(version: Version) -> str | None:
+    """Returns when a version was pushed, as its manifest says."""
+    return version.manifest.pushed_at if version.manifest else None
+
+
+def plain_table(console: Console, *columns: str) -> Table:
+    """Returns a table; in a pipe one without lines, each row on a line."""
+    table = (
+        Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+        if console.is_terminal
+        else Table(box=None, pad_edge=False)
+    )
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table

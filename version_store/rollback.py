@@ -1,0 +1,167 @@
+"""Serving an older version again: as a new one, since servers take the highest."""
+
+import errno
+import getpass
+import os
+import shutil
+import socket
+from datetime import UTC, datetime
+
+from contract.errors import BadInputError
+from version_store import changes
+from version_store.digests import MANIFEST_FILE, MODEL_CARD_FILE, model_digest
+from version_store.inventory import Version, find_version
+from version_store.manifest import (
+    Manifest,
+    RolledBack,
+    read_manifest,
+    write_manifest,
+)
+from version_store.model_card import write_model_card
+from version_store.verification import verify
+from version_store.versions import version_path
+
+# How a file system says that it has no hard links, or no more of them.
+_NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK, errno.EXDEV, errno.ENOSYS)
+
+
+def choose(found: list[Version], number: int | None) -> Version:
+    """Returns the version to roll back to, after looking whether it may be.
+
+    Args:
+        found: The model's versions, highest first.
+        number: The one asked for; None for the one before what is served. Where
+            that is an older version again, the one before that older version:
+            going back twice goes back two steps, and not forward again.
+
+    Raises:
+        BadInputError: It is not there, is served, was never blessed, or is not
+            what was pushed.
+    """
+    served = found[0]
+    if number is None:
+        earlier = [
+            version
+            for version in found
+            if version.model_of < served.model_of and not _same(version, served)
+        ]
+        if not earlier:
+            raise BadInputError(
+                f"{served.model}: expected a version before {served.model_of}, which "
+                "is served, found none"
+            )
+        target = max(earlier, key=lambda version: (version.model_of, version.number))
+    else:
+        target = find_version(found, number)
+    if target.served:
+        raise BadInputError(f"version {target.number}: is the one that is served")
+    _check(target)
+    if _same(target, served):
+        raise BadInputError(
+            f"version {target.number}: its model is the one that is served, as "
+            f"version {served.number}"
+        )
+    return target
+
+
+def roll_back(
+    base: str, target: Version, served: Version, reason: str | None
+) -> Manifest:
+    """Makes a version again the one that is served; while the folder is locked.
+
+    Its files become hard links where the file system has them: versions are
+    never written to, and removing one leaves the other's files.
+
+    Args:
+        base: The model's folder.
+        target: From `choose`.
+        served: What is served until then.
+        reason: For the record.
+
+    Returns:
+        The manifest of the new version.
+
+    Raises:
+        BadInputError: The files changed while they were taken over.
+    """
+    known = target.manifest
+    if known is None:
+        raise ValueError(f"version {target.number} has no manifest")
+    staged = changes.stage(base)
+    _replicate(target.path, staged)
+    if model_digest(staged) != known.model_digest:
+        changes.discard(staged)
+        raise BadInputError(f"version {target.number}: changed while it was copied")
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    back = RolledBack(
+        of=target.model_of,
+        instead_of=served.number,
+        reason=reason or None,
+        by=_who(),
+        at=now,
+    )
+
+    def describe(number: int) -> None:
+        manifest = known.updated(
+            model=target.model, version=number, pushed_at=now, rolled_back=back
+        )
+        write_model_card(staged, manifest)
+        write_manifest(staged, manifest)
+
+    number = changes.publish(base, staged, describe)
+    made = read_manifest(version_path(base, number))
+    assert made is not None
+    return made
+
+
+def _check(target: Version) -> None:
+    problems = verify(target)
+    if target.manifest is None:
+        raise BadInputError(
+            f"version {target.number}: was never blessed, as far as can be known: "
+            f"{problems[0]}"
+        )
+    if problems:
+        more = f" (and {len(problems) - 1} more)" if problems[1:] else ""
+        raise BadInputError(
+            f"version {target.number}: is not what was pushed: {problems[0]}{more}"
+        )
+    if not target.manifest.blessed:
+        raise BadInputError(f"version {target.number}: was never blessed by all gates")
+
+
+def _same(one: Version, other: Version) -> bool:
+    """Tells whether two versions have the same model, down to the last bit."""
+    if one.manifest is None or other.manifest is None:
+        return False
+    return one.manifest.model_digest == other.manifest.model_digest
+
+
+def _replicate(source: str, target: str) -> None:
+    """Takes over all files but those that are written anew."""
+    for root, folders, files in os.walk(source):
+        inside = os.path.join(target, os.path.relpath(root, source))
+        for folder in folders:
+            os.makedirs(os.path.join(inside, folder))
+        for name in files:
+            if root == source and name in (MANIFEST_FILE, MODEL_CARD_FILE):
+                continue
+            _link(os.path.join(root, name), os.path.join(inside, name))
+
+
+def _link(source: str, target: str) -> None:
+    try:
+        os.link(source, target)
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        shutil.copyfile(source, target)
+
+
+def _who() -> str:
+    """Returns user@host; a container's user may have no name."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):
+        user = str(os.getuid())
+    return f"{user}@{socket.gethostname()}"

@@ -1,0 +1,71 @@
+"""Holding a version's files to its manifest."""
+
+from dataclasses import dataclass
+
+from version_store.digests import MANIFEST_FILE, file_digests, model_digest
+from version_store.inventory import Version
+from version_store.manifest import Manifest, is_sealed
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something about a version that is not as its manifest says.
+
+    Attributes:
+        file: Path in the version; empty where it is about all of it.
+        what: In what way.
+    """
+
+    file: str
+    what: str
+
+    def __str__(self) -> str:
+        """Returns the problem as one line."""
+        return f"{self.file}: {self.what}" if self.file else self.what
+
+
+def verify(version: Version) -> list[Problem]:
+    """Returns what is wrong with a version's files; nothing if nothing is.
+
+    A flipped bit anywhere, the manifest included; a file too few or too many. A
+    manifest of format 1 has one digest over the model's files: those are held to
+    it, the statistics cannot be.
+    """
+    manifest = version.manifest
+    if manifest is None:
+        what = version.problem or "no manifest: there is nothing to hold it to"
+        return [Problem(MANIFEST_FILE if version.problem else "", what)]
+    try:
+        if _is_old(manifest):
+            if manifest.model_digest == model_digest(version.path):
+                return []
+            return [Problem("", "the model's files are not those that were pushed")]
+        found = file_digests(version.path)
+        sealed = is_sealed(version.path, manifest)
+    except OSError as error:
+        return [Problem("", f"cannot be read: {error.filename}: {error.strerror}")]
+    found.pop(MANIFEST_FILE, None)
+    problems = [] if sealed else [Problem(MANIFEST_FILE, "changed")]
+    pushed = manifest.files or {}
+    for file in sorted(found.keys() | pushed.keys()):
+        if file not in found:
+            problems.append(Problem(file, "missing"))
+        elif file not in pushed:
+            problems.append(Problem(file, "extra"))
+        elif found[file] != pushed[file]:
+            problems.append(Problem(file, "changed"))
+    return problems
+
+
+def what_was_held(version: Version) -> str:
+    """Returns how much `verify` could look at, for people."""
+    if version.manifest is None:
+        return "nothing"
+    if _is_old(version.manifest):
+        return "model only: its manifest is of before files were hashed one by one"
+    return f"{len(version.manifest.files or {})} files and the manifest"
+
+
+def _is_old(manifest: Manifest) -> bool:
+    """Tells whether a manifest is of format 1, and not a later one torn."""
+    return manifest.manifest_version == 1 and manifest.digest is None
