@@ -30,8 +30,7 @@ def code_digest(module: str) -> str:
     stack; and not for edits elsewhere.
 
     Args:
-        module: Dotted name of a module of this project. Neither it nor what it
-            imports is imported.
+        module: Dotted name of a module. Neither it nor what it imports is imported.
 
     Raises:
         ModuleNotFoundError: There is no such module here.
@@ -51,7 +50,9 @@ def _closure(module: str) -> dict[str, str]:
     waiting = [module]
     while waiting:
         name = waiting.pop()
-        if name in found or name.split(".")[0] not in _OURS:
+        is_ours = name.split(".")[0] in _OURS
+        # What is asked about may be a person's own; what it imports counts if ours.
+        if name in found or not (is_ours or name == module):
             continue
         path = _file(name)
         if path is not None:
@@ -64,7 +65,7 @@ def _closure(module: str) -> dict[str, str]:
             # Python runs the packages around a module first.
             waiting.append(name.rpartition(".")[0])
     if module not in found:
-        raise ModuleNotFoundError(f"{module}: expected a module of {_OURS}")
+        raise ModuleNotFoundError(f"{module}: expected a Python module, found none")
     return found
 
 

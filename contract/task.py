@@ -163,7 +163,9 @@ class Task:
         Raises:
             BadInputError: It is something else.
         """
-        known = {key: content[key] for key in cls.__dataclass_fields__ if key in content}
+        known = {
+            key: content[key] for key in cls.__dataclass_fields__ if key in content
+        }
         try:
             known["classes"] = tuple(map(str, known["classes"]))
             return cls(**known)

@@ -10,15 +10,13 @@ from typing import Any
 from ml_metadata.proto import metadata_store_pb2
 
 from contract.properties import (
-    ALREADY_SERVED_PROPERTY,
-    PUSHED_DESTINATION_PROPERTY,
-    PUSHED_PROPERTY,
-    PUSHED_VERSION_PROPERTY,
+    ALREADY_SERVED,
+    PUSHED_DESTINATION,
+    PUSHED,
+    PUSHED_VERSION,
+    RUN,
 )
 from version_store.metadata import Store
-
-RUN_PROPERTY = "run"
-"""Custom property of a `pipeline_run` context: the runner's name of the run."""
 
 ROLLBACK = "Rollback"
 """The type of an execution that made an older version the served one."""
@@ -211,14 +209,14 @@ def pushed_by(run: Run) -> tuple[int, bool] | None:
     push = _push(artifact) if artifact else None
     if artifact is None or push is None:
         return None
-    return push.version, bool(artifact.properties.get(ALREADY_SERVED_PROPERTY))
+    return push.version, bool(artifact.properties.get(ALREADY_SERVED))
 
 
 def _push(artifact: Artifact) -> Push | None:
-    if not artifact.properties.get(PUSHED_PROPERTY):
+    if not artifact.properties.get(PUSHED):
         return None
-    path = str(artifact.properties[PUSHED_DESTINATION_PROPERTY])
-    version = int(artifact.properties[PUSHED_VERSION_PROPERTY])
+    path = str(artifact.properties[PUSHED_DESTINATION])
+    version = int(artifact.properties[PUSHED_VERSION])
     model = os.path.basename(os.path.dirname(path))
     return Push(model, version, path, artifact.live)
 
@@ -281,7 +279,7 @@ def _artifact(artifact: Any) -> Artifact:
 
 def _name(context: Any, steps: dict[str, Step]) -> str | None:
     """Returns the runner's name of a run: on the run itself, or told the Pusher."""
-    of_run = _values(context.custom_properties).get(RUN_PROPERTY)
+    of_run = _values(context.custom_properties).get(RUN)
     of_pusher = steps["Pusher"].parameters.get("run") if "Pusher" in steps else None
     name = of_run or of_pusher
     return str(name) if name else None

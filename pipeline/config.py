@@ -5,15 +5,21 @@ Values come from the defaults here, a TOML file over them, and single settings
 """
 
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from components.image_example_gen.understanding import Hints
+from contract.bounds import BY_CLASS, Bound
+from contract.demands import AT_LEAST
 from contract.errors import BadInputError
+from contract.metric import make_metric
+from pipeline.metrics import OFFERED
 
-MODEL_NAME_PATTERN = r"^[a-z0-9]([a-z0-9-]{0,60}[a-z0-9])?$"
-"""Also a legal name of a Kubeflow pipeline and of a Kubernetes object."""
+MODEL_NAME_PATTERN = r"^[a-z0-9]([a-z0-9-]{0,56}[a-z0-9])?$"
+"""Also a legal name of a Kubeflow pipeline and of a Kubernetes object. Argo, which
+adds five characters to it, takes 58 at most."""
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -21,18 +27,29 @@ Share = Annotated[float, Field(ge=0, le=1)]
 class _Section(BaseModel):
     # Strict: TOML has types of its own, and `epochs = true` is a mistake.
     model_config = ConfigDict(
-        frozen=True, extra="forbid", strict=True, allow_inf_nan=False
+        frozen=True,
+        extra="forbid",
+        strict=True,
+        allow_inf_nan=False,
+        populate_by_name=True,
     )
 
 
 class Data(_Section):
-    """Which data set, and how it is split.
+    """Which data set, what it is about, and how it is split.
 
     Attributes:
         path: Folder with the four IDX files, or an npz; None: see `dataset`.
         dataset: Without a path: `mnist` (cache, then mirrors), `digits` (the
             embedded one), or `auto` (mnist, and digits where it is unreachable).
-        name: The model's name; None: `mnist` or `digits`.
+        name: The model's name; None: made from the data's.
+        classes: What the classes are called, label 0 first; empty: as the data says,
+            or by their labels.
+        noun: What an image shows, for people: `letter`; empty: `image`, or `digit`
+            for MNIST.
+        background: The value of pixels where nothing is drawn, `none`, or `auto`:
+            looked for in the images.
+        schema: Path of a schema of one's own; None: `pipeline/schema/schema.pbtxt`.
         eval_fraction: Share of the training rows, the last ones, held out as
             split `eval`; Keras' `validation_split`.
         shard_rows: Most examples in one file.
@@ -41,8 +58,22 @@ class Data(_Section):
     path: str | None = None
     dataset: Literal["auto", "mnist", "digits"] = "auto"
     name: str | None = Field(None, pattern=MODEL_NAME_PATTERN)
+    classes: tuple[str, ...] = Field((), strict=False)
+    noun: str = ""
+    background: str | int = "auto"
+    # Called so in TOML and in flags; pydantic has a `schema` of its own.
+    schema_path: str | None = Field(None, alias="schema")
     eval_fraction: float = Field(0.2, gt=0, lt=1)
     shard_rows: int = Field(12_000, ge=1)
+
+    def hints(self, name: str) -> Hints:
+        """Returns what a person says of the data.
+
+        Args:
+            name: Of the data set.
+        """
+        background = "" if self.background == "auto" else str(self.background)
+        return Hints(name, self.classes, self.noun, background)
 
 
 class Training(_Section):
@@ -71,21 +102,102 @@ class Training(_Section):
     cache_mb: int = Field(256, ge=0)
 
 
+class MetricBound(_Section):
+    """A further metric with a bound: `[[gates.metrics]]`.
+
+    Attributes:
+        name: One of `pipeline.metrics.OFFERED` (accuracy, macro_f1, top_k, log_loss,
+            calibration_error), or the dotted path of a class of one's own.
+        min: What has to be reached, for a metric of which more is better.
+        max: What must not be passed, for one of which less is better.
+        max_champion_loss: How much worse than the champion's it may be.
+        slices: `all`, or `class`: the bound holds for each class alone.
+        k: Of top_k.
+    """
+
+    name: str
+    min: float | None = None
+    max: float | None = None
+    max_champion_loss: float | None = Field(None, ge=0)
+    slices: Literal["all", "class"] = "all"
+    k: int | None = Field(None, ge=1)
+
+    def bound(self) -> Bound:
+        """Returns it as the Evaluator takes it.
+
+        Raises:
+            BadInputError: It has no bound, or one of the wrong side.
+        """
+        own = OFFERED.get(self.name)
+        path = f"{own.__module__}.{own.__name__}" if own else self.name
+        options = {} if self.k is None else {"k": self.k}
+        if own is None and "." not in self.name:
+            raise BadInputError(
+                f"gates.metrics: {self.name}: expected one of {', '.join(OFFERED)}, or "
+                "the dotted path of a class"
+            )
+        metric = make_metric(path, options)
+        wanted = "min" if metric.direction == AT_LEAST else "max"
+        other = {"min": "max", "max": "min"}[wanted]
+        if getattr(self, other) is not None:
+            raise BadInputError(
+                f"gates.metrics: {self.name}: {other}: expected {wanted}, as "
+                f"{'more' if wanted == 'min' else 'less'} is better"
+            )
+        value = getattr(self, wanted)
+        if value is None and self.max_champion_loss is None:
+            raise BadInputError(
+                f"gates.metrics: {self.name}: expected {wanted} or max_champion_loss, "
+                "found neither"
+            )
+        if self.slices == BY_CLASS and not metric.by_class:
+            raise BadInputError(
+                f"gates.metrics: {self.name}: slices: expected all, as it means nothing "
+                "on the rows of one class"
+            )
+        name = self.name.rpartition(".")[2]
+        if self.k is not None:
+            name = f"{name}_{self.k}".replace("top_k_", "top_")
+        return Bound(name, path, options, value, self.max_champion_loss, self.slices)
+
+
 class Gates(_Section):
-    """What a model has to reach on the test split, and who may overrule DataGate.
+    """What a model has to reach on the test split, and what a person overrules.
 
     Attributes:
         min_accuracy: Lower bound of the share answered rightly.
-        min_digit_accuracy: The same for each digit alone.
+        min_class_accuracy: The same for each class alone.
         max_champion_loss: How much accuracy a new model may lose against the
             one that is served.
+        max_champion_fall: How much accuracy the served model may have lost on this
+            run's data since it was pushed; where it is more, these are other data.
+        metrics: Further metrics with bounds.
         allow_anomalies: Go on in spite of what DataGate finds; kept on record.
+        allow_champion_fall: Go on where the champion fell; kept on record.
+        replace_task: Push under a name by which a model of another task is served.
     """
 
     min_accuracy: Share = 0.97
-    min_digit_accuracy: Share = 0.93
+    min_class_accuracy: Share = 0.93
     max_champion_loss: Share = 0.005
+    max_champion_fall: Share = 0.1
+    metrics: tuple[MetricBound, ...] = Field((), strict=False)
     allow_anomalies: bool = False
+    allow_champion_fall: bool = False
+    replace_task: bool = False
+
+    def bounds(self) -> list[Bound]:
+        """Returns all that a model is held to.
+
+        Raises:
+            BadInputError: One of `metrics` cannot be used.
+        """
+        accuracy = ("accuracy", "pipeline.metrics.Accuracy", {})
+        return [
+            Bound(*accuracy, self.min_accuracy, self.max_champion_loss),
+            Bound(*accuracy, self.min_class_accuracy, slices=BY_CLASS),
+            *(metric.bound() for metric in self.metrics),
+        ]
 
 
 _FN_API_RUNNER = "apache_beam.runners.portability.fn_api_runner.FnApiRunner"
@@ -155,8 +267,14 @@ class Config(_Section):
         return self.model_copy(update={"gates": self.gates.model_copy(update=unset)})
 
 
+FORMER_SETTINGS = {"gates.min_digit_accuracy": "gates.min_class_accuracy"}
+"""What settings were called in version 0.1; they are still taken."""
+
+
 def load_config(
-    path: str | None = None, settings: Sequence[str | tuple[str, Any]] = ()
+    path: str | None = None,
+    settings: Sequence[str | tuple[str, Any]] = (),
+    note: Callable[[str], None] = lambda line: None,
 ) -> Config:
     """Reads the configuration.
 
@@ -164,6 +282,7 @@ def load_config(
         path: A TOML file with the sections of `Config`; None: defaults.
         settings: Texts `section.key=value`, or pairs of both; they win over the
             file, and later ones over earlier.
+        note: Told what has another name now.
 
     Raises:
         BadInputError: No such file, no TOML, an unknown key, an impossible
@@ -173,15 +292,23 @@ def load_config(
     origin: dict[str, str] = {}
     if path is not None:
         try:
-            with open(path, "rb") as stream:
-                content = tomllib.load(stream)
+            with open(path, encoding="utf-8-sig") as stream:
+                content = tomllib.loads(stream.read())
         except OSError as error:
             raise BadInputError(f"{path}: cannot be read: {error.strerror}") from error
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise BadInputError(f"{path}: expected TOML, found: {error}") from error
+    for former, name in FORMER_SETTINGS.items():
+        section, _, key = former.partition(".")
+        of_section = content.get(section)
+        if isinstance(of_section, dict) and key in of_section:
+            of_section.setdefault(name.partition(".")[2], of_section.pop(key))
+            note(f"{path}: {former} is called {name} now")
     for setting in settings:
         dotted, value = _parse(setting) if isinstance(setting, str) else setting
-        section, _, key = dotted.partition(".")
+        if dotted in FORMER_SETTINGS:
+            note(f"setting {dotted} is called {FORMER_SETTINGS[dotted]} now")
+        section, _, key = FORMER_SETTINGS.get(dotted, dotted).partition(".")
         of_section = content.setdefault(section, {})
         if not isinstance(of_section, dict):
             raise BadInputError(
@@ -189,9 +316,12 @@ def load_config(
                 f"found {of_section!r}"
             )
         of_section[key] = value
-        origin[dotted] = origin[section] = f"setting {dotted}"
+        origin[f"{section}.{key}"] = origin[section] = f"setting {dotted}"
     try:
-        return Config.model_validate(content)
+        config = Config.model_validate(content)
+        # What a bound is on is looked up now, and not after the training.
+        config.gates.bounds()
+        return config
     except ValidationError as error:
         first = error.errors()[0]
         dotted = ".".join(str(part) for part in first["loc"][:2])

@@ -4,25 +4,32 @@ from collections.abc import Sequence
 
 import keras
 
-from contract.features import IMAGE_HEIGHT, IMAGE_WIDTH, NUM_CLASSES, SCALED_IMAGE
+from contract.features import SCALED_IMAGE
+from contract.signatures import PROBABILITIES
+from contract.task import Task
 
 
-def build_model(hidden_units: Sequence[int], learning_rate: float) -> keras.Model:
+def build_model(
+    task: Task, hidden_units: Sequence[int], learning_rate: float
+) -> keras.Model:
     """Returns a compiled, built network: Flatten, Dense relu..., Dense softmax.
 
-    Input: float32 `[batch, 28, 28]` in 0-1. Output: float32 `[batch, 10]`, the
-    probability of each digit.
+    Input: float32 `[batch, *task.shape]` in 0-1. Output: float32
+    `[batch, classes]`, the probability of each class.
 
     Args:
+        task: What an image and what the classes are.
         hidden_units: Width of each hidden layer; the notebook's is (128, 32).
         learning_rate: Adam's step size.
     """
     model = keras.Sequential(
         [
-            keras.Input((IMAGE_HEIGHT, IMAGE_WIDTH), name=SCALED_IMAGE),
+            keras.Input(task.shape, name=SCALED_IMAGE),
             keras.layers.Flatten(),
             *(keras.layers.Dense(units, activation="relu") for units in hidden_units),
-            keras.layers.Dense(NUM_CLASSES, activation="softmax", name="probabilities"),
+            keras.layers.Dense(
+                len(task.classes), activation="softmax", name=PROBABILITIES
+            ),
         ]
     )
     model.compile(

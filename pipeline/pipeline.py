@@ -7,22 +7,23 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tfx.components import ExampleValidator, StatisticsGen, Trainer, Transform
-from tfx.components.schema_gen.import_schema_gen.component import ImportSchemaGen
 from tfx.dsl.components.base.base_node import BaseNode
 from tfx.proto import trainer_pb2, transform_pb2
 
 from components.champion.component import Champion
 from components.data_gate.component import DataGate
 from components.evaluator.component import Evaluator
-from components.evaluator.results import eval_config
 from components.image_example_gen.component import ImageExampleGen
+from components.image_example_gen.understanding import Hints
 from components.pusher.component import Pusher
 from components.report.component import Report
 from components.serving_validator.component import ServingValidator
+from components.task_schema_gen.component import TaskSchemaGen
+from contract import nodes
 from contract.code import code_digest
 from contract.features import EVAL, TEST, TRAIN
 from contract.provenance import Provenance
-from pipeline.config import Config, Gates
+from pipeline.config import Config
 from version_store.manifest import Facts, LockFile
 
 PREPROCESSING_FN = "pipeline.preprocessing.preprocessing_fn"
@@ -36,8 +37,8 @@ class Surroundings:
     Attributes:
         source: The data set; see `ImageExampleGen`.
         fingerprint: Of its content; empty if not known beforehand.
-        schema: Path of the schema. TFX caches by path, so a runner that caches
-            has another path for another content.
+        hints: What the data does not say of itself.
+        judgement: The curated schema, in text format; see `TaskSchemaGen`.
         models: The folder of the model's versions.
         champion: The version to beat; see `Champion`.
         run: Name of this run.
@@ -48,7 +49,8 @@ class Surroundings:
 
     source: str
     fingerprint: str
-    schema: str
+    hints: Hints
+    judgement: str
     models: str
     champion: str
     run: str
@@ -63,21 +65,27 @@ def create_components(config: Config, around: Surroundings) -> list[BaseNode]:
     example_gen = ImageExampleGen(
         source=around.source,
         fingerprint=around.fingerprint,
+        hints=around.hints,
         eval_fraction=config.data.eval_fraction,
         shard_rows=config.data.shard_rows,
     )
-    examples = example_gen.outputs["examples"]
-    schema_gen = ImportSchemaGen(schema_file=around.schema)
-    schema = schema_gen.outputs["schema"]
+    examples = example_gen.outputs[nodes.EXAMPLES]
+    schema_gen = TaskSchemaGen(examples=examples, judgement=around.judgement)
+    schema = schema_gen.outputs[nodes.SCHEMA]
     statistics_gen = StatisticsGen(examples=examples, schema=schema)
-    statistics = statistics_gen.outputs["statistics"]
+    statistics = statistics_gen.outputs[nodes.STATISTICS]
     example_validator = ExampleValidator(statistics=statistics, schema=schema)
-    champion = Champion(models=around.models, version=around.champion)
+    champion = Champion(
+        examples=examples,
+        models=around.models,
+        version=around.champion,
+        replace_task=config.gates.replace_task,
+    )
     data_gate = DataGate(
         statistics=statistics,
         schema=schema,
-        anomalies=example_validator.outputs["anomalies"],
-        champion_statistics=champion.outputs["statistics"],
+        anomalies=example_validator.outputs[nodes.ANOMALIES],
+        champion_statistics=champion.outputs[nodes.STATISTICS],
         allow_anomalies=config.gates.allow_anomalies,
     )
 
@@ -85,14 +93,13 @@ def create_components(config: Config, around: Surroundings) -> list[BaseNode]:
     model_name = os.path.basename(around.models)
     data_report = Report(
         model_name=model_name,
-        # The others are no matter of the data, and are not to draw it again.
-        gates=Gates(allow_anomalies=config.gates.allow_anomalies),
+        allow_anomalies=config.gates.allow_anomalies,
         examples=examples,
         statistics=statistics,
         schema=schema,
-        anomalies=example_validator.outputs["anomalies"],
-        champion_statistics=champion.outputs["statistics"],
-    ).with_id("DataReport")
+        anomalies=example_validator.outputs[nodes.ANOMALIES],
+        champion_statistics=champion.outputs[nodes.STATISTICS],
+    ).with_id(nodes.DATA_REPORT)
     data_gate.add_upstream_node(data_report)
 
     # Model: Transform only makes the graph; the Trainer reads through it once,
@@ -110,7 +117,7 @@ def create_components(config: Config, around: Surroundings) -> list[BaseNode]:
     transform.add_upstream_node(data_gate)
     trainer = Trainer(
         examples=examples,
-        transform_graph=transform.outputs["transform_graph"],
+        transform_graph=transform.outputs[nodes.TRANSFORM_GRAPH],
         schema=schema,
         run_fn=RUN_FN,
         train_args=trainer_pb2.TrainArgs(splits=[TRAIN]),
@@ -120,41 +127,43 @@ def create_components(config: Config, around: Surroundings) -> list[BaseNode]:
             "code": code_digest(_module(RUN_FN)),
         },
     )
-    model = trainer.outputs["model"]
+    model = trainer.outputs[nodes.MODEL]
 
     # Gates: good enough, not worse than what is served, and does it serve?
     evaluator = Evaluator(
         examples=examples,
         model=model,
-        baseline_model=champion.outputs["model"],
-        example_splits=[TEST],
-        eval_config=eval_config(config.gates),
+        baseline_model=champion.outputs[nodes.MODEL],
         schema=schema,
+        example_splits=[TEST],
+        bounds=config.gates.bounds(),
+        max_champion_fall=config.gates.max_champion_fall,
+        allow_champion_fall=config.gates.allow_champion_fall,
     )
     serving_validator = ServingValidator(
-        model=model, model_run=trainer.outputs["model_run"], examples=examples
+        model=model, model_run=trainer.outputs[nodes.MODEL_RUN], examples=examples
     )
     model_report = Report(
         model_name=model_name,
-        gates=config.gates,
-        so_far=data_report.outputs["page"],
+        allow_anomalies=config.gates.allow_anomalies,
+        so_far=data_report.outputs[nodes.PAGE],
         examples=examples,
-        model_run=trainer.outputs["model_run"],
-        evaluation=evaluator.outputs["evaluation"],
-        infra_blessing=serving_validator.outputs["blessing"],
-    ).with_id("ModelReport")
+        model_run=trainer.outputs[nodes.MODEL_RUN],
+        evaluation=evaluator.outputs[nodes.EVALUATION],
+        infra_blessing=serving_validator.outputs[nodes.BLESSING],
+    ).with_id(nodes.MODEL_REPORT)
     pusher = Pusher(
         model=model,
-        model_blessing=evaluator.outputs["blessing"],
-        infra_blessing=serving_validator.outputs["blessing"],
+        model_blessing=evaluator.outputs[nodes.BLESSING],
+        infra_blessing=serving_validator.outputs[nodes.BLESSING],
         examples=examples,
         schema=schema,
         statistics=statistics,
-        verdict=data_gate.outputs["verdict"],
-        transform_graph=transform.outputs["transform_graph"],
-        model_run=trainer.outputs["model_run"],
-        evaluation=evaluator.outputs["evaluation"],
-        champion=champion.outputs["model"],
+        verdict=data_gate.outputs[nodes.DATA_VERDICT],
+        transform_graph=transform.outputs[nodes.TRANSFORM_GRAPH],
+        model_run=trainer.outputs[nodes.MODEL_RUN],
+        evaluation=evaluator.outputs[nodes.EVALUATION],
+        champion=champion.outputs[nodes.MODEL],
         models=around.models,
         run=around.run,
         recipe=around.recipe,
@@ -162,19 +171,21 @@ def create_components(config: Config, around: Surroundings) -> list[BaseNode]:
             around,
             code_of=(
                 example_gen,
+                schema_gen,
                 champion,
                 data_gate,
                 transform,
                 trainer,
+                evaluator,
                 serving_validator,
             ),
         ),
     )
     report = Report(
         model_name=model_name,
-        gates=config.gates,
-        so_far=model_report.outputs["page"],
-        pushed_model=pusher.outputs["pushed_model"],
+        allow_anomalies=config.gates.allow_anomalies,
+        so_far=model_report.outputs[nodes.PAGE],
+        pushed_model=pusher.outputs[nodes.PUSHED_MODEL],
         run=around.run,
     )
     return [
@@ -213,7 +224,7 @@ def code_of_node(properties: Mapping[str, Any]) -> str:
 
     Args:
         properties: Its parameters, as the component has them or ML Metadata.
-            StatisticsGen, ExampleValidator and Evaluator take none: empty.
+            TFX's StatisticsGen and ExampleValidator take none: empty.
     """
     custom = properties.get("custom_config")
     of_custom = json.loads(custom).get("code", "") if isinstance(custom, str) else ""

@@ -8,26 +8,20 @@ from typing import Any
 
 import tensorflow as tf
 
-from contract.features import (
-    IMAGE,
-    IMAGE_HEIGHT,
-    IMAGE_WIDTH,
-    LABEL,
-    SCALED_IMAGE,
-)
+from contract.features import IMAGE, LABEL, SCALED_IMAGE
 
 
 def preprocessing_fn(inputs: dict[str, Any]) -> dict[str, Any]:
-    """Scales pixels to 0-1 and gives images their shape.
+    """Scales pixels to 0-1.
 
     Args:
-        inputs: `image` int64 `[batch, 784]`, `label` int64 `[batch, 1]`.
+        inputs: `image` int64 `[batch, *shape]`, as the schema has the task's shape;
+            `label` int64 `[batch, 1]`.
 
     Returns:
-        `scaled_image` float32 `[batch, 28, 28]`, `label` int64 `[batch, 1]`.
+        `scaled_image` float32 `[batch, *shape]`, `label` int64 `[batch, 1]`.
     """
-    pixels = tf.cast(inputs[IMAGE], tf.float32) / 255.0
     return {
-        SCALED_IMAGE: tf.reshape(pixels, [-1, IMAGE_HEIGHT, IMAGE_WIDTH]),
+        SCALED_IMAGE: tf.cast(inputs[IMAGE], tf.float32) / 255.0,
         LABEL: inputs[LABEL],
     }

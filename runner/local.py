@@ -18,7 +18,7 @@ from tfx.types.artifact import Artifact
 
 from components.serving_validator import process
 from contract.errors import BadInputError
-from lineage.records import RUN_PROPERTY
+from contract import properties
 from pipeline.config import Config
 from pipeline.pipeline import create_components
 from pipeline.schema import schema_text
@@ -130,7 +130,7 @@ def _name_run(workspace: Workspace, name: str, since: float) -> None:
         return
     with metadata.Metadata(_connection(workspace)) as handle:
         context = handle.store.get_context_by_type_and_name("pipeline_run", run)
-        context.custom_properties[RUN_PROPERTY].string_value = name
+        context.custom_properties[properties.RUN].string_value = name
         handle.store.put_contexts([context])
 
 

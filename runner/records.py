@@ -108,11 +108,11 @@ def _node(store: Any, execution: int) -> str:
 
 def _pushed(artifact: Artifact | None) -> Pushed | None:
     if artifact is None or not artifact.get_int_custom_property(
-        properties.PUSHED_PROPERTY
+        properties.PUSHED
     ):
         return None
     return Pushed(
-        int(artifact.get_string_custom_property(properties.PUSHED_VERSION_PROPERTY)),
+        int(artifact.get_string_custom_property(properties.PUSHED_VERSION)),
         artifact.get_string_custom_property("pushed_destination"),
-        bool(artifact.get_int_custom_property(properties.ALREADY_SERVED_PROPERTY)),
+        bool(artifact.get_int_custom_property(properties.ALREADY_SERVED)),
     )

@@ -4,12 +4,13 @@ import hashlib
 import os
 from collections.abc import Iterator
 
+from contract.task import TASK_FILE
 from version_store.versions import STATISTICS_FOLDER
 
 MANIFEST_FILE = "manifest.json"
 MODEL_CARD_FILE = "model_card.md"
 
-_NOT_THE_MODEL = (MANIFEST_FILE, MODEL_CARD_FILE, STATISTICS_FOLDER)
+_NOT_THE_MODEL = (MANIFEST_FILE, MODEL_CARD_FILE, STATISTICS_FOLDER, TASK_FILE)
 
 
 def file_digests(folder: str) -> dict[str, str]:

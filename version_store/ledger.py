@@ -6,10 +6,10 @@ from ml_metadata import errors
 from ml_metadata.proto import metadata_store_pb2
 
 from contract.properties import (
-    ALREADY_SERVED_PROPERTY,
-    PUSHED_DESTINATION_PROPERTY,
-    PUSHED_PROPERTY,
-    PUSHED_VERSION_PROPERTY,
+    ALREADY_SERVED,
+    PUSHED_DESTINATION,
+    PUSHED,
+    PUSHED_VERSION,
 )
 from lineage.records import PUSHED_MODEL, ROLLBACK
 from version_store import versions
@@ -32,7 +32,7 @@ def pushed_models(
     return [
         artifact
         for artifact in store.get_artifacts_by_type(PUSHED_MODEL)
-        if _text(artifact, PUSHED_VERSION_PROPERTY) == str(version)
+        if _text(artifact, PUSHED_VERSION) == str(version)
         and os.path.basename(os.path.dirname(_destination(artifact))) == model
     ]
 
@@ -107,10 +107,10 @@ def reconcile(store: Store, models: str, model: str) -> None:
 def _live_versions(store: Store, base: str) -> set[int]:
     """Returns the versions in a folder that the store takes to be there."""
     return {
-        int(_text(artifact, PUSHED_VERSION_PROPERTY))
+        int(_text(artifact, PUSHED_VERSION))
         for artifact in store.get_artifacts_by_type(PUSHED_MODEL)
         if artifact.state == _LIVE
-        and _text(artifact, PUSHED_VERSION_PROPERTY).isdecimal()
+        and _text(artifact, PUSHED_VERSION).isdecimal()
         and os.path.realpath(os.path.dirname(_destination(artifact))) == base
     }
 
@@ -125,7 +125,7 @@ def _text(artifact: metadata_store_pb2.Artifact, key: str) -> str:
 
 
 def _destination(artifact: metadata_store_pb2.Artifact) -> str:
-    return _text(artifact, PUSHED_DESTINATION_PROPERTY)
+    return _text(artifact, PUSHED_DESTINATION)
 
 
 def _artifact(store: Store, version: Version) -> metadata_store_pb2.Artifact:
@@ -136,10 +136,10 @@ def _artifact(store: Store, version: Version) -> metadata_store_pb2.Artifact:
     if not os.path.isdir(version.path):
         artifact.state = _DELETED
     properties = artifact.custom_properties
-    properties[PUSHED_PROPERTY].int_value = 1
-    properties[PUSHED_VERSION_PROPERTY].string_value = str(version.number)
-    properties[PUSHED_DESTINATION_PROPERTY].string_value = artifact.uri
-    properties[ALREADY_SERVED_PROPERTY].int_value = 0
+    properties[PUSHED].int_value = 1
+    properties[PUSHED_VERSION].string_value = str(version.number)
+    properties[PUSHED_DESTINATION].string_value = artifact.uri
+    properties[ALREADY_SERVED].int_value = 0
     return artifact
 
 

@@ -7,13 +7,15 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from contract.demands import GateResult
+from contract.demands import Demand
 from contract.errors import BadInputError
 from version_store.digests import MANIFEST_FILE, file_digests
+from version_store.old_manifests import as_of_today
 
-MANIFEST_VERSION = 2
+MANIFEST_VERSION = 3
 """Of the format. 1 had only version, digests of model and data, champion, run
-and recipe; 2 has the same keys and all the others."""
+and recipe; 2 had the others but the task, with gates as texts and classes called
+`digits`; 3 has the task, and gates as numbers."""
 
 _NO_DIGEST = "0" * 64
 
@@ -43,8 +45,8 @@ class SplitStatistics(_Section):
     image_std_dev: float | None = None
 
 
-class DigitMetrics(_Section):
-    """How well one digit's test images were answered, by TFMA.
+class ClassMetrics(_Section):
+    """How well one class's test images were answered, by TFMA.
 
     Attributes:
         accuracy: Share answered rightly.
@@ -69,7 +71,7 @@ class Metrics(_Section):
         test_loss: On the test split, by Keras.
         test_accuracy: On the test split, by Keras.
         champion_accuracy: The champion's on the same split, by TFMA.
-        digits: By digit, on the test split.
+        classes: By the class's name, on the test split.
     """
 
     epochs: int | None = None
@@ -80,7 +82,7 @@ class Metrics(_Section):
     test_loss: float | None = None
     test_accuracy: float | None = None
     champion_accuracy: float | None = None
-    digits: dict[str, DigitMetrics] | None = None
+    classes: dict[str, ClassMetrics] | None = None
 
 
 class Overrides(_Section):
@@ -133,6 +135,7 @@ class Facts(_Section):
         run: Name of the run.
         recipe: Digest of all that goes into the model.
         champion: The version that it had to beat; empty where there was none.
+        task: What the model is asked; see `contract.task`.
         data_source: Where the data came from, for people.
         data_fingerprint: SHA-256 of images and labels.
         counts: Examples by split.
@@ -156,6 +159,7 @@ class Facts(_Section):
     run: str | None = None
     recipe: str | None = None
     champion: str | None = None
+    task: dict[str, Any] | None = None
     data_source: str | None = None
     data_fingerprint: str | None = None
     counts: dict[str, int] | None = None
@@ -164,7 +168,7 @@ class Facts(_Section):
     transform_graph_digest: str | None = None
     training: dict[str, Any] | None = None
     metrics: Metrics | None = None
-    gates: list[GateResult] | None = None
+    gates: list[Demand] | None = None
     overrides: Overrides | None = None
     commit: str | None = None
     tree_clean: bool | None = None
@@ -211,7 +215,7 @@ class Manifest(Facts):
         if self.manifest_version == 1 or (self.rolled_back and self.gates is None):
             return True
         return bool(self.gates) and all(
-            gate.passed or gate.overridden for gate in self.gates or ()
+            not gate.refused for gate in self.gates or ()
         )
 
 
@@ -253,11 +257,13 @@ def read_manifest(folder: str) -> Manifest | None:
         return None
     path = os.path.join(folder, MANIFEST_FILE)
     try:
-        return Manifest.model_validate_json(content)
+        return Manifest.model_validate(as_of_today(json.loads(content)))
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "content"
         raise ManifestError(f"{path}: {where}: {first['msg']}") from error
+    except (KeyError, ValueError) as error:
+        raise ManifestError(f"{path}: expected a manifest, found: {error}") from error
 
 
 def is_sealed(folder: str, manifest: Manifest) -> bool:

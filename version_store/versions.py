@@ -15,7 +15,7 @@ has no step that shows a version whole or not at all.
 import os
 
 STATISTICS_FOLDER = "statistics"
-_SAVED_MODEL = "saved_model.pb"
+SAVED_MODEL = "saved_model.pb"
 
 
 def list_versions(base: str) -> list[int]:
@@ -41,5 +41,5 @@ def _folders(base: str) -> dict[int, str]:
     return {
         int(name): name
         for name in os.listdir(base)
-        if name.isdecimal() and os.path.exists(os.path.join(base, name, _SAVED_MODEL))
+        if name.isdecimal() and os.path.exists(os.path.join(base, name, SAVED_MODEL))
     }

@@ -10,19 +10,19 @@ from tfx.dsl.io import fileio
 from tfx.types import artifact_utils
 from tfx.utils import io_utils, path_utils
 
+from contract import nodes, properties
 from contract.errors import BadInputError
+from contract.task import read_task
 from version_store import versions
+from version_store.manifest import ManifestError, read_manifest
+from version_store.served import check_name, look_at, why_not_compared
 
-MODEL_KEY = "model"
-STATISTICS_KEY = "statistics"
 MODELS_KEY = "models"
 VERSION_KEY = "version"
+REPLACE_TASK_KEY = "replace_task"
 
 LATEST = "latest"
 NONE = "none"
-
-VERSION_PROPERTY = "champion_version"
-"""Custom property of both outputs: the version, or empty for no champion."""
 
 _SPLIT_PREFIX = "Split-"
 _NO_CHAMPION_FILE = "NO_CHAMPION"
@@ -40,31 +40,48 @@ class Executor(base_executor.BaseExecutor):
         """Writes the `model` and `statistics` artifacts; see `Champion`.
 
         Raises:
-            BadInputError: The version asked for by number is not there.
+            BadInputError: The version asked for by number is not there, or is one
+                of another task that nobody wants to replace.
         """
         self._log_startup(input_dict, output_dict, exec_properties)
-        model = artifact_utils.get_single_instance(output_dict[MODEL_KEY])
-        statistics = artifact_utils.get_single_instance(output_dict[STATISTICS_KEY])
-        base = exec_properties[MODELS_KEY]
+        model = artifact_utils.get_single_instance(output_dict[nodes.MODEL])
+        statistics = artifact_utils.get_single_instance(output_dict[nodes.STATISTICS])
+        task = read_task(artifact_utils.get_single_uri(input_dict[nodes.EXAMPLES]))
+        assert task is not None, "ImageExampleGen writes the task"
+        base = exec_properties[MODELS_KEY].rstrip("/")
         version = _resolve(base, exec_properties[VERSION_KEY])
+        left_out = ""
+        if version is not None:
+            served = look_at(base, version)
+            replace = bool(exec_properties[REPLACE_TASK_KEY])
+            check_name(served, task, os.path.basename(base), replace)
+            left_out = why_not_compared(served, task)
+            if left_out:
+                left_out = f"version {version} is not compared with: {left_out}"
+                logging.warning("%s", left_out)
+                version = None
 
         for artifact in (model, statistics):
             artifact.set_string_custom_property(
-                VERSION_PROPERTY, "" if version is None else str(version)
+                properties.CHAMPION_VERSION, "" if version is None else str(version)
             )
+            artifact.set_string_custom_property(properties.LEFT_OUT, left_out)
         statistics.split_names = artifact_utils.encode_split_names([])
         if version is None:
-            logging.info("no champion: nothing is served from %s", base)
+            logging.info("no champion: nothing to compare with in %s", base)
             for artifact in (model, statistics):
                 # A file, as object stores keep no empty folders.
                 io_utils.write_string_file(
-                    os.path.join(artifact.uri, _NO_CHAMPION_FILE), ""
+                    os.path.join(artifact.uri, _NO_CHAMPION_FILE), left_out
                 )
             return
 
-        served = versions.version_path(base, version)
-        io_utils.copy_dir(served, path_utils.serving_model_dir(model.uri))
-        statistics_folder = os.path.join(served, versions.STATISTICS_FOLDER)
+        folder = versions.version_path(base, version)
+        model.set_float_custom_property(
+            properties.CHAMPION_ACCURACY, _accuracy_then(folder)
+        )
+        io_utils.copy_dir(folder, path_utils.serving_model_dir(model.uri))
+        statistics_folder = os.path.join(folder, versions.STATISTICS_FOLDER)
         if fileio.exists(statistics_folder):
             io_utils.copy_dir(statistics_folder, statistics.uri)
             statistics.split_names = artifact_utils.encode_split_names(
@@ -95,3 +112,16 @@ def _resolve(base: str, version: str) -> int | None:
             f"{', '.join(map(str, there)) or 'none'}"
         )
     return int(version)
+
+
+def _accuracy_then(folder: str) -> float:
+    """Returns a version's accuracy when it was pushed; -1 if it does not say."""
+    try:
+        manifest = read_manifest(folder)
+    except ManifestError as error:
+        logging.warning("the champion's accuracy is unknown: %s", error)
+        return -1.0
+    metrics = manifest.metrics if manifest else None
+    if metrics is None or metrics.test_accuracy is None:
+        return -1.0
+    return metrics.test_accuracy

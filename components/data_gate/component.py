@@ -6,6 +6,7 @@ from tfx.types import standard_artifacts
 from tfx.types.component_spec import ChannelParameter, ExecutionParameter
 
 from components.data_gate import executor
+from contract import nodes, properties
 from contract.code import code_digest
 
 
@@ -14,24 +15,18 @@ class DataGateSpec(types.ComponentSpec):
 
     PARAMETERS = {
         executor.ALLOW_KEY: ExecutionParameter(type=int),
-        "code": ExecutionParameter(type=str),
+        properties.CODE: ExecutionParameter(type=str),
     }
     INPUTS = {
-        executor.STATISTICS_KEY: ChannelParameter(
-            type=standard_artifacts.ExampleStatistics
-        ),
-        executor.SCHEMA_KEY: ChannelParameter(type=standard_artifacts.Schema),
-        executor.ANOMALIES_KEY: ChannelParameter(
-            type=standard_artifacts.ExampleAnomalies
-        ),
+        nodes.STATISTICS: ChannelParameter(type=standard_artifacts.ExampleStatistics),
+        nodes.SCHEMA: ChannelParameter(type=standard_artifacts.Schema),
+        nodes.ANOMALIES: ChannelParameter(type=standard_artifacts.ExampleAnomalies),
         executor.CHAMPION_STATISTICS_KEY: ChannelParameter(
             type=standard_artifacts.ExampleStatistics
         ),
     }
     OUTPUTS = {
-        executor.VERDICT_KEY: ChannelParameter(
-            type=standard_artifacts.ExampleAnomalies
-        ),
+        nodes.DATA_VERDICT: ChannelParameter(type=standard_artifacts.ExampleAnomalies),
     }
 
 

@@ -6,8 +6,11 @@ from typing import Any
 
 from tfx.dsl.io import fileio
 
-from components.data_gate.executor import GATE, VERDICT_FILE
-from contract.demands import GateResult
+from components.data_gate.executor import VERDICT_FILE
+from contract import nodes
+from contract.demands import AT_MOST, OVERALL, Demand
+
+FINDINGS = "findings"
 
 
 def read_verdict(folder: str) -> dict[str, Any]:
@@ -17,16 +20,21 @@ def read_verdict(folder: str) -> dict[str, Any]:
     return verdict
 
 
-def read_gate(folder: str) -> GateResult:
+def read_demand(folder: str) -> Demand:
     """Returns the verdict as the one demand that it is: no findings."""
     verdict = read_verdict(folder)
-    findings = verdict["findings"]
-    return GateResult(
-        GATE,
-        "findings",
-        str(len(findings)),
-        "none",
-        "",
-        passed=not findings,
-        overridden=verdict["overridden"],
+    return of_findings(len(verdict["findings"]), overruled=verdict["overridden"])
+
+
+def of_findings(count: int, *, overruled: bool) -> Demand:
+    """Returns the demand for so many findings."""
+    return Demand(
+        nodes.DATA_GATE,
+        FINDINGS,
+        OVERALL,
+        float(count),
+        0.0,
+        AT_MOST,
+        passed=not count,
+        overruled=bool(count) and overruled,
     )

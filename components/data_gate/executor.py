@@ -14,22 +14,15 @@ from tfx.dsl.io import fileio
 from tfx.types import artifact_utils
 from tfx.utils import io_utils
 
-from components.champion.executor import VERSION_PROPERTY
 from components.data_gate import checks
+from contract import nodes, properties
 from contract.errors import GateRefusedError
 from contract.features import TRAIN
 
-GATE = "DataGate"
-STATISTICS_KEY = "statistics"
-SCHEMA_KEY = "schema"
-ANOMALIES_KEY = "anomalies"
 CHAMPION_STATISTICS_KEY = "champion_statistics"
-VERDICT_KEY = "verdict"
 ALLOW_KEY = "allow_anomalies"
 
 VERDICT_FILE = "verdict.json"
-OVERRIDDEN_PROPERTY = "overridden"
-FINDINGS_PROPERTY = "findings"
 
 _STATISTICS_FILE = "FeatureStats.pb"
 _ANOMALIES_FILE = "SchemaDiff.pb"
@@ -54,22 +47,24 @@ class Executor(base_executor.BaseExecutor):
         champion = artifact_utils.get_single_instance(
             input_dict[CHAMPION_STATISTICS_KEY]
         )
-        version = champion.get_string_custom_property(VERSION_PROPERTY)
+        version = champion.get_string_custom_property(properties.CHAMPION_VERSION)
         findings = judge(
-            schema=artifact_utils.get_single_instance(input_dict[SCHEMA_KEY]),
-            statistics=artifact_utils.get_single_instance(input_dict[STATISTICS_KEY]),
-            anomalies=artifact_utils.get_single_instance(input_dict[ANOMALIES_KEY]),
+            schema=artifact_utils.get_single_instance(input_dict[nodes.SCHEMA]),
+            statistics=artifact_utils.get_single_instance(input_dict[nodes.STATISTICS]),
+            anomalies=artifact_utils.get_single_instance(input_dict[nodes.ANOMALIES]),
             champion=champion,
         )
         overridden = bool(findings) and bool(exec_properties[ALLOW_KEY])
         if findings and not overridden:
-            raise GateRefusedError(GATE, [str(finding) for finding in findings])
+            raise GateRefusedError(
+                nodes.DATA_GATE, [str(finding) for finding in findings]
+            )
 
         for finding in findings:
-            logging.warning("%s overridden: %s", GATE, finding)
-        verdict = artifact_utils.get_single_instance(output_dict[VERDICT_KEY])
-        verdict.set_int_custom_property(OVERRIDDEN_PROPERTY, int(overridden))
-        verdict.set_int_custom_property(FINDINGS_PROPERTY, len(findings))
+            logging.warning("%s overruled: %s", nodes.DATA_GATE, finding)
+        verdict = artifact_utils.get_single_instance(output_dict[nodes.DATA_VERDICT])
+        verdict.set_int_custom_property(properties.OVERRIDDEN, int(overridden))
+        verdict.set_int_custom_property(properties.FINDINGS, len(findings))
         io_utils.write_string_file(
             os.path.join(verdict.uri, VERDICT_FILE),
             json.dumps(
@@ -104,7 +99,7 @@ def judge(
     }
     findings = checks.against_schema(found, current)
     findings += checks.between_splits(current, contract, reference=TRAIN)
-    if version := champion.get_string_custom_property(VERSION_PROPERTY):
+    if version := champion.get_string_custom_property(properties.CHAMPION_VERSION):
         findings += checks.since(current, contract, load_statistics(champion), version)
     return findings
 

@@ -1,19 +1,28 @@
-"""TFX's executor, told when the champion it is handed is none."""
+"""TFX's executor for the numbers, ours for the decision."""
 
+import json
+import os
 from typing import Any
 
 from tfx import types
-from tfx.components.evaluator import executor
+from tfx.components.evaluator import constants, executor
 from tfx.types import artifact_utils, standard_component_specs
+from tfx.utils import io_utils
 
-from components.champion.executor import VERSION_PROPERTY
+from components.evaluator import results
+from components.evaluator.judgement import Champion, ChampionRule, Numbers, judge
+from contract import nodes, properties
+from contract.bounds import Bound
+from contract.metric import make_metric
+from contract.task import read_task
+
+BOUNDS_KEY = "bounds"
+MAX_CHAMPION_FALL_KEY = "max_champion_fall"
+ALLOW_CHAMPION_FALL_KEY = "allow_champion_fall"
 
 
 class Executor(executor.Executor):
-    """Leaves the baseline out where there is no champion.
-
-    TFX then applies the bounds on values and no bound on change.
-    """
+    """Measures both models, holds the candidate to its bounds, and blesses it or not."""
 
     def Do(
         self,
@@ -21,14 +30,94 @@ class Executor(executor.Executor):
         output_dict: dict[str, list[types.Artifact]],
         exec_properties: dict[str, Any],
     ) -> None:
-        """Evaluates; see TFX's Evaluator."""
+        """Writes the `evaluation` and `blessing` artifacts; see `Evaluator`."""
         baseline = artifact_utils.get_single_instance(
             input_dict[standard_component_specs.BASELINE_MODEL_KEY]
         )
-        if not baseline.get_string_custom_property(VERSION_PROPERTY):
+        champion = baseline.get_string_custom_property(properties.CHAMPION_VERSION)
+        if not champion:
+            # TFX then evaluates the candidate alone.
             input_dict = {
                 key: artifacts
                 for key, artifacts in input_dict.items()
                 if key != standard_component_specs.BASELINE_MODEL_KEY
             }
         super().Do(input_dict, output_dict, exec_properties)
+
+        folder = artifact_utils.get_single_uri(output_dict[nodes.EVALUATION])
+        task = read_task(artifact_utils.get_single_uri(input_dict[nodes.EXAMPLES]))
+        assert task is not None, "ImageExampleGen writes the task"
+        values = results.read_values(folder)
+        bounds = [Bound.from_dict(b) for b in json.loads(exec_properties[BOUNDS_KEY])]
+        demands = judge(
+            task,
+            bounds,
+            {b.name: make_metric(b.path, b.options).direction for b in bounds},
+            _of_model(values, results.CANDIDATE),
+            _champion(values, baseline) if champion else None,
+            ChampionRule(
+                exec_properties[MAX_CHAMPION_FALL_KEY],
+                bool(exec_properties[ALLOW_CHAMPION_FALL_KEY]),
+            ),
+        )
+        evaluation = results.Evaluation(
+            tuple(demands),
+            champion,
+            baseline.get_string_custom_property(properties.LEFT_OUT),
+            tuple(
+                {
+                    "metric": metric,
+                    "model": model,
+                    "slice": "" if label is None else task.classes[label],
+                    "value": value,
+                }
+                for (metric, model, label), value in sorted(
+                    values.items(),
+                    key=lambda item: (
+                        *item[0][:2],
+                        -1 if item[0][2] is None else item[0][2],
+                    ),
+                )
+            ),
+        )
+        io_utils.write_string_file(
+            os.path.join(folder, results.DEMANDS_FILE), evaluation.to_json()
+        )
+        _bless(
+            artifact_utils.get_single_instance(output_dict[nodes.BLESSING]),
+            artifact_utils.get_single_instance(input_dict[nodes.MODEL]),
+            blessed=not any(demand.refused for demand in demands),
+        )
+
+
+def _of_model(values: results.Values, model: str) -> Numbers:
+    return {
+        (metric, label): value
+        for (metric, of_model, label), value in values.items()
+        if of_model == model
+    }
+
+
+def _champion(values: results.Values, baseline: types.Artifact) -> Champion:
+    then = baseline.get_float_custom_property(properties.CHAMPION_ACCURACY)
+    return Champion(
+        _of_model(values, results.CHAMPION),
+        # MLMD's floats have no empty value.
+        then if then > 0 else None,
+    )
+
+
+def _bless(blessing: types.Artifact, model: types.Artifact, *, blessed: bool) -> None:
+    """Writes a blessing as TFX's Pusher and people know it.
+
+    (tfx/components/evaluator/executor.py, after `run_validation`.)
+    """
+    blessing.set_string_custom_property(
+        constants.ARTIFACT_PROPERTY_CURRENT_MODEL_URI_KEY, model.uri
+    )
+    blessing.set_int_custom_property(
+        constants.ARTIFACT_PROPERTY_CURRENT_MODEL_ID_KEY, model.id
+    )
+    name = constants.BLESSED_FILE_NAME if blessed else constants.NOT_BLESSED_FILE_NAME
+    io_utils.write_string_file(os.path.join(blessing.uri, name), "")
+    blessing.set_int_custom_property(properties.BLESSED, int(blessed))

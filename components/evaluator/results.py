@@ -1,85 +1,64 @@
-"""The accuracy gates: asked of the Evaluator, and read back from its output."""
+"""What the Evaluator computes, what came out, and how its artifact is read back."""
 
 import json
 import os
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import tensorflow_model_analysis as tfma
-from google.protobuf import json_format
 
-# TFMA 0.52 no longer has these at its top.
+# TFMA 0.52 no longer has this at its top.
 from tensorflow_model_analysis.proto import config_pb2
 from tfx.dsl.io import fileio
 
-from components.evaluator.metrics import ACCURACY, Accuracy
-from contract.demands import GateResult
-from contract.features import LABEL, NUM_CLASSES
-from pipeline.config import Gates
-from pipeline.training.export import EXAMPLES_SIGNATURE
+from components.evaluator.tfma_metrics import Measured
+from contract.bounds import Bound
+from contract.demands import Demand
+from contract.features import LABEL
+from contract.signatures import EXAMPLES_SIGNATURE, PROBABILITIES
 
-EXAMPLES = "example_count"
 CHAMPION = "champion"
 """TFMA's name for the baseline model."""
 
 CANDIDATE = "candidate"
-GATE = "Evaluator"
 
-_EVAL_CONFIG_FILE = "eval_config.json"
-"""Of TFMA, beside its metrics (tensorflow_model_analysis/writers)."""
+DEMANDS_FILE = "demands.json"
+"""Beside TFMA's own files: what the model was held to, and what came of it."""
 
 
-def eval_config(gates: Gates) -> config_pb2.EvalConfig:
-    """Returns what the Evaluator computes and what it demands.
+def eval_config(bounds: Sequence[Bound]) -> config_pb2.EvalConfig:
+    """Returns what TFMA computes: each metric that has a bound, on all of the split.
 
-    Accuracy on all of the split: at least `min_accuracy`, and at most
-    `max_champion_loss` below the champion's (where there is one). Accuracy on
-    the examples of each digit: at least `min_digit_accuracy`.
+    It has no thresholds: the demands are held against the results by `judgement`,
+    in decimal, and with what TFMA does not know of the champion.
     """
-    # Not the metric's own `threshold`: TFMA holds every slice to that.
-    overall = config_pb2.PerSliceMetricThreshold(
-        slicing_specs=[config_pb2.SlicingSpec()],
-        threshold=config_pb2.MetricThreshold(
-            value_threshold=config_pb2.GenericValueThreshold(
-                lower_bound={"value": gates.min_accuracy}
-            ),
-            change_threshold=config_pb2.GenericChangeThreshold(
-                direction=config_pb2.MetricDirection.HIGHER_IS_BETTER,
-                absolute={"value": -gates.max_champion_loss},
-            ),
-        ),
-    )
-    by_digit = config_pb2.PerSliceMetricThreshold(
-        slicing_specs=[config_pb2.SlicingSpec(feature_keys=[LABEL])],
-        threshold=config_pb2.MetricThreshold(
-            value_threshold=config_pb2.GenericValueThreshold(
-                lower_bound={"value": gates.min_digit_accuracy}
-            )
-        ),
-    )
     model = {
         "signature_name": EXAMPLES_SIGNATURE,
         "label_key": LABEL,
-        "prediction_key": "probabilities",
+        "prediction_key": PROBABILITIES,
     }
+    metrics = {bound.name: bound for bound in bounds}
     return config_pb2.EvalConfig(
         model_specs=[
             config_pb2.ModelSpec(name=CANDIDATE, **model),
             config_pb2.ModelSpec(name=CHAMPION, is_baseline=True, **model),
         ],
-        slicing_specs=[
-            config_pb2.SlicingSpec(),
-            config_pb2.SlicingSpec(feature_keys=[LABEL]),
-        ],
+        slicing_specs=[config_pb2.SlicingSpec()],
         metrics_specs=[
             config_pb2.MetricsSpec(
                 metrics=[
                     config_pb2.MetricConfig(class_name="ExampleCount"),
-                    config_pb2.MetricConfig(
-                        class_name=Accuracy.__name__,
-                        module=Accuracy.__module__,
-                        per_slice_thresholds=[overall, by_digit],
+                    *(
+                        config_pb2.MetricConfig(
+                            class_name=Measured.__name__,
+                            module=Measured.__module__,
+                            config=json.dumps(
+                                {"name": name, "path": m.path, "options": m.options}
+                            ),
+                        )
+                        for name, m in metrics.items()
                     ),
                     config_pb2.MetricConfig(class_name="MultiClassConfusionMatrixPlot"),
                 ]
@@ -88,175 +67,117 @@ def eval_config(gates: Gates) -> config_pb2.EvalConfig:
     )
 
 
-@dataclass(frozen=True)
-class Measured:
-    """One number that the Evaluator came to.
-
-    Attributes:
-        metric: TFMA's name of it: `ACCURACY` or `EXAMPLES`.
-        model: `CANDIDATE` or `CHAMPION`.
-        digit: The digit whose examples it is about; None for all of the split.
-        value: What came out.
-    """
-
-    metric: str
-    model: str
-    digit: int | None
-    value: float
+Values = Mapping[tuple[str, str, int | None], float]
+"""What was measured: by metric, model (`CANDIDATE` or `CHAMPION`), and the label
+whose rows it is about; None for all of the split."""
 
 
-def read_measured(folder: str) -> list[Measured]:
+def read_values(folder: str) -> Values:
     """Reads the Evaluator's numbers; plots and differences are left out.
 
     Args:
         folder: The ModelEvaluation artifact.
     """
-    return [
-        Measured(
+    return {
+        (
             entry.key.name,
             entry.key.model_name or CANDIDATE,
-            _digit(metrics.slice_key),
-            entry.value.double_value.value,
-        )
+            entry.key.sub_key.class_id.value
+            if entry.key.sub_key.HasField("class_id")
+            else None,
+        ): entry.value.double_value.value
         for metrics in tfma.load_metrics(folder)
+        if not metrics.slice_key.single_slice_keys
         for entry in metrics.metric_keys_and_values
-        if entry.key.name in (ACCURACY, EXAMPLES) and not entry.key.is_diff
-    ]
+        if not entry.key.is_diff and entry.value.HasField("double_value")
+    }
 
 
-def read_confusion(folder: str) -> np.ndarray:
+def read_confusion(folder: str, classes: int) -> np.ndarray:
     """Reads the confusion matrix of the candidate on all of the split.
 
     Args:
         folder: The ModelEvaluation artifact.
+        classes: How many there are.
 
     Returns:
-        int64 `[10, 10]`: how many of the digit in the row were answered with the
-        digit in the column.
+        int64 `[classes, classes]`: how many of the class in the row were answered
+        with the class in the column.
 
     Raises:
         LookupError: The Evaluator was not asked for one.
     """
-    confusion = np.zeros((NUM_CLASSES, NUM_CLASSES), np.int64)
+    confusion = np.zeros((classes, classes), np.int64)
     for plots in tfma.load_plots(folder):
         for plot in plots.plot_keys_and_values:
             is_candidate = plot.key.model_name in ("", CANDIDATE)
-            if _digit(plots.slice_key) is not None or not is_candidate:
+            if plots.slice_key.single_slice_keys or not is_candidate:
                 continue
             at_thresholds = plot.value.multi_class_confusion_matrix_at_thresholds
             for entry in at_thresholds.matrices[0].entries:
-                confusion[entry.actual_class_id, entry.predicted_class_id] += round(
-                    entry.num_weighted_examples
-                )
+                if entry.predicted_class_id >= 0:
+                    confusion[entry.actual_class_id, entry.predicted_class_id] += round(
+                        entry.num_weighted_examples
+                    )
     if not confusion.any():
         raise LookupError(f"{folder}: expected a confusion matrix, found none")
     return confusion
 
 
-def read_bounds(folder: str) -> Gates:
-    """Reads the bounds that an evaluation was really held to.
+@dataclass(frozen=True)
+class Evaluation:
+    """What an Evaluator decided.
 
-    Without a champion there is none on the change, and the default stands there.
-
-    Args:
-        folder: The ModelEvaluation artifact.
+    Attributes:
+        demands: Every demand, in the order in which they are shown.
+        champion: The version that it was compared with; empty if with none.
+        left_out: Why the version that is served was not compared with; mostly empty.
+        values: Every number, by metric, model and class (empty for all of the split).
     """
-    with fileio.open(os.path.join(folder, _EVAL_CONFIG_FILE)) as stream:
-        content = json.load(stream)["evalConfig"]
-    config = json_format.ParseDict(content, config_pb2.EvalConfig())
-    bounds: dict[str, float] = {}
-    for metrics in config.metrics_specs:
-        for metric in metrics.metrics:
-            for of_slice in metric.per_slice_thresholds:
-                by_digit = bool(of_slice.slicing_specs[0].feature_keys)
-                name = "min_digit_accuracy" if by_digit else "min_accuracy"
-                value = of_slice.threshold.value_threshold
-                bounds[name] = value.lower_bound.value
-                if of_slice.threshold.HasField("change_threshold"):
-                    change = of_slice.threshold.change_threshold
-                    bounds["max_champion_loss"] = -change.absolute.value
-    return Gates.model_validate(bounds)
+
+    demands: tuple[Demand, ...]
+    champion: str = ""
+    left_out: str = ""
+    values: tuple[dict[str, Any], ...] = ()
+
+    def value(self, metric: str, model: str, of_class: str = "") -> float | None:
+        """Returns a number; None if it was not measured."""
+        for one in self.values:
+            if (one["metric"], one["model"], one["slice"]) == (metric, model, of_class):
+                return float(one["value"])
+        return None
+
+    def to_json(self) -> str:
+        """Returns the content of `DEMANDS_FILE`."""
+        return json.dumps(
+            {
+                "demands": [demand.as_dict() for demand in self.demands],
+                "champion": self.champion,
+                "left_out": self.left_out,
+                "values": list(self.values),
+            },
+            indent=2,
+            ensure_ascii=False,
+        )
 
 
-def read_gates(folder: str, gates: Gates) -> list[GateResult]:
-    """Reads the Evaluator's verdict, demand by demand.
+def read_evaluation(folder: str) -> Evaluation:
+    """Reads what an Evaluator decided, with the bounds that it was held to.
 
     Args:
         folder: The ModelEvaluation artifact.
-        gates: The bounds that `eval_config` was made with.
-
-    Returns:
-        Accuracy overall, against the champion if there was one, and by digit.
 
     Raises:
-        ValueError: TFMA refused for a reason that is none of our demands.
+        FileNotFoundError: Version 0.1 wrote it, which kept no demands.
     """
-    values = {
-        (measured.model, measured.digit): measured.value
-        for measured in read_measured(folder)
-        if measured.metric == ACCURACY
-    }
-    failed = set()
-    validation = tfma.load_validation_result(folder)
-    for of_slice in validation.metric_validations_per_slice:
-        for failure in of_slice.failures:
-            is_change = failure.metric_threshold.HasField("change_threshold")
-            failed.add((_digit(of_slice.slice_key), is_change))
-    results = _results(gates, values, failed)
-    if validation.validation_ok != all(result.passed for result in results):
-        raise ValueError(f"unexpected verdict of TFMA: {validation}")
-    return results
-
-
-def _digit(slice_key: Any) -> int | None:
-    """Returns the digit that a slice is about, or None for the overall slice."""
-    keys = slice_key.single_slice_keys
-    return keys[0].int64_value if keys else None
-
-
-def _results(
-    gates: Gates,
-    values: dict[tuple[str, int | None], float],
-    failed: set[tuple[int | None, bool]],
-) -> list[GateResult]:
-    def of_champion(digit: int | None) -> str:
-        value = values.get((CHAMPION, digit))
-        return "" if value is None else f"{value:.4f}"
-
-    results = [
-        GateResult(
-            GATE,
-            "accuracy",
-            f"{values[CANDIDATE, None]:.4f}",
-            f">= {gates.min_accuracy:g}",
-            of_champion(None),
-            (None, False) not in failed,
-        )
-    ]
-    if (CHAMPION, None) in values:
-        change = values[CANDIDATE, None] - values[CHAMPION, None]
-        results.append(
-            GateResult(
-                GATE,
-                "accuracy change",
-                f"{change:+.4f}",
-                f">= {-gates.max_champion_loss:+g}",
-                of_champion(None),
-                (None, True) not in failed,
-            )
-        )
-    digits = sorted(
-        digit for model, digit in values if model == CANDIDATE and digit is not None
+    path = os.path.join(folder, DEMANDS_FILE)
+    if not fileio.exists(path):
+        raise FileNotFoundError(f"{path}: missing: written by an earlier version")
+    with fileio.open(path) as stream:
+        content = json.load(stream)
+    return Evaluation(
+        tuple(map(Demand.from_dict, content["demands"])),
+        content["champion"],
+        content["left_out"],
+        tuple(content["values"]),
     )
-    results += [
-        GateResult(
-            GATE,
-            f"digit {digit}",
-            f"{values[CANDIDATE, digit]:.4f}",
-            f">= {gates.min_digit_accuracy:g}",
-            of_champion(digit),
-            (digit, False) not in failed,
-        )
-        for digit in digits
-    ]
-    return results

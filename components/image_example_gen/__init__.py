@@ -1,1 +1,1 @@
-"""ExampleGen for IDX files: 28x28 grey images with ten classes."""
+"""ExampleGen for labelled images: from files to TFRecords, and to the task."""

@@ -1,11 +1,15 @@
 """The component: parameters, output."""
 
+import json
+
 from tfx import types
 from tfx.dsl.components.base import base_component, executor_spec
 from tfx.types import standard_artifacts
 from tfx.types.component_spec import ChannelParameter, ExecutionParameter
 
 from components.image_example_gen import executor
+from components.image_example_gen.understanding import Hints
+from contract import nodes, properties
 from contract.code import code_digest
 
 
@@ -15,26 +19,27 @@ class ImageExampleGenSpec(types.ComponentSpec):
     PARAMETERS = {
         executor.SOURCE_KEY: ExecutionParameter(type=str),
         executor.FINGERPRINT_KEY: ExecutionParameter(type=str),
+        executor.HINTS_KEY: ExecutionParameter(type=str),
         executor.EVAL_FRACTION_KEY: ExecutionParameter(type=float),
         executor.SHARD_ROWS_KEY: ExecutionParameter(type=int),
-        "code": ExecutionParameter(type=str),
+        properties.CODE: ExecutionParameter(type=str),
     }
     INPUTS: dict[str, ChannelParameter] = {}
     OUTPUTS = {
-        executor.EXAMPLES_KEY: ChannelParameter(type=standard_artifacts.Examples),
+        nodes.EXAMPLES: ChannelParameter(type=standard_artifacts.Examples),
     }
 
 
 class ImageExampleGen(base_component.BaseComponent):
-    """Turns 28x28 images of ten classes into the splits train, eval and test.
+    """Turns labelled images into the splits train, eval and test.
 
     It has no driver (Kubeflow ignores them) and still caches by content: the
     runner announces the data's fingerprint, which is part of the cache key, and
     the executor holds the content to it.
 
-    Output `examples`: gzipped TFRecords of tf.Example, see `contract.features`;
-    custom properties `fingerprint` (SHA-256 of the content, whatever its
-    wrapping) and `counts` (JSON, examples by split).
+    Output `examples`: gzipped TFRecords of tf.Example, see `contract.features`, and
+    `task.json`, see `contract.task`; custom properties `fingerprint` (SHA-256 of the
+    content, whatever its wrapping) and `counts` (JSON, examples by split).
     """
 
     SPEC_CLASS = ImageExampleGenSpec
@@ -44,6 +49,7 @@ class ImageExampleGen(base_component.BaseComponent):
         self,
         source: str,
         fingerprint: str = "",
+        hints: Hints | None = None,
         eval_fraction: float = 0.2,
         shard_rows: int = 12_000,
     ) -> None:
@@ -53,12 +59,14 @@ class ImageExampleGen(base_component.BaseComponent):
             source: Folder with the four IDX files, or an npz; see `open_source`.
             fingerprint: The content's expected fingerprint; empty where it is
                 not known beforehand (then do not cache this node).
+            hints: What the data does not say of itself.
             eval_fraction: Share of the training part held out as `eval`.
             shard_rows: Most examples in one file.
         """
         spec = ImageExampleGenSpec(
             source=source,
             fingerprint=fingerprint,
+            hints=json.dumps((hints or Hints()).as_dict(), ensure_ascii=False),
             eval_fraction=eval_fraction,
             shard_rows=shard_rows,
             code=code_digest(executor.__name__),

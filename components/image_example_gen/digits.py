@@ -12,8 +12,12 @@ import shutil
 import numpy as np
 from PIL import Image
 
-from components.image_example_gen import idx
-from contract.features import IMAGE_HEIGHT, IMAGE_WIDTH
+from components.image_example_gen import idx, mnist
+
+NAME = "digits"
+
+TASK = mnist.TASK.named(name=NAME)
+"""The scans are enlarged to MNIST's form."""
 
 TEST_IMAGES = 360
 _SCAN_MAXIMUM = 16
@@ -67,7 +71,7 @@ def _enlarge(scan: np.ndarray) -> np.ndarray:
     """Returns an 8x8 scan as uint8 `[28, 28]`, in MNIST's box and grey range."""
     grey = np.round(scan * (255 / _SCAN_MAXIMUM)).astype(np.uint8)
     box = Image.fromarray(grey).resize((_BOX, _BOX), Image.Resampling.BICUBIC)
-    image = np.zeros((IMAGE_HEIGHT, IMAGE_WIDTH), np.uint8)
-    top, left = (IMAGE_HEIGHT - _BOX) // 2, (IMAGE_WIDTH - _BOX) // 2
+    image = np.zeros((mnist.TASK.height, mnist.TASK.width), np.uint8)
+    top, left = (mnist.TASK.height - _BOX) // 2, (mnist.TASK.width - _BOX) // 2
     image[top : top + _BOX, left : left + _BOX] = np.asarray(box)
     return image

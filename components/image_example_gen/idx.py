@@ -6,6 +6,7 @@ big-endian uint32, then the values in row-major order. Nothing follows them.
 """
 
 import gzip
+import math
 import struct
 import zlib
 from collections.abc import Iterator
@@ -17,30 +18,40 @@ import numpy as np
 from contract.errors import BadInputError
 
 _UNSIGNED_BYTE = 0x08
+_MAGIC = bytes((0, 0, _UNSIGNED_BYTE))
+_MOST_DIMENSIONS = 4
+"""Of images in colour: image, row, column, channel."""
 _GZIP_MAGIC = b"\x1f\x8b"
 
 
-def read_blocks(
-    path: str, item_shape: tuple[int, ...], block_rows: int
-) -> Iterator[np.ndarray]:
+def read_shape(path: str) -> tuple[int, ...]:
+    """Returns the dimensions that the file's header promises: items first.
+
+    Raises:
+        BadInputError: No IDX file of unsigned bytes, no items, or unreadable.
+    """
+    with _open(path) as stream:
+        return _read_header(path, stream)
+
+
+def read_blocks(path: str, block_rows: int) -> Iterator[np.ndarray]:
     """Yields the file's items in blocks, in order, in bounded memory.
 
     Args:
         path: An IDX file of unsigned bytes, gzipped or not (told by its first
             bytes, not by its name).
-        item_shape: Expected shape of one item: `(28, 28)` or `()`.
         block_rows: Most items in one block.
 
     Yields:
-        uint8 arrays `[rows, *item_shape]`, 1 <= rows <= block_rows.
+        uint8 arrays `[rows, *shape of an item]`, 1 <= rows <= block_rows.
 
     Raises:
-        BadInputError: Wrong magic number, other item shape, no items, fewer or
-            more bytes than the header says, broken gzip, unreadable file.
+        BadInputError: As `read_shape`; and fewer or more bytes than the header
+            says, broken gzip.
     """
     with _open(path) as stream:
-        count = _read_header(path, stream, item_shape)
-        item_bytes = int(np.prod(item_shape, dtype=np.int64))
+        count, *item_shape = _read_header(path, stream)
+        item_bytes = math.prod(item_shape)
         for start in range(0, count, block_rows):
             rows = min(block_rows, count - start)
             payload = stream.read(rows * item_bytes)
@@ -56,16 +67,6 @@ def read_blocks(
                 f"{path}: over-long: expected {count * item_bytes:,} bytes after "
                 "the header, found more"
             )
-
-
-def read_count(path: str, item_shape: tuple[int, ...]) -> int:
-    """Returns the number of items that the file's header promises.
-
-    Raises:
-        BadInputError: As `read_blocks` for what the header can show.
-    """
-    with _open(path) as stream:
-        return _read_header(path, stream, item_shape)
 
 
 def write(path: str, items: np.ndarray) -> None:
@@ -98,31 +99,23 @@ def _open(path: str) -> Iterator[BinaryIO]:
         raise BadInputError(f"{path}: cannot be read: {error.strerror}") from error
 
 
-def _read_header(path: str, stream: BinaryIO, item_shape: tuple[int, ...]) -> int:
-    """Reads and checks the header; returns the number of items."""
-    dimensions = 1 + len(item_shape)
-    expected = struct.pack(">HBB", 0, _UNSIGNED_BYTE, dimensions)
-    found = stream.read(4)
-    if found != expected:
+def _read_header(path: str, stream: BinaryIO) -> tuple[int, ...]:
+    """Reads and checks the header; returns the dimensions."""
+    magic = stream.read(4)
+    if len(magic) < 4 or magic[:3] != _MAGIC or not 1 <= magic[3] <= _MOST_DIMENSIONS:
         raise BadInputError(
-            f"{path}: wrong magic number: expected 0x{expected.hex()}, "
-            + (f"found 0x{found.hex()}" if found else "found an empty file")
+            f"{path}: wrong magic number: expected 0x{_MAGIC.hex()} and the number of "
+            "dimensions, "
+            + (f"found 0x{magic.hex()}" if magic else "found an empty file")
         )
+    dimensions = magic[3]
     sizes = stream.read(4 * dimensions)
     if len(sizes) < 4 * dimensions:
         raise BadInputError(
             f"{path}: truncated: expected a header of {4 + 4 * dimensions} bytes, "
             f"found {4 + len(sizes)}"
         )
-    count, *shape = struct.unpack(f">{dimensions}I", sizes)
-    if tuple(shape) != item_shape:
-        raise BadInputError(
-            f"{path}: wrong image size: expected {_by(item_shape)}, found {_by(shape)}"
-        )
-    if count == 0:
-        raise BadInputError(f"{path}: no records: expected at least 1, found 0")
-    return count
-
-
-def _by(shape: tuple[int, ...] | list[int]) -> str:
-    return "x".join(str(size) for size in shape)
+    shape: tuple[int, ...] = struct.unpack(f">{dimensions}I", sizes)
+    if not all(shape):
+        raise BadInputError(f"{path}: no records: expected at least 1, found {shape}")
+    return shape

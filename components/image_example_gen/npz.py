@@ -6,6 +6,7 @@ An npz is a zip archive with one npy file by array
 """
 
 import lzma
+import math
 import struct
 import tokenize
 import zipfile
@@ -34,27 +35,48 @@ _BROKEN_ARCHIVE = (
 _BROKEN_HEADER = (SyntaxError, TypeError, ValueError, tokenize.TokenError)
 
 
-def read_blocks(
-    path: str, key: str, item_shape: tuple[int, ...], block_rows: int
-) -> Iterator[np.ndarray]:
+def list_arrays(path: str) -> list[str]:
+    """Returns the names of the arrays in an npz.
+
+    Raises:
+        BadInputError: It is no archive.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+    except _BROKEN_ARCHIVE as error:
+        raise BadInputError(f"{path}: broken archive: {_line(error)}") from error
+    return [name.removesuffix(".npy") for name in names if name.endswith(".npy")]
+
+
+def read_header(path: str, key: str) -> tuple[tuple[int, ...], np.dtype]:
+    """Returns the dimensions, items first, and the type that an array promises.
+
+    Raises:
+        BadInputError: As `read_blocks` for what the header can show.
+    """
+    with _open(path, key) as stream:
+        return _read_header(path, key, stream)
+
+
+def read_blocks(path: str, key: str, block_rows: int) -> Iterator[np.ndarray]:
     """Yields an array's items in blocks, in order, in bounded memory.
 
     Args:
         path: An npz file.
         key: Name of the array.
-        item_shape: Expected shape of one item: `(28, 28)` or `()`.
         block_rows: Most items in one block.
 
     Yields:
-        uint8 arrays `[rows, *item_shape]`, 1 <= rows <= block_rows.
+        Arrays of its type `[rows, *shape of an item]`, 1 <= rows <= block_rows.
 
     Raises:
-        BadInputError: No such array, other type, order or item shape, no items,
-            fewer or more bytes than the header says, broken archive.
+        BadInputError: No such array, neither whole numbers nor texts, Fortran's
+            order, no items, fewer or more bytes than the header says, broken archive.
     """
     with _open(path, key) as stream:
-        count = _read_header(path, key, stream, item_shape)
-        item_bytes = int(np.prod(item_shape, dtype=np.int64))
+        (count, *item_shape), dtype = _read_header(path, key, stream)
+        item_bytes = math.prod(item_shape) * dtype.itemsize
         for start in range(0, count, block_rows):
             rows = min(block_rows, count - start)
             payload = stream.read(rows * item_bytes)
@@ -63,23 +85,13 @@ def read_blocks(
                     f"{path}: {key}: truncated: expected {count * item_bytes:,} "
                     f"bytes, found {start * item_bytes + len(payload):,}"
                 )
-            yield np.frombuffer(payload, np.uint8).reshape(rows, *item_shape)
+            yield np.frombuffer(payload, dtype).reshape(rows, *item_shape)
         # At the end `zipfile` compares the checksum, too.
         if stream.read(1):
             raise BadInputError(
                 f"{path}: {key}: over-long: expected {count * item_bytes:,} bytes, "
                 "found more"
             )
-
-
-def read_count(path: str, key: str, item_shape: tuple[int, ...]) -> int:
-    """Returns the number of items that the array's header promises.
-
-    Raises:
-        BadInputError: As `read_blocks` for what the header can show.
-    """
-    with _open(path, key) as stream:
-        return _read_header(path, key, stream, item_shape)
 
 
 @contextmanager
@@ -101,9 +113,9 @@ def _open(path: str, key: str) -> Iterator[IO[bytes]]:
 
 
 def _read_header(
-    path: str, key: str, stream: IO[bytes], item_shape: tuple[int, ...]
-) -> int:
-    """Reads and checks the npy header; returns the number of items."""
+    path: str, key: str, stream: IO[bytes]
+) -> tuple[tuple[int, ...], np.dtype]:
+    """Reads and checks the npy header; returns dimensions and type."""
     try:
         version = np.lib.format.read_magic(stream)
         read = (
@@ -116,22 +128,16 @@ def _read_header(
         raise BadInputError(
             f"{path}: {key}: expected an array, found: {_line(error)}"
         ) from error
-    if dtype != np.uint8 or fortran:
+    if dtype.kind not in "uibU" or (fortran and len(shape) > 1):
         raise BadInputError(
-            f"{path}: {key}: expected uint8 in C order, found {dtype}"
-            + (" in Fortran order" if fortran else "")
+            f"{path}: {key}: expected whole numbers (or texts) in C order, found "
+            f"{dtype}" + (" in Fortran order" if fortran else "")
         )
-    if shape[1:] != item_shape or not shape:
+    if not shape or not all(shape):
         raise BadInputError(
-            f"{path}: {key}: wrong image size: expected {('N', *item_shape)}, "
-            f"found {shape}"
+            f"{path}: {key}: no records: expected at least 1, found shape {shape}"
         )
-    count: int = shape[0]
-    if count < 1:
-        raise BadInputError(
-            f"{path}: {key}: no records: expected at least 1, found {count}"
-        )
-    return count
+    return shape, dtype
 
 
 def _line(error: BaseException) -> str:

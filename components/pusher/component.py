@@ -6,6 +6,7 @@ from tfx.types import standard_artifacts
 from tfx.types.component_spec import ChannelParameter, ExecutionParameter
 
 from components.pusher import executor
+from contract import nodes, properties
 from contract.code import code_digest
 
 
@@ -17,7 +18,7 @@ class PusherSpec(types.ComponentSpec):
         executor.RUN_KEY: ExecutionParameter(type=str),
         executor.RECIPE_KEY: ExecutionParameter(type=str),
         executor.FACTS_KEY: ExecutionParameter(type=str),
-        "code": ExecutionParameter(type=str),
+        properties.CODE: ExecutionParameter(type=str),
     }
     INPUTS = {
         "model": ChannelParameter(type=standard_artifacts.Model),
@@ -25,25 +26,25 @@ class PusherSpec(types.ComponentSpec):
         executor.INFRA_BLESSING_KEY: ChannelParameter(
             type=standard_artifacts.InfraBlessing
         ),
-        executor.EXAMPLES_KEY: ChannelParameter(type=standard_artifacts.Examples),
-        executor.SCHEMA_KEY: ChannelParameter(type=standard_artifacts.Schema),
-        executor.STATISTICS_KEY: ChannelParameter(
+        nodes.EXAMPLES: ChannelParameter(type=standard_artifacts.Examples),
+        nodes.SCHEMA: ChannelParameter(type=standard_artifacts.Schema),
+        nodes.STATISTICS: ChannelParameter(
             type=standard_artifacts.ExampleStatistics
         ),
-        executor.VERDICT_KEY: ChannelParameter(
+        nodes.DATA_VERDICT: ChannelParameter(
             type=standard_artifacts.ExampleAnomalies
         ),
-        executor.TRANSFORM_GRAPH_KEY: ChannelParameter(
+        nodes.TRANSFORM_GRAPH: ChannelParameter(
             type=standard_artifacts.TransformGraph
         ),
-        executor.MODEL_RUN_KEY: ChannelParameter(type=standard_artifacts.ModelRun),
-        executor.EVALUATION_KEY: ChannelParameter(
+        nodes.MODEL_RUN: ChannelParameter(type=standard_artifacts.ModelRun),
+        nodes.EVALUATION: ChannelParameter(
             type=standard_artifacts.ModelEvaluation
         ),
         executor.CHAMPION_KEY: ChannelParameter(type=standard_artifacts.Model),
     }
     OUTPUTS = {
-        executor.PUSHED_MODEL_KEY: ChannelParameter(
+        nodes.PUSHED_MODEL: ChannelParameter(
             type=standard_artifacts.PushedModel
         ),
     }

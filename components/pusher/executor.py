@@ -10,10 +10,9 @@ from tfx.components.pusher import executor
 from tfx.types import artifact_utils
 from tfx.utils import io_utils
 
-from components.champion.executor import VERSION_PROPERTY
-from components.image_example_gen.executor import COUNTS_PROPERTY, FINGERPRINT_KEY
 from components.pusher.facts import Folders, environment, parse_counts, read_facts
-from contract.properties import ALREADY_SERVED_PROPERTY
+from contract import nodes, properties
+from contract.task import TASK_FILE
 from version_store import changes, versions
 from version_store.digests import model_digest
 from version_store.manifest import (
@@ -25,16 +24,8 @@ from version_store.manifest import (
 )
 from version_store.model_card import write_model_card
 
-EXAMPLES_KEY = "examples"
-SCHEMA_KEY = "schema"
-STATISTICS_KEY = "statistics"
-VERDICT_KEY = "verdict"
-TRANSFORM_GRAPH_KEY = "transform_graph"
-MODEL_RUN_KEY = "model_run"
-EVALUATION_KEY = "evaluation"
 INFRA_BLESSING_KEY = "infra_blessing"
 CHAMPION_KEY = "champion"
-PUSHED_MODEL_KEY = "pushed_model"
 MODELS_KEY = "models"
 RUN_KEY = "run"
 RECIPE_KEY = "recipe"
@@ -52,7 +43,7 @@ class Executor(executor.Executor):
     ) -> None:
         """Writes the `pushed_model` artifact; see `Pusher`."""
         self._log_startup(input_dict, output_dict, exec_properties)
-        pushed = artifact_utils.get_single_instance(output_dict[PUSHED_MODEL_KEY])
+        pushed = artifact_utils.get_single_instance(output_dict[nodes.PUSHED_MODEL])
         if not self.CheckBlessing(input_dict):
             self._MarkNotPushed(pushed)
             return
@@ -64,9 +55,16 @@ class Executor(executor.Executor):
             version = _served_already(base, digest)
             already_served = version is not None
             if version is None:
-                statistics = artifact_utils.get_single_uri(input_dict[STATISTICS_KEY])
+                statistics = artifact_utils.get_single_uri(input_dict[nodes.STATISTICS])
                 io_utils.copy_dir(
                     statistics, os.path.join(staged, versions.STATISTICS_FOLDER)
+                )
+                io_utils.copy_file(
+                    os.path.join(
+                        artifact_utils.get_single_uri(input_dict[nodes.EXAMPLES]),
+                        TASK_FILE,
+                    ),
+                    os.path.join(staged, TASK_FILE),
                 )
                 facts = _facts(input_dict, exec_properties)
                 version = changes.publish(
@@ -83,7 +81,7 @@ class Executor(executor.Executor):
             "is served already" if already_served else "pushed",
         )
         self._MarkPushed(pushed, destination, str(version))
-        pushed.set_int_custom_property(ALREADY_SERVED_PROPERTY, int(already_served))
+        pushed.set_int_custom_property(properties.ALREADY_SERVED, int(already_served))
 
 
 def _served_already(base: str, digest: str) -> int | None:
@@ -110,26 +108,27 @@ def _facts(
 
     read = read_facts(
         Folders(
-            schema=uri(SCHEMA_KEY),
-            statistics=uri(STATISTICS_KEY),
-            verdict=uri(VERDICT_KEY),
-            transform_graph=uri(TRANSFORM_GRAPH_KEY),
-            model_run=uri(MODEL_RUN_KEY),
-            evaluation=uri(EVALUATION_KEY),
+            examples=uri(nodes.EXAMPLES),
+            schema=uri(nodes.SCHEMA),
+            statistics=uri(nodes.STATISTICS),
+            verdict=uri(nodes.DATA_VERDICT),
+            transform_graph=uri(nodes.TRANSFORM_GRAPH),
+            model_run=uri(nodes.MODEL_RUN),
+            evaluation=uri(nodes.EVALUATION),
             infra_blessing=uri(INFRA_BLESSING_KEY),
         )
     )
     known = Facts.model_validate_json(exec_properties.get(FACTS_KEY) or "{}")
-    examples = artifact_utils.get_single_instance(input_dict[EXAMPLES_KEY])
+    examples = artifact_utils.get_single_instance(input_dict[nodes.EXAMPLES])
     champion = artifact_utils.get_single_instance(input_dict[CHAMPION_KEY])
     return read.updated(**dict(known)).updated(
         **environment(),
         model=os.path.basename(exec_properties[MODELS_KEY].rstrip("/")),
         run=exec_properties[RUN_KEY] or None,
         recipe=exec_properties[RECIPE_KEY] or None,
-        champion=champion.get_string_custom_property(VERSION_PROPERTY),
-        data_fingerprint=examples.get_string_custom_property(FINGERPRINT_KEY) or None,
-        counts=parse_counts(examples.get_string_custom_property(COUNTS_PROPERTY)),
+        champion=champion.get_string_custom_property(properties.CHAMPION_VERSION),
+        data_fingerprint=examples.get_string_custom_property(properties.FINGERPRINT) or None,
+        counts=parse_counts(examples.get_string_custom_property(properties.COUNTS)),
     )
 
 

@@ -14,22 +14,21 @@ from tensorflow_metadata.proto.v0 import statistics_pb2
 from tfx.dsl.io import fileio
 
 from components.data_gate import demand as data_gate
+from components.evaluator.judgement import ACCURACY
 from components.evaluator.results import (
-    ACCURACY,
     CANDIDATE,
     CHAMPION,
-    EXAMPLES,
-    read_bounds,
-    read_gates,
-    read_measured,
+    read_confusion,
+    read_evaluation,
 )
 from components.serving_validator import demand as serving_validator
-from contract.demands import GateResult
+from contract.demands import Demand
 from contract.features import IMAGE, LABEL
-from pipeline.training.trainer import SUMMARY_FILE, read_history, read_summary
+from contract.model_run import SUMMARY_FILE, read_history, read_summary
+from contract.task import Task, read_task
 from version_store.digests import folder_digest
 from version_store.manifest import (
-    DigitMetrics,
+    ClassMetrics,
     Facts,
     Metrics,
     Overrides,
@@ -59,7 +58,8 @@ class Folders:
     """Where a run's artifacts lie; None for what the run did not get to.
 
     Attributes:
-        schema: From ImportSchemaGen.
+        examples: From ImageExampleGen.
+        schema: From TaskSchemaGen.
         statistics: From StatisticsGen.
         verdict: From DataGate.
         transform_graph: From Transform.
@@ -68,6 +68,7 @@ class Folders:
         infra_blessing: From ServingValidator.
     """
 
+    examples: str | None = None
     schema: str | None = None
     statistics: str | None = None
     verdict: str | None = None
@@ -80,22 +81,43 @@ class Folders:
 def read_facts(folders: Folders) -> Facts:
     """Reads all that a run's artifacts say; the rest stays unknown."""
     f = folders
+    task = read_task(f.examples) if f.examples else None
     return Facts(
-        statistics=read_statistics(f.statistics) if f.statistics else None,
+        task=task.as_dict() if task else None,
+        statistics=read_statistics(f.statistics, task) if f.statistics else None,
         schema_digest=_only_file(f.schema) if f.schema else None,
         transform_graph_digest=_folder(f.transform_graph),
         training=_training(f.model_run) if f.model_run else None,
-        metrics=_metrics(f.model_run, f.evaluation),
-        gates=_gates(folders) or None,
+        metrics=_metrics(f.model_run, f.evaluation, task),
+        gates=read_demands(folders) or None,
         overrides=_overrides(f.verdict) if f.verdict else None,
     )
 
 
-def read_statistics(folder: str) -> dict[str, SplitStatistics]:
-    """Reads what StatisticsGen, or a version's `statistics/`, says of each split."""
+def read_demands(folders: Folders) -> list[Demand]:
+    """Reads every demand of every gate that gave a verdict, in the pipeline's order."""
+    demands: list[Demand] = []
+    if folders.verdict:
+        demands.append(data_gate.read_demand(folders.verdict))
+    if folders.evaluation:
+        demands += read_evaluation(folders.evaluation).demands
+    if folders.infra_blessing:
+        demands.append(serving_validator.read_demand(folders.infra_blessing))
+    return demands
+
+
+def read_statistics(
+    folder: str, task: Task | None = None
+) -> dict[str, SplitStatistics]:
+    """Reads what StatisticsGen, or a version's `statistics/`, says of each split.
+
+    Args:
+        folder: With a folder for each split.
+        task: For the names of the labels; None where they are unknown.
+    """
     return {
         name.rstrip("/").removeprefix(_SPLIT_PREFIX): _split(
-            os.path.join(folder, name, _STATISTICS_FILE)
+            os.path.join(folder, name, _STATISTICS_FILE), task
         )
         for name in sorted(fileio.listdir(folder))
         if name.startswith(_SPLIT_PREFIX)
@@ -133,7 +155,7 @@ def installed_packages() -> dict[str, str]:
     return found
 
 
-def _split(path: str) -> SplitStatistics:
+def _split(path: str, task: Task | None) -> SplitStatistics:
     with fileio.open(path, "rb") as stream:
         content = statistics_pb2.DatasetFeatureStatisticsList.FromString(stream.read())
     dataset = content.datasets[0]
@@ -143,13 +165,25 @@ def _split(path: str) -> SplitStatistics:
         found["image_mean"] = image.num_stats.mean
         found["image_std_dev"] = image.num_stats.std_dev
     if (label := features.get(LABEL)) is not None and label.HasField("string_stats"):
-        found["labels"] = {
+        counts = {
             bucket.label: int(bucket.sample_count)
-            for bucket in sorted(
-                label.string_stats.rank_histogram.buckets, key=lambda b: b.label
-            )
+            for bucket in label.string_stats.rank_histogram.buckets
+        }
+        found["labels"] = {
+            _class_name(text, task): counts[text] for text in sorted(counts, key=_order)
         }
     return SplitStatistics(examples=dataset.num_examples, **found)
+
+
+def _class_name(label: str, task: Task | None) -> str:
+    if task is None or not label.isdecimal() or int(label) >= len(task.classes):
+        return label
+    return task.classes[int(label)]
+
+
+def _order(label: str) -> tuple[int, str]:
+    """Returns a key by number; what is no label of a class comes last."""
+    return (int(label), "") if label.isdecimal() else (2**31, label)
 
 
 def _only_file(folder: str) -> str:
@@ -172,7 +206,9 @@ def _training(model_run: str) -> dict[str, Any] | None:
     return training
 
 
-def _metrics(model_run: str | None, evaluation: str | None) -> Metrics | None:
+def _metrics(
+    model_run: str | None, evaluation: str | None, task: Task | None
+) -> Metrics | None:
     found: dict[str, Any] = {}
     if model_run:
         history = read_history(model_run)
@@ -186,39 +222,24 @@ def _metrics(model_run: str | None, evaluation: str | None) -> Metrics | None:
             "test_loss": history["test"]["loss"],
             "test_accuracy": history["test"]["accuracy"],
         }
-    if evaluation:
-        measured = {
-            (one.metric, one.model, one.digit): one.value
-            for one in read_measured(evaluation)
+    if evaluation and task:
+        decided = read_evaluation(evaluation)
+        rows = read_confusion(evaluation, len(task.classes)).sum(axis=1)
+        found["champion_accuracy"] = decided.value(ACCURACY, CHAMPION)
+        by_class = {
+            name: (
+                decided.value(ACCURACY, CANDIDATE, name),
+                int(rows[label]),
+                decided.value(ACCURACY, CHAMPION, name),
+            )
+            for label, name in enumerate(task.classes)
         }
-        found["champion_accuracy"] = measured.get((ACCURACY, CHAMPION, None))
-        found["digits"] = {
-            str(digit): DigitMetrics(
-                accuracy=value,
-                examples=_whole(measured.get((EXAMPLES, CANDIDATE, digit))),
-                champion=measured.get((ACCURACY, CHAMPION, digit)),
-            )
-            for (metric, model, digit), value in sorted(
-                measured.items(), key=lambda item: str(item[0])
-            )
-            if (metric, model) == (ACCURACY, CANDIDATE) and digit is not None
+        found["classes"] = {
+            name: ClassMetrics(accuracy=accuracy, examples=examples, champion=champion)
+            for name, (accuracy, examples, champion) in by_class.items()
+            if accuracy is not None
         }
     return Metrics(**found) if found else None
-
-
-def _whole(value: float | None) -> int | None:
-    return None if value is None else round(value)
-
-
-def _gates(folders: Folders) -> list[GateResult]:
-    gates: list[GateResult] = []
-    if folders.verdict:
-        gates.append(data_gate.read_gate(folders.verdict))
-    if folders.evaluation:
-        gates += read_gates(folders.evaluation, read_bounds(folders.evaluation))
-    if folders.infra_blessing:
-        gates.append(serving_validator.read_gate(folders.infra_blessing))
-    return gates
 
 
 def _overrides(verdict: str) -> Overrides:

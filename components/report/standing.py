@@ -79,10 +79,10 @@ def of_push(verdict: Verdict, pushed: Artifact) -> Verdict:
         verdict: That of the gates.
         pushed: The Pusher's output.
     """
-    if not pushed.get_int_custom_property(properties.PUSHED_PROPERTY):
+    if not pushed.get_int_custom_property(properties.PUSHED):
         return verdict
-    version = pushed.get_string_custom_property(properties.PUSHED_VERSION_PROPERTY)
-    if pushed.get_int_custom_property(properties.ALREADY_SERVED_PROPERTY):
+    version = pushed.get_string_custom_property(properties.PUSHED_VERSION)
+    if pushed.get_int_custom_property(properties.ALREADY_SERVED):
         return replace(
             verdict,
             kind=UNCHANGED,

@@ -6,6 +6,7 @@ from tfx.types import standard_artifacts
 from tfx.types.component_spec import ChannelParameter, ExecutionParameter
 
 from components.serving_validator import executor
+from contract import nodes, properties
 from contract.code import code_digest
 
 
@@ -14,15 +15,15 @@ class ServingValidatorSpec(types.ComponentSpec):
 
     PARAMETERS = {
         executor.TIMEOUT_KEY: ExecutionParameter(type=int),
-        "code": ExecutionParameter(type=str),
+        properties.CODE: ExecutionParameter(type=str),
     }
     INPUTS = {
-        executor.MODEL_KEY: ChannelParameter(type=standard_artifacts.Model),
-        executor.MODEL_RUN_KEY: ChannelParameter(type=standard_artifacts.ModelRun),
-        executor.EXAMPLES_KEY: ChannelParameter(type=standard_artifacts.Examples),
+        nodes.MODEL: ChannelParameter(type=standard_artifacts.Model),
+        nodes.MODEL_RUN: ChannelParameter(type=standard_artifacts.ModelRun),
+        nodes.EXAMPLES: ChannelParameter(type=standard_artifacts.Examples),
     }
     OUTPUTS = {
-        executor.BLESSING_KEY: ChannelParameter(type=standard_artifacts.InfraBlessing),
+        nodes.BLESSING: ChannelParameter(type=standard_artifacts.InfraBlessing),
     }
 
 

@@ -5,11 +5,14 @@ import os
 
 from tfx.dsl.io import fileio
 
-from components.serving_validator.executor import GATE, REPORT_FILE
-from contract.demands import GateResult
+from components.serving_validator.executor import REPORT_FILE
+from contract import nodes
+from contract.demands import AT_MOST, OVERALL, Demand
+
+FAILED_CHECKS = "failed_checks"
 
 
-def read_gate(folder: str) -> GateResult:
+def read_demand(folder: str) -> Demand:
     """Returns a blessing's report as the one demand that it is: right answers.
 
     Args:
@@ -18,11 +21,13 @@ def read_gate(folder: str) -> GateResult:
     with fileio.open(os.path.join(folder, REPORT_FILE)) as stream:
         report = json.load(stream)
     failures = report["failures"]
-    return GateResult(
-        GATE,
-        "answers",
-        failures[0] if failures else f"{len(report['checks'])} checks",
-        "as trainer",
-        "",
+    return Demand(
+        nodes.SERVING_VALIDATOR,
+        FAILED_CHECKS,
+        OVERALL,
+        float(len(failures)),
+        0.0,
+        AT_MOST,
         passed=not failures,
+        detail=failures[0] if failures else "",
     )

@@ -6,22 +6,19 @@ import tempfile
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 from tfx import types
 from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
 from tfx.utils import io_utils, path_utils
 
+from components.image_example_gen.examples import read_rows, read_serialized
 from components.serving_validator import process
 from components.serving_validator.requests import Requests
-from contract.features import IMAGE, IMAGE_HEIGHT, IMAGE_SIZE, IMAGE_WIDTH, TEST
+from contract import nodes, properties
+from contract.features import TEST
 from contract.model_run import load_answers
+from contract.task import task_of_split
 
-GATE = "ServingValidator"
-MODEL_KEY = "model"
-MODEL_RUN_KEY = "model_run"
-EXAMPLES_KEY = "examples"
-BLESSING_KEY = "blessing"
 TIMEOUT_KEY = "timeout_seconds"
 
 ROWS = 256
@@ -29,9 +26,7 @@ ROWS = 256
 
 REPORT_FILE = "report.json"
 
-# Property by which TFX's Pusher knows the verdict, and the files by which people
-# do (tfx/components/infra_validator/executor.py).
-BLESSED_PROPERTY = "blessed"
+# By which people know the verdict (tfx/components/infra_validator/executor.py).
 _BLESSED_FILE, _NOT_BLESSED_FILE = "INFRA_BLESSED", "INFRA_NOT_BLESSED"
 
 
@@ -47,21 +42,21 @@ class Executor(base_executor.BaseExecutor):
         """Writes the `blessing` artifact; see `ServingValidator`."""
         self._log_startup(input_dict, output_dict, exec_properties)
         model = path_utils.serving_model_path(
-            artifact_utils.get_single_uri(input_dict[MODEL_KEY])
+            artifact_utils.get_single_uri(input_dict[nodes.MODEL])
         )
         expected = load_answers(
-            artifact_utils.get_single_uri(input_dict[MODEL_RUN_KEY])
+            artifact_utils.get_single_uri(input_dict[nodes.MODEL_RUN])
         )[:ROWS]
-        test = artifact_utils.get_split_uri(input_dict[EXAMPLES_KEY], TEST)
+        test = artifact_utils.get_split_uri(input_dict[nodes.EXAMPLES], TEST)
         report = probe(
             model,
             _requests(test, expected),
             timeout_seconds=exec_properties[TIMEOUT_KEY],
         )
 
-        blessing = artifact_utils.get_single_instance(output_dict[BLESSING_KEY])
+        blessing = artifact_utils.get_single_instance(output_dict[nodes.BLESSING])
         blessed = not report["failures"]
-        blessing.set_int_custom_property(BLESSED_PROPERTY, int(blessed))
+        blessing.set_int_custom_property(properties.BLESSED, int(blessed))
         verdict = _BLESSED_FILE if blessed else _NOT_BLESSED_FILE
         io_utils.write_string_file(os.path.join(blessing.uri, verdict), "")
         io_utils.write_string_file(
@@ -88,15 +83,11 @@ def probe(model: str, requests: Requests, timeout_seconds: int) -> process.Repor
 
 def _requests(split_uri: str, probabilities: np.ndarray) -> Requests:
     """Returns the first rows of a split, in the order of the trainer's answers."""
-    files = sorted(tf.io.gfile.glob(os.path.join(split_uri, "*")))
-    records = tf.data.TFRecordDataset(files, compression_type="GZIP")
-    examples = list(records.take(len(probabilities)).as_numpy_iterator())
-    parsed = tf.io.parse_example(
-        examples, {IMAGE: tf.io.FixedLenFeature([IMAGE_SIZE], tf.int64)}
-    )
-    images = parsed[IMAGE].numpy().astype(np.uint8)
+    task = task_of_split(split_uri)
+    rows = len(probabilities)
     return Requests(
-        images=images.reshape(-1, IMAGE_HEIGHT, IMAGE_WIDTH),
-        examples=examples,
+        images=read_rows(split_uri, task, rows).images,
+        examples=list(read_serialized(split_uri, rows).as_numpy_iterator()),
         probabilities=probabilities,
+        task=task.to_json(),
     )

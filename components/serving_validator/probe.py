@@ -21,12 +21,21 @@ from collections.abc import Callable
 import numpy as np
 
 from components.serving_validator.requests import Requests
+from contract.signatures import (
+    CLASS_ID,
+    CLASSIFY_SIGNATURE,
+    DESCRIBE_SIGNATURE,
+    EXAMPLES_SIGNATURE,
+    IMAGES_SIGNATURE,
+    PROBABILITIES,
+)
 
 TOLERANCE = 1e-5
 """Largest difference of a probability. Batches of other sizes, and kernels that
 sum in another order, move float32 softmax outputs by about 1e-7."""
 
 _BATCH_SIZES = (1, 7)
+_FEW = 3
 
 Answer = dict[str, np.ndarray]
 
@@ -42,26 +51,31 @@ def main(model: str, requests: str) -> int:
         failures.append(f"loading: {_line(error)}")
     else:
         answers_images = _check_signature(
-            "serving_default",
-            "images",
-            expected.images,
-            ask,
-            expected,
+            IMAGES_SIGNATURE, "images", expected.images, ask, expected, checks, failures
+        )
+        examples = np.array(expected.examples, object)
+        _check_signature(
+            EXAMPLES_SIGNATURE, "examples", examples, ask, expected, checks, failures
+        )
+        _check(
+            f"{CLASSIFY_SIGNATURE}, batch of {_FEW}",
+            lambda: _wrong_names(
+                ask(CLASSIFY_SIGNATURE, "inputs", examples[:_FEW]), expected
+            ),
             checks,
             failures,
         )
-        _check_signature(
-            "tf_examples",
-            "examples",
-            np.array(expected.examples, object),
-            ask,
-            expected,
+        _check(
+            DESCRIBE_SIGNATURE,
+            lambda: _wrong_task(
+                ask(DESCRIBE_SIGNATURE, "text", np.array([b"", b"?"], object)), expected
+            ),
             checks,
             failures,
         )
         # Of a model that answers nothing an error says nothing.
         if answers_images:
-            _check_refusal(ask, checks, failures)
+            _check_refusal(ask, expected.images, checks, failures)
     # On a line of its own, whatever libraries printed.
     print("\n" + json.dumps({"checks": checks, "failures": failures}))
     return 0
@@ -107,26 +121,42 @@ def _check_signature(
     failures: list[str],
 ) -> bool:
     """Asks in batches of several sizes; returns whether all answers were right."""
-    for size in (*_BATCH_SIZES, len(rows)):
-        what = f"{name}, batch of {size}"
-        try:
-            wrong = _compare(
+    return all(
+        _check(
+            f"{name}, batch of {size}",
+            lambda size=size: _compare(  # type: ignore[misc]
                 ask(name, input_name, rows[:size]), requests.probabilities[:size]
-            )
-        except Exception as error:
-            wrong = _line(error)
-        if wrong:
-            failures.append(f"{what}: {wrong}")
-            return False
+            ),
+            checks,
+            failures,
+        )
+        for size in (*_BATCH_SIZES, len(rows))
+    )
+
+
+def _check(
+    what: str,
+    find_fault: Callable[[], str],
+    checks: list[str],
+    failures: list[str],
+) -> bool:
+    """Takes note of a check; an error is a fault. Returns whether there was none."""
+    try:
+        wrong = find_fault()
+    except Exception as error:
+        wrong = _line(error)
+    if wrong:
+        failures.append(f"{what}: {wrong}")
+    else:
         checks.append(what)
-    return True
+    return not wrong
 
 
 def _compare(answer: Answer, expected: np.ndarray) -> str:
     """Returns what is wrong with an answer; empty if nothing is."""
-    if sorted(answer) != ["class_id", "probabilities"]:
+    if sorted(answer) != [CLASS_ID, PROBABILITIES]:
         return f"expected outputs class_id and probabilities, found {sorted(answer)}"
-    found, classes = answer["probabilities"], answer["class_id"]
+    found, classes = answer[PROBABILITIES], answer[CLASS_ID]
     if found.dtype != np.float32 or found.shape != expected.shape:
         return (
             f"expected probabilities float32 {expected.shape}, found {found.dtype} "
@@ -152,15 +182,44 @@ def _compare(answer: Answer, expected: np.ndarray) -> str:
     return ""
 
 
+def _wrong_names(answer: Answer, expected: Requests) -> str:
+    """Returns what is wrong with the answer to Classify; empty if nothing is."""
+    if sorted(answer) != ["classes", "scores"]:
+        return f"expected outputs classes and scores, found {sorted(answer)}"
+    names = [name.encode() for name in json.loads(expected.task)["classes"]]
+    found = answer["classes"].tolist()
+    if found != [names] * len(found):
+        return f"expected the classes {names}, found {found[:1]}"
+    close = np.abs(answer["scores"] - expected.probabilities[:_FEW]) <= TOLERANCE
+    return "" if close.all() else "scores differ from the trainer's answer"
+
+
+def _wrong_task(answer: Answer, expected: Requests) -> str:
+    """Returns what is wrong with what the model says of itself."""
+    found = [text.decode() for text in answer.get("task", np.array([])).tolist()]
+    if found != [expected.task] * 2:
+        return f"expected the task for each text, found {found}"
+    return ""
+
+
 def _check_refusal(
     ask: Callable[[str, str, np.ndarray], Answer],
+    images: np.ndarray,
     checks: list[str],
     failures: list[str],
 ) -> None:
-    """An image of the wrong size has to be an error, and not an answer."""
-    what = "serving_default, refusal of a 14x56 image"
+    """An image of another size has to be an error, and not an answer."""
+    height, width, *channels = images.shape[1:]
+    # As many values, so that nothing but the shape tells.
+    others = [(height * width, 1), (1, height * width)]
+    sides = next((sides for sides in others if sides != (height, width)), None)
+    if sides is None:
+        return
+    other = np.zeros((1, *sides, *channels), np.uint8)
+    shape = "x".join(map(str, other.shape[1:]))
+    what = f"{IMAGES_SIGNATURE}, refusal of an image of {shape}"
     try:
-        ask("serving_default", "images", np.zeros((1, 14, 56), np.uint8))
+        ask(IMAGES_SIGNATURE, "images", other)
     except Exception:
         checks.append(what)
     else:

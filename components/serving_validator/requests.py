@@ -7,22 +7,22 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from contract.features import IMAGE_HEIGHT, IMAGE_WIDTH
-
 
 @dataclass(frozen=True)
 class Requests:
     """The same images in both forms in which they can be sent.
 
     Attributes:
-        images: uint8 `[rows, 28, 28]`.
+        images: uint8 `[rows, *task.shape]`.
         examples: The same rows as serialised tf.Examples.
-        probabilities: float32 `[rows, 10]`, the answers to expect.
+        probabilities: float32 `[rows, classes]`, the answers to expect.
+        task: The task as JSON, which the model has to tell.
     """
 
     images: np.ndarray
     examples: list[bytes]
     probabilities: np.ndarray
+    task: str
 
     def save(self, path: str) -> None:
         """Writes the file; the examples as one run of bytes and their lengths."""
@@ -32,6 +32,7 @@ class Requests:
             examples=np.frombuffer(b"".join(self.examples), np.uint8),
             lengths=np.array([len(example) for example in self.examples]),
             probabilities=self.probabilities,
+            task=np.array(self.task),
         )
 
     @classmethod
@@ -42,7 +43,8 @@ class Requests:
             joined = content["examples"].tobytes()
             starts = [0, *ends[:-1].tolist()]
             return cls(
-                images=content["images"].reshape(-1, IMAGE_HEIGHT, IMAGE_WIDTH),
+                images=content["images"],
                 examples=[joined[a:b] for a, b in zip(starts, ends, strict=True)],
                 probabilities=content["probabilities"],
+                task=str(content["task"]),
             )

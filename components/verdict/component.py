@@ -6,6 +6,7 @@ from tfx.types import standard_artifacts
 from tfx.types.component_spec import ChannelParameter
 
 from components.verdict import executor
+from contract import nodes
 
 
 class VerdictSpec(types.ComponentSpec):
@@ -13,16 +14,16 @@ class VerdictSpec(types.ComponentSpec):
 
     PARAMETERS: dict[str, None] = {}
     INPUTS = {
-        executor.VERDICT_KEY: ChannelParameter(
+        nodes.DATA_VERDICT: ChannelParameter(
             type=standard_artifacts.ExampleAnomalies
         ),
-        executor.EVALUATION_KEY: ChannelParameter(
+        nodes.EVALUATION: ChannelParameter(
             type=standard_artifacts.ModelEvaluation
         ),
         executor.INFRA_BLESSING_KEY: ChannelParameter(
             type=standard_artifacts.InfraBlessing
         ),
-        executor.PUSHED_MODEL_KEY: ChannelParameter(
+        nodes.PUSHED_MODEL: ChannelParameter(
             type=standard_artifacts.PushedModel
         ),
     }

@@ -1,8 +1,24 @@
-"""The curated schema, kept in git: what an example has to be."""
+"""The curated schema, kept in git: how far data may move; see `schema.pbtxt`."""
 
 from importlib import resources
 
+from contract.errors import BadInputError
 
-def schema_text() -> str:
-    """Returns `schema.pbtxt`: a tensorflow.metadata.v0.Schema in text format."""
-    return resources.files(__name__).joinpath("schema.pbtxt").read_text()
+
+def judgement(path: str | None = None) -> str:
+    """Returns a schema in text format, without what the task says.
+
+    Args:
+        path: Of a file; None for the project's own.
+
+    Raises:
+        BadInputError: The file cannot be read.
+    """
+    if path is None:
+        return resources.files(__name__).joinpath("schema.pbtxt").read_text("utf-8")
+    try:
+        with open(path, encoding="utf-8-sig") as stream:
+            return stream.read()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not a text"
+        raise BadInputError(f"data.schema: {path}: cannot be read: {reason}") from error

@@ -9,21 +9,15 @@ import tensorflow as tf
 import tensorflow_transform as tft
 from tensorflow_serving.apis import model_pb2, predict_pb2, prediction_log_pb2
 
-from contract.features import (
-    IMAGE,
-    IMAGE_HEIGHT,
-    IMAGE_SIZE,
-    IMAGE_WIDTH,
-    SCALED_IMAGE,
-)
-
-IMAGES_SIGNATURE = "serving_default"
-"""`images` uint8 `[None, 28, 28]` -> `probabilities`, `class_id`."""
-
-EXAMPLES_SIGNATURE = "tf_examples"
-"""`examples` string `[None]`, serialised tf.Examples -> the same."""
+from contract import signatures
+from contract.features import IMAGE, SCALED_IMAGE
+from contract.task import Task
 
 WARMUP_BATCH_SIZES = (1, 32)
+
+_CLASSIFY_METHOD = "tensorflow/serving/classify"
+"""What TensorFlow Serving's Classify asks a signature for
+(tensorflow_serving/servables/tensorflow/classifier.cc)."""
 
 
 class ServedModel(tf.Module):
@@ -37,8 +31,10 @@ class ServedModel(tf.Module):
     TensorFlow variables underneath, and nothing of the optimiser.
     """
 
-    def __init__(self, model: keras.Model, transform: tft.TFTransformOutput) -> None:
-        """Takes the trained network and the graph it was trained behind."""
+    def __init__(
+        self, model: keras.Model, transform: tft.TFTransformOutput, task: Task
+    ) -> None:
+        """Takes the trained network, the graph it was trained behind, and the task."""
         super().__init__()
         self._weights = [weight.value for weight in model.weights]
         self._predict = lambda images: model(images, training=False)
@@ -48,65 +44,85 @@ class ServedModel(tf.Module):
         # one, with 5 s of AutoGraph for functions that nobody calls. What its
         # graph needs, such as vocabularies, are its parts.
         self._transform_state = tf.train.TrackableView(layer).children(layer)
-        self._examples_spec = {
-            IMAGE: transform.raw_feature_spec()[IMAGE],
+        self._examples_spec = {IMAGE: transform.raw_feature_spec()[IMAGE]}
+        self._task = task
+
+    def signatures(self) -> dict[str, Any]:
+        """Returns what a server offers, by name; see `contract.signatures`."""
+        texts = tf.TensorSpec([None], tf.string)
+        images = tf.TensorSpec([None, *self._task.shape], tf.uint8)
+        return {
+            signatures.IMAGES_SIGNATURE: _traced(self.from_images, images=images),
+            signatures.EXAMPLES_SIGNATURE: _traced(self.from_examples, examples=texts),
+            signatures.CLASSIFY_SIGNATURE: _traced(self.classify, inputs=texts),
+            signatures.DESCRIBE_SIGNATURE: _traced(self.describe, text=texts),
         }
 
-    @tf.function(
-        input_signature=[
-            tf.TensorSpec([None, IMAGE_HEIGHT, IMAGE_WIDTH], tf.uint8, name="images")
-        ],
-        autograph=False,
-    )
     def from_images(self, images: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Answers for pixels: uint8 `[batch, 28, 28]`, 0 is background."""
+        """Answers for pixels: uint8 `[batch, *task.shape]`."""
         # Servers check no shapes; a wrong rank must end here and not in a kernel.
-        images = tf.ensure_shape(images, [None, IMAGE_HEIGHT, IMAGE_WIDTH])
-        pixels = tf.reshape(images, [-1, IMAGE_SIZE])
-        return self._answer({IMAGE: tf.cast(pixels, tf.int64)})
+        images = tf.ensure_shape(images, [None, *self._task.shape])
+        return self._answer({IMAGE: tf.cast(images, tf.int64)})
 
-    @tf.function(
-        input_signature=[tf.TensorSpec([None], tf.string, name="examples")],
-        autograph=False,
-    )
     def from_examples(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
         """Answers for serialised tf.Examples; they need no label."""
         examples = tf.ensure_shape(examples, [None])
         return self._answer(tf.io.parse_example(examples, self._examples_spec))
 
+    def classify(self, inputs: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Answers for serialised tf.Examples with the names of the classes."""
+        scores = self.from_examples(inputs)[signatures.PROBABILITIES]
+        names = tf.constant([list(self._task.classes)])
+        return {
+            "classes": tf.tile(names, [tf.shape(scores)[0], 1]),
+            "scores": tf.identity(scores),
+        }
+
+    def describe(self, text: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Answers each text, whatever it is, with the task."""
+        return {"task": tf.fill(tf.shape(text), tf.constant(self._task.to_json()))}
+
     def _answer(self, raw: dict[str, Any]) -> dict[str, tf.Tensor]:
         transformed = self._transform(raw)
         probabilities = self._predict(transformed[SCALED_IMAGE])
         return {
-            "probabilities": tf.identity(probabilities, name="probabilities"),
-            "class_id": tf.argmax(probabilities, axis=1, name="class_id"),
+            signatures.PROBABILITIES: tf.identity(probabilities),
+            signatures.CLASS_ID: tf.argmax(probabilities, axis=1),
         }
+
+
+def _traced(function: Any, **arguments: tf.TensorSpec) -> Any:
+    """Returns a function as a graph for inputs of these names, types and shapes."""
+    named = {
+        name: tf.TensorSpec(spec.shape, spec.dtype, name=name)
+        for name, spec in arguments.items()
+    }
+    return tf.function(function, autograph=False).get_concrete_function(**named)
 
 
 def export(
     model: keras.Model,
     transform: tft.TFTransformOutput,
+    task: Task,
     folder: str,
     warmup_images: np.ndarray,
 ) -> None:
-    """Writes a SavedModel with both signatures and warm-up requests.
+    """Writes a SavedModel with all signatures and warm-up requests.
 
     Args:
         model: The trained network.
         transform: The Transform output that its inputs went through.
+        task: What it answers.
         folder: Where the SavedModel goes.
-        warmup_images: uint8 `[n, 28, 28]`, n at least the largest of
-            `WARMUP_BATCH_SIZES`; sent by a server to itself before it serves.
+        warmup_images: uint8 `[n, *task.shape]`, sent by a server to itself before
+            it serves, in batches of `WARMUP_BATCH_SIZES` as far as n goes.
     """
-    served = ServedModel(model, transform)
-    tf.saved_model.save(
-        served,
-        folder,
-        signatures={
-            IMAGES_SIGNATURE: served.from_images,
-            EXAMPLES_SIGNATURE: served.from_examples,
-        },
-    )
+    served = ServedModel(model, transform, task)
+    tf.saved_model.save(served, folder, signatures=served.signatures())
+    # `tf.saved_model.save` writes each signature as one for Predict.
+    methods = tf.compat.v1.saved_model.signature_def_utils.MethodNameUpdater(folder)
+    methods.replace_method_name(signatures.CLASSIFY_SIGNATURE, _CLASSIFY_METHOD)
+    methods.save()
     _write_warmup(folder, warmup_images)
 
 
@@ -121,7 +137,9 @@ def _write_warmup(folder: str, images: np.ndarray) -> None:
     with tf.io.TFRecordWriter(path) as writer:
         for size in WARMUP_BATCH_SIZES:
             request = predict_pb2.PredictRequest(
-                model_spec=model_pb2.ModelSpec(signature_name=IMAGES_SIGNATURE),
+                model_spec=model_pb2.ModelSpec(
+                    signature_name=signatures.IMAGES_SIGNATURE
+                ),
                 inputs={"images": tf.make_tensor_proto(images[:size])},
             )
             log = prediction_log_pb2.PredictionLog(

@@ -1,6 +1,5 @@
 """`run_fn`: what TFX's Trainer calls."""
 
-import json
 import os
 import time
 from dataclasses import asdict
@@ -11,8 +10,9 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_transform as tft
 
-from contract import model_run as answers
+from contract import model_run
 from contract.features import EVAL, TEST
+from contract.task import task_of_split
 from pipeline.config import Training
 from pipeline.model import build_model
 from pipeline.training import loop, progress
@@ -24,10 +24,6 @@ EVAL_SPLITS = (EVAL, TEST)
 
 CONFIG_KEY = "training"
 
-HISTORY_FILE = "history.json"
-TIMING_FILE = "timing.json"
-SUMMARY_FILE = "summary.json"
-
 _PREDICTED_ROWS = 16_384
 """Keras makes a data set of each array it is given, at a fixed cost: 51 MB."""
 
@@ -36,11 +32,9 @@ def run_fn(fn_args: Any) -> None:
     """Trains, measures, and writes the model and what is worth keeping of its run.
 
     Into `serving_model_dir`: the SavedModel, see `pipeline.training.export`.
-    Into `model_run_dir`: `model.keras`; `history.json` (loss and accuracy by
-    epoch, on both splits, and on the test split at the end); `summary.json`
-    (the layers, and how the model was fitted); `tensorboard/`; `answers.npy`
-    (the probabilities that Keras itself gives for the test split, against which
-    ServingValidator holds the SavedModel).
+    Into `model_run_dir`: what `contract.model_run` names, and `tensorboard/`; among
+    it the probabilities that Keras itself gives for the test split, against which
+    ServingValidator holds the SavedModel.
 
     Args:
         fn_args: TFX's FnArgs; `custom_config["training"]` holds a `Training`.
@@ -57,35 +51,32 @@ def run_fn(fn_args: Any) -> None:
     validation = reader.load([eval_pattern], cache_bytes - train.cached_bytes)
     left = cache_bytes - train.cached_bytes - validation.cached_bytes
     test = reader.load([test_pattern], left)
-    model = build_model(training.hidden_units, training.learning_rate)
+    task = task_of_split(test_pattern)
+    model = build_model(task, training.hidden_units, training.learning_rate)
 
     started = time.perf_counter()
     history = _fit(model, train, validation, training, fn_args.model_run_dir)
     fit_seconds = time.perf_counter() - started
     test_loss, test_accuracy = loop.measure(model, test)
-    _write_json(
-        os.path.join(fn_args.model_run_dir, HISTORY_FILE),
-        {
-            "epochs": [asdict(epoch) for epoch in history],
-            "test": {"loss": test_loss, "accuracy": test_accuracy},
-        },
-    )
-    _write_json(
-        os.path.join(fn_args.model_run_dir, SUMMARY_FILE), _summary(model, training)
-    )
-    _write_json(
-        os.path.join(fn_args.model_run_dir, TIMING_FILE), {"fit_seconds": fit_seconds}
-    )
-    model.save(os.path.join(fn_args.model_run_dir, "model.keras"))
+    run_dir = fn_args.model_run_dir
+    history_content = {
+        "epochs": [asdict(epoch) for epoch in history],
+        "test": {"loss": test_loss, "accuracy": test_accuracy},
+    }
+    model_run.write_json(run_dir, model_run.HISTORY_FILE, history_content)
+    model_run.write_json(run_dir, model_run.SUMMARY_FILE, _summary(model, training))
+    model_run.write_json(run_dir, model_run.TIMING_FILE, {"fit_seconds": fit_seconds})
+    model.save(os.path.join(run_dir, model_run.MODEL_FILE))
     # Keras' own predictions, made without anything that is exported.
     predicted = [
-        model.predict(images, batch_size=answers.BATCH, verbose=0)
+        model.predict(images, batch_size=model_run.ANSWER_BATCH, verbose=0)
         for images, _ in test.blocks(_PREDICTED_ROWS)
     ]
-    answers.save_answers(fn_args.model_run_dir, np.concatenate(predicted))
+    model_run.save_answers(run_dir, np.concatenate(predicted))
     export(
         model,
         transform,
+        task,
         fn_args.serving_model_dir,
         warmup_images=_pixels(next(validation.blocks(max(WARMUP_BATCH_SIZES)))[0]),
     )
@@ -162,24 +153,3 @@ def _summary(model: keras.Model, training: Training) -> dict[str, Any]:
 def _pixels(images: tf.Tensor) -> np.ndarray:
     """Returns scaled images as the uint8 pixels that they were."""
     return np.rint(images.numpy() * 255).astype(np.uint8)
-
-
-def _write_json(path: str, content: dict[str, Any]) -> None:
-    with tf.io.gfile.GFile(path, "w") as stream:
-        stream.write(json.dumps(content, indent=2))
-
-
-def read_history(folder: str) -> dict[str, Any]:
-    """Returns `history.json` of a ModelRun's folder."""
-    return _read_json(os.path.join(folder, HISTORY_FILE))
-
-
-def read_summary(folder: str) -> dict[str, Any]:
-    """Returns `summary.json` of a ModelRun's folder."""
-    return _read_json(os.path.join(folder, SUMMARY_FILE))
-
-
-def _read_json(path: str) -> dict[str, Any]:
-    with tf.io.gfile.GFile(path) as stream:
-        content: dict[str, Any] = json.load(stream)
-    return content

@@ -201,6 +201,12 @@ def _tensorflow() -> FileDescriptorProto:
             _message(
                 "MetaGraphDef",
                 _field("meta_info_def", 1, "tensorflow.MetaGraphDef.MetaInfoDef"),
+                _map(
+                    "tensorflow.MetaGraphDef",
+                    "signature_def",
+                    5,
+                    "tensorflow.SignatureDef",
+                ),
                 nested=(
                     _message(
                         "MetaInfoDef", _field("tensorflow_version", 5, _F.TYPE_STRING)

@@ -1,0 +1,115 @@
+"""Labelled images as tf.Examples in TFRecords: the one writer, and the one reader."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import tensorflow as tf
+from tfx_bsl.coders.example_coder import RecordBatchToExamplesEncoder
+
+from contract.features import IMAGE, LABEL
+from contract.task import Task
+
+# Level 1 writes MNIST in half the time of the default, 6, at 14 % more bytes.
+_RECORD_OPTIONS = {"compression_type": "GZIP", "compression_level": 1}
+
+_READ_VALUES = 2 << 20
+"""About as many values of images are parsed at once: 16 MB of int64."""
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Some examples of a split, in the order in which they were written.
+
+    Attributes:
+        images: uint8 `[rows, *task.shape]`.
+        labels: int64 `[rows]`.
+    """
+
+    images: np.ndarray
+    labels: np.ndarray
+
+    def __len__(self) -> int:
+        """Returns the number of rows."""
+        return len(self.labels)
+
+
+def serialize(images: np.ndarray, labels: np.ndarray) -> list[bytes]:
+    """Serialises a block of labelled images.
+
+    Args:
+        images: uint8 `[rows, *shape]`.
+        labels: int64 `[rows]`.
+
+    Returns:
+        One serialised tf.Example per row: feature `image` with the values of all
+        pixels, row by row, feature `label` with one integer, both int64 lists.
+    """
+    rows = len(labels)
+    values = images.reshape(rows, -1)
+    batch = pa.RecordBatch.from_arrays(
+        [_lists(values.astype(np.int64)), _lists(labels.reshape(rows, 1))],
+        [IMAGE, LABEL],
+    )
+    examples: list[bytes] = RecordBatchToExamplesEncoder().encode(batch)
+    return examples
+
+
+def write_records(path: str, blocks: Iterator[Rows]) -> None:
+    """Writes a gzipped TFRecord file of examples."""
+    options = tf.io.TFRecordOptions(**_RECORD_OPTIONS)
+    with tf.io.TFRecordWriter(path, options) as writer:
+        for rows in blocks:
+            for record in serialize(rows.images, rows.labels):
+                writer.write(record)
+
+
+def read_serialized(split_uri: str, limit: int | None = None) -> tf.data.Dataset:
+    """Returns a split's serialised examples, in the order in which they were written.
+
+    Args:
+        split_uri: Folder of the split, or a pattern of its files.
+        limit: Most rows to read; None is all.
+    """
+    pattern = split_uri if split_uri.endswith("*") else os.path.join(split_uri, "*")
+    files = sorted(tf.io.gfile.glob(pattern))
+    records = tf.data.TFRecordDataset(files, compression_type="GZIP")
+    return records if limit is None else records.take(limit)
+
+
+def read_rows(split_uri: str, task: Task, limit: int | None = None) -> Rows:
+    """Reads a split's first examples.
+
+    Args:
+        split_uri: Folder of the split.
+        task: That the examples are of.
+        limit: Most rows to read; None is all: 8 MB for MNIST's test split.
+    """
+    images = [np.empty((0, *task.shape), np.uint8)]
+    labels = [np.empty(0, np.int64)]
+    rows = max(1, _READ_VALUES // task.size)
+    for block in read_serialized(split_uri, limit).batch(rows):
+        parsed = tf.io.parse_example(block, parsing_spec(task))
+        images.append(parsed[IMAGE].numpy().astype(np.uint8))
+        labels.append(parsed[LABEL].numpy())
+    return Rows(np.concatenate(images), np.concatenate(labels))
+
+
+def parsing_spec(task: Task) -> dict[str, Any]:
+    """Returns what `tf.io.parse_example` has to know of an example."""
+    return {
+        IMAGE: tf.io.FixedLenFeature(task.shape, tf.int64),
+        LABEL: tf.io.FixedLenFeature([], tf.int64),
+    }
+
+
+def _lists(values: np.ndarray) -> pa.Array:
+    """Returns a column with a list for each row of `[rows, n]`."""
+    rows, each = values.shape
+    offsets = np.arange(rows + 1, dtype=np.int64) * each
+    return pa.LargeListArray.from_arrays(
+        pa.array(offsets), pa.array(np.ascontiguousarray(values).reshape(-1))
+    )

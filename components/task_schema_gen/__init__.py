@@ -1,0 +1,1 @@
+"""SchemaGen that completes the curated schema by what the task says."""

@@ -1,0 +1,71 @@
+"""The schema of a task's examples: a person's judgement, and what the task says."""
+
+from google.protobuf import text_format
+from tensorflow_metadata.proto.v0 import schema_pb2
+
+from contract.errors import BadInputError
+from contract.features import IMAGE, LABEL
+from contract.task import Task
+
+_FROM_TASK = ("shape", "int_domain", "type")
+
+
+def parse_judgement(text: str, name: str) -> schema_pb2.Schema:
+    """Reads a schema that leaves out what the task says.
+
+    Args:
+        text: A `tensorflow.metadata.v0.Schema` in text format.
+        name: Of its file, for messages.
+
+    Raises:
+        BadInputError: It is none, has no feature `image` or `label`, or says
+            itself what the task says.
+    """
+    try:
+        schema = text_format.Parse(text, schema_pb2.Schema())
+    except text_format.ParseError as error:
+        raise BadInputError(
+            f"{name}: expected a schema in text format, found: {error}"
+        ) from error
+    features = {feature.name: feature for feature in schema.feature}
+    if set(features) != {IMAGE, LABEL}:
+        raise BadInputError(
+            f"{name}: expected the features {IMAGE} and {LABEL}, found "
+            f"{', '.join(sorted(features)) or 'none'}"
+        )
+    for feature in schema.feature:
+        said = [key for key in _FROM_TASK if feature.HasField(key)]
+        if said:
+            raise BadInputError(
+                f"{name}: {feature.name}: {said[0]}: expected nothing, as the task "
+                "says it: take it out"
+            )
+    return schema
+
+
+def complete(judgement: schema_pb2.Schema, task: Task) -> schema_pb2.Schema:
+    """Returns the schema that a task's examples are held to.
+
+    The image has the task's shape and values from 0 to 255; the label is the place
+    of one of its classes.
+
+    Args:
+        judgement: See `parse_judgement`.
+        task: What the examples are of.
+    """
+    schema = schema_pb2.Schema()
+    schema.CopyFrom(judgement)
+    for feature in schema.feature:
+        feature.type = schema_pb2.INT
+        feature.int_domain.min = 0
+        if feature.name == IMAGE:
+            feature.int_domain.max = 255
+            sizes: tuple[int, ...] = task.shape
+        else:
+            feature.int_domain.max = len(task.classes) - 1
+            # So that TFDV counts each label, and does not average them.
+            feature.int_domain.is_categorical = True
+            sizes = (1,)
+        for size in sizes:
+            feature.shape.dim.add(size=size)
+    return schema

@@ -1,0 +1,67 @@
+"""Manifests of earlier formats, read as those of today."""
+
+from typing import Any
+
+from contract import nodes
+from contract.demands import AT_LEAST, AT_MOST, OVERALL
+
+_SIGNS = {">=": AT_LEAST, "<=": AT_MOST}
+
+
+def as_of_today(content: Any) -> Any:
+    """Returns a manifest's content with today's keys; today's stays as it is.
+
+    Format 2, of version 0.1: gates were texts, and classes were digits.
+    """
+    if not isinstance(content, dict) or content.get("manifest_version") != 2:
+        return content
+    content = dict(content)
+    if isinstance(content.get("metrics"), dict):
+        metrics = dict(content["metrics"])
+        metrics["classes"] = metrics.pop("digits", None)
+        content["metrics"] = metrics
+    if isinstance(content.get("gates"), list):
+        content["gates"] = [_demand(gate) for gate in content["gates"]]
+    if isinstance(content.get("code"), dict):
+        content["code"] = {
+            nodes.FORMER_IDS.get(node, node): code
+            for node, code in content["code"].items()
+        }
+    return content
+
+
+def _demand(gate: Any) -> Any:
+    """Returns what stood in texts as numbers; what has numbers already stays."""
+    if not isinstance(gate, dict) or "direction" in gate:
+        return gate
+    metric, of_slice = str(gate["metric"]), OVERALL
+    if metric.startswith("digit "):
+        metric, of_slice = "accuracy", metric.removeprefix("digit ")
+    sign, _, bound = str(gate["bound"]).partition(" ")
+    passed = bool(gate["passed"])
+    value, detail = _number(gate["value"]), ""
+    if sign not in _SIGNS:
+        # DataGate was to find nothing, ServingValidator the trainer's answers.
+        sign, bound = "<=", "0"
+        if metric == "answers":
+            metric, detail = "failed_checks", "" if passed else str(gate["value"])
+            value = 0.0 if passed else 1.0
+    return {
+        "gate": gate["gate"],
+        "metric": metric.replace(" ", "_"),
+        "slice": of_slice,
+        "value": value,
+        "bound": float(bound),
+        "direction": _SIGNS[sign],
+        "champion": _number(gate["champion"]),
+        "passed": passed,
+        "overruled": bool(gate.get("overridden")),
+        "detail": detail,
+    }
+
+
+def _number(text: Any) -> float | None:
+    try:
+        return float(text)
+    except (TypeError, ValueError):
+        return None

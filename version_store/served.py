@@ -1,0 +1,116 @@
+"""What is served under a name: which version, and what it is asked."""
+
+import os
+from dataclasses import dataclass
+from typing import Any
+
+from google.protobuf.message import DecodeError
+
+from contract.errors import BadInputError
+from contract.signatures import EXAMPLES_SIGNATURE, IMAGES_SIGNATURE, PROBABILITIES
+from contract.task import Task, plain_names, read_task
+from serving.client.protocol import SavedModel
+from version_store.versions import SAVED_MODEL, latest_version, version_path
+
+
+@dataclass(frozen=True)
+class Served:
+    """A version as something to be compared with.
+
+    Attributes:
+        version: Its number.
+        folder: Where it lies.
+        task: What it is asked; None if that cannot be known.
+        problem: Why it cannot be asked by serialised examples; empty if it can.
+    """
+
+    version: int
+    folder: str
+    task: Task | None
+    problem: str = ""
+
+
+def find_served(base: str) -> Served | None:
+    """Returns what a server with default settings serves; None if it serves nothing."""
+    version = latest_version(base)
+    return None if version is None else look_at(base, version)
+
+
+def look_at(base: str, version: int) -> Served:
+    """Returns what a version is asked; nothing is loaded."""
+    folder = version_path(base, version)
+    try:
+        signatures = _signatures(folder)
+    except (OSError, DecodeError) as error:
+        return Served(version, folder, None, f"its SavedModel cannot be read: {error}")
+    try:
+        task = read_task(folder)
+    except BadInputError as error:
+        return Served(version, folder, None, str(error))
+    task = task or _task_of(signatures, os.path.basename(base))
+    by_examples = signatures.get(EXAMPLES_SIGNATURE)
+    if by_examples is None or PROBABILITIES not in by_examples.outputs:
+        found = ", ".join(sorted(signatures)) or "none"
+        problem = (
+            f"it has no signature {EXAMPLES_SIGNATURE} with {PROBABILITIES}, which the "
+            f"Evaluator asks (found: {found})"
+        )
+        return Served(version, folder, task, problem)
+    return Served(version, folder, task)
+
+
+def why_not_compared(served: Served, task: Task) -> str:
+    """Returns why a version is no champion for a task; empty if it is one."""
+    if served.problem:
+        return served.problem
+    if served.task is None:
+        return "it does not say what it is asked"
+    if not task.asks_the_same(served.task):
+        return f"it has another task: {task.difference(served.task)}"
+    return ""
+
+
+def check_name(served: Served | None, task: Task, name: str, replace: bool) -> None:
+    """Refuses to push a task under a name by which clients ask for another one.
+
+    Args:
+        served: What is served under the name; None for nothing.
+        task: What is to be pushed.
+        name: Of the model.
+        replace: Whether that is what is wanted.
+
+    Raises:
+        BadInputError: It is another task, and nobody said that it should be replaced.
+    """
+    if served is None or served.task is None or replace:
+        return
+    if not task.asks_the_same(served.task):
+        raise BadInputError(
+            f"{name}: version {served.version} is served under that name and has "
+            f"another task: {task.difference(served.task)}: give this model another "
+            "name with --name, or replace that one with --replace-task"
+        )
+
+
+def _signatures(folder: str) -> dict[str, Any]:
+    with open(os.path.join(folder, SAVED_MODEL), "rb") as stream:
+        graphs = SavedModel.FromString(stream.read()).meta_graphs
+    return dict(graphs[0].signature_def) if graphs else {}
+
+
+def _task_of(signatures: dict[str, Any], name: str) -> Task | None:
+    """Returns the task of a version that tells of none, by its shapes."""
+    of_images = signatures.get(IMAGES_SIGNATURE)
+    if of_images is None or PROBABILITIES not in of_images.outputs:
+        return None
+    sizes = [
+        [dim.size for dim in info.tensor_shape.dim]
+        for info in (*of_images.inputs.values(), of_images.outputs[PROBABILITIES])
+    ]
+    if len(sizes) != 2 or len(sizes[0]) not in (3, 4) or len(sizes[1]) != 2:
+        return None
+    (_, height, width, *channels), (_, classes) = sizes
+    try:
+        return Task(name, height, width, *(channels or [1]), plain_names(classes))
+    except BadInputError:
+        return None
