@@ -55,11 +55,6 @@ RUN apt-get update \
 RUN install --directory --owner=65532 --group=65532 /models
 COPY --from=build /app/.venv /app/.venv
 COPY --from=build /app/project /app/project
-# Named by its content, so that a compiled pipeline finds the schema it was compiled
-# with or none.
-COPY pipeline/schema/schema.pbtxt /app/schema/
-RUN cd /app/schema \
- && mv schema.pbtxt "$(sha256sum schema.pbtxt | cut -c 1-16).pbtxt"
 # Nothing is written outside of /tmp and the volumes, so that the root can be
 # read-only; what libraries keep in a home goes to /tmp as well.
 ENV PATH=/app/.venv/bin:$PATH \

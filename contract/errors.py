@@ -1,4 +1,4 @@
-"""The two ways in which a run ends that are nobody's bug."""
+"""The ways in which a run ends that are nobody's bug."""
 
 
 class BadInputError(Exception):
@@ -22,3 +22,7 @@ class GateRefusedError(Exception):
         self.gate = gate
         self.reasons = reasons
         super().__init__(f"{gate} refused: " + "; ".join(reasons))
+
+
+class Terminated(BaseException):
+    """SIGTERM; not an Exception, so that nothing on the way swallows it."""

@@ -77,7 +77,7 @@ def make_metric(path: str, options: dict[str, Any]) -> Metric:
         found = getattr(importlib.import_module(module), name)
     except (ImportError, AttributeError, ValueError) as error:
         raise BadInputError(
-            f"gates.metrics: {path}: expected the dotted path of a class, found: {error}"
+            f"gates.metrics: {path}: expected the dotted path of a class: {error}"
         ) from error
     if not (isinstance(found, type) and issubclass(found, Metric)):
         raise BadInputError(

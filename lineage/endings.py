@@ -5,12 +5,13 @@ import os
 from dataclasses import dataclass
 from typing import Any
 
+from contract import nodes, properties
 from lineage.records import Run, pushed_by
 
 PUSHED, UNCHANGED, REFUSED, BROKEN = "pushed", "unchanged", "refused", "broken"
 INTERRUPTED, RUNNING, UNKNOWN = "interrupted", "running or killed", "unknown"
 
-_BLESSINGS = ("Evaluator", "ServingValidator")
+_BLESSINGS = (nodes.EVALUATOR, nodes.SERVING_VALIDATOR)
 
 # The runner's exit codes that say more than the store can.
 _BROKEN, _BAD_INPUT, _REFUSED = 1, 2, 3
@@ -71,8 +72,8 @@ def judge(run: Run, result: dict[str, Any]) -> Verdict:
         version, already = pushed
         return Verdict(UNCHANGED if already else PUSHED, "", version)
     for node in _BLESSINGS:
-        blessing = run.output(node, "blessing")
-        if blessing is not None and blessing.properties.get("blessed") == 0:
+        blessing = run.output(node, nodes.BLESSING)
+        if blessing is not None and blessing.properties.get(properties.BLESSED) == 0:
             return Verdict(REFUSED, node, reasons=reasons)
     for state, kind in (("running", RUNNING), ("canceled", INTERRUPTED)):
         for node in _in_state(states, state):
@@ -81,7 +82,7 @@ def judge(run: Run, result: dict[str, Any]) -> Verdict:
         kind = {_REFUSED: REFUSED, _BROKEN: BROKEN, _BAD_INPUT: BROKEN}.get(
             result.get("exit_code", -1),
             # A gate fails to stop a run; whether it broke instead, nobody kept.
-            UNKNOWN if node == "DataGate" else BROKEN,
+            UNKNOWN if node == nodes.DATA_GATE else BROKEN,
         )
         return Verdict(kind, node, reasons=reasons)
     last = next(reversed(run.steps), "")

@@ -200,11 +200,15 @@ def plain(facts: Facts) -> dict[str, Any]:
     content = facts.model_dump(mode="json")
     if facts.champion == "" and content["metrics"] is not None:
         del content["metrics"]["champion_accuracy"]
-        for digit in (content["metrics"]["digits"] or {}).values():
-            del digit["champion"]
+        for of_class in (content["metrics"]["classes"] or {}).values():
+            del of_class["champion"]
     if content["gates"] is not None:
         content["gates"] = {
-            f"{gate.pop('gate')} {gate.pop('metric')}": gate
+            " ".join(
+                part
+                for key in ("gate", "metric", "slice")
+                if (part := str(gate.pop(key)))
+            ): gate
             for gate in content["gates"]
         }
     return content

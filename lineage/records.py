@@ -9,10 +9,11 @@ from typing import Any
 
 from ml_metadata.proto import metadata_store_pb2
 
+from contract import nodes
 from contract.properties import (
     ALREADY_SERVED,
-    PUSHED_DESTINATION,
     PUSHED,
+    PUSHED_DESTINATION,
     PUSHED_VERSION,
     RUN,
 )
@@ -152,14 +153,14 @@ class Push:
 
 def read_runs(store: Store) -> list[Run]:
     """Returns all runs, newest first."""
-    nodes = _executions_of(store, _NODE)
+    node_of = _executions_of(store, _NODE)
     pipelines = _executions_of(store, _PIPELINE)
     runs = []
     for context in store.get_contexts_by_type(_PIPELINE_RUN):
         executions = sorted(
             store.get_executions_by_context(context.id), key=lambda e: e.id
         )
-        steps = _steps(store, executions, nodes)
+        steps = _steps(store, executions, node_of)
         first = executions[0].id if executions else None
         runs.append(
             Run(
@@ -205,7 +206,7 @@ def read_pushes(store: Store) -> list[Push]:
 
 def pushed_by(run: Run) -> tuple[int, bool] | None:
     """Returns the version that a run ended in, and whether it was there already."""
-    artifact = run.output("Pusher", "pushed_model")
+    artifact = run.output(nodes.PUSHER, nodes.PUSHED_MODEL)
     push = _push(artifact) if artifact else None
     if artifact is None or push is None:
         return None
@@ -231,7 +232,7 @@ def _executions_of(store: Store, kind: str) -> dict[int, str]:
 
 
 def _steps(
-    store: Store, executions: list[Any], nodes: dict[int, str]
+    store: Store, executions: list[Any], node_of: dict[int, str]
 ) -> dict[str, Step]:
     events = defaultdict(list)
     for event in _events(store, executions):
@@ -244,7 +245,8 @@ def _steps(
     steps = {}
     for execution in executions:
         # TFX names the context `<pipeline>.<node id>`.
-        node = nodes.get(execution.id, "").rpartition(".")[2]
+        node = node_of.get(execution.id, "").rpartition(".")[2]
+        node = nodes.FORMER_IDS.get(node, node)
         step = Step(
             node,
             execution.type,
@@ -280,8 +282,10 @@ def _artifact(artifact: Any) -> Artifact:
 def _name(context: Any, steps: dict[str, Step]) -> str | None:
     """Returns the runner's name of a run: on the run itself, or told the Pusher."""
     of_run = _values(context.custom_properties).get(RUN)
-    of_pusher = steps["Pusher"].parameters.get("run") if "Pusher" in steps else None
-    name = of_run or of_pusher
+    of_pusher = (
+        steps[nodes.PUSHER].parameters.get(RUN) if nodes.PUSHER in steps else None
+    )
+    name = of_run or of_pusher or _own_name(context.name)
     return str(name) if name else None
 
 
@@ -292,3 +296,15 @@ def _values(properties: Any) -> dict[str, Value]:
         if kind in ("string_value", "int_value", "double_value"):
             found[key] = getattr(value, kind)
     return found
+
+
+def _own_name(run_id: str) -> str | None:
+    """Returns a run's id if it is the runner's own name of it.
+
+    In version 0.1 TFX made the id, which is a time.
+    """
+    try:
+        datetime.fromisoformat(run_id)
+    except ValueError:
+        return run_id
+    return None

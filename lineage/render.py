@@ -6,6 +6,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from contract.demands import Demand, bound_text, number, outcome_text
 from lineage.explain import Subject, flat, plain
 from lineage.listing import Entry
 from version_store.render import UNKNOWN, local_time, plain_table
@@ -39,10 +40,12 @@ def show_subject(console: Console, subject: Subject) -> None:
     _print_facts(console, "", about)
     facts = plain(subject.facts)
     gates, statistics = facts.pop("gates"), facts.pop("statistics")
-    digits = (facts["metrics"] or {}).pop("digits", None)
+    classes = (facts["metrics"] or {}).pop("classes", None)
+    task = facts.pop("task")
+    _print_facts(console, "task", task or {"task": None})
     _print_facts(console, "facts", facts)
     _print_statistics(console, statistics)
-    _print_digits(console, digits)
+    _print_classes(console, classes)
     _print_gates(console, gates)
     files = subject.about.get("files")
     if files:
@@ -106,9 +109,14 @@ def _print_statistics(console: Console, splits: dict[str, Any] | None) -> None:
     if splits is None:
         console.print(f"  {UNKNOWN}")
         return
-    labels = sorted({label for one in splits.values() for label in one["labels"] or ()})
+    labels = list(dict.fromkeys(x for s in splits.values() for x in s["labels"] or ()))
     table = plain_table(
-        console, "split", "examples", "pixel mean", "deviation", *map(_label, labels)
+        console,
+        "split",
+        "examples",
+        "pixel mean",
+        "deviation",
+        *(f"label {label}" for label in labels),
     )
     for name, one in splits.items():
         by_label = one["labels"] or {}
@@ -120,21 +128,17 @@ def _print_statistics(console: Console, splits: dict[str, Any] | None) -> None:
     console.print(table)
 
 
-def _label(label: str) -> str:
-    return f"label {label}"
-
-
-def _print_digits(console: Console, digits: dict[str, Any] | None) -> None:
+def _print_classes(console: Console, classes: dict[str, Any] | None) -> None:
     console.print()
-    console.print(Text("test accuracy by digit", style="bold"))
-    if digits is None:
+    console.print(Text("test accuracy by class", style="bold"))
+    if classes is None:
         console.print(f"  {UNKNOWN}")
         return
-    table = plain_table(console, "digit", "examples", "accuracy", "champion")
-    for digit, one in digits.items():
+    table = plain_table(console, "class", "examples", "accuracy", "champion")
+    for name, one in classes.items():
         champion = f"{one['champion']:.4f}" if one.get("champion") is not None else "-"
         table.add_row(
-            digit, text_of(one["examples"]), f"{one['accuracy']:.4f}", champion
+            Text(name), text_of(one["examples"]), f"{one['accuracy']:.4f}", champion
         )
     console.print(table)
 
@@ -147,10 +151,12 @@ def _print_gates(console: Console, gates: dict[str, Any] | None) -> None:
         return
     table = plain_table(console, "gate", "value", "bound", "champion", "")
     for name, gate in gates.items():
-        verdict = "overridden" if gate["overridden"] else "passed"
-        if not gate["passed"] and not gate["overridden"]:
-            verdict = "REFUSED"
+        demand = Demand(name, "", "", **gate)
         table.add_row(
-            name, Text(gate["value"]), gate["bound"], gate["champion"] or "-", verdict
+            Text(name),
+            number(demand.value),
+            bound_text(demand),
+            number(demand.champion) if demand.has_champion else "-",
+            outcome_text(demand),
         )
     console.print(table)

@@ -4,21 +4,10 @@ import json
 import logging
 import os
 
+from contract import nodes, properties
+from contract.model_run import HISTORY_FILE
 from lineage.records import Run
 from version_store.manifest import Facts
-
-_HISTORY_FILE = "history.json"
-
-_ARTIFACTS = {
-    "schema": ("ImportSchemaGen", "schema"),
-    "statistics": ("StatisticsGen", "statistics"),
-    "verdict": ("DataGate", "verdict"),
-    "transform_graph": ("Transform", "transform_graph"),
-    "model_run": ("Trainer", "model_run"),
-    "evaluation": ("Evaluator", "evaluation"),
-    "infra_blessing": ("ServingValidator", "blessing"),
-}
-"""Which output is which of the folders that facts are read from."""
 
 
 def facts_of_run(run: Run) -> Facts:
@@ -42,25 +31,27 @@ def facts_of_run(run: Run) -> Facts:
         return {name: artifact.folder}
 
     folders: dict[str, str] = {}
-    for name, (node, key) in _ARTIFACTS.items():
-        folders |= readable(name, node, key)
+    for name in Folders.__dataclass_fields__:
+        folders |= readable(name, *nodes.READ_BY_PEOPLE[name])
     known = read_facts(Folders(**folders))
-    examples = run.output("ImageExampleGen", "examples")
+    examples = run.output(nodes.EXAMPLE_GEN, nodes.EXAMPLES)
     if examples is not None:
         known = known.updated(
-            data_fingerprint=examples.properties.get("fingerprint"),
-            counts=parse_counts(str(examples.properties.get("counts", ""))),
+            data_fingerprint=examples.properties.get(properties.FINGERPRINT),
+            counts=parse_counts(str(examples.properties.get(properties.COUNTS, ""))),
         )
-    champion = run.output("Champion", "model")
+    champion = run.output(nodes.CHAMPION, nodes.MODEL)
     if champion is not None:
         # ML Metadata keeps an empty text; none at all is of another project.
-        known = known.updated(champion=champion.properties.get("champion_version"))
-    pusher = run.steps.get("Pusher")
+        known = known.updated(
+            champion=champion.properties.get(properties.CHAMPION_VERSION)
+        )
+    pusher = run.steps.get(nodes.PUSHER)
     if pusher is not None:
         told = Facts.model_validate_json(str(pusher.parameters.get("facts", "{}")))
         recipe = pusher.parameters.get("recipe")
         known = known.updated(**dict(told)).updated(recipe=recipe)
-    trainer = run.steps.get("Trainer")
+    trainer = run.steps.get(nodes.TRAINER)
     if known.training is None and trainer is not None:
         custom = json.loads(str(trainer.parameters.get("custom_config", "{}")))
         known = known.updated(training=custom.get("training"))
@@ -71,13 +62,11 @@ def facts_of_run(run: Run) -> Facts:
 
 def accuracy(run: Run) -> float | None:
     """Returns Keras' accuracy on the test split; None where nobody kept it."""
-    artifact = run.output("Trainer", "model_run")
+    artifact = run.output(nodes.TRAINER, nodes.MODEL_RUN)
     if artifact is None:
         return None
     try:
-        with open(
-            os.path.join(artifact.uri, _HISTORY_FILE), encoding="utf-8"
-        ) as stream:
+        with open(os.path.join(artifact.uri, HISTORY_FILE), encoding="utf-8") as stream:
             return float(json.load(stream)["test"]["accuracy"])
     except (OSError, ValueError, KeyError):
         return None
@@ -88,7 +77,9 @@ def _code(run: Run) -> dict[str, str]:
     found = {}
     for node, step in run.steps.items():
         custom = step.parameters.get("custom_config")
-        of_custom = json.loads(custom).get("code") if isinstance(custom, str) else None
-        if code := step.parameters.get("code") or of_custom:
+        of_custom = (
+            json.loads(custom).get(properties.CODE) if isinstance(custom, str) else None
+        )
+        if code := step.parameters.get(properties.CODE) or of_custom:
             found[node] = str(code)
     return found

@@ -152,8 +152,8 @@ class MetricBound(_Section):
             )
         if self.slices == BY_CLASS and not metric.by_class:
             raise BadInputError(
-                f"gates.metrics: {self.name}: slices: expected all, as it means nothing "
-                "on the rows of one class"
+                f"gates.metrics: {self.name}: slices: expected all, as it means "
+                "nothing on the rows of one class"
             )
         name = self.name.rpartition(".")[2]
         if self.k is not None:
@@ -192,10 +192,17 @@ class Gates(_Section):
         Raises:
             BadInputError: One of `metrics` cannot be used.
         """
-        accuracy = ("accuracy", "pipeline.metrics.Accuracy", {})
+        overall = MetricBound(
+            name="accuracy",
+            min=self.min_accuracy,
+            max_champion_loss=self.max_champion_loss,
+        )
+        by_class = MetricBound(
+            name="accuracy", min=self.min_class_accuracy, slices=BY_CLASS
+        )
         return [
-            Bound(*accuracy, self.min_accuracy, self.max_champion_loss),
-            Bound(*accuracy, self.min_class_accuracy, slices=BY_CLASS),
+            overall.bound(),
+            by_class.bound(),
             *(metric.bound() for metric in self.metrics),
         ]
 

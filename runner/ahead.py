@@ -1,9 +1,8 @@
 """What can begin before its turn, on a core that has nothing to do."""
 
 from components.serving_validator import process
+from contract import nodes
 from runner.events import Event
-
-_MODEL_NODE = "Trainer"
 
 
 class ProbeAhead:
@@ -24,5 +23,9 @@ class ProbeAhead:
             self._node, self._reused = event.node, False
         elif event.kind == "cached":
             self._reused = True
-        elif (event.kind, self._node, self._reused) == ("finished", _MODEL_NODE, False):
+        elif (event.kind, self._node, self._reused) == (
+            "finished",
+            nodes.TRAINER,
+            False,
+        ):
             process.start_ahead()

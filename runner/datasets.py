@@ -4,15 +4,17 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from components.image_example_gen import digits, mirrors
-from components.image_example_gen.source import MNIST_FINGERPRINT, open_source
+from components.image_example_gen import digits, mirrors, mnist
+from components.image_example_gen.source import open_source
+from components.image_example_gen.understanding import Hints, name_of, understand
 from contract.errors import BadInputError
+from contract.task import Task, names_text
 from pipeline.config import Data
 
-MNIST, DIGITS = "mnist", "digits"
+DIGITS_BOUNDS = {"min_accuracy": 0.93, "min_class_accuracy": 0.75}
+"""For 360 test images, about 36 a class: one mistake is 0.03 of a class."""
 
-DIGITS_BOUNDS = {"min_accuracy": 0.93, "min_digit_accuracy": 0.75}
-"""For 360 test images, about 36 a digit: one mistake is 0.03 of a digit."""
+_OURS = (mnist.NAME, digits.NAME)
 
 
 @dataclass(frozen=True)
@@ -24,6 +26,9 @@ class DataSet:
         path: What to give to `open_source`.
         fingerprint: Of its content.
         description: For people: what it is and where it came from.
+        task: What it poses.
+        hints: What the data does not say of itself; with it the pipeline comes to
+            the same task.
         notice: Something that must not be overlooked; empty if there is nothing.
     """
 
@@ -31,12 +36,23 @@ class DataSet:
     path: str
     fingerprint: str
     description: str
+    task: Task
+    hints: Hints
     notice: str = ""
 
     @property
     def is_digits(self) -> bool:
         """Whether this is the embedded stand-in."""
-        return self.name == DIGITS
+        return self.name == digits.NAME
+
+    @property
+    def task_text(self) -> str:
+        """The task in a line: `28x28 grey, 10 classes of digits: 0, 1, ...`."""
+        task = self.task
+        return (
+            f"{task.size_text}, {len(task.classes)} classes of {task.plural}: "
+            f"{names_text(task.classes)}"
+        )
 
 
 def resolve(
@@ -56,70 +72,101 @@ def resolve(
             name and is neither in the cache nor to be had.
     """
     if data.path is not None:
-        if data.dataset == DIGITS:
+        if data.dataset == digits.NAME:
             raise BadInputError(
-                f"data.dataset: {DIGITS}: expected without --data, found {data.path}"
+                f"data.dataset: {digits.NAME}: expected without --data, found "
+                f"{data.path}"
             )
-        return _named(data.path, data.name)
+        return _named(data.path, data)
     if data.name is not None:
         raise BadInputError(
             f"data.name: {data.name}: expected together with --data, which says "
             "what is to have that name"
         )
-    if data.dataset != DIGITS:
-        folder = os.path.join(cache, MNIST)
+    if data.dataset != digits.NAME:
+        folder = os.path.join(cache, mnist.NAME)
         try:
             download(folder)
         except mirrors.MirrorsUnreachableError as error:
-            if data.dataset == MNIST:
+            if data.dataset == mnist.NAME:
                 raise BadInputError(
                     f"{folder}: no MNIST there and no mirror answers ({error}): put "
                     "the four IDX files there, or name their folder with --data"
                 ) from error
-        else:
-            return DataSet(MNIST, folder, _fingerprint(folder), f"MNIST from {folder}")
-    return _digits(cache, asked_for=data.dataset == DIGITS)
+            return _digits(cache, data, why=str(error))
+        return _mnist(folder, data)
+    return _digits(cache, data, why="")
 
 
-def _named(path: str, name: str | None) -> DataSet:
-    fingerprint = _fingerprint(path)
-    canonical = fingerprint == MNIST_FINGERPRINT
-    notice = ""
-    if name == DIGITS:
+def _named(path: str, data: Data) -> DataSet:
+    if data.name == digits.NAME:
         raise BadInputError(
-            f"data.name: {DIGITS}: expected another name, as that one is the "
+            f"data.name: {digits.NAME}: expected another name, as that one is the "
             "embedded data set's"
         )
-    if name is None and not canonical:
+    source = open_source(path)
+    fingerprint = source.fingerprint()
+    is_mnist = fingerprint == mnist.FINGERPRINT
+    name, notice = data.name or (mnist.NAME if is_mnist else name_of(path)), ""
+    if data.name is None and not is_mnist and name in _OURS:
         notice = (
-            f"{path} is not the canonical MNIST, and its model will be called "
-            f"{MNIST}; give it a name of its own with --name"
+            f"{path} is not {name}, and its model is called {name}-data; another name "
+            "is given with --name"
         )
-    kind = "MNIST" if canonical else "data set"
-    return DataSet(name or MNIST, path, fingerprint, f"{kind} from {path}", notice)
-
-
-def _digits(cache: str, *, asked_for: bool) -> DataSet:
-    folder = os.path.join(cache, DIGITS)
-    os.makedirs(cache, exist_ok=True)
-    digits.write(folder)
-    notice = (
-        ""
-        if asked_for
-        else (
-            "no data was named and no MNIST mirror answers: this run is on the "
-            "embedded digits (1,797 scans of 8x8 pixels, enlarged), not on MNIST; "
-            "name a folder with the MNIST files with --data"
-        )
-    )
+        name = f"{name}-data"
+    hints = data.hints(name)
+    kind = "MNIST" if is_mnist else "data set"
     return DataSet(
-        DIGITS,
-        folder,
-        _fingerprint(folder),
-        "scikit-learn's digits, 8x8 scans enlarged to 28x28",
+        name,
+        path,
+        fingerprint,
+        f"{kind} from {path}",
+        understand(source, hints, fingerprint),
+        hints,
         notice,
     )
 
 
-def _fingerprint(path: str) -> str:
-    return open_source(path).fingerprint()
+def _mnist(folder: str, data: Data) -> DataSet:
+    """Returns MNIST from its cache, where somebody may have put something else."""
+    source = open_source(folder)
+    fingerprint = source.fingerprint()
+    if fingerprint != mnist.FINGERPRINT:
+        raise BadInputError(
+            f"{folder}: expected MNIST, found other images: remove the folder, so that "
+            "it is fetched again, or name those images with --data"
+        )
+    hints = data.hints(mnist.NAME)
+    task = understand(source, hints, fingerprint)
+    return DataSet(mnist.NAME, folder, fingerprint, f"MNIST from {folder}", task, hints)
+
+
+def _digits(cache: str, data: Data, why: str) -> DataSet:
+    """Returns the embedded digits; `why` says why MNIST is not to be had."""
+    folder = os.path.join(cache, digits.NAME)
+    os.makedirs(cache, exist_ok=True)
+    digits.write(folder)
+    source = open_source(folder)
+    notice = (
+        f"no data was named and no MNIST mirror answers ({why}): this run is on the "
+        "embedded digits (1,797 scans of 8x8 pixels, enlarged), not on MNIST; "
+        "name a folder with the MNIST files with --data"
+        if why
+        else ""
+    )
+    given, own = data.hints(digits.NAME), digits.TASK
+    hints = Hints(
+        given.name,
+        given.classes,
+        given.noun or own.noun,
+        given.background or str(own.background),
+    )
+    return DataSet(
+        digits.NAME,
+        folder,
+        source.fingerprint(),
+        "scikit-learn's digits, 8x8 scans enlarged to MNIST's form",
+        understand(source, hints),
+        hints,
+        notice,
+    )

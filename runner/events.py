@@ -11,7 +11,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from pipeline.training.progress import LOGGER as PROGRESS_LOGGER
+from contract import progress
 
 STARTED_MESSAGE = "Component %s is running."
 FINISHED_MESSAGE = "Component %s is finished."
@@ -23,10 +23,10 @@ class Event:
     """Something that happened to a component.
 
     Attributes:
-        kind: `started`, `cached` (its outputs were reused), `progress` or
-            `finished`.
+        kind: `started`, `cached` (its outputs were reused), `finished`, or what a
+            node tells of itself: `progress`, `refused` or `skipped`.
         node: The component's node id; empty where it is the one that runs.
-        text: Of a `progress`.
+        text: What it tells.
     """
 
     kind: str
@@ -45,8 +45,9 @@ class EventHandler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Tells the listener, if the record is one of those that matter."""
         arguments = record.args if isinstance(record.args, tuple) else ()
-        if record.name == PROGRESS_LOGGER:
-            self._listener(Event("progress", text=record.getMessage()))
+        if record.name == progress.LOGGER:
+            kind = getattr(record, progress.KIND, progress.NOTE)
+            self._listener(Event(kind, text=record.getMessage()))
         elif record.msg == STARTED_MESSAGE:
             self._listener(Event("started", str(arguments[0])))
         elif record.msg == FINISHED_MESSAGE:

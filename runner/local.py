@@ -5,23 +5,22 @@ Importing this imports TensorFlow and TFX, which takes most of ten seconds.
 
 import logging
 import os
-import time
 from collections.abc import Callable
 
 from absl import logging as absl_logging
 from apache_beam.options.pipeline_options import StandardOptions
 from ml_metadata.proto import metadata_store_pb2
+from tfx.dsl.compiler import compiler, constants
 from tfx.orchestration import metadata
 from tfx.orchestration.local.local_dag_runner import LocalDagRunner
 from tfx.orchestration.pipeline import Pipeline
+from tfx.orchestration.portable import runtime_parameter_utils
 from tfx.types.artifact import Artifact
 
 from components.serving_validator import process
 from contract.errors import BadInputError
-from contract import properties
 from pipeline.config import Config
 from pipeline.pipeline import create_components
-from pipeline.schema import schema_text
 from runner.ahead import ProbeAhead
 from runner.datasets import DataSet
 from runner.events import Event, EventHandler
@@ -45,7 +44,7 @@ def run_pipeline(
         config: Of the run.
         dataset: Read and checked.
         workspace: Held by the caller.
-        run: Name of the run.
+        run: Name of the run, and its id in ML Metadata.
         reuse: Whether to reuse what earlier runs finished.
         listener: Told what happens.
 
@@ -63,7 +62,6 @@ def run_pipeline(
         logging.warning("cleaned up after %d interrupted executions", recovered)
 
     workspace.link_data(dataset.name, dataset.path, dataset.fingerprint)
-    workspace.write_schema(schema_text())
     components = create_components(
         config, surroundings(config, dataset, workspace, run)
     )
@@ -72,23 +70,27 @@ def run_pipeline(
     for handler in handlers:
         logger.addHandler(handler)
     absl_logging.set_verbosity(absl_logging.INFO)
-    began = time.time()
-    try:
-        LocalDagRunner().run(
-            Pipeline(
-                pipeline_name=dataset.name,
-                pipeline_root=artifacts,
-                components=components,
-                enable_cache=reuse,
-                metadata_connection_config=_connection(workspace),
-                beam_pipeline_args=config.beam.pipeline_args(),
-            )
+    pipeline = compiler.Compiler().compile(
+        Pipeline(
+            pipeline_name=dataset.name,
+            pipeline_root=artifacts,
+            components=components,
+            enable_cache=reuse,
+            metadata_connection_config=_connection(workspace),
+            beam_pipeline_args=config.beam.pipeline_args(),
         )
+    )
+    # TFX would take the clock for the run's id. By a name of ours the run is known
+    # from its first moment, whatever other runs' clocks said.
+    runtime_parameter_utils.substitute_runtime_parameter(
+        pipeline, {constants.PIPELINE_RUN_ID_PARAMETER_NAME: run}
+    )
+    try:
+        LocalDagRunner().run_with_ir(pipeline)
     finally:
         for handler in handlers:
             logger.removeHandler(handler)
         process.stop_ahead()
-        _name_run(workspace, run, began)
 
 
 def _check_beam_runner(name: str) -> None:
@@ -103,49 +105,18 @@ def _check_beam_runner(name: str) -> None:
         )
 
 
-def outcome(config: Config, workspace: Workspace, since: float) -> Outcome:
-    """Returns what the run came to so far.
-
-    Args:
-        config: Of the run.
-        workspace: Where it ran.
-        since: Time, in seconds since 1970, before which it had not begun.
-    """
-    run = _latest_run(workspace, since)
-    if run is None:
-        return Outcome([], None, None)
-    return read_outcome(workspace.metadata, run, config.gates)
-
-
-def outputs(workspace: Workspace, since: float) -> dict[tuple[str, str], Artifact]:
-    """Returns what the run has made so far, by node id and output; see `outcome`."""
-    run = _latest_run(workspace, since)
-    return {} if run is None else read_outputs(workspace.metadata, run)
-
-
-def _name_run(workspace: Workspace, name: str, since: float) -> None:
-    """Writes our name of the run into ML Metadata, where TFX has its own."""
-    run = _latest_run(workspace, since)
-    if run is None:
-        return
-    with metadata.Metadata(_connection(workspace)) as handle:
-        context = handle.store.get_context_by_type_and_name("pipeline_run", run)
-        context.custom_properties[properties.RUN].string_value = name
-        handle.store.put_contexts([context])
-
-
-def _latest_run(workspace: Workspace, since: float) -> str | None:
-    """Returns the id of the run that began since then, or None if none did."""
+def outcome(workspace: Workspace, run: str) -> Outcome:
+    """Returns what a run came to so far."""
     if not os.path.exists(workspace.metadata):
-        return None
-    with metadata.Metadata(_connection(workspace)) as handle:
-        runs = [
-            context
-            for context in handle.store.get_contexts_by_type("pipeline_run")
-            if context.create_time_since_epoch >= since * 1000
-        ]
-    latest = max(runs, key=lambda run: run.create_time_since_epoch, default=None)
-    return None if latest is None else str(latest.name)
+        return Outcome([], None, None)
+    return read_outcome(workspace.metadata, run)
+
+
+def outputs(workspace: Workspace, run: str) -> dict[tuple[str, str], Artifact]:
+    """Returns what a run has made so far, by node id and output."""
+    if not os.path.exists(workspace.metadata):
+        return {}
+    return read_outputs(workspace.metadata, run)
 
 
 def _connection(workspace: Workspace) -> metadata_store_pb2.ConnectionConfig:

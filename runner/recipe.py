@@ -5,27 +5,41 @@ import json
 import logging
 
 from components.champion.executor import NONE
+from components.image_example_gen.understanding import Hints
 from contract.code import code_digest
 from pipeline.config import Config
 from version_store import versions
 from version_store.manifest import ManifestError, read_manifest
 
+_SAME_MODEL = ("cache_mb",)
+"""Settings of the training that change how it is done, and not what comes of it."""
 
-def recipe(config: Config, fingerprint: str, schema: str) -> str:
-    """Returns the digest of data, configuration, schema, code and stack.
+_MODULES = (
+    "components.image_example_gen.executor",
+    "pipeline.preprocessing",
+    "pipeline.training.trainer",
+)
+"""Whose code makes the model: examples, what the network sees of them, the training."""
 
-    Runs with the same recipe come to the same model and the same verdict.
+
+def recipe(config: Config, fingerprint: str, hints: Hints) -> str:
+    """Returns the digest of what makes the model: data, settings, code and stack.
+
+    Runs with the same recipe come to the same model. What the model is held to, and
+    what is shown of it, is no part of it.
+
+    Args:
+        config: Of the run.
+        fingerprint: Of the data's content.
+        hints: What the data does not say of itself.
     """
+    training = config.training.model_dump(mode="json")
     ingredients = {
         "data": fingerprint,
+        "hints": hints.as_dict(),
         "eval_fraction": config.data.eval_fraction,
-        "shard_rows": config.data.shard_rows,
-        "training": config.training.model_dump(mode="json"),
-        "gates": config.gates.model_dump(mode="json"),
-        "schema": schema,
-        "code": code_digest("pipeline.pipeline")
-        + code_digest("pipeline.preprocessing")
-        + code_digest("pipeline.training.trainer"),
+        "training": {k: v for k, v in training.items() if k not in _SAME_MODEL},
+        "code": [code_digest(module) for module in _MODULES],
     }
     return hashlib.sha256(json.dumps(ingredients, sort_keys=True).encode()).hexdigest()
 

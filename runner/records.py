@@ -8,16 +8,11 @@ from tfx.orchestration import metadata
 from tfx.types import artifact_utils
 from tfx.types.artifact import Artifact
 
-from components.data_gate import demand as data_gate_verdict
-from components.data_gate import executor as data_gate
-from components.evaluator.results import read_gates
-from components.pusher import executor as pusher
-from components.serving_validator import demand as serving_validator_verdict
-from components.serving_validator import executor as serving_validator
-from contract import properties
-from contract.demands import GateResult
-from pipeline.config import Gates
-from pipeline.training.trainer import read_history
+from components.evaluator.results import read_evaluation
+from components.pusher.facts import Folders, read_demands
+from contract import nodes, properties
+from contract.demands import Demand
+from contract.model_run import read_history
 
 
 @dataclass(frozen=True)
@@ -40,38 +35,44 @@ class Outcome:
     """What is known of a run's results; what it did not get to is None or empty.
 
     Attributes:
-        gates: Every demand of every gate that gave a verdict.
+        demands: Every demand of every gate that gave a verdict.
         test_accuracy: Keras' own, on the test split.
         pushed: The version that is served as this run's result.
+        left_out: Why the served version was not compared with; mostly empty.
     """
 
-    gates: list[GateResult]
+    demands: list[Demand]
     test_accuracy: float | None
     pushed: Pushed | None
+    left_out: str = ""
 
 
-def read_outcome(database: str, run: str, gates: Gates) -> Outcome:
+def read_outcome(database: str, run: str) -> Outcome:
     """Reads what a run left in the metadata store.
 
     Args:
         database: Path of the sqlite file.
         run: The pipeline run's id.
-        gates: The bounds that the run was held to.
     """
     outputs = read_outputs(database, run)
-    results: list[GateResult] = []
-    if verdict := outputs.get(("DataGate", data_gate.VERDICT_KEY)):
-        results.append(data_gate_verdict.read_gate(verdict.uri))
-    if evaluation := outputs.get(("Evaluator", "evaluation")):
-        results += read_gates(evaluation.uri, gates)
-    if blessing := outputs.get(("ServingValidator", serving_validator.BLESSING_KEY)):
-        results.append(serving_validator_verdict.read_gate(blessing.uri))
 
-    history = outputs.get(("Trainer", "model_run"))
+    def uri(name: str) -> str | None:
+        artifact = outputs.get(nodes.READ_BY_PEOPLE[name])
+        return artifact.uri if artifact else None
+
+    evaluation, history = uri("evaluation"), uri("model_run")
+    demands = read_demands(
+        Folders(
+            verdict=uri("verdict"),
+            evaluation=evaluation,
+            infra_blessing=uri("infra_blessing"),
+        )
+    )
     return Outcome(
-        results,
-        read_history(history.uri)["test"]["accuracy"] if history else None,
-        _pushed(outputs.get(("Pusher", pusher.PUSHED_MODEL_KEY))),
+        demands,
+        read_history(history)["test"]["accuracy"] if history else None,
+        _pushed(outputs.get(nodes.READ_BY_PEOPLE["pushed_model"])),
+        read_evaluation(evaluation).left_out if evaluation else "",
     )
 
 
@@ -107,12 +108,10 @@ def _node(store: Any, execution: int) -> str:
 
 
 def _pushed(artifact: Artifact | None) -> Pushed | None:
-    if artifact is None or not artifact.get_int_custom_property(
-        properties.PUSHED
-    ):
+    if artifact is None or not artifact.get_int_custom_property(properties.PUSHED):
         return None
     return Pushed(
         int(artifact.get_string_custom_property(properties.PUSHED_VERSION)),
-        artifact.get_string_custom_property("pushed_destination"),
+        artifact.get_string_custom_property(properties.PUSHED_DESTINATION),
         bool(artifact.get_int_custom_property(properties.ALREADY_SERVED)),
     )

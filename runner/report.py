@@ -7,9 +7,9 @@ from datetime import datetime
 
 from tfx.types.artifact import Artifact
 
-from components.report.executor import PAGE_FILE, PAGE_KEY, read_page, with_head
+from components.report.executor import PAGE_FILE, read_page, with_head
 from components.report.page import Page
-from components.report.run import Component, RunFacts, commands, versions
+from components.report.run import Component, RunFacts, versions
 from components.report.sections import completed
 from components.report.standing import (
     BROKEN,
@@ -19,30 +19,20 @@ from components.report.standing import (
     UNCHANGED,
     Verdict,
 )
+from contract import nodes
 from contract.exits import Exit
-from pipeline.config import Gates
 from runner.screen import Step
-from runner.summary import Result
+from runner.summary import Result, next_commands
 
 Outputs = Mapping[tuple[str, str], Artifact]
 
 # The newest first: each goes on with the one after it.
-_PAGES = ("Report", "ModelReport", "DataReport")
-
-_INPUTS = {
-    "examples": ("ImageExampleGen", "examples"),
-    "statistics": ("StatisticsGen", "statistics"),
-    "schema": ("ImportSchemaGen", "schema"),
-    "anomalies": ("ExampleValidator", "anomalies"),
-    "champion_statistics": ("Champion", "statistics"),
-    "model_run": ("Trainer", "model_run"),
-    "evaluation": ("Evaluator", "evaluation"),
-    "infra_blessing": ("ServingValidator", "blessing"),
-}
-"""Which output is which of Report's inputs."""
+_PAGES = (nodes.REPORT, nodes.MODEL_REPORT, nodes.DATA_REPORT)
 
 
-def write(folder: str, result: Result, outputs: Outputs, gates: Gates) -> list[str]:
+def write(
+    folder: str, result: Result, outputs: Outputs, allow_anomalies: bool
+) -> list[str]:
     """Writes `report.html`: the pipeline's own page, completed.
 
     A run that was stopped has left what its nodes had published by then. What a
@@ -53,15 +43,17 @@ def write(folder: str, result: Result, outputs: Outputs, gates: Gates) -> list[s
         folder: Of the run.
         result: What is known of it.
         outputs: What its nodes have published, by node id and output.
-        gates: What it was held to.
+        allow_anomalies: Whether it went on in spite of what DataGate found.
 
     Returns:
         The sections that could not be made; they say so themselves.
     """
     inputs = {
-        name: outputs[source] for name, source in _INPUTS.items() if source in outputs
+        name: outputs[source]
+        for name, source in nodes.READ_BY_PEOPLE.items()
+        if source in outputs
     }
-    page = completed(_latest(result, outputs), inputs, gates)
+    page = completed(_latest(result, outputs), inputs, allow_anomalies)
     page = with_head(page, verdict(result), _run_facts(result))
     beside = os.path.join(folder, f".{PAGE_FILE}.tmp")
     with open(beside, "w", encoding="utf-8") as stream:
@@ -72,7 +64,7 @@ def write(folder: str, result: Result, outputs: Outputs, gates: Gates) -> list[s
 
 def verdict(result: Result) -> Verdict:
     """Returns how the run ended, in the page's words."""
-    gates = tuple(result.outcome.gates)
+    gates = tuple(result.outcome.demands)
     reasons = tuple(result.reasons)
     pushed = result.outcome.pushed
     if result.code is Exit.PUSHED and pushed is not None:
@@ -82,7 +74,7 @@ def verdict(result: Result) -> Verdict:
             return Verdict(UNCHANGED, headline, reasons, gates, version)
         return Verdict(PUSHED, f"Pushed as version {version}", reasons, gates, version)
     if result.code is Exit.REFUSED:
-        by = next(g.gate for g in gates if not (g.passed or g.overridden))
+        by = next(demand.gate for demand in gates if demand.refused)
         return Verdict(REFUSED, f"Refused by {by}", reasons, gates)
     where = _where(result.steps)
     if result.code is Exit.INTERRUPTED:
@@ -100,14 +92,13 @@ def _where(steps: list[Step]) -> str:
 def _latest(result: Result, outputs: Outputs) -> Page:
     """Returns the newest page that the run's own nodes have made."""
     for node in _PAGES:
-        if made := outputs.get((node, PAGE_KEY)):
+        if made := outputs.get((node, nodes.PAGE)):
             return replace(read_page(made), run=result.run)
     return Page(result.dataset.name, result.run)
 
 
 def _run_facts(result: Result) -> RunFacts:
     pushed = result.outcome.pushed if result.code is Exit.PUSHED else None
-    models = os.path.dirname(os.path.dirname(pushed.path)) if pushed else None
     return RunFacts(
         run=result.run,
         started=_moment(result.started),
@@ -118,7 +109,7 @@ def _run_facts(result: Result) -> RunFacts:
         ),
         data=result.dataset.description,
         versions=versions(),
-        commands=commands(result.dataset.name, models) if pushed else {},
+        commands=next_commands(result) if pushed else {},
     )
 
 

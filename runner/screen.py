@@ -28,6 +28,8 @@ _MARKS = {
     "done": ("✓", "green"),
     "cached": ("↺", "cyan"),
     "failed": ("✗", "red"),
+    "refused": ("✗", "red"),
+    "skipped": ("-", "dim"),
 }
 
 
@@ -38,8 +40,10 @@ class Step:
     Attributes:
         node: Node id.
         seconds: How long it took, once it has ended.
-        state: `running`, `done`, `cached` (its outputs were reused), `failed`.
+        state: `running`, `done`, `cached` (its outputs were reused), `refused` (it
+            went well, and said No), `skipped` (there was nothing to do), `failed`.
         note: What it last told about itself.
+        ended: Whether it goes on no more.
         peak_memory: Most bytes that this process held meanwhile, once it has
             ended; None if not known.
     """
@@ -48,6 +52,7 @@ class Step:
     seconds: float = 0.0
     state: str = "running"
     note: str = ""
+    ended: bool = False
     peak_memory: int | None = None
 
 
@@ -63,6 +68,10 @@ class Screen:
         self._waiting_for = ""
         self._lock = threading.Lock()
         self._measures_memory = False
+
+    def say(self, text: str, style: str = "") -> None:
+        """Prints a text as it is, however long."""
+        self.console.print(text, style=style or None, markup=False, soft_wrap=True)
 
     @contextmanager
     def live(self) -> Iterator[None]:
@@ -103,18 +112,24 @@ class Screen:
             elif self.steps and event.kind == "progress":
                 self.steps[-1].note = event.text
                 self._print_line(f"    {event.text}")
+            elif self.steps and event.kind in ("refused", "skipped"):
+                self.steps[-1].state = event.kind
+                self.steps[-1].note = event.text
+                self._print_line(f"    {event.text}")
             elif self.steps and event.kind == "finished":
-                self._end("done" if self.steps[-1].state == "running" else "cached")
+                state = self.steps[-1].state
+                self._end("done" if state == "running" else state)
 
     def on_failure(self) -> None:
         """Marks the step that was running as failed."""
         with self._lock:
-            if self.steps and self.steps[-1].state == "running":
+            if self.steps and not self.steps[-1].ended:
                 self._end("failed")
 
     def _end(self, state: str) -> None:
         step = self.steps[-1]
         step.state = state
+        step.ended = True
         step.seconds = time.monotonic() - self._step_started
         step.peak_memory = memory.peak() if self._measures_memory else None
         self._print_line(_step_line(step))
@@ -127,7 +142,7 @@ class Screen:
         with self._lock:
             table = Table.grid(padding=(0, 2))
             for step in self.steps:
-                if step.state == "running":
+                if not step.ended:
                     seconds = time.monotonic() - self._step_started
                     mark: RenderableType = Spinner("dots", style="yellow")
                 else:

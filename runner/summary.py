@@ -10,7 +10,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from contract.demands import GateResult
+from components.report.run import commands
+from contract.demands import Demand, bound_text, number, outcome_text, words
 from contract.exits import Exit
 from runner.datasets import DataSet
 from runner.records import Outcome
@@ -61,25 +62,39 @@ def verdict_line(result: Result) -> Text:
 def show(console: Console, result: Result) -> None:
     """Prints gates, components, verdict and what to do next."""
     outcome, name = result.outcome, result.dataset.name
-    if outcome.gates:
-        console.print(_gates_table(outcome.gates))
+    if outcome.demands:
+        console.print(_gates_table(outcome.demands))
     if result.steps:
         console.print(_steps_table(result.steps, result.seconds))
+    if outcome.left_out:
+        _line(console, f"note: {outcome.left_out}", style="yellow")
     if outcome.test_accuracy is not None:
-        console.print(
-            f"{name}, accuracy on the test split: {outcome.test_accuracy:.4f}"
+        _line(
+            console, f"{name}, accuracy on the test split: {outcome.test_accuracy:.4f}"
         )
     console.print(verdict_line(result))
+    # What the table of gates says already is not said again.
+    told = {str(demand) for demand in outcome.demands}
     for reason in result.reasons:
-        console.print(f"  {reason}", style="red", markup=False)
+        if reason not in told:
+            _line(console, f"  {reason}", style="red")
     if outcome.pushed is not None and result.code is Exit.PUSHED:
-        console.print(f"  model  {outcome.pushed.path}", markup=False, soft_wrap=True)
-        console.print("  serve  make serve")
-        console.print(
-            f"  query  python -m serving.client predict digit.png --model {name}",
-            markup=False,
-            soft_wrap=True,
-        )
+        _line(console, f"  model  {outcome.pushed.path}")
+        for label, command in next_commands(result).items():
+            _line(console, f"  {label:<6} {command}")
+
+
+def next_commands(result: Result) -> dict[str, str]:
+    """Returns what to type next, from where the person stands, by what for."""
+    pushed = result.outcome.pushed
+    if pushed is None:
+        return {}
+    models = os.path.dirname(os.path.dirname(pushed.path))
+    return commands(result.dataset.name, models, result.dataset.task.noun)
+
+
+def _line(console: Console, text: str, style: str = "") -> None:
+    console.print(text, style=style or None, markup=False, soft_wrap=True)
 
 
 def write(folder: str, result: Result) -> None:
@@ -88,6 +103,7 @@ def write(folder: str, result: Result) -> None:
     content: dict[str, Any] = {
         "run": result.run,
         "model": result.dataset.name,
+        "task": result.dataset.task.as_dict(),
         "data": {
             "description": result.dataset.description,
             "fingerprint": result.dataset.fingerprint,
@@ -97,7 +113,8 @@ def write(folder: str, result: Result) -> None:
         "reasons": result.reasons,
         "seconds": round(result.seconds, 2),
         "test_accuracy": outcome.test_accuracy,
-        "gates": [asdict(gate) for gate in outcome.gates],
+        "gates": [demand.as_dict() for demand in outcome.demands],
+        "champion_left_out": outcome.left_out or None,
         "components": [
             {
                 "node": step.node,
@@ -114,32 +131,51 @@ def write(folder: str, result: Result) -> None:
         json.dump(content, stream, indent=2)
 
 
-def _gates_table(gates: list[GateResult]) -> Table:
+_MOST_ROWS = 40
+_STYLES = {"passed": "green", "overruled": "yellow", "REFUSED": "bold red"}
+
+
+def _gates_table(demands: list[Demand]) -> Table:
     table = Table(title="Gates", title_justify="left", box=box.SIMPLE_HEAD)
-    for column in ("gate", "metric"):
-        table.add_column(column, no_wrap=True)
-    # A failure of ServingValidator is a sentence.
-    table.add_column("value", overflow="fold")
-    for column in ("bound", "champion", ""):
+    table.add_column("gate", no_wrap=True)
+    # A class may have any name, and a failure of ServingValidator is a sentence.
+    table.add_column("metric", overflow="fold")
+    for column in ("value", "bound", "champion", ""):
         table.add_column(column, no_wrap=True)
     previous = ""
-    for result in gates:
-        if result.overridden:
-            verdict = Text("overridden", style="yellow")
-        elif result.passed:
-            verdict = Text("passed", style="green")
-        else:
-            verdict = Text("REFUSED", style="bold red")
+    for demand in _shown(demands):
+        outcome = outcome_text(demand)
+        what = " ".join(part for part in (words(demand.metric), demand.slice) if part)
         table.add_row(
-            result.gate if result.gate != previous else "",
-            result.metric,
-            result.value,
-            result.bound,
-            result.champion or "-",
-            verdict,
+            demand.gate if demand.gate != previous else "",
+            Text(f"{what}: {demand.detail}" if demand.detail else what),
+            number(demand.value),
+            bound_text(demand),
+            number(demand.champion) if demand.has_champion else "-",
+            Text(outcome, style=_STYLES[outcome]),
         )
-        previous = result.gate
+        previous = demand.gate
+    if len(demands) > _MOST_ROWS:
+        rest = len(demands) - _MOST_ROWS
+        table.caption = f"and {rest} more that passed, in {RESULT_FILE}"
     return table
+
+
+def _shown(demands: list[Demand]) -> list[Demand]:
+    """Returns what fits on a screen; of very many classes those that failed first."""
+    if len(demands) <= _MOST_ROWS:
+        return demands
+    by_need = sorted(demands, key=lambda demand: (demand.passed, bool(demand.slice)))
+    kept = by_need[:_MOST_ROWS]
+    return [demand for demand in demands if demand in kept]
+
+
+_STATES = {
+    "cached": "reused",
+    "failed": "stopped here",
+    "refused": "refused",
+    "skipped": "nothing to do",
+}
 
 
 def _steps_table(steps: list[Step], seconds: float) -> Table:
@@ -150,6 +186,6 @@ def _steps_table(steps: list[Step], seconds: float) -> Table:
     table.add_column("seconds", justify="right", footer=f"{seconds:.1f}")
     table.add_column("")
     for step in steps:
-        state = {"cached": "reused", "failed": "stopped here"}.get(step.state, "")
+        state = _STATES.get(step.state, "")
         table.add_row(step.node, f"{step.seconds:.1f}", state)
     return table

@@ -2,7 +2,7 @@
 
 from pipeline.config import Config
 from pipeline.pipeline import Surroundings
-from pipeline.schema import schema_text
+from pipeline.schema import judgement
 from runner.datasets import DataSet
 from runner.provenance import find_provenance
 from runner.recipe import champion, recipe
@@ -17,16 +17,16 @@ def surroundings(
     Args:
         config: Of the run.
         dataset: Read and checked.
-        workspace: Whose `link_data` and `write_schema` make what is named here.
+        workspace: Whose `link_data` makes what is named here.
         run: Name of the run.
     """
-    schema = schema_text()
     models = workspace.models(dataset.name)
-    own_recipe = recipe(config, dataset.fingerprint, schema)
+    own_recipe = recipe(config, dataset.fingerprint, dataset.hints)
     return Surroundings(
         source=workspace.data_link(dataset.name, dataset.fingerprint),
         fingerprint=dataset.fingerprint,
-        schema=workspace.schema_path(schema),
+        hints=dataset.hints,
+        judgement=judgement(config.data.schema_path),
         models=models,
         champion=champion(models, own_recipe),
         run=run,

@@ -1,4 +1,4 @@
-"""`python -m lineage why`: the runner's options, and no run."""
+"""`python local_runner.py why`: the flags of a run, and no run."""
 
 import os
 from dataclasses import asdict
@@ -8,41 +8,38 @@ import click
 from rich.text import Text
 
 from contract.command import console, print_json
-from pipeline.config import load_config
-from runner import cli as runner_cli
-from runner import environment, logs
-from runner.datasets import DIGITS_BOUNDS
+from contract.errors import BadInputError
+from contract.exits import Exit
+from runner import cli, environment, flags, logs
 from runner.workspace import Workspace
 from version_store.render import plain_table
 
-_AS_JSON = click.Option(["--json", "as_json"], is_flag=True, help="Print JSON.")
-_NOT_HERE = ("verbose", "help")
 
-
-@click.command(
-    params=[
-        *(option for option in runner_cli.main.params if option.name not in _NOT_HERE),
-        _AS_JSON,
-    ]
-)
+@click.command(context_settings={"max_content_width": 88})
+@flags.configuring
+@click.option("--no-reuse", is_flag=True, help="As if everything had to run anew.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def why(
     config_path: str | None,
     settings: tuple[str, ...],
     output: str,
     no_reuse: bool,
     as_json: bool,
-    **flags: Any,
+    **given: Any,
 ) -> None:
     """Tell which nodes the next run would execute, and why.
 
-    Takes the options of local_runner.py, and runs nothing: against the last run
-    of the same model, it names the input, the parameter or the code that makes a
-    node execute. What is reused today may change while a run goes on.
+    Runs nothing: against the last run of the same model, it names the input, the
+    parameter or the code that makes a node execute. What is reused today may change
+    while a run goes on.
     """
-    config = load_config(config_path, [*settings, *runner_cli.as_settings(flags)])
-    dataset = runner_cli.find_data(config)
-    if dataset.is_digits:
-        config = config.with_gate_defaults(**DIGITS_BOUNDS)
+    try:
+        config = flags.configuration(config_path, settings, given)
+        dataset = cli.find_data(config)
+    except BadInputError as error:
+        click.echo(f"error: {error}", err=True)
+        raise SystemExit(Exit.BAD_INPUT.value) from error
+    config = cli.with_bounds(config, dataset)
     environment.prepare()
     with logs.captured(os.devnull, verbose=False), environment.heavy_imports():
         from runner.why import plan

@@ -4,14 +4,14 @@
 <root>/artifacts/<name>/     what the components wrote
 <root>/models/<name>/<n>/    pushed versions: what a server watches
 <root>/runs/<run>/           log and result of one run
-<root>/data/, <root>/schema/ inputs under names made of their content
+<root>/data/                 data sets under names made of their content
 """
 
-import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 
 from filelock import FileLock, Timeout
 
@@ -55,14 +55,25 @@ class Workspace:
         """Returns the folder of a run."""
         return os.path.join(self.root, "runs", run)
 
+    def new_run(self, name: str, moment: datetime) -> str:
+        """Returns the name of a new run, and makes its folder.
+
+        Args:
+            name: The model's.
+            moment: When it begins; the name has it, to the second.
+        """
+        first = f"{name}-{moment:%Y%m%d-%H%M%S}"
+        for run in (first, *(f"{first}-{count}" for count in range(2, 1000))):
+            try:
+                os.makedirs(self.run(run))
+            except FileExistsError:
+                continue
+            return run
+        raise BadInputError(f"{self.run(first)}: expected no run of that second there")
+
     def data_link(self, name: str, fingerprint: str) -> str:
         """Returns the path that `link_data` gives to a data set."""
         return os.path.join(self.root, "data", f"{name}-{fingerprint[:16]}")
-
-    def schema_path(self, text: str) -> str:
-        """Returns the path that `write_schema` gives to a schema."""
-        digest = hashlib.sha256(text.encode()).hexdigest()[:16]
-        return os.path.join(self.root, "schema", digest, "schema.pbtxt")
 
     def link_data(self, name: str, path: str, fingerprint: str) -> str:
         """Returns a path for the data that is the same for the same content.
@@ -76,16 +87,6 @@ class Workspace:
         os.symlink(os.path.abspath(path), beside)
         os.replace(beside, link)
         return link
-
-    def write_schema(self, text: str) -> str:
-        """Returns the path of a copy of the schema, named by its content."""
-        path = self.schema_path(text)
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-        beside = f"{path}.tmp-{os.getpid()}"
-        with open(beside, "w") as stream:
-            stream.write(text)
-        os.replace(beside, path)
-        return path
 
     @contextmanager
     def locked(self) -> Iterator[None]:

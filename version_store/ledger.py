@@ -7,8 +7,8 @@ from ml_metadata.proto import metadata_store_pb2
 
 from contract.properties import (
     ALREADY_SERVED,
-    PUSHED_DESTINATION,
     PUSHED,
+    PUSHED_DESTINATION,
     PUSHED_VERSION,
 )
 from lineage.records import PUSHED_MODEL, ROLLBACK

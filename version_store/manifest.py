@@ -214,9 +214,7 @@ class Manifest(Facts):
         """
         if self.manifest_version == 1 or (self.rolled_back and self.gates is None):
             return True
-        return bool(self.gates) and all(
-            not gate.refused for gate in self.gates or ()
-        )
+        return bool(self.gates) and all(not gate.refused for gate in self.gates or ())
 
 
 def write_manifest(folder: str, manifest: Manifest) -> None:

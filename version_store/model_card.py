@@ -7,7 +7,9 @@ Its sections are those of Mitchell et al., Model Cards for Model Reporting (FAT*
 import os
 from collections.abc import Iterable, Sequence
 
-from contract.features import IMAGE_HEIGHT, IMAGE_WIDTH, NUM_CLASSES, SPLITS
+from contract.demands import bound_text, number, outcome_text, words
+from contract.features import SPLITS
+from contract.task import Task, names_text
 from version_store.digests import MODEL_CARD_FILE
 from version_store.manifest import Manifest
 
@@ -32,7 +34,7 @@ def render(manifest: Manifest) -> str:
             _rolled_back(manifest),
         ),
         ("Model details", "##", _details(manifest)),
-        ("Intended use", "##", _use(name)),
+        ("Intended use", "##", _use(manifest, name)),
         ("Factors", "##", _factors(manifest)),
         ("Metrics", "##", _metrics(manifest)),
         ("Evaluation data", "##", _evaluation_data(manifest)),
@@ -77,7 +79,7 @@ def _details(m: Manifest) -> list[str]:
             for label, key in (
                 ("Epochs", "epochs"),
                 ("Batch size", "batch_size"),
-                ("Learning rate (Adam)", "learning_rate"),
+                ("Learning rate", "learning_rate"),
                 ("Seed", "seed"),
             )
         ),
@@ -94,21 +96,36 @@ def _details(m: Manifest) -> list[str]:
     return [_list(facts)]
 
 
-def _use(name: str) -> list[str]:
+def _use(m: Manifest, name: str) -> list[str]:
+    task = Task.from_dict(m.task) if m.task else None
+    if task is None:
+        return ["What it is asked is unknown. Intended users: not stated."]
+    shape = ", ".join(map(str, task.shape))
+    of_background = (
+        "" if task.background is None else f", {task.background} is background"
+    )
+    classes = len(task.classes)
     return [
-        f"Tells which of {NUM_CLASSES} classes a grey image of "
-        f"{IMAGE_HEIGHT}x{IMAGE_WIDTH} pixels belongs to. Intended users and uses out "
-        "of scope: not stated.",
+        f"Tells which of {classes} classes {_article(task.noun)} {_plain(task.noun)} "
+        f"in an image of {task.size_text} belongs to: "
+        f"{_plain(names_text(task.classes))}. Intended users and uses out of scope: "
+        "not stated.",
         "How to query: signature `serving_default` takes `images`, uint8 "
-        f"`[n, {IMAGE_HEIGHT}, {IMAGE_WIDTH}]`, 0 is background; `tf_examples` takes "
-        "`examples`, serialised tf.Examples with `image`. Both answer "
-        f"`probabilities`, float32 `[n, {NUM_CLASSES}]`, and `class_id`, int64 `[n]`.",
-        f"```sh\npython -m serving.client predict digit.png --model {name}\n```",
+        f"`[n, {shape}]`{of_background}; `tf_examples` takes `examples`, serialised "
+        f"tf.Examples with `image`. Both answer `probabilities`, float32 "
+        f"`[n, {classes}]`, and `class_id`, int64 `[n]`. `classify` answers with "
+        "names, `describe` with the task as JSON.",
+        f"```sh\npython -m serving.client predict {task.noun.replace(' ', '-')}.png "
+        f"--model {name}\n```",
     ]
 
 
+def _article(noun: str) -> str:
+    return "an" if noun[:1].lower() in "aeiou" else "a"
+
+
 def _factors(m: Manifest) -> list[str]:
-    known = m.metrics and m.metrics.digits
+    known = m.metrics and m.metrics.classes
     what = "The class of the image; each has its own figures below." if known else ""
     others = "Other groups, instruments and environments: not stated."
     return [" ".join(part for part in (what, others) if part)]
@@ -120,14 +137,14 @@ def _metrics(m: Manifest) -> list[str]:
         return [text, "The gates that it passed are unknown."]
     rows = [
         (
-            gate.gate,
-            gate.metric,
-            gate.value,
-            gate.bound,
-            gate.champion or "-",
-            "passed" if gate.passed else "overridden" if gate.overridden else "failed",
+            demand.gate,
+            " ".join(p for p in (words(demand.metric), _plain(demand.slice)) if p),
+            number(demand.value),
+            bound_text(demand),
+            number(demand.champion) if demand.has_champion else "-",
+            outcome_text(demand),
         )
-        for gate in m.gates
+        for demand in m.gates
     ]
     header = ("gate", "metric", "value", "bound", "champion", "")
     champion = {"": "There was no champion to beat.", None: "The champion is unknown."}
@@ -148,17 +165,21 @@ def _evaluation_data(m: Manifest) -> list[str]:
 def _training_data(m: Manifest) -> list[str]:
     text = (
         f"Splits `train`, {_count(m, 'train')} images, to fit on, and `eval`, "
-        f"{_count(m, 'eval')}, to watch while fitting. Pixels are scaled by 1/255."
+        f"{_count(m, 'eval')}, to watch while fitting. Pixels go through "
+        "the Transform graph that the model carries."
     )
     if m.statistics is None:
         return [text, "Statistics are unknown."]
     order = {split: place for place, split in enumerate(SPLITS)}
     splits = sorted(m.statistics, key=lambda split: order.get(split, len(order)))
     by_split = [m.statistics[split] for split in splits]
-    labels = sorted({label for one in by_split for label in one.labels or {}})
+    labels = list(dict.fromkeys(x for one in by_split for x in one.labels or {}))
     rows = [
         *(
-            (f"class {label}", *(_plain((s.labels or {}).get(label)) for s in by_split))
+            (
+                f"class {_plain(label)}",
+                *(_plain((s.labels or {}).get(label)) for s in by_split),
+            )
             for label in labels
         ),
         ("pixel mean", *(_number(s.image_mean) for s in by_split)),
@@ -181,15 +202,15 @@ def _analyses(m: Manifest) -> list[str]:
     if not m.champion and measured.champion_accuracy is None:
         facts.pop()
     content = [_list(facts)]
-    if measured.digits:
+    if measured.classes:
         rows = [
             (
-                digit,
+                _plain(of_class),
                 _plain(one.examples) or _UNKNOWN,
                 _number(one.accuracy),
                 "-" if one.champion is None else _number(one.champion),
             )
-            for digit, one in sorted(measured.digits.items())
+            for of_class, one in measured.classes.items()
         ]
         content.append(_table(("class", "images", "accuracy", "champion"), rows))
     return content

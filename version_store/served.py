@@ -111,6 +111,7 @@ def _task_of(signatures: dict[str, Any], name: str) -> Task | None:
         return None
     (_, height, width, *channels), (_, classes) = sizes
     try:
-        return Task(name, height, width, *(channels or [1]), plain_names(classes))
+        channel = channels[0] if channels else 1
+        return Task(name, height, width, channel, plain_names(classes))
     except BadInputError:
         return None

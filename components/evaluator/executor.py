@@ -11,7 +11,7 @@ from tfx.utils import io_utils
 
 from components.evaluator import results
 from components.evaluator.judgement import Champion, ChampionRule, Numbers, judge
-from contract import nodes, properties
+from contract import nodes, progress, properties
 from contract.bounds import Bound
 from contract.metric import make_metric
 from contract.task import read_task
@@ -88,6 +88,8 @@ class Executor(executor.Executor):
             artifact_utils.get_single_instance(input_dict[nodes.MODEL]),
             blessed=not any(demand.refused for demand in demands),
         )
+        if refused := sum(demand.refused for demand in demands):
+            progress.tell_refused(f"{refused} of {len(demands)} demands are not met")
 
 
 def _of_model(values: results.Values, model: str) -> Numbers:

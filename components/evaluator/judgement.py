@@ -85,13 +85,14 @@ def judge(
                 champion=now,
                 passed=passed,
                 overruled=not passed and rule.overruled,
-                detail=""
-                if passed
-                else f"the champion had {champion.accuracy_then:.4f} when it was pushed, "
-                "so this is other data",
+                detail="" if passed else _fell_from(champion.accuracy_then),
             )
         )
     return demands
+
+
+def _fell_from(then: float) -> str:
+    return f"it was {then:.4f} when the champion was pushed: these are other data"
 
 
 def _on_values(

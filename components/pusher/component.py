@@ -28,25 +28,15 @@ class PusherSpec(types.ComponentSpec):
         ),
         nodes.EXAMPLES: ChannelParameter(type=standard_artifacts.Examples),
         nodes.SCHEMA: ChannelParameter(type=standard_artifacts.Schema),
-        nodes.STATISTICS: ChannelParameter(
-            type=standard_artifacts.ExampleStatistics
-        ),
-        nodes.DATA_VERDICT: ChannelParameter(
-            type=standard_artifacts.ExampleAnomalies
-        ),
-        nodes.TRANSFORM_GRAPH: ChannelParameter(
-            type=standard_artifacts.TransformGraph
-        ),
+        nodes.STATISTICS: ChannelParameter(type=standard_artifacts.ExampleStatistics),
+        nodes.DATA_VERDICT: ChannelParameter(type=standard_artifacts.ExampleAnomalies),
+        nodes.TRANSFORM_GRAPH: ChannelParameter(type=standard_artifacts.TransformGraph),
         nodes.MODEL_RUN: ChannelParameter(type=standard_artifacts.ModelRun),
-        nodes.EVALUATION: ChannelParameter(
-            type=standard_artifacts.ModelEvaluation
-        ),
+        nodes.EVALUATION: ChannelParameter(type=standard_artifacts.ModelEvaluation),
         executor.CHAMPION_KEY: ChannelParameter(type=standard_artifacts.Model),
     }
     OUTPUTS = {
-        nodes.PUSHED_MODEL: ChannelParameter(
-            type=standard_artifacts.PushedModel
-        ),
+        nodes.PUSHED_MODEL: ChannelParameter(type=standard_artifacts.PushedModel),
     }
 
 

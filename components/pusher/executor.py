@@ -11,7 +11,7 @@ from tfx.types import artifact_utils
 from tfx.utils import io_utils
 
 from components.pusher.facts import Folders, environment, parse_counts, read_facts
-from contract import nodes, properties
+from contract import nodes, progress, properties
 from contract.task import TASK_FILE
 from version_store import changes, versions
 from version_store.digests import model_digest
@@ -46,6 +46,7 @@ class Executor(executor.Executor):
         pushed = artifact_utils.get_single_instance(output_dict[nodes.PUSHED_MODEL])
         if not self.CheckBlessing(input_dict):
             self._MarkNotPushed(pushed)
+            progress.tell_skipped("not blessed, so nothing is pushed")
             return
         base = exec_properties[MODELS_KEY]
         with changes.locked(base):
@@ -127,7 +128,8 @@ def _facts(
         run=exec_properties[RUN_KEY] or None,
         recipe=exec_properties[RECIPE_KEY] or None,
         champion=champion.get_string_custom_property(properties.CHAMPION_VERSION),
-        data_fingerprint=examples.get_string_custom_property(properties.FINGERPRINT) or None,
+        data_fingerprint=examples.get_string_custom_property(properties.FINGERPRINT)
+        or None,
         counts=parse_counts(examples.get_string_custom_property(properties.COUNTS)),
     )
 

@@ -14,7 +14,7 @@ from tfx.utils import io_utils, path_utils
 from components.image_example_gen.examples import read_rows, read_serialized
 from components.serving_validator import process
 from components.serving_validator.requests import Requests
-from contract import nodes, properties
+from contract import nodes, progress, properties
 from contract.features import TEST
 from contract.model_run import load_answers
 from contract.task import task_of_split
@@ -62,6 +62,8 @@ class Executor(base_executor.BaseExecutor):
         io_utils.write_string_file(
             os.path.join(blessing.uri, REPORT_FILE), json.dumps(report, indent=2)
         )
+        if not blessed:
+            progress.tell_refused(report["failures"][0])
 
 
 def probe(model: str, requests: Requests, timeout_seconds: int) -> process.Report:

@@ -14,18 +14,12 @@ class VerdictSpec(types.ComponentSpec):
 
     PARAMETERS: dict[str, None] = {}
     INPUTS = {
-        nodes.DATA_VERDICT: ChannelParameter(
-            type=standard_artifacts.ExampleAnomalies
-        ),
-        nodes.EVALUATION: ChannelParameter(
-            type=standard_artifacts.ModelEvaluation
-        ),
+        nodes.DATA_VERDICT: ChannelParameter(type=standard_artifacts.ExampleAnomalies),
+        nodes.EVALUATION: ChannelParameter(type=standard_artifacts.ModelEvaluation),
         executor.INFRA_BLESSING_KEY: ChannelParameter(
             type=standard_artifacts.InfraBlessing
         ),
-        nodes.PUSHED_MODEL: ChannelParameter(
-            type=standard_artifacts.PushedModel
-        ),
+        nodes.PUSHED_MODEL: ChannelParameter(type=standard_artifacts.PushedModel),
     }
     OUTPUTS: dict[str, None] = {}
 

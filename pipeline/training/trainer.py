@@ -10,12 +10,12 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_transform as tft
 
-from contract import model_run
+from contract import model_run, progress
 from contract.features import EVAL, TEST
 from contract.task import task_of_split
 from pipeline.config import Training
 from pipeline.model import build_model
-from pipeline.training import loop, progress
+from pipeline.training import loop
 from pipeline.training.data import Reader, Samples
 from pipeline.training.export import WARMUP_BATCH_SIZES, export
 
@@ -116,7 +116,10 @@ def _fit(
         seed=training.seed,
     ):
         history.append(epoch)
-        progress.tell(epoch.epoch, training.epochs, epoch.val_accuracy, epoch.val_loss)
+        progress.tell(
+            f"epoch {epoch.epoch}/{training.epochs}, validation accuracy "
+            f"{epoch.val_accuracy:.4f}, loss {epoch.val_loss:.4f}"
+        )
         for board, loss, accuracy in (
             (boards["train"], epoch.loss, epoch.accuracy),
             (boards["validation"], epoch.val_loss, epoch.val_accuracy),

@@ -2,11 +2,10 @@
 
 from dataclasses import dataclass
 
+from contract import nodes
+
 MODELS_FOLDER = "/models"
 DATA_FOLDER = "/data"
-SCHEMA_FOLDER = "/app/schema"
-"""In the image: `<SHA-256 of the content, 16 digits>.pbtxt`; see Dockerfile."""
-
 IMAGE_LOCK = "current"
 """Which of `requirements/` the image is made from; see Dockerfile."""
 
@@ -53,15 +52,15 @@ class Limits:
 _SMALL = Limits()
 _LIMITS = {
     # Of content that is known beforehand by its fingerprint; see `compile_pipeline`.
-    "ImageExampleGen": Limits(retries=2),
-    "StatisticsGen": Limits(cpu=2, memory=4),
-    "Champion": Limits(cached=False),
-    "DataGate": Limits(retries=0),
-    "Transform": Limits(memory=4),
-    "Trainer": Limits(cpu=2, memory=4, seconds=7200),
-    "Evaluator": Limits(cpu=2, memory=4),
-    "Pusher": Limits(cached=False),
-    "Verdict": Limits(retries=0, cached=False),
+    nodes.EXAMPLE_GEN: Limits(retries=2),
+    nodes.STATISTICS_GEN: Limits(cpu=2, memory=4),
+    nodes.CHAMPION: Limits(cached=False),
+    nodes.DATA_GATE: Limits(retries=0),
+    nodes.TRANSFORM: Limits(memory=4),
+    nodes.TRAINER: Limits(cpu=2, memory=4, seconds=7200),
+    nodes.EVALUATOR: Limits(cpu=2, memory=4),
+    nodes.PUSHER: Limits(cached=False),
+    nodes.VERDICT: Limits(retries=0, cached=False),
 }
 
 

@@ -8,6 +8,7 @@ kubernetes_platform/proto/kubernetes_executor_config.proto).
 import json
 from typing import Any
 
+from contract import nodes
 from runner.kubeflow.deployment import (
     DATA_FOLDER,
     MODELS_FOLDER,
@@ -20,7 +21,6 @@ from runner.kubeflow.parameters import DATA
 
 Json = dict[str, Any]
 
-EXAMPLE_GEN = "ImageExampleGen"
 IMPORTER = "Data"
 _IMPORTED = "imported_data"
 _HTML = {"schemaTitle": HTML_TYPE, "schemaVersion": "0.0.1"}
@@ -68,7 +68,7 @@ def add_data(spec: Json, data: str) -> None:
         "description": "The data set: a name, a path or a URI, as when compiled.",
         "isOptional": True,
     }
-    hand_on(spec, EXAMPLE_GEN, "source", DATA)
+    hand_on(spec, nodes.EXAMPLE_GEN, "source", DATA)
     if not is_remote(data):
         return
     artifact = {"schemaTitle": "system.Dataset", "schemaVersion": "0.0.1"}
@@ -90,10 +90,10 @@ def add_data(spec: Json, data: str) -> None:
         "inputs": {"parameters": {"uri": {"componentInputParameter": DATA}}},
         "taskInfo": {"name": IMPORTER},
     }
-    spec["components"][EXAMPLE_GEN]["inputDefinitions"]["artifacts"] = {
+    spec["components"][nodes.EXAMPLE_GEN]["inputDefinitions"]["artifacts"] = {
         _IMPORTED: {"artifactType": artifact}
     }
-    example_gen = tasks[EXAMPLE_GEN]
+    example_gen = tasks[nodes.EXAMPLE_GEN]
     example_gen["inputs"]["artifacts"] = {
         _IMPORTED: {
             "taskOutputArtifact": {
@@ -144,18 +144,18 @@ def add_limits(spec: Json, fingerprint: str) -> None:
                 "backoffFactor": 2.0,
                 "backoffMaxDuration": "600s",
             }
-        known = bool(fingerprint) or node != EXAMPLE_GEN
+        known = bool(fingerprint) or node != nodes.EXAMPLE_GEN
         task["cachingOptions"] = {"enableCache": True} if given.cached and known else {}
 
 
 def platform(spec: Json, deployment: Deployment, data: str) -> Json:
     """Returns the document with what only Kubernetes knows: volumes, deadlines."""
     mounts = {
-        "Champion": (deployment.models_volume, MODELS_FOLDER),
-        "Pusher": (deployment.models_volume, MODELS_FOLDER),
+        nodes.CHAMPION: (deployment.models_volume, MODELS_FOLDER),
+        nodes.PUSHER: (deployment.models_volume, MODELS_FOLDER),
     }
     if data.startswith("/"):
-        mounts[EXAMPLE_GEN] = (deployment.data_volume, DATA_FOLDER)
+        mounts[nodes.EXAMPLE_GEN] = (deployment.data_volume, DATA_FOLDER)
     executors: Json = {}
     for node, component in spec["components"].items():
         if "container" not in executor_of(spec, node):

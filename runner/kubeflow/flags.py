@@ -8,9 +8,12 @@ from typing import Any
 
 import click
 
+from components.image_example_gen.digits import NAME as DIGITS
+from components.image_example_gen.mnist import NAME as MNIST
+from components.image_example_gen.understanding import name_of
 from contract.errors import BadInputError
-from pipeline.config import MODEL_NAME_PATTERN, Config, Data, load_config
-from runner.datasets import DIGITS, DIGITS_BOUNDS, MNIST
+from pipeline.config import MODEL_NAME_PATTERN, Config, load_config
+from runner.datasets import DIGITS_BOUNDS
 from runner.kubeflow import places
 from runner.kubeflow.connection import HOST_VARIABLE, TOKEN_VARIABLE
 from runner.kubeflow.deployment import Deployment
@@ -32,7 +35,7 @@ def _all(*options: Command) -> Command:
 
 compiling = _all(
     click.option("--data", metavar="WHERE", help=f"{places.PLACES}. [mnist]"),
-    click.option("--name", help="Name of model and pipeline. [mnist, or digits]"),
+    click.option("--name", help="Name of model and pipeline. [made from the data's]"),
     click.option("--config", "config_path", metavar="FILE", help="Settings, as TOML."),
     click.option(
         "--set",
@@ -142,8 +145,8 @@ def recipe(
             f"{data}"
         )
     # What says where the data is has done its part, and is no part of the model.
-    split = Data(
-        eval_fraction=config.data.eval_fraction, shard_rows=config.data.shard_rows
+    split = config.data.model_copy(
+        update={"path": None, "dataset": "auto", "name": None}
     )
     return Recipe(
         config=config.model_copy(update={"data": split}),
@@ -185,10 +188,10 @@ def alone(package_path: str | None, flags: dict[str, Any]) -> None:
 
 def _name(name: str | None, data: str) -> str:
     if name is None:
-        return DIGITS if data == DIGITS else MNIST
+        return data if data in (DIGITS, MNIST) else name_of(data)
     if not re.fullmatch(MODEL_NAME_PATTERN, name):
         raise BadInputError(
-            f"--name: expected lower-case letters, digits and dashes, 62 at most, "
+            f"--name: expected lower-case letters, digits and dashes, 58 at most, "
             f"found {name!r}"
         )
     if (name == DIGITS) != (data == DIGITS):

@@ -9,6 +9,7 @@ from typing import Any
 
 import yaml
 
+from contract import nodes
 from contract.errors import BadInputError
 from pipeline.config import Config
 from runner.kubeflow import places
@@ -85,7 +86,7 @@ def read(path: str) -> Package:
             f"compile it with {_COMPILE}"
         )
     declared = spec["root"].get("inputDefinitions", {}).get("parameters", {})
-    example_gen = tasks.get("ImageExampleGen", {})
+    example_gen = tasks.get(nodes.EXAMPLE_GEN, {})
     return Package(
         path=path,
         name=name,
@@ -98,7 +99,7 @@ def read(path: str) -> Package:
             for key, definition in declared.items()
         },
         nodes=_in_order(tasks),
-        ours="Verdict" in tasks and bool(example_gen),
+        ours=nodes.VERDICT in tasks and bool(example_gen),
         fingerprinted=bool(example_gen.get("cachingOptions", {}).get("enableCache")),
     )
 

@@ -47,10 +47,10 @@ PARAMETERS = (
         "Gate: share of the test split that has to be answered rightly.",
     ),
     Parameter(
-        "min_digit_accuracy",
-        "gates.min_digit_accuracy",
+        "min_class_accuracy",
+        "gates.min_class_accuracy",
         "NUMBER_DOUBLE",
-        "Gate: the same for each digit alone.",
+        "Gate: the same for each class alone.",
     ),
     Parameter(
         "max_champion_loss",
@@ -79,7 +79,7 @@ def with_values(config: Config, values: dict[str, Any]) -> Config:
     """
     settings: list[tuple[str, Any]] = [
         (f"{section}.{key}", value)
-        for section, of_section in config.model_dump(mode="json").items()
+        for section, of_section in config.model_dump(mode="json", by_alias=True).items()
         for key, value in of_section.items()
         if value is not None
     ]

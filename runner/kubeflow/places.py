@@ -3,9 +3,11 @@
 import os
 import re
 
-from components.image_example_gen.source import MNIST_FINGERPRINT, open_source
+from components.image_example_gen.digits import NAME as DIGITS
+from components.image_example_gen.mnist import FINGERPRINT as MNIST_FINGERPRINT
+from components.image_example_gen.mnist import NAME as MNIST
+from components.image_example_gen.source import open_source
 from contract.errors import BadInputError
-from runner.datasets import DIGITS, MNIST
 from runner.kubeflow.deployment import DATA_FOLDER
 from runner.kubeflow.entrypoint.contract import is_remote
 

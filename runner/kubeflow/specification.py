@@ -20,15 +20,15 @@ from tfx.orchestration.pipeline import Pipeline
 from components.champion.executor import LATEST
 from components.report.artifact import HTML
 from components.verdict.component import Verdict
+from contract import nodes as graph
 from contract.provenance import Provenance
 from pipeline.config import Config
 from pipeline.pipeline import Surroundings, create_components
-from pipeline.schema import schema_text
+from pipeline.schema import judgement
 from runner.kubeflow import document
 from runner.kubeflow.deployment import (
     IMAGE_LOCK,
     MODELS_FOLDER,
-    SCHEMA_FOLDER,
     Deployment,
 )
 from runner.kubeflow.parameters import (
@@ -60,16 +60,16 @@ def surroundings(
         data: Where the data is; see `compile_pipeline`.
         fingerprint: Of its content, or empty.
     """
-    schema = schema_text()
-    digest = hashlib.sha256(schema.encode()).hexdigest()[:16]
+    hints = config.data.hints(name)
     return Surroundings(
         source=data,
         fingerprint=fingerprint,
-        schema=f"{SCHEMA_FOLDER}/{digest}.pbtxt",
+        hints=hints,
+        judgement=judgement(config.data.schema_path),
         models=f"{MODELS_FOLDER}/{name}",
         champion=LATEST,
         run=_RUN_NAME,
-        recipe=recipe(config, fingerprint, schema),
+        recipe=recipe(config, fingerprint, hints),
         provenance=_provenance(),
     )
 
@@ -83,10 +83,10 @@ def nodes(config: Config, around: Surroundings) -> list[BaseNode]:
     components = create_components(config, around)
     outputs = {component.id: component.outputs for component in components}
     verdict = Verdict(
-        verdict=outputs["DataGate"]["verdict"],
-        evaluation=outputs["Evaluator"]["evaluation"],
-        infra_blessing=outputs["ServingValidator"]["blessing"],
-        pushed_model=outputs["Pusher"]["pushed_model"],
+        verdict=outputs[graph.DATA_GATE][graph.DATA_VERDICT],
+        evaluation=outputs[graph.EVALUATOR][graph.EVALUATION],
+        infra_blessing=outputs[graph.SERVING_VALIDATOR][graph.BLESSING],
+        pushed_model=outputs[graph.PUSHER][graph.PUSHED_MODEL],
     )
     # The report is the last of them, and is to be there also when the run fails.
     verdict.add_upstream_node(components[-1])
@@ -100,7 +100,7 @@ def exec_properties(config: Config, around: Surroundings) -> dict[str, Json]:
         config: Of the run.
         around: As compiled; the recipe becomes that of the configuration.
     """
-    own_recipe = recipe(config, around.fingerprint, schema_text())
+    own_recipe = recipe(config, around.fingerprint, around.hints)
     return {
         str(node.id): {
             key: value

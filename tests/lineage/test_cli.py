@@ -7,9 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.version_store.pushing import push
 
 from lineage.cli import main
+from tests.version_store.pushing import push
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 

@@ -4,11 +4,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.version_store.pushing import MODEL, PASSED, make_store, push, record_push
 
 from contract.errors import BadInputError
 from lineage.explain import Archive, difference, flat, plain
 from lineage.listing import entries
+from tests.version_store.pushing import MODEL, PASSED, make_store, push, record_push
 from version_store.manifest import Metrics
 from version_store.operations import prune, rollback
 

@@ -12,6 +12,7 @@ import tensorflow_transform as tft
 from components.image_example_gen import digits
 from components.image_example_gen.executor import write_splits
 from components.image_example_gen.source import open_source
+from contract.task import write_task
 from pipeline.config import Training
 from pipeline.preprocessing import preprocessing_fn
 from pipeline.training.trainer import run_fn
@@ -40,13 +41,15 @@ def examples(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_splits(
         open_source(str(source)), str(folder), eval_fraction=0.2, shard_rows=500
     )
+    write_task(str(folder), digits.TASK)
     return folder
 
 
 @pytest.fixture(scope="session")
 def transform(tmp_path_factory: pytest.TempPathFactory) -> tft.TFTransformOutput:
     """The pipeline's own preprocessing as Transform writes it."""
-    return analyze(preprocessing_fn, tmp_path_factory.mktemp("transform"))
+    folder = tmp_path_factory.mktemp("transform")
+    return analyze(preprocessing_fn, digits.TASK, folder)
 
 
 @pytest.fixture(scope="session")

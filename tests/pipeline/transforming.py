@@ -5,25 +5,28 @@ from pathlib import Path
 from typing import Any
 
 import apache_beam as beam
+import numpy as np
 import tensorflow_transform as tft
 import tensorflow_transform.beam as tft_beam
-from google.protobuf import text_format
-from tensorflow_metadata.proto.v0 import schema_pb2
 from tensorflow_transform.tf_metadata import dataset_metadata
 
-from contract.features import IMAGE, IMAGE_SIZE, LABEL
+from components.task_schema_gen.schema import complete, parse_judgement
+from contract.features import IMAGE, LABEL
+from contract.task import Task
 from pipeline.config import Beam
-from pipeline.schema import schema_text
+from pipeline.schema import judgement
 
 
 def analyze(
-    preprocessing_fn: Callable[[dict[str, Any]], dict[str, Any]], folder: Path
+    preprocessing_fn: Callable[[dict[str, Any]], dict[str, Any]],
+    task: Task,
+    folder: Path,
 ) -> tft.TFTransformOutput:
-    """Writes what TFX's Transform would for the curated schema."""
-    schema = text_format.Parse(schema_text(), schema_pb2.Schema())
+    """Writes what TFX's Transform would for the curated schema of a task."""
+    schema = complete(parse_judgement(judgement(), "schema.pbtxt"), task)
     metadata = dataset_metadata.DatasetMetadata(schema)
     # No row is looked at: the preprocessing has no analyzers.
-    rows = [{IMAGE: [0] * IMAGE_SIZE, LABEL: [0]}]
+    rows = [{IMAGE: np.zeros(task.shape, np.int64), LABEL: [0]}]
     with (
         beam.Pipeline(argv=Beam().pipeline_args()) as pipeline,
         tft_beam.Context(temp_dir=str(folder / "tmp")),

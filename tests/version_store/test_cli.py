@@ -5,8 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.version_store.pushing import MODEL, push
 
+from tests.version_store.pushing import MODEL, push
 from version_store.cli import main
 
 Run = Callable[..., tuple[int, str, str]]

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 from ml_metadata.proto import metadata_store_pb2
-from tests.version_store.pushing import make_store
 
 from contract.errors import BadInputError
+from tests.version_store.pushing import make_store
 from version_store.metadata import connection, open_store, shown
 
 Sqlite = metadata_store_pb2.SqliteMetadataSourceConfig

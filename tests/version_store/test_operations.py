@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 from ml_metadata.proto import metadata_store_pb2
-from tests.version_store.pushing import MODEL, push, record_push
 
 from contract.demands import GateResult
 from contract.errors import BadInputError
 from runner.recipe import champion
+from tests.version_store.pushing import MODEL, push, record_push
 from version_store import changes, ledger, versions
 from version_store import rollback as rollback_module
 from version_store.inventory import list_versions

@@ -11,10 +11,10 @@ from typing import Any
 
 import grpc
 import pytest
-from tests.version_store.pushing import MODEL, push, record_push
 
 from tests.serving.server.running import RunningServer, eventually, spec
 from tests.serving.server.saved_models import save_adder
+from tests.version_store.pushing import MODEL, push, record_push
 from version_store import versions
 from version_store.inventory import list_versions
 from version_store.metadata import open_store

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.version_store.pushing import MODEL, push
 
+from tests.version_store.pushing import MODEL, push
 from version_store.inventory import list_versions
 from version_store.verification import verify, what_was_held
 

@@ -2,9 +2,11 @@
 
 import os
 
+from components.image_example_gen.digits import NAME as DIGITS
+from components.image_example_gen.mnist import NAME as MNIST
 from contract.errors import BadInputError
 from pipeline.config import Data
-from runner.datasets import DIGITS, MNIST, resolve
+from runner.datasets import resolve
 from runner.kubeflow.entrypoint.contract import is_remote, local_path
 
 

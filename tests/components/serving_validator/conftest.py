@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from components.image_example_gen.example import serialize
+from components.image_example_gen import digits
+from components.image_example_gen.examples import serialize
 from components.serving_validator.requests import Requests
 from tests.components.datasets import Dataset
 
@@ -32,6 +33,16 @@ def from_images(images: Any) -> dict[str, Any]:
     return answer(tf.reshape(images, [-1, 784]))
 
 
+def classify(inputs: Any) -> dict[str, Any]:
+    scores = from_examples(inputs)["probabilities"]
+    names = tf.constant([list(digits.TASK.classes)])
+    return {"classes": tf.tile(names, [tf.shape(scores)[0], 1]), "scores": scores}
+
+
+def describe(text: Any) -> dict[str, Any]:
+    return {"task": tf.fill(tf.shape(text), digits.TASK.to_json())}
+
+
 def from_examples(examples: Any) -> dict[str, Any]:
     spec = {"image": tf.io.FixedLenFeature([784], tf.int64)}
     return answer(tf.io.parse_example(examples, spec)["image"])
@@ -40,6 +51,8 @@ def from_examples(examples: Any) -> dict[str, Any]:
 RIGHT = {
     "serving_default": (IMAGES, from_images),
     "tf_examples": (EXAMPLES, from_examples),
+    "classify": (tf.TensorSpec([None], tf.string, name="inputs"), classify),
+    "describe": (tf.TensorSpec([None], tf.string, name="text"), describe),
 }
 
 
@@ -51,6 +64,7 @@ def requests(dataset: Dataset) -> Requests:
         images=images,
         examples=serialize(images, dataset.test_labels),
         probabilities=from_images(images)["probabilities"].numpy(),
+        task=digits.TASK.to_json(),
     )
 
 
