@@ -107,7 +107,8 @@ def written(folder: Path) -> Page:
 
 def data(examples: int) -> Section:
     """What a page has to say of the data, as far as the head looks at it."""
-    return drawn("data", {"splits": [{"examples": examples}]})
+    splits = [{"examples": examples}]
+    return drawn("data", {"splits": splits, "task": digits.TASK.as_dict()})
 
 
 def model(parameters: int) -> Section:
