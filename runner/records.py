@@ -1,6 +1,5 @@
 """What a run came to, read from ML Metadata and the artifacts."""
 
-from dataclasses import dataclass
 from typing import Any
 
 from ml_metadata.proto import metadata_store_pb2
@@ -11,40 +10,8 @@ from tfx.types.artifact import Artifact
 from components.evaluator.results import read_evaluation
 from components.pusher.facts import Folders, read_demands
 from contract import nodes, properties
-from contract.demands import Demand
 from contract.model_run import read_history
-
-
-@dataclass(frozen=True)
-class Pushed:
-    """A version that is being served.
-
-    Attributes:
-        version: Its number.
-        path: Its folder.
-        already_served: Whether it was there before this run.
-    """
-
-    version: int
-    path: str
-    already_served: bool
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What is known of a run's results; what it did not get to is None or empty.
-
-    Attributes:
-        demands: Every demand of every gate that gave a verdict.
-        test_accuracy: Keras' own, on the test split.
-        pushed: The version that is served as this run's result.
-        left_out: Why the served version was not compared with; mostly empty.
-    """
-
-    demands: list[Demand]
-    test_accuracy: float | None
-    pushed: Pushed | None
-    left_out: str = ""
+from runner.outcome import Outcome, Pushed
 
 
 def read_outcome(database: str, run: str) -> Outcome:
