@@ -7,10 +7,10 @@ import pytest
 
 from runner.kubeflow.cli import submit
 from tests.k8s.conftest import Rendered
+from tests.k8s.documented import PAGE
 from tests.k8s.pods import the_server
-from tests.k8s.rendering import K8S, KUSTOMIZATIONS, ROOT
+from tests.k8s.rendering import K8S, KUSTOMIZATIONS, ROOT, SHARED
 
-PAGE = ROOT / "docs" / "deploy.md"
 CLIENT = ROOT / "serving" / "client" / "cli.py"
 TEXT = PAGE.read_text()
 
@@ -32,9 +32,9 @@ def test_every_folder_that_is_there_is_named() -> None:
         for file in K8S.rglob("kustomization.yaml")
         if "kind: Kustomization" in file.read_text()
     }
-    assert applied == set(KUSTOMIZATIONS)
-    for name in applied:
-        assert f"| `k8s/{name}` |" in TEXT, name
+    assert applied == {*KUSTOMIZATIONS, *SHARED}
+    for name in KUSTOMIZATIONS:
+        assert re.search(rf"^\|.*`k8s/{name}`.*\|", TEXT, re.MULTILINE), name
     for component in (K8S / "components").iterdir():
         assert f"`{component.name}`" in TEXT, component
 
