@@ -77,6 +77,16 @@ def test_the_page_is_done_from_top_to_bottom(rendered: Rendered) -> None:
     assert sorted(names) == ["mnist-data", "mnist-models"]
 
 
+def test_the_quickstart_asks_for_what_one_node_has(rendered: Rendered) -> None:
+    server = ApiServer()
+    (commands,) = documented.sections()["From an empty cluster to a prediction"]
+    for command in commands:
+        do(server, (command,), rendered)
+    # kind's and minikube's storage class makes no others; the claim would wait.
+    modes = [spec["accessModes"] for spec in server.claims().values()]
+    assert modes == [["ReadWriteOnce"]]
+
+
 def test_applied_again_nothing_changes_that_cannot(rendered: Rendered) -> None:
     for name in KUSTOMIZATIONS:
         server = ApiServer()
