@@ -40,7 +40,7 @@ KUSTOMIZATIONS = (
 )
 """Every folder that is applied by itself."""
 
-SHARED = ("config", "model", "model/everywhere")
+SHARED = ("config", "kserve/config", "model", "model/everywhere")
 """Folders that only serve the others."""
 
 
