@@ -63,8 +63,7 @@ def test_in_a_clone_it_is_one_line_of_one_file(name: str, tmp_path: Path) -> Non
     assert setting.read_text().splitlines() == ["MODEL_NAME=mnist"]
     setting.write_text("MODEL_NAME=letters\n")
     found = parsed(rendered_by(next(iter(renderers())), clone / name))
-    # The data set that k8s/train reads by default is MNIST, whatever the model's name.
-    assert [text for text in traces(found) if text != "--dataset=mnist"] == []
+    assert traces(found) == []
 
 
 def test_a_trace_would_be_found(rendered: Rendered) -> None:
