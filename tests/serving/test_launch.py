@@ -326,10 +326,19 @@ class TestCompose:
         return yaml.safe_load(COMPOSE.read_text())["services"]["serving"]
 
     def test_the_image_fits_the_training_tensorflow(self, service: dict) -> None:
-        lock = (ROOT / "requirements" / "compat.in").read_text()
-        (tensorflow,) = re.findall(r"^tensorflow==(\S+)", lock, re.M)
-        repository, _, tag = image_for(tensorflow).partition(":")
+        # Whichever lock trained: a server reads models of older TensorFlows, too.
+        locks = [
+            (ROOT / "requirements" / f"{lock}.txt").read_text()
+            for lock in ("compat", "current")
+        ]
+        trained = re.findall(r"^tensorflow==([\d.]+)", "\n".join(locks), re.M)
+        assert len(trained) == len(locks)
+        newest = max(trained, key=lambda version: [int(x) for x in version.split(".")])
+        repository, _, tag = image_for(newest).partition(":")
         assert service["image"] == f"{repository}:${{TF_SERVING_TAG:-{tag}}}"
+
+    def test_the_architecture_is_the_images(self, service: dict) -> None:
+        assert service["platform"] == "linux/amd64"
 
     def test_the_hardening_is_the_same(self, service: dict) -> None:
         asked = {
