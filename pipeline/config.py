@@ -258,6 +258,17 @@ class Beam(_Section):
         return [f"--runner={runner}", *direct, *self.args]
 
 
+class Storage(_Section):
+    """What is kept of earlier runs on this machine.
+
+    Attributes:
+        keep_runs: After each push, only what the newest runs of the model made or
+            reused stays; None: everything does, until `local_runner.py clean`.
+    """
+
+    keep_runs: int | None = Field(None, ge=1)
+
+
 class Config(_Section):
     """Everything that can be configured about a run."""
 
@@ -265,6 +276,7 @@ class Config(_Section):
     training: Training = Training()
     gates: Gates = Gates()
     beam: Beam = Beam()
+    storage: Storage = Storage()
 
     def with_gate_defaults(self, **bounds: float) -> Self:
         """Returns the same with other default bounds; what was set stays."""

@@ -1,5 +1,6 @@
 """`python local_runner.py`: commands, exit codes, and the order of things."""
 
+import importlib
 import os
 from typing import Any, Never
 
@@ -25,7 +26,13 @@ configuration or data cannot be used; 3 a gate refused; 130 interrupted
 at all, and the next run picks up from what was finished.
 """
 
-_EPILOG = "Other commands, with the same flags: why (what would the next run do?)."
+_EPILOG = (
+    "Other commands: why (what would the next run do?), clean (make room); "
+    "`local_runner.py COMMAND --help` says more."
+)
+
+_FURTHER = {"why": "runner.why_cli", "clean": "runner.clean_cli"}
+"""Commands by the module that has them: imported when they are asked for."""
 
 _PROGRAM = "local_runner.py"
 _WIDTH = {"max_content_width": 88}
@@ -43,15 +50,15 @@ class _Group(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Returns the names of all commands."""
-        return [*super().list_commands(ctx), "why"]
+        return [*super().list_commands(ctx), *_FURTHER]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Returns a command by its name."""
-        if cmd_name == "why":
-            from runner.why_cli import why
-
-            return why
-        return super().get_command(ctx, cmd_name)
+        if cmd_name not in _FURTHER:
+            return super().get_command(ctx, cmd_name)
+        module = importlib.import_module(_FURTHER[cmd_name])
+        command: click.Command = getattr(module, cmd_name)
+        return command
 
 
 @click.group(cls=_Group, context_settings=_WIDTH)

@@ -92,4 +92,4 @@ class TestInterrupted:
         assert "mnist" not in finished.screen.replace("ImageExampleGen", "").lower()
         assert "scikit-learn's digits" in finished.screen
         assert finished.gate("accuracy")["bound"] == 0.93
-        assert finished.gate("digit 0")["bound"] == 0.75
+        assert finished.gate("accuracy", "0")["bound"] == 0.75

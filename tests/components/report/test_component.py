@@ -8,8 +8,8 @@ from tfx import types
 from tfx.types import standard_artifacts
 from tfx.utils import import_utils
 
+from components.artifact import HTML
 from components.report import page
-from components.report.artifact import HTML
 from components.report.component import Report
 from pipeline.config import Gates
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from components.report.artifact import HTML
+from components.artifact import HTML
 from components.report.executor import Executor
 from components.report.page import Page
 from pipeline.config import Gates
