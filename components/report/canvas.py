@@ -98,7 +98,7 @@ _LOOKS: Any = {
 _LONGEST = 15
 """Of a class's name beside a plot, in narrow letters; the whole one is its title."""
 
-_STAND_IN = re.compile(r">name(\d+)-+</text>")
+_STAND_IN = re.compile(r">@(\d+)@-*</text>")
 
 
 def stand_ins(names: Sequence[str]) -> list[str]:
@@ -108,7 +108,7 @@ def stand_ins(names: Sequence[str]) -> list[str]:
     about as wide as its name, and is no formula.
     """
     return [
-        f"name{place}".ljust(_width(shortened(name)), "-")
+        f"@{place}@".ljust(_width(shortened(name)), "-")
         for place, name in enumerate(names)
     ]
 

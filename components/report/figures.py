@@ -47,7 +47,7 @@ def class_balance(task: Task, splits: Sequence[Split]) -> Markup:
     of_first = splits[0].counts if splits else (0,) * len(task.classes)
     shown = _shown(task, sorted(range(len(of_first)), key=of_first.__getitem__))
     with _by_class(task, shown, 3.6 * max(len(splits), 3)) as (figure, axes, names):
-        height = 0.8 / max(len(splits), 1)
+        height = 0.74 / max(len(splits), 1)
         for place, split in enumerate(splits):
             total = max(split.examples, 1)
             offset = (place - (len(splits) - 1) / 2) * height
@@ -369,7 +369,7 @@ def _by_class(
         each: Units that a row needs.
     """
     names = [task.classes[label] for label in shown]
-    left = task.classes and len(task.classes) - len(shown)
+    left = len(task.classes) - len(shown)
     height = max(int(max(each, 14) * len(shown)), 60) + 64
     with drawing(height, left=name_width(names), bottom=38) as (figure, axes):
         axes.set_yticks(range(len(shown)), stand_ins(names))
@@ -378,9 +378,9 @@ def _by_class(
         if left:
             axes.annotate(
                 f"and {left} more",
-                (1, 1),
+                (1, 0),
                 xycoords="axes fraction",
-                xytext=(0, 5),
+                xytext=(0, -29),
                 textcoords="offset points",
                 ha="right",
                 color=QUIET,

@@ -15,10 +15,9 @@ _BATCH = 1024
 def read_labels(split_uri: str, task: Task) -> np.ndarray:
     """Returns the labels of a whole split, int64 `[rows]`, in its order."""
     spec = {LABEL: parsing_spec(task)[LABEL]}
-    labels = [np.empty(0, np.int64)]
-    for block in read_serialized(split_uri).batch(_BATCH):
-        labels.append(tf.io.parse_example(block, spec)[LABEL].numpy())
-    return np.concatenate(labels)
+    blocks = read_serialized(split_uri).batch(_BATCH)
+    labels = [tf.io.parse_example(block, spec)[LABEL].numpy() for block in blocks]
+    return np.concatenate([np.empty(0, np.int64), *labels])
 
 
 def read_images(

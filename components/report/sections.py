@@ -11,6 +11,7 @@ from components.data_gate import executor as data_gate
 from components.evaluator.results import read_confusion, read_evaluation
 from components.image_example_gen.examples import Rows, read_rows
 from components.report import figures, outcome, pictures
+from components.report.canvas import name_width
 from components.report.data import DataFacts, describe_sample, describe_splits
 from components.report.evaluation import (
     EXAMPLE_ROW,
@@ -35,7 +36,7 @@ from components.report.standing import REFUSED, Verdict
 from contract import nodes, properties
 from contract.features import SPLITS, TEST, TRAIN
 from contract.model_run import load_answers, read_history, read_summary
-from contract.task import Task, read_task
+from contract.task import DEFAULT_NOUN, Task, read_task
 
 Inputs = Mapping[str, Artifact]
 """What a run has made, by the name of `ReportSpec`'s input."""
@@ -142,6 +143,9 @@ def data_section(facts: DataFacts, rows: Rows) -> Section:
         ink=figures.ink(facts.task, facts.sampled) if facts.sampled.inked else None,
         galleries=list(pictures.galleries(rows, facts.task)),
         several=pictures.ROWS,
+        columns=pictures.columns(facts.task),
+        noun=class_words(facts.task)[0],
+        name_width=min(8, name_width(facts.task.classes) / 13),
     )
 
 
@@ -209,6 +213,8 @@ def evaluation_section(
             for mistake in facts.mistakes
         ],
         few=figures.FEW_ANSWERS,
+        noun=class_words(task)[0],
+        name_width=name_width(task.classes) / 13,
         example_picture=pictures.picture(images[EXAMPLE_ROW], task)
         if example
         else None,
@@ -222,23 +228,21 @@ def verdict_section(facts: Verdict, sections: Mapping[str, Section]) -> Section:
         facts: What to say.
         sections: The rest of the page, which is told in a few numbers.
     """
-    rows = outcome.shown(facts.gates)
-    refused = [row for row in rows if row.demand.refused]
+    refusals = outcome.refusals(facts.gates)
     reasons = facts.reasons
     if facts.kind == REFUSED and any(
-        row.demand.gate != nodes.DATA_GATE for row in refused
+        refusal.demand.gate != nodes.DATA_GATE for refusal in refusals
     ):
-        # The demands say it; who tells the findings tells more than their number.
+        # The demands say it; only of the findings there is more than their number.
         reasons = ()
-    task = task_of(sections)
     return Section.make(
         VERDICT,
         facts,
-        rows=rows,
+        rows=outcome.shown(facts.gates),
         reasons=reasons,
-        refused=[] if reasons else refused,
+        refusals=[] if reasons else refusals,
         advice=outcome.what_to_do(facts.gates) if facts.kind == REFUSED else [],
-        plural=task.plural if task else "classes",
+        plural=class_words(task_of(sections))[1],
         left_out=_left_out(sections),
         tiles=headline_numbers(sections),
     )
@@ -257,6 +261,16 @@ def task_of(sections: Mapping[str, Section]) -> Task | None:
         if section and not section.failed:
             return Task.from_dict(section.facts["task"])
     return None
+
+
+def class_words(task: Task | None) -> tuple[str, str]:
+    """Returns what a class is called, one and several: `digit`, `digits`.
+
+    An image is no class, so where the noun says no more there are classes.
+    """
+    if task is None or task.noun == DEFAULT_NOUN:
+        return "class", "classes"
+    return task.noun, task.plural
 
 
 def headline_numbers(sections: Mapping[str, Section]) -> list[tuple[str, str, str]]:

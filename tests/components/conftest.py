@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2
 
 from components.image_example_gen import digits
 from components.image_example_gen.source import open_source
-from pipeline.schema import schema_text
+from components.task_schema_gen.schema import complete, parse_judgement
+from pipeline.schema import judgement
 from tests.components.datasets import Dataset
 
 
@@ -69,8 +69,8 @@ def artifact(tmp_path: Path) -> Callable[..., Any]:
 
 @pytest.fixture(scope="session")
 def schema() -> schema_pb2.Schema:
-    """The pipeline's own."""
-    return text_format.Parse(schema_text(), schema_pb2.Schema())
+    """The pipeline's own, of the digits."""
+    return complete(parse_judgement(judgement(), "schema.pbtxt"), digits.TASK)
 
 
 @pytest.fixture
