@@ -62,7 +62,8 @@ def class_balance(task: Task, splits: Sequence[Split]) -> Markup:
             100 / len(task.classes), color=QUIET, linewidth=0.8, linestyle=(0, (2, 3))
         )
         axes.set_xlabel("% of the split")
-        _legend(axes, columns=3)
+        if splits:
+            _legend(axes, columns=3)
         return svg(
             figure,
             "class-balance",

@@ -313,9 +313,9 @@ class TestPushed:
 
 
 class TestRefused:
-    """A model that has seen 60 digits, against a good one that is served."""
+    """A model that has seen 30 digits, against a good one that is served."""
 
-    SEEN = 60
+    SEEN = 30
 
     @pytest.fixture
     def weak(self, trained: Callable[..., Trained]) -> Trained:
@@ -351,7 +351,11 @@ class TestRefused:
         assert (verdict["kind"], verdict["version"]) == ("refused", "")
         assert verdict["headline"] == "Refused by Evaluator"
         accuracy, champion = (
-            float((m.probabilities.argmax(axis=1) == small("digits").rows[TEST].labels).mean())
+            float(
+                (
+                    m.probabilities.argmax(axis=1) == small("digits").rows[TEST].labels
+                ).mean()
+            )
             for m in (weak, good)
         )
         head = Outline(page.sections["verdict"].html.partition('id="gates"')[0]).text

@@ -45,8 +45,13 @@ def test_each_metric_is_folded_by_itself() -> None:
 
 
 def test_a_refusal_is_a_demand_with_all_classes_that_failed() -> None:
-    found = refusals([OVERALL, of_class("a", 0.4), of_class("b", 0.9), of_class("c", 0.3)])
-    assert [(one.demand.slice, one.others) for one in found] == [("", ()), ("c", ("a",))]
+    found = refusals(
+        [OVERALL, of_class("a", 0.4), of_class("b", 0.9), of_class("c", 0.3)]
+    )
+    assert [(one.demand.slice, one.others) for one in found] == [
+        ("", ()),
+        ("c", ("a",)),
+    ]
 
 
 def test_what_is_overruled_is_no_refusal() -> None:
