@@ -10,7 +10,7 @@ from components.data_gate import checks
 from components.data_gate import executor as data_gate
 from components.evaluator.results import read_confusion, read_evaluation
 from components.image_example_gen.examples import Rows, read_rows
-from components.report import figures, outcome, pictures
+from components.report import class_figures, figures, outcome, pictures
 from components.report.canvas import name_width
 from components.report.data import DataFacts, describe_sample, describe_splits
 from components.report.evaluation import (
@@ -139,8 +139,10 @@ def data_section(facts: DataFacts, rows: Rows) -> Section:
     return Section.make(
         DATA,
         facts,
-        balance=figures.class_balance(facts.task, facts.splits),
-        ink=figures.ink(facts.task, facts.sampled) if facts.sampled.inked else None,
+        balance=class_figures.class_balance(facts.task, facts.splits),
+        ink=class_figures.ink(facts.task, facts.sampled)
+        if facts.sampled.inked
+        else None,
         galleries=list(pictures.galleries(rows, facts.task)),
         several=pictures.ROWS,
         columns=pictures.columns(facts.task),
@@ -204,9 +206,11 @@ def evaluation_section(
         EVALUATION,
         facts,
         worst=worst_first(facts.classes),
-        by_class=figures.by_class(task, facts.classes),
-        confusion=figures.confusion(task, facts.confusion) if facts.confusion else None,
-        numbered=len(task.classes) <= figures.NUMBERED_CLASSES,
+        by_class=class_figures.by_class(task, facts.classes),
+        confusion=class_figures.confusion(task, facts.confusion)
+        if facts.confusion
+        else None,
+        numbered=len(task.classes) <= class_figures.NUMBERED_CLASSES,
         reliability=figures.reliability(facts.calibration),
         mistakes=[
             (mistake, pictures.picture(images[mistake.row], task))

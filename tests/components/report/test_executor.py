@@ -1,7 +1,6 @@
 """The page as it grows in a run, fact by fact against what was fed in."""
 
 import json
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,6 @@ import pytest
 from components.image_example_gen.examples import Rows
 from components.report.artifact import HTML
 from components.report.executor import Executor
-from components.report.page import Page
 from contract.features import EVAL, SPLITS, TEST, TRAIN
 from tests.components.report.conftest import (
     BOUND,
@@ -25,7 +23,7 @@ from tests.components.report.conftest import (
     Trained,
     describe,
 )
-from tests.components.report.test_page import Outline
+from tests.components.report.reading import Outline, demands, facts, read
 
 Report = Callable[..., Any]
 MakeSmall = Callable[[str], Small]
@@ -45,25 +43,6 @@ def report(artifact: Make) -> Report:
         return made
 
     return report
-
-
-def read(made: Any) -> Page:
-    """The page of an artifact; it is the only file there."""
-    assert os.listdir(made.uri) == ["report.html"]
-    text = Path(made.uri, "report.html").read_text()
-    Outline(text)
-    assert len(text) < 500_000
-    return Page.parse(text)
-
-
-def facts(page: Page, name: str) -> dict[str, Any]:
-    assert not page.sections[name].failed, page.sections[name].facts
-    return page.sections[name].facts
-
-
-def demands(page: Page) -> dict[tuple[str, str], dict[str, Any]]:
-    gates = facts(page, "verdict")["gates"]
-    return {(gate["metric"], gate["slice"]): gate for gate in gates}
 
 
 class TestData:

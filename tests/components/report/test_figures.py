@@ -14,7 +14,7 @@ from markupsafe import Markup
 
 from components.evaluator.results import Evaluation
 from components.image_example_gen.digits import TASK
-from components.report import canvas, figures
+from components.report import canvas, class_figures, figures
 from components.report.data import Sampled, Split
 from components.report.evaluation import calibrate, describe_classes
 from components.report.model import Epoch
@@ -63,16 +63,18 @@ def by_class(
     matrix: np.ndarray, task: Task = TASK, evaluation: Evaluation | None = None
 ) -> Markup:
     evaluation = evaluation or Evaluation(())
-    return figures.by_class(task, describe_classes(task, matrix, evaluation))
+    return class_figures.by_class(task, describe_classes(task, matrix, evaluation))
 
 
 DRAW: dict[str, Callable[[], Markup]] = {
-    "class balance": lambda: figures.class_balance(TASK, SPLITS),
-    "no splits": lambda: figures.class_balance(TASK, ()),
-    "balance of many": lambda: figures.class_balance(MANY, OF_MANY),
-    "ink": lambda: figures.ink(TASK, SAMPLED),
-    "no ink at all": lambda: figures.ink(TASK, Sampled("train", 0, NONE, (None,) * 10)),
-    "ink of many": lambda: figures.ink(
+    "class balance": lambda: class_figures.class_balance(TASK, SPLITS),
+    "no splits": lambda: class_figures.class_balance(TASK, ()),
+    "balance of many": lambda: class_figures.class_balance(MANY, OF_MANY),
+    "ink": lambda: class_figures.ink(TASK, SAMPLED),
+    "no ink at all": lambda: class_figures.ink(
+        TASK, Sampled("train", 0, NONE, (None,) * 10)
+    ),
+    "ink of many": lambda: class_figures.ink(
         MANY, Sampled("train", 120, (1,) * 120, tuple(n / 120 for n in range(120)))
     ),
     "loss": lambda: figures.course(EPOCHS, "loss", 3),
@@ -88,16 +90,18 @@ DRAW: dict[str, Callable[[], Markup]] = {
     "two classes": lambda: by_class(
         np.diag([9, 8]), replace(TASK, classes=("yes", "no"))
     ),
-    "confusion": lambda: figures.confusion(TASK, MATRIX.tolist()),
-    "confusion, long names": lambda: figures.confusion(
+    "confusion": lambda: class_figures.confusion(TASK, MATRIX.tolist()),
+    "confusion, long names": lambda: class_figures.confusion(
         LONG, (np.diag([9] * 4) + 1).tolist()
     ),
-    "confusion of thirty": lambda: figures.confusion(
+    "confusion of thirty": lambda: class_figures.confusion(
         replace(TASK, classes=tuple(map(str, range(30)))),
         (np.diag([9] * 30) + 1).tolist(),
     ),
-    "no confusion": lambda: figures.confusion(TASK, np.diag([9] * 10).tolist()),
-    "nothing asked": lambda: figures.confusion(TASK, np.zeros((10, 10), int).tolist()),
+    "no confusion": lambda: class_figures.confusion(TASK, np.diag([9] * 10).tolist()),
+    "nothing asked": lambda: class_figures.confusion(
+        TASK, np.zeros((10, 10), int).tolist()
+    ),
     "reliability": lambda: figures.reliability(CALIBRATION),
     "no answers": lambda: figures.reliability(
         calibrate(np.array([], int), np.empty((0, 10)))
@@ -194,7 +198,7 @@ def test_of_many_classes_some_are_drawn_and_the_rest_is_counted(
 ) -> None:
     root = ElementTree.fromstring(drawn[name])
     titles = [node.text for node in root.iter("title")]
-    assert len(titles) == figures.DRAWN_CLASSES
+    assert len(titles) == class_figures.DRAWN_CLASSES
     assert "and 90 more" in texts(drawn[name])
     assert MANY.classes[0] in titles
     assert len(drawn[name]) < 60_000
@@ -222,14 +226,14 @@ def test_the_same_is_drawn_the_same(drawn: dict[str, Markup]) -> None:
 
 def test_nothing_of_the_process_is_changed() -> None:
     before = dict(matplotlib.rcParams)
-    figures.ink(TASK, SAMPLED)
+    class_figures.ink(TASK, SAMPLED)
     assert dict(matplotlib.rcParams) == before
 
 
 def test_a_mistakes_ink_is_its_share_of_the_worst() -> None:
     matrix = np.diag([80] * 10)
     matrix[3, 5], matrix[4, 9] = 20, 10
-    svg = figures.confusion(TASK, matrix.tolist())
+    svg = class_figures.confusion(TASK, matrix.tolist())
     inks = [
         float(ink)
         for ink in re.findall(r"fill: var\(--bad\); opacity: ([\d.]+)", svg)

@@ -4,7 +4,6 @@ import json
 import math
 import shutil
 from dataclasses import replace
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
@@ -24,41 +23,10 @@ from components.report.run import Component, RunFacts
 from components.report.sections import guarded, run_section, verdict_section
 from components.report.standing import BROKEN, PUSHED, REFUSED, Verdict
 from contract.demands import AT_LEAST, AT_MOST, Demand
+from tests.components.report.reading import Outline
 
 HOSTILE = "</script><!--/section--><img src=x onerror=alert(1)>\"'&{{ 7*7 }}"
 GATE = Demand("Evaluator", "accuracy", "", 0.9, 0.97, AT_LEAST)
-VOID = {"meta", "link", "img", "br"}
-
-
-class Outline(HTMLParser):
-    """What elements there are; complains of those that are not closed."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.elements: list[tuple[str, dict[str, str | None]]] = []
-        self.text = ""
-        self.feed(text)
-        self.close()
-        assert self.open == []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.elements.append((tag, dict(attrs)))
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.elements.append((tag, dict(attrs)))
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        if self.open and self.open[-1] not in ("script", "style"):
-            self.text += data
-
-    def tags(self) -> set[str]:
-        return {tag for tag, _ in self.elements}
 
 
 def run_facts(**more: object) -> RunFacts:
