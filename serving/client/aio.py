@@ -9,17 +9,19 @@ import grpc
 import numpy as np
 
 from serving.client import calls
-from serving.client.calls import Call, Result, UnexpectedResponse
+from serving.client.calls import Call, Result
 from serving.client.channel import Connection
-from serving.client.client import DEFAULT_BATCH_SIZE, DEFAULT_MODEL
-from serving.client.errors import ServingError
+from serving.client.client import DEFAULT_BATCH_SIZE, DEFAULT_MODEL, warn_of_digits
+from serving.client.errors import ServingError, unexpected
 from serving.client.results import (
     Answer,
-    DigitAnswer,
+    ClassAnswer,
     ModelMetadata,
     ModelSpec,
+    ServedTask,
     VersionStatus,
 )
+from serving.client.tasks import NoTaskError, derived_task, is_told
 from serving.client.waiting import WAIT_TIMEOUT, Wait
 
 
@@ -46,6 +48,7 @@ class AsyncClient:
             )
             for rpc in calls.RPCS
         }
+        self._served: ServedTask | None = None
 
     async def __aenter__(self) -> Self:
         return self
@@ -74,20 +77,49 @@ class AsyncClient:
             calls.predict(self.model, inputs, signature=signature, outputs=outputs)
         )
 
-    async def predict_digits(
+    async def task(self, version: int | None = None) -> ServedTask:
+        """Returns what the model is asked; see `serving.client.Client.task`."""
+        spec = self.model if version is None else ModelSpec(self.model.name, version)
+        metadata = await self._call(calls.metadata(spec))
+        if is_told(metadata):
+            self._served = await self._call(calls.describe(metadata))
+            return self._served
+        try:
+            self._served = derived_task(metadata)
+            return self._served
+        except NoTaskError as error:
+            raise self.connection.unsuitable(metadata, error) from error
+
+    async def predict_images(
         self,
         images: np.ndarray,
         *,
         signature: str = calls.DEFAULT_SIGNATURE,
         batch_size: int = DEFAULT_BATCH_SIZE,
-    ) -> AsyncIterator[DigitAnswer]:
-        """Read digits; see `serving.client.Client.predict_digits`."""
-        for start in range(0, len(images), batch_size):
-            batch = calls.predict_digits(
-                self.model, images[start : start + batch_size], signature=signature
-            )
-            for answer in await self._call(batch):
-                yield answer
+    ) -> AsyncIterator[ClassAnswer]:
+        """Classify images; see `serving.client.Client.predict_images`."""
+        served = self._served or await self.task()
+        for _, batch in calls.batches(images, batch_size, served):
+            call = calls.predict_images(self.model, batch, served, signature=signature)
+            answer = await self._call(call)
+            if answer.version != served.version:  # names belong to a version
+                served = await self.task(answer.version)
+            rows = answer.outputs.get(calls.PROBABILITIES)
+            with unexpected(self.connection.address):
+                answers = calls.class_answers(rows, len(batch), served)
+            for each in answers:
+                yield each
+
+    def predict_digits(
+        self,
+        images: np.ndarray,
+        *,
+        signature: str = calls.DEFAULT_SIGNATURE,
+        batch_size: int = DEFAULT_BATCH_SIZE,
+    ) -> AsyncIterator[ClassAnswer]:
+        """Does what `predict_images` does, under its name in version 0.1."""
+        warn_of_digits()
+        return self.predict_images(images, signature=signature, batch_size=batch_size)
 
     async def status(self) -> list[VersionStatus]:
         """The state of each version the server knows, newest first."""
@@ -112,10 +144,7 @@ class AsyncClient:
             response = await self._stubs[call.rpc.path](
                 call.request, timeout=timeout or self.connection.timeout
             )
-            return call.read(response)
         except grpc.RpcError as error:
-            raise ServingError.of(error, self.connection.address) from error
-        except UnexpectedResponse as error:
-            raise ServingError(
-                grpc.StatusCode.INTERNAL, str(error), self.connection.address
-            ) from error
+            raise self.connection.failure(error) from error
+        with unexpected(self.connection.address):
+            return call.read(response)

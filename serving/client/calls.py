@@ -5,32 +5,38 @@ response, so `serving.client.Client` and `serving.client.AsyncClient` differ onl
 in how they wait.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 import numpy as np
 
 from serving.client import protocol, tensors
+from serving.client.errors import UnexpectedResponse
 from serving.client.results import (
     Answer,
-    DigitAnswer,
+    ClassAnswer,
     ModelMetadata,
     ModelSpec,
+    ServedTask,
     Signature,
     TensorSpec,
     VersionStatus,
 )
+from serving.client.tasks import (
+    DEFAULT_SIGNATURE,
+    DESCRIBE,
+    IMAGES,
+    PROBABILITIES,
+    TEXT,
+    NoTaskError,
+    told_task,
+)
 
 Result = TypeVar("Result")
 
-DEFAULT_SIGNATURE = "serving_default"
-IMAGES = "images"
-PROBABILITIES = "probabilities"
-
-
-class UnexpectedResponse(Exception):
-    """The server answered OK with something the client cannot use."""
+MAX_REQUEST_VALUES = 1 << 24
+"""Pixels' values in one request of images (16 MiB), whatever the batch's size."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,38 +91,95 @@ def predict(
     return Call(PREDICT, request, _read_answer)
 
 
-def predict_digits(
+def describe(metadata: ModelMetadata) -> Call[ServedTask]:
+    """Ask a version for its task; `tasks.is_told` says whether it has one."""
+    call = predict(
+        ModelSpec(metadata.model, metadata.version),
+        {TEXT: [DESCRIBE]},
+        signature=DESCRIBE,
+    )
+
+    def read(response: Any) -> ServedTask:
+        try:
+            return told_task(metadata, _read_answer(response).outputs.get("task"))
+        except NoTaskError as error:
+            raise UnexpectedResponse(str(error)) from error
+
+    return Call(call.rpc, call.request, read)
+
+
+def predict_images(
     model: ModelSpec,
     images: np.ndarray,
+    served: ServedTask,
     *,
     signature: str = DEFAULT_SIGNATURE,
-) -> Call[list[DigitAnswer]]:
-    """Run the digit model on `images`, uint8 of shape [n, 28, 28].
+) -> Call[Answer]:
+    """Ask for the probabilities of `images`, uint8 of shape [n, *task.shape].
 
     Raises:
-      ValueError: `images` has another dtype or shape, or holds no image.
+        ValueError: `images` has another dtype or shape, or holds no image.
     """
-    if images.dtype != np.uint8 or images.shape[1:] != (28, 28) or not len(images):
+    shape = served.task.shape
+    if images.dtype != np.uint8 or images.shape[1:] != shape or not len(images):
         raise ValueError(
-            "expected images of dtype uint8 and shape [n, 28, 28], n at least 1; "
-            f"got {images.dtype} {list(images.shape)}"
+            f"expected images of dtype uint8 and shape [n, {str(shape)[1:-1]}], n at "
+            f"least 1; got {images.dtype} {list(images.shape)}"
         )
-    call = predict(
+    return predict(
         model, {IMAGES: images}, signature=signature, outputs=[PROBABILITIES]
     )
 
-    def read(response: Any) -> list[DigitAnswer]:
-        return _read_digits(_read_answer(response), len(images))
 
-    return Call(call.rpc, call.request, read)
+def batches(
+    images: np.ndarray, size: int, served: ServedTask
+) -> Iterator[tuple[int, np.ndarray]]:
+    """Cut images into requests: of `size` images, fewer where these are large.
+
+    Yields:
+        Where a batch begins, and its images.
+    """
+    size = max(1, min(size, MAX_REQUEST_VALUES // served.task.size))
+    for start in range(0, len(images), size):
+        yield start, images[start : start + size]
+
+
+def class_answers(
+    rows: np.ndarray | None, count: int, served: ServedTask
+) -> list[ClassAnswer]:
+    """Read the output `probabilities` of `count` images.
+
+    Args:
+        rows: float of shape [count, classes]; None where there was none.
+        count: How many images were asked about.
+        served: The task of the version that answered.
+
+    Raises:
+        UnexpectedResponse: It is something else.
+    """
+    wanted = (count, len(served.task.classes))
+    if rows is None or rows.shape != wanted:
+        found = "none" if rows is None else f"{rows.dtype} {list(rows.shape)}"
+        raise UnexpectedResponse(
+            f"expected output '{PROBABILITIES}' of shape {list(wanted)}, found {found}"
+        )
+    return [
+        ClassAnswer(
+            tuple(float(value) for value in row),
+            served.model,
+            served.version,
+            served.task,
+        )
+        for row in rows
+    ]
 
 
 def status(model: ModelSpec) -> Call[list[VersionStatus]]:
     """Ask for the state of every version, newest first, or of one version.
 
     Raises:
-      ValueError: The model is chosen by label, which TensorFlow Serving ignores
-        here (``get_model_status_impl.cc`` looks at the version only).
+        ValueError: The model is chosen by label, which TensorFlow Serving ignores
+            here (``get_model_status_impl.cc`` looks at the version only).
     """
     if model.label is not None:
         raise ValueError("status knows versions, not labels")
@@ -149,19 +212,6 @@ def _read_answer(response: Any) -> Answer:
         raise UnexpectedResponse(str(error)) from error
     spec = response.model_spec
     return Answer(outputs, spec.name, spec.version.value, spec.signature_name)
-
-
-def _read_digits(answer: Answer, count: int) -> list[DigitAnswer]:
-    rows = answer.outputs.get(PROBABILITIES)
-    if rows is None or rows.shape != (count, 10):
-        found = "none" if rows is None else f"{rows.dtype} {list(rows.shape)}"
-        raise UnexpectedResponse(
-            f"expected output '{PROBABILITIES}' of shape [{count}, 10], found {found}"
-        )
-    return [
-        DigitAnswer(tuple(float(value) for value in row), answer.model, answer.version)
-        for row in rows
-    ]
 
 
 def _read_status(response: Any) -> list[VersionStatus]:

@@ -61,14 +61,14 @@ def encode(value: Any) -> Any:
     """Write an array, or anything `numpy.asarray` takes, as a ``TensorProto``.
 
     Args:
-      value: Numbers or booleans of any shape, or `str`/`bytes` (text travels as
-        UTF-8).
+        value: Numbers or booleans of any shape, or `str`/`bytes` (text travels as
+            UTF-8).
 
     Returns:
-      A ``TensorProto`` of the same dtype and shape.
+        A ``TensorProto`` of the same dtype and shape.
 
     Raises:
-      TypeError: The dtype has no TensorFlow counterpart.
+        TypeError: The dtype has no TensorFlow counterpart.
     """
     array = np.asarray(value)
     proto = protocol.TensorProto()
@@ -96,7 +96,7 @@ def decode(proto: Any) -> np.ndarray:
     none at all are zeros.
 
     Raises:
-      ValueError: The dtype is unknown, or shape and values do not agree.
+        ValueError: The dtype is unknown, or shape and values do not agree.
     """
     if proto.dtype not in _DTYPES:
         raise ValueError(f"cannot read a tensor of {dtype_name(proto.dtype)}")

@@ -23,7 +23,7 @@ def check_ports(ports: Ports) -> None:
     gRPC sets SO_REUSEPORT: a second server would start, and share the requests.
 
     Raises:
-      LaunchError: Somebody does.
+        LaunchError: Somebody does.
     """
     for port in (ports.grpc, ports.rest):
         with socket.socket() as probe:

@@ -18,10 +18,10 @@ class Model:
     """A pushed model.
 
     Attributes:
-      name: Its folder's name, and its name on the server.
-      base_path: The folder that holds its versions.
-      version: The newest version.
-      tensorflow: The TensorFlow that wrote that version, such as ``2.16.2``.
+        name: Its folder's name, and its name on the server.
+        base_path: The folder that holds its versions.
+        version: The newest version.
+        tensorflow: The TensorFlow that wrote that version, such as ``2.16.2``.
     """
 
     name: str
@@ -34,7 +34,7 @@ def find_model(models: Path, name: str | None) -> Model:
     """Find the model to serve: the one named, or the one pushed last.
 
     Raises:
-      LaunchError: Nothing was pushed, or not under that name.
+        LaunchError: Nothing was pushed, or not under that name.
     """
     found: dict[str, dict[int, Path]] = {}
     for file in models.glob("*/*/saved_model.pb"):
@@ -59,7 +59,7 @@ def tensorflow_of(saved_model: Path) -> str:
     """The version of TensorFlow that wrote a ``saved_model.pb``.
 
     Raises:
-      LaunchError: The file cannot be read as a SavedModel.
+        LaunchError: The file cannot be read as a SavedModel.
     """
     try:
         graphs = SavedModel.FromString(saved_model.read_bytes()).meta_graphs

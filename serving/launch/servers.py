@@ -49,9 +49,9 @@ class Server:
     """A server to start.
 
     Attributes:
-      what: In words.
-      command: The command line.
-      has_page: Whether it has the page to draw on.
+        what: In words.
+        command: The command line.
+        has_page: Whether it has the page to draw on.
     """
 
     what: str
@@ -63,7 +63,7 @@ def image_for(tensorflow: str) -> str:
     """The tag of the image for models of this TensorFlow.
 
     Raises:
-      NotUsable: Every published one is older.
+        NotUsable: Every published one is older.
     """
     for tag in IMAGE_TAGS:
         if _numbers(tag) >= _numbers(tensorflow):
@@ -189,16 +189,16 @@ def choose(
     """Choose the server, and say why none of the better ones.
 
     Args:
-      kind: ``auto``, or one of `KINDS` to have that one or none.
-      model: What it will serve.
-      ports: Where.
-      image: The container image; the one for the model's TensorFlow when None.
+        kind: ``auto``, or one of `KINDS` to have that one or none.
+        model: What it will serve.
+        ports: Where.
+        image: The container image; the one for the model's TensorFlow when None.
 
     Returns:
-      The server, and a reason for each kind that was passed over.
+        The server, and a reason for each kind that was passed over.
 
     Raises:
-      LaunchError: The kind asked for is not usable.
+        LaunchError: The kind asked for is not usable.
     """
     if kind != "auto":
         try:
