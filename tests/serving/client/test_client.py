@@ -71,18 +71,18 @@ def test_predict_returns_arrays_and_who_answered(
     assert answer.signature == "serving_default"
 
 
-def test_digits_go_in_batches_and_come_back_in_order(
+def test_images_go_in_batches_and_come_back_in_order(
     ask: Callable, fake: FakeServer
 ) -> None:
     images = np.stack([image(row) for row in range(10)])
     answers = ask(
-        fake.address, "mnist", lambda c: c.predict_digits(images, batch_size=4)
+        fake.address, "mnist", lambda c: c.predict_images(images, batch_size=4)
     )
-    assert [answer.digit for answer in answers] == list(range(10))
+    assert [answer.class_id for answer in answers] == list(range(10))
     assert [round(answer.probability, 2) for answer in answers] == [0.91] * 10
-    sizes = [r.inputs["images"].tensor_shape.dim[0].size for r in fake.requests]
+    sizes = [r.inputs["images"].tensor_shape.dim[0].size for r in fake.asked]
     assert sizes == [4, 4, 2]
-    assert list(fake.requests[0].output_filter) == ["probabilities"]
+    assert list(fake.asked[0].output_filter) == ["probabilities"]
 
 
 @pytest.mark.parametrize(
@@ -94,8 +94,8 @@ def test_images_of_another_form_are_not_sent(
     ask: Callable, fake: FakeServer, images: np.ndarray
 ) -> None:
     with pytest.raises(ValueError, match=r"uint8 and shape \[n, 28, 28\]"):
-        ask(fake.address, "mnist", lambda c: c.predict_digits(images))
-    assert fake.attempts == 0
+        ask(fake.address, "mnist", lambda c: c.predict_images(images))
+    assert fake.asked == []
 
 
 @pytest.mark.parametrize(
@@ -133,7 +133,10 @@ def test_metadata_tells_types_and_shapes(ask: Callable, fake: FakeServer) -> Non
     ]
     assert signature.method_name == "tensorflow/serving/predict"
     assert signature.inputs == {"images": TensorSpec("uint8", (None, 28, 28))}
-    assert signature.outputs == {"probabilities": TensorSpec("float32", None)}
+    assert signature.outputs == {
+        "class_id": TensorSpec("int64", (None,)),
+        "probabilities": TensorSpec("float32", (None, 10)),
+    }
 
 
 def test_unavailable_is_tried_again(ask: Callable, fake: FakeServer) -> None:
@@ -203,7 +206,7 @@ def test_an_answer_of_another_model_is_an_error(
     monkeypatch.setattr(calls, "PROBABILITIES", "logits")
     images = np.stack([image(1)])
     with pytest.raises(ServingError, match="expected output 'logits'"):
-        ask(fake.address, "mnist", lambda c: c.predict_digits(images))
+        ask(fake.address, "mnist", lambda c: c.predict_images(images))
 
 
 def test_wait_returns_the_version_once_it_serves(
