@@ -1,6 +1,7 @@
 """A version's folder, asked in this process: the same answers without a server."""
 
 import os
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -46,10 +47,13 @@ class LocalModel:
                 f"{folder}: expected a version's folder, which has a saved_model.pb"
             )
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-        import tensorflow as tf
-
         try:
-            self._loaded = tf.saved_model.load(str(folder))
+            with warnings.catch_warnings():
+                # What libraries say to their developers.
+                warnings.simplefilter("ignore")
+                import tensorflow as tf
+
+                self._loaded = tf.saved_model.load(str(folder))
         except Exception as error:  # whatever a damaged file makes TensorFlow raise
             raise InputError(
                 f"{folder}: cannot be loaded: {one_line(str(error))[:300]}"

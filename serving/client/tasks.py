@@ -5,7 +5,6 @@ that somebody else exported, or version 0.1 of this project, has none: then the 
 its input `images` and the number of its `probabilities` are all that is known.
 """
 
-import contextlib
 from typing import Any
 
 from contract.errors import BadInputError
@@ -71,21 +70,25 @@ def derived_task(metadata: ModelMetadata, name: str = DEFAULT_SIGNATURE) -> Serv
             f"{', '.join(metadata.signatures) or 'none'}"
         )
     height, width, channels = _image_sides(name, signature)
-    with contextlib.suppress(KeyError, TypeError, ValueError):
-        _, classes = signature.outputs[PROBABILITIES].shape or ()
+    probabilities = signature.outputs.get(PROBABILITIES)
+    declared = probabilities and probabilities.shape
+    if not declared or len(declared) != 2 or declared[1] is None:
+        raise NoTaskError(
+            f"signature {name!r}: expected an output {PROBABILITIES!r} of shape "
+            f"[?, classes], found: {_texts(signature.outputs)}"
+        )
+    try:
         task = Task(
             name=metadata.model,
             height=height,
             width=width,
             channels=channels,
-            classes=plain_names(classes or 0),
+            classes=plain_names(declared[1]),
             noun=DEFAULT_NOUN,
         )
-        return ServedTask(task, metadata.model, metadata.version, told=False)
-    raise NoTaskError(
-        f"signature {name!r}: expected an output {PROBABILITIES!r} of shape "
-        f"[?, classes], found: {_texts(signature.outputs)}"
-    )
+    except BadInputError as error:
+        raise NoTaskError(f"signature {name!r}: {error}") from error
+    return ServedTask(task, metadata.model, metadata.version, told=False)
 
 
 def _image_sides(name: str, signature: Signature) -> tuple[int, int, int]:

@@ -28,9 +28,11 @@ from tests.serving.tasks import DIGITS, LETTERS, SHAPES
 HIDDEN_UNITS = (128, 32)
 
 
-def fitted(images: np.ndarray, labels: np.ndarray) -> MLPClassifier:
+def fitted(images: np.ndarray, labels: np.ndarray, rounds: int) -> MLPClassifier:
     """Train on uint8 images."""
-    model = MLPClassifier(HIDDEN_UNITS, max_iter=25, random_state=0)
+    model = MLPClassifier(
+        HIDDEN_UNITS, max_iter=rounds, learning_rate_init=0.003, random_state=0
+    )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         return model.fit(images.reshape(len(images), -1) / 255, labels)
@@ -42,19 +44,19 @@ def train() -> MLPClassifier:
     digits = load_digits()
     pages = (np.kron(im * 15, np.ones((5, 5))) for im in digits.images)
     images = np.stack([from_drawing(page.astype(np.float32), DIGITS) for page in pages])
-    return fitted(images, digits.target)
+    return fitted(images, digits.target, 25)
 
 
 @functools.cache
 def train_letters() -> MLPClassifier:
     """Train on letters in three faces of Matplotlib's fonts, moved about."""
     rng = np.random.default_rng(0)
-    labels = np.tile(np.arange(26), 40)
+    labels = np.tile(np.arange(26), 60)
     images = [
         letter(string.ascii_lowercase[label], FACES[int(rng.integers(3))], rng)
         for label in labels
     ]
-    return fitted(np.stack(images), labels)
+    return fitted(np.stack(images), labels, 60)
 
 
 FACES = ("DejaVuSans.ttf", "DejaVuSans-Bold.ttf", "DejaVuSerif.ttf")
@@ -63,7 +65,7 @@ FACES = ("DejaVuSans.ttf", "DejaVuSans-Bold.ttf", "DejaVuSerif.ttf")
 def letter(name: str, face: str, rng: np.random.Generator) -> np.ndarray:
     """A letter as black on white, uint8 of the task's shape."""
     file = Path(get_data_path(), "fonts", "ttf", face)
-    font = ImageFont.truetype(str(file), int(rng.integers(15, 19)))
+    font = ImageFont.truetype(str(file), int(rng.integers(16, 18)))
     page = Image.new("L", (LETTERS.width, LETTERS.height), 255)
     moved = rng.integers(-1, 2, 2)
     middle = (LETTERS.width // 2 + int(moved[0]), LETTERS.height // 2 + int(moved[1]))
@@ -76,7 +78,7 @@ def train_shapes() -> MLPClassifier:
     """Train on coloured shapes."""
     rng = np.random.default_rng(0)
     labels = np.tile(np.arange(4), 200)
-    return fitted(np.stack([shape(int(label), rng) for label in labels]), labels)
+    return fitted(np.stack([shape(int(label), rng) for label in labels]), labels, 25)
 
 
 def shape(label: int, rng: np.random.Generator) -> np.ndarray:

@@ -6,6 +6,7 @@ this server needs no TensorFlow; the embedded server has its own tests.
 
 import threading
 from collections import deque
+from collections.abc import Callable
 from concurrent import futures
 from dataclasses import dataclass, field
 from typing import Any
@@ -25,12 +26,14 @@ class FakeServer:
     Attributes:
         task: Its task; its name is the model's.
         tells: Whether it has the signature `describe`.
+        on_predict: Called before each request of images is answered.
         metadata_of: Replaces what GetModelMetadata says of `serving_default`: inputs
             and outputs, each as alias to (DataType, shape).
     """
 
     task: Task = DIGITS
     tells: bool = True
+    on_predict: Callable[[], Any] | None = None
     metadata_of: tuple[dict[str, Any], dict[str, Any]] | None = None
 
     versions: dict[int, str] = field(default_factory=lambda: {3: "AVAILABLE"})
@@ -99,6 +102,8 @@ class FakeServer:
         return version
 
     def predict(self, request: Any, context: grpc.ServicerContext) -> Any:
+        if self.on_predict and request.model_spec.signature_name != "describe":
+            self.on_predict()
         version = self._enter(request, context)
         response = protocol.PredictResponse()
         response.model_spec.name = self.task.name

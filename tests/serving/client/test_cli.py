@@ -7,7 +7,6 @@ import struct
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import grpc
@@ -16,41 +15,9 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
-from serving.client import cli, render
+from serving.client import render
+from tests.serving.client.conftest import Run
 from tests.serving.client.fake_server import FakeServer
-
-
-@dataclass
-class Run:
-    """What a command left behind."""
-
-    code: int
-    out: str
-    err: str
-
-    def objects(self) -> list[dict]:
-        return [json.loads(line) for line in self.out.splitlines()]
-
-
-@pytest.fixture
-def run(
-    fake: FakeServer,
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
-) -> Callable[..., Run]:
-    """Run the command line against the fake server, in this process."""
-    monkeypatch.setenv("SERVING_ADDRESS", fake.address)
-
-    def run(*arguments: object) -> Run:
-        monkeypatch.setattr(sys, "argv", ["client", *map(str, arguments)])
-        with pytest.raises(SystemExit) as caught:
-            cli.main()
-        captured = capsys.readouterr()
-        code = caught.value.code
-        assert isinstance(code, int)
-        return Run(int(code), captured.out, captured.err)
-
-    return run
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ import grpc
 import numpy as np
 import pytest
 
+from contract.task import Task
 from serving.client import (
     AsyncClient,
     Client,
@@ -25,6 +26,7 @@ from serving.client import (
 )
 from tests.serving.client.fake_server import FakeServer, serve
 from tests.serving.client.pki import Pki
+from tests.serving.tasks import SHAPES, TASKS
 
 UNAVAILABLE = (grpc.StatusCode.UNAVAILABLE, "the queue is full")
 
@@ -83,6 +85,50 @@ def test_images_go_in_batches_and_come_back_in_order(
     sizes = [r.inputs["images"].tensor_shape.dim[0].size for r in fake.asked]
     assert sizes == [4, 4, 2]
     assert list(fake.asked[0].output_filter) == ["probabilities"]
+
+
+@pytest.mark.parametrize("task", TASKS, ids=lambda task: task.name)
+def test_the_model_tells_its_task(ask: Callable, fake: FakeServer, task: Task) -> None:
+    fake.task = task
+    served = ask(fake.address, task.name, lambda c: c.task())
+    assert (served.task, served.version, served.told) == (task, 3, True)
+    images = np.zeros((2, *task.shape), np.uint8)
+    images[1, 2] = 255
+    answers = ask(fake.address, task.name, lambda c: c.predict_images(images))
+    assert [answer.name for answer in answers] == [task.classes[0], task.classes[2]]
+
+
+def test_a_task_that_is_not_told_is_derived(ask: Callable, fake: FakeServer) -> None:
+    fake.task, fake.tells = SHAPES, False
+    served = ask(fake.address, "shapes", lambda c: c.task())
+    assert not served.told
+    assert served.task.shape == (12, 16, 3)
+    assert served.task.classes == ("0", "1", "2", "3")
+
+
+def test_large_images_go_in_smaller_requests(
+    ask: Callable, fake: FakeServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from serving.client import calls
+
+    monkeypatch.setattr(calls, "MAX_REQUEST_VALUES", 3 * 784)
+    images = np.zeros((7, 28, 28), np.uint8)
+    assert len(ask(fake.address, "mnist", lambda c: c.predict_images(images))) == 7
+    sizes = [r.inputs["images"].tensor_shape.dim[0].size for r in fake.asked]
+    assert sizes == [3, 3, 1]
+
+
+def test_the_names_of_version_0_1_work_and_say_what_replaces_them(
+    ask: Callable, fake: FakeServer
+) -> None:
+    images = np.stack([image(4)])
+    with pytest.warns(DeprecationWarning, match="use predict_images"):
+        (answer,) = ask(fake.address, "mnist", lambda c: c.predict_digits(images))
+    with pytest.warns(DeprecationWarning, match="use class_id"):
+        assert answer.digit == 4
+    with pytest.warns(DeprecationWarning, match="use ClassAnswer"):
+        from serving.client import DigitAnswer
+    assert isinstance(answer, DigitAnswer)
 
 
 @pytest.mark.parametrize(
