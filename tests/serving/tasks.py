@@ -6,5 +6,7 @@ from contract.task import Task, plain_names
 
 DIGITS = Task("mnist", 28, 28, 1, plain_names(10), "digit", 0)
 LETTERS = Task("fonts", 20, 24, 1, tuple(string.ascii_lowercase), "letter", 255)
-SHAPES = Task("shapes", 12, 16, 3, ("circle", "square", "star", "\N{WAVY DASH} wave"))
+SHAPES = Task(
+    "shapes", 12, 16, 3, ("circle", "square", "star", "\N{GREEK SMALL LETTER PHI} wave")
+)
 TASKS = (DIGITS, LETTERS, SHAPES)

@@ -37,7 +37,7 @@ def test_rows_tell_class_probability_and_version(tmp_path: Path) -> None:
     assert first == {
         "source": "a,b.png",
         "index": "",
-        "class": "\N{WAVY DASH} wave",
+        "class": "\N{GREEK SMALL LETTER PHI} wave",
         "class_id": "3",
         "probability": "0.85",
         "model": "shapes",

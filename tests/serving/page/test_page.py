@@ -2,39 +2,17 @@
 
 import itertools
 import re
-from collections.abc import Iterator
 
 import numpy as np
 import pytest
-from selenium import webdriver
 from selenium.webdriver import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
 from serving.client import prepare
-from tests.serving import stand_in
-from tests.serving.page.browser import DIGITS, Page, headless, needs_browser
+from tests.serving.page.browser import DIGITS, Page, needs_browser
 from tests.serving.page.rest_server import PAGE, RestServer
 from tests.serving.tasks import DIGITS as DIGITS_TASK
-
-
-@pytest.fixture
-def server() -> Iterator[RestServer]:
-    server = RestServer(stand_in.train())
-    server.start()
-    yield server
-    server.stop()
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
-    with headless(tmp_path_factory.mktemp("profile")) as browser:
-        yield browser
-
-
-@pytest.fixture
-def page(browser: webdriver.Chrome, server: RestServer) -> Page:
-    return Page(browser, server.url)
 
 
 @needs_browser
@@ -183,6 +161,7 @@ def test_it_fits_the_screen_and_its_text_is_legible(
         {"features": [{"name": "prefers-color-scheme", "value": scheme}]},
     )
     page.open(width=width)
+    page.wait_for(lambda: "is ready" in page.text("state"))
     sideways = "return document.documentElement.scrollWidth"
     assert page.browser.execute_script(sideways) <= width
     contrasts = page.browser.execute_script(
@@ -205,6 +184,7 @@ def test_it_fits_the_screen_and_its_text_is_legible(
 @needs_browser
 def test_it_centres_as_the_client_does(page: Page) -> None:
     page.open()
+    page.wait_for(lambda: "is ready" in page.text("state"))
     rng = np.random.default_rng(0)
     for _ in range(12):
         height, width = (int(side) for side in rng.integers(5, 150, 2))
