@@ -1,5 +1,6 @@
 """Finding the model that was pushed."""
 
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,10 +38,13 @@ def find_model(models: Path, name: str | None) -> Model:
         LaunchError: Nothing was pushed, or not under that name.
     """
     found: dict[str, dict[int, Path]] = {}
-    for file in models.glob("*/*/saved_model.pb"):
-        if file.parent.name.isdecimal():
-            versions = found.setdefault(file.parent.parent.name, {})
-            versions[int(file.parent.name)] = file
+    for folder in _folders(models):
+        for place in _folders(folder) if folder.is_dir() else ():
+            saved = place / "saved_model.pb"
+            if place.name.isdecimal() and os.path.isfile(saved):
+                found.setdefault(folder.name, {})[int(place.name)] = saved
+    if not found and models.is_dir() and not os.access(models, os.R_OK | os.X_OK):
+        raise LaunchError(f"{models}: cannot be read: permission denied")
     if not found:
         raise LaunchError(f"no model was pushed to {models} yet: run `make run` first")
     if name is None:
@@ -53,6 +57,20 @@ def find_model(models: Path, name: str | None) -> Model:
     version = max(found[name])
     file = found[name][version]
     return Model(name, file.parent.parent.resolve(), version, tensorflow_of(file))
+
+
+def _folders(folder: Path) -> list[Path]:
+    """Lists a folder; one that we may not read (`lost+found`) holds no models.
+
+    Raises:
+        LaunchError: It cannot be read for another reason.
+    """
+    try:
+        return sorted(folder.iterdir())
+    except (FileNotFoundError, PermissionError):
+        return []
+    except OSError as error:
+        raise LaunchError(f"{folder}: cannot be read: {error.strerror}") from error
 
 
 def tensorflow_of(saved_model: Path) -> str:

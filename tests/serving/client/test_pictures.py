@@ -112,7 +112,7 @@ def test_16_bits_are_scaled_to_8() -> None:
 
 
 def test_a_palette_is_looked_up() -> None:
-    palette = Image.fromarray(halves(12, 16)).convert("P", palette=1, colors=4)
+    palette = Image.fromarray(halves(12, 16)).quantize(4)
     found, _ = pictures.from_bytes(encoded(palette), SHAPES)
     np.testing.assert_array_equal(found, halves(12, 16))
 

@@ -122,10 +122,12 @@ def test_names_are_those_of_the_version_that_answered(
 ) -> None:
     np.save(tmp_path / "x.npy", np.stack([image(DIGITS, 1)] * 2))
     renamed = DIGITS.named(classes=tuple("abcdefghij"))
-    fake.on_predict = lambda: (  # the first request finds a newer version
-        fake.versions.update({4: "AVAILABLE"}),
-        setattr(fake, "task", renamed),
-    )
+
+    def swap() -> None:  # the first request finds a newer version
+        fake.versions = {3: "AVAILABLE", 4: "AVAILABLE"}
+        fake.task = renamed
+
+    fake.on_predict = swap
     result = run("predict", tmp_path / "x.npy", "--json")
     assert [(a["class"], a["model"]["version"]) for a in result.objects()] == [
         ("b", 4),
