@@ -41,9 +41,7 @@ def typed(module: str) -> str:
     python = Path(sys.executable)
     if python.is_relative_to(here):
         python = python.relative_to(here)
-    path = (
-        ""
-        if is_installed() or here == ROOT
-        else f"PYTHONPATH={shlex.quote(str(ROOT))} "
-    )
-    return f"{path}{shlex.quote(str(python))} -m {module}"
+    if here == ROOT:
+        return f"{shlex.quote(str(python))} -m {module}"
+    path = "" if is_installed() else f"PYTHONPATH={shlex.quote(str(ROOT))} "
+    return f"{path}{shlex.quote(str(python))} -P -m {module}"

@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -47,25 +48,28 @@ def test_another_name_lists_what_there_is(models: Path) -> None:
         find_model(models, "x")
 
 
-def test_a_folder_that_nobody_may_read_is_no_model(models: Path) -> None:
-    (models / "lost+found").mkdir(mode=0o700)
-    (models / "mnist" / "lost+found").mkdir(mode=0o700)
+def test_a_folder_that_nobody_may_read_is_no_model() -> None:
+    """`lost+found` is root's, and is there on every volume of its own."""
     script = (
         "import os, sys\nfrom pathlib import Path\n"
         "from serving.launch.models import find_model\n"
         "if os.getuid() == 0: os.setuid(65534)\n"
         "print(find_model(Path(sys.argv[1]), None).name)\n"
     )
-    for folder in [*models.parents][:-1]:
-        if os.stat(folder).st_uid == os.getuid() and "pytest" in str(folder):
-            folder.chmod(0o755)
-    result = subprocess.run(
-        [sys.executable, "-c", script, str(models)],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    # Not pytest's own folder, which is open to its user alone.
+    with tempfile.TemporaryDirectory() as place:
+        os.chmod(place, 0o755)
+        push(Path(place), "mnist", "1700000000")
+        shut = [Path(place, "lost+found"), Path(place, "mnist", "lost+found")]
+        for folder in shut:
+            folder.mkdir(mode=0o000 if os.getuid() else 0o700)
+        result = subprocess.run(
+            [sys.executable, "-c", script, place],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
     assert (result.stdout, result.stderr) == ("mnist\n", "")
 
 
