@@ -77,7 +77,11 @@ class AsyncClient:
             calls.predict(self.model, inputs, signature=signature, outputs=outputs)
         )
 
-    async def task(self, version: int | None = None) -> ServedTask:
+    async def task(
+        self,
+        version: int | None = None,
+        signature: str = calls.DEFAULT_SIGNATURE,
+    ) -> ServedTask:
         """Returns what the model is asked; see `serving.client.Client.task`."""
         spec = self.model if version is None else ModelSpec(self.model.name, version)
         metadata = await self._call(calls.metadata(spec))
@@ -85,7 +89,7 @@ class AsyncClient:
             self._served = await self._call(calls.describe(metadata))
             return self._served
         try:
-            self._served = derived_task(metadata)
+            self._served = derived_task(metadata, signature)
             return self._served
         except NoTaskError as error:
             raise self.connection.unsuitable(metadata, error) from error
@@ -98,12 +102,12 @@ class AsyncClient:
         batch_size: int = DEFAULT_BATCH_SIZE,
     ) -> AsyncIterator[ClassAnswer]:
         """Classify images; see `serving.client.Client.predict_images`."""
-        served = self._served or await self.task()
+        served = self._served or await self.task(None, signature)
         for _, batch in calls.batches(images, batch_size, served):
             call = calls.predict_images(self.model, batch, served, signature=signature)
             answer = await self._call(call)
             if answer.version != served.version:  # names belong to a version
-                served = await self.task(answer.version)
+                served = await self.task(answer.version, signature)
             rows = answer.outputs.get(calls.PROBABILITIES)
             with unexpected(self.connection.address):
                 answers = calls.class_answers(rows, len(batch), served)

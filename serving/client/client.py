@@ -98,11 +98,16 @@ class Client:
             calls.predict(self.model, inputs, signature=signature, outputs=outputs)
         )
 
-    def task(self, version: int | None = None) -> ServedTask:
+    def task(
+        self,
+        version: int | None = None,
+        signature: str = calls.DEFAULT_SIGNATURE,
+    ) -> ServedTask:
         """Returns what the model is asked, as the version that serves tells it.
 
         Args:
             version: Of this version instead.
+            signature: Whose shapes it is derived from where the model does not tell.
 
         Raises:
             ServingError: There is none, or it takes no images.
@@ -113,7 +118,7 @@ class Client:
             self._served = self._call(calls.describe(metadata))
             return self._served
         try:
-            self._served = derived_task(metadata)
+            self._served = derived_task(metadata, signature)
             return self._served
         except NoTaskError as error:
             raise self.connection.unsuitable(metadata, error) from error
@@ -140,12 +145,12 @@ class Client:
             ValueError: `images` has another dtype or shape.
             ServingError: The server refused, failed, or was not reached.
         """
-        served = self._served or self.task()
+        served = self._served or self.task(None, signature)
         for _, batch in calls.batches(images, batch_size, served):
             call = calls.predict_images(self.model, batch, served, signature=signature)
             answer = self._call(call)
             if answer.version != served.version:  # names belong to a version
-                served = self.task(answer.version)
+                served = self.task(answer.version, signature)
             rows = answer.outputs.get(calls.PROBABILITIES)
             with unexpected(self.connection.address):
                 answers = calls.class_answers(rows, len(batch), served)

@@ -59,7 +59,7 @@ class Model:
     def of_server(cls, client: Client, signature: str) -> "Model":
         """Returns the model that a client asks."""
         return cls(
-            client.task(),
+            client.task(signature=signature),
             lambda images: list(
                 client.predict_images(
                     images, signature=signature, batch_size=len(images)

@@ -1,6 +1,7 @@
 """Pictures are brought to MNIST's form as MNIST's authors did it."""
 
 import gzip
+import hashlib
 import io
 from collections.abc import Callable
 from pathlib import Path
@@ -128,6 +129,16 @@ def test_other_handwriting_takes_mnists_form() -> None:
         # half a pixel, and what rounding to 255 levels adds
         assert np.abs(centre_of_mass(pixels) - 14).max() <= 0.51
         assert pixels.max() == 255
+
+
+def test_digits_are_what_version_0_1_made_of_them() -> None:
+    made = hashlib.sha256()
+    for image in load_digits().images[:200]:
+        grey = 255 - np.kron(image * 15, np.ones((9, 9))).astype(np.uint8)
+        made.update(drawing(encoded(grey)).tobytes())
+    assert made.hexdigest() == (
+        "65034f57d797d83b386dca8f2e6fe0041cf122f38a8c25833cdf445f1179f512"
+    )
 
 
 @pytest.mark.parametrize("inverted", [False, True])
