@@ -62,7 +62,7 @@ class AsyncClient:
         await self.close()
 
     async def close(self) -> None:
-        """Close the channel; calls in flight are cancelled."""
+        """Closes the channel; calls in flight are cancelled."""
         await self._channel.close()
 
     async def predict(
@@ -72,7 +72,7 @@ class AsyncClient:
         signature: str = calls.DEFAULT_SIGNATURE,
         outputs: Sequence[str] = (),
     ) -> Answer:
-        """Run a signature; see `serving.client.Client.predict`."""
+        """Runs a signature; see `serving.client.Client.predict`."""
         return await self._call(
             calls.predict(self.model, inputs, signature=signature, outputs=outputs)
         )
@@ -101,7 +101,7 @@ class AsyncClient:
         signature: str = calls.DEFAULT_SIGNATURE,
         batch_size: int = DEFAULT_BATCH_SIZE,
     ) -> AsyncIterator[ClassAnswer]:
-        """Classify images; see `serving.client.Client.predict_images`."""
+        """Classifies images; see `serving.client.Client.predict_images`."""
         served = self._served or await self.task(None, signature)
         for _, batch in calls.batches(images, batch_size, served):
             call = calls.predict_images(self.model, batch, served, signature=signature)
@@ -126,15 +126,15 @@ class AsyncClient:
         return self.predict_images(images, signature=signature, batch_size=batch_size)
 
     async def status(self) -> list[VersionStatus]:
-        """The state of each version the server knows, newest first."""
+        """Returns the state of each version the server knows, newest first."""
         return await self._call(calls.status(self.model))
 
     async def metadata(self) -> ModelMetadata:
-        """The signatures of the version that serves."""
+        """Returns the signatures of the version that serves."""
         return await self._call(calls.metadata(self.model))
 
     async def wait(self, timeout: float = WAIT_TIMEOUT) -> int:
-        """Wait until the model is served; see `serving.client.Client.wait`."""
+        """Waits until the model is served; see `serving.client.Client.wait`."""
         wait = Wait(self.model, timeout)
         while True:
             try:

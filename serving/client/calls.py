@@ -82,7 +82,7 @@ def predict(
     signature: str = DEFAULT_SIGNATURE,
     outputs: Sequence[str] = (),
 ) -> Call[Answer]:
-    """Run a signature on arrays; `outputs` names the ones wanted (all if empty)."""
+    """Runs a signature on arrays; `outputs` names the ones wanted (all if empty)."""
     request = protocol.PredictRequest(output_filter=outputs)
     _fill_spec(request.model_spec, model)
     request.model_spec.signature_name = signature
@@ -92,7 +92,7 @@ def predict(
 
 
 def describe(metadata: ModelMetadata) -> Call[ServedTask]:
-    """Ask a version for its task; `tasks.is_told` says whether it has one."""
+    """Asks a version for its task; `tasks.is_told` says whether it has one."""
     call = predict(
         ModelSpec(metadata.model, metadata.version),
         {TEXT: [DESCRIBE]},
@@ -115,7 +115,7 @@ def predict_images(
     *,
     signature: str = DEFAULT_SIGNATURE,
 ) -> Call[Answer]:
-    """Ask for the probabilities of `images`, uint8 of shape [n, *task.shape].
+    """Asks for the probabilities of `images`, uint8 of shape [n, *task.shape].
 
     Raises:
         ValueError: `images` has another dtype or shape, or holds no image.
@@ -134,7 +134,7 @@ def predict_images(
 def batches(
     images: np.ndarray, size: int, served: ServedTask
 ) -> Iterator[tuple[int, np.ndarray]]:
-    """Cut images into requests: of `size` images, fewer where these are large.
+    """Cuts images into requests: of `size` images, fewer where these are large.
 
     Yields:
         Where a batch begins, and its images.
@@ -147,7 +147,7 @@ def batches(
 def class_answers(
     rows: np.ndarray | None, count: int, served: ServedTask
 ) -> list[ClassAnswer]:
-    """Read the output `probabilities` of `count` images.
+    """Reads the output `probabilities` of `count` images.
 
     Args:
         rows: float of shape [count, classes]; None where there was none.
@@ -175,7 +175,7 @@ def class_answers(
 
 
 def status(model: ModelSpec) -> Call[list[VersionStatus]]:
-    """Ask for the state of every version, newest first, or of one version.
+    """Asks for the state of every version, newest first, or of one version.
 
     Raises:
         ValueError: The model is chosen by label, which TensorFlow Serving ignores
@@ -189,7 +189,7 @@ def status(model: ModelSpec) -> Call[list[VersionStatus]]:
 
 
 def metadata(model: ModelSpec) -> Call[ModelMetadata]:
-    """Ask for a model's signatures; answered only by a version that serves."""
+    """Asks for a model's signatures; answered only by a version that serves."""
     request = protocol.GetModelMetadataRequest(metadata_field=["signature_def"])
     _fill_spec(request.model_spec, model)
     return Call(GET_MODEL_METADATA, request, _read_metadata)

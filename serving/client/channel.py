@@ -45,7 +45,7 @@ class Tls:
     server_name: str | None = None
 
     def credentials(self) -> grpc.ChannelCredentials:
-        """Read the files.
+        """Reads the files.
 
         Raises:
             InputError: A file cannot be read, or only one of `cert` and `key` is
@@ -76,7 +76,7 @@ class Connection:
     retries: int = MAX_RETRIES
 
     def __post_init__(self) -> None:
-        """Check address and numbers.
+        """Checks address and numbers.
 
         Raises:
             ValueError: The address is a URL of HTTP or empty, the timeout is not
@@ -100,7 +100,7 @@ class Connection:
             raise ValueError(f"retries must be 0 to {MAX_RETRIES}, got {self.retries}")
 
     def options(self) -> list[tuple[str, str | int]]:
-        """The channel arguments."""
+        """Returns the channel arguments."""
         options: dict[str, str | int] = {
             "grpc.max_receive_message_length": _MAX_MESSAGE_BYTES,
             "grpc.service_config": self._service_config(),
@@ -128,13 +128,13 @@ class Connection:
         return json.dumps({"methodConfig": [{"name": [{}], "retryPolicy": policy}]})
 
     def open(self) -> grpc.Channel:
-        """Open a sync channel."""
+        """Opens a sync channel."""
         if self.tls is None:
             return grpc.insecure_channel(self.address, self.options())
         return grpc.secure_channel(self.address, self.tls.credentials(), self.options())
 
     def open_async(self) -> grpc.aio.Channel:
-        """Open an asyncio channel."""
+        """Opens an asyncio channel."""
         if self.tls is None:
             return grpc.aio.insecure_channel(self.address, self.options())
         return grpc.aio.secure_channel(

@@ -1,6 +1,7 @@
 """``python -m serving.client``: ask a served model from a shell."""
 
 import functools
+import io
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -85,7 +86,7 @@ _SERVER_OPTIONS = (
 
 
 def _server_options(command: _Command) -> _Command:
-    """Give a command the options that say which model of which server."""
+    """Gives a command the options that say which model of which server."""
 
     @functools.wraps(command)
     def wrapper(
@@ -289,7 +290,11 @@ def _hint(error: ClientError) -> str:
 
 
 def main() -> Never:
-    """Run the command line; every error is one line on standard error."""
+    """Runs the command line; every error is one line on standard error."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # Names of classes and files that the locale cannot write are escaped.
+            stream.reconfigure(errors="backslashreplace")
     try:
         sys.exit(cli.main(prog_name=PROGRAM, standalone_mode=False) or ExitCode.OK)
     except click.exceptions.NoArgsIsHelpError as error:

@@ -77,7 +77,7 @@ class Client:
         self.close()
 
     def close(self) -> None:
-        """Close the channel; calls in flight are cancelled."""
+        """Closes the channel; calls in flight are cancelled."""
         self._channel.close()
 
     def predict(
@@ -87,7 +87,7 @@ class Client:
         signature: str = calls.DEFAULT_SIGNATURE,
         outputs: Sequence[str] = (),
     ) -> Answer:
-        """Run a signature.
+        """Runs a signature.
 
         Args:
             inputs: Input alias to array, with the dtype the signature declares.
@@ -130,7 +130,7 @@ class Client:
         signature: str = calls.DEFAULT_SIGNATURE,
         batch_size: int = DEFAULT_BATCH_SIZE,
     ) -> Iterator[ClassAnswer]:
-        """Classify images, one request for each `batch_size` of them.
+        """Classifies images, one request for each `batch_size` of them.
 
         Args:
             images: uint8 of shape [n, *task.shape], where the task is that of
@@ -168,15 +168,15 @@ class Client:
         return self.predict_images(images, signature=signature, batch_size=batch_size)
 
     def status(self) -> list[VersionStatus]:
-        """The state of each version the server knows, newest first."""
+        """Returns the state of each version the server knows, newest first."""
         return self._call(calls.status(self.model))
 
     def metadata(self) -> ModelMetadata:
-        """The signatures of the version that serves."""
+        """Returns the signatures of the version that serves."""
         return self._call(calls.metadata(self.model))
 
     def wait(self, timeout: float = WAIT_TIMEOUT) -> int:
-        """Wait until the model is served; returns the version.
+        """Waits until the model is served; returns the version.
 
         Raises:
             ServingError: DEADLINE_EXCEEDED after `timeout` seconds, or at once for

@@ -42,7 +42,7 @@ class Selection:
 
     @classmethod
     def parse(cls, text: str) -> "Selection":
-        """Read ``7``, ``-1``, ``10:20``, ``:100`` or ``::10``.
+        """Reads ``7``, ``-1``, ``10:20``, ``:100`` or ``::10``.
 
         Raises:
             ValueError: `text` is none of these.
@@ -59,7 +59,7 @@ class Selection:
         return cls(numbers[0], numbers[1], step=step)
 
     def of(self, count: int) -> range:
-        """The indices meant in a file of `count` images.
+        """Returns the indices meant in a file of `count` images.
 
         Raises:
             InputError: One index was asked for and the file is shorter.
@@ -79,7 +79,7 @@ ALL = Selection()
 def read_idx(
     file: IO[bytes], selection: Selection = ALL
 ) -> Iterator[tuple[int, np.ndarray]]:
-    """Read the selected images, one at a time.
+    """Reads the selected images, one at a time.
 
     Args:
         file: An IDX file, gzipped or not; read forwards, only as far as needed.

@@ -67,7 +67,7 @@ class Way(StrEnum):
 def from_bytes(
     content: bytes, task: Task, fit: Fit | None = None
 ) -> tuple[np.ndarray, Way]:
-    """Decode a picture and make an image of the task of it.
+    """Decodes a picture and makes an image of the task of it.
 
     Args:
         content: The file's bytes, of one of `FORMATS`. Any size, colour or grey, 8 or
@@ -107,7 +107,7 @@ def from_bytes(
 def from_array(
     pixels: np.ndarray, task: Task, fit: Fit | None = None
 ) -> tuple[np.ndarray, Way]:
-    """Make an image of the task of pixels; those of its shape are kept as they are.
+    """Makes an image of the task of pixels; those of its shape are kept as they are.
 
     Args:
         pixels: uint8 [height, width] or [height, width, 3].

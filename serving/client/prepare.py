@@ -76,7 +76,7 @@ class Form:
 
 
 def from_drawing(grey: np.ndarray, task: Task) -> np.ndarray:
-    """Bring a picture to a task's form; one that is in it already is kept.
+    """Brings a picture to a task's form; one that is in it already is kept.
 
     Args:
         grey: float32 [height, width], levels in 0..255, of either polarity.
@@ -129,7 +129,7 @@ class BlankError(Exception):
 
 
 def find_ink(grey: np.ndarray) -> np.ndarray:
-    """Tell the ink from the paper, whichever of them is darker.
+    """Tells the ink from the paper, whichever of them is darker.
 
     The paper is what the picture's border shows. A plane fitted to the border
     takes out an even fall of light, as in a photograph of a page.
@@ -157,7 +157,7 @@ def find_ink(grey: np.ndarray) -> np.ndarray:
 
 
 def _paper(grey: np.ndarray) -> tuple[np.ndarray, float]:
-    """The paper's level at every pixel, and the grain of it (in levels).
+    """Returns the paper's level at every pixel, and the grain of it (in levels).
 
     A least trimmed squares fit to the border: strokes that touch the border are
     outliers and fall away as long as paper is the greater part of it.
@@ -181,7 +181,7 @@ def _paper(grey: np.ndarray) -> tuple[np.ndarray, float]:
 
 
 def to_form(ink: np.ndarray, form: Form) -> np.ndarray:
-    """Fit ink into the box and centre it in the field by its mass.
+    """Fits ink into the box and centres it in the field by its mass.
 
     Args:
         ink: float32 [height, width], 0 for paper, 1 for the strongest ink; not

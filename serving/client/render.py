@@ -1,6 +1,7 @@
 """How answers look: in a terminal, in a pipe, and as JSON."""
 
 import json
+import sys
 from itertools import zip_longest
 from typing import Any
 
@@ -26,12 +27,17 @@ _STATE_STYLES = {"AVAILABLE": "green", "END": "red", "LOADING": "yellow"}
 
 
 def colourful(console: Console) -> bool:
-    """Whether the console can show grey levels."""
-    return console.is_terminal and not console.no_color and bool(console.color_system)
+    """Tells whether the console can show grey levels."""
+    return (
+        console.is_terminal
+        and not console.no_color
+        and bool(console.color_system)
+        and "utf" in console.encoding
+    )
 
 
 def drawing(pixels: np.ndarray, background: int | None, *, colour: bool) -> list[Text]:
-    """Draw an image, two rows of pixels on a line.
+    """Draws an image, two rows of pixels on a line.
 
     Args:
         pixels: uint8 [height, width] or [height, width, 3]. A large image is made
@@ -68,7 +74,7 @@ def _colour(pixel: np.ndarray) -> str:
 def print_answer(
     console: Console, picture: Picture, answer: ClassAnswer, *, draw: bool
 ) -> None:
-    """Print one answer: the drawing with the three best beside it, or one line."""
+    """Prints one answer: the drawing with the three best beside it, or one line."""
     task = answer.task
     best = [(task.classes[label], share) for label, share in answer.best(3)]
     if not draw:
@@ -117,7 +123,7 @@ def _bar(console: Console, name: str, value: float) -> Text:
 
 
 def answer_json(picture: Picture, answer: ClassAnswer, signature: str) -> str:
-    """One answer as a line of JSON; the schema is in docs/serving.md."""
+    """Returns one answer as a line of JSON; the schema is in docs/serving.md."""
     content: dict[str, Any] = {
         "source": picture.source,
         "index": picture.index,
@@ -139,12 +145,12 @@ def answer_json(picture: Picture, answer: ClassAnswer, signature: str) -> str:
 
 
 def error_json(item: Unreadable) -> str:
-    """An image that has no answer, as a line of JSON."""
+    """Returns an image that has no answer, as a line of JSON."""
     return _json({"source": item.source, "index": item.index, "error": item.reason})
 
 
 def print_status(console: Console, versions: list[VersionStatus]) -> None:
-    """Print each version's state, newest first."""
+    """Prints each version's state, newest first."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in ("version", "state", "error"):
         table.add_column(column)
@@ -159,7 +165,7 @@ def print_status(console: Console, versions: list[VersionStatus]) -> None:
 
 
 def status_json(model: str, versions: list[VersionStatus]) -> str:
-    """Every version's state as one JSON object."""
+    """Returns every version's state as one JSON object."""
     return _json(
         {
             "model": model,
@@ -177,7 +183,7 @@ def status_json(model: str, versions: list[VersionStatus]) -> str:
 
 
 def print_metadata(console: Console, metadata: ModelMetadata) -> None:
-    """Print the signatures of a model with their inputs and outputs."""
+    """Prints the signatures of a model with their inputs and outputs."""
     console.print(f"{metadata.model} version {metadata.version}", highlight=False)
     for name, signature in metadata.signatures.items():
         console.print(Text.assemble("\n", (name, "bold"), f"  {signature.method_name}"))
@@ -189,7 +195,7 @@ def print_metadata(console: Console, metadata: ModelMetadata) -> None:
 
 
 def metadata_json(metadata: ModelMetadata) -> str:
-    """A model's signatures as one JSON object."""
+    """Returns a model's signatures as one JSON object."""
 
     def specs(items: Any) -> dict[str, Any]:
         return {
@@ -217,4 +223,5 @@ def metadata_json(metadata: ModelMetadata) -> str:
 
 
 def _json(value: dict[str, Any]) -> str:
-    return json.dumps(value, ensure_ascii=False)
+    encoding = sys.stdout.encoding or "ascii"
+    return json.dumps(value, ensure_ascii="utf" not in encoding.lower())

@@ -25,7 +25,7 @@ class ModelSpec:
     label: str | None = None
 
     def __post_init__(self) -> None:
-        """Refuse what no server could answer.
+        """Refuses what no server could answer.
 
         Raises:
             ValueError: No name, a negative version, or both version and label.

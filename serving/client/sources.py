@@ -103,7 +103,7 @@ def read_pictures(
     selection: Selection | None = None,
     fit: Fit | None = None,
 ) -> Iterator[Picture | Unreadable]:
-    """Read every image of every source, in order, one at a time.
+    """Reads every image of every source, in order, one at a time.
 
     Args:
         sources: Paths of pictures, IDX files (gzipped or not) or npy files, told apart

@@ -21,7 +21,7 @@ PROGRAM = "python -m serving.launch"
 
 
 def check_ports(ports: Ports) -> None:
-    """See that nobody listens there yet.
+    """Sees that nobody listens there yet.
 
     gRPC sets SO_REUSEPORT: a second server would start, and share the requests.
 
@@ -118,7 +118,7 @@ def cli(
 
 
 def main() -> Never:
-    """Run the command line; an error is one line on standard error."""
+    """Runs the command line; an error is one line on standard error."""
     try:
         sys.exit(cli.main(prog_name=PROGRAM, standalone_mode=False))
     except click.ClickException as error:

@@ -32,7 +32,7 @@ class Model:
 
 
 def find_model(models: Path, name: str | None) -> Model:
-    """Find the model to serve: the one named, or the one pushed last.
+    """Finds the model to serve: the one named, or the one pushed last.
 
     Raises:
         LaunchError: Nothing was pushed, or not under that name.
@@ -74,7 +74,7 @@ def _folders(folder: Path) -> list[Path]:
 
 
 def tensorflow_of(saved_model: Path) -> str:
-    """The version of TensorFlow that wrote a ``saved_model.pb``.
+    """Returns the version of TensorFlow that wrote a ``saved_model.pb``.
 
     Raises:
         LaunchError: The file cannot be read as a SavedModel.

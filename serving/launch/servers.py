@@ -70,7 +70,7 @@ class Server:
 
 
 def image_for(tensorflow: str) -> str:
-    """The tag of the image for models of this TensorFlow.
+    """Returns the tag of the image for models of this TensorFlow.
 
     Raises:
         NotUsable: Every published one is older.
@@ -89,7 +89,7 @@ def _numbers(version: str) -> tuple[int, ...]:
 
 
 def server_flags(model: Model, base_path: str, ports: Ports) -> tuple[str, ...]:
-    """The flags that every server gets."""
+    """Returns the flags that every server gets."""
     return (
         f"--port={ports.grpc}",
         f"--rest_api_port={ports.rest}",
@@ -101,7 +101,7 @@ def server_flags(model: Model, base_path: str, ports: Ports) -> tuple[str, ...]:
 
 
 def binary(model: Model, ports: Ports, image: str | None) -> Server:
-    """The real server, installed on this machine."""
+    """Returns the real server, installed on this machine."""
     path = shutil.which("tensorflow_model_server")
     if path is None:
         raise NotUsable("no tensorflow_model_server on the PATH")
@@ -122,7 +122,7 @@ def binary(model: Model, ports: Ports, image: str | None) -> Server:
 
 
 def container(model: Model, ports: Ports, image: str | None) -> Server:
-    """The real server in a container."""
+    """Returns the real server in a container."""
     own = image is not None
     image = image or image_for(model.tensorflow)
     engine, machine = _running_engine()
@@ -200,7 +200,7 @@ def _selinux_enforces() -> bool:
 
 
 def _user(engine: str) -> tuple[str, ...]:
-    """Run as whoever owns the pushed files, never as root."""
+    """Returns options to run as whoever owns the pushed files, never as root."""
     if os.getuid() == 0:
         return ("--user=1000:1000",)
     user = f"--user={os.getuid()}:{os.getgid()}"
@@ -233,7 +233,7 @@ KINDS: dict[str, Kind] = {
 def choose(
     kind: str, model: Model, ports: Ports, image: str | None = None
 ) -> tuple[Server, list[str]]:
-    """Choose the server, and say why none of the better ones.
+    """Chooses the server, and says why none of the better ones.
 
     Args:
         kind: ``auto``, or one of `KINDS` to have that one or none.

@@ -154,8 +154,10 @@ def push(
             "class_id": tf.argmax(probabilities, axis=1, name="class_id"),
         }
 
+    told = task.to_json()
+
     def describe(text: Any) -> dict[str, Any]:
-        return {"task": tf.fill(tf.shape(text), task.to_json())}
+        return {"task": tf.fill(tf.shape(text), told)}
 
     signatures = {
         "serving_default": tf.function(

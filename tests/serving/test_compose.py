@@ -43,6 +43,8 @@ class TestCompose:
         assert service["entrypoint"] == [servers.SERVER]
         assert all(port.startswith("127.0.0.1:") for port in service["ports"])
         assert all(volume["read_only"] for volume in service["volumes"])
+        # As `make serve` labels the mount where SELinux enforces.
+        assert all(volume["bind"]["selinux"] == "z" for volume in service["volumes"])
 
     def test_the_flags_are_the_same(self, service: dict) -> None:
         model = Model("${MODEL_NAME:-mnist}", Path("/"), 1, "2.16.2")

@@ -3,6 +3,7 @@
 import gzip
 import io
 import json
+import os
 import struct
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from rich.console import Console
 from serving.client import render
 from tests.serving.client.conftest import Run
 from tests.serving.client.fake_server import FakeServer
+from tests.serving.tasks import SHAPES
 
 
 @pytest.fixture
@@ -221,6 +223,25 @@ def test_as_a_process_it_reads_standard_input_without_tensorflow(
     )
     assert json.loads(result.stdout)["digit"] == 4
     assert result.stderr == b"False\n"
+
+
+def test_names_that_the_locale_cannot_write_are_escaped(
+    fake: FakeServer, tmp_path: Path
+) -> None:
+    fake.task = SHAPES
+    image = np.zeros((12, 16, 3), np.uint8)
+    image[3] = 255
+    np.save(tmp_path / "x.npy", image)
+    client = [sys.executable, "-m", "serving.client", "predict"]
+    client.append(str(tmp_path / "x.npy"))
+    client += ["--server", fake.address, "--model", "shapes"]
+    ascii_only = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    for option in ("--draw", "--json"):
+        result = subprocess.run(
+            [*client, option], env=ascii_only, capture_output=True, check=True
+        )
+        assert b"\\u03c6 wave" in result.stdout
+    assert json.loads(result.stdout)["class"] == SHAPES.classes[3]
 
 
 def test_as_a_process_it_stops_quietly_when_its_reader_does(

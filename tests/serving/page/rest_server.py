@@ -3,18 +3,15 @@
 import asyncio
 import threading
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from aiohttp import web
 from sklearn.neural_network import MLPClassifier
 
-import serving.page
 from contract.task import Task
+from serving.page import FILE
 from tests.serving.tasks import DIGITS
-
-PAGE = Path(serving.page.__file__).with_name("index.html")
 
 
 @dataclass
@@ -76,7 +73,7 @@ class RestServer:
         self._loop.run_forever()
 
     async def _page(self, request: web.Request) -> web.Response:
-        return web.Response(text=PAGE.read_text(), content_type="text/html")
+        return web.Response(text=FILE.read_text(), content_type="text/html")
 
     async def _status(self, request: web.Request) -> web.Response:
         self.asked.append(request.path)

@@ -10,8 +10,9 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
 from serving.client import prepare
+from serving.page import FILE
 from tests.serving.page.browser import DIGITS, Page, needs_browser
-from tests.serving.page.rest_server import PAGE, RestServer
+from tests.serving.page.rest_server import RestServer
 from tests.serving.tasks import DIGITS as DIGITS_TASK
 
 
@@ -205,7 +206,7 @@ def test_it_centres_as_the_client_does(page: Page) -> None:
 
 
 def test_the_page_loads_nothing_from_elsewhere() -> None:
-    html = PAGE.read_text()
+    html = FILE.read_text()
     addresses = set(re.findall(r"https?:\S+?(?=['\"])", html))
     assert addresses == {"http://www.w3.org/2000/svg"}  # a name, not a place
     assert " src=" not in html
