@@ -16,6 +16,8 @@ ROOT = Path(__file__).resolve().parents[2]
         ["kubeflow_runner.py"],
         ["-m", "version_store"],
         ["-m", "lineage"],
+        ["-m", "serving.client"],
+        ["-m", "serving.launch"],
     ],
 )
 def test_without_the_environment_one_line_says_what_to_do(command: list[str]) -> None:

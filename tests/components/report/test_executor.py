@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from components.image_example_gen.examples import Rows
 from components.artifact import HTML
+from components.image_example_gen.examples import Rows
 from components.report.executor import Executor
 from contract.features import EVAL, SPLITS, TEST, TRAIN
 from tests.components.report.conftest import (
