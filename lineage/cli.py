@@ -1,9 +1,9 @@
 """The command line of `python -m lineage`."""
 
+import importlib
 import os
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any, Never, TypeVar
 
@@ -99,8 +99,7 @@ def show(
     from lineage import render
 
     archive = _archive(output, models, metadata)
-    with _quietly():
-        found = archive.find(subject, name)
+    found = archive.find(subject, name)
     if as_json:
         print_json(found.as_json())
     else:
@@ -126,8 +125,7 @@ def diff(
     from lineage.explain import difference
 
     archive = _archive(output, models, metadata)
-    with _quietly():
-        first, second = archive.find(one, name), archive.find(other, name)
+    first, second = archive.find(one, name), archive.find(other, name)
     found = difference(first, second)
     if as_json:
         print_json(found)
@@ -140,9 +138,9 @@ def diff(
 def why(arguments: tuple[str, ...]) -> None:
     """Tell what the next run would do: `python local_runner.py why`."""
     click.echo("note: this is called `python local_runner.py why` now", err=True)
-    # What plans a run lies above what reads runs, and is another program.
-    program = "from runner.cli import main; main()"
-    os.execv(sys.executable, [sys.executable, "-c", program, "why", *arguments])
+    sys.argv = ["local_runner.py", "why", *arguments]
+    # What plans a run lies above what reads runs: it is found by its name.
+    importlib.import_module("runner.cli").main()
 
 
 def _archive(output: str, models: str | None, metadata: str | None) -> Any:
@@ -161,16 +159,6 @@ def _archive(output: str, models: str | None, metadata: str | None) -> Any:
     with answering():
         store = open_store(metadata) if metadata else None
         return Archive.open(output, folder, store)
-
-
-@contextmanager
-def _quietly() -> Iterator[None]:
-    """Keeps what TensorFlow says while it is imported off the screen."""
-    from runner import environment, logs
-
-    environment.prepare()
-    with logs.captured(os.devnull, verbose=False):
-        yield
 
 
 def main() -> Never:

@@ -20,7 +20,7 @@ from version_store.inventory import list_versions
 from version_store.metadata import open_store
 from version_store.verification import verify
 
-REPOSITORY = Path(__file__).resolve().parents[3]
+REPOSITORY = Path(__file__).resolve().parents[2]
 
 PUSH_OFTEN = """
 import pathlib, sys
