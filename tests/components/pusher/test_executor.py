@@ -11,14 +11,16 @@ from tfx.types import standard_artifacts
 
 from components.pusher import executor
 from components.pusher.executor import Executor
-from contract.demands import GateResult
+from components.image_example_gen import digits
+from contract.demands import AT_LEAST, Demand
+from contract.task import read_task, write_task
 from version_store import versions
 from version_store.manifest import Facts, Manifest, is_sealed, read_manifest
 from version_store.model_card import render
 
 Push = Callable[..., Any]
 
-GATE = GateResult("Evaluator", "accuracy", "0.9800", ">= 0.97", "", passed=True)
+DEMAND = Demand("Evaluator", "accuracy", "", 0.98, 0.97, AT_LEAST, passed=True)
 INPUTS = {
     "schema": standard_artifacts.Schema,
     "verdict": standard_artifacts.ExampleAnomalies,
@@ -49,7 +51,7 @@ def push(
 
     def read_facts(folders: Any) -> Facts:
         asked.append(folders)
-        return Facts(gates=[GATE], training={"epochs": 3})
+        return Facts(gates=[DEMAND], training={"epochs": 3})
 
     monkeypatch.setattr(executor, "read_facts", read_facts)
 
@@ -63,6 +65,12 @@ def push(
         pushed = artifact(standard_artifacts.PushedModel)
         others = {key: artifact(kind) for key, kind in INPUTS.items()}
         blessing = artifact(standard_artifacts.InfraBlessing, blessed=server)
+        examples = artifact(
+            standard_artifacts.Examples,
+            fingerprint="f1f2",
+            counts='{"train": 3, "test": 1}',
+        )
+        write_task(examples.uri, digits.TASK)
         Executor().Do(
             {
                 "model": [model],
@@ -70,13 +78,7 @@ def push(
                     artifact(standard_artifacts.ModelBlessing, blessed=evaluator)
                 ],
                 "infra_blessing": [blessing],
-                "examples": [
-                    artifact(
-                        standard_artifacts.Examples,
-                        fingerprint="f1f2",
-                        counts='{"train": 3, "test": 1}',
-                    )
-                ],
+                "examples": [examples],
                 "statistics": [described],
                 "champion": [
                     artifact(
@@ -137,7 +139,7 @@ def test_a_model_that_one_gate_did_not_bless_is_not(
     assert not base.exists()
 
 
-def test_a_version_has_the_model_its_statistics_a_manifest_and_a_card(
+def test_a_version_has_the_model_its_task_statistics_manifest_and_card(
     push: Push, base: Path
 ) -> None:
     push()
@@ -151,8 +153,10 @@ def test_a_version_has_the_model_its_statistics_a_manifest_and_a_card(
         "model_card.md",
         "saved_model.pb",
         "statistics",
+        "task.json",
         "variables",
     ]
+    assert read_task(str(folder)) == digits.TASK
 
 
 def test_the_manifest_says_what_the_version_is(push: Push, base: Path) -> None:
@@ -166,7 +170,7 @@ def test_the_manifest_says_what_the_version_is(push: Push, base: Path) -> None:
     assert manifest.counts == {"train": 3, "test": 1}
     assert (manifest.commit, manifest.tree_clean) == ("c0ffee", False)
     assert manifest.training == {"epochs": 3}
-    assert manifest.gates == [GATE]
+    assert manifest.gates == [DEMAND]
     assert manifest.blessed
     assert manifest.pushed_at is not None
     assert manifest.pushed_at.endswith("+00:00")
