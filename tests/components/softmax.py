@@ -52,6 +52,22 @@ RIGHT = {
 }
 
 
+def of_weights(weights: np.ndarray, bias: np.ndarray) -> dict[str, Any]:
+    """Signatures of another softmax regression on 784 pixels in 0-1."""
+
+    def from_examples(examples: Any) -> dict[str, Any]:
+        spec = {"image": tf.io.FixedLenFeature([784], tf.int64)}
+        pixels = tf.cast(tf.io.parse_example(examples, spec)["image"], tf.float32)
+        logits = pixels / 255.0 @ weights.astype(np.float32) + bias.astype(np.float32)
+        probabilities = tf.nn.softmax(logits)
+        return {
+            "probabilities": probabilities,
+            "class_id": tf.argmax(probabilities, axis=1),
+        }
+
+    return {"tf_examples": (EXAMPLES, from_examples)}
+
+
 def save_softmax(folder: str, **signatures: Any) -> str:
     """Saves a model of the right signatures, but for those that are given.
 
