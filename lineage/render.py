@@ -57,7 +57,7 @@ def show_difference(
 ) -> None:
     """Prints what differs, a row a fact."""
     if not found:
-        console.print(f"nothing differs between {one} and {other}", markup=False)
+        console.print(f"nothing differs between {one} and {other}")
         return
     table = plain_table(console, "", one, other)
     for key, values in found.items():

@@ -126,6 +126,22 @@ class TestRollback:
         [made] = list_versions(str(models), MODEL)
         assert (weights(Path(made.path)), verify(made)) == ("old", [])
 
+    @pytest.mark.parametrize(
+        "name", [".DS_Store", "variables/.DS_Store", "assets.extra/notes.txt"]
+    )
+    def test_what_is_not_the_versions_is_no_reason_and_does_not_come_along(
+        self, models: Path, name: str
+    ) -> None:
+        old = push(models, "old")
+        push(models, "new")
+        stray = models / MODEL / str(old) / name
+        stray.parent.mkdir(exist_ok=True)
+        stray.write_text("litter")
+        made = back(models).made
+        assert weights(served(models)) == "old"
+        assert not (Path(made.path) / name).exists()
+        assert verify(made) == []
+
     def test_the_files_are_the_same_where_there_are_hard_links(
         self, models: Path
     ) -> None:

@@ -10,6 +10,7 @@ import pytest
 from tfx.types import standard_artifacts
 
 from components.pusher import executor
+from components.pusher.demand import read_demands
 from components.pusher.executor import Executor
 from components.image_example_gen import digits
 from contract.demands import AT_LEAST, Demand
@@ -17,6 +18,7 @@ from contract.task import read_task, write_task
 from version_store import versions
 from version_store.manifest import Facts, Manifest, is_sealed, read_manifest
 from version_store.model_card import render
+from version_store.operations import allow, rollback
 
 Push = Callable[..., Any]
 
@@ -259,6 +261,44 @@ def test_a_served_version_whose_manifest_is_torn_is_replaced(
     (base / first["pushed_version"] / "manifest.json").write_text("{")
     assert properties(push())["already_served"] == 0
     assert len(versions.list_versions(str(base))) == 2
+
+
+def test_a_model_that_was_rolled_back_from_is_not_pushed_again(
+    push: Push, base: Path
+) -> None:
+    """Else the next nightly run would undo what a person decided."""
+    push(weights="old")
+    new = properties(push(weights="new"))["pushed_version"]
+    rollback(str(base.parent), base.name, None, "reads 7 as 1", None)
+    before = versions.list_versions(str(base))
+
+    refused = push(weights="new")
+
+    assert properties(refused)["pushed"] == 0
+    [demand] = read_demands(refused)
+    assert (demand.gate, demand.metric) == ("Pusher", "rolled_back_from")
+    assert demand.refused
+    assert demand.detail.startswith(f"version {new} was rolled back from at ")
+    assert "(reads 7 as 1): python -m version_store allow" in demand.detail
+    assert versions.list_versions(str(base)) == before
+    assert not [path for path in base.iterdir() if "incoming" in path.name]
+
+
+def test_it_is_once_a_person_allows_it(push: Push, base: Path) -> None:
+    push(weights="old")
+    new = properties(push(weights="new"))["pushed_version"]
+    rollback(str(base.parent), base.name, None, "worse", None)
+    allow(str(base.parent), base.name, new, "the camera was at fault")
+    pushed = push(weights="new")
+    assert properties(pushed)["already_served"] == 0
+    assert read_demands(pushed) == []
+
+
+def test_another_model_is_pushed_after_a_rollback(push: Push, base: Path) -> None:
+    for weights in ("old", "new"):
+        push(weights=weights)
+    rollback(str(base.parent), base.name, None, "worse", None)
+    assert properties(push(weights="newer"))["pushed"] == 1
 
 
 def test_once_its_folder_was_removed_a_model_is_pushed_again(

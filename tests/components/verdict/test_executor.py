@@ -31,6 +31,7 @@ def judge(artifact: Callable[..., Any]) -> Judge:
         findings: list[str] | None = None,
         overridden: bool = False,
         failures: list[str] | None = None,
+        held_back: str = "",
     ) -> None:
         verdict = artifact(standard_artifacts.ExampleAnomalies)
         (Path(verdict.uri) / "verdict.json").write_text(
@@ -41,6 +42,8 @@ def judge(artifact: Callable[..., Any]) -> Judge:
             json.dumps({"failures": failures or [], "checks": ["a", "b"]})
         )
         version = {"pushed_version": "7"} if pushed else {}
+        if held_back:
+            version = {"held_back": held_back}
         evaluation = artifact(standard_artifacts.ModelEvaluation)
         content = Evaluation(demands).to_json()
         (Path(evaluation.uri) / DEMANDS_FILE).write_text(content)
@@ -118,6 +121,17 @@ def test_findings_that_were_overruled_refuse_nothing(
         judge(0, (POOR,), ["label: out of range"], True)
     assert caught.value.gate == "Evaluator"
     assert len(caught.value.reasons) == 1
+
+
+def test_a_model_that_was_rolled_back_from_is_a_refusal_by_the_pusher(
+    judge: Judge,
+) -> None:
+    with pytest.raises(GateRefusedError) as caught:
+        judge(pushed=0, held_back="version 7 was rolled back from (worse)")
+    assert caught.value.reasons == [
+        "Pusher: rolled back from: expected ≤ 0, found 1: version 7 was rolled back "
+        "from (worse)"
+    ]
 
 
 def test_an_unexplained_absence_is_no_refusal(judge: Judge) -> None:
