@@ -44,8 +44,7 @@ def entries(archive: Archive, model: str | None = None) -> list[Entry]:
         model: Only what is about that one; None for all.
     """
     states = {
-        (version.model, version.number): version.state
-        for version in archive.versions
+        (version.model, version.number): version.state for version in archive.versions
     }
 
     def state(name: str | None, version: int | None) -> str | None:

@@ -11,6 +11,12 @@ from lineage.explain import Subject, flat, plain
 from lineage.listing import Entry
 from version_store.render import UNKNOWN, local_time, plain_table
 
+_OF_SPLIT = {
+    "examples": "examples",
+    "image_mean": "pixel mean",
+    "image_std_dev": "deviation",
+}
+
 _STYLES = {"pushed": "green", "unchanged": "cyan", "refused": "yellow", "broken": "red"}
 
 
@@ -110,21 +116,13 @@ def _print_statistics(console: Console, splits: dict[str, Any] | None) -> None:
         console.print(f"  {UNKNOWN}")
         return
     labels = list(dict.fromkeys(x for s in splits.values() for x in s["labels"] or ()))
-    table = plain_table(
-        console,
-        "split",
-        "examples",
-        "pixel mean",
-        "deviation",
-        *(f"label {label}" for label in labels),
-    )
-    for name, one in splits.items():
-        by_label = one["labels"] or {}
-        table.add_row(
-            name,
-            *(text_of(one[k]) for k in ("examples", "image_mean", "image_std_dev")),
-            *(text_of(by_label.get(label)) for label in labels),
-        )
+    table = plain_table(console, "", *splits)
+    for key, name in _OF_SPLIT.items():
+        table.add_row(name, *(text_of(one[key]) for one in splits.values()))
+    # A row for each, as there may be many.
+    for label in labels:
+        counts = ((one["labels"] or {}).get(label) for one in splits.values())
+        table.add_row(f"class {label}", *map(text_of, counts))
     console.print(table)
 
 

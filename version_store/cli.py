@@ -18,8 +18,9 @@ _HELP = """
 Look after the versions that were pushed.
 
 The version that is served is the highest, as for TensorFlow Serving, or what
-the server's configuration names (--config). Each command is safe against a pipeline that pushes at the same moment, and against
-being killed: what is half done is cleared away by the next one.
+the server's configuration names (--config). Each command is safe against a
+pipeline that pushes at the same moment, and against being killed: what is half
+done is cleared away by the next one.
 
 Exit codes: 0 done; 1 verify found something, or a rollback
 was done and could not be recorded; 2 it cannot be done, one line says
@@ -85,9 +86,7 @@ def list_command(
     found = (
         inventory.all_versions(folder, config)
         if name is None
-        else inventory.list_versions(
-            folder, inventory.find_model(folder, name), config
-        )
+        else inventory.list_versions(folder, inventory.find_model(folder, name), config)
     )
     if as_json:
         print_json([render.as_facts(version) for version in found])
@@ -187,9 +186,7 @@ def prune(
     folder = _models(output, models)
     model = inventory.find_model(folder, name)
     store = None if dry_run else _store(output, models, metadata)
-    gone = operations.prune(
-        folder, model, keep, store, dry_run=dry_run, config=config
-    )
+    gone = operations.prune(folder, model, keep, store, dry_run=dry_run, config=config)
     if as_json:
         removed = [version.number for version in gone]
         print_json({"model": model, "removed": removed, "dry_run": dry_run})

@@ -4,9 +4,10 @@ A rollback says that the model which was served is not to be. That holds for the
 by its digest, and not for one version: else the next run of the same recipe would push
 it again. It holds until somebody allows it, or rolls back to it.
 
-The decision is made with the rename that makes the version rolled back to appear, whose
-manifest says who, when and why: whole or not at all. `DECISIONS_FILE` keeps it when that
-version is pruned; what it lacks, as after a kill between both, is read from manifests.
+The decision is made with the rename that makes the version rolled back to appear, and
+its manifest says who, when and why: whole or not at all. `DECISIONS_FILE` keeps it when
+that version is pruned; what it lacks, as after a kill between both, is read from
+manifests.
 """
 
 import json

@@ -94,9 +94,7 @@ def show_pruned(
     """Prints what was removed, or would be."""
     would = "would remove" if dry_run else "removed"
     for version in gone:
-        console.print(
-            f"{model}: {would} version {version.number}", soft_wrap=True
-        )
+        console.print(f"{model}: {would} version {version.number}", soft_wrap=True)
     if not gone:
         console.print(f"{model}: nothing to remove")
 

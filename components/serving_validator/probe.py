@@ -8,8 +8,8 @@ of the signature, so this does too, with our own server's code: what only
 `tf.saved_model.load` could mend fails here. It runs in a process of its own: a
 model that takes its server down takes this down, and not the pipeline. Prints one
 JSON object: `{"checks": [...], "failures": [...]}`. Whatever the model raises is a
-failure there; where it is this machine that cannot, it ends without one (`MachineError`).
-It imports all that it needs before it reads, so that it can be started ahead.
+failure there; where it is this machine that cannot, there is none (`MachineError`). It
+imports all that it needs before it reads, so that it can be started ahead.
 """
 
 import gc
@@ -94,7 +94,6 @@ def main(model: str, requests: str) -> int:
 def _load(model: str) -> Callable[[str, str, np.ndarray], Answer]:
     """Returns a function (signature, input, value) -> outputs by name."""
     from tensorflow.core.protobuf import config_pb2
-
     from tensorflow.python.framework.errors import ResourceExhaustedError
 
     from serving.server import session as serving_session

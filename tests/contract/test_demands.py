@@ -62,7 +62,14 @@ def test_a_refusal_reads_as_expected_and_found() -> None:
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(None, "none"), (0, "0"), (1, "1"), (12, "12"), (2.0, "2.0000"), (0.97654, "0.9765")],
+    [
+        (None, "none"),
+        (0, "0"),
+        (1, "1"),
+        (12, "12"),
+        (2.0, "2.0000"),
+        (0.97654, "0.9765"),
+    ],
 )
 def test_counts_have_no_decimals(value: float | None, text: str) -> None:
     assert number(value) == text

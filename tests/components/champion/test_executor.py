@@ -127,18 +127,14 @@ def test_without_a_champion_the_statistics_have_no_splits(find: Find) -> None:
     assert splits_of(find()[1]) == []
 
 
-def test_none_means_none_though_one_is_served(
-    find: Find, serve: Serve
-) -> None:
+def test_none_means_none_though_one_is_served(find: Find, serve: Serve) -> None:
     serve("1700000000")
     model, statistics = find("none")
     assert (version_of(model), version_of(statistics)) == ("", "")
     assert files(model) == ["NO_CHAMPION"]
 
 
-def test_the_highest_version_is_the_champion(
-    find: Find, serve: Serve
-) -> None:
+def test_the_highest_version_is_the_champion(find: Find, serve: Serve) -> None:
     for name in ("999999999", "1700000000", "1600000000"):
         serve(name)
     model, statistics = find()
@@ -156,9 +152,7 @@ def test_after_a_rollback_the_champion_is_what_is_served(
     assert name_of(model) == "1600000000"
 
 
-def test_the_whole_model_is_where_the_evaluator_looks(
-    find: Find, serve: Serve
-) -> None:
+def test_the_whole_model_is_where_the_evaluator_looks(find: Find, serve: Serve) -> None:
     serve("1700000000")
     model, _ = find()
     assert {
@@ -167,9 +161,7 @@ def test_the_whole_model_is_where_the_evaluator_looks(
     } <= set(files(model))
 
 
-def test_its_statistics_are_split_as_they_were(
-    find: Find, serve: Serve
-) -> None:
+def test_its_statistics_are_split_as_they_were(find: Find, serve: Serve) -> None:
     serve("1700000000")
     _, statistics = find()
     assert splits_of(statistics) == ["test", "train"]
@@ -272,9 +264,7 @@ class TestLeftOut:
 class TestAnotherTask:
     """A name by which clients ask for something else is not taken away from them."""
 
-    def test_is_refused_and_says_what_to_do(
-        self, find: Find, serve: Serve
-    ) -> None:
+    def test_is_refused_and_says_what_to_do(self, find: Find, serve: Serve) -> None:
         serve("7")
         with pytest.raises(BadInputError) as caught:
             find(task=LETTERS)

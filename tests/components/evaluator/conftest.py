@@ -98,9 +98,7 @@ Evaluate = Callable[..., Evaluated]
 
 
 @pytest.fixture(scope="session")
-def evaluate(
-    all_digits: Dataset, tmp_path_factory: pytest.TempPathFactory
-) -> Evaluate:
+def evaluate(all_digits: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Evaluate:
     """Runs the executor on the test digits, or others."""
 
     def evaluate(
@@ -134,7 +132,9 @@ def evaluate(
         for model in (candidate, champion):
             artifact = standard_artifacts.Model()
             artifact.uri = model.folder if model else str(folder / "none")
-            artifact.set_string_custom_property("champion_version", "7" if model else "")
+            artifact.set_string_custom_property(
+                "champion_version", "7" if model else ""
+            )
             artifact.set_float_custom_property("champion_accuracy", accuracy_then)
             models.append(artifact)
         evaluation = standard_artifacts.ModelEvaluation()

@@ -41,16 +41,12 @@ def both(evaluate: Evaluate, good: Model, poor: Model) -> Evaluated:
 
 def demand(found: Evaluated, metric: str, of_slice: str = "") -> Demand:
     [one] = [
-        d
-        for d in found.evaluation.demands
-        if (d.metric, d.slice) == (metric, of_slice)
+        d for d in found.evaluation.demands if (d.metric, d.slice) == (metric, of_slice)
     ]
     return one
 
 
-def expected(
-    model: Model, data: Dataset
-) -> dict[tuple[str, str], float]:
+def expected(model: Model, data: Dataset) -> dict[tuple[str, str], float]:
     """Every number by metric and class, as scikit-learn computes it."""
     labels, answers = data.test_labels, model.probabilities(data.test_images)
     every = range(10)

@@ -75,7 +75,7 @@ def test_the_sum_is_the_metric_of_all_rows_at_once(name: str) -> None:
     metric: Metric = OFFERED[name]()
     found = measured(name, [list(range(ROWS))])
     for label in (None, 0, 1, 2, 3):
-        rows = np.arange(ROWS) if label is None else np.flatnonzero(LABELS == label)
+        rows = np.arange(ROWS) if label is None else np.flatnonzero(label == LABELS)
         added = metric.per_row(LABELS[rows], ANSWERS[rows]).sum(axis=0)
         assert found[label] == pytest.approx(metric.of_sums(added, len(rows)))
 

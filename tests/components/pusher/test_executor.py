@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from tfx.types import standard_artifacts
 
+from components.image_example_gen import digits
 from components.pusher import executor
 from components.pusher.demand import read_demands
 from components.pusher.executor import Executor
-from components.image_example_gen import digits
 from contract.demands import AT_LEAST, Demand
 from contract.task import read_task, write_task
 from version_store import versions

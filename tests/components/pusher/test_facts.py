@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from tensorflow_metadata.proto.v0 import statistics_pb2
 
+from components.image_example_gen import digits
 from components.pusher.facts import (
     Folders,
     environment,
@@ -18,7 +19,6 @@ from components.pusher.facts import (
     read_facts,
     read_statistics,
 )
-from components.image_example_gen import digits
 from version_store.manifest import Facts, SplitStatistics
 
 HISTORY = {
@@ -112,9 +112,7 @@ def test_what_was_overridden_is_kept_with_its_findings(tmp_path: Path) -> None:
     assert facts.overrides.allow_anomalies
     assert facts.overrides.findings == [finding]
     assert facts.gates is not None
-    assert [(gate.gate, gate.overruled) for gate in facts.gates] == [
-        ("DataGate", True)
-    ]
+    assert [(gate.gate, gate.overruled) for gate in facts.gates] == [("DataGate", True)]
 
 
 def test_installed_packages_are_those_that_python_knows() -> None:

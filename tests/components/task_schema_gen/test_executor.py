@@ -39,7 +39,9 @@ def generate(artifact: Callable[..., Any], text: str) -> Any:
     return schema
 
 
-def test_it_writes_the_schema_of_the_examples_task(artifact: Callable[..., Any]) -> None:
+def test_it_writes_the_schema_of_the_examples_task(
+    artifact: Callable[..., Any],
+) -> None:
     schema = generate(artifact, judgement())
     assert [path.name for path in Path(schema.uri).iterdir()] == ["schema.pbtxt"]
     # As TFX's own nodes read it.

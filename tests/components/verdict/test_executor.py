@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from tfx.types import standard_artifacts
 
-from components.verdict.executor import Executor
 from components.evaluator.results import DEMANDS_FILE, Evaluation
+from components.verdict.executor import Executor
 from contract.demands import AT_LEAST, AT_MOST, Demand
 from contract.errors import GateRefusedError
 
