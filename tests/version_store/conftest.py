@@ -6,7 +6,10 @@ from typing import Any
 
 import pytest
 
+from tests.components.conftest import artifact
 from tests.version_store.pushing import make_store, write_model
+
+__all__ = ["artifact"]
 
 
 @pytest.fixture

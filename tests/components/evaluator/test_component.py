@@ -9,6 +9,7 @@ from tfx.types import channel, standard_artifacts
 from components.evaluator.component import Evaluator
 from components.evaluator.executor import Executor
 from contract.bounds import Bound
+from contract.errors import BadInputError
 from pipeline.config import Gates, MetricBound
 
 
@@ -49,6 +50,13 @@ def test_the_baseline_is_connected_whether_or_not_there_is_one() -> None:
 )
 def test_other_bounds_are_no_cache_hit(gates: Gates) -> None:
     assert evaluator(gates.bounds()).exec_properties != evaluator().exec_properties
+
+
+def test_two_metrics_of_one_name_are_bad_input() -> None:
+    """Else one would be measured, and both held to it."""
+    other = "tests.components.evaluator.own_metric.accuracy"
+    with pytest.raises(BadInputError, match="accuracy: expected one metric of that"):
+        Gates(metrics=(MetricBound(name=other, min=0.1),)).bounds()
 
 
 def test_an_edited_metric_of_ones_own_is_no_cache_hit(
