@@ -17,5 +17,5 @@ class Confidence(Metric):
         return float(sums[0] / rows)
 
 
-class accuracy(Confidence):  # noqa: N801 - a name that is taken
+class accuracy(Confidence):
     """Another metric by the name of one that is offered."""
