@@ -2,7 +2,7 @@
 
 import json
 import os
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 
@@ -58,15 +58,14 @@ def write_json(folder: str, name: str, content: dict[str, Any]) -> None:
 
 
 def _read_json(path: str) -> dict[str, Any]:
-    with _open(path) as stream:
+    with _open(path, "r") as stream:
         content: dict[str, Any] = json.load(stream)
     return content
 
 
-def _open(path: str, mode: str = "r") -> IO[Any]:
-    """Opens a file wherever artifacts lie."""
-    # Imported here: with it comes TensorFlow, and `lineage list` wants names only.
+def _open(path: str, mode: str) -> Any:
+    """Opens a file where TFX keeps artifacts, which may be an object store."""
+    # Here, as it imports TensorFlow: whoever only needs the names does without.
     from tfx.dsl.io import fileio
 
-    opened: IO[Any] = fileio.open(path, mode)
-    return opened
+    return fileio.open(path, mode)

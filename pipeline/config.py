@@ -200,11 +200,20 @@ class Gates(_Section):
         by_class = MetricBound(
             name="accuracy", min=self.min_class_accuracy, slices=BY_CLASS
         )
-        return [
+        bounds = [
             overall.bound(),
             by_class.bound(),
             *(metric.bound() for metric in self.metrics),
         ]
+        measured: dict[str, Bound] = {}
+        for bound in bounds:
+            same = measured.setdefault(bound.name, bound)
+            if (same.path, same.options) != (bound.path, bound.options):
+                raise BadInputError(
+                    f"gates.metrics: {bound.name}: expected one metric of that name, "
+                    f"found {same.path} and {bound.path}"
+                )
+        return bounds
 
 
 _FN_API_RUNNER = "apache_beam.runners.portability.fn_api_runner.FnApiRunner"

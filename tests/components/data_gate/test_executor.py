@@ -6,18 +6,23 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from google.protobuf import text_format
+from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx.types import standard_artifacts
 
 from components.data_gate.executor import Executor
 from contract.errors import GateRefusedError
-from pipeline.schema import schema_text
 from tests.components.data_gate.conftest import Examples
 
 Gate = Callable[..., Any]
 
 
 @pytest.fixture
-def gate(artifact: Callable[..., Any], store: Callable[..., Any]) -> Gate:
+def gate(
+    artifact: Callable[..., Any],
+    store: Callable[..., Any],
+    schema: schema_pb2.Schema,
+) -> Gate:
     """Runs the executor on statistics; returns the verdict's artifact."""
 
     def gate(
@@ -25,14 +30,15 @@ def gate(artifact: Callable[..., Any], store: Callable[..., Any]) -> Gate:
         champion: dict[str, Any] | None = None,
         allow: bool = False,
     ) -> Any:
-        schema = artifact(standard_artifacts.Schema)
-        Path(schema.uri, "schema.pbtxt").write_text(schema_text())
+        written = artifact(standard_artifacts.Schema)
+        text = text_format.MessageToString(schema)
+        Path(written.uri, "schema.pbtxt").write_text(text)
         verdict = artifact(standard_artifacts.ExampleAnomalies)
         kind = standard_artifacts.ExampleStatistics
         Executor().Do(
             {
                 "statistics": [store(kind, statistics)],
-                "schema": [schema],
+                "schema": [written],
                 "anomalies": [store(standard_artifacts.ExampleAnomalies, statistics)],
                 "champion_statistics": [
                     store(kind, champion, champion_version="1700000000")
@@ -133,7 +139,7 @@ def test_an_override_lets_it_pass_and_is_recorded(
             "reason": "Out-of-range values: Unexpectedly large value: 256.",
         },
     ]
-    assert f"DataGate overridden: {LABEL_10}" in caplog.messages
+    assert f"DataGate overruled: {LABEL_10}" in caplog.messages
 
 
 def test_an_override_of_nothing_is_none(gate: Gate, clean: dict[str, Any]) -> None:
