@@ -10,6 +10,12 @@ from typing import Any
 
 AT_LEAST, AT_MOST = "at_least", "at_most"
 
+FINDINGS = "findings"
+"""The one metric of DataGate: what the schema has against the data."""
+
+ROLLED_BACK_FROM = "rolled_back_from"
+"""The one metric of Pusher: whether this model was taken back by a person."""
+
 OVERALL = ""
 """The slice of a demand that is about all of the split."""
 

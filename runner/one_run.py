@@ -191,16 +191,10 @@ def _refused(error: GateRefusedError) -> Ending:
 
     TFX publishes nothing of a node that failed, so the exception is all there is.
     """
-    findings = Demand(
-        error.gate,
-        "findings",
-        OVERALL,
-        float(len(error.reasons)),
-        0.0,
-        AT_MOST,
-    )
+    count = len(error.reasons)
+    demand = Demand(error.gate, error.metric, OVERALL, count, 0, AT_MOST)
     reasons = [f"{error.gate}: {reason}" for reason in error.reasons]
-    return Ending(Exit.REFUSED, reasons, [findings])
+    return Ending(Exit.REFUSED, reasons, [demand])
 
 
 def _report(run: Run, result: summary.Result) -> str | None:

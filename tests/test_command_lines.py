@@ -24,9 +24,9 @@ def command_lines() -> Iterator[list[str]]:
     """Yields each as what follows `python`."""
     for script in sorted(ROOT.glob("*_runner.py")):
         yield [script.name]
-    for main in sorted(ROOT.glob("*/**/__main__.py")):
+    for main in sorted(ROOT.glob("[a-z]*/**/__main__.py")):
         module = ".".join(main.relative_to(ROOT).parent.parts)
-        if not module.startswith((*INNER, "tests")) and ".venv" not in module:
+        if not module.startswith((*INNER, "tests")):
             yield ["-m", module]
 
 

@@ -131,5 +131,8 @@ def main() -> Never:
         code, details = error.code(), error.details()
         print(f"{PROGRAM}: a call failed: {code.name}: {details}", file=sys.stderr)
         sys.exit(1)
+    except OSError as error:
+        print(f"{PROGRAM}: {error}", file=sys.stderr)
+        sys.exit(1)
     except (click.Abort, KeyboardInterrupt):
         sys.exit(130)

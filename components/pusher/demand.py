@@ -3,9 +3,7 @@
 from tfx import types
 
 from contract import nodes, properties
-from contract.demands import AT_MOST, OVERALL, Demand
-
-ROLLED_BACK_FROM = "rolled_back_from"
+from contract.demands import AT_MOST, OVERALL, ROLLED_BACK_FROM, Demand
 
 
 def read_demands(pushed: types.Artifact) -> list[Demand]:

@@ -116,6 +116,11 @@ def _advice(demand: Demand) -> Iterator[str]:
             "The exported model does not answer as the trained one: this is a fault "
             "of the model's export or of this machine, and the run's log says more."
         )
+    elif demand.gate == nodes.PUSHER:
+        yield (
+            "A person took this model back with a rollback. Change what makes it, as "
+            "data or settings; or allow it again: python -m version_store allow --help."
+        )
     elif metric == CHAMPION_FALL:
         yield (
             "The served model fails on these data: see in the first pictures whether "

@@ -18,8 +18,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from components.report import templates
-from contract import nodes
-from contract.demands import Demand, bound_text, number, outcome_text, words
+from contract.demands import bound_text, number, outcome_text, value_text, words
 
 VERDICT, DATA, MODEL, EVALUATION, RUN = SECTIONS = (
     "verdict",
@@ -185,7 +184,7 @@ def _environment() -> Environment:
         number=_number,
         bound=bound_text,
         measured=number,
-        value=_value,
+        value=value_text,
         flags=_flags,
         outcome=outcome_text,
         words=words,
@@ -223,13 +222,6 @@ def _number(value: float | None, digits: int = 4) -> str:
     if value is None:
         return "\u2013"
     return f"{value:.{digits}f}" if math.isfinite(value) else "no number"
-
-
-def _value(demand: Demand) -> str:
-    """Returns what was measured; only the Evaluator's is no count."""
-    if demand.gate == nodes.EVALUATOR or demand.value is None:
-        return number(demand.value)
-    return count_text(round(demand.value))
 
 
 def _flags(text: str) -> Markup:
