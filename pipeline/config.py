@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from components.image_example_gen.understanding import Hints
+from components.image_example_gen.hints import Hints
 from contract.bounds import BY_CLASS, Bound
 from contract.demands import AT_LEAST
 from contract.errors import BadInputError

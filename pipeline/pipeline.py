@@ -14,7 +14,7 @@ from components.champion.component import Champion
 from components.data_gate.component import DataGate
 from components.evaluator.component import Evaluator
 from components.image_example_gen.component import ImageExampleGen
-from components.image_example_gen.understanding import Hints
+from components.image_example_gen.hints import Hints
 from components.pusher.component import Pusher
 from components.report.component import Report
 from components.serving_validator.component import ServingValidator

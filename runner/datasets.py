@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from components.image_example_gen import digits, mirrors, mnist
 from components.image_example_gen.source import open_source
-from components.image_example_gen.understanding import Hints, name_of, understand
+from components.image_example_gen.hints import Hints
+from components.image_example_gen.understanding import name_of, understand
 from contract.errors import BadInputError
 from contract.task import Task, names_text
 from pipeline.config import Data

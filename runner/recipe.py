@@ -5,7 +5,7 @@ import json
 import logging
 
 from components.champion.executor import NONE
-from components.image_example_gen.understanding import Hints
+from components.image_example_gen.hints import Hints
 from contract.code import code_digest
 from pipeline.config import Config
 from version_store import versions

@@ -1,0 +1,42 @@
+"""How far the shares of classes in two samples differ by chance alone."""
+
+import numpy as np
+
+LEVEL = 0.001
+"""How seldom two samples of the same data are farther apart than the bound: in one of
+1,000 comparisons. A run makes two between its splits and three with the model that is
+served, so that chance refuses one run in 200 at most."""
+
+
+def share_bound(
+    counts: np.ndarray, others: np.ndarray, level: float = LEVEL
+) -> np.ndarray:
+    """Returns how far the share of each class may differ if only chance is at work.
+
+    Fisher's exact test, class by class: given how many rows of a class there are in
+    both samples together, the number of them in one sample is hypergeometric. The level
+    is shared out among the classes (Bonferroni) and between too few and too many.
+
+    Args:
+        counts: Rows of each class in one sample, `[classes]`.
+        others: The same of the other sample.
+        level: Probability that any class differs by more.
+
+    Returns:
+        float64 `[classes]`: the largest difference of shares that is no evidence;
+        0 for a class without rows.
+    """
+    # Not at import: it takes as long as reading a small data set.
+    from scipy.stats import hypergeom
+
+    counts, others = np.asarray(counts, np.int64), np.asarray(others, np.int64)
+    rows, other_rows = int(counts.sum()), int(others.sum())
+    if not rows or not other_rows:
+        return np.ones(len(counts))
+    together = counts + others
+    tail = level / max(1, np.count_nonzero(together)) / 2
+    sampled = hypergeom(rows + other_rows, together, rows)
+    edges = np.stack([sampled.ppf(tail), sampled.isf(tail)])
+    differences = np.abs(edges / rows - (together - edges) / other_rows)
+    bound: np.ndarray = differences.max(axis=0)
+    return bound
