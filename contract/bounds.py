@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any, Self
+from typing import Any, Literal, Self
 
-BY_CLASS = "class"
+BY_CLASS: Literal["class"] = "class"
 OVERALL = "all"
 
 

@@ -10,8 +10,8 @@ IMAGE = "image"
 Why integers, and not the raw bytes or a PNG: TFDV sees every value, so the schema
 checks range (`int_domain`) and size (`shape`) exactly, and drift is measured on
 pixels. Bytes are opaque to it: any string of that length would pass.
-Measured on MNIST's 60,000 training images, two cores (`python -m
-benchmarks.encoding`, medians of two rounds):
+Measured on MNIST's 60,000 training images, two cores, medians of two rounds
+(November 2026):
 
     encoding        write     on disk    statistics   the schema can check
     int64 values    1.7 s     14.5 MB    9.6 s        range, size, drift

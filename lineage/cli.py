@@ -166,7 +166,7 @@ def _archive(output: str, models: str | None, metadata: str | None) -> Any:
 @contextmanager
 def _quietly() -> Iterator[None]:
     """Keeps what TensorFlow says while it is imported off the screen."""
-    from runner import environment, logs
+    from contract import environment, logs
 
     environment.prepare()
     with logs.captured(os.devnull, verbose=False):

@@ -17,12 +17,7 @@ from contract.properties import (
     PUSHED_VERSION,
     RUN,
 )
-from version_store.metadata import Store
-
-ROLLBACK = "Rollback"
-"""The type of an execution that made an older version the served one."""
-
-PUSHED_MODEL = "PushedModel"
+from version_store.metadata import PUSHED_MODEL, ROLLBACK, Store
 
 _PIPELINE, _PIPELINE_RUN, _NODE = "pipeline", "pipeline_run", "node"
 _Event = metadata_store_pb2.Event

@@ -166,7 +166,7 @@ def _digits(cache: str, data: Data, why: str) -> DataSet:
         digits.NAME,
         folder,
         source.fingerprint(),
-        "scikit-learn's digits, 8x8 scans enlarged to MNIST's form",
+        f"scikit-learn's digits, 8x8 scans enlarged to {own.width}x{own.height}",
         understand(source, hints),
         hints,
         notice,

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from contract import environment, logs
 from contract.demands import AT_MOST, OVERALL, Demand
 from contract.errors import BadInputError, GateRefusedError, Terminated
 from contract.exits import Exit
 from pipeline.config import Config
-from runner import environment, logs
 from runner.checks import check
 from runner.datasets import DataSet
 from runner.screen import Screen

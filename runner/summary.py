@@ -81,7 +81,7 @@ def show(console: Console, result: Result) -> None:
     if outcome.pushed is not None and result.code is Exit.PUSHED:
         _line(console, f"  model  {outcome.pushed.path}")
         for label, command in next_commands(result).items():
-            _line(console, f"  {label:<6} {command}")
+            _line(console, f"  {label.lower():<6} {command}")
 
 
 def next_commands(result: Result) -> dict[str, str]:
@@ -90,7 +90,7 @@ def next_commands(result: Result) -> dict[str, str]:
     if pushed is None:
         return {}
     models = os.path.dirname(os.path.dirname(pushed.path))
-    return commands(result.dataset.name, models, result.dataset.task.noun)
+    return commands(result.dataset.name, result.dataset.task.noun, models)
 
 
 def _line(console: Console, text: str, style: str = "") -> None:

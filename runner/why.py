@@ -221,8 +221,10 @@ def _settings(parameters: Mapping[str, Any]) -> dict[str, Any]:
             content = json.loads(value) if isinstance(value, str) else None
         except ValueError:
             content = None
+        if isinstance(content, dict | list):
+            content = _keyed(content)
         if isinstance(content, dict):
-            inner = flat(_keyed(content))
+            inner = flat(content)
             found.update({_joined(key, name): one for name, one in inner.items()})
         else:
             found[key] = value

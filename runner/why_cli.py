@@ -7,10 +7,11 @@ from typing import Any
 import click
 from rich.text import Text
 
+from contract import environment, logs
 from contract.command import console, print_json
 from contract.errors import BadInputError
 from contract.exits import Exit
-from runner import cli, environment, flags, logs
+from runner import cli, flags
 from runner.workspace import Workspace
 from version_store.render import plain_table
 

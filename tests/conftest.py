@@ -4,7 +4,7 @@ import signal
 
 import pytest
 
-from runner import environment
+from contract import environment
 
 environment.prepare()
 

@@ -11,10 +11,9 @@ from contract.properties import (
     PUSHED_DESTINATION,
     PUSHED_VERSION,
 )
-from lineage.records import PUSHED_MODEL, ROLLBACK
 from version_store import versions
 from version_store.inventory import Version, list_versions
-from version_store.metadata import Store
+from version_store.metadata import PUSHED_MODEL, ROLLBACK, Store
 
 INPUT_KEY, OUTPUT_KEY = "rolled_back_to", "pushed_model"
 _PIPELINE = "pipeline"

@@ -20,6 +20,12 @@ PASSWORD_VARIABLE = "METADATA_PASSWORD"
 Store: TypeAlias = Any
 """A `metadata_store.MetadataStore`."""
 
+ROLLBACK = "Rollback"
+"""The type of an execution that made an older version the served one."""
+
+PUSHED_MODEL = "PushedModel"
+"""The type of an artifact that stands for a version."""
+
 _SCHEME = "mysql"
 _PORT = 3306
 _RETRIES = 10

@@ -49,12 +49,12 @@ def prepare(data: Path, folder: Path) -> Inputs:
 
     source = open_source(str(data))
     fingerprint = source.fingerprint()
-    in_train = source.train.count()
+    in_train = source.train.count
     held_out = eval_rows(in_train, Config().data.eval_fraction)
     rows = {
         "train": in_train - held_out,
         "eval": held_out,
-        "test": source.test.count(),
+        "test": source.test.count,
     }
     train, test = _arrays(source.train), _arrays(source.test)
     npz = folder / "mnist.npz"
@@ -79,17 +79,13 @@ def _arrays(part: Part) -> tuple[np.ndarray, np.ndarray]:
 def _write_records(
     folder: Path, split: str, images: np.ndarray, labels: np.ndarray
 ) -> None:
-    import tensorflow as tf
+    from components.image_example_gen.examples import Rows, write_records
 
-    from components.image_example_gen.example import serialize
-
-    options = tf.io.TFRecordOptions("GZIP", compression_level=1)
     shards = list(_slices(len(labels)))
     for number, rows in enumerate(shards):
         name = f"{split}-{number:05d}-of-{len(shards):05d}.gz"
-        with tf.io.TFRecordWriter(str(folder / name), options) as writer:
-            for record in serialize(images[rows], labels[rows]):
-                writer.write(record)
+        part = Rows(images[rows], labels[rows])
+        write_records(str(folder / name), iter([part]))
 
 
 def _slices(count: int) -> Iterator[slice]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 _LINE = re.compile(
-    # The format of runner/logs.py.
+    # The format of contract/logs.py.
     r"^(?P<time>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3}) "
     r".*Component (?P<node>\S+) is (?P<what>running|finished)\.$"
 )

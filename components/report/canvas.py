@@ -9,7 +9,8 @@ run that reuses everything draws none.
 
 import io
 import re
-from collections.abc import Iterator
+import unicodedata
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -38,7 +39,7 @@ _POINTS_PER_INCH = 72
 @contextmanager
 def drawing(
     height: int = _HEIGHT,
-    left: float = 0.135,
+    left: float = 49,
     bottom: int = 22,
     top: int = 26,
     rows: tuple[int, ...] = (1,),
@@ -47,7 +48,7 @@ def drawing(
 
     Args:
         height: Units.
-        left: Share of the width that is margin.
+        left: Units of margin.
         bottom: Units of margin.
         top: Units of margin.
         rows: Relative heights of the axes, one above the other.
@@ -58,7 +59,7 @@ def drawing(
     with matplotlib.rc_context(_LOOKS):
         figure = Figure(figsize=(_WIDTH / _POINTS_PER_INCH, height / _POINTS_PER_INCH))
         figure.subplots_adjust(
-            left=left,
+            left=left / _WIDTH,
             right=0.985,
             bottom=bottom / height,
             top=1 - top / height,
@@ -72,6 +73,7 @@ _LOOKS: Any = {
     "svg.fonttype": "none",
     "text.color": TEXT,
     "text.usetex": False,
+    "text.parse_math": False,
     "font.size": 10,
     "font.family": "DejaVu Sans",
     "axes.edgecolor": LINE,
@@ -93,13 +95,57 @@ _LOOKS: Any = {
 }
 
 
-def svg(figure: Any, name: str, description: str) -> Markup:
+_LONGEST = 15
+"""Of a class's name beside a plot, in narrow letters; the whole one is its title."""
+
+_STAND_IN = re.compile(r">name(\d+)-+</text>")
+
+
+def stand_ins(names: Sequence[str]) -> list[str]:
+    """Returns what is drawn in place of names of classes, until `svg` has texts.
+
+    Matplotlib warns of letters that its font lacks, and a browser has them. Each is
+    about as wide as its name, and is no formula.
+    """
+    return [
+        f"name{place}".ljust(_width(shortened(name)), "-")
+        for place, name in enumerate(names)
+    ]
+
+
+def shortened(name: str, most: int = _LONGEST) -> str:
+    """Returns a name of at most so many narrow letters; what was cut is a dot."""
+    if _width(name) <= most:
+        return name
+    kept = name
+    while _width(kept) >= most:
+        kept = kept[:-1]
+    return f"{kept.rstrip()}\u2026"
+
+
+def name_width(names: Sequence[str]) -> float:
+    """Returns the room that names take beside a plot, in units."""
+    return 12 + 5.8 * max((_width(shortened(name)) for name in names), default=1)
+
+
+def _width(text: str) -> int:
+    """Returns how wide a text is in narrow letters; Chinese ones count twice."""
+    return sum(
+        0
+        if unicodedata.combining(letter)
+        else 1 + (unicodedata.east_asian_width(letter) in "WF")
+        for letter in text
+    )
+
+
+def svg(figure: Any, name: str, description: str, names: Sequence[str] = ()) -> Markup:
     """Returns the figure as an element of the page.
 
     Args:
         figure: What was drawn.
         name: Of the figure in the page; what it defines is named after it.
         description: What there is to see, for those who do not.
+        names: What `stand_ins` were drawn for.
     """
     import matplotlib
 
@@ -129,7 +175,12 @@ def svg(figure: Any, name: str, description: str) -> Markup:
     )
     body = re.sub(r'(href="#|url\(#)', rf"\g<1>{name}-", body)
     body = re.sub(r">\s+<", "><", body)
+    body = _STAND_IN.sub(lambda found: _named(names[int(found[1])]), body)
     return Markup(
         f'<svg class="plot" role="img" aria-label="{escape(description)}" '
         f'viewBox="{view[1]}">{body}'
     )
+
+
+def _named(name: str) -> str:
+    return f"><title>{escape(name)}</title>{escape(shortened(name))}</text>"

@@ -7,8 +7,8 @@ from tfx.types.component_spec import ChannelParameter, ExecutionParameter
 
 from components.report import executor, page
 from components.report.artifact import HTML
+from contract import nodes, properties
 from contract.code import code_digest
-from pipeline.config import Gates
 
 
 class ReportSpec(types.ComponentSpec):
@@ -17,8 +17,8 @@ class ReportSpec(types.ComponentSpec):
     PARAMETERS = {
         executor.MODEL_NAME_KEY: ExecutionParameter(type=str),
         executor.RUN_KEY: ExecutionParameter(type=str, optional=True),
-        executor.GATES_KEY: ExecutionParameter(type=str),
-        "code": ExecutionParameter(type=str),
+        executor.ALLOW_ANOMALIES_KEY: ExecutionParameter(type=int),
+        properties.CODE: ExecutionParameter(type=str),
     }
     INPUTS = {
         executor.SO_FAR_KEY: ChannelParameter(type=HTML, optional=True),
@@ -40,11 +40,11 @@ class ReportSpec(types.ComponentSpec):
         "infra_blessing": ChannelParameter(
             type=standard_artifacts.InfraBlessing, optional=True
         ),
-        executor.PUSHED_MODEL_KEY: ChannelParameter(
+        nodes.PUSHED_MODEL: ChannelParameter(
             type=standard_artifacts.PushedModel, optional=True
         ),
     }
-    OUTPUTS = {executor.PAGE_KEY: ChannelParameter(type=HTML)}
+    OUTPUTS = {nodes.PAGE: ChannelParameter(type=HTML)}
 
 
 class Report(base_component.BaseComponent):
@@ -69,7 +69,7 @@ class Report(base_component.BaseComponent):
     def __init__(
         self,
         model_name: str,
-        gates: Gates,
+        allow_anomalies: bool,
         so_far: types.BaseChannel | None = None,
         examples: types.BaseChannel | None = None,
         statistics: types.BaseChannel | None = None,
@@ -86,7 +86,7 @@ class Report(base_component.BaseComponent):
 
         Args:
             model_name: For the title and the commands.
-            gates: What the run is held to.
+            allow_anomalies: Whether the run goes on in spite of what DataGate finds.
             so_far: Another Report's page, to go on with.
             examples: From ExampleGen. With the next four: the data.
             statistics: From StatisticsGen.
@@ -110,14 +110,14 @@ class Report(base_component.BaseComponent):
             "model_run": model_run,
             "evaluation": evaluation,
             "infra_blessing": infra_blessing,
-            executor.PUSHED_MODEL_KEY: pushed_model,
+            nodes.PUSHED_MODEL: pushed_model,
         }
         super().__init__(
             spec=ReportSpec(
                 **{key: channel for key, channel in inputs.items() if channel},
                 model_name=model_name,
                 **({} if run is None else {executor.RUN_KEY: run}),
-                gates=gates.model_dump_json(),
+                allow_anomalies=int(allow_anomalies),
                 code=code_digest(executor.__name__) + page.templates_digest(),
                 page=types.Channel(type=HTML),
             )

@@ -7,8 +7,9 @@ import numpy as np
 from tensorflow_metadata.proto.v0 import statistics_pb2
 
 from components.data_gate.checks import Distance, Finding, Statistics
-from components.image_example_gen.rows import Rows
-from contract.features import IMAGE, LABEL, NUM_CLASSES
+from components.image_example_gen.examples import Rows
+from contract.features import IMAGE, LABEL
+from contract.task import Task
 
 
 @dataclass(frozen=True)
@@ -16,16 +17,17 @@ class Pixels:
     """How a split's pixels are distributed, as StatisticsGen counted them.
 
     Attributes:
-        mean: Of all pixel values, 0-255.
-        std_dev: Of all pixel values.
-        inked: Share of the pixels that are not 0, the background.
+        mean: Of all values, 0-255.
+        std_dev: Of all values.
+        inked: Share of the pixels that are not the background; None unless that is
+            0 and images are grey, as StatisticsGen counts zeros among values.
         lowest: Smallest value.
         highest: Largest value.
     """
 
     mean: float
     std_dev: float
-    inked: float
+    inked: float | None
     lowest: float
     highest: float
 
@@ -37,14 +39,14 @@ class Split:
     Attributes:
         name: `train`, `eval` or `test`.
         examples: How many there are.
-        digits: How many there are of each digit, 0 first.
-        other_labels: How many have a label that is no digit, or none.
+        counts: How many there are of each class, by label.
+        other_labels: How many have a label that is of no class, or none.
         pixels: None where no pixel was counted.
     """
 
     name: str
     examples: int
-    digits: tuple[int, ...]
+    counts: tuple[int, ...]
     other_labels: int
     pixels: Pixels | None
 
@@ -56,9 +58,9 @@ class Sampled:
     Attributes:
         split: Which.
         rows: How many rows were looked at.
-        found: How many of them are of each digit, 0 first.
-        inked: Mean share of pixels that are not 0 by digit; None where a digit
-            was not among the rows.
+        found: How many of them are of each class, by label.
+        inked: Mean share of pixels that are not the background, by label; None where
+            a class was not among the rows; empty where the task has no background.
     """
 
     split: str
@@ -72,71 +74,68 @@ class DataFacts:
     """Everything about the data of a run.
 
     Attributes:
+        task: What an image is, and what the classes are called.
         fingerprint: Of the content; empty if not known.
         splits: In the order train, eval, test.
         findings: What DataGate stops on.
-        overridden: Whether the run was told to go on in spite of them.
+        overruled: Whether the run was told to go on in spite of them.
         between: How far each split's distribution is from the train split's.
         since: How far each is from that of the champion's data.
-        champion: Version of the champion; empty if there is none.
+        champion: Version of the champion; empty if there is none to compare with.
+        left_out: Why the version that is served is not compared with; mostly empty.
         sampled: What the first rows look like.
     """
 
+    task: Task
     fingerprint: str
     splits: tuple[Split, ...]
     findings: tuple[Finding, ...]
-    overridden: bool
+    overruled: bool
     between: tuple[Distance, ...]
     since: tuple[Distance, ...]
     champion: str
+    left_out: str
     sampled: Sampled
 
 
-def describe_split(name: str, statistics: Statistics) -> Split:
+def describe_split(name: str, statistics: Statistics, task: Task) -> Split:
     """Returns the facts about a split from its statistics."""
     dataset = statistics.datasets[0]
     features = {feature.path.step[0]: feature for feature in dataset.features}
-    counts = _label_counts(features.get(LABEL))
-    digits = tuple(counts.get(str(digit), 0) for digit in range(NUM_CLASSES))
+    by_label = _label_counts(features.get(LABEL))
+    counts = tuple(by_label.get(str(label), 0) for label in range(len(task.classes)))
     return Split(
         name,
         int(dataset.num_examples),
-        digits,
-        int(dataset.num_examples) - sum(digits),
-        _pixels(features.get(IMAGE)),
+        counts,
+        int(dataset.num_examples) - sum(counts),
+        _pixels(features.get(IMAGE), task),
     )
 
 
 def describe_splits(
-    statistics: Mapping[str, Statistics], order: Sequence[str]
+    statistics: Mapping[str, Statistics], task: Task, order: Sequence[str]
 ) -> tuple[Split, ...]:
     """Returns the facts about all splits, in an order; others follow by name."""
     names = sorted(
         statistics,
         key=lambda name: (order.index(name) if name in order else len(order), name),
     )
-    return tuple(describe_split(name, statistics[name]) for name in names)
+    return tuple(describe_split(name, statistics[name], task) for name in names)
 
 
-def describe_sample(split: str, rows: Rows) -> Sampled:
-    """Returns what the rows show of each digit."""
-    inked = (rows.images > 0).mean(axis=(1, 2))
-    by_digit = [inked[rows.labels == digit] for digit in range(NUM_CLASSES)]
-    return Sampled(
-        split,
-        len(rows),
-        tuple(len(of_digit) for of_digit in by_digit),
-        tuple(float(d.mean()) if len(d) else None for d in by_digit),
-    )
-
-
-def mean_images(rows: Rows) -> list[np.ndarray | None]:
-    """Returns the mean image of each digit, uint8 `[28, 28]`; None without rows."""
-    chosen = [rows.images[rows.labels == digit] for digit in range(NUM_CLASSES)]
-    return [
-        np.rint(images.mean(axis=0)).astype(np.uint8) if len(images) else None
-        for images in chosen
-    ]
+def describe_sample(split: str, rows: Rows, task: Task) -> Sampled:
+    """Returns what the rows show of each class."""
+    found = [int((rows.labels == label).sum()) for label in range(len(task.classes))]
+    inked: tuple[float | None, ...] = ()
+    if task.background is not None:
+        values = rows.images.reshape(len(rows), -1, task.channels)
+        shares = (values != task.background).any(axis=2).mean(axis=1)
+        inked = tuple(
+            float(shares[rows.labels == label].mean()) if count else None
+            for label, count in enumerate(found)
+        )
+    return Sampled(split, len(rows), tuple(found), inked)
 
 
 def _label_counts(
@@ -152,7 +151,9 @@ def _label_counts(
     return {bucket.label: round(bucket.sample_count) for bucket in buckets}
 
 
-def _pixels(feature: statistics_pb2.FeatureNameStatistics | None) -> Pixels | None:
+def _pixels(
+    feature: statistics_pb2.FeatureNameStatistics | None, task: Task
+) -> Pixels | None:
     if feature is None:
         return None
     counted = feature.num_stats
@@ -162,7 +163,9 @@ def _pixels(feature: statistics_pb2.FeatureNameStatistics | None) -> Pixels | No
     return Pixels(
         counted.mean,
         counted.std_dev,
-        1 - counted.num_zeros / total,
+        1 - counted.num_zeros / total
+        if task.background == 0 and task.channels == 1
+        else None,
         counted.min,
         counted.max,
     )

@@ -4,9 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
-from contract.demands import GateResult
-from contract.features import NUM_CLASSES
+from components.evaluator.judgement import ACCURACY
+from components.evaluator.results import CHAMPION, Evaluation
+from contract.task import Task
 
 BINS = 15
 """Of the reliability diagram, as in Guo et al. 2017."""
@@ -14,16 +16,26 @@ BINS = 15
 MISTAKES = 24
 """How many are shown."""
 
+CONFUSIONS = 20
+"""How many pairs of classes are shown that were confused."""
+
+MATRIX_CLASSES = 30
+"""Of more classes there is no confusion matrix to see: it would have 1,000 cells."""
+
 EXAMPLE_ROW = 9
-"""The test image that the notebook asks about at its end."""
+"""The test image that is shown with its whole answer; the notebook's was this one."""
+
+EXAMPLE_CLASSES = 10
+"""How many probabilities are shown of it."""
 
 
 @dataclass(frozen=True)
-class Digit:
-    """How a digit fares; None where there is nothing to divide by.
+class OfClass:
+    """How a class fares; None where there is nothing to divide by.
 
     Attributes:
-        digit: Which.
+        label: Its place among the task's classes.
+        name: What it is called.
         images: How many of the test split are of it.
         answers: How many were answered with it.
         recall: Share of its images answered rightly; what the gate calls accuracy.
@@ -34,7 +46,8 @@ class Digit:
         passed: The gate's verdict; None if it gave none.
     """
 
-    digit: int
+    label: int
+    name: str
     images: int
     answers: int
     recall: float | None
@@ -43,6 +56,23 @@ class Digit:
     bound: float | None
     champion: float | None
     passed: bool | None
+
+
+@dataclass(frozen=True)
+class Confusion:
+    """How often a class was answered with another.
+
+    Attributes:
+        label: What it is.
+        answer: What the model says.
+        images: How many.
+        share: Of the images of the class.
+    """
+
+    label: int
+    answer: int
+    images: int
+    share: float
 
 
 @dataclass(frozen=True)
@@ -111,13 +141,15 @@ class Example:
         row: In the test split, from 0.
         label: What it is.
         answer: What the model says.
-        probabilities: Of each digit, 0 first.
+        probabilities: The most probable classes, best first, and how probable each.
+        left: How many classes are not among them.
     """
 
     row: int
     label: int
     answer: int
-    probabilities: tuple[float, ...]
+    probabilities: tuple[tuple[int, float], ...]
+    left: int
 
 
 @dataclass(frozen=True)
@@ -125,28 +157,38 @@ class EvaluationFacts:
     """Everything about the answers to the test split.
 
     Attributes:
+        task: What an image is, and what the classes are called.
         images: How many were asked about.
         loss: Mean cross-entropy, Keras' own.
         accuracy: Share answered rightly, by the confusion matrix.
+        champion: The version that it was compared with; empty if with none.
         champion_accuracy: The same of the champion; None if there is none.
+        left_out: Why the version that is served was not compared with; mostly empty.
         judged: Whether the confusion matrix is the Evaluator's, of the exported
             model; otherwise it is of Keras' own answers in the Trainer.
-        digits: One by one, 0 first.
-        confusion: How many of the digit in the row were answered with the digit
-            in the column, `[10][10]`.
+        classes: One by one, by label.
+        confusion: How many of the class in the row were answered with the class in
+            the column; None for more classes than `MATRIX_CLASSES`.
+        confusions: The most frequent ones, at most `CONFUSIONS`.
+        all_confusions: How many pairs of classes there are that were ever confused.
         calibration: Of Keras' own answers.
         mistakes: Those made with most confidence, surest first.
         all_mistakes: How many there are in all.
-        example: The notebook's; None if the split has fewer rows.
+        example: One answer in full; None if the split has fewer rows.
     """
 
+    task: Task
     images: int
     loss: float
     accuracy: float
+    champion: str
     champion_accuracy: float | None
+    left_out: str
     judged: bool
-    digits: tuple[Digit, ...]
-    confusion: tuple[tuple[int, ...], ...]
+    classes: tuple[OfClass, ...]
+    confusion: tuple[tuple[int, ...], ...] | None
+    confusions: tuple[Confusion, ...]
+    all_confusions: int
     calibration: Calibration
     mistakes: tuple[Mistake, ...]
     all_mistakes: int
@@ -154,38 +196,47 @@ class EvaluationFacts:
 
 
 def describe_evaluation(
+    task: Task,
     labels: np.ndarray,
     probabilities: np.ndarray,
     loss: float,
-    confusion: np.ndarray | None,
-    gates: Sequence[GateResult],
-    digit_bound: float,
+    confusion: np.ndarray | None = None,
+    evaluation: Evaluation | None = None,
 ) -> EvaluationFacts:
     """Returns the facts about the answers.
 
     Args:
+        task: For the classes.
         labels: int64 `[rows]`, of the whole test split.
-        probabilities: float32 `[rows, 10]`, Keras' answers to it.
+        probabilities: float32 `[rows, classes]`, Keras' answers to it.
         loss: Keras' mean cross-entropy on it.
-        confusion: The Evaluator's, `[10, 10]`; None where it did not run.
-        gates: What the Evaluator found; empty where it did not run.
-        digit_bound: What it holds each digit to.
+        confusion: The Evaluator's, `[classes, classes]`; None where it did not run.
+        evaluation: What the Evaluator decided; None where it did not run.
     """
     judged = confusion is not None
+    count = len(task.classes)
     if confusion is None:
-        confusion = confusion_matrix(labels, probabilities.argmax(axis=1))
+        answers = probabilities.argmax(axis=1)
+        confusion = confusion_matrix(labels, answers, labels=range(count))
+    evaluation = evaluation or Evaluation(())
     mistakes = find_mistakes(labels, probabilities)
+    confusions = find_confusions(confusion)
     total = int(confusion.sum())
-    by_metric = {gate.metric: gate for gate in gates}
-    overall = by_metric.get("accuracy")
     return EvaluationFacts(
+        task=task,
         images=total,
         loss=loss,
         accuracy=float(confusion.trace() / total) if total else 0.0,
-        champion_accuracy=_number(overall.champion) if overall else None,
+        champion=evaluation.champion,
+        champion_accuracy=evaluation.value(ACCURACY, CHAMPION),
+        left_out=evaluation.left_out,
         judged=judged,
-        digits=describe_digits(confusion, by_metric, digit_bound),
-        confusion=tuple(tuple(row) for row in confusion.tolist()),
+        classes=describe_classes(task, confusion, evaluation),
+        confusion=tuple(map(tuple, confusion.tolist()))
+        if count <= MATRIX_CLASSES
+        else None,
+        confusions=tuple(confusions[:CONFUSIONS]),
+        all_confusions=len(confusions),
         calibration=calibrate(labels, probabilities),
         mistakes=tuple(mistakes[:MISTAKES]),
         all_mistakes=len(mistakes),
@@ -193,37 +244,70 @@ def describe_evaluation(
     )
 
 
-def confusion_matrix(labels: np.ndarray, answers: np.ndarray) -> np.ndarray:
-    """Returns int64 `[10, 10]`: rows are labels, columns are answers."""
-    matrix = np.zeros((NUM_CLASSES, NUM_CLASSES), np.int64)
-    np.add.at(matrix, (labels, answers), 1)
-    return matrix
-
-
-def describe_digits(
-    confusion: np.ndarray, gates: dict[str, GateResult], bound: float
-) -> tuple[Digit, ...]:
-    """Returns how each digit fares by a confusion matrix and its gate."""
-    digits = []
-    for digit in range(NUM_CLASSES):
-        right = int(confusion[digit, digit])
-        images = int(confusion[digit].sum())
-        answers = int(confusion[:, digit].sum())
-        gate = gates.get(f"digit {digit}")
-        digits.append(
-            Digit(
-                digit,
-                images,
-                answers,
-                recall=_share(right, images),
-                precision=_share(right, answers),
-                f1=_share(2 * right, images + answers),
-                bound=bound if gate else None,
-                champion=_number(gate.champion) if gate else None,
-                passed=gate.passed if gate else None,
+def describe_classes(
+    task: Task, confusion: np.ndarray, evaluation: Evaluation
+) -> tuple[OfClass, ...]:
+    """Returns how each class fares by a confusion matrix and its demand."""
+    count = len(task.classes)
+    places = np.indices((count, count))
+    precision, recall, f1, _ = precision_recall_fscore_support(
+        places[0].ravel(),
+        places[1].ravel(),
+        labels=range(count),
+        sample_weight=confusion.ravel(),
+        average=None,
+        # What cannot be divided is not known.
+        zero_division=np.nan,
+    )
+    demands = {d.slice: d for d in evaluation.demands if d.metric == ACCURACY}
+    champion = {
+        one["slice"]: one["value"]
+        for one in evaluation.values
+        if (one["metric"], one["model"]) == (ACCURACY, CHAMPION)
+    }
+    classes = []
+    for label, name in enumerate(task.classes):
+        demand = demands.get(name)
+        classes.append(
+            OfClass(
+                label,
+                name,
+                int(confusion[label].sum()),
+                int(confusion[:, label].sum()),
+                recall=_known(recall[label]),
+                precision=_known(precision[label]),
+                f1=_known(f1[label]),
+                bound=demand.bound if demand else None,
+                champion=champion.get(name),
+                passed=demand.passed if demand else None,
             )
         )
-    return tuple(digits)
+    return tuple(classes)
+
+
+def worst_first(classes: Sequence[OfClass]) -> list[OfClass]:
+    """Returns the classes that failed, then those with the least recall, first."""
+    return sorted(
+        classes,
+        key=lambda c: (c.passed is not False, 2 if c.recall is None else c.recall),
+    )
+
+
+def find_confusions(confusion: np.ndarray) -> list[Confusion]:
+    """Returns the pairs of classes that were confused, the most frequent first."""
+    images = confusion.sum(axis=1)
+    wrong = confusion - np.diag(confusion.diagonal())
+    labels, answers = np.nonzero(wrong)
+    order = np.argsort(-wrong[labels, answers], kind="stable")
+    return [
+        Confusion(
+            int(label),
+            int(answer),
+            int(wrong[label, answer]),
+            float(wrong[label, answer] / images[label]),
+        )
+        for label, answer in zip(labels[order], answers[order], strict=True)
+    ]
 
 
 def calibrate(
@@ -277,18 +361,15 @@ def _example(labels: np.ndarray, probabilities: np.ndarray) -> Example | None:
     if len(labels) <= EXAMPLE_ROW:
         return None
     answer = probabilities[EXAMPLE_ROW]
+    best = np.argsort(-answer, kind="stable")[:EXAMPLE_CLASSES]
     return Example(
         EXAMPLE_ROW,
         int(labels[EXAMPLE_ROW]),
-        int(answer.argmax()),
-        tuple(float(p) for p in answer),
+        int(best[0]),
+        tuple((int(label), float(answer[label])) for label in best),
+        len(answer) - len(best),
     )
 
 
-def _share(part: int, whole: int) -> float | None:
-    return part / whole if whole else None
-
-
-def _number(text: str) -> float | None:
-    """Returns the number that a gate writes, or None where it wrote nothing."""
-    return float(text) if text else None
+def _known(share: float) -> float | None:
+    return float(share) if np.isfinite(share) else None

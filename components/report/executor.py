@@ -10,18 +10,16 @@ from tfx.types import artifact_utils
 from tfx.utils import io_utils
 
 from components.data_gate.checks import Finding
-from components.report import page, sections
-from components.report import standing as verdict
+from components.report import page, sections, standing
 from components.report.run import RunFacts, commands, versions
-from contract.demands import GateResult
-from pipeline.config import Gates
+from contract import nodes
+from contract.demands import Demand
+from contract.task import DEFAULT_NOUN
 
-PAGE_KEY = "page"
 SO_FAR_KEY = "so_far"
-PUSHED_MODEL_KEY = "pushed_model"
 MODEL_NAME_KEY = "model_name"
 RUN_KEY = "run"
-GATES_KEY = "gates"
+ALLOW_ANOMALIES_KEY = "allow_anomalies"
 
 PAGE_FILE = "report.html"
 
@@ -45,15 +43,12 @@ class Executor(base_executor.BaseExecutor):
         so_far = page.Page(exec_properties[MODEL_NAME_KEY])
         if earlier := inputs.get(SO_FAR_KEY):
             so_far = read_page(earlier)
+        allow_anomalies = bool(exec_properties[ALLOW_ANOMALIES_KEY])
         made = replace(
-            grown(
-                so_far,
-                inputs,
-                Gates.model_validate_json(exec_properties[GATES_KEY]),
-            ),
+            grown(so_far, inputs, allow_anomalies),
             run=exec_properties.get(RUN_KEY) or "",
         )
-        output = artifact_utils.get_single_uri(output_dict[PAGE_KEY])
+        output = artifact_utils.get_single_uri(output_dict[nodes.PAGE])
         io_utils.write_string_file(os.path.join(output, PAGE_FILE), made.render())
 
 
@@ -63,16 +58,20 @@ def read_page(artifact: types.Artifact) -> page.Page:
     return page.Page.parse(io_utils.read_string_file(path))
 
 
-def grown(so_far: page.Page, inputs: sections.Inputs, gates: Gates) -> page.Page:
+def grown(
+    so_far: page.Page, inputs: sections.Inputs, allow_anomalies: bool
+) -> page.Page:
     """Returns the page with what the inputs have to say, and how the run stands.
 
     Args:
         so_far: Sections that it has are kept.
         inputs: By the names of `ReportSpec`'s inputs, as far as they are there.
-        gates: What the run is held to.
+        allow_anomalies: Whether the run goes on in spite of what DataGate finds.
     """
-    grown = sections.completed(so_far, inputs, gates)
-    stands = _verdict(grown, inputs, gates)
+    grown = sections.completed(so_far, inputs, allow_anomalies)
+    stands = _verdict(grown, inputs)
+    task = sections.task_of(grown.sections)
+    noun = task.noun if task else DEFAULT_NOUN
     of_run = RunFacts(
         run="",
         started="",
@@ -80,50 +79,47 @@ def grown(so_far: page.Page, inputs: sections.Inputs, gates: Gates) -> page.Page
         components=(),
         data="",
         versions=versions(),
-        commands=commands(grown.model) if stands.version else {},
+        commands=commands(grown.model, noun) if stands.version else {},
     )
     return with_head(grown, stands, of_run)
 
 
 def with_head(
-    so_far: page.Page, stands: verdict.Verdict, of_run: RunFacts
+    so_far: page.Page, stands: standing.Verdict, of_run: RunFacts
 ) -> page.Page:
     """Returns the page with how the run stands, and what is known of the run."""
     return so_far.having(
         sections.guarded(
-            page.VERDICT,
-            lambda: sections.verdict_section(
-                stands, sections.headline_numbers(so_far.sections)
-            ),
+            page.VERDICT, lambda: sections.verdict_section(stands, so_far.sections)
         ),
         sections.guarded(page.RUN, lambda: sections.run_section(of_run)),
     )
 
 
-def _verdict(made: page.Page, inputs: sections.Inputs, gates: Gates) -> verdict.Verdict:
+def _verdict(made: page.Page, inputs: sections.Inputs) -> standing.Verdict:
     """Returns how the run stands, by the page so far and by what is new."""
-    if pushed := inputs.get(PUSHED_MODEL_KEY):
-        return verdict.of_push(_read_verdict(made), pushed)
-    results: list[GateResult] = []
+    if pushed := inputs.get(nodes.PUSHED_MODEL):
+        return standing.of_push(_read_verdict(made), pushed)
+    demands: list[Demand] = []
     if made.has(page.DATA):
         data = made.sections[page.DATA].facts
         findings = [Finding(**finding) for finding in data["findings"]]
-        of_data = verdict.of_data(findings, overridden=data["overridden"])
+        of_data = standing.of_data(findings, overruled=data["overruled"])
         if page.MODEL not in made.sections:
             return of_data
-        results += of_data.gates
-    return verdict.of_gates([*results, *verdict.model_gates(inputs, gates)])
+        demands += of_data.gates
+    return standing.of_gates([*demands, *standing.model_demands(inputs)])
 
 
-def _read_verdict(made: page.Page) -> verdict.Verdict:
+def _read_verdict(made: page.Page) -> standing.Verdict:
     """Returns the verdict that a page carries."""
     if not made.has(page.VERDICT):
-        return verdict.of_gates([])
+        return standing.of_gates([])
     facts = made.sections[page.VERDICT].facts
-    return verdict.Verdict(
+    return standing.Verdict(
         facts["kind"],
         facts["headline"],
         tuple(facts["reasons"]),
-        tuple(GateResult(**gate) for gate in facts["gates"]),
+        tuple(Demand.from_dict(gate) for gate in facts["gates"]),
         facts["version"],
     )

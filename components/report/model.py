@@ -51,6 +51,19 @@ class Overfitting:
 
 
 @dataclass(frozen=True)
+class Kept:
+    """Whose weights the model has, where the training chose.
+
+    Attributes:
+        epoch: After which.
+        why: For people.
+    """
+
+    epoch: int
+    why: str
+
+
+@dataclass(frozen=True)
 class ModelFacts:
     """Everything about the network and its training.
 
@@ -61,6 +74,7 @@ class ModelFacts:
         settings: What it was fitted with: epochs, batch size and so on.
         epochs: The course of the training.
         overfitting: What that shows.
+        kept: Which epoch's weights were kept; None where the training does not say.
     """
 
     layers: tuple[Layer, ...]
@@ -69,6 +83,7 @@ class ModelFacts:
     settings: dict[str, Any]
     epochs: tuple[Epoch, ...]
     overfitting: Overfitting
+    kept: Kept | None = None
 
 
 def describe_model(history: dict[str, Any], summary: dict[str, Any]) -> ModelFacts:
@@ -84,6 +99,7 @@ def describe_model(history: dict[str, Any], summary: dict[str, Any]) -> ModelFac
         summary["training"],
         epochs,
         find_overfitting(epochs),
+        Kept(**summary["kept"]) if summary.get("kept") else None,
     )
 
 

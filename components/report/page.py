@@ -10,7 +10,7 @@ import json
 import math
 import os
 import re
-from dataclasses import asdict, dataclass, field, is_dataclass, replace
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from functools import cache
 from typing import Any, Self
 
@@ -18,6 +18,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from components.report import templates
+from contract.demands import bound_text, number, outcome_text, words
 
 VERDICT, DATA, MODEL, EVALUATION, RUN = SECTIONS = (
     "verdict",
@@ -133,8 +134,10 @@ class Page:
 
 def as_json(facts: Any) -> Any:
     """Returns facts as what JSON can hold; what is no number becomes None."""
+    if hasattr(facts, "as_dict"):
+        return as_json(facts.as_dict())
     if is_dataclass(facts) and not isinstance(facts, type):
-        return as_json(asdict(facts))
+        return {f.name: as_json(getattr(facts, f.name)) for f in fields(facts)}
     if isinstance(facts, dict):
         return {str(key): as_json(value) for key, value in facts.items()}
     if isinstance(facts, list | tuple):
@@ -173,11 +176,15 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters.update(
-        count=_count,
+        count=count_text,
         percent=_percent,
         probability=_probability,
         megabytes=_megabytes,
         number=_number,
+        bound=bound_text,
+        measured=number,
+        outcome=outcome_text,
+        words=words,
     )
     return environment
 
@@ -188,7 +195,7 @@ def _read(name: str) -> str:
         return stream.read()
 
 
-def _count(value: int) -> str:
+def count_text(value: int) -> str:
     """Returns a whole number in groups of three, with narrow spaces."""
     return f"{value:,}".replace(",", "\u202f")
 
@@ -215,4 +222,4 @@ def _number(value: float | None, digits: int = 4) -> str:
 
 
 def _megabytes(value: int | None) -> str:
-    return "unknown" if value is None else f"{_count(round(value / 1e6))}\u202fMB"
+    return "unknown" if value is None else f"{count_text(round(value / 1e6))}\u202fMB"

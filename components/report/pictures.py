@@ -1,60 +1,122 @@
-"""Digits as pictures: PNGs inside the page, 0 is paper and 255 is ink.
+"""Images as pictures inside the page.
 
-They are drawn dark on light; the page's style turns them round where it is dark.
+A small image is shown enlarged, pixel by pixel, a large one made smaller. One that
+could be drawn with a pen is stored dark on light, and the page's style turns it round
+where it is dark (`ink` in `page.css`); any other is shown as it is.
 """
 
 import base64
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image
 
-from components.image_example_gen.rows import Rows
-from contract.features import IMAGE_HEIGHT, IMAGE_WIDTH, NUM_CLASSES
+from components.image_example_gen.examples import Rows
+from contract.task import Task
 
-_GAP = 4
-"""Pixels between the pictures of a grid."""
+LARGE, SMALL = 84, 48
+"""The longer side of a picture on the page, in CSS pixels, at most."""
+
+ROWS = 30
+"""Of so many classes several images are shown."""
+
+SINGLES = 90
+"""Of so many more one image is."""
+
+_SMALL_PNG = 1500
+"""Bytes; a photograph as PNG is several times larger than as JPEG."""
+
+_JPEG_QUALITY = 80
 
 
-def picture(image: np.ndarray) -> str:
-    """Returns one image, uint8 `[height, width]`, as a data URI."""
-    stream = io.BytesIO()
-    Image.fromarray(255 - image).save(stream, "PNG", optimize=True)
-    encoded = base64.b64encode(stream.getvalue()).decode()
-    return f"data:image/png;base64,{encoded}"
+@dataclass(frozen=True)
+class Picture:
+    """An image of the page.
+
+    Attributes:
+        uri: A data URI.
+        width: As it is shown, in CSS pixels.
+        height: As it is shown, in CSS pixels.
+        look: Classes of the page's style.
+    """
+
+    uri: str
+    width: int
+    height: int
+    look: str
 
 
-def grid(rows: Rows, columns: int) -> tuple[str, int, int]:
-    """Returns the first images of each digit, a row of the grid for each.
+@dataclass(frozen=True)
+class Gallery:
+    """Images of a class.
+
+    Attributes:
+        label: Of the class.
+        mean: The mean of all its images among the rows; None if there are none.
+        images: The first ones.
+    """
+
+    label: int
+    mean: Picture | None
+    images: tuple[Picture, ...]
+
+
+def picture(image: np.ndarray, task: Task, side: int = LARGE) -> Picture:
+    """Returns an image, uint8 of the task's shape, to be shown within a square.
 
     Args:
-        rows: To choose from; a digit that is not among them has an empty row.
-        columns: Most pictures of a digit.
-
-    Returns:
-        A data URI, and width and height in pixels.
+        image: What to show.
+        task: What it is of.
+        side: Of the square, in CSS pixels.
     """
-    chosen = [rows.images[rows.labels == digit][:columns] for digit in range(10)]
-    return _sheet(chosen, columns)
+    ink = task.can_be_drawn
+    if ink and task.background is not None and task.background < 128:
+        image = 255 - image
+    whole = Image.fromarray(image)
+    longer = max(whole.size)
+    if longer > side:
+        shown = [max(1, round(length * side / longer)) for length in whole.size]
+        # Twice as fine, for the screens of telephones.
+        finer = [min(2 * a, b) for a, b in zip(shown, whole.size, strict=True)]
+        whole = whole.resize((finer[0], finer[1]), Image.Resampling.LANCZOS)
+    else:
+        shown = [length * (side // longer) for length in whole.size]
+    look = f"{'ink ' if ink else ''}{'crisp' if longer <= side else ''}".strip()
+    return Picture(_encoded(whole, plain=ink), shown[0], shown[1], look)
 
 
-def strip(images: Sequence[np.ndarray | None]) -> tuple[str, int, int]:
-    """Returns images side by side; None leaves a gap. See `grid`."""
-    height, width = IMAGE_HEIGHT, IMAGE_WIDTH
-    sheet = np.zeros((height, len(images) * (width + _GAP) - _GAP), np.uint8)
-    for place, image in enumerate(images):
-        if image is not None:
-            left = place * (width + _GAP)
-            sheet[:, left : left + width] = image
-    return picture(sheet), sheet.shape[1], sheet.shape[0]
+def galleries(rows: Rows, task: Task) -> Iterator[Gallery]:
+    """Yields the first images of each class; fewer where there are many classes."""
+    several = 16 if len(task.classes) <= 12 else 7
+    for label in range(min(len(task.classes), ROWS + SINGLES)):
+        images = rows.images[rows.labels == label]
+        if label >= ROWS:
+            first = tuple(picture(image, task, SMALL) for image in images[:1])
+            yield Gallery(label, None, first)
+            continue
+        mean = None
+        if len(images):
+            mean = picture(np.rint(images.mean(axis=0)).astype(np.uint8), task, SMALL)
+        first = tuple(picture(image, task, SMALL) for image in images[:several])
+        yield Gallery(label, mean, first)
 
 
-def _sheet(chosen: Sequence[np.ndarray], columns: int) -> tuple[str, int, int]:
-    height, width = IMAGE_HEIGHT + _GAP, IMAGE_WIDTH + _GAP
-    sheet = np.zeros((NUM_CLASSES * height - _GAP, columns * width - _GAP), np.uint8)
-    for row, images in enumerate(chosen):
-        for column, image in enumerate(images):
-            top, left = row * height, column * width
-            sheet[top : top + IMAGE_HEIGHT, left : left + IMAGE_WIDTH] = image
-    return picture(sheet), sheet.shape[1], sheet.shape[0]
+def _encoded(image: Image.Image, *, plain: bool) -> str:
+    """Returns a data URI.
+
+    Args:
+        image: To be encoded.
+        plain: Whether it is to be exact however large that is.
+    """
+    stream = io.BytesIO()
+    image.save(stream, "PNG", optimize=True)
+    kind = "png"
+    if not plain and stream.tell() > _SMALL_PNG:
+        jpeg = io.BytesIO()
+        image.save(jpeg, "JPEG", quality=_JPEG_QUALITY, optimize=True)
+        if jpeg.tell() < stream.tell():
+            stream, kind = jpeg, "jpeg"
+    encoded = base64.b64encode(stream.getvalue()).decode()
+    return f"data:image/{kind};base64,{encoded}"

@@ -1,9 +1,14 @@
 """What is to be said about the run itself: time, memory, versions, commands."""
 
 import importlib.metadata
+import os
 import platform
 import shlex
+import site
+import sys
 from dataclasses import dataclass
+
+import components
 
 PACKAGES = {
     "TFX": "tfx",
@@ -66,17 +71,36 @@ def versions() -> dict[str, str]:
     }
 
 
-def commands(model: str, models: str | None = None) -> dict[str, str]:
+def commands(model: str, noun: str, models: str | None = None) -> dict[str, str]:
     """Returns how to serve and to ask a model that was pushed.
 
     Args:
         model: Its name.
-        models: The folder of all models; None where nobody here can reach it.
+        noun: What its images show; a picture is called after it.
+        models: The folder of all models; None where nobody here can reach it: then
+            the commands are those of any checkout, else they run where this runs.
     """
-    found = {
-        "Query": f"python -m serving.client predict digit.png --model {model}",
+    picture, name = shlex.quote(f"{noun}.png"), shlex.quote(model)
+    if models is None:
+        return {"Query": f"python -m serving.client predict {picture} --model {name}"}
+    python = _python()
+    return {
+        "Serve": f"{python} -m serving.launch --models {shlex.quote(_short(models))} "
+        f"--model {name}",
+        "Query": f"{python} -m serving.client predict {picture} --model {name}",
     }
-    if models is not None:
-        serve = f"python -m serving.launch --models {shlex.quote(models)}"
-        found = {"Serve": f"{serve} --model {model}", **found}
-    return found
+
+
+def _python() -> str:
+    """Returns what runs our modules from the folder that a person stands in."""
+    python = shlex.quote(_short(sys.executable))
+    home = os.path.dirname(os.path.dirname(os.path.abspath(components.__file__)))
+    if home in (os.getcwd(), *map(os.path.abspath, site.getsitepackages())):
+        return python
+    return f"PYTHONPATH={shlex.quote(home)} {python}"
+
+
+def _short(path: str) -> str:
+    """Returns a path from where a person stands, if it is below that."""
+    below = os.path.relpath(path)
+    return os.path.abspath(path) if below.startswith(os.pardir) else below

@@ -1,27 +1,22 @@
 """From the artifacts of a run to the sections of its page."""
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 
+import numpy as np
 from tfx.types import Artifact, artifact_utils
 
-from components.champion.executor import VERSION_PROPERTY
 from components.data_gate import checks
 from components.data_gate import executor as data_gate
-from components.evaluator.results import read_confusion, read_gates
-from components.image_example_gen.executor import FINGERPRINT_KEY
-from components.image_example_gen.rows import Rows, read_rows
-from components.report import figures, pictures
-from components.report.data import (
-    DataFacts,
-    describe_sample,
-    describe_splits,
-    mean_images,
-)
+from components.evaluator.results import read_confusion, read_evaluation
+from components.image_example_gen.examples import Rows, read_rows
+from components.report import figures, outcome, pictures
+from components.report.data import DataFacts, describe_sample, describe_splits
 from components.report.evaluation import (
     EXAMPLE_ROW,
     EvaluationFacts,
     describe_evaluation,
+    worst_first,
 )
 from components.report.model import ModelFacts, describe_model
 from components.report.page import (
@@ -32,13 +27,15 @@ from components.report.page import (
     VERDICT,
     Page,
     Section,
+    count_text,
 )
+from components.report.rows import read_images, read_labels
 from components.report.run import RunFacts
-from components.report.standing import Verdict
+from components.report.standing import REFUSED, Verdict
+from contract import nodes, properties
 from contract.features import SPLITS, TEST, TRAIN
-from contract.model_run import load_answers
-from pipeline.config import Gates
-from pipeline.training.trainer import read_history, read_summary
+from contract.model_run import load_answers, read_history, read_summary
+from contract.task import Task, read_task
 
 Inputs = Mapping[str, Artifact]
 """What a run has made, by the name of `ReportSpec`'s input."""
@@ -46,10 +43,8 @@ Inputs = Mapping[str, Artifact]
 SAMPLED_ROWS = 4096
 """Of the train split; looked at one by one, the others only by StatisticsGen."""
 
-GRID_COLUMNS = 16
-
-_NARROW = {ord(","): "\u202f"}
-"""To write thousands apart by a narrow space."""
+SAMPLED_VALUES = 32 << 20
+"""Fewer rows, where images are so large that these would be more bytes than that."""
 
 NEEDED = {
     DATA: ("examples", "statistics", "schema", "anomalies", "champion_statistics"),
@@ -71,42 +66,43 @@ def guarded(name: str, make: Callable[[], Section]) -> Section:
         return Section.make_failed(name, error)
 
 
-def completed(so_far: Page, inputs: Inputs, gates: Gates) -> Page:
+def completed(so_far: Page, inputs: Inputs, allow_anomalies: bool) -> Page:
     """Returns the page with all sections that the inputs allow; it keeps its own.
 
     Args:
         so_far: What there is already.
         inputs: By the names of `ReportSpec`'s inputs, as far as they are there.
-        gates: What the run is held to.
+        allow_anomalies: Whether the run goes on in spite of what DataGate finds.
     """
     missing = [
         name
         for name, needed in NEEDED.items()
         if not so_far.has(name) and inputs.keys() >= set(needed)
     ]
-    return so_far.having(*(make(name, inputs, gates) for name in missing))
+    return so_far.having(*(make(name, inputs, allow_anomalies) for name in missing))
 
 
-def make(name: str, inputs: Inputs, gates: Gates) -> Section:
+def make(name: str, inputs: Inputs, allow_anomalies: bool) -> Section:
     """Makes one of the sections in `NEEDED`.
 
     Args:
         name: Which.
         inputs: All that it needs; more is used if it is there.
-        gates: What the run is held to.
+        allow_anomalies: Whether the run goes on in spite of what DataGate finds.
     """
     logging.info("report: making section %s", name)
     makers: dict[str, Callable[[], Section]] = {
-        DATA: lambda: data_section(*gather_data(inputs, gates)),
+        DATA: lambda: data_section(*gather_data(inputs, allow_anomalies)),
         MODEL: lambda: model_section(gather_model(inputs)),
-        EVALUATION: lambda: evaluation_section(*gather_evaluation(inputs, gates)),
+        EVALUATION: lambda: evaluation_section(*gather_evaluation(inputs)),
     }
     return guarded(name, makers[name])
 
 
-def gather_data(inputs: Inputs, gates: Gates) -> tuple[DataFacts, Rows]:
+def gather_data(inputs: Inputs, allow_anomalies: bool) -> tuple[DataFacts, Rows]:
     """Returns the facts about the data, and the rows that were looked at."""
     examples, champion = inputs["examples"], inputs["champion_statistics"]
+    task = _task(examples)
     statistics = data_gate.load_statistics(inputs["statistics"])
     schema = data_gate.load_schema(inputs["schema"])
     findings = data_gate.judge(
@@ -115,18 +111,24 @@ def gather_data(inputs: Inputs, gates: Gates) -> tuple[DataFacts, Rows]:
         anomalies=inputs["anomalies"],
         champion=champion,
     )
-    version = champion.get_string_custom_property(VERSION_PROPERTY)
+    version = champion.get_string_custom_property(properties.CHAMPION_VERSION)
     previous = data_gate.load_statistics(champion) if version else {}
-    rows = read_rows(artifact_utils.get_split_uri([examples], TRAIN), SAMPLED_ROWS)
+    rows = read_rows(
+        artifact_utils.get_split_uri([examples], TRAIN),
+        task,
+        min(SAMPLED_ROWS, SAMPLED_VALUES // task.size),
+    )
     facts = DataFacts(
-        fingerprint=examples.get_string_custom_property(FINGERPRINT_KEY),
-        splits=describe_splits(statistics, SPLITS),
+        task=task,
+        fingerprint=examples.get_string_custom_property(properties.FINGERPRINT),
+        splits=describe_splits(statistics, task, SPLITS),
         findings=tuple(findings),
-        overridden=bool(findings) and gates.allow_anomalies,
+        overruled=bool(findings) and allow_anomalies,
         between=tuple(checks.distances_between_splits(statistics, schema, TRAIN)),
         since=tuple(checks.distances_since(statistics, schema, previous)),
         champion=version,
-        sampled=describe_sample(TRAIN, rows),
+        left_out=champion.get_string_custom_property(properties.LEFT_OUT),
+        sampled=describe_sample(TRAIN, rows, task),
     )
     return facts, rows
 
@@ -136,10 +138,10 @@ def data_section(facts: DataFacts, rows: Rows) -> Section:
     return Section.make(
         DATA,
         facts,
-        balance=figures.class_balance(facts.splits),
-        ink=figures.ink(facts.sampled),
-        grid=pictures.grid(rows, GRID_COLUMNS),
-        means=pictures.strip(mean_images(rows)),
+        balance=figures.class_balance(facts.task, facts.splits),
+        ink=figures.ink(facts.task, facts.sampled) if facts.sampled.inked else None,
+        galleries=list(pictures.galleries(rows, facts.task)),
+        several=pictures.ROWS,
     )
 
 
@@ -162,59 +164,83 @@ def model_section(facts: ModelFacts) -> Section:
     )
 
 
-def gather_evaluation(inputs: Inputs, gates: Gates) -> tuple[EvaluationFacts, Rows]:
-    """Returns the facts about the answers, and the rows of the test split."""
+def gather_evaluation(
+    inputs: Inputs,
+) -> tuple[EvaluationFacts, dict[int, np.ndarray]]:
+    """Returns the facts about the answers, and the images that they are shown by."""
     folder = inputs["model_run"].uri
-    rows = read_rows(artifact_utils.get_split_uri([inputs["examples"]], TEST))
-    evaluation = inputs.get("evaluation")
+    examples, evaluation = inputs["examples"], inputs.get("evaluation")
+    task = _task(examples)
+    test = artifact_utils.get_split_uri([examples], TEST)
     facts = describe_evaluation(
-        rows.labels,
+        task,
+        read_labels(test, task),
         load_answers(folder),
         read_history(folder)["test"]["loss"],
-        confusion=read_confusion(evaluation.uri) if evaluation else None,
-        gates=read_gates(evaluation.uri, gates) if evaluation else (),
-        digit_bound=gates.min_digit_accuracy,
+        read_confusion(evaluation.uri, len(task.classes)) if evaluation else None,
+        read_evaluation(evaluation.uri) if evaluation else None,
     )
-    return facts, rows
+    shown = {mistake.row for mistake in facts.mistakes}
+    if facts.example:
+        shown.add(EXAMPLE_ROW)
+    return facts, read_images(test, task, shown)
 
 
-def evaluation_section(facts: EvaluationFacts, rows: Rows) -> Section:
-    """Draws the answers to the rows of the test split."""
-    example, images = facts.example, rows.images
+def evaluation_section(
+    facts: EvaluationFacts, images: Mapping[int, np.ndarray]
+) -> Section:
+    """Draws the answers to the rows of the test split.
+
+    Args:
+        facts: What to say.
+        images: The example and the mistakes, by their rows.
+    """
+    task, example = facts.task, facts.example
     return Section.make(
         EVALUATION,
         facts,
-        by_digit=figures.by_digit(facts.digits),
-        confusion=figures.confusion(facts.confusion),
+        worst=worst_first(facts.classes),
+        by_class=figures.by_class(task, facts.classes),
+        confusion=figures.confusion(task, facts.confusion) if facts.confusion else None,
+        numbered=len(task.classes) <= figures.NUMBERED_CLASSES,
         reliability=figures.reliability(facts.calibration),
         mistakes=[
-            (mistake, pictures.picture(images[mistake.row]))
+            (mistake, pictures.picture(images[mistake.row], task))
             for mistake in facts.mistakes
         ],
         few=figures.FEW_ANSWERS,
-        example_picture=pictures.picture(images[EXAMPLE_ROW]) if example else "",
+        example_picture=pictures.picture(images[EXAMPLE_ROW], task)
+        if example
+        else None,
     )
 
 
-def verdict_section(
-    facts: Verdict, tiles: Sequence[tuple[str, str, str]] = ()
-) -> Section:
+def verdict_section(facts: Verdict, sections: Mapping[str, Section]) -> Section:
     """Makes the head of the page.
 
     Args:
         facts: What to say.
-        tiles: The run in a few numbers: label, value, and what it is held to.
+        sections: The rest of the page, which is told in a few numbers.
     """
-    by_digit = [gate for gate in facts.gates if gate.metric.startswith("digit ")]
-    worst = min(by_digit, key=lambda gate: float(gate.value), default=None)
-    # Of the digits the worst stands for all that passed.
-    shown = [
-        gate
-        for gate in facts.gates
-        if gate not in by_digit or gate is worst or not gate.passed
-    ]
+    rows = outcome.shown(facts.gates)
+    refused = [row for row in rows if row.demand.refused]
+    reasons = facts.reasons
+    if facts.kind == REFUSED and any(
+        row.demand.gate != nodes.DATA_GATE for row in refused
+    ):
+        # The demands say it; who tells the findings tells more than their number.
+        reasons = ()
+    task = task_of(sections)
     return Section.make(
-        VERDICT, facts, gates=shown, worst=worst, digits=by_digit, tiles=tiles
+        VERDICT,
+        facts,
+        rows=rows,
+        reasons=reasons,
+        refused=[] if reasons else refused,
+        advice=outcome.what_to_do(facts.gates) if facts.kind == REFUSED else [],
+        plural=task.plural if task else "classes",
+        left_out=_left_out(sections),
+        tiles=headline_numbers(sections),
     )
 
 
@@ -224,18 +250,24 @@ def run_section(facts: RunFacts) -> Section:
     return Section.make(RUN, facts, longest=longest or 1.0)
 
 
+def task_of(sections: Mapping[str, Section]) -> Task | None:
+    """Returns the task that the page is about; None where it does not say yet."""
+    for name in (DATA, EVALUATION):
+        section = sections.get(name)
+        if section and not section.failed:
+            return Task.from_dict(section.facts["task"])
+    return None
+
+
 def headline_numbers(sections: Mapping[str, Section]) -> list[tuple[str, str, str]]:
-    """Returns the tiles for `verdict_section` from the sections there are."""
+    """Returns the run in a few numbers: label, value, and what it is held to."""
     tiles = []
     if (evaluation := sections.get(EVALUATION)) and not evaluation.failed:
         facts = evaluation.facts
         champion = facts["champion_accuracy"]
-        against = "no champion yet" if champion is None else f"champion {champion:.4f}"
+        against = "no champion" if champion is None else f"champion {champion:.4f}"
         tiles.append(("test accuracy", f"{facts['accuracy']:.4f}", against))
-        mistakes, images = (
-            f"{count:,}".translate(_NARROW)
-            for count in (facts["all_mistakes"], facts["images"])
-        )
+        mistakes, images = map(count_text, (facts["all_mistakes"], facts["images"]))
         tiles.append(
             (
                 "calibration error",
@@ -245,11 +277,24 @@ def headline_numbers(sections: Mapping[str, Section]) -> list[tuple[str, str, st
         )
     if (model := sections.get(MODEL)) and not model.failed:
         facts = model.facts
-        count = f"{facts['parameters']:,}".translate(_NARROW)
-        tiles.append(("parameters", count, f"{len(facts['epochs'])} epochs"))
+        parameters = count_text(facts["parameters"])
+        tiles.append(("parameters", parameters, f"{len(facts['epochs'])} epochs"))
     if (data := sections.get(DATA)) and not data.failed:
-        splits = data.facts["splits"]
-        count = f"{sum(split['examples'] for split in splits):,}"
-        sizes = " + ".join(f"{split['examples']:,}" for split in splits)
-        tiles.append(("images", count.translate(_NARROW), sizes.translate(_NARROW)))
+        sizes = [split["examples"] for split in data.facts["splits"]]
+        each = " + ".join(map(count_text, sizes))
+        tiles.append(("images", count_text(sum(sizes)), each))
     return tiles
+
+
+def _task(examples: Artifact) -> Task:
+    task = read_task(examples.uri)
+    assert task is not None, "ImageExampleGen writes the task"
+    return task
+
+
+def _left_out(sections: Mapping[str, Section]) -> str:
+    """Returns why the served version was not compared with; mostly nothing."""
+    for section in sections.values():
+        if reason := section.facts.get("left_out"):
+            return str(reason)
+    return ""

@@ -5,13 +5,12 @@ from dataclasses import dataclass, replace
 
 from tfx.types import Artifact
 
-from components.data_gate import executor as data_gate
 from components.data_gate.checks import Finding
-from components.evaluator.results import read_gates
-from components.serving_validator import demand as serving_validator_verdict
+from components.data_gate.demand import of_findings
+from components.evaluator.results import read_evaluation
+from components.serving_validator import demand as serving_validator
 from contract import properties
-from contract.demands import GateResult
-from pipeline.config import Gates
+from contract.demands import Demand
 
 # How it stands: PUSHED and UNCHANGED are served; the next three ended without a
 # version; PENDING goes on.
@@ -27,7 +26,8 @@ class Verdict:
     Attributes:
         kind: One of the constants above.
         headline: In a few words.
-        reasons: Why, a line each, where it did not end with a served version.
+        reasons: Why, a line each, as far as the demands do not say it: what is wrong
+            with the data, or what broke.
         gates: Every demand of every gate that was asked.
         version: The version that is served as the run's result; or empty.
     """
@@ -35,40 +35,26 @@ class Verdict:
     kind: str
     headline: str
     reasons: tuple[str, ...]
-    gates: tuple[GateResult, ...]
+    gates: tuple[Demand, ...]
     version: str = ""
 
 
-def data_gate_result(findings: Sequence[Finding], *, overridden: bool) -> GateResult:
-    """Returns DataGate's demand as it will come out for these findings."""
-    return GateResult(
-        data_gate.GATE,
-        "findings",
-        str(len(findings)),
-        "none",
-        "",
-        passed=not findings,
-        overridden=bool(findings) and overridden,
-    )
-
-
-def of_data(findings: Sequence[Finding], *, overridden: bool) -> Verdict:
+def of_data(findings: Sequence[Finding], *, overruled: bool) -> Verdict:
     """Returns how a run stands that has its data judged, but no model."""
-    gate = data_gate_result(findings, overridden=overridden)
-    if findings and not overridden:
-        return _refused((gate,), [str(finding) for finding in findings])
+    demand = of_findings(len(findings), overruled=overruled)
+    if demand.refused:
+        return _refused((demand,), tuple(map(str, findings)))
     return Verdict(
-        PENDING, "The data is accepted; the model is yet to come", (), (gate,)
+        PENDING, "The data is accepted; the model is yet to come", (), (demand,)
     )
 
 
-def of_gates(gates: Sequence[GateResult]) -> Verdict:
+def of_gates(demands: Sequence[Demand]) -> Verdict:
     """Returns how a run stands whose model has been judged, but not pushed."""
-    failed = [gate for gate in gates if not (gate.passed or gate.overridden)]
-    if failed:
-        return _refused(tuple(gates), [_reason(gate) for gate in failed])
+    if any(demand.refused for demand in demands):
+        return _refused(tuple(demands))
     return Verdict(
-        PENDING, "Every gate lets it pass; the push is yet to come", (), tuple(gates)
+        PENDING, "Every gate lets it pass; the push is yet to come", (), tuple(demands)
     )
 
 
@@ -83,37 +69,26 @@ def of_push(verdict: Verdict, pushed: Artifact) -> Verdict:
         return verdict
     version = pushed.get_string_custom_property(properties.PUSHED_VERSION)
     if pushed.get_int_custom_property(properties.ALREADY_SERVED):
-        return replace(
-            verdict,
-            kind=UNCHANGED,
-            headline=f"Nothing changed: version {version} is served",
-            version=version,
-        )
-    return replace(
-        verdict, kind=PUSHED, headline=f"Pushed as version {version}", version=version
-    )
+        kind, headline = UNCHANGED, f"Nothing changed: version {version} is served"
+    else:
+        kind, headline = PUSHED, f"Pushed as version {version}"
+    return replace(verdict, kind=kind, headline=headline, version=version)
 
 
-def model_gates(inputs: Mapping[str, Artifact], gates: Gates) -> list[GateResult]:
+def model_demands(inputs: Mapping[str, Artifact]) -> list[Demand]:
     """Returns what the gates on the model found, of those that were asked.
 
     Args:
         inputs: `evaluation` and `infra_blessing`, as far as they are there.
-        gates: The bounds that the run is held to.
     """
-    results: list[GateResult] = []
+    demands: list[Demand] = []
     if evaluation := inputs.get("evaluation"):
-        results += read_gates(evaluation.uri, gates)
+        demands += read_evaluation(evaluation.uri).demands
     if blessing := inputs.get("infra_blessing"):
-        results.append(serving_validator_verdict.read_gate(blessing.uri))
-    return results
+        demands.append(serving_validator.read_demand(blessing.uri))
+    return demands
 
 
-def _refused(gates: tuple[GateResult, ...], reasons: list[str]) -> Verdict:
-    by = next(gate.gate for gate in gates if not (gate.passed or gate.overridden))
-    return Verdict(REFUSED, f"Refused by {by}", tuple(reasons), gates)
-
-
-def _reason(gate: GateResult) -> str:
-    against = f", champion {gate.champion}" if gate.champion else ""
-    return f"{gate.metric}: expected {gate.bound}, found {gate.value}{against}"
+def _refused(demands: tuple[Demand, ...], reasons: tuple[str, ...] = ()) -> Verdict:
+    by = next(demand.gate for demand in demands if demand.refused)
+    return Verdict(REFUSED, f"Refused by {by}", reasons, demands)

@@ -85,7 +85,7 @@ def run_fn(fn_args: Any) -> None:
 def _fix_order_of_sums() -> None:
     """Makes two runs with one seed give the same weights, bit by bit.
 
-    One thread adds up in one order by itself (see `runner/environment.py`). Elsewhere
+    One thread adds up in one order by itself (see `contract/environment.py`). Elsewhere
     TensorFlow has to be told, and then takes other ways that are slower: a hundred
     operations a step in place of one for the loss alone.
     """

@@ -10,9 +10,9 @@ from typing import Any
 
 import click
 
+from contract import environment
 from contract.errors import BadInputError
 from contract.exits import Exit
-from runner import environment
 from runner.kubeflow import flags, schedules
 from runner.kubeflow.client import Client, Options
 from runner.kubeflow.connection import Connection, connection

@@ -21,6 +21,7 @@ from tfx.orchestration import metadata
 
 from components.image_example_gen import digits
 from components.report.page import Page
+from contract import nodes
 from contract.provenance import Provenance
 from lineage import cli as lineage
 from runner.cli import main
@@ -29,28 +30,30 @@ from version_store import versions
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
-NODES = [
-    "Champion",
-    "DataGate",
-    "DataReport",
-    "Evaluator",
-    "ExampleValidator",
-    "ImportSchemaGen",
-    "ImageExampleGen",
-    "ModelReport",
-    "Pusher",
-    "Report",
-    "ServingValidator",
-    "StatisticsGen",
-    "Trainer",
-    "Transform",
-]
+NODES = sorted(
+    (
+        nodes.EXAMPLE_GEN,
+        nodes.SCHEMA_GEN,
+        nodes.STATISTICS_GEN,
+        nodes.EXAMPLE_VALIDATOR,
+        nodes.CHAMPION,
+        nodes.DATA_REPORT,
+        nodes.DATA_GATE,
+        nodes.TRANSFORM,
+        nodes.TRAINER,
+        nodes.EVALUATOR,
+        nodes.SERVING_VALIDATOR,
+        nodes.MODEL_REPORT,
+        nodes.PUSHER,
+        nodes.REPORT,
+    )
+)
 
 ALL_REUSED = {
     **dict.fromkeys(NODES, "cached"),
     # It looks at what is served, and that is told.
-    "Pusher": "done",
-    "Report": "done",
+    nodes.PUSHER: "done",
+    nodes.REPORT: "done",
 }
 
 CONFIG = """
@@ -59,7 +62,7 @@ epochs = 8
 
 [gates]
 min_accuracy = 0.9
-min_digit_accuracy = 0.7
+min_class_accuracy = 0.7
 """
 
 
@@ -91,9 +94,13 @@ class Ended:
         """What became of each component that it got to."""
         return {step["node"]: step["state"] for step in self.result["components"]}
 
-    def gate(self, metric: str) -> dict[str, Any]:
-        """The demand about the metric."""
-        [gate] = [gate for gate in self.result["gates"] if gate["metric"] == metric]
+    def gate(self, metric: str, of_class: str = "") -> dict[str, Any]:
+        """The demand about the metric, on all of the split or on one class."""
+        [gate] = [
+            gate
+            for gate in self.result["gates"]
+            if (gate["metric"], gate["slice"]) == (metric, of_class)
+        ]
         return dict(gate)
 
 
@@ -241,14 +248,15 @@ def ask(
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
 ) -> Ask:
-    """Asks `lineage`, from the state that the first run left."""
+    """Asks `lineage`, or `why`, from the state that the first run left."""
     restore(scans)
     monkeypatch.chdir(scans.root)
     monkeypatch.setenv("XDG_CACHE_HOME", str(scans.root / "cache"))
 
     def ask(*arguments: str) -> Any:
         capfd.readouterr()
-        lineage.cli.main([*arguments, "--json"], standalone_mode=False)
+        program = main if arguments[0] == "why" else lineage.cli
+        program.main([*arguments, "--json"], standalone_mode=False)
         return json.loads(capfd.readouterr().out)
 
     return ask

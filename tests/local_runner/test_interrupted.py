@@ -49,7 +49,7 @@ class TestInterrupted:
         ]
         assert set(reused) == {
             "Champion",
-            "ImportSchemaGen",
+            "TaskSchemaGen",
             "ImageExampleGen",
             "StatisticsGen",
             "ExampleValidator",

@@ -15,7 +15,8 @@ from click.testing import CliRunner, Result
 
 from components.image_example_gen import digits, mirrors
 from contract.exits import Exit
-from runner.cli import _Ending, main
+from runner.cli import main
+from runner.one_run import Ending
 from runner.workspace import Workspace
 
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
@@ -254,9 +255,11 @@ def test_a_signal_while_the_result_is_written_is_no_traceback(
     line: str,
 ) -> None:
     on_terminate = signal.getsignal(signal.SIGTERM)
-    monkeypatch.setattr("runner.cli._execute", lambda *args: _Ending(Exit.PUSHED))
     monkeypatch.setattr(
-        "runner.cli._conclude", lambda *args: os.kill(os.getpid(), signum)
+        "runner.one_run.run_pipeline", lambda *args: Ending(Exit.PUSHED)
+    )
+    monkeypatch.setattr(
+        "runner.one_run.conclude", lambda *args: os.kill(os.getpid(), signum)
     )
     try:
         result = command("--data", "data")

@@ -10,8 +10,9 @@ from tfx.orchestration import metadata
 from tfx.orchestration.local.local_dag_runner import LocalDagRunner
 from tfx.orchestration.pipeline import Pipeline
 
-from components.champion.component import Champion
-from pipeline.training import progress
+from components.image_example_gen import digits
+from components.image_example_gen.component import ImageExampleGen
+from contract import progress
 from runner.events import Event, EventHandler
 
 
@@ -35,13 +36,15 @@ def test_the_installed_local_dag_runner_tells_start_end_and_reuse(
     events: list[Event], tmp_path: Path
 ) -> None:
     """One real node, run twice."""
+    digits.write(str(tmp_path / "digits"))
+    node = ImageExampleGen(source=str(tmp_path / "digits"))
 
     def run() -> None:
         LocalDagRunner().run(
             Pipeline(
                 "events",
                 str(tmp_path / "artifacts"),
-                components=[Champion(models=str(tmp_path / "none"), version="none")],
+                components=[node],
                 enable_cache=True,
                 metadata_connection_config=metadata.sqlite_metadata_connection_config(
                     str(tmp_path / "metadata.sqlite")
@@ -50,21 +53,25 @@ def test_the_installed_local_dag_runner_tells_start_end_and_reuse(
         )
 
     run()
-    assert events == [Event("started", "Champion"), Event("finished", "Champion")]
+    assert events == [Event("started", node.id), Event("finished", node.id)]
 
     events.clear()
     run()
     assert events == [
-        Event("started", "Champion"),
+        Event("started", node.id),
         Event("cached"),
-        Event("finished", "Champion"),
+        Event("finished", node.id),
     ]
 
 
-def test_the_trainers_progress_is_told(events: list[Event]) -> None:
-    progress.tell(3, 25, val_accuracy=0.97123, val_loss=0.1)
+def test_what_a_node_tells_of_itself_is_told(events: list[Event]) -> None:
+    progress.tell("epoch 3/25")
+    progress.tell_refused("2 of 12 demands are not met")
+    progress.tell_skipped("not blessed")
     assert events == [
-        Event("progress", text="epoch 3/25, validation accuracy 0.9712, loss 0.1000")
+        Event("progress", text="epoch 3/25"),
+        Event("refused", text="2 of 12 demands are not met"),
+        Event("skipped", text="not blessed"),
     ]
 
 

@@ -5,11 +5,13 @@ from pathlib import Path
 
 import pytest
 
+from components.image_example_gen.understanding import Hints
+from contract import code
 from pipeline.config import Config, load_config
 from runner import recipe as module
 from runner.recipe import champion, recipe
 
-SAME = (Config(), "f" * 64, "feature {}")
+SAME = (Config(), "f" * 64, Hints("scans"))
 
 
 def test_the_same_ingredients_are_the_same_recipe() -> None:
@@ -21,35 +23,46 @@ def test_the_same_ingredients_are_the_same_recipe() -> None:
     "setting",
     [
         "data.eval_fraction=0.3",
-        "data.shard_rows=100",
         "training.epochs=2",
         "training.seed=2",
         "training.hidden_units=[64]",
+    ],
+)
+def test_another_setting_of_the_model_is_another_recipe(setting: str) -> None:
+    assert recipe(load_config(settings=[setting]), *SAME[1:]) != recipe(*SAME)
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        "data.path=elsewhere",
+        "data.shard_rows=100",
+        "training.cache_mb=1",
+        "beam.workers=2",
         "gates.min_accuracy=0.5",
         "gates.allow_anomalies=true",
     ],
 )
-def test_another_setting_of_model_or_verdict_is_another_recipe(setting: str) -> None:
-    assert recipe(load_config(settings=[setting]), *SAME[1:]) != recipe(*SAME)
-
-
-@pytest.mark.parametrize("setting", ["data.path=elsewhere", "beam.workers=2"])
-def test_where_data_lies_and_where_beam_runs_do_not_matter(setting: str) -> None:
+def test_what_comes_to_the_same_model_is_the_same_recipe(setting: str) -> None:
     assert recipe(load_config(settings=[setting]), *SAME[1:]) == recipe(*SAME)
 
 
-def test_other_data_or_another_schema_is_another_recipe() -> None:
+def test_other_data_or_other_names_are_another_recipe() -> None:
     other = {
         recipe(*SAME),
         recipe(SAME[0], "e" * 64, SAME[2]),
-        recipe(*SAME[:2], "feature { name: 'x' }"),
+        recipe(*SAME[:2], Hints("scans", ("zero", "one"))),
     }
     assert len(other) == 3
 
 
 @pytest.mark.parametrize(
     "edited",
-    ["pipeline.pipeline", "pipeline.preprocessing", "pipeline.training.trainer"],
+    [
+        "components.image_example_gen.executor",
+        "pipeline.preprocessing",
+        "pipeline.training.trainer",
+    ],
 )
 def test_edited_code_is_another_recipe(
     monkeypatch: pytest.MonkeyPatch, edited: str
@@ -122,3 +135,9 @@ def test_an_earlier_recipe_has_to_beat_what_is_served_now(models: Path) -> None:
     push(models, 5, "mine")
     push(models, 10, "another", beaten="5")
     assert champion(str(models), "mine") == "10"
+
+
+def test_the_code_of_a_page_or_of_the_wiring_is_no_part_of_it() -> None:
+    modules = {name for root in module._MODULES for name in code._closure(root)}
+    assert not [name for name in modules if name.startswith("components.report.f")]
+    assert "pipeline.pipeline" not in modules

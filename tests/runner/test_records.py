@@ -10,7 +10,6 @@ from ml_metadata.proto import metadata_store_pb2
 from tfx.orchestration import metadata
 from tfx.types import standard_artifacts
 
-from pipeline.config import Gates
 from runner.records import Outcome, Pushed, read_outcome
 
 RUN = "scans-20261122-120000"
@@ -88,7 +87,7 @@ def put(database: str, tmp_path: Path) -> Put:
 
 @pytest.fixture
 def outcome(database: str) -> Callable[[], Outcome]:
-    return lambda: read_outcome(database, RUN, Gates())
+    return lambda: read_outcome(database, RUN)
 
 
 def put_verdict(put: Put, findings: int, overridden: bool, run: str = RUN) -> None:
@@ -114,28 +113,31 @@ def test_what_the_data_gate_found(
     passed: bool,
 ) -> None:
     put_verdict(put, findings, overridden)
-    [gate] = outcome().gates
-    assert (gate.gate, gate.value) == ("DataGate", str(findings))
-    assert (gate.passed, gate.overridden) == (passed, overridden)
+    [demand] = outcome().demands
+    assert (demand.gate, demand.value) == ("DataGate", findings)
+    assert (demand.passed, demand.overruled) == (passed, overridden)
+    # What was overruled is not what refuses.
+    assert not demand.refused
 
 
 @pytest.mark.parametrize(
-    ("failures", "value"),
+    ("failures", "detail"),
     [
-        ([], "2 checks"),
+        ([], ""),
         (["loading: no such file", "and more"], "loading: no such file"),
     ],
     ids=["all right", "first failure"],
 )
 def test_what_the_serving_validator_found(
-    put: Put, outcome: Callable[[], Outcome], failures: list[str], value: str
+    put: Put, outcome: Callable[[], Outcome], failures: list[str], detail: str
 ) -> None:
     folder = put("ServingValidator", "blessing", standard_artifacts.InfraBlessing)
     report = {"checks": ["one", "two"], "failures": failures}
     (folder / "report.json").write_text(json.dumps(report))
-    [gate] = outcome().gates
-    assert (gate.gate, gate.value) == ("ServingValidator", value)
-    assert gate.passed == (not failures)
+    [demand] = outcome().demands
+    assert (demand.gate, demand.value) == ("ServingValidator", len(failures))
+    assert demand.detail == detail
+    assert demand.refused == bool(failures)
 
 
 def test_keras_own_test_accuracy(put: Put, outcome: Callable[[], Outcome]) -> None:
@@ -170,9 +172,9 @@ def test_another_runs_results_are_not_this_ones(
 ) -> None:
     put_verdict(put, 0, overridden=False)
     put_verdict(put, 5, overridden=True, run="scans-20261122-130000")
-    assert [gate.value for gate in outcome().gates] == ["0"]
+    assert [demand.value for demand in outcome().demands] == [0]
 
 
 def test_a_run_that_is_not_known_came_to_nothing(put: Put, database: str) -> None:
     put_verdict(put, 0, overridden=False)
-    assert read_outcome(database, "another", Gates()) == Outcome([], None, None)
+    assert read_outcome(database, "another") == Outcome([], None, None)

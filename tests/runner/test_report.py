@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from components.image_example_gen import digits
+from components.image_example_gen.understanding import Hints
 from components.report.artifact import HTML
 from components.report.page import Page, Section
 from components.report.standing import (
@@ -17,24 +19,30 @@ from components.report.standing import (
     REFUSED,
     UNCHANGED,
 )
-from contract.demands import GateResult
+from contract.demands import AT_LEAST, AT_MOST, Demand
 from contract.exits import Exit
-from pipeline.config import Gates
 from runner import report
 from runner.datasets import DataSet
 from runner.records import Outcome, Pushed
 from runner.screen import Step
 from runner.summary import Result
 
-OVERRIDDEN = GateResult("DataGate", "findings", "2", "none", "", False, True)
-FAILED = GateResult("Evaluator", "accuracy", "0.9", ">= 0.97", "0.98", False)
+OVERRULED = Demand("DataGate", "findings", "", 2.0, 0.0, AT_MOST, overruled=True)
+FAILED = Demand("Evaluator", "accuracy", "", 0.9, 0.97, AT_LEAST, 0.98)
 VERSION = Pushed(17, "/output/models/scans/17", already_served=False)
 
 RESULT = Result(
     run="scans-1",
     code=Exit.PUSHED,
-    dataset=DataSet("scans", "/data", "f" * 64, "data set from /data"),
-    outcome=Outcome([OVERRIDDEN], 0.98, VERSION),
+    dataset=DataSet(
+        "scans",
+        "/data",
+        "f" * 64,
+        "data set from /data",
+        digits.TASK,
+        Hints("scans"),
+    ),
+    outcome=Outcome([OVERRULED], 0.98, VERSION),
     steps=[Step("Trainer", 5.0, "done", peak_memory=900), Step("Pusher", 0.1, "done")],
     reasons=[],
     started=1_700_000_000.0,
@@ -46,14 +54,14 @@ def ended(code: Exit, *reasons: str, last: str = "failed") -> Result:
     return replace(
         RESULT,
         code=code,
-        outcome=Outcome([OVERRIDDEN, FAILED], None, None),
+        outcome=Outcome([OVERRULED, FAILED], None, None),
         steps=[Step("StatisticsGen", 1.0, "done"), Step("Trainer", 2.0, last)],
         reasons=list(reasons),
     )
 
 
 SERVED = replace(
-    RESULT, outcome=Outcome([OVERRIDDEN], 0.98, replace(VERSION, already_served=True))
+    RESULT, outcome=Outcome([OVERRULED], 0.98, replace(VERSION, already_served=True))
 )
 
 
@@ -76,7 +84,7 @@ def test_however_it_ended_it_is_said(
     found = report.verdict(result)
     assert (found.kind, found.headline, found.version) == (kind, headline, version)
     assert found.reasons == tuple(result.reasons)
-    assert found.gates == tuple(result.outcome.gates)
+    assert found.gates == tuple(result.outcome.demands)
 
 
 @pytest.fixture
@@ -99,7 +107,8 @@ def written(folder: Path) -> Page:
 
 def data(examples: int) -> Section:
     """What a page has to say of the data, as far as the head looks at it."""
-    return drawn("data", {"splits": [{"examples": examples}]})
+    splits = [{"examples": examples}]
+    return drawn("data", {"splits": splits, "task": digits.TASK.as_dict()})
 
 
 def model(parameters: int) -> Section:
@@ -118,7 +127,7 @@ def test_the_newest_page_is_completed_with_what_only_the_runner_knows(
     newer = older.having(data(70_000), model(3))
     outputs = {**nodes_page("DataReport", older), **nodes_page("ModelReport", newer)}
 
-    failed = report.write(str(tmp_path), RESULT, outputs, Gates())
+    failed = report.write(str(tmp_path), RESULT, outputs, False)
 
     page = written(tmp_path)
     assert failed == []
@@ -132,15 +141,13 @@ def test_the_newest_page_is_completed_with_what_only_the_runner_knows(
         {"node": "Trainer", "state": "done", "seconds": 5.0, "peak_memory": 900},
         {"node": "Pusher", "state": "done", "seconds": 0.1, "peak_memory": None},
     ]
-    assert run["commands"] == {
-        "Serve": "python -m serving.launch --models /output/models --model scans",
-        "Query": "python -m serving.client predict digit.png --model scans",
-    }
+    assert "--models /output/models --model scans" in run["commands"]["Serve"]
+    assert "predict digit.png --model scans" in run["commands"]["Query"]
     assert page.sections["verdict"].facts["headline"] == "Pushed as version 17"
 
 
 def test_without_any_page_there_is_one_all_the_same(tmp_path: Path) -> None:
-    report.write(str(tmp_path), ended(Exit.BROKEN, "ValueError: <b>"), {}, Gates())
+    report.write(str(tmp_path), ended(Exit.BROKEN, "ValueError: <b>"), {}, False)
     page = written(tmp_path)
     assert set(page.sections) == {"verdict", "run"}
     assert page.sections["verdict"].facts["reasons"] == ["ValueError: <b>"]
@@ -158,7 +165,7 @@ def test_what_no_node_came_to_show_is_shown_or_said(
         ("Trainer", "model_run"): model_run,
     }
 
-    failed = report.write(str(tmp_path), ended(Exit.INTERRUPTED), outputs, Gates())
+    failed = report.write(str(tmp_path), ended(Exit.INTERRUPTED), outputs, False)
 
     assert failed == ["model"]
     page = written(tmp_path)
@@ -167,5 +174,5 @@ def test_what_no_node_came_to_show_is_shown_or_said(
 
 
 def test_nothing_half_written_is_left(tmp_path: Path) -> None:
-    report.write(str(tmp_path), RESULT, {}, Gates())
+    report.write(str(tmp_path), RESULT, {}, False)
     assert [path.name for path in tmp_path.iterdir()] == ["report.html"]

@@ -83,6 +83,25 @@ def test_steps_are_kept_for_the_summary(screen: Screen) -> None:
     assert all(step.seconds >= 0 for step in screen.steps)
 
 
+def test_a_node_that_says_no_has_no_tick(screen: Screen, stream: io.StringIO) -> None:
+    tell(
+        screen,
+        Event("started", "Evaluator"),
+        Event("refused", text="2 of 12 demands are not met"),
+        Event("finished", "Evaluator"),
+        Event("started", "Pusher"),
+        Event("skipped", text="not blessed, so nothing is pushed"),
+        Event("finished", "Pusher"),
+    )
+    assert [step.state for step in screen.steps] == ["refused", "skipped"]
+    assert lines(stream) == [
+        "    2 of 12 demands are not met",
+        "✗ Evaluator T s",
+        "    not blessed, so nothing is pushed",
+        "- Pusher T s",
+    ]
+
+
 def test_each_step_has_the_peak_of_memory_while_it_ran(
     screen: Screen, monkeypatch: pytest.MonkeyPatch
 ) -> None:

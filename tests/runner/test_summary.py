@@ -6,7 +6,9 @@ from pathlib import Path
 
 from rich.console import Console
 
-from contract.demands import GateResult
+from components.image_example_gen import digits
+from components.image_example_gen.understanding import Hints
+from contract.demands import AT_LEAST, AT_MOST, Demand
 from contract.exits import Exit
 from runner import summary
 from runner.datasets import DataSet
@@ -14,25 +16,32 @@ from runner.records import Outcome, Pushed
 from runner.screen import Step
 from runner.summary import Result
 
-SCANS = DataSet("scans", "/data/scans", "f" * 64, "data set from /data/scans")
-PASSED = GateResult("Evaluator", "accuracy", "0.9781", ">= 0.97", "0.9790", True)
-FAILED = GateResult("Evaluator", "digit 8", "0.9100", ">= 0.93", "", False)
-OVERRIDDEN = GateResult("DataGate", "findings", "2", "none", "", False, True)
+SCANS = DataSet(
+    "scans",
+    "/data/scans",
+    "f" * 64,
+    "data set from /data/scans",
+    digits.TASK,
+    Hints("scans"),
+)
+PASSED = Demand("Evaluator", "accuracy", "", 0.9781, 0.97, AT_LEAST, 0.979, passed=True)
+FAILED = Demand("Evaluator", "accuracy", "8", 0.91, 0.93, AT_LEAST)
+OVERRULED = Demand("DataGate", "findings", "", 2.0, 0.0, AT_MOST, overruled=True)
 STEPS = [
     Step("Trainer", 12.34, "cached"),
-    Step("Evaluator", 5.0, "done", peak_memory=900_000_000),
+    Step("Evaluator", 5.0, "refused", peak_memory=900_000_000),
 ]
 PUSHED = Pushed(17, "/output/models/scans/17", already_served=False)
 
 
 def shown(
     code: Exit,
-    gates: list[GateResult],
+    demands: list[Demand],
     pushed: Pushed | None,
     reasons: list[str] | None = None,
 ) -> str:
     stream = io.StringIO()
-    outcome = Outcome(gates, 0.9781, pushed)
+    outcome = Outcome(demands, 0.9781, pushed)
     summary.show(
         Console(file=stream, width=80),
         Result(
@@ -56,29 +65,29 @@ def row(text: str, *words: str) -> list[str]:
 
 
 def test_each_demand_has_value_bound_champion_and_verdict() -> None:
-    text = shown(Exit.REFUSED, [OVERRIDDEN, PASSED, FAILED], None)
+    text = shown(Exit.REFUSED, [OVERRULED, PASSED, FAILED], None)
     assert row(text, "findings") == [
         "DataGate",
         "findings",
         "2",
-        "none",
+        *("≤", "0"),
         "-",
-        "overridden",
+        "overruled",
     ]
-    assert row(text, "accuracy", ">=") == [
+    assert row(text, "Evaluator", "accuracy") == [
         "Evaluator",
         "accuracy",
         "0.9781",
-        *(">=", "0.97"),
+        *("≥", "0.97"),
         "0.9790",
         "passed",
     ]
     # The gate's name once, above its demands.
-    assert row(text, "digit 8") == [
-        "digit",
+    assert row(text, "accuracy 8") == [
+        "accuracy",
         "8",
         "0.9100",
-        ">=",
+        "≥",
         "0.93",
         "-",
         "REFUSED",
@@ -88,7 +97,7 @@ def test_each_demand_has_value_bound_champion_and_verdict() -> None:
 def test_each_component_has_its_seconds_and_whether_it_was_reused() -> None:
     text = shown(Exit.PUSHED, [PASSED], PUSHED)
     assert row(text, "Trainer") == ["Trainer", "12.3", "reused"]
-    assert row(text, "Evaluator", "5.0") == ["Evaluator", "5.0"]
+    assert row(text, "Evaluator", "5.0") == ["Evaluator", "5.0", "refused"]
     assert row(text, "whole run") == ["whole", "run", "20.5"]
 
 
@@ -96,8 +105,8 @@ def test_a_push_ends_with_the_version_and_how_to_ask_it() -> None:
     text = shown(Exit.PUSHED, [PASSED], PUSHED)
     assert "scans: pushed as version 17" in text
     assert "/output/models/scans/17" in text
-    assert "make serve" in text
-    assert "python -m serving.client predict" in text
+    assert "-m serving.launch --models /output/models --model scans" in text
+    assert "-m serving.client predict digit.png" in text
     assert "--model scans" in text
 
 
@@ -107,12 +116,12 @@ def test_a_version_that_was_served_already_is_not_called_new() -> None:
     assert "pushed as" not in text
 
 
-def test_a_refusal_ends_with_its_reasons_and_offers_no_query() -> None:
+def test_a_refusal_says_each_reason_once_and_offers_no_query() -> None:
     text = shown(Exit.REFUSED, [PASSED, FAILED], None, [str(FAILED)])
     assert "scans: refused by a gate, nothing was pushed" in text
-    assert "Evaluator: digit 8: expected >= 0.93, found 0.9100" in text
+    assert text.count("0.9100") == 1
     assert "serving.client" not in text
-    assert "make serve" not in text
+    assert "serving.launch" not in text
 
 
 def test_what_was_not_got_to_is_not_shown() -> None:
@@ -155,21 +164,26 @@ def test_programs_get_the_same_facts(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "result.json").read_text()) == {
         "run": "scans-1",
         "model": "scans",
+        "task": digits.TASK.as_dict(),
         "data": {"description": SCANS.description, "fingerprint": SCANS.fingerprint},
         "exit_code": 3,
         "verdict": "refused by a gate, nothing was pushed",
-        "reasons": ["Evaluator: digit 8: expected >= 0.93, found 0.9100"],
+        "reasons": ["Evaluator: accuracy 8: expected ≥ 0.93, found 0.9100"],
         "seconds": 20.46,
         "test_accuracy": 0.9781,
         "gates": [
             {
                 "gate": "Evaluator",
-                "metric": "digit 8",
-                "value": "0.9100",
-                "bound": ">= 0.93",
-                "champion": "",
+                "metric": "accuracy",
+                "slice": "8",
+                "value": 0.91,
+                "bound": 0.93,
+                "direction": "at_least",
+                "champion": None,
                 "passed": False,
-                "overridden": False,
+                "overruled": False,
+                "detail": "",
+                "refused": True,
             }
         ],
         "components": [
@@ -181,11 +195,12 @@ def test_programs_get_the_same_facts(tmp_path: Path) -> None:
             },
             {
                 "node": "Evaluator",
-                "state": "done",
+                "state": "refused",
                 "seconds": 5.0,
                 "peak_memory": 900_000_000,
             },
         ],
+        "champion_left_out": None,
         "pushed": None,
         "report": "/output/runs/scans-1/report.html",
     }

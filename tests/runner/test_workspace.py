@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -57,17 +58,15 @@ def test_a_relative_path_to_data_is_linked_from_where_it_was_said(
     assert Path(link).resolve() == tmp_path / "data"
 
 
-def test_a_schema_is_kept_under_a_path_of_its_content(workspace: Workspace) -> None:
-    one, again = (
-        workspace.write_schema("feature {}"),
-        workspace.write_schema("feature {}"),
-    )
-    other = workspace.write_schema("")
-    assert one == again != other
-    assert Path(one).name == "schema.pbtxt"
-    assert Path(one).read_text() == "feature {}"
-    # TFX's importer takes the folder: nothing else may lie in it.
-    assert [path.name for path in Path(one).parent.iterdir()] == ["schema.pbtxt"]
+def test_each_run_has_a_name_and_a_folder_of_its_own(workspace: Workspace) -> None:
+    moment = datetime(2026, 11, 26, 3, 4, 5)
+    names = [workspace.new_run("scans", moment) for _ in range(3)]
+    assert names == [
+        "scans-20261126-030405",
+        "scans-20261126-030405-2",
+        "scans-20261126-030405-3",
+    ]
+    assert all(Path(workspace.run(name)).is_dir() for name in names)
 
 
 def test_a_second_run_in_the_same_folder_is_turned_away(workspace: Workspace) -> None:

@@ -157,7 +157,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, required=True)
     parser.add_argument("--eval-steps", type=int, required=True)
     arguments = parser.parse_args()
-    # With the times of the components; as runner/logs.py writes them.
+    # With the times of the components; as contract/logs.py writes them.
     line = "%(asctime)s %(levelname).1s %(name)s: %(message)s"
     logging.basicConfig(level=logging.INFO, format=line, force=True)
     absl_logging.set_verbosity(absl_logging.INFO)

@@ -14,9 +14,9 @@ import traceback
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
+from contract import environment
 from contract.errors import BadInputError, GateRefusedError
 from contract.exits import Exit
-from runner import environment
 from runner.kubeflow.entrypoint import contract, settings, source
 from runner.kubeflow.fingerprints import project_digest
 

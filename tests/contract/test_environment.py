@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from runner import environment
+from contract import environment
 
 THREADS = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from runner import logs
+from contract import logs
 
 
 @pytest.fixture

@@ -1,0 +1,125 @@
+"""What came of the demands, for people: which are shown, and what one can do.
+
+Nothing here imports TensorFlow, so that a screen can say the same as the page.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+from components.evaluator.judgement import ACCURACY, CHAMPION_FALL
+from contract import nodes
+from contract.demands import AT_LEAST, OVERALL, Demand, words
+
+MOST_FAILED = 12
+"""Classes that failed by the same metric are shown so many at most."""
+
+_CHANGE = "_change"
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A row of a table of demands.
+
+    Attributes:
+        demand: What it is about.
+        worst_of: If it stands for its whole class-by-class demand: of how many
+            classes it is the worst; else 0.
+        more: How many like it, which failed as well, are not shown after it.
+    """
+
+    demand: Demand
+    worst_of: int = 0
+    more: int = 0
+
+
+def shown(demands: Sequence[Demand]) -> list[Shown]:
+    """Returns the demands without classes that say no more than the worst one.
+
+    Of a metric that each class is held to, there are the worst class and, worst
+    first, those that failed, at most `MOST_FAILED` in all.
+    """
+    rows: list[Shown] = []
+    for (_, _, by_class), group in groupby(
+        demands, key=lambda d: (d.gate, d.metric, d.slice != OVERALL)
+    ):
+        if not by_class:
+            rows += map(Shown, group)
+            continue
+        ordered = sorted(group, key=badness)
+        failed = [demand for demand in ordered if not demand.passed]
+        kept = failed[:MOST_FAILED] or ordered[:1]
+        rows.append(Shown(kept[0], len(ordered)))
+        rows += map(Shown, kept[1:])
+        if left := len(failed) - len(failed[:MOST_FAILED]):
+            rows[-1] = Shown(rows[-1].demand, rows[-1].worst_of, left)
+    return rows
+
+
+def badness(demand: Demand) -> tuple[bool, float]:
+    """Returns what puts the worst first: what failed, then what is nearest to it."""
+    sign = 1 if demand.direction == AT_LEAST else -1
+    unknown = demand.value is None or not math.isfinite(demand.value)
+    return demand.passed, -math.inf if unknown else sign * (demand.value or 0.0)
+
+
+def what_to_do(demands: Sequence[Demand]) -> list[str]:
+    """Returns what a person can do about what was refused, a sentence for each.
+
+    Args:
+        demands: All of a run; those that do not stop it need no advice.
+    """
+    advice = (line for demand in demands if demand.refused for line in _advice(demand))
+    # In this order, each once.
+    return list(dict.fromkeys(advice))
+
+
+def _advice(demand: Demand) -> Iterator[str]:
+    metric, by_class = demand.metric, demand.slice != OVERALL
+    if demand.gate == nodes.DATA_GATE:
+        yield (
+            "Look at the data: each finding names a split and what was found there. "
+            "If the data are as they should be, go on with --allow-anomalies "
+            "(gates.allow_anomalies); that stays on record."
+        )
+    elif demand.gate == nodes.SERVING_VALIDATOR:
+        yield (
+            "The exported model does not answer as the trained one: this is a fault "
+            "of the model's export or of this machine, and the run's log says more."
+        )
+    elif metric == CHAMPION_FALL:
+        yield (
+            "The served model fails on these data: see in the first pictures whether "
+            "images and labels are right. If these are other data on purpose, go on "
+            "with --allow-champion-fall (gates.allow_champion_fall), or allow more "
+            "with gates.max_champion_fall."
+        )
+    elif metric == ACCURACY + _CHANGE:
+        yield (
+            "The served model is better and stays. Train longer (--epochs), or allow "
+            "the loss with --max-champion-loss (gates.max_champion_loss)."
+        )
+    elif metric == ACCURACY and by_class:
+        yield (
+            "Look at the mistakes of these classes, and add images of them or train "
+            "longer (--epochs); or lower the bound with --min-class-accuracy "
+            "(gates.min_class_accuracy)."
+        )
+    elif metric == ACCURACY:
+        yield (
+            "Train longer (--epochs) or on more images; or lower the bound with "
+            "--min-accuracy (gates.min_accuracy)."
+        )
+    elif metric.endswith(_CHANGE):
+        yield (
+            "The served model is better and stays. Train longer (--epochs), or allow "
+            f"the loss with max_champion_loss of {metric.removesuffix(_CHANGE)} in "
+            "[[gates.metrics]]."
+        )
+    else:
+        side = "min" if demand.direction == AT_LEAST else "max"
+        yield (
+            f"Train longer (--epochs) or on more images for a better {words(metric)}; "
+            f"or change {side} of {metric} in [[gates.metrics]]."
+        )
