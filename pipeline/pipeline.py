@@ -67,6 +67,9 @@ def create_components(config: Config, around: Surroundings) -> list[BaseNode]:
         fingerprint=around.fingerprint,
         hints=around.hints,
         eval_fraction=config.data.eval_fraction,
+        test_fraction=config.data.test_fraction,
+        split=config.data.split,
+        split_seed=config.data.split_seed,
         shard_rows=config.data.shard_rows,
     )
     examples = example_gen.outputs[nodes.EXAMPLES]
@@ -82,11 +85,13 @@ def create_components(config: Config, around: Surroundings) -> list[BaseNode]:
         replace_task=config.gates.replace_task,
     )
     data_gate = DataGate(
+        examples=examples,
         statistics=statistics,
         schema=schema,
         anomalies=example_validator.outputs[nodes.ANOMALIES],
         champion_statistics=champion.outputs[nodes.STATISTICS],
         allow_anomalies=config.gates.allow_anomalies,
+        max_duplicates=config.data.max_duplicates,
     )
 
     # Before the gate: nothing runs after a node that fails.

@@ -38,6 +38,8 @@ def recipe(config: Config, fingerprint: str, hints: Hints) -> str:
         "data": fingerprint,
         "hints": hints.as_dict(),
         "eval_fraction": config.data.eval_fraction,
+        "test_fraction": config.data.test_fraction,
+        "split": [config.data.split, config.data.split_seed],
         "training": {k: v for k, v in training.items() if k not in _SAME_MODEL},
         "code": [code_digest(module) for module in _MODULES],
     }

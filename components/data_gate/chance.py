@@ -1,6 +1,7 @@
 """How far the shares of classes in two samples differ by chance alone."""
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 LEVEL = 0.001
 """How seldom two samples of the same data are farther apart than the bound: in one of
@@ -9,7 +10,7 @@ served, so that chance refuses one run in 200 at most."""
 
 
 def share_bound(
-    counts: np.ndarray, others: np.ndarray, level: float = LEVEL
+    counts: ArrayLike, others: ArrayLike, level: float = LEVEL
 ) -> np.ndarray:
     """Returns how far the share of each class may differ if only chance is at work.
 
@@ -29,11 +30,11 @@ def share_bound(
     # Not at import: it takes as long as reading a small data set.
     from scipy.stats import hypergeom
 
-    counts, others = np.asarray(counts, np.int64), np.asarray(others, np.int64)
-    rows, other_rows = int(counts.sum()), int(others.sum())
+    one, other = np.asarray(counts, np.int64), np.asarray(others, np.int64)
+    rows, other_rows = int(one.sum()), int(other.sum())
     if not rows or not other_rows:
-        return np.ones(len(counts))
-    together = counts + others
+        return np.ones(len(one))
+    together = one + other
     tail = level / max(1, np.count_nonzero(together)) / 2
     sampled = hypergeom(rows + other_rows, together, rows)
     edges = np.stack([sampled.ppf(tail), sampled.isf(tail)])

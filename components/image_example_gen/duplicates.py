@@ -1,9 +1,13 @@
 """Images that are in the training part and in the test split: exact duplicates."""
 
+from collections.abc import Mapping
+
 import numpy as np
 
+from contract.features import SPLITS, TEST
 
-class Seen:
+
+class Hashes:
     """What images there were, as 8 bytes each.
 
     Python's own hash of bytes (SipHash) has 64 bits: in ten million images, two that
@@ -12,23 +16,21 @@ class Seen:
 
     def __init__(self) -> None:
         """Has seen nothing."""
-        self._training: list[np.ndarray] = []
-        self._test: list[np.ndarray] = []
+        self._by_part: dict[str, list[np.ndarray]] = {}
 
-    def add(self, images: np.ndarray, is_test: np.ndarray) -> None:
-        """Takes note of a block.
+    def add(self, part: str, images: np.ndarray) -> None:
+        """Takes note of a part's next images, uint8 `[rows, *shape]`."""
+        hashes = np.fromiter((hash(image.tobytes()) for image in images), np.int64)
+        self._by_part.setdefault(part, []).append(hashes)
+
+    def test_rows_in_training(self, splits: Mapping[str, np.ndarray]) -> int:
+        """Returns how many rows of the test split are in the others, too.
 
         Args:
-            images: uint8 `[rows, *shape]`.
-            is_test: bool `[rows]`: whether the row is of the test split.
+            splits: By part: the place in `SPLITS` of each row's split.
         """
-        hashes = np.fromiter((hash(image.tobytes()) for image in images), np.int64)
-        self._training.append(hashes[~is_test])
-        self._test.append(hashes[is_test])
-
-    def test_rows_in_training(self) -> int:
-        """Returns how many rows of the test split are in the others, too."""
-        if not self._test:
-            return 0
-        test, training = np.concatenate(self._test), np.concatenate(self._training)
-        return int(np.isin(test, training).sum())
+        hashes = np.concatenate(
+            [block for part in splits for block in self._by_part[part]]
+        )
+        is_test = np.concatenate(list(splits.values())) == SPLITS.index(TEST)
+        return int(np.isin(hashes[is_test], hashes[~is_test]).sum())

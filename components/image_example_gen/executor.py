@@ -12,14 +12,15 @@ from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils
 from tfx.utils import io_utils
 
-from components.image_example_gen import duplicates, splitting
+from components.image_example_gen import splitting
+from components.image_example_gen.duplicates import Hashes
 from components.image_example_gen.examples import Rows, SplitWriter
 from components.image_example_gen.hints import Hints
 from components.image_example_gen.source import Source, open_source
 from components.image_example_gen.understanding import understand
 from contract import nodes, properties
 from contract.errors import BadInputError
-from contract.features import SPLITS, TEST
+from contract.features import SPLITS
 from contract.task import TASK_FILE
 
 SOURCE_KEY = "source"
@@ -152,12 +153,14 @@ def write_splits(
     by_class = splitting.count(labels, assignment, len(classes))
     writers = [
         SplitWriter(
-            os.path.join(folder, f"Split-{split}"), int(by_class[split].sum()), shard_rows
+            os.path.join(folder, f"Split-{split}"),
+            int(by_class[split].sum()),
+            shard_rows,
         )
         for split in SPLITS
     ]
     content = source.new_fingerprint()
-    seen = duplicates.Seen()
+    hashes = Hashes()
     try:
         for part in source.parts:
             content.start(part)
@@ -166,7 +169,7 @@ def write_splits(
                 content.add(images, of_block)
                 codes = assignment.rows[part][start : start + len(images)]
                 start += len(images)
-                seen.add(images, codes == SPLITS.index(TEST))
+                hashes.add(part, images)
                 for code, writer in enumerate(writers):
                     chosen = codes == code
                     if chosen.all():
@@ -176,4 +179,9 @@ def write_splits(
     finally:
         for writer in writers:
             writer.close()
-    return Written(content.hexdigest(), assignment, by_class, seen.test_rows_in_training())
+    return Written(
+        content.hexdigest(),
+        assignment,
+        by_class,
+        hashes.test_rows_in_training(assignment.rows),
+    )

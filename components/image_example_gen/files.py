@@ -4,7 +4,6 @@ What systems put beside people's files (`.DS_Store`, `Thumbs.db`, `__MACOSX`) is
 part of a data set and is not seen here.
 """
 
-import functools
 import lzma
 import os
 import re
@@ -13,7 +12,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import IO
 
 from contract.errors import BadInputError
@@ -44,11 +43,13 @@ class File:
         path: Where it lies in the file system; of the archive, if it lies in one.
         member: Its name in the archive; empty if it lies in none.
         relative: Its name below what was named, with `/`.
+        archive: The open archive; its list of members is read once for all of them.
     """
 
     path: str
     member: str = ""
     relative: str = ""
+    archive: zipfile.ZipFile | None = field(default=None, compare=False, repr=False)
 
     def __str__(self) -> str:
         """Returns its name for messages: `data.zip: train/a.png`, `a.npz: x_train`."""
@@ -74,7 +75,7 @@ class File:
         Raises:
             BadInputError: It is not there, or cannot be read.
         """
-        if not self.member:
+        if self.archive is None:
             try:
                 stream = open(self.path, "rb")  # noqa: SIM115 - closed below
             except FileNotFoundError:
@@ -87,7 +88,7 @@ class File:
                 yield stream
             return
         try:
-            with _archive(self.path).open(self.member) as member:
+            with self.archive.open(self.member) as member:
                 yield member
         except BROKEN_ARCHIVE as error:
             raise BadInputError(f"{self}: broken archive: {line(error)}") from error
@@ -144,11 +145,13 @@ def members(path: str, below: str = "") -> list[File]:
             "zip archive"
         )
     try:
-        names = _archive(path).namelist()
+        # Closed when the last of its files is forgotten.
+        archive = zipfile.ZipFile(path)
+        names = archive.namelist()
     except BROKEN_ARCHIVE as error:
         raise BadInputError(f"{path}: broken archive: {line(error)}") from error
     return [
-        File(path, name, below + name)
+        File(path, name, below + name, archive)
         for name in names
         if not name.endswith("/") and is_ours(name)
     ]
@@ -195,14 +198,3 @@ def _in_folder(folder: str) -> Iterator[File]:
             if is_ours(name):
                 relative = name if below == "." else f"{below}/{name}"
                 yield File(os.path.join(here, name), relative=relative)
-
-
-def _archive(path: str) -> zipfile.ZipFile:
-    """Returns an open archive; its list of members is read once."""
-    status = os.stat(path)
-    return _opened(path, status.st_mtime_ns, status.st_size)
-
-
-@functools.lru_cache(maxsize=4)
-def _opened(path: str, modified: int, size: int) -> zipfile.ZipFile:
-    return zipfile.ZipFile(path)

@@ -93,7 +93,7 @@ def _classes(
     """Returns the names of the classes, and the label of each value."""
     if found:
         names, codes = _named_by_data(path, values, found)
-        return (_renamed(path, names, codes, given) if given else (names, codes))
+        return _renamed(path, names, codes, given) if given else (names, codes)
     smallest, largest, distinct = int(values[0]), int(values[-1]), len(values)
     if given:
         if len(given) > largest:

@@ -50,8 +50,8 @@ class Part:
             if labels.min() < 0:
                 row = int(np.argmax(labels < 0))
                 raise BadInputError(
-                    f"{self.labels_name}: label out of range: expected 0 or more, found "
-                    f"{labels[row]} in row {start + row:,}"
+                    f"{self.labels_name}: label out of range: expected 0 or more, "
+                    f"found {labels[row]} in row {start + row:,}"
                 )
             start += len(labels)
             yield labels
@@ -118,8 +118,8 @@ def check_image(name: str, shape: tuple[int, ...], resized: bool = False) -> Non
     """
     if len(shape) != 2 and not (len(shape) == 3 and shape[2] in (1, 3)):
         raise BadInputError(
-            f"{name}: wrong image size: expected height x width, or height x width x 3, "
-            f"found {shape_text(shape) or 'single numbers'}"
+            f"{name}: wrong image size: expected height x width, or height x width "
+            f"x 3, found {shape_text(shape) or 'single numbers'}"
         )
     if not resized and int(np.prod(shape)) > MOST_VALUES:
         raise BadInputError(

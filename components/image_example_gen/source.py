@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -22,6 +22,14 @@ EXPECTED = (
     "expected IDX files, an npz, a folder of pictures for each class, a CSV or a "
     "Parquet file (docs/your-own-data.md)"
 )
+
+
+Observer = Callable[[str, np.ndarray, np.ndarray], None]
+"""Takes a part's name, images and labels from 0."""
+
+
+def ignore(part: str, images: np.ndarray, labels: np.ndarray) -> None:
+    """Observes nothing."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +69,11 @@ class Source:
         return self.parts[TRAIN]
 
     @property
+    def test(self) -> Part:
+        """The test part, of data that has one."""
+        return self.parts[TEST]
+
+    @property
     def shape(self) -> tuple[int, ...]:
         """Of one image: `(height, width)` or `(height, width, channels)`."""
         return self.train.shape
@@ -90,11 +103,15 @@ class Source:
         blocks = [self.labelling.encode(raw) for raw in self.parts[part].labels()]
         return np.concatenate(blocks)
 
-    def fingerprint(self) -> str:
+    def fingerprint(self, observe: Observer = ignore) -> str:
         """Returns the SHA-256 of all images and labels, after checking them all.
 
         The same content has the same fingerprint as plain IDX, gzipped IDX or
         npz; file names and times do not enter.
+
+        Args:
+            observe: Called with the part, images and labels of each block, as they
+                come, by who wants to know more of them.
 
         Raises:
             BadInputError: At the first thing that is wrong with the files.
@@ -104,6 +121,7 @@ class Source:
             content.start(name)
             for images, labels in self.blocks(name):
                 content.add(images, labels)
+                observe(name, images, labels)
         return content.hexdigest()
 
     def new_fingerprint(self) -> "Fingerprint":

@@ -79,7 +79,9 @@ def assign(
     """
     of_train = labels[TRAIN]
     codes = np.full(len(of_train), _CODES[TRAIN], np.uint8)
-    rows = {part: np.full(len(of), _CODES[part], np.uint8) for part, of in labels.items()}
+    rows = {
+        part: np.full(len(of), _CODES[part], np.uint8) for part, of in labels.items()
+    }
     rows[TRAIN] = codes
     needs = [split for split in (TEST, EVAL) if split not in labels]
     if not needs:

@@ -39,9 +39,9 @@ def open_parts(path: str, files: Sequence[File], resized: bool) -> Opened:
         other = found.get(key)
         if other is not None and _plain(other) != _plain(file):
             raise BadInputError(
-                f"{path}: expected one file with the {kind} of the {key[0]} part, found "
-                f"{other.relative} and {file.relative}: name the data set that is meant "
-                "by the beginning of its files' names, with --prefix"
+                f"{path}: expected one file with the {kind} of the {key[0]} part, "
+                f"found {other.relative} and {file.relative}: name the data set that is "
+                "meant by the beginning of its files' names, with --prefix"
             )
         if other is None or other.name.lower().endswith(".gz"):
             found[key] = file
@@ -71,8 +71,8 @@ def _need(
 ) -> File:
     if (part, kind) not in found:
         raise BadInputError(
-            f"{path}: missing: expected an IDX file with the {kind} of the {part} part, "
-            f"as {_example(part, kind)}, found {roles.names_text(files)}"
+            f"{path}: missing: expected an IDX file with the {kind} of the {part} "
+            f"part, as {_example(part, kind)}, found {roles.names_text(files)}"
         )
     return found[part, kind]
 
@@ -91,7 +91,8 @@ def _part(images: File, labels: File, resized: bool) -> Part:
     (of_labels, *columns), _ = idx.read_header(labels)
     if dtype != np.uint8:
         raise BadInputError(
-            f"{images}: wrong magic number: expected unsigned bytes (0x08), found {dtype}"
+            f"{images}: wrong magic number: expected unsigned bytes (0x08), found "
+            f"{dtype}"
         )
     check_image(str(images), squeezed(shape), resized)
     # QMNIST: eight numbers for each image, of which the first is the class

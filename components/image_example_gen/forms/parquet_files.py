@@ -62,9 +62,7 @@ def open_parts(path: str, files: Sequence[File], hints: Hints) -> Opened:
         text for labels in raw.values() for text in set(map(str, labels.tolist()))
     ) if is_text else []  # fmt: skip
     place = {text: value for value, text in enumerate(texts)}
-    form = pictures.find_form(
-        [_first(by_part[roles.TRAIN][0], image)], hints
-    ) if hints.colour and hints.resize else _form(by_part[roles.TRAIN], image, hints)  # fmt: skip
+    form = _form(by_part[roles.TRAIN], image, hints)
     parts = {}
     for part, of_part in by_part.items():
         labels = raw[part]
@@ -175,10 +173,6 @@ def _reader(file: File, row: int, value: Any) -> pictures.Read:
             "pictures that are elsewhere are not fetched"
         )
     return lambda: content
-
-
-def _first(file: File, column: str) -> pictures.Picture:
-    return next(_pictures([file], column))
 
 
 def _form(files: Sequence[File], column: str, hints: Hints) -> pictures.Form:

@@ -83,8 +83,8 @@ def open_parts(
             continue
         if table.label is None:
             raise BadInputError(
-                f"{file}: expected a column with labels, called {' or '.join(_LABELS)}, "
-                f"found {', '.join(table.columns[:8])}: name it with --label"
+                f"{file}: expected a column with labels, called "
+                f"{' or '.join(_LABELS)}, found {', '.join(table.columns[:8])}: name it with --label"
             )
         if part in tables:
             raise BadInputError(

@@ -14,9 +14,11 @@ from keras.src.trainers.data_adapters.array_slicing import train_validation_spli
 from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils, standard_artifacts
 
-from components.image_example_gen import source
-from components.image_example_gen.executor import Executor, eval_rows
+from components.image_example_gen import part
+from components.image_example_gen.executor import Executor
+from components.image_example_gen.hints import Hints
 from components.image_example_gen.source import open_source
+from components.image_example_gen.splitting import last_rows
 from contract.errors import BadInputError
 from tests.components.datasets import Dataset
 
@@ -35,7 +37,11 @@ def run(dataset: Dataset, tmp_path: Path, artifact: Callable[..., Any]) -> Run:
             {
                 "source": data.write(tmp_path / "data"),
                 "fingerprint": "",
+                "hints": json.dumps(Hints().as_dict()),
                 "eval_fraction": 0.2,
+                "test_fraction": 0.2,
+                "split": "auto",
+                "split_seed": 1,
                 "shard_rows": 100,
                 **properties,
             },
@@ -91,7 +97,7 @@ def test_blocks_and_shards_move_no_row(
     block_rows: int,
     shard_rows: int,
 ) -> None:
-    monkeypatch.setattr(source, "BLOCK_ROWS", block_rows)
+    monkeypatch.setattr(part, "BLOCK_VALUES", block_rows * 784)
     examples = run(shard_rows=shard_rows)
     images, labels = dataset.train_images, dataset.train_labels
     assert_split(examples, "train", images[:40], labels[:40])
@@ -159,15 +165,6 @@ def test_other_content_than_announced_is_refused_with_both_fingerprints(
     )
 
 
-@pytest.mark.parametrize("row", [0, 39, 40, 49])
-def test_a_bad_row_anywhere_stops_it_and_a_correct_file_then_works(
-    run: Run, dataset: Dataset, row: int
-) -> None:
-    with pytest.raises(BadInputError, match=f"found 17 in row {row}$"):
-        run(dataset.with_label(row, 17))
-    assert_split(run(), "test", dataset.test_images, dataset.test_labels)
-
-
 @pytest.mark.parametrize("part", ["train-images-idx3", "t10k-labels-idx1"])
 def test_what_follows_the_last_row_stops_it(
     run: Run, dataset: Dataset, tmp_path: Path, part: str
@@ -196,20 +193,20 @@ def test_the_held_out_rows_are_those_of_keras_validation_split(
         held_out = None
     if held_out is None or not len(trained) or not len(held_out):
         with pytest.raises(BadInputError, match="eval fraction: expected"):
-            eval_rows(count, fraction)
+            last_rows(count, fraction)
     else:
         np.testing.assert_array_equal(
-            order[count - eval_rows(count, fraction) :], held_out
+            order[count - last_rows(count, fraction) :], held_out
         )
 
 
 def test_of_mnist_the_last_12000_are_held_out() -> None:
-    assert eval_rows(60_000, 0.2) == 12_000
+    assert last_rows(60_000, 0.2) == 12_000
 
 
 def test_a_split_without_rows_is_refused() -> None:
     with pytest.raises(BadInputError) as caught:
-        eval_rows(3, 0.9)
+        last_rows(3, 0.9)
     assert str(caught.value) == (
         "eval fraction: expected one that leaves examples in both splits, found 0.9 "
         "of 3 rows"
