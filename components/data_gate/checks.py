@@ -223,7 +223,8 @@ def _by_chance(feature: str, one: Statistics, other: Statistics) -> float:
     if not values:
         return 0.0
     bounds = share_bound(
-        *([of.get(value, 0) for value in values] for of in (first, second))
+        [first.get(value, 0) for value in values],
+        [second.get(value, 0) for value in values],
     )
     return float(bounds.max())
 

@@ -24,9 +24,9 @@ _LARGEST = 1 << 20
 def find_names(files: Sequence[File]) -> dict[int, str]:
     """Returns the names by the value that stands in the data; empty if none are told.
 
-    Known are: a list with a name a line (`classes.txt`, `labels.txt`), JSON with a list
-    or an object (`class_names.json`: `{"0": "cat"}`), EMNIST's mapping (`*-mapping.txt`: a
-    label, and the codes of its letters), and a table of labels and names
+    Known are: a list with a name a line (`classes.txt`, `labels.txt`), JSON with a
+    list or an object (`class_names.json`: `{"0": "cat"}`), EMNIST's mapping
+    (`*-mapping.txt`: a label, and the codes of its letters), and a table of labels and names
     (`kmnist_classmap.csv`).
 
     Args:

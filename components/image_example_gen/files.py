@@ -32,6 +32,10 @@ encrypted member, or a compression that they do not have."""
 
 ARCHIVES = (".zip", ".npz")
 
+_LAST_RECORD = 22
+"""Bytes of a zip archive's last record without its comment; the number of files
+stands at byte 10 (APPNOTE.TXT 4.3.16)."""
+
 _NOT_OURS = {"thumbs.db", "desktop.ini", "__macosx", "$recycle.bin"}
 
 
@@ -148,8 +152,14 @@ def members(path: str, below: str = "") -> list[File]:
         # Closed when the last of its files is forgotten.
         archive = zipfile.ZipFile(path)
         names = archive.namelist()
+        promised = _promised(path, len(archive.comment))
     except BROKEN_ARCHIVE as error:
         raise BadInputError(f"{path}: broken archive: {line(error)}") from error
+    # `zipfile` goes by the length of the list: where that is damaged, files are lost.
+    if promised is not None and promised != len(names):
+        raise BadInputError(
+            f"{path}: broken archive: expected {promised:,} files, found {len(names):,}"
+        )
     return [
         File(path, name, below + name, archive)
         for name in names
@@ -198,3 +208,11 @@ def _in_folder(folder: str) -> Iterator[File]:
             if is_ours(name):
                 relative = name if below == "." else f"{below}/{name}"
                 yield File(os.path.join(here, name), relative=relative)
+
+
+def _promised(path: str, comment: int) -> int | None:
+    """Returns how many files an archive's last record counts; None if too many."""
+    with open(path, "rb") as stream:
+        stream.seek(-_LAST_RECORD - comment, os.SEEK_END)
+        (count,) = struct.unpack_from("<H", stream.read(_LAST_RECORD), 10)
+    return None if count == 0xFFFF else int(count)

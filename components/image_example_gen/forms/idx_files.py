@@ -40,8 +40,8 @@ def open_parts(path: str, files: Sequence[File], resized: bool) -> Opened:
         if other is not None and _plain(other) != _plain(file):
             raise BadInputError(
                 f"{path}: expected one file with the {kind} of the {key[0]} part, "
-                f"found {other.relative} and {file.relative}: name the data set that is "
-                "meant by the beginning of its files' names, with --prefix"
+                f"found {other.relative} and {file.relative}: name the data set that "
+                "is meant by the beginning of its files' names, with --prefix"
             )
         if other is None or other.name.lower().endswith(".gz"):
             found[key] = file

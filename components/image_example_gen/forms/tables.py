@@ -84,7 +84,8 @@ def open_parts(
         if table.label is None:
             raise BadInputError(
                 f"{file}: expected a column with labels, called "
-                f"{' or '.join(_LABELS)}, found {', '.join(table.columns[:8])}: name it with --label"
+                f"{' or '.join(_LABELS)}, found "
+                f"{', '.join(table.columns[:8])}: name it with --label"
             )
         if part in tables:
             raise BadInputError(
