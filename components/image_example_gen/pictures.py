@@ -1,10 +1,13 @@
 """Pictures of any common form become arrays: palette, transparency, 16 bit, EXIF."""
 
 import io
+import struct
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 
 import numpy as np
@@ -14,7 +17,6 @@ from components.image_example_gen.hints import Hints
 from components.image_example_gen.part import (
     BLOCK_VALUES,
     check_image,
-    shape_text,
     squeezed,
     stretched,
 )
@@ -29,7 +31,11 @@ SUFFIXES = (
 MOST_PIXELS = 100_000_000
 """Of one picture on the disk: 300 MB when it is decoded."""
 
-_FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM", "MPO")
+_FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM")
+_ORIENTATION = 0x0112
+_UNREADABLE = (OSError, SyntaxError, ValueError, EOFError, MemoryError, struct.error)
+"""What Pillow raises on bytes that make no sense."""
+
 _WHITE = 255
 _SAMPLED = 2_000
 """Pictures whose headers are looked at before all of them are read."""
@@ -106,7 +112,9 @@ def decode_blocks(
             for start in range(0, len(block), _HELD_AT_ONCE):
                 some = block[start : start + _HELD_AT_ONCE]
                 # Bytes are read here, one after the other, as an archive is one file.
-                decoded = pool.map(decode, [n for n, _ in some], [r() for _, r in some], [form] * len(some))  # fmt: skip # noqa: E501
+                contents = [read() for _, read in some]
+                names = [name for name, _ in some]
+                decoded = pool.map(partial(decode, form=form), names, contents)
                 for row, image in enumerate(decoded, start):
                     images[row] = image
             yield images
@@ -139,55 +147,44 @@ def decode(name: str, content: bytes, form: Form) -> np.ndarray:
                 f"first, found {found}: give a size to bring all of them to with "
                 f"--resize, as --resize {_sensible(width, height)}"
             )
-        try:
-            upright = ImageOps.exif_transpose(image)
-            plain = _plain(upright, len(channels) == 1, form.paper)
-            return stretched(plain, width, height)
-        except (OSError, SyntaxError, ValueError, EOFError, MemoryError) as error:
-            raise _unreadable(name, error) from error
+        upright = ImageOps.exif_transpose(image)
+        return stretched(_plain(upright, bool(channels), form.paper), width, height)
 
 
-def describe(form: Form) -> str:
-    """Returns the form for people."""
-    return shape_text(form.shape)
-
-
-def _opened(name: str, content: bytes) -> Image.Image:
-    """Returns a picture whose header is read."""
+@contextmanager
+def _opened(name: str, content: bytes) -> Iterator[Image.Image]:
+    """Opens a picture; what Pillow says of it becomes one line."""
     try:
         with warnings.catch_warnings():
             # Of size we judge ourselves; of odd metadata the pixels are none the worse.
             warnings.simplefilter("ignore")
-            image = Image.open(io.BytesIO(content), formats=_FORMATS)
+            with Image.open(io.BytesIO(content), formats=_FORMATS) as image:
+                if image.width * image.height > MOST_PIXELS:
+                    raise _too_large(name)
+                yield image
     except UnidentifiedImageError:
         found = "an empty file" if not content else f"0x{content[:4].hex()}"
         raise BadInputError(
             f"{name}: expected a picture, found {found}: mend it or take it out"
         ) from None
     except Image.DecompressionBombError:
+        raise _too_large(name) from None
+    except _UNREADABLE as error:
+        reason = str(error).partition("\n")[0] or type(error).__name__
         raise BadInputError(
-            f"{name}: expected at most {MOST_PIXELS:,} pixels, found more"
-        ) from None
-    except (OSError, SyntaxError, ValueError, EOFError) as error:
-        raise _unreadable(name, error) from error
-    if image.width * image.height > MOST_PIXELS:
-        raise BadInputError(
-            f"{name}: expected at most {MOST_PIXELS:,} pixels, found "
-            f"{image.width}x{image.height}"
-        )
-    return image
+            f"{name}: expected a whole picture, found: {reason}: mend it or take it out"
+        ) from error
 
 
-def _unreadable(name: str, error: BaseException) -> BadInputError:
-    reason = str(error).partition("\n")[0] or type(error).__name__
-    return BadInputError(
-        f"{name}: expected a whole picture, found: {reason}: mend it or take it out"
-    )
+def _too_large(name: str) -> BadInputError:
+    return BadInputError(f"{name}: expected at most {MOST_PIXELS:,} pixels, found more")
 
 
 def _size(image: Image.Image) -> tuple[int, int]:
     """Returns (width, height) as a person sees the picture; EXIF may turn it."""
-    turned = image.getexif().get(0x0112, 1) in (5, 6, 7, 8)
+    # Pillow decodes all of a PNG to look for EXIF behind its pixels.
+    has_exif = image.format != "PNG" or "exif" in image.info
+    turned = has_exif and image.getexif().get(_ORIENTATION, 1) in (5, 6, 7, 8)
     return (image.height, image.width) if turned else image.size
 
 

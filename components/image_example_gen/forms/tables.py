@@ -73,8 +73,12 @@ def open_parts(
     """
     tables: dict[str, _Table] = {}
     notices = []
-    for file in (file for file in files if is_one(file)):
-        part = roles.part_of(file.relative) or roles.TRAIN
+    named = {file: roles.part_of(file.relative) for file in files if is_one(file)}
+    for file, part_or_none in named.items():
+        part = part_or_none or roles.TRAIN
+        if part_or_none is None and roles.TRAIN in named.values():
+            notices.append(f"{file.relative} is of no part by its name, and left out")
+            continue
         table = _look_at(file, label)
         if table.label is None and part != roles.TRAIN:
             notices.append(

@@ -133,7 +133,10 @@ def test_a_fingerprint_is_the_sha256_of_the_parts_sha256s(dataset: Dataset) -> N
     content.start("train")
     content.add(dataset.train_images[:30], dataset.train_labels[:30])
     content.add(dataset.train_images[30:], dataset.train_labels[30:])
-    images, labels = dataset.train_images.tobytes(), bytes(dataset.train_labels.tolist())
+    images, labels = (
+        dataset.train_images.tobytes(),
+        bytes(dataset.train_labels.tolist()),
+    )
     expected = sha256(f"train:{sha256(images)}:{sha256(labels)}\n".encode())
     assert content.hexdigest() == expected
 
