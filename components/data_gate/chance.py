@@ -36,8 +36,10 @@ def share_bound(
         return np.ones(len(one))
     together = one + other
     tail = level / max(1, np.count_nonzero(together)) / 2
-    sampled = hypergeom(rows + other_rows, together, rows)
+    # Classes of one size have one bound, and many classes have few sizes.
+    sizes, place = np.unique(together, return_inverse=True)
+    sampled = hypergeom(rows + other_rows, sizes, rows)
     edges = np.stack([sampled.ppf(tail), sampled.isf(tail)])
-    differences = np.abs(edges / rows - (together - edges) / other_rows)
-    bound: np.ndarray = differences.max(axis=0)
+    differences = np.abs(edges / rows - (sizes - edges) / other_rows)
+    bound: np.ndarray = differences.max(axis=0)[place]
     return bound

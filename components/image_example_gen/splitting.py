@@ -63,8 +63,8 @@ def assign(
     With `AUTO`, data with a test part of its own holds out the last rows of the
     training part, as Keras' `validation_split` does, unless the classes' shares there
     and in the rest differ by more than chance allows (Fisher's exact test for each
-    class, in all once in a million orders): then the rows are ordered by class, at
-    least in part, and the split is stratified. Data without a test part, and pictures
+    class, in all once in a million orders), or a class is in the last rows only: then
+    the rows are ordered by class, at least in part, and the split is stratified. Data without a test part, and pictures
     in folders (whose order is nobody's choice), are split stratified.
 
     Args:
@@ -143,7 +143,8 @@ def is_ordered(labels: np.ndarray, classes: int, eval_fraction: float) -> bool:
         np.bincount(of, minlength=classes) for of in np.split(labels, [-held_out])
     )
     difference = np.abs(rest / rest.sum() - last / last.sum())
-    return bool((difference > share_bound(rest, last, _LEVEL)).any())
+    beyond_chance = difference > share_bound(rest, last, _LEVEL)
+    return bool(beyond_chance.any() or ((rest == 0) & (last > 0)).any())
 
 
 def _way(

@@ -2,11 +2,11 @@
 
 import numpy as np
 import tensorflow as tf
-from components.image_example_gen.examples import serialize
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from components.image_example_gen.examples import serialize
 from tests.components.datasets import Dataset
 
 images_of_any_kind = arrays(

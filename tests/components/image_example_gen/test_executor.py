@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -179,6 +180,55 @@ def test_what_follows_the_last_row_stops_it(
 def test_a_source_that_is_not_there_is_refused(run: Run, tmp_path: Path) -> None:
     with pytest.raises(BadInputError, match=f"^{tmp_path}/nowhere: missing"):
         run(source=str(tmp_path / "nowhere"))
+
+
+def test_how_rows_were_split_is_on_record(run: Run, dataset: Dataset) -> None:
+    examples = run()
+    told = json.loads(examples.get_string_custom_property("split"))
+    assert told["how"] == "last"
+    assert told["seed"] == 1
+    record = json.loads(Path(examples.uri, "split.json").read_text())
+    assert {key: record[key] for key in told} == told
+    of_eval = np.bincount(dataset.train_labels[40:], minlength=10).tolist()
+    assert list(record["rows"]["eval"].values()) == of_eval
+    assert list(record["rows"]["eval"]) == [str(label) for label in range(10)]
+
+
+def test_rows_ordered_by_class_are_split_so_that_each_split_has_each_class(
+    run: Run, dataset: Dataset
+) -> None:
+    order = np.argsort(dataset.train_labels, kind="stable")
+    examples = run(
+        replace(
+            dataset,
+            train_images=dataset.train_images[order],
+            train_labels=dataset.train_labels[order],
+        )
+    )
+    assert json.loads(examples.get_string_custom_property("split"))["how"] == (
+        "stratified"
+    )
+    images, labels = rows(shards(examples, "eval"))
+    assert sorted(labels.tolist()) == list(range(10))
+    for image, label in zip(images, labels, strict=True):
+        (row,) = np.flatnonzero((dataset.train_images == image).all(axis=(1, 2)))
+        assert dataset.train_labels[row] == label
+
+
+def test_test_images_from_the_training_part_are_counted(
+    run: Run, dataset: Dataset
+) -> None:
+    assert run().get_int_custom_property("test_rows_in_training") == 0
+    test_images = dataset.test_images.copy()
+    test_images[:3] = dataset.train_images[[0, 30, 49]]
+    examples = run(replace(dataset, test_images=test_images))
+    assert examples.get_int_custom_property("test_rows_in_training") == 3
+
+
+def test_a_run_with_other_hints_reads_other_images(run: Run, dataset: Dataset) -> None:
+    examples = run(hints=json.dumps(Hints(transpose=True).as_dict()))
+    upright = dataset.test_images.transpose(0, 2, 1)
+    assert_split(examples, "test", upright, dataset.test_labels)
 
 
 @settings(deadline=None)

@@ -15,10 +15,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from components.image_example_gen import mnist, part
-from components.image_example_gen.hints import Hints
 from components.image_example_gen.source import Fingerprint, open_source
 from contract.errors import BadInputError
-from tests.components.datasets import Dataset, idx_bytes
+from tests.components.datasets import Dataset
 
 MNIST = Path(__file__).resolve().parents[4] / "shared" / "mnist"
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tensorflow_data_validation as tfdv
+from components.image_example_gen.example import serialize
 from google.protobuf import json_format
 from sklearn.linear_model import LogisticRegression
 from tensorflow_data_validation.statistics import stats_impl
@@ -22,7 +23,6 @@ from tfx_bsl.coders.example_coder import ExamplesToRecordBatchDecoder
 
 from components.evaluator.executor import Executor as Evaluator
 from components.evaluator.results import eval_config
-from components.image_example_gen.example import serialize
 from contract.model_run import save_answers
 from pipeline.config import Beam, Gates, Training
 from pipeline.schema import schema_text

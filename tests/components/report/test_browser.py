@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from components.image_example_gen.rows import Rows
 from selenium import webdriver
 from selenium.webdriver.common.by import By
 
 from components.data_gate.checks import Distance, Finding
-from components.image_example_gen.rows import Rows
 from components.report import sections
 from components.report.data import DataFacts, Pixels, Split, describe_sample
 from components.report.evaluation import describe_evaluation

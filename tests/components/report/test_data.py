@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-
 from components.image_example_gen.rows import Rows
+
 from components.report.data import (
     describe_sample,
     describe_split,

@@ -4,9 +4,9 @@ import base64
 import io
 
 import numpy as np
+from components.image_example_gen.rows import Rows
 from PIL import Image
 
-from components.image_example_gen.rows import Rows
 from components.report import pictures
 
 
