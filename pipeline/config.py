@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from components.image_example_gen.hints import Hints
+from components.image_example_gen.splitting import Settings
 from contract.bounds import BY_CLASS, Bound
 from contract.demands import AT_LEAST
 from contract.errors import BadInputError
@@ -93,6 +94,12 @@ class Data(_Section):
     test_fraction: float = Field(0.2, gt=0, lt=1)
     max_duplicates: Share = 0.01
     shard_rows: int = Field(12_000, ge=1)
+
+    def splitting(self) -> Settings:
+        """Returns how rows are split."""
+        return Settings(
+            self.split, self.split_seed, self.eval_fraction, self.test_fraction
+        )
 
     def hints(self, name: str) -> Hints:
         """Returns what a person says of the data.

@@ -10,6 +10,7 @@ import click
 from rich.console import Console
 
 from components.image_example_gen import mirrors
+from components.image_example_gen.source import Observer, ignore
 from contract.errors import BadInputError, Terminated
 from contract.exits import Exit
 from pipeline.config import Config
@@ -28,7 +29,10 @@ configuration or data cannot be used; 3 a gate refused; 130 interrupted
 at all, and the next run picks up from what was finished.
 """
 
-_EPILOG = "Other commands, with the same flags: why (what would the next run do?)."
+_EPILOG = (
+    "Other commands, with the same flags: check (what is in the data?), why (what would "
+    "the next run do?)."
+)
 
 _WIDTH = {"max_content_width": 88}
 _RUN = "run"
@@ -45,10 +49,14 @@ class _Group(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Returns the names of all commands."""
-        return [*super().list_commands(ctx), "why"]
+        return [*super().list_commands(ctx), "check", "why"]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Returns a command by its name."""
+        if cmd_name == "check":
+            from runner.check_cli import check
+
+            return check
         if cmd_name == "why":
             from runner.why_cli import why
 
@@ -104,13 +112,13 @@ def with_bounds(config: Config, dataset: DataSet) -> Config:
     return config.with_gate_defaults(**DIGITS_BOUNDS) if dataset.is_digits else config
 
 
-def find_data(config: Config) -> DataSet:
+def find_data(config: Config, observe: Observer = ignore) -> DataSet:
     """Finds, fetches and checks the data, before anything heavy is imported."""
     console = Console(highlight=False)
     bar = DownloadBar(console)
     try:
         return resolve(
-            config.data, _cache(), lambda folder: mirrors.download(folder, bar)
+            config.data, _cache(), lambda folder: mirrors.download(folder, bar), observe
         )
     finally:
         bar.stop()
