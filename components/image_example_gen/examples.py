@@ -82,12 +82,17 @@ class SplitWriter:
 
     def write(self, rows: Rows) -> None:
         """Writes the next rows."""
-        for record in serialize(rows.images, rows.labels):
-            if self._written % self._shard_rows == 0:
+        records = serialize(rows.images, rows.labels)
+        while records:
+            shard, in_shard = divmod(self._written, self._shard_rows)
+            if not in_shard:
                 self.close()
-                self._writer = self._open(self._written // self._shard_rows)
-            self._writer.write(record)
-            self._written += 1
+                self._writer = self._open(shard)
+            fitting = records[: self._shard_rows - in_shard]
+            for record in fitting:
+                self._writer.write(record)
+            self._written += len(fitting)
+            records = records[len(fitting) :]
 
     def close(self) -> None:
         """Completes the file that is being written."""
