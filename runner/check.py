@@ -82,8 +82,9 @@ def examine(config: Config, dataset: DataSet, look: Look) -> Findings:
     if duplicates:
         verdict = "more" if share > config.data.max_duplicates else "not more"
         warnings.append(
-            f"{duplicates:,} test images ({share:.2%}) are in the training part as well, "
-            f"{verdict} than data.max_duplicates ({config.data.max_duplicates:.2%}) allows"
+            f"{duplicates:,} test images ({share:.2%}) are in the training part as "
+            f"well, {verdict} than data.max_duplicates "
+            f"({config.data.max_duplicates:.2%}) allows"
         )
     warnings += _of_skew(dataset.task, counts)
     return Findings(split, counts, duplicates, warnings)
@@ -143,8 +144,8 @@ def _of_skew(task: Task, counts: dict[str, np.ndarray]) -> list[str]:
         if beyond[label] > 0:
             found.append(
                 f"split {split} has another share of {task.classes[label]} than train: "
-                f"{other[label] / other.sum():.1%} and {train[label] / train.sum():.1%}, "
-                "more than chance makes; DataGate holds it to the schema's "
-                "skew_comparator"
+                f"{other[label] / other.sum():.1%} and "
+                f"{train[label] / train.sum():.1%}, more than chance makes; DataGate "
+                "holds it to the schema's skew_comparator"
             )
     return found

@@ -30,8 +30,8 @@ at all, and the next run picks up from what was finished.
 """
 
 _EPILOG = (
-    "Other commands, with the same flags: check (what is in the data?), why (what would "
-    "the next run do?)."
+    "Other commands, with the same flags: check (what is in the data?), why (what "
+    "would the next run do?)."
 )
 
 _WIDTH = {"max_content_width": 88}

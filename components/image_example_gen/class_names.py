@@ -26,8 +26,8 @@ def find_names(files: Sequence[File]) -> dict[int, str]:
 
     Known are: a list with a name a line (`classes.txt`, `labels.txt`), JSON with a
     list or an object (`class_names.json`: `{"0": "cat"}`), EMNIST's mapping
-    (`*-mapping.txt`: a label, and the codes of its letters), and a table of labels and names
-    (`kmnist_classmap.csv`).
+    (`*-mapping.txt`: a label, and the codes of its letters), and a table of labels
+    and names (`kmnist_classmap.csv`).
 
     Args:
         files: All that belong to the data set.

@@ -36,6 +36,8 @@ _LAST_RECORD = 22
 """Bytes of a zip archive's last record without its comment; the number of files
 stands at byte 10 (APPNOTE.TXT 4.3.16)."""
 
+_AT_ONCE = 8 << 20
+
 _NOT_OURS = {"thumbs.db", "desktop.ini", "__macosx", "$recycle.bin"}
 
 
@@ -165,6 +167,17 @@ def members(path: str, below: str = "") -> list[File]:
         for name in names
         if not name.endswith("/") and is_ours(name)
     ]
+
+
+def read_upto(stream: IO[bytes], size: int) -> bytes:
+    """Returns so many bytes, or what is left; a size that is a lie costs no memory."""
+    if size <= _AT_ONCE:
+        return stream.read(size)
+    pieces = []
+    while size and (piece := stream.read(min(size, _AT_ONCE))):
+        pieces.append(piece)
+        size -= len(piece)
+    return b"".join(pieces)
 
 
 def is_ours(name: str) -> bool:

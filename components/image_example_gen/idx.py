@@ -15,7 +15,7 @@ from typing import IO
 
 import numpy as np
 
-from components.image_example_gen.files import File
+from components.image_example_gen.files import File, read_upto
 from contract.errors import BadInputError
 
 _UNSIGNED_BYTE = 0x08
@@ -57,7 +57,7 @@ def read_blocks(file: File, block_rows: int) -> Iterator[np.ndarray]:
         item_bytes = math.prod(item_shape) * dtype.itemsize
         for start in range(0, count, block_rows):
             rows = min(block_rows, count - start)
-            payload = stream.read(rows * item_bytes)
+            payload = read_upto(stream, rows * item_bytes)
             if len(payload) < rows * item_bytes:
                 found = start * item_bytes + len(payload)
                 raise BadInputError(

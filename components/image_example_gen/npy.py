@@ -12,7 +12,7 @@ from typing import IO
 
 import numpy as np
 
-from components.image_example_gen.files import File, line
+from components.image_example_gen.files import File, line, read_upto
 from contract.errors import BadInputError
 
 # What NumPy raises on a header that is not the Python literal it should be.
@@ -48,7 +48,7 @@ def read_blocks(file: File, block_rows: int) -> Iterator[np.ndarray]:
         item_bytes = math.prod(item_shape) * dtype.itemsize
         for start in range(0, count, block_rows):
             rows = min(block_rows, count - start)
-            payload = stream.read(rows * item_bytes)
+            payload = read_upto(stream, rows * item_bytes)
             if len(payload) < rows * item_bytes:
                 raise BadInputError(
                     f"{file}: truncated: expected {count * item_bytes:,} "

@@ -1,5 +1,6 @@
 """Labelled images in a fixed order, read block by block."""
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -11,6 +12,10 @@ from contract.task import MOST_VALUES
 
 BLOCK_VALUES = 4 << 20
 """Most values of images that are held in memory at once: 4 MB."""
+
+MOST_RESIZED = 300_000_000
+"""Most values of an image that is to be made smaller: a photograph of 100 megapixels,
+and the most that is held of it."""
 
 _LABELS_AT_ONCE = 1 << 20
 
@@ -121,7 +126,13 @@ def check_image(name: str, shape: tuple[int, ...], resized: bool = False) -> Non
             f"{name}: wrong image size: expected height x width, or height x width "
             f"x 3, found {shape_text(shape) or 'single numbers'}"
         )
-    if not resized and int(np.prod(shape)) > MOST_VALUES:
+    values = math.prod(shape)
+    if values > MOST_RESIZED:
+        raise BadInputError(
+            f"{name}: wrong image size: expected at most {MOST_RESIZED:,} values an "
+            f"image, found {shape_text(shape)}"
+        )
+    if not resized and values > MOST_VALUES:
         raise BadInputError(
             f"{name}: wrong image size: expected at most {MOST_VALUES:,} values an "
             f"image, as an example has a number for each, found {shape_text(shape)}: "

@@ -64,8 +64,9 @@ def assign(
     training part, as Keras' `validation_split` does, unless the classes' shares there
     and in the rest differ by more than chance allows (Fisher's exact test for each
     class, in all once in a million orders), or a class is in the last rows only: then
-    the rows are ordered by class, at least in part, and the split is stratified. Data without a test part, and pictures
-    in folders (whose order is nobody's choice), are split stratified.
+    the rows are ordered by class, at least in part, and the split is stratified. Data
+    without a test part, and pictures in folders (whose order is nobody's choice), are
+    split stratified.
 
     Args:
         path: Of the data set, for messages.

@@ -44,8 +44,8 @@ def infer_command(
             stream.write(text)
     except FileExistsError:
         raise BadInputError(
-            f"--out: {out}: is there already: expected a new file, as that one may have "
-            "been edited"
+            f"--out: {out}: is there already: expected a new file, as that one may "
+            "have been edited"
         ) from None
     except OSError as error:
         raise BadInputError(

@@ -15,7 +15,7 @@ PAGE = Path(__file__).resolve().parents[2] / "docs" / "your-own-data.md"
 _SECTION = re.compile(r"^## (.+?)\n(.*?)(?=^## |\Z)", re.MULTILINE | re.DOTALL)
 _BLOCK = re.compile(r"^```(python)?\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
-SECTIONS = {title: body for title, body in _SECTION.findall(PAGE.read_text("utf-8"))}
+SECTIONS = dict(_SECTION.findall(PAGE.read_text("utf-8")))
 
 
 def run(title: str) -> list[str]:

@@ -34,8 +34,8 @@ def test_samples_of_one_population_are_nearly_always_within() -> None:
     random = np.random.default_rng(7)
     beyond = 0
     for _ in range(500):
-        counts = [random.multinomial(rows, [0.1] * 10) for rows in (400, 100)]
-        beyond += bool((difference(*counts) > share_bound(*counts)).any())
+        one, other = (random.multinomial(rows, [0.1] * 10) for rows in (400, 100))
+        beyond += bool((difference(one, other) > share_bound(one, other)).any())
     assert beyond <= 2
 
 

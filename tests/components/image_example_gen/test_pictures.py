@@ -16,7 +16,7 @@ GREY = letters([0])[0]
 COLOUR = np.stack([GREY, 255 - GREY, GREY // 2], axis=-1)
 
 
-def read(content: bytes, **hints: str) -> np.ndarray:
+def read(content: bytes, **hints: Any) -> np.ndarray:
     """What becomes of one picture of its own form."""
     form = find_form([("it", lambda: content)], Hints(**hints))
     return decode("it", content, form)

@@ -148,10 +148,10 @@ def test_the_real_mnist_is_read_whole() -> None:
     assert (whole.train.count, whole.test.count) == (60_000, 10_000)
     content = Fingerprint()
     found = {}
-    for name, part in (("train", whole.train), ("test", whole.test)):
+    for name, of in (("train", whole.train), ("test", whole.test)):
         content.start(name)
         labels, pixels = [], 0
-        for block, digits in part.blocks():
+        for block, digits in of.blocks():
             content.add(block, digits)
             labels += digits.tolist()
             pixels += int(block.sum(dtype=np.int64))

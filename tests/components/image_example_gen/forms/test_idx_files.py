@@ -3,6 +3,7 @@
 import gzip
 import zipfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -108,7 +109,7 @@ def test_several_data_sets_in_one_place_are_told_apart_by_a_prefix(
 ) -> None:
     """As in EMNIST's zip, which has six."""
     for prefix in ("emnist-letters", "emnist-digits"):
-        write(tmp_path, lambda part, kind, p=prefix: f"{p}-{part}-{kind}-idx-ubyte")
+        write(tmp_path, partial("{0}-{1}-{2}-idx-ubyte".format, prefix))
     assert "--prefix" in refusal(tmp_path)
     source = open_source(str(tmp_path), Hints(prefix="emnist-letters"))
     assert source.train.images_name.endswith("emnist-letters-train-images-idx-ubyte")
@@ -177,5 +178,6 @@ def test_images_of_four_thousand_pixels_a_side_are_refused_by_the_header(
     )
     (folder / "train-images-idx3-ubyte").write_bytes(huge)
     message = refusal(folder)
+    assert "truncated" in refusal(folder, Hints(resize="8x8"))
     assert "found 4000x4000" in message
     assert "--resize" in message

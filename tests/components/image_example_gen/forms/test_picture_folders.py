@@ -145,8 +145,8 @@ def test_pictures_of_mixed_sizes_need_a_size(tmp_path: Path) -> None:
     wide = fill(tmp_path) / "bee" / "3.png"
     wide.write_bytes(png(letters([1], width=30)[0]))
     assert refusal(tmp_path) == (
-        f"{wide}: images of mixed sizes: expected 9x12, as the first, found 30x12: give "
-        "a size to bring all of them to with --resize, as --resize 9x12"
+        f"{wide}: images of mixed sizes: expected 9x12, as the first, found 30x12: "
+        "give a size to bring all of them to with --resize, as --resize 9x12"
     )
     assert open_source(str(tmp_path), Hints(resize="9x12")).shape == (12, 9)
 

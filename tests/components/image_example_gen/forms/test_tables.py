@@ -59,9 +59,9 @@ def test_a_table_for_each_part_with_and_without_a_header(
         (tmp_path / f"mnist_{name}.csv").write_text(content)
     source = open_source(str(tmp_path))
     assert source.shape == (SIDE, SIDE)
-    ((found, labels),) = source.blocks("train")
+    ((found, found_labels),) = source.blocks("train")
     np.testing.assert_array_equal(found, images(TRAIN))
-    assert labels.tolist() == TRAIN
+    assert found_labels.tolist() == TRAIN
     assert source.labels("test").tolist() == TEST
 
 
