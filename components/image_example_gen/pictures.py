@@ -1,6 +1,7 @@
 """Pictures of any common form become arrays: palette, transparency, 16 bit, EXIF."""
 
 import io
+import os
 import struct
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -39,9 +40,9 @@ _UNREADABLE = (OSError, SyntaxError, ValueError, EOFError, MemoryError, struct.e
 _WHITE = 255
 _SAMPLED = 2_000
 """Pictures whose headers are looked at before all of them are read."""
-_THREADS = 4
+_THREADS = min(4, os.cpu_count() or 1)
 """That decode: Pillow lets go of Python's lock while it does."""
-_HELD_AT_ONCE = 32
+_HELD_AT_ONCE = 16
 """Pictures whose bytes are in memory while they wait to be decoded."""
 
 Read = Callable[[], bytes]
@@ -147,8 +148,8 @@ def decode(name: str, content: bytes, form: Form) -> np.ndarray:
                 f"first, found {found}: give a size to bring all of them to with "
                 f"--resize, as --resize {_sensible(width, height)}"
             )
-        upright = ImageOps.exif_transpose(image)
-        return stretched(_plain(upright, bool(channels), form.paper), width, height)
+        ImageOps.exif_transpose(image, in_place=True)
+        return stretched(_plain(image, bool(channels), form.paper), width, height)
 
 
 @contextmanager
@@ -212,7 +213,8 @@ def _plain(image: Image.Image, colour: bool, paper: int) -> Image.Image:
         image = Image.alpha_composite(ground, image)
     elif image.mode == "P":
         image = image.convert("RGB")
-    return image.convert("RGB" if colour else "L")
+    wanted = "RGB" if colour else "L"
+    return image if image.mode == wanted else image.convert(wanted)
 
 
 def _sensible(width: int, height: int) -> str:

@@ -2,7 +2,7 @@
 
 import gzip
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import IO, Any
@@ -44,6 +44,10 @@ class _Table:
     has_header: bool
     label: str | None
     pixels: list[str]
+
+
+_Labels = tuple[list[str], np.ndarray]
+"""The texts that occur in a column, and which of them each row has."""
 
 
 def is_one(file: File) -> bool:
@@ -104,7 +108,7 @@ def open_parts(
             f"{roles.names_text(files)}"
         )
     raw = {part: _read_labels(table) for part, table in tables.items()}
-    texts = _texts(raw)
+    texts = _texts(raw.values())
     parts = {}
     for part, table in tables.items():
         parts[part] = _part(table, _encode(raw[part], texts), shape, resized)
@@ -217,23 +221,27 @@ def _batches(table: _Table, columns: dict[str, Any]) -> Iterator[pa.RecordBatch]
             ) from error
 
 
-def _read_labels(table: _Table) -> np.ndarray:
-    """Returns all labels, as texts."""
+def _read_labels(table: _Table) -> _Labels:
+    """Returns all labels: the texts that occur, and which of them each row has."""
     assert table.label is not None, "looked at before"
-    found = [
-        np.asarray(batch.column(0).to_numpy(zero_copy_only=False), dtype=object)
-        for batch in _batches(table, {table.label: pa.string()})
-    ]
-    if not found:
+    place: dict[str, int] = {}
+    rows = []
+    for batch in _batches(table, {table.label: pa.dictionary(pa.int32(), pa.string())}):
+        column = batch.column(0)
+        of_batch = [
+            place.setdefault(text, len(place)) for text in column.dictionary.to_pylist()
+        ]
+        rows.append(np.array(of_batch, np.int32)[column.indices.to_numpy()])
+    if not rows:
         raise BadInputError(
             f"{table.file}: no records: expected at least 1, found none"
         )
-    return np.concatenate(found)
+    return list(place), np.concatenate(rows)
 
 
-def _texts(labels: dict[str, np.ndarray]) -> list[str]:
+def _texts(labels: Iterable[_Labels]) -> list[str]:
     """Returns the names that stand as labels, in order; empty if they are numbers."""
-    distinct = set().union(*(set(of_part.tolist()) for of_part in labels.values()))
+    distinct = set().union(*(texts for texts, _ in labels))
     if all(_is_whole(text) for text in distinct):
         return []
     return sorted_texts(distinct)
@@ -243,12 +251,11 @@ def _is_whole(text: str) -> bool:
     return _is_number(text) and float(text).is_integer()
 
 
-def _encode(labels: np.ndarray, texts: list[str]) -> np.ndarray:
+def _encode(labels: _Labels, texts: list[str]) -> np.ndarray:
     place = {text: label for label, text in enumerate(texts)}
-    known: dict[str, int] = {
-        text: place[text] if texts else int(float(text)) for text in set(labels)
-    }
-    return np.fromiter((known[text] for text in labels), np.int64, len(labels))
+    found, rows = labels
+    values = [place[text] if texts else int(float(text)) for text in found]
+    return np.array(values, np.int64)[rows]
 
 
 def _part(
