@@ -131,7 +131,9 @@ def list_files(path: str) -> list[File]:
     elif os.path.splitext(path)[1].lower() in ARCHIVES or zipfile.is_zipfile(path):
         found = members(path)
     else:
-        found = [File(path, relative=os.path.basename(path))]
+        # By its own name: the runner names data by a link that is called otherwise.
+        own = os.path.realpath(path)
+        found = [File(own, relative=os.path.basename(own))]
     return sorted(found, key=lambda file: natural(file.relative))
 
 

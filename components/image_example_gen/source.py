@@ -13,7 +13,7 @@ from components.image_example_gen.files import File, list_files
 from components.image_example_gen.forms import idx_files
 from components.image_example_gen.forms.opened import Opened
 from components.image_example_gen.hints import Hints
-from components.image_example_gen.part import Part, shape_text
+from components.image_example_gen.part import Part, check_image, shape_text
 from contract.errors import BadInputError
 from contract.features import EVAL, TEST, TRAIN
 from contract.task import plain_names
@@ -208,6 +208,7 @@ def open_source(path: str, hints: Hints | None = None) -> Source:
             part = part.transposed()
         if (size := hints.size_after) is not None:
             part = part.resized(*size)
+            check_image(f"{path}: data.resize", part.shape)
         parts[name] = part
     return Source(
         path, parts, opened.names, hints.classes, opened.in_order, tuple(notices)

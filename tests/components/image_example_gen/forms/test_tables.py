@@ -185,3 +185,12 @@ def test_blocks_have_the_rows_that_were_asked_for(
     monkeypatch.setattr(part, "BLOCK_VALUES", 3 * SIDE * SIDE)
     sizes = [len(labels) for _, labels in open_source(str(path)).blocks("train")]
     assert sizes == [3, 3, 2]
+
+
+def test_a_link_of_another_name_leads_to_the_table(tmp_path: Path) -> None:
+    """A run names its data by a link that is made of the content."""
+    path, link = tmp_path / "letters.csv", tmp_path / "letters-0123456789abcdef"
+    path.write_text(table(TRAIN, TRAIN))
+    link.symlink_to(path)
+    fingerprint = open_source(str(path)).fingerprint()
+    assert open_source(str(link)).fingerprint() == fingerprint
