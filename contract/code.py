@@ -27,7 +27,7 @@ def code_digest(module: str) -> str:
     """Returns a digest of a module and of all our modules that it imports.
 
     It changes when one of these files changes, or the installed version of the
-    stack; and not for edits elsewhere.
+    stack; and not for edits elsewhere. Ours is also the package of the module itself.
 
     Args:
         module: Dotted name of a module. Neither it nor what it imports is imported.
@@ -47,12 +47,12 @@ def code_digest(module: str) -> str:
 def _closure(module: str) -> dict[str, str]:
     """Returns the module, all of ours that it imports and their packages: files."""
     found: dict[str, str] = {}
+    # What is asked about may be a person's own, in a package of hers.
+    ours = {*_OURS, module.split(".")[0]}
     waiting = [module]
     while waiting:
         name = waiting.pop()
-        is_ours = name.split(".")[0] in _OURS
-        # What is asked about may be a person's own; what it imports counts if ours.
-        if name in found or not (is_ours or name == module):
+        if name in found or name.split(".")[0] not in ours:
             continue
         path = _file(name)
         if path is not None:
@@ -101,6 +101,8 @@ def _file(module: str) -> str | None:
     """
     package, *rest = module.split(".")
     spec = importlib.util.find_spec(package)
+    if spec and not rest and spec.submodule_search_locations is None:
+        return spec.origin if spec.origin and spec.origin.endswith(".py") else None
     for location in (spec.submodule_search_locations or ()) if spec else ():
         base = os.path.join(location, *rest)
         for path in (os.path.join(base, "__init__.py"), f"{base}.py"):

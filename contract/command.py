@@ -1,50 +1,148 @@
-"""What the command lines here share: how they end, and how they print."""
+"""What the command lines here share: how they end, and how they print.
 
+Whatever happens, a person gets one line (what, where, why, what to do) and the
+documented exit code. The traceback, where there is one, goes to the log.
+"""
+
+import errno
 import json
+import logging
 import os
+import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Never
 
 import click
 from rich.console import Console
 
-from contract.errors import BadInputError
+from contract.errors import BadInputError, GateRefusedError, Terminated
+from contract.exits import Exit
 
-BAD_INPUT, INTERRUPTED = 2, 130
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+_UNUSABLE = (
+    errno.EACCES,
+    errno.EPERM,
+    errno.EROFS,
+    errno.ENOENT,
+    errno.ENOTDIR,
+    errno.EISDIR,
+    errno.EEXIST,
+    errno.ELOOP,
+    errno.ENAMETOOLONG,
+)
+"""What is wrong with a path that somebody named, or with the rights to it."""
+
+_MOST = 400
+"""Letters of somebody else's message that fit on a line."""
+
+
+def explain(error: BaseException, *, begun: bool = False) -> tuple[Exit, str]:
+    """Returns what an error means: the exit code, and one line for people.
+
+    Args:
+        error: Whatever was raised.
+        begun: Whether work had begun: then a path that cannot be used is something
+            that broke, and not something that was asked for.
+    """
+    if isinstance(error, KeyboardInterrupt | click.Abort):
+        return Exit.INTERRUPTED, "interrupted"
+    if isinstance(error, Terminated):
+        return Exit.TERMINATED, "terminated"
+    if isinstance(error, GateRefusedError):
+        return Exit.REFUSED, str(error)
+    if isinstance(error, BadInputError):
+        return Exit.BAD_INPUT, str(error)
+    if isinstance(error, click.ClickException):
+        return Exit.BAD_INPUT, f"{error.format_message()} (see --help)"
+    if isinstance(error, TimeoutError) and error.args and not error.errno:
+        return Exit.BAD_INPUT, first_line(error)
+    if isinstance(error, OSError):
+        return _explain_system(error, begun)
+    if isinstance(error, MemoryError):
+        return Exit.BROKEN, "out of memory: give this machine or container more"
+    if isinstance(error, ImportError):
+        what = error.name or "a library"
+        return Exit.BROKEN, (
+            f"{what}: cannot be imported: {first_line(error)}: the environment is "
+            "incomplete: `make clean setup` makes it anew"
+        )
+    return Exit.BROKEN, f"{type(error).__name__}: {first_line(error)}"
+
+
+def _explain_system(error: OSError, begun: bool) -> tuple[Exit, str]:
+    names = [str(name) for name in (error.filename, error.filename2) if name]
+    where = f"{' -> '.join(names)}: " if names else ""
+    why = error.strerror or first_line(error)
+    if error.errno in _FULL:
+        return Exit.BROKEN, f"{where}{why}: make room there, and start again"
+    if error.errno in _UNUSABLE and names and not begun:
+        return Exit.BAD_INPUT, f"{where}cannot be used: {why}"
+    if error.errno in (errno.EMFILE, errno.ENFILE):
+        return Exit.BROKEN, f"{where}{why}: raise the limit (`ulimit -n`)"
+    return Exit.BROKEN, f"{where}{why}"
+
+
+def first_line(error: BaseException) -> str:
+    """Returns the first line of an error's message; its name if it has none."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return (lines[0] if lines else type(error).__name__)[:_MOST]
 
 
 def run(command: click.Command, program: str) -> Never:
-    """Runs a command line; an error is one line on standard error.
+    """Runs a command line, and ends the process as `explain` says.
 
     Args:
-        command: Raises BadInputError, or OSError, for what cannot be done.
+        command: Raises whatever it likes.
         program: Its name, for the help.
     """
+    # Where nobody reads on, as with `| head`, click ends without a word, with 1.
     # ML Metadata's library, which is loaded later, would print what it raises.
     os.environ.setdefault("GLOG_minloglevel", "3")
     try:
-        sys.exit(command.main(prog_name=program, standalone_mode=False) or 0)
+        with terminating():
+            sys.exit(command.main(prog_name=program, standalone_mode=False) or 0)
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message(), err=True)
-        sys.exit(BAD_INPUT)
-    except click.ClickException as error:
-        click.echo(f"error: {error.format_message()} (see --help)", err=True)
-        sys.exit(BAD_INPUT)
-    except (BadInputError, TimeoutError) as error:
-        click.echo(f"error: {error}", err=True)
-        sys.exit(BAD_INPUT)
-    except OSError as error:
-        click.echo(f"error: {error.filename}: {error.strerror}", err=True)
-        sys.exit(BAD_INPUT)
-    except (click.Abort, KeyboardInterrupt):
-        click.echo("interrupted", err=True)
-        sys.exit(INTERRUPTED)
+        sys.exit(Exit.BAD_INPUT.value)
+    except (Exception, KeyboardInterrupt, Terminated) as error:
+        code, line = explain(error)
+        if code is Exit.BROKEN:
+            logging.getLogger(__name__).debug("%s broke", program, exc_info=True)
+        click.echo(_shown(code, line), err=True)
+        sys.exit(code.value)
+
+
+@contextmanager
+def terminating() -> Iterator[None]:
+    """Makes SIGTERM in the block an exception, as Ctrl-C is one."""
+
+    def raise_terminated(signum: int, frame: Any) -> Never:
+        raise Terminated
+
+    try:
+        before = signal.signal(signal.SIGTERM, raise_terminated)
+    except ValueError:
+        # Not in the main thread: whoever runs there has a way of its own.
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _shown(code: Exit, line: str) -> str:
+    return line if code in (Exit.INTERRUPTED, Exit.TERMINATED) else f"error: {line}"
 
 
 def console() -> Console:
     """Returns where to print; a pipe has no width: one line a row, however long."""
-    here = Console(highlight=False)
-    return here if here.is_terminal else Console(highlight=False, width=200)
+    # What is printed are names and paths of people's: `my [digits]` is no markup.
+    plain: dict[str, Any] = {"highlight": False, "markup": False, "emoji": False}
+    here = Console(**plain)
+    return here if here.is_terminal else Console(**plain, width=200)
 
 
 def print_json(content: Any) -> None:

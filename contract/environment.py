@@ -6,11 +6,18 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-_VARIABLES = {
+_PINNED = {
     # Importing tensorflow_transform sets this to 1 when it is unset, so what
     # `tf.keras` is would hang on the order of imports. Ours is `keras` (Keras 3)
     # by name; TFX's own code is meant for Keras 2 behind `tf.keras`.
     "TF_USE_LEGACY_KERAS": "1",
+    # The Trainer and the export are TensorFlow's. Keras takes this variable over its
+    # own file, ~/.keras/keras.json.
+    "KERAS_BACKEND": "tensorflow",
+}
+"""What we are; another value in a person's environment is overruled, and told."""
+
+_DEFAULTS = {
     # 2: errors only, from C++. What Python logs goes to the run's log.
     "TF_CPP_MIN_LOG_LEVEL": "2",
     # A training step of 32 rows is some 60 operations of microseconds each, and
@@ -25,11 +32,22 @@ _VARIABLES = {
 }
 
 
-def prepare() -> None:
-    """Sets the environment of this process and of those it starts."""
-    for name, value in _VARIABLES.items():
+def prepare() -> list[str]:
+    """Sets the environment of this process and of those it starts.
+
+    Returns:
+        What was set otherwise and is overruled, a line each.
+    """
+    overruled = [
+        f"{name}={os.environ[name]} is overruled: this pipeline needs {value}"
+        for name, value in _PINNED.items()
+        if os.environ.get(name, value) != value
+    ]
+    os.environ.update(_PINNED)
+    for name, value in _DEFAULTS.items():
         os.environ.setdefault(name, value)
     warnings.filterwarnings("ignore", category=FutureWarning, module="google.api_core")
+    return overruled
 
 
 @contextmanager

@@ -1,13 +1,51 @@
 """Everything that libraries print, into a file; the screen is the runner's."""
 
+import contextlib
 import logging
 import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TextIO
+from typing import Any, TextIO, cast
 
 _FORMAT = "%(asctime)s %(levelname).1s %(name)s: %(message)s"
+
+
+class _QuietFileHandler(logging.FileHandler):
+    """Goes on where the log cannot be written: a full disk is the run's to tell."""
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        """Says nothing; Python would print a traceback for each line."""
+
+
+class _Screen:
+    """A stream to a person who may have gone: what she cannot see breaks nothing."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> int:
+        with contextlib.suppress(OSError, ValueError):
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            self._stream.flush()
+
+
+@contextmanager
+def _open_screen() -> Iterator[TextIO]:
+    """Opens the real standard output; closing it may fail where nobody reads on."""
+    screen = os.fdopen(os.dup(1), "w", buffering=1, encoding="utf-8", errors="replace")
+    try:
+        yield screen
+    finally:
+        with contextlib.suppress(OSError):
+            screen.close()
 
 
 @contextmanager
@@ -25,7 +63,7 @@ def captured(path: str, verbose: bool) -> Iterator[TextIO]:
         A stream to the real standard output.
     """
     root = logging.getLogger()
-    file_handler = logging.FileHandler(path)
+    file_handler = _QuietFileHandler(path, encoding="utf-8")
     handlers: list[logging.Handler] = [file_handler]
     if verbose:
         handlers.append(logging.StreamHandler(sys.stderr))
@@ -36,7 +74,7 @@ def captured(path: str, verbose: bool) -> Iterator[TextIO]:
     root.setLevel(logging.INFO)
     if verbose:
         try:
-            yield sys.stdout
+            yield cast(TextIO, _Screen(sys.stdout))
         finally:
             _restore_logging(root, handlers, level)
         return
@@ -45,13 +83,13 @@ def captured(path: str, verbose: bool) -> Iterator[TextIO]:
     sys.stderr.flush()
     saved = os.dup(1), os.dup(2)
     with (
-        open(path, "a", buffering=1) as log,
-        os.fdopen(os.dup(1), "w", buffering=1, encoding="utf-8") as screen,
+        open(path, "a", buffering=1, encoding="utf-8", errors="replace") as log,
+        _open_screen() as screen,
     ):
         os.dup2(log.fileno(), 1)
         os.dup2(log.fileno(), 2)
         try:
-            yield screen
+            yield cast(TextIO, _Screen(screen))
         finally:
             sys.stdout.flush()
             sys.stderr.flush()

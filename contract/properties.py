@@ -28,6 +28,9 @@ FINDINGS = "findings"
 BLESSED = "blessed"
 """Of a blessing, as TFX's Pusher reads it: 0 or 1."""
 
+HELD_BACK = "held_back"
+"""Of a PushedModel that is none: why this very model is not to be served."""
+
 PUSHED = "pushed"
 PUSHED_VERSION = "pushed_version"
 PUSHED_DESTINATION = "pushed_destination"

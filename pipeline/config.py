@@ -246,11 +246,20 @@ class Gates(_Section):
         by_class = MetricBound(
             name="accuracy", min=self.min_class_accuracy, slices=BY_CLASS
         )
-        return [
+        bounds = [
             overall.bound(),
             by_class.bound(),
             *(metric.bound() for metric in self.metrics),
         ]
+        measured: dict[str, Bound] = {}
+        for bound in bounds:
+            same = measured.setdefault(bound.name, bound)
+            if (same.path, same.options) != (bound.path, bound.options):
+                raise BadInputError(
+                    f"gates.metrics: {bound.name}: expected one metric of that name, "
+                    f"found {same.path} and {bound.path}"
+                )
+        return bounds
 
 
 _FN_API_RUNNER = "apache_beam.runners.portability.fn_api_runner.FnApiRunner"
@@ -304,6 +313,17 @@ class Beam(_Section):
         return [f"--runner={runner}", *direct, *self.args]
 
 
+class Storage(_Section):
+    """What is kept of earlier runs on this machine.
+
+    Attributes:
+        keep_runs: After each push, only what the newest runs of the model made or
+            reused stays; None: everything does, until `local_runner.py clean`.
+    """
+
+    keep_runs: int | None = Field(None, ge=1)
+
+
 class Config(_Section):
     """Everything that can be configured about a run."""
 
@@ -311,6 +331,7 @@ class Config(_Section):
     training: Training = Training()
     gates: Gates = Gates()
     beam: Beam = Beam()
+    storage: Storage = Storage()
 
     def with_gate_defaults(self, **bounds: float) -> Self:
         """Returns the same with other default bounds; what was set stays."""

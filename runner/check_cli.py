@@ -10,7 +10,6 @@ from rich.text import Text
 
 from contract.command import console, print_json
 from contract.errors import BadInputError
-from contract.exits import Exit
 from contract.features import SPLITS
 from runner import check as checking
 from runner import cli, flags, sheet
@@ -46,19 +45,15 @@ def check(
     that the model would get; writes a sheet of pictures with their names. Exit codes:
     0 the data can be used, 2 it cannot.
     """
-    try:
-        config = flags.configuration(config_path, settings, given)
-        look = checking.Look()
-        dataset = cli.find_data(config, look)
-        config = cli.with_bounds(config, dataset)
-        findings = checking.examine(config, dataset, look)
-        served = find_served(Workspace(os.path.abspath(output)).models(dataset.name))
-        named = list(dataset.task.classes)
-        path = sheet_path or os.path.join(output, f"check-{dataset.name}.png")
-        _write_sheet(look, named, path)
-    except BadInputError as error:
-        click.echo(f"error: {error}", err=True)
-        raise SystemExit(Exit.BAD_INPUT.value) from error
+    config = flags.configuration(config_path, settings, given)
+    look = checking.Look()
+    dataset = cli.find_data(config, look)
+    config = cli.with_bounds(config, dataset)
+    findings = checking.examine(config, dataset, look)
+    served = find_served(Workspace(os.path.abspath(output)).models(dataset.name))
+    named = list(dataset.task.classes)
+    path = sheet_path or os.path.join(output, f"check-{dataset.name}.png")
+    _write_sheet(look, named, path)
     standing = checking.served_text(served, dataset.task)
     if as_json:
         print_json(_content(dataset, findings, standing, path))

@@ -1,21 +1,19 @@
 """`python local_runner.py`: commands, exit codes, and the order of things."""
 
+import importlib
 import os
-import signal
-import sys
-from types import FrameType
-from typing import Any
+from typing import Any, Never
 
 import click
 from rich.console import Console
 
 from components.image_example_gen import mirrors
 from components.image_example_gen.source import Observer, ignore
-from contract.errors import BadInputError, Terminated
-from contract.exits import Exit
+from contract import command
 from pipeline.config import Config
 from runner import flags as run_flags
 from runner.datasets import DIGITS_BOUNDS, DataSet, resolve
+from runner.folders import cache_folder
 from runner.one_run import execute
 from runner.screen import DownloadBar
 from runner.workspace import Workspace
@@ -30,10 +28,18 @@ at all, and the next run picks up from what was finished.
 """
 
 _EPILOG = (
-    "Other commands, with the same flags: check (what is in the data?), why (what "
-    "would the next run do?)."
+    "Other commands: check (what is in the data?), why (what would the next run do?), "
+    "clean (make room); `local_runner.py COMMAND --help` says more."
 )
 
+_FURTHER = {
+    "check": "runner.check_cli",
+    "why": "runner.why_cli",
+    "clean": "runner.clean_cli",
+}
+"""Commands by the module that has them: imported when they are asked for."""
+
+_PROGRAM = "local_runner.py"
 _WIDTH = {"max_content_width": 88}
 _RUN = "run"
 
@@ -49,27 +55,23 @@ class _Group(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Returns the names of all commands."""
-        return [*super().list_commands(ctx), "check", "why"]
+        return [*super().list_commands(ctx), *_FURTHER]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Returns a command by its name."""
-        if cmd_name == "check":
-            from runner.check_cli import check
-
-            return check
-        if cmd_name == "why":
-            from runner.why_cli import why
-
-            return why
-        return super().get_command(ctx, cmd_name)
+        if cmd_name not in _FURTHER:
+            return super().get_command(ctx, cmd_name)
+        module = importlib.import_module(_FURTHER[cmd_name])
+        command: click.Command = getattr(module, cmd_name)
+        return command
 
 
 @click.group(cls=_Group, context_settings=_WIDTH)
-def main() -> None:
+def cli() -> None:
     """Groups the commands."""
 
 
-@main.command(_RUN, help=_HELP, epilog=_EPILOG, context_settings=_WIDTH)
+@cli.command(_RUN, help=_HELP, epilog=_EPILOG, context_settings=_WIDTH)
 @run_flags.configuring
 @click.option("--no-reuse", is_flag=True, help="Run everything anew.")
 @click.option("--verbose", is_flag=True, help="Show the log on the screen as well.")
@@ -80,31 +82,26 @@ def run(
     no_reuse: bool,
     verbose: bool,
     **flags: Any,
-) -> None:
-    """Runs the command; ends the process with one of the documented codes."""
-    try:
-        config = run_flags.configuration(config_path, settings, flags)
-        workspace = Workspace(os.path.abspath(output))
-        with workspace.locked():
-            dataset = find_data(config)
-            signal.signal(signal.SIGTERM, _on_terminate)
-            code = execute(
-                with_bounds(config, dataset),
-                dataset,
-                workspace,
-                reuse=not no_reuse,
-                verbose=verbose,
-            )
-    except BadInputError as error:
-        click.echo(f"error: {error}", err=True)
-        code = Exit.BAD_INPUT
-    except KeyboardInterrupt:
-        click.echo("interrupted", err=True)
-        code = Exit.INTERRUPTED
-    except Terminated:
-        click.echo("terminated", err=True)
-        code = Exit.TERMINATED
-    sys.exit(code.value)
+) -> int:
+    """Runs the pipeline; returns one of the documented codes."""
+    config = run_flags.configuration(config_path, settings, flags)
+    workspace = Workspace(os.path.abspath(output))
+    workspace.check()
+    with workspace.locked():
+        dataset = find_data(config)
+        code = execute(
+            with_bounds(config, dataset),
+            dataset,
+            workspace,
+            reuse=not no_reuse,
+            verbose=verbose,
+        )
+    return code.value
+
+
+def main() -> Never:
+    """Runs the command line; ends the process with one of the documented codes."""
+    command.run(cli, _PROGRAM)
 
 
 def with_bounds(config: Config, dataset: DataSet) -> Config:
@@ -118,17 +115,10 @@ def find_data(config: Config, observe: Observer = ignore) -> DataSet:
     bar = DownloadBar(console)
     try:
         return resolve(
-            config.data, _cache(), lambda folder: mirrors.download(folder, bar), observe
+            config.data,
+            cache_folder(),
+            lambda folder: mirrors.download(folder, bar),
+            observe,
         )
     finally:
         bar.stop()
-
-
-def _cache() -> str:
-    """Returns the folder for fetched data, by the XDG base directory spec."""
-    base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
-    return os.path.join(base, "mnist-tfx-pipeline")
-
-
-def _on_terminate(signum: int, frame: FrameType | None) -> None:
-    raise Terminated

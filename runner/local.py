@@ -24,7 +24,8 @@ from pipeline.pipeline import create_components
 from runner.ahead import ProbeAhead
 from runner.datasets import DataSet
 from runner.events import Event, EventHandler
-from runner.records import Outcome, read_outcome, read_outputs
+from runner.outcome import Outcome
+from runner.records import read_outcome, read_outputs
 from runner.recovery import recover
 from runner.surroundings import surroundings
 from runner.workspace import Workspace
@@ -108,7 +109,7 @@ def _check_beam_runner(name: str) -> None:
 def outcome(workspace: Workspace, run: str) -> Outcome:
     """Returns what a run came to so far."""
     if not os.path.exists(workspace.metadata):
-        return Outcome([], None, None)
+        return Outcome()
     return read_outcome(workspace.metadata, run)
 
 

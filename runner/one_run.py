@@ -5,20 +5,20 @@ import os
 import time
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import TYPE_CHECKING
 
-from contract import environment, logs
+from contract import command, environment, logs
 from contract.demands import AT_MOST, OVERALL, Demand
-from contract.errors import BadInputError, GateRefusedError, Terminated
+from contract.errors import GateRefusedError, Terminated
 from contract.exits import Exit
 from pipeline.config import Config
+from runner import summary
 from runner.checks import check
 from runner.datasets import DataSet
+from runner.outcome import Outcome
 from runner.screen import Screen
 from runner.workspace import Workspace
 
-if TYPE_CHECKING:
-    from runner.summary import Result
+_ON_PURPOSE = (Exit.INTERRUPTED, Exit.TERMINATED)
 
 
 @dataclass(frozen=True)
@@ -71,10 +71,13 @@ def execute(
     check(config, dataset, workspace)
     name = workspace.new_run(dataset.name, datetime.now())
     log = os.path.join(workspace.run(name), "run.log")
+    overruled = environment.prepare()
     with logs.captured(log, verbose) as stream:
         screen = Screen(stream)
         screen.say(f"{dataset.name}: {dataset.description}")
         screen.say(f"  {dataset.task_text}")
+        for line in overruled:
+            screen.say(f"note: {line}", style="yellow")
         if dataset.notice:
             screen.say(f"note: {dataset.notice}", style="yellow")
         run = Run(config, dataset, workspace, name, started, screen)
@@ -88,10 +91,11 @@ def execute(
 def run_pipeline(run: Run, reuse: bool) -> Ending:
     """Runs the pipeline; returns how it ended."""
     try:
-        with run.screen.waiting_for("loading TensorFlow and TFX"):
-            environment.prepare()
-            with environment.heavy_imports():
-                from runner import local
+        with (
+            run.screen.waiting_for("loading TensorFlow and TFX"),
+            environment.heavy_imports(),
+        ):
+            from runner import local
         local.run_pipeline(
             run.config,
             run.dataset,
@@ -102,16 +106,11 @@ def run_pipeline(run: Run, reuse: bool) -> Ending:
         )
     except GateRefusedError as error:
         ending = _refused(error)
-    except BadInputError as error:
-        ending = Ending(Exit.BAD_INPUT, [str(error)])
-    except KeyboardInterrupt:
-        ending = Ending(Exit.INTERRUPTED)
-    except Terminated:
-        ending = Ending(Exit.TERMINATED)
-    except Exception as error:
-        logging.exception("the run broke")
-        lines = str(error).strip().splitlines() or [""]
-        ending = Ending(Exit.BROKEN, [f"{type(error).__name__}: {lines[0]}"])
+    except (Exception, KeyboardInterrupt, Terminated) as error:
+        code, line = command.explain(error, begun=True)
+        if code is Exit.BROKEN:
+            logging.exception("the run broke")
+        ending = Ending(code, [] if code in _ON_PURPOSE else [line])
     else:
         return Ending(Exit.PUSHED)
     run.screen.on_failure()
@@ -120,16 +119,14 @@ def run_pipeline(run: Run, reuse: bool) -> Ending:
 
 def conclude(run: Run, ending: Ending) -> Exit:
     """Reads what came of the run, shows it and keeps it; returns the final code."""
-    on_purpose = ending.code in (Exit.INTERRUPTED, Exit.TERMINATED)
+    on_purpose = ending.code in _ON_PURPOSE
     if on_purpose:
         line = f"{run.dataset.name}: {ending.code.meaning}"
         run.screen.say(line, style="bold yellow")
         if not run.screen.steps:
             return ending.code
     seconds = time.time() - run.started
-    from runner import local, summary
-
-    found = local.outcome(run.workspace, run.name)
+    found = _outcome(run)
     found = replace(found, demands=[*found.demands, *ending.refusals])
     code, reasons = ending.code, ending.reasons
     if code is Exit.PUSHED and found.pushed is None:
@@ -149,9 +146,44 @@ def conclude(run: Run, ending: Ending) -> Exit:
         summary.show(run.screen.console, result)
     if run.screen.steps:
         result = replace(result, report=_report(run, result))
-    if not on_purpose:
+    if code is Exit.PUSHED and run.config.storage.keep_runs is not None:
+        _clean(run, run.config.storage.keep_runs)
+    try:
         summary.write(run.folder, result)
+    except OSError as error:
+        _, line = command.explain(error, begun=True)
+        run.screen.say(f"  result could not be written: {line}", style="yellow")
     return code
+
+
+def _clean(run: Run, keep: int) -> None:
+    """Makes room as the configuration says; that it cannot be is no failure."""
+    from runner.cleaning import clean
+
+    try:
+        found = clean(run.workspace, keep, dry_run=False)
+    except Exception as error:
+        logging.exception("earlier runs could not be cleaned up")
+        _, line = command.explain(error, begun=True)
+        run.screen.say(f"  earlier runs stay: {line}", style="yellow")
+        return
+    count = len(found.artifacts) + len(found.runs)
+    if count:
+        run.screen.say(f"  removed {count} folders of earlier runs (storage.keep_runs)")
+
+
+def _outcome(run: Run) -> Outcome:
+    """Returns what the run came to; nothing where that cannot be read any more.
+
+    What broke the run, as a library that cannot be imported, breaks this as well.
+    """
+    try:
+        from runner import local
+
+        return local.outcome(run.workspace, run.name)
+    except Exception:
+        logging.exception("what the run came to could not be read")
+        return Outcome()
 
 
 def _refused(error: GateRefusedError) -> Ending:
@@ -171,26 +203,25 @@ def _refused(error: GateRefusedError) -> Ending:
     return Ending(Exit.REFUSED, reasons, [findings])
 
 
-def _report(run: Run, result: "Result") -> str | None:
+def _report(run: Run, result: summary.Result) -> str | None:
     """Writes the page about the run; returns its path.
 
     Whatever is wrong with it is one line on the screen: the run has ended as it
     has.
     """
-    from components.report.executor import PAGE_FILE
-    from runner import local, report
-
-    path = os.path.join(run.folder, PAGE_FILE)
     try:
+        from components.report.executor import PAGE_FILE
+        from runner import local, report
+
+        path = os.path.join(run.folder, PAGE_FILE)
         outputs = local.outputs(run.workspace, run.name)
         failed = report.write(
             run.folder, result, outputs, run.config.gates.allow_anomalies
         )
     except Exception as error:
         logging.exception("the report could not be written")
-        lines = str(error).strip().splitlines() or [""]
-        reason = f"  report could not be written: {type(error).__name__}: {lines[0]}"
-        run.screen.say(reason, style="yellow")
+        _, line = command.explain(error, begun=True)
+        run.screen.say(f"  report could not be written: {line}", style="yellow")
         return None
     without = f" (without {', '.join(failed)}: see the log)" if failed else ""
     run.screen.say(f"  report {path}{without}")

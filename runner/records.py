@@ -1,6 +1,5 @@
 """What a run came to, read from ML Metadata and the artifacts."""
 
-from dataclasses import dataclass
 from typing import Any
 
 from ml_metadata.proto import metadata_store_pb2
@@ -9,42 +8,11 @@ from tfx.types import artifact_utils
 from tfx.types.artifact import Artifact
 
 from components.evaluator.results import read_evaluation
+from components.pusher.demand import read_demands as of_pusher
 from components.pusher.facts import Folders, read_demands
 from contract import nodes, properties
-from contract.demands import Demand
 from contract.model_run import read_history
-
-
-@dataclass(frozen=True)
-class Pushed:
-    """A version that is being served.
-
-    Attributes:
-        version: Its number.
-        path: Its folder.
-        already_served: Whether it was there before this run.
-    """
-
-    version: int
-    path: str
-    already_served: bool
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What is known of a run's results; what it did not get to is None or empty.
-
-    Attributes:
-        demands: Every demand of every gate that gave a verdict.
-        test_accuracy: Keras' own, on the test split.
-        pushed: The version that is served as this run's result.
-        left_out: Why the served version was not compared with; mostly empty.
-    """
-
-    demands: list[Demand]
-    test_accuracy: float | None
-    pushed: Pushed | None
-    left_out: str = ""
+from runner.outcome import Outcome, Pushed
 
 
 def read_outcome(database: str, run: str) -> Outcome:
@@ -61,6 +29,7 @@ def read_outcome(database: str, run: str) -> Outcome:
         return artifact.uri if artifact else None
 
     evaluation, history = uri("evaluation"), uri("model_run")
+    pushed = outputs.get(nodes.READ_BY_PEOPLE["pushed_model"])
     demands = read_demands(
         Folders(
             verdict=uri("verdict"),
@@ -68,10 +37,12 @@ def read_outcome(database: str, run: str) -> Outcome:
             infra_blessing=uri("infra_blessing"),
         )
     )
+    if pushed is not None:
+        demands += of_pusher(pushed)
     return Outcome(
         demands,
         read_history(history)["test"]["accuracy"] if history else None,
-        _pushed(outputs.get(nodes.READ_BY_PEOPLE["pushed_model"])),
+        _pushed(pushed),
         read_evaluation(evaluation).left_out if evaluation else "",
     )
 

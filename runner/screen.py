@@ -62,6 +62,9 @@ class Screen:
     def __init__(self, stream: TextIO) -> None:
         """Writes to the stream, in the width and the colours that it has."""
         self.console = Console(file=stream, highlight=False, soft_wrap=False)
+        # Colours may be forced on a file or a pipe, and a terminal may be a dumb one:
+        # a picture that is drawn again and again is for neither.
+        self._redraws = stream.isatty() and not self.console.is_dumb_terminal
         self.steps: list[Step] = []
         self._started = time.monotonic()
         self._step_started = self._started
@@ -76,7 +79,7 @@ class Screen:
     @contextmanager
     def live(self) -> Iterator[None]:
         """Keeps the picture up to date while the block runs."""
-        if not self.console.is_terminal:
+        if not self._redraws:
             yield
             return
         with Live(
@@ -92,7 +95,7 @@ class Screen:
     def waiting_for(self, what: str) -> Iterator[None]:
         """Tells what is going on when no component is."""
         self._waiting_for = what
-        if not self.console.is_terminal:
+        if not self._redraws:
             self.console.print(what)
         try:
             yield
@@ -135,7 +138,7 @@ class Screen:
         self._print_line(_step_line(step))
 
     def _print_line(self, line: str | Text) -> None:
-        if not self.console.is_terminal:
+        if not self._redraws:
             self.console.print(line)
 
     def _picture(self) -> RenderableType:

@@ -14,7 +14,7 @@ from components.report.run import commands
 from contract.demands import Demand, bound_text, number, outcome_text, words
 from contract.exits import Exit
 from runner.datasets import DataSet
-from runner.records import Outcome
+from runner.outcome import Outcome
 from runner.screen import Step
 
 RESULT_FILE = "result.json"

@@ -9,8 +9,6 @@ from rich.text import Text
 
 from contract import environment, logs
 from contract.command import console, print_json
-from contract.errors import BadInputError
-from contract.exits import Exit
 from runner import cli, flags
 from runner.workspace import Workspace
 from version_store.render import plain_table
@@ -34,12 +32,8 @@ def why(
     parameter or the code that makes a node execute. What is reused today may change
     while a run goes on.
     """
-    try:
-        config = flags.configuration(config_path, settings, given)
-        dataset = cli.find_data(config)
-    except BadInputError as error:
-        click.echo(f"error: {error}", err=True)
-        raise SystemExit(Exit.BAD_INPUT.value) from error
+    config = flags.configuration(config_path, settings, given)
+    dataset = cli.find_data(config)
     config = cli.with_bounds(config, dataset)
     environment.prepare()
     with logs.captured(os.devnull, verbose=False), environment.heavy_imports():

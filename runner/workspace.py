@@ -16,6 +16,9 @@ from datetime import datetime
 from filelock import FileLock, Timeout
 
 from contract.errors import BadInputError
+from runner.folders import check_path
+
+_SQLITE_MAGIC = b"SQLite format 3\0"
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,36 @@ class Workspace:
         """Returns the folder of a run."""
         return os.path.join(self.root, "runs", run)
 
+    def check(self) -> None:
+        """Sees that a run can be written there, and is not mixed with others.
+
+        Raises:
+            BadInputError: The path cannot be used; or the database is not that of
+                the artifacts that lie there.
+        """
+        check_path(self.root, "--output")
+        if not os.path.exists(self.metadata):
+            if _highest_number(self.all_artifacts):
+                raise BadInputError(
+                    f"{self.metadata}: missing, while artifacts of earlier runs are in "
+                    f"{self.all_artifacts}: new ones would be mixed with them: bring "
+                    "the database back, or move that folder away"
+                )
+            return
+        try:
+            with open(self.metadata, "rb") as stream:
+                start = stream.read(len(_SQLITE_MAGIC))
+        except OSError as error:
+            raise BadInputError(
+                f"{self.metadata}: cannot be read: {error.strerror}"
+            ) from error
+        # An empty file is a new database for sqlite.
+        if start and start != _SQLITE_MAGIC:
+            raise BadInputError(
+                f"{self.metadata}: expected ML Metadata's database, found another "
+                "file: bring the database back, or move the folder away"
+            )
+
     def new_run(self, name: str, moment: datetime) -> str:
         """Returns the name of a new run, and makes its folder.
 
@@ -67,7 +100,9 @@ class Workspace:
             try:
                 os.makedirs(self.run(run))
             except FileExistsError:
-                continue
+                if os.path.isdir(self.run(run)):
+                    continue
+                raise
             return run
         raise BadInputError(f"{self.run(first)}: expected no run of that second there")
 
@@ -113,3 +148,17 @@ class Workspace:
             yield
         finally:
             lock.release()
+
+
+def _highest_number(artifacts: str) -> int:
+    """Returns the highest number of an execution that left something there.
+
+    TFX's layout is `<name>/<node>/<output>/<execution>`.
+    """
+    numbers = [
+        int(name)
+        for folder, folders, _ in os.walk(artifacts)
+        for name in folders
+        if name.isdecimal() and os.path.relpath(folder, artifacts).count(os.sep) == 2
+    ]
+    return max(numbers, default=0)

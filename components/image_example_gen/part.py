@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import zip_longest
 
 import numpy as np
 from PIL import Image
@@ -74,9 +75,14 @@ class Part:
         """
         rows = max(1, BLOCK_VALUES // int(np.prod(self.shape)))
         rows = min(rows, most_rows or rows)
-        for images, labels in zip(
-            self.image_blocks(rows), self.label_blocks(rows), strict=True
+        for images, labels in zip_longest(
+            self.image_blocks(rows), self.label_blocks(rows)
         ):
+            if images is None or labels is None or len(images) != len(labels):
+                raise BadInputError(
+                    f"{self.images_name}: counts differ: expected {self.count:,} images "
+                    "and as many labels, found more of one"
+                )
             yield images, labels.astype(np.int64)
 
     def transposed(self) -> "Part":

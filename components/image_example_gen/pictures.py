@@ -34,7 +34,10 @@ MOST_PIXELS = 100_000_000
 
 _FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM")
 _ORIENTATION = 0x0112
-_UNREADABLE = (OSError, SyntaxError, ValueError, EOFError, MemoryError, struct.error)
+_UNREADABLE = (
+    *(OSError, SyntaxError, ValueError, EOFError, MemoryError, struct.error),
+    *(TypeError, LookupError, ArithmeticError, AttributeError),
+)
 """What Pillow raises on bytes that make no sense."""
 
 _WHITE = 255

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
 from tensorflow_metadata.proto.v0 import statistics_pb2
 
 from components.data_gate.checks import Distance, Finding, Statistics

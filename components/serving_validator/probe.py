@@ -7,8 +7,9 @@ TensorFlow Serving loads into a Session (LoadSavedModel) and feeds by the names
 of the signature, so this does too, with our own server's code: what only
 `tf.saved_model.load` could mend fails here. It runs in a process of its own: a
 model that takes its server down takes this down, and not the pipeline. Prints one
-JSON object: `{"checks": [...], "failures": [...]}`. It imports all that it needs before
-it reads, so that it can be started ahead.
+JSON object: `{"checks": [...], "failures": [...]}`. Whatever the model raises is a
+failure there; where it is this machine that cannot, there is none (`MachineError`). It
+imports all that it needs before it reads, so that it can be started ahead.
 """
 
 import gc
@@ -37,7 +38,16 @@ sum in another order, move float32 softmax outputs by about 1e-7."""
 _BATCH_SIZES = (1, 7)
 _FEW = 3
 
+_METHODS = {CLASSIFY_SIGNATURE: "tensorflow/serving/classify"}
+"""By which TensorFlow Serving is asked, where it is not Predict."""
+
+_PREDICT = "tensorflow/serving/predict"
+
 Answer = dict[str, np.ndarray]
+
+
+class MachineError(BaseException):
+    """The memory does not suffice: no finding about a model, so no `Exception`."""
 
 
 def main(model: str, requests: str) -> int:
@@ -84,10 +94,19 @@ def main(model: str, requests: str) -> int:
 def _load(model: str) -> Callable[[str, str, np.ndarray], Answer]:
     """Returns a function (signature, input, value) -> outputs by name."""
     from tensorflow.core.protobuf import config_pb2
+    from tensorflow.python.framework.errors import ResourceExhaustedError
 
     from serving.server import session as serving_session
+    from serving.server.errors import Code, ServingError
 
-    session, graph = serving_session.load(model, ["serve"], config_pb2.ConfigProto())
+    try:
+        session, graph = serving_session.load(
+            model, ["serve"], config_pb2.ConfigProto()
+        )
+    except ServingError as error:
+        if error.code is Code.RESOURCE_EXHAUSTED:
+            raise MachineError(f"loading: {_line(error)}") from error
+        raise
 
     def ask(signature_name: str, input_name: str, value: np.ndarray) -> Answer:
         if signature_name not in graph.signature_def:
@@ -96,6 +115,11 @@ def _load(model: str) -> Callable[[str, str, np.ndarray], Answer]:
         if list(signature.inputs) != [input_name]:
             raise LookupError(
                 f"expected the one input {input_name}, found {sorted(signature.inputs)}"
+            )
+        method = _METHODS.get(signature_name, _PREDICT)
+        if signature.method_name != method:
+            raise LookupError(
+                f"expected the method {method}, found {signature.method_name}"
             )
         names = sorted(signature.outputs)
         # `Session.run` compares the value's shape with the signature's before
@@ -106,7 +130,10 @@ def _load(model: str) -> Callable[[str, str, np.ndarray], Answer]:
             fetches=[signature.outputs[name].name for name in names],
             on_calling_thread=False,
         )
-        return dict(zip(names, call(value), strict=True))
+        try:
+            return dict(zip(names, call(value), strict=True))
+        except (MemoryError, ResourceExhaustedError) as error:
+            raise MachineError(f"{signature_name}: {_line(error)}") from error
 
     return ask
 
@@ -188,7 +215,7 @@ def _wrong_names(answer: Answer, expected: Requests) -> str:
         return f"expected outputs classes and scores, found {sorted(answer)}"
     names = [name.encode() for name in json.loads(expected.task)["classes"]]
     found = answer["classes"].tolist()
-    if found != [names] * len(found):
+    if found != [names] * len(expected.probabilities[:_FEW]):
         return f"expected the classes {names}, found {found[:1]}"
     close = np.abs(answer["scores"] - expected.probabilities[:_FEW]) <= TOLERANCE
     return "" if close.all() else "scores differ from the trainer's answer"

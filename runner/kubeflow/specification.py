@@ -17,8 +17,8 @@ from tfx.orchestration.kubeflow.v2.kubeflow_v2_dag_runner import (
 )
 from tfx.orchestration.pipeline import Pipeline
 
+from components.artifact import HTML
 from components.champion.executor import LATEST
-from components.report.artifact import HTML
 from components.verdict.component import Verdict
 from contract import nodes as graph
 from contract.provenance import Provenance

@@ -1,10 +1,15 @@
 """How a command line ends, whatever happened in it."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import click
 import pytest
 
-from contract.command import run
-from contract.errors import BadInputError
+from contract.command import explain, run
+from contract.errors import BadInputError, GateRefusedError, Terminated
 
 
 @pytest.mark.parametrize(
@@ -15,7 +20,7 @@ from contract.errors import BadInputError
         (
             PermissionError(13, "Permission denied", "models/.lock"),
             2,
-            "error: models/.lock: Permission denied\n",
+            "error: models/.lock: cannot be used: Permission denied\n",
         ),
         (click.UsageError("no such thing"), 2, "error: no such thing (see --help)\n"),
         (KeyboardInterrupt(), 130, "interrupted\n"),
@@ -46,10 +51,84 @@ def test_it_ends_well(monkeypatch: pytest.MonkeyPatch) -> None:
     assert caught.value.code == 0
 
 
-def test_what_is_a_bug_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_a_bug_is_one_line_too_and_its_traceback_is_in_the_log(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     def broken() -> None:
-        raise ValueError("a bug")
+        raise ValueError("a bug\nwith more to say")
 
     monkeypatch.setattr("sys.argv", ["command"])
-    with pytest.raises(ValueError, match="a bug"):
+    with caplog.at_level("DEBUG"), pytest.raises(SystemExit) as caught:
         run(click.Command("command", callback=broken), "command")
+    assert caught.value.code == 1
+    assert capsys.readouterr().err == "error: ValueError: a bug\n"
+    assert "Traceback" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("error", "begun", "code", "line"),
+    [
+        (
+            OSError(28, "No space left on device", "/x/data"),
+            False,
+            1,
+            "/x/data: No space left on device: make room there, and start again",
+        ),
+        (
+            NotADirectoryError(20, "Not a directory", "/dev/null/x"),
+            False,
+            2,
+            "/dev/null/x: cannot be used: Not a directory",
+        ),
+        (
+            NotADirectoryError(20, "Not a directory", "/dev/null/x"),
+            True,
+            1,
+            "/dev/null/x: Not a directory",
+        ),
+        (OSError(5, "Input/output error", "/x"), False, 1, "/x: Input/output error"),
+        (
+            ImportError("libfoo.so: cannot open shared object file", name="tensorflow"),
+            True,
+            1,
+            "tensorflow: cannot be imported: libfoo.so: cannot open shared object "
+            "file: the environment is incomplete: `make clean setup` makes it anew",
+        ),
+        (
+            MemoryError(),
+            True,
+            1,
+            "out of memory: give this machine or container more",
+        ),
+        (GateRefusedError("DataGate", ["a", "b"]), True, 3, "DataGate refused: a; b"),
+        (Terminated(), True, 143, "terminated"),
+        (RuntimeError(), True, 1, "RuntimeError: RuntimeError"),
+    ],
+)
+def test_whatever_happens_is_one_line(
+    error: BaseException, begun: bool, code: int, line: str
+) -> None:
+    found, text = explain(error, begun=begun)
+    assert (found.value, text) == (code, line)
+
+
+def test_nobody_reading_on_is_no_error(tmp_path: Path) -> None:
+    program = (
+        "import click\n"
+        "from contract.command import run\n"
+        "def many():\n"
+        "    for n in range(100_000): click.echo(n)\n"
+        "run(click.Command('many', callback=many), 'many')\n"
+    )
+    done = subprocess.run(
+        f'"{sys.executable}" -c "$PROGRAM" | head -1; echo ${{PIPESTATUS[0]}}',
+        shell=True,
+        executable="/bin/bash",
+        env={**os.environ, "PROGRAM": program},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert (done.stdout, done.stderr) == ("0\n1\n", "")

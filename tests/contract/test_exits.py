@@ -6,7 +6,7 @@ import pytest
 from click.testing import CliRunner
 
 from contract.exits import Exit
-from runner.cli import main
+from runner.cli import cli
 
 
 def test_the_codes_are_those_that_shells_and_people_expect() -> None:
@@ -23,7 +23,7 @@ def test_the_codes_are_those_that_shells_and_people_expect() -> None:
 
 @pytest.mark.parametrize("code", Exit)
 def test_help_documents_each_code(code: Exit) -> None:
-    text = " ".join(CliRunner().invoke(main, ["--help"]).output.split())
+    text = " ".join(CliRunner().invoke(cli, ["--help"]).output.split())
     documented = text[text.index("Exit codes:") : text.index("Whatever the code")]
     assert re.search(rf"\b{code.value} \w+", documented)
 

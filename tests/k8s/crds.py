@@ -1,4 +1,4 @@
-"""The two kinds that are not Kubernetes' own, as strict models.
+"""The kinds that are not Kubernetes' own, as strict models.
 
 No package carries their schemas: kubernetes-validate has Kubernetes' own only, and
 the `kserve` and `cloudcoil` packages' classes take unknown fields. So the fields
@@ -7,10 +7,11 @@ types, and everything else refused:
 
 - prometheus-operator/prometheus-operator 0.84.1
   example/prometheus-operator-crd/monitoring.coreos.com_servicemonitors.yaml
-- kserve/kserve 0.21 config/crd/full/serving.kserve.io_inferenceservices.yaml
+- kserve/kserve 0.20 config/crd/full/serving.kserve.io_inferenceservices.yaml and
+  serving.kserve.io_servingruntimes.yaml
 
-What an InferenceService takes from core/v1, a PodSpec and a Container, is checked
-with Kubernetes' schemas (see `pods.predictor_pod`).
+What KServe's two take from core/v1, a PodSpec and a Container, is checked with
+Kubernetes' schemas (see `pods.predictor_pod`).
 """
 
 from typing import Annotated, Any, Literal
@@ -86,9 +87,7 @@ class Model(_Strict):
 
     modelFormat: ModelFormat
     runtime: str
-    runtimeVersion: str
     protocolVersion: Literal["v1", "grpc-v1"]
-    storageUri: Annotated[str, StringConstraints(pattern=r"^(pvc|s3|gs)://[^/]+/.+")]
 
 
 class Predictor(_Strict):
@@ -99,7 +98,6 @@ class Predictor(_Strict):
     maxReplicas: int = Field(ge=1)
     scaleMetric: Literal["cpu", "memory", "concurrency", "rps"]
     scaleTarget: int = Field(ge=1)
-    deploymentStrategy: dict[str, Any]
 
 
 class InferenceServiceSpec(_Strict):
@@ -117,16 +115,49 @@ class InferenceService(_Strict):
     spec: InferenceServiceSpec
 
 
+class ServingRuntimeSpec(_Strict):
+    """serving.kserve.io/v1alpha1 ServingRuntimeSpec, without its PodSpec."""
+
+    annotations: dict[str, str]
+    supportedModelFormats: list[ModelFormat]
+    protocolVersions: list[Literal["v1", "grpc-v1"]]
+
+
+class ServingRuntime(_Strict):
+    """serving.kserve.io/v1alpha1 ServingRuntime."""
+
+    apiVersion: Literal["serving.kserve.io/v1alpha1"]
+    kind: Literal["ServingRuntime"]
+    metadata: Metadata
+    spec: ServingRuntimeSpec
+
+
+# Of a PodSpec a runtime takes these only.
+_RUNTIME_POD = frozenset(
+    [
+        "affinity",
+        "containers",
+        "imagePullSecrets",
+        "nodeSelector",
+        "tolerations",
+        "volumes",
+    ]
+)
+
+
 def validate(manifest: Manifest) -> None:
-    """Validate an object of one of the two kinds.
+    """Validate an object of one of these kinds.
 
     Raises:
       pydantic.ValidationError: A field is unknown, missing or of another type.
       KeyError: It is of another kind.
     """
-    {"ServiceMonitor": _monitor, "InferenceService": _inference}[manifest["kind"]](
-        manifest
-    )
+    by_kind = {
+        "ServiceMonitor": _monitor,
+        "InferenceService": _inference,
+        "ServingRuntime": _runtime,
+    }
+    by_kind[manifest["kind"]](manifest)
 
 
 def _monitor(manifest: Manifest) -> None:
@@ -140,3 +171,8 @@ def _inference(manifest: Manifest) -> None:
     own["model"] = {key: model[key] for key in model.keys() & MODEL_FIELDS}
     spec = {**manifest["spec"], "predictor": own}
     InferenceService.model_validate({**manifest, "spec": spec})
+
+
+def _runtime(manifest: Manifest) -> None:
+    own = {k: v for k, v in manifest["spec"].items() if k not in _RUNTIME_POD}
+    ServingRuntime.model_validate({**manifest, "spec": own})

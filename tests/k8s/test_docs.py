@@ -4,13 +4,14 @@ import re
 from collections.abc import Callable
 
 import pytest
+import yaml
 
 from runner.kubeflow.cli import submit
 from tests.k8s.conftest import Rendered
+from tests.k8s.documented import PAGE
 from tests.k8s.pods import the_server
-from tests.k8s.rendering import K8S, KUSTOMIZATIONS, ROOT
+from tests.k8s.rendering import K8S, KUSTOMIZATIONS, ROOT, SHARED, the
 
-PAGE = ROOT / "docs" / "deploy.md"
 CLIENT = ROOT / "serving" / "client" / "cli.py"
 TEXT = PAGE.read_text()
 
@@ -32,9 +33,9 @@ def test_every_folder_that_is_there_is_named() -> None:
         for file in K8S.rglob("kustomization.yaml")
         if "kind: Kustomization" in file.read_text()
     }
-    assert applied == set(KUSTOMIZATIONS)
-    for name in applied:
-        assert f"| `k8s/{name}` |" in TEXT, name
+    assert applied == {*KUSTOMIZATIONS, *SHARED}
+    for name in KUSTOMIZATIONS:
+        assert re.search(rf"^\|.*`k8s/{name}`.*\|", TEXT, re.MULTILINE), name
     for component in (K8S / "components").iterdir():
         assert f"`{component.name}`" in TEXT, component
 
@@ -76,3 +77,25 @@ def test_the_flags_of_the_client_are_the_clients() -> None:
     known = set(re.findall(r"--[a-z-]+", CLIENT.read_text()))
     for command in found(r"python -m serving\.client ((?:.*\\\n)*.*)"):
         assert set(re.findall(r"--[a-z-]+", command)) <= known
+
+
+def test_what_apply_is_told_to_forget_is_what_production_leaves_out(
+    rendered: Rendered,
+) -> None:
+    (line,) = found(r"sed '/(.+)/d' \| kubectl -n team-a apply set-last-applied")
+    # `view-last-applied` prints the object as YAML, with its keys in order.
+    deployment = yaml.safe_dump(the(rendered("base"), "Deployment"))
+    kept = [text for text in deployment.splitlines() if not re.search(line, text)]
+    without = yaml.safe_load("\n".join(kept))
+    assert without["spec"].pop("replicas", None) is None
+    assert len(deployment.splitlines()) - len(kept) == 1
+    assert "replicas" not in the(rendered("overlays/production"), "Deployment")["spec"]
+
+
+def test_the_names_before_are_those_that_are_taken_away() -> None:
+    (command,) = found(r"delete --ignore-not-found (deployment/(?:.*\\\n)*.*)")
+    names = re.findall(r"(\w+)/(\S+)", command)
+    assert len(names) == 10
+    # Never a claim, and nothing that is called so today.
+    assert {kind for kind, _ in names} & {"persistentvolumeclaim", "pvc"} == set()
+    assert all(name.startswith("mnist-") for _, name in names)

@@ -10,7 +10,14 @@ from google.protobuf import text_format
 from serving.server import configs, flags
 from tests.k8s.conftest import Rendered
 from tests.k8s.pods import files_in, flag, server_of, the_pod, the_server
-from tests.k8s.rendering import DEPLOYED, EMBEDDED, SERVING, Manifest, the
+from tests.k8s.rendering import (
+    DEPLOYED,
+    EMBEDDED,
+    SERVING,
+    Manifest,
+    model_name,
+    the,
+)
 
 # What serving/server/flags.py takes from tensorflow_serving/model_servers/main.cc.
 FLAGS_OF_TENSORFLOW_SERVING = (
@@ -125,6 +132,7 @@ def test_the_model_lies_on_the_volume_that_is_mounted(
     assert mount["readOnly"] is True
     (volume,) = (v for v in pod["volumes"] if v["name"] == mount["name"])
     assert volume["persistentVolumeClaim"] == {"claimName": "mnist-models"}
+    assert config["name"] == model_name(name)
     assert PurePosixPath(config["base_path"]).name == config["name"]
     assert config["model_platform"] == "tensorflow"
 
@@ -133,10 +141,16 @@ def _model_config(text: str) -> dict[str, str]:
     """The fields of the one model of a ModelServerConfig.
 
     Its message would need TensorFlow to be imported; test_probes.py starts a server
-    on the file.
+    on the file. Strings beside each other are one string.
     """
-    assert text.count("config {") == 1
-    return dict(re.findall(r'^\s+(\w+): "([^"]+)"$', text, re.MULTILINE))
+    lines = [line for line in text.splitlines() if not line.startswith("#")]
+    assert "\n".join(lines).count("config {") == 1
+    fields = (re.match(r"\s+(\w+): (.+)$", line) for line in lines)
+    return {
+        field[1]: "".join(re.findall(r"[\"']([^\"']*)[\"']", field[2]))
+        for field in fields
+        if field
+    }
 
 
 @pytest.mark.parametrize("name", DEPLOYED)

@@ -7,7 +7,7 @@ import pytest
 from runner.kubeflow import deployment
 from tests.k8s.conftest import Rendered
 from tests.k8s.pods import the_server
-from tests.k8s.rendering import Manifest, of_kind, the
+from tests.k8s.rendering import Manifest, the
 
 
 @pytest.fixture
@@ -50,9 +50,9 @@ def test_the_role_is_the_least(manifests: list[Manifest]) -> None:
             assert len(rule["resourceNames"]) == 1
 
 
-def test_the_launcher_finds_its_configuration(manifests: list[Manifest]) -> None:
+def test_the_launcher_finds_its_configuration(rendered: Rendered) -> None:
     # By this very name, and with a root of a kind that KFP has.
-    data = the(manifests, "ConfigMap", "kfp-launcher")["data"]
+    data = the(rendered("kubeflow/launcher"), "ConfigMap", "kfp-launcher")["data"]
     assert re.match("(minio|s3|gs)://.+/", data["defaultPipelineRoot"])
 
 
@@ -61,20 +61,32 @@ def test_all_is_in_the_namespace_where_runs_are(manifests: list[Manifest]) -> No
 
 
 def test_another_namespace_takes_all_of_it(rendered: Rendered) -> None:
-    manifests = rendered("kubeflow in another namespace")
+    manifests = rendered("my-kubeflow")
     assert {m["metadata"]["namespace"] for m in manifests} == {"team-a"}
     (subject,) = the(manifests, "RoleBinding")["subjects"]
     assert subject["namespace"] == "team-a"
 
 
+@pytest.mark.parametrize(
+    ("folders", "field"),
+    [
+        (("storage", "overlays/local-storage"), "models_volume"),
+        (("storage/data", "overlays/local-data"), "data_volume"),
+    ],
+)
 def test_the_runner_mounts_the_volumes_that_are_made(
-    manifests: list[Manifest],
+    rendered: Rendered, folders: tuple[str, ...], field: str
 ) -> None:
     runner = deployment.Deployment(image="mnist-tfx-pipeline")
-    claims = {
-        m["metadata"]["name"] for m in of_kind(manifests, "PersistentVolumeClaim")
-    }
-    assert claims == {runner.models_volume, runner.data_volume}
+    for folder in folders:
+        claim = the(rendered(folder), "PersistentVolumeClaim")
+        assert claim["metadata"]["name"] == getattr(runner, field)
+
+
+def test_what_is_the_namespaces_is_not_taken_away_with_the_account(
+    manifests: list[Manifest],
+) -> None:
+    assert {m["kind"] for m in manifests} == {"ServiceAccount", "Role", "RoleBinding"}
 
 
 def test_the_runner_pushes_to_where_the_server_looks(rendered: Rendered) -> None:

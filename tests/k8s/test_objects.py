@@ -1,7 +1,5 @@
 """Every kustomization by itself: what one object says of another is true."""
 
-from typing import Any
-
 import pytest
 
 from tests.k8s.conftest import Rendered
@@ -10,7 +8,7 @@ from tests.k8s.rendering import SERVING, Manifest, the
 
 # Objects that are there before, or made by somebody else (docs/deploy.md).
 FROM_ELSEWHERE = {
-    ("Secret", "mnist-serving-tls"),  # by hand or by cert-manager
+    ("Secret", "model-server-tls"),  # by hand or by cert-manager
     ("ServiceAccount", "default"),
 }
 
@@ -20,7 +18,7 @@ def test_every_object_says_what_it_is_part_of(manifests: list[Manifest]) -> None
         manifest["metadata"]["labels"].get("app.kubernetes.io/part-of")
         for manifest in manifests
     ]
-    assert set(parts) == {"mnist"}
+    assert set(parts) == {"tfx-pipeline"}
 
 
 def test_no_object_comes_twice(manifests: list[Manifest]) -> None:
@@ -43,17 +41,30 @@ def _referred_to(pod: Manifest) -> set[tuple[str, str]]:
     return found
 
 
-def test_what_pods_refer_to_is_there(manifests: list[Manifest]) -> None:
+@pytest.fixture
+def claims(rendered: Rendered) -> set[str]:
+    """Those of storage/, which nothing else has."""
+    return {
+        the(rendered(name), "PersistentVolumeClaim")["metadata"]["name"]
+        for name in ("storage", "storage/data")
+    }
+
+
+def test_what_pods_refer_to_is_there(
+    manifests: list[Manifest], claims: set[str]
+) -> None:
     there = {(m["kind"], m["metadata"]["name"]) for m in manifests} | FROM_ELSEWHERE
+    there |= {("PersistentVolumeClaim", name) for name in claims}
     for _, pod in pod_specs(manifests):
         assert _referred_to(pod) <= there
 
 
-@pytest.mark.parametrize("name", [*SERVING, "train"])
+@pytest.mark.parametrize("name", [*SERVING, "toolbox", "train"])
 def test_what_is_there_is_referred_to(rendered: Rendered, name: str) -> None:
     manifests = rendered(name)
-    of_pods = {"ConfigMap", "PersistentVolumeClaim", "ServiceAccount"}
+    of_pods = {"ConfigMap", "ServiceAccount"}
     there = {(m["kind"], m["metadata"]["name"]) for m in manifests}
+    there.remove(("ConfigMap", "model"))  # kustomize reads it, and people
     used = _referred_to(the_pod(manifests))
     assert {found for found in there if found[0] in of_pods} <= used
 
@@ -71,24 +82,3 @@ def test_volumes_and_mounts_match(manifests: list[Manifest]) -> None:
         for container in containers(pod):
             paths = [mount["mountPath"] for mount in container["volumeMounts"]]
             assert len(paths) == len(set(paths)), name
-
-
-@pytest.mark.parametrize(
-    ("one", "other"),
-    [
-        ("base", "kubeflow"),
-        ("overlays/production", "kubeflow"),
-        ("kserve", "kubeflow"),
-        ("train", "storage"),
-        ("overlays/local", "overlays/kubeflow-local"),
-    ],
-)
-def test_both_sides_ask_for_the_same_volume(
-    rendered: Rendered, one: str, other: str
-) -> None:
-    def claim(name: str) -> Any:
-        found = the(rendered(name), "PersistentVolumeClaim", "mnist-models")
-        metadata = {k: v for k, v in found["metadata"].items() if k != "namespace"}
-        return metadata, found["spec"]
-
-    assert claim(one) == claim(other)

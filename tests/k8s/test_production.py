@@ -54,7 +54,7 @@ def test_all_traffic_is_denied_that_is_not_named(manifests: list[Manifest]) -> N
     for policy in policies:
         selector = policy["spec"]["podSelector"]["matchLabels"]
         assert selects(selector, pod_labels(manifests))
-    deny = the(manifests, "NetworkPolicy", "mnist-serving-default-deny")["spec"]
+    deny = the(manifests, "NetworkPolicy", "model-server-default-deny")["spec"]
     assert set(deny["policyTypes"]) == {"Ingress", "Egress"}
     assert deny.keys() == {"podSelector", "policyTypes"}
     assert not any("egress" in policy["spec"] for policy in policies)
@@ -68,7 +68,7 @@ def test_the_pipelines_pods_are_left_alone(manifests: list[Manifest]) -> None:
 
 @pytest.mark.parametrize(
     ("policy", "port"),
-    [("mnist-serving-clients", "grpc"), ("mnist-serving-metrics", "http")],
+    [("model-server-clients", "grpc"), ("model-server-metrics", "http")],
 )
 def test_each_door_is_for_somebody_named(
     manifests: list[Manifest], policy: str, port: str
@@ -91,7 +91,7 @@ def test_tls_comes_from_the_secret(manifests: list[Manifest]) -> None:
     volumes = {volume["name"]: volume for volume in pod["volumes"]}
     folder, file = init["args"]
     secret = volumes[mounts[folder]]["secret"]
-    assert secret["secretName"] == "mnist-serving-tls"
+    assert secret["secretName"] == "model-server-tls"
     # Readable for the pod's group, and for nobody else.
     assert secret["defaultMode"] == 0o440
     written = file.rpartition("/")[0]
@@ -101,6 +101,14 @@ def test_tls_comes_from_the_secret(manifests: list[Manifest]) -> None:
         server["volumeMounts"]
     )
     assert not any(mount["name"] == mounts[folder] for mount in server["volumeMounts"])
+
+
+def test_the_certificates_container_has_memory_to_start(
+    manifests: list[Manifest],
+) -> None:
+    # runc itself needs some 16 MiB for a moment (opencontainers/runc#3986).
+    (init,) = the(manifests, "Deployment")["spec"]["template"]["spec"]["initContainers"]
+    assert init["resources"]["limits"]["memory"] == "64Mi"
 
 
 def test_the_certificate_is_read_by_the_servers_own_image(rendered: Rendered) -> None:

@@ -13,7 +13,7 @@ from tests.k8s.rendering import Manifest, the
 # The oldest that has all that is used (preStop.sleep), and the newest that is known.
 VERSIONS = ("1.30", kubernetes_validate.latest_version())
 
-CUSTOM = {"ServiceMonitor", "InferenceService"}
+CUSTOM = {"ServiceMonitor", "InferenceService", "ServingRuntime"}
 
 
 def validate(manifest: Manifest, version: str) -> None:
@@ -39,12 +39,11 @@ def test_custom_objects_keep_to_their_definitions(manifests: list[Manifest]) -> 
 def test_kserve_is_given_a_pod_that_kubernetes_takes(
     rendered: Rendered, version: str
 ) -> None:
-    service = the(rendered("kserve"), "InferenceService")
     pod = {
         "apiVersion": "v1",
         "kind": "Pod",
         "metadata": {"name": "predictor"},
-        "spec": pods.predictor_pod(service),
+        "spec": pods.the_pod(rendered("kserve")),
     }
     validate(pod, version)
 
@@ -63,6 +62,7 @@ def test_a_misspelt_field_is_found(rendered: Rendered) -> None:
         ("overlays/production", "ServiceMonitor", "spec"),
         ("kserve", "InferenceService", "spec"),
         ("kserve", "InferenceService", "metadata"),
+        ("kserve", "ServingRuntime", "spec"),
     ],
 )
 def test_a_misspelt_field_of_a_custom_object_is_found(
@@ -77,13 +77,14 @@ def test_a_misspelt_field_of_a_custom_object_is_found(
 def test_a_misspelt_field_of_the_model_is_left_to_kubernetes(
     rendered: Rendered,
 ) -> None:
-    service = copy.deepcopy(the(rendered("kserve"), "InferenceService"))
-    service["spec"]["predictor"]["model"]["storageUrl"] = "pvc://x/y"
+    manifests = copy.deepcopy(rendered("kserve"))
+    model = the(manifests, "InferenceService")["spec"]["predictor"]["model"]
+    model["storageUrl"] = "pvc://x/y"
     pod = {
         "apiVersion": "v1",
         "kind": "Pod",
         "metadata": {"name": "predictor"},
-        "spec": pods.predictor_pod(service),
+        "spec": pods.the_pod(manifests),
     }
     with pytest.raises(kubernetes_validate.ValidationError, match="storageUrl"):
         validate(pod, VERSIONS[0])

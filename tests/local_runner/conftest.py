@@ -24,7 +24,7 @@ from components.report.page import Page
 from contract import nodes
 from contract.provenance import Provenance
 from lineage import cli as lineage
-from runner.cli import main
+from runner.cli import cli, main
 from runner.provenance import find_provenance
 from version_store import versions
 
@@ -228,8 +228,10 @@ def run_here(
 
     def run(*more: str) -> Ended:
         capfd.readouterr()
+        arguments = ["local_runner.py", *scans.arguments, *more]
+        monkeypatch.setattr("sys.argv", arguments)
         with pytest.raises(SystemExit) as caught:
-            main([*scans.arguments, *more], standalone_mode=False)
+            main()
         screen, errors = capfd.readouterr()
         assert isinstance(caught.value.code, int)
         return scans.ended(caught.value.code, screen, errors)
@@ -255,7 +257,7 @@ def ask(
 
     def ask(*arguments: str) -> Any:
         capfd.readouterr()
-        program = main if arguments[0] == "why" else lineage.cli
+        program = cli if arguments[0] == "why" else lineage.cli
         program.main([*arguments, "--json"], standalone_mode=False)
         return json.loads(capfd.readouterr().out)
 

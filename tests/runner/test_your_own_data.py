@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 from components.task_schema_gen.schema import parse_judgement
 from pipeline.schema.__main__ import main as schema
-from runner.cli import main
+from runner.cli import cli
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "your-own-data.md"
 _SECTION = re.compile(r"^## (.+?)\n(.*?)(?=^## |\Z)", re.MULTILINE | re.DOTALL)
@@ -37,7 +37,7 @@ def run(title: str) -> list[str]:
             assert program == "local_runner.py"
             if arguments[0] != "check":
                 arguments.insert(0, "check")
-            result = CliRunner().invoke(main, arguments, catch_exceptions=False)
+            result = CliRunner().invoke(cli, arguments, catch_exceptions=False)
         assert result.exit_code == 0, result.output
         printed.append(result.output)
     return printed

@@ -21,6 +21,8 @@ SUFFIXES = (".parquet",)
 _IMAGES = ("image", "img", "images", "picture", "pixel_values", "x")
 _LABELS = ("label", "labels", "class", "target", "fine_label", "coarse_label", "y")
 _METADATA = b"huggingface"
+_BROKEN = (pa.ArrowException, OSError, ValueError, LookupError, TypeError)
+"""What pyarrow raises on bytes that make no sense."""
 _ROWS = 64
 
 
@@ -92,7 +94,7 @@ def _opened(file: File) -> Iterator[pq.ParquetFile]:
     with file.open() as stream:
         try:
             yield pq.ParquetFile(stream)
-        except (pa.ArrowException, OSError) as error:
+        except _BROKEN as error:
             raise BadInputError(
                 f"{file}: expected a Parquet file, found: {line(error)}"
             ) from error

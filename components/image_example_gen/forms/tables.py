@@ -139,6 +139,11 @@ def _look_at(file: File, label: str) -> _Table:
     values = [v.strip().strip('"') for v in (row or head).split(delimiter)]
     if not has_header:
         values, columns = columns, [f"column {n}" for n in range(len(columns))]
+    if len(set(columns)) < len(columns):
+        twice = next(name for name in columns if columns.count(name) > 1)
+        raise BadInputError(
+            f"{file}: expected a name of its own for each column, found {twice!r} twice"
+        )
     chosen = _label_column(file, columns, values, has_header, label)
     pixels = [
         name

@@ -1,0 +1,37 @@
+"""What a run came to; known without TensorFlow or TFX."""
+
+from dataclasses import dataclass, field
+
+from contract.demands import Demand
+
+
+@dataclass(frozen=True)
+class Pushed:
+    """A version that is being served.
+
+    Attributes:
+        version: Its number.
+        path: Its folder.
+        already_served: Whether it was there before this run.
+    """
+
+    version: int
+    path: str
+    already_served: bool
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What is known of a run's results; what it did not get to is None or empty.
+
+    Attributes:
+        demands: Every demand of every gate that gave a verdict.
+        test_accuracy: Keras' own, on the test split.
+        pushed: The version that is served as this run's result.
+        left_out: Why the served version was not compared with; mostly empty.
+    """
+
+    demands: list[Demand] = field(default_factory=list)
+    test_accuracy: float | None = None
+    pushed: Pushed | None = None
+    left_out: str = ""
