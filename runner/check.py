@@ -69,6 +69,7 @@ def examine(config: Config, dataset: DataSet, look: Look) -> Findings:
         BadInputError: The rows cannot be split.
     """
     source = dataset.source
+    assert source is not None, "`resolve` opens it"
     labels = {part: source.labels(part) for part in source.parts}
     classes = dataset.task.classes
     split = splitting.assign(

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from components.image_example_gen import digits, mirrors, mnist
 from components.image_example_gen.hints import Hints
@@ -34,23 +34,23 @@ class DataSet:
     Attributes:
         name: The model's name.
         path: What to give to `open_source`.
-        source: Opened.
         fingerprint: Of its content.
         description: For people: what it is and where it came from.
         task: What it poses.
         hints: What the data does not say of itself; with it the pipeline comes to
             the same task.
         notice: What must not be overlooked; empty if there is nothing.
+        source: It, opened, for who wants to know more of it.
     """
 
     name: str
     path: str
-    source: Source
     fingerprint: str
     description: str
     task: Task
     hints: Hints
     notice: str = ""
+    source: Source | None = field(default=None, compare=False, repr=False)
 
     @property
     def is_digits(self) -> bool:
@@ -132,12 +132,12 @@ def _named(path: str, data: Data, observe: Observer) -> DataSet:
     return DataSet(
         name,
         path,
-        source,
         fingerprint,
         f"{'MNIST' if is_mnist else 'data set'} from {path}",
         understand(source, hints, fingerprint),
         hints,
         "; ".join([*notices, *source.notices]),
+        source,
     )
 
 
@@ -152,8 +152,15 @@ def _mnist(folder: str, data: Data, observe: Observer) -> DataSet:
             "it is fetched again, or name those images with --data"
         )
     task = understand(source, hints, fingerprint)
-    description = f"MNIST from {folder}"
-    return DataSet(mnist.NAME, folder, source, fingerprint, description, task, hints)
+    return DataSet(
+        mnist.NAME,
+        folder,
+        fingerprint,
+        f"MNIST from {folder}",
+        task,
+        hints,
+        source=source,
+    )
 
 
 def _digits(cache: str, data: Data, observe: Observer, why: str) -> DataSet:
@@ -178,10 +185,10 @@ def _digits(cache: str, data: Data, observe: Observer, why: str) -> DataSet:
     return DataSet(
         digits.NAME,
         folder,
-        source,
         source.fingerprint(observe),
         f"scikit-learn's digits, 8x8 scans enlarged to {own.width}x{own.height}",
         understand(source, hints),
         hints,
         notice,
+        source,
     )

@@ -80,8 +80,8 @@ class Part:
         ):
             if images is None or labels is None or len(images) != len(labels):
                 raise BadInputError(
-                    f"{self.images_name}: counts differ: expected {self.count:,} images "
-                    "and as many labels, found more of one"
+                    f"{self.images_name}: counts differ: expected {self.count:,} "
+                    "images and as many labels, found more of one"
                 )
             yield images, labels.astype(np.int64)
 
