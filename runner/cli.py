@@ -8,6 +8,7 @@ import click
 from rich.console import Console
 
 from components.image_example_gen import mirrors
+from components.image_example_gen.source import Observer, ignore
 from contract import command
 from pipeline.config import Config
 from runner import flags as run_flags
@@ -27,11 +28,15 @@ at all, and the next run picks up from what was finished.
 """
 
 _EPILOG = (
-    "Other commands: why (what would the next run do?), clean (make room); "
-    "`local_runner.py COMMAND --help` says more."
+    "Other commands: check (what is in the data?), why (what would the next run do?), "
+    "clean (make room); `local_runner.py COMMAND --help` says more."
 )
 
-_FURTHER = {"why": "runner.why_cli", "clean": "runner.clean_cli"}
+_FURTHER = {
+    "check": "runner.check_cli",
+    "why": "runner.why_cli",
+    "clean": "runner.clean_cli",
+}
 """Commands by the module that has them: imported when they are asked for."""
 
 _PROGRAM = "local_runner.py"
@@ -104,13 +109,16 @@ def with_bounds(config: Config, dataset: DataSet) -> Config:
     return config.with_gate_defaults(**DIGITS_BOUNDS) if dataset.is_digits else config
 
 
-def find_data(config: Config) -> DataSet:
+def find_data(config: Config, observe: Observer = ignore) -> DataSet:
     """Finds, fetches and checks the data, before anything heavy is imported."""
     console = Console(highlight=False)
     bar = DownloadBar(console)
     try:
         return resolve(
-            config.data, cache_folder(), lambda folder: mirrors.download(folder, bar)
+            config.data,
+            cache_folder(),
+            lambda folder: mirrors.download(folder, bar),
+            observe,
         )
     finally:
         bar.stop()

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from components.image_example_gen import idx
+from components.image_example_gen.files import File
 from tests.kubeflow.conftest import NAME, Story, compiled
 from tests.kubeflow.emulation.cluster import Cluster, Task
 from tests.kubeflow.emulation.launcher import USER
@@ -113,7 +114,7 @@ def inverted(source: Path, target: Path) -> None:
     """Writes the data set with white paper and black ink in its training part."""
     shutil.copytree(source, target)
     for path in target.glob("train-images*"):
-        images = np.concatenate(list(idx.read_blocks(str(path), (28, 28), 4096)))
+        images = np.concatenate(list(idx.read_blocks(File(str(path)), 4096)))
         path.unlink()
         idx.write(str(path), 255 - images)
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import tensorflow_transform as tft
 
-from components.image_example_gen import digits
+from components.image_example_gen import digits, splitting
 from components.image_example_gen.executor import write_splits
 from components.image_example_gen.source import open_source
 from contract.task import write_task
@@ -39,7 +39,7 @@ def examples(tmp_path_factory: pytest.TempPathFactory) -> Path:
     digits.write(str(source))
     folder = tmp_path_factory.mktemp("examples")
     write_splits(
-        open_source(str(source)), str(folder), eval_fraction=0.2, shard_rows=500
+        open_source(str(source)), str(folder), splitting.Settings(), shard_rows=500
     )
     write_task(str(folder), digits.TASK)
     return folder

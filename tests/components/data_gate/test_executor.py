@@ -29,6 +29,7 @@ def gate(
         statistics: dict[str, Any],
         champion: dict[str, Any] | None = None,
         allow: bool = False,
+        duplicates: int = 0,
     ) -> Any:
         written = artifact(standard_artifacts.Schema)
         text = text_format.MessageToString(schema)
@@ -37,6 +38,13 @@ def gate(
         kind = standard_artifacts.ExampleStatistics
         Executor().Do(
             {
+                "examples": [
+                    artifact(
+                        standard_artifacts.Examples,
+                        counts=json.dumps({"train": 200, "eval": 200, "test": 200}),
+                        test_rows_in_training=duplicates,
+                    )
+                ],
                 "statistics": [store(kind, statistics)],
                 "schema": [written],
                 "anomalies": [store(standard_artifacts.ExampleAnomalies, statistics)],
@@ -47,7 +55,7 @@ def gate(
                 ],
             },
             {"verdict": [verdict]},
-            {"allow_anomalies": int(allow)},
+            {"allow_anomalies": int(allow), "max_duplicates": 0.01},
         )
         return verdict
 
@@ -170,3 +178,11 @@ def test_a_champion_without_statistics_is_no_reason_to_stop(
     gate: Gate, clean: dict[str, Any]
 ) -> None:
     assert verdict_of(gate(clean, champion={}))["findings"] == []
+
+
+def test_test_images_from_the_training_part_stop_it(
+    gate: Gate, clean: dict[str, Any]
+) -> None:
+    gate(clean, duplicates=2)
+    with pytest.raises(GateRefusedError, match=r"exact duplicates: .* 3 of 200"):
+        gate(clean, duplicates=3)
