@@ -5,7 +5,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from runner.exits import Exit
+from runner.kubeflow import launcher_words
 from runner.kubeflow.client import Progress
+from runner.kubeflow.deployment import limits
 from runner.kubeflow.tasks import Node
 
 VERDICT = "Verdict"
@@ -22,6 +24,7 @@ class Printed:
         refused_by: The gate that refused; empty if none did.
         reasons: Of the refusal.
         error: What broke the node; empty if nothing did.
+        launcher: The reason that KFP's launcher gives with its own last line.
     """
 
     gates: list[tuple[bool, str]] = field(default_factory=list)
@@ -29,6 +32,7 @@ class Printed:
     refused_by: str = ""
     reasons: list[str] = field(default_factory=list)
     error: str = ""
+    launcher: str = ""
 
 
 @dataclass(frozen=True)
@@ -51,7 +55,7 @@ class Ending:
 def read(log: str) -> Printed:
     """Finds the gates' lines in a log, among those of libraries and the launcher."""
     gates: list[tuple[bool, str]] = []
-    version = refused_by = error = ""
+    version = refused_by = error = launcher = ""
     reasons: list[str] = []
     in_reasons = False
     for line in log.splitlines():
@@ -68,7 +72,9 @@ def read(log: str) -> Printed:
             refused_by, reasons, in_reasons = found[1], [], True
         elif found := re.fullmatch(r"error: (.+)", line):
             error = found[1]
-    return Printed(gates, version, refused_by, reasons, error)
+        elif found := re.fullmatch(launcher_words.LAST_LINE, line):
+            launcher = found[1]
+    return Printed(gates, version, refused_by, reasons, error, launcher)
 
 
 def conclude(
@@ -98,11 +104,16 @@ def conclude(
         (node for node in progress.nodes if node.state == "failed" and node.ended),
         key=lambda node: (node.ended, node.name),
     )
-    if not failed:
-        reason = progress.error or "KFP says no more: see the run's page"
-        return Ending(Exit.BROKEN, "failed before any node did", [reason])
-    # What failed later may have failed for that.
-    node = failed[0]
+    if failed:
+        # What failed later may have failed for that.
+        return _failure(failed[0], namespace, run_id, log_of)
+    return _failure_unseen(progress, namespace, run_id, log_of)
+
+
+def _failure(
+    node: Node, namespace: str, run_id: str, log_of: Callable[[str], str]
+) -> Ending:
+    """Returns how a run ended that a node made fail."""
     printed, missing = _printed(node, namespace, run_id, log_of)
     if printed.refused_by:
         return Ending(
@@ -111,13 +122,35 @@ def conclude(
             printed.reasons,
             printed.gates,
         )
-    lines = [printed.error] if printed.error else []
-    if not (printed.error or missing):
-        missing = [
-            f"{node.name} printed no reason: it may have been out of memory or of "
-            f"time: {_where(namespace, run_id)}"
-        ]
-    return Ending(Exit.BROKEN, f"{node.name} failed", lines + missing, printed.gates)
+    if printed.error:
+        lines = [printed.error]
+    elif missing:
+        lines = missing
+    else:
+        reason = launcher_words.explain(printed.launcher, limits(node.name))
+        lines = [f"{node.name} {reason}", _where(namespace, run_id)]
+    return Ending(Exit.BROKEN, f"{node.name} failed", lines, printed.gates)
+
+
+def _failure_unseen(
+    progress: Progress, namespace: str, run_id: str, log_of: Callable[[str], str]
+) -> Ending:
+    """Returns how a run ended of whose failure KFP's list of nodes tells nothing.
+
+    The list may have stopped before the run did. Then the failure is in one of the
+    nodes that have not ended there, and its log says so.
+    """
+    for node in progress.nodes:
+        if node.ended is not None or not node.pods:
+            continue
+        printed, missing = _printed(node, namespace, run_id, log_of)
+        if printed.refused_by or printed.error or (printed.launcher and not missing):
+            return _failure(node, namespace, run_id, log_of)
+    reason = progress.error or "KFP says no more: see the run's page"
+    if any(node.ended is not None for node in progress.nodes):
+        lines = [f"KFP's list of nodes ends before it: {reason}"]
+        return Ending(Exit.BROKEN, "a node failed", [*lines, _where(namespace, run_id)])
+    return Ending(Exit.BROKEN, "failed before any node did", [reason])
 
 
 def _printed(

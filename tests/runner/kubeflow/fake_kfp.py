@@ -51,6 +51,8 @@ class FakeKfp:
         logs: By pod; others are not there.
         has_log_route: False for a user interface in front of the API.
         failing: How many of the coming requests for a run are answered with 503.
+        tasks: Of the API that a KFP without ML Metadata has; None: an earlier one.
+        tasks_on_a_page: Of that API.
     """
 
     host: str = ""
@@ -61,6 +63,8 @@ class FakeKfp:
     logs: dict[str, str] = field(default_factory=dict)
     has_log_route: bool = True
     failing: int = 0
+    tasks: list[Json] | None = None
+    tasks_on_a_page: int = 100
     requests: list[Request] = field(default_factory=list)
     experiments: list[Json] = field(default_factory=list)
     pipelines: list[Json] = field(default_factory=list)
@@ -98,6 +102,7 @@ class FakeKfp:
             ("POST", r"/apis/v2beta1/experiments", FakeKfp._create_experiment),
             ("POST", r"/apis/v2beta1/runs", FakeKfp._create_run),
             ("GET", r"/apis/v2beta1/runs/([^/]+)", FakeKfp._get_run),
+            ("GET", r"/apis/v2beta1/runs/([^/]+)/tasks", FakeKfp._list_tasks),
             ("GET", r"/apis/v2beta1/recurringruns", FakeKfp._list_recurring),
             ("POST", r"/apis/v2beta1/recurringruns", FakeKfp._create_recurring),
             ("DELETE", r"/apis/v2beta1/recurringruns/(\S+)", FakeKfp._delete_recurring),
@@ -143,6 +148,14 @@ class FakeKfp:
         frame = self.frames[min(self.asked, len(self.frames) - 1)]
         self.asked += 1
         return _json({"run_id": run_id, "created_at": CREATED, **frame})
+
+    def _list_tasks(self, request: Request, run_id: str) -> Any:
+        if self.tasks is None:
+            return _json({"message": "Not Found", "code": 5}, 404)
+        begin = int(request.query.get("page_token", "0"))
+        end = begin + self.tasks_on_a_page
+        more = {"next_page_token": str(end)} if end < len(self.tasks) else {}
+        return _json({"tasks": self.tasks[begin:end], **more})
 
     def _list_recurring(self, request: Request) -> Any:
         found = _matching(self.recurring_runs, request)
@@ -203,7 +216,11 @@ class FakeKfp:
         if not self.has_log_route:
             return 200, {"Content-Type": "text/html"}, "<html>the interface</html>"
         if pod not in self.logs:
-            return _json({"error_message": f'pods "{pod}" not found'}, 500)
+            # The status is sent before the pod is looked for (backend/src/apiserver/
+            # server/run_log_server.go); the rest is as that writes it.
+            error = {"error_message": f'pods "{pod}" not found', "error_details": "at"}
+            text = json.dumps(error, separators=(",", ":"))
+            return 200, {"Content-Type": "text/plain"}, text
         return 200, {"Content-Type": "text/plain"}, self.logs[pod]
 
     def _log_of_interface(self, request: Request) -> Any:

@@ -127,7 +127,7 @@ def test_no_log_to_be_had(fake: FakeKfp, run: Run, write_package: WritePackage) 
     assert ended.code == 0
     assert ended.screen.splitlines()[-3:-1] == [
         "mnist: pushed: the model is served",
-        f'  the log of Verdict cannot be read here (500: pods "{VERDICT_POD}" not '
+        f'  the log of Verdict cannot be read here (pods "{VERDICT_POD}" not '
         "found): kubectl logs --namespace kubeflow --container main --prefix "
         "--tail 20 --selector pipeline/runid=run-1",
     ]
@@ -184,3 +184,30 @@ def test_a_token_that_expires_meanwhile(
     assert ended.errors.endswith(
         f"; the run goes on: {fake.host}/#/runs/details/run-1\n"
     )
+
+
+def test_a_kfp_that_has_an_api_of_tasks(
+    fake: FakeKfp, run: Run, write_package: WritePackage
+) -> None:
+    times = {"create_time": "2026-01-01T00:00:00Z", "end_time": "2026-01-01T00:00:09Z"}
+    pods = [{"name": "pod-of-verdict", "type": "EXECUTOR"}]
+    fake.tasks = [
+        {"name": "Trainer", "state": "CACHED", **times},
+        {"name": "Verdict", "state": "SUCCEEDED", "pods": pods, **times},
+    ]
+    fake.frames = [{"state": "SUCCEEDED", "run_details": {}}]
+    fake.logs["pod-of-verdict"] = VERDICT
+    ended = wait(run, fake, write_package())
+    assert ended.code == 0
+    assert "↺ Trainer                   9 s  reused" in ended.screen
+    assert "mnist: pushed: the model is served as version 7" in ended.screen
+
+
+def test_a_pod_that_does_not_start_is_told_while_one_waits(
+    fake: FakeKfp, run: Run, write_package: WritePackage
+) -> None:
+    waiting = frame("RUNNING", Ran("Trainer", "running", 0))
+    waiting["run_details"]["task_details"][-1]["state"] = "PENDING"
+    fake.frames = [waiting]
+    ended = wait(run, fake, write_package(), "--timeout", "1")
+    assert ended.screen.count("a pod of Trainer has been waiting for") == 1
