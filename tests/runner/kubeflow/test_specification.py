@@ -21,10 +21,10 @@ from kfp.pipeline_spec import pipeline_spec_pb2
 
 from pipeline.config import Config, load_config
 from runner.kubeflow.deployment import Deployment, limits
+from runner.kubeflow.origin import VARIABLE, Origin, from_json
 from runner.kubeflow.package import planned
-from runner.kubeflow.parameters import PARAMETERS, PREFIX, with_values
-from runner.kubeflow.specification import compile_pipeline, exec_properties
-from runner.kubeflow.specification import surroundings as surroundings_of
+from runner.kubeflow.parameters import PARAMETERS, PREFIX
+from runner.kubeflow.specification import compile_pipeline, nodes_of, properties_of
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 DEPLOYMENT = Deployment(image="mnist-tfx-pipeline:0.1.0")
@@ -74,6 +74,13 @@ def container(spec: dict[str, Any], node: str) -> dict[str, Any]:
     executors = spec["deploymentSpec"]["executors"]
     found: dict[str, Any] = executors[spec["components"][node]["executorLabel"]]
     return found["container"]
+
+
+def origin(spec: dict[str, Any], node: str) -> Origin:
+    """What a pod is told to build its node from."""
+    [variable] = container(spec, node)["env"]
+    assert variable["name"] == VARIABLE
+    return from_json(variable["value"])
 
 
 PLACES = ["mnist", "/data/mnist", "s3://bucket/mnist"]
@@ -177,19 +184,59 @@ class TestEachNode:
         assert set(retried) == NODES - {"DataGate", "Verdict"}
         assert retried["MnistExampleGen"] == 2
 
-    def test_each_is_told_its_outputs_types(self) -> None:
+    def test_each_is_told_its_name_and_the_digests_of_what_it_is(self) -> None:
         spec, _ = compiled()
         for node in NODES:
-            [told] = [
-                json.loads(argument.removeprefix("--outputs_spec="))
-                for argument in container(spec, node)["args"]
-                if argument.startswith("--outputs_spec=")
-            ]
-            artifacts = told.get("artifacts", {})
-            outputs = spec["components"][node].get("outputDefinitions", {})
-            assert set(artifacts) == set(outputs.get("artifacts", {}))
-            for artifact in artifacts.values():
-                assert "title: " in artifact["artifactType"]["instanceSchema"]
+            *given, properties, code = container(spec, node)["args"]
+            assert given == ["--executor_input", "{{$}}", f"--node={node}"]
+            assert re.fullmatch(r"--properties=[0-9a-f]{16}", properties)
+            assert re.fullmatch(r"--project_digest=[0-9a-f]{16}", code)
+
+    def test_no_two_have_the_same_container(self) -> None:
+        """KFP's compiler would take their components for the same."""
+        spec, _ = compiled()
+        texts = {json.dumps(container(spec, node)) for node in NODES}
+        assert len(texts) == len(NODES)
+
+    def test_a_setting_changes_the_digest_of_whom_it_concerns(self) -> None:
+        before, _ = compiled()
+        config = load_config(settings=["training.epochs=7"])
+        after = yaml.safe_load(
+            compile_pipeline(config, DEPLOYMENT, "mnist", "mnist").split("---")[0]
+        )
+        changed = {
+            node
+            for node in NODES
+            if container(before, node)["args"] != container(after, node)["args"]
+        }
+        assert changed == {"Trainer", "Pusher"}
+        assert origin(after, "Trainer").config.training.epochs == 7
+
+    def test_who_compiled_is_told_only_to_the_one_that_writes_it_down(self) -> None:
+        spec, _ = compiled()
+        told = {node for node in NODES if origin(spec, node).provenance.lock_digest}
+        assert told == {"Pusher"}
+
+    def test_what_is_left_of_the_parameters_is_what_kfp_fills_in(self) -> None:
+        spec, _ = compiled()
+        left = {
+            (node, key)
+            for node, task in tasks(spec).items()
+            for key in task.get("inputs", {}).get("parameters", {})
+            if not key.startswith(PREFIX)
+        }
+        assert left == {
+            ("MnistExampleGen", "source"),
+            ("Pusher", "run"),
+            ("Report", "run"),
+        }
+
+    def test_types_are_their_titles(self) -> None:
+        spec, _ = compiled()
+        for component in spec["components"].values():
+            for side in ("inputDefinitions", "outputDefinitions"):
+                for artifact in component.get(side, {}).get("artifacts", {}).values():
+                    assert set(artifact["artifactType"]) == {"schemaTitle"}
 
     def test_pages_are_html_for_kfps_user_interface(self) -> None:
         spec, _ = compiled()
@@ -199,8 +246,7 @@ class TestEachNode:
             for artifact in component.get("outputDefinitions", {})
             .get("artifacts", {})
             .values()
-            if artifact["artifactType"]
-            == {"schemaTitle": "system.HTML", "schemaVersion": "0.0.1"}
+            if artifact["artifactType"] == {"schemaTitle": "system.HTML"}
         }
         assert html == {"DataReport", "ModelReport", "Report"}
 
@@ -222,8 +268,7 @@ class TestCache:
     def test_the_data_is_cached_if_its_content_is_known(self) -> None:
         assert "MnistExampleGen" in self.cached("mnist", FINGERPRINT)
         spec, _ = compiled("mnist", FINGERPRINT)
-        parameters = tasks(spec)["MnistExampleGen"]["inputs"]["parameters"]
-        assert parameters["fingerprint"]["runtimeValue"]["constant"] == FINGERPRINT
+        assert origin(spec, "MnistExampleGen").fingerprint == FINGERPRINT
 
 
 class TestPlaces:
@@ -325,29 +370,10 @@ class TestRunTimeParameters:
         }
         assert takers == nodes
 
-    def test_who_gets_one_can_compute_what_it_means(self) -> None:
-        spec, _ = compiled()
-        for node, task in tasks(spec).items():
-            arguments = container(spec, node)["args"]
-            takes = [
-                key
-                for key in task.get("inputs", {}).get("parameters", {})
-                if key.startswith(PREFIX)
-            ]
-            assert (f"--node={node}" in arguments) == bool(takes)
-            [origin] = [a for a in arguments if a.startswith("--compiled_from=")] or [
-                None
-            ]
-            if takes:
-                assert origin is not None
-                told = json.loads(origin.removeprefix("--compiled_from="))
-                assert Config.model_validate(told["config"]) == Config()
-                assert told["around"]["models"] == "/models/mnist"
-
     def test_what_is_computed_is_what_would_have_been_compiled(self) -> None:
-        config, around = Config(), surroundings_of(Config(), "mnist", "mnist", "")
-        other = with_values(config, {"epochs": 3})
-        before, now = exec_properties(config, around), exec_properties(other, around)
+        made = Origin({}, "mnist", "mnist", "")
+        before = properties_of(nodes_of(made))
+        now = properties_of(nodes_of(made, {"epochs": 3}))
         changed = {node for node in now if now[node] != before[node]}
         assert changed == {"Trainer", "Pusher"}
         told = json.loads(now["Trainer"]["custom_config"])["training"]
