@@ -2,6 +2,7 @@
 
 import logging
 import os
+import tempfile
 from typing import Any
 
 from tfx import types
@@ -40,12 +41,14 @@ class Executor(base_executor.BaseExecutor):
         """Writes the `model` and `statistics` artifacts; see `Champion`.
 
         Raises:
-            BadInputError: The version asked for by number is not there.
+            BadInputError: The version asked for by number is not there; or Pusher,
+                which mounts the same folder, could not write there.
         """
         self._log_startup(input_dict, output_dict, exec_properties)
         model = artifact_utils.get_single_instance(output_dict[MODEL_KEY])
         statistics = artifact_utils.get_single_instance(output_dict[STATISTICS_KEY])
         base = exec_properties[MODELS_KEY]
+        _check_writable(base)
         version = _resolve(base, exec_properties[VERSION_KEY])
 
         for artifact in (model, statistics):
@@ -80,6 +83,23 @@ class Executor(base_executor.BaseExecutor):
             io_utils.write_string_file(
                 os.path.join(statistics.uri, _NO_CHAMPION_FILE), ""
             )
+
+
+def _check_writable(base: str) -> None:
+    """Finds out before training what Pusher would find out after it."""
+    folder = os.path.abspath(base)
+    while not os.path.exists(folder):
+        folder = os.path.dirname(folder)
+    try:
+        # By doing it: a network's server may know more than the mode says.
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise BadInputError(
+            f"{folder}: expected a folder of models that user {os.geteuid()}, group "
+            f"{os.getegid()}, may write to, as a model is pushed there, found: "
+            f'{error.strerror}: on Kubernetes see docs/deploy.md, "The volume"'
+        ) from error
 
 
 def _resolve(base: str, version: str) -> int | None:

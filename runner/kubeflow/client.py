@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import BadInputError
-from runner.kubeflow import task_api, tasks
+from runner.kubeflow import task_api, tasks, versions
 from runner.kubeflow.api_errors import AwayError, translated
 from runner.kubeflow.connection import Connection
 from runner.kubeflow.package import Package
@@ -31,7 +31,8 @@ class Options:
     Attributes:
         arguments: Values of run-time parameters.
         experiment: Name of the experiment that it belongs to; made if need be.
-        pipeline_root: Where artifacts go; empty: as compiled, or the cluster's.
+        pipeline_root: Where artifacts go; empty: as the cluster says. That of a
+            compiled pipeline has no effect, as KFP does not read it.
         service_account: Of the pods; empty: the cluster's own choice.
         cache: KFP may reuse results where the pipeline allows it.
     """
@@ -90,6 +91,8 @@ class Client:
         self.connection = connection
         self._has_task_api: bool | None = None
         health = connection.check()
+        self.version = versions.of_server(health)
+        versions.check(connection.host, self.version)
         with translated(connection):
             self._client = _kfp_client(connection)
             namespace = self._client.get_user_namespace()

@@ -5,6 +5,7 @@ Pure functions over the document, by fields of the published format
 kubernetes_platform/proto/kubernetes_executor_config.proto).
 """
 
+from collections.abc import Iterable
 from typing import Any
 
 import yaml
@@ -12,6 +13,7 @@ import yaml
 from runner.kubeflow.deployment import (
     DATA_FOLDER,
     MODELS_FOLDER,
+    SECRET_KEYS,
     Deployment,
     limits,
 )
@@ -179,9 +181,9 @@ def add_limits(spec: Json, fingerprint: str) -> None:
         if given.retries:
             task["retryPolicy"] = {
                 "maxRetryCount": given.retries,
-                "backoffDuration": "30s",
+                "backoffDuration": "10s",
                 "backoffFactor": 2.0,
-                "backoffMaxDuration": "600s",
+                "backoffMaxDuration": f"{given.window}s",
             }
         known = bool(fingerprint) or node != EXAMPLE_GEN
         task["cachingOptions"] = {"enableCache": True} if given.cached and known else {}
@@ -199,7 +201,7 @@ def platform(spec: Json, deployment: Deployment, data: str) -> Json:
     for node, component in spec["components"].items():
         if "container" not in executor_of(spec, node):
             continue
-        # The limit also stops a pod that never starts, which KFP's would not.
+        # It counts from the pod's start: one that never starts waits for ever.
         of_node: Json = {"activeDeadlineSeconds": str(limits(node).seconds)}
         executors[component["executorLabel"]] = of_node
         if node in mounts:
@@ -207,7 +209,37 @@ def platform(spec: Json, deployment: Deployment, data: str) -> Json:
             # The deprecated field is the one that every KFP from 2.0 reads
             # (backend/src/v2/driver/k8s.go: makeVolumeMountPatch).
             of_node["pvcMount"] = [{"constant": volume, "mountPath": path}]
+        if node == EXAMPLE_GEN and deployment.data_secret:
+            of_node["secretAsEnv"] = [
+                {
+                    "secretName": deployment.data_secret,
+                    "keyToEnv": [{"secretKey": key, "envVar": key}],
+                    "optional": not is_needed,
+                }
+                for key, is_needed in SECRET_KEYS.items()
+            ]
     return {"platforms": {"kubernetes": {"deploymentSpec": {"executors": executors}}}}
+
+
+def to_yaml(documents: Iterable[Json]) -> str:
+    """Returns documents as YAML in which every text is quoted.
+
+    KFP's API server reads another YAML than Python's does: 1234567890123e12, which
+    a digest may look like, is a number there.
+    """
+    return yaml.dump_all(documents, Dumper=_Quoting, sort_keys=True)
+
+
+class _Quoting(yaml.SafeDumper):
+    """Writes texts in double quotes."""
+
+
+_Quoting.add_representer(
+    str,
+    lambda dumper, text: dumper.represent_scalar(
+        "tag:yaml.org,2002:str", text, style='"'
+    ),
+)
 
 
 def _type(title: str) -> Json:

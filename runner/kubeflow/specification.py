@@ -11,7 +11,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import yaml
 from tfx.dsl.components.base.base_node import BaseNode
 from tfx.orchestration.kubeflow.v2.kubeflow_v2_dag_runner import (
     KubeflowV2DagRunner,
@@ -154,9 +153,7 @@ def compile_pipeline(
     document.add_data(spec, data)
     document.use_html(spec, HTML.TYPE_NAME)
     document.add_limits(spec, fingerprint)
-    return yaml.safe_dump_all(
-        [spec, document.platform(spec, deployment, data)], sort_keys=True
-    )
+    return document.to_yaml([spec, document.platform(spec, deployment, data)])
 
 
 def _leave_to_image(spec: Json, components: list[BaseNode], origin: Origin) -> None:

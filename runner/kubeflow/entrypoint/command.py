@@ -23,6 +23,8 @@ from runner.kubeflow.fingerprints import project_digest
 
 Json = dict[str, Any]
 
+_NOISY = "apache_beam.typehints.native_type_compatibility"
+
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Runs the node; ends the process without running what is left of it.
@@ -65,6 +67,8 @@ def run(arguments: Sequence[str] | None) -> None:
     _check_image(options.project_digest)
     environment.prepare()
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
+    # A hundred lines "Using Any for unsupported type", of no use to anybody.
+    logging.getLogger(_NOISY).setLevel(logging.WARNING)
     executor_input = json.loads(options.executor_input)
     given = executor_input["inputs"].get("parameterValues", {})
     with environment.heavy_imports():

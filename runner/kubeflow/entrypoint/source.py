@@ -2,6 +2,7 @@
 
 import os
 
+from components.mnist_example_gen import mirrors
 from pipeline.config import Data
 from pipeline.errors import BadInputError
 from runner.datasets import DIGITS, MNIST, resolve
@@ -20,7 +21,7 @@ def locate(data: str, folder: str) -> str:
         BadInputError: It is not there.
     """
     if data == MNIST:
-        return resolve(Data(dataset="mnist"), folder).path
+        return resolve(Data(dataset="mnist"), folder, _download).path
     if data == DIGITS:
         return resolve(Data(dataset="digits"), folder).path
     path = local_path(data)
@@ -34,3 +35,15 @@ def locate(data: str, folder: str) -> str:
         )
         raise BadInputError(f"{data}: missing: {where}")
     return path
+
+
+def _download(folder: str) -> None:
+    """Completes a folder with MNIST's files, or says what one does on a cluster."""
+    try:
+        mirrors.download(folder)
+    except mirrors.MirrorsUnreachableError as error:
+        raise BadInputError(
+            f"{MNIST}: no mirror answers from this pod ({error}): put the four IDX "
+            "files where pods reach them, and compile the pipeline again with --data "
+            "/data/... (the data volume) or with the URI of an object store"
+        ) from error

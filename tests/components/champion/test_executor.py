@@ -162,3 +162,23 @@ def test_a_version_that_is_not_there_is_refused(
 def test_a_version_where_there_are_none_is_refused(find: Find, base: Path) -> None:
     with pytest.raises(BadInputError, match=f"under {base}, found none$"):
         find("7")
+
+
+def test_a_folder_that_pusher_could_not_write_to_is_found_before_training(
+    artifact: Callable[..., Any],
+) -> None:
+    outputs = {
+        "model": [artifact(standard_artifacts.Model)],
+        "statistics": [artifact(standard_artifacts.ExampleStatistics)],
+    }
+    with pytest.raises(BadInputError) as caught:
+        # Nobody makes files there, whoever runs this.
+        Executor().Do({}, outputs, {"models": "/proc/mnist", "version": "latest"})
+    assert str(caught.value).startswith("/proc: expected a folder of models that user ")
+
+
+def test_a_folder_that_is_not_there_yet_can_be_made(find: Find, base: Path) -> None:
+    assert not base.exists()
+    model, _ = find()
+    assert model.get_string_custom_property("champion_version") == ""
+    assert not base.exists()

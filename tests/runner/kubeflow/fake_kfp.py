@@ -47,6 +47,7 @@ class FakeKfp:
         accept: Answers each request with (status, headers, body) before KFP does,
             or with None to let it.
         multi_user: As in a Kubeflow with profiles.
+        tag_name: Of its release; empty: it does not say.
         frames: What a run looks like each time somebody asks; the last one stays.
         logs: By pod; others are not there.
         has_log_route: False for a user interface in front of the API.
@@ -59,6 +60,7 @@ class FakeKfp:
     token: str = ""
     accept: Callable[[Request], tuple[int, dict[str, str], str] | None] | None = None
     multi_user: bool = False
+    tag_name: str = ""
     frames: list[Json] = field(default_factory=list)
     logs: dict[str, str] = field(default_factory=dict)
     has_log_route: bool = True
@@ -123,7 +125,8 @@ class FakeKfp:
         ]
 
     def _healthz(self, request: Request) -> Any:
-        return _json({"multi_user": self.multi_user})
+        version = {"tag_name": self.tag_name} if self.tag_name else {}
+        return _json({"multi_user": self.multi_user, **version})
 
     def _list_experiments(self, request: Request) -> Any:
         found = _matching(self.experiments, request)

@@ -9,6 +9,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -106,7 +107,7 @@ class TestFormat:
     def test_what_is_checked_before_compiling_is_what_is_declared(
         self, data: str
     ) -> None:
-        expected = planned(Config(), "mnist", data, "")
+        expected = planned(Config(), DEPLOYMENT, "mnist", data, "")
         declared = compiled(data)[0]["root"]["inputDefinitions"]["parameters"]
         assert expected.parameters == {
             name: (definition["parameterType"], definition["defaultValue"])
@@ -182,7 +183,18 @@ class TestEachNode:
             if "retryPolicy" in task
         }
         assert set(retried) == NODES - {"DataGate", "Verdict"}
-        assert retried["MnistExampleGen"] == 2
+        assert set(retried.values()) == {1}
+
+    def test_the_window_of_retries_holds_every_try_to_its_deadline(self) -> None:
+        """Argo counts it from the first try's start."""
+        spec, platform = compiled()
+        for node, task in tasks(spec).items():
+            if "retryPolicy" in task:
+                executor = platform[spec["components"][node]["executorLabel"]]
+                deadline = int(executor["activeDeadlineSeconds"])
+                tries = task["retryPolicy"]["maxRetryCount"] + 1
+                window = int(task["retryPolicy"]["backoffMaxDuration"].rstrip("s"))
+                assert window > tries * deadline
 
     def test_each_is_told_its_name_and_the_digests_of_what_it_is(self) -> None:
         spec, _ = compiled()
@@ -304,6 +316,28 @@ class TestPlaces:
         assert "Data" in tasks(spec)["MnistExampleGen"]["dependentTasks"]
         assert "MnistExampleGen" not in self.mounts(data)
 
+    def test_another_stores_credentials_are_one_nodes_only(self) -> None:
+        data = "s3://bucket/mnist"
+        spec, platform = compiled(data, data_secret="credentials")
+        given = {
+            node: platform[spec["components"][node]["executorLabel"]]["secretAsEnv"]
+            for node in NODES
+            if "secretAsEnv"
+            in platform.get(spec["components"][node]["executorLabel"], {})
+        }
+        assert set(given) == {"MnistExampleGen"}
+        assert {
+            key["envVar"]: secret["optional"]
+            for secret in given["MnistExampleGen"]
+            for key in secret["keyToEnv"]
+            if secret["secretName"] == "credentials"
+        } == {
+            "AWS_ACCESS_KEY_ID": False,
+            "AWS_SECRET_ACCESS_KEY": False,
+            "AWS_REGION": False,
+            "AWS_ENDPOINT_URL": True,
+        }
+
     def test_other_volumes_and_another_root(self) -> None:
         more = {
             "image": "registry.example/mnist@sha256:abc",
@@ -379,6 +413,26 @@ class TestRunTimeParameters:
         told = json.loads(now["Trainer"]["custom_config"])["training"]
         assert told["epochs"] == 3
         assert now["Pusher"]["recipe"] != before["Pusher"]["recipe"]
+
+
+def test_every_text_is_quoted() -> None:
+    """1234567890123e12, as a digest may be, is a number to KFP's reader of YAML."""
+
+    def scalars(node: yaml.Node) -> Iterator[yaml.ScalarNode]:
+        if isinstance(node, yaml.ScalarNode):
+            yield node
+        elif isinstance(node, yaml.SequenceNode):
+            for part in node.value:
+                yield from scalars(part)
+        elif isinstance(node, yaml.MappingNode):
+            for key, value in node.value:
+                yield from scalars(key)
+                yield from scalars(value)
+
+    for document in yaml.compose_all(text_of()):
+        for scalar in scalars(document):
+            is_text = scalar.tag == "tag:yaml.org,2002:str"
+            assert is_text == (scalar.style == '"'), scalar.value
 
 
 class TestSameInputSameBytes:
