@@ -112,7 +112,7 @@ class Finished:
             label = component["executorLabel"]
             executor = self._spec["deploymentSpec"]["executors"][label]
             yield _parameter(f"components-{_DIGEST}", _text(component))
-            yield _parameter(f"implementations-{_DIGEST}", _text(executor["container"]))
+            yield _parameter(f"implementations-{_DIGEST}", _text(executor))
             kubernetes = self._documents[1].get(label, {})
             yield _parameter(f"kubernetes-{name}", _text(kubernetes))
         yield _parameter("components-root", _text(self._spec["root"]))
@@ -134,7 +134,13 @@ class Finished:
         task = self._tasks[name]
         component = self._spec["components"][task["componentRef"]["name"]]
         label = component["executorLabel"]
-        container = self._spec["deploymentSpec"]["executors"][label]["container"]
+        groups = 2 if self.every_level_retries else 1
+        executor = self._spec["deploymentSpec"]["executors"][label]
+        if "container" not in executor:
+            # An importer is one pod, and no driver's.
+            given = [_text(each) for each in (component, task, executor)]
+            return groups * _node([_parameter("component", each) for each in given])
+        container = executor["container"]
         kubernetes = self._documents[1][label]
         retry = _RETRY if "retryPolicy" in task else []
         driver_inputs = [
@@ -167,7 +173,6 @@ class Finished:
             *in_pod,
             {**_parameter("cached-decision", "false"), "default": "false"},
         ]
-        groups = 2 if self.every_level_retries else 1
         pods = 2 if self.every_level_retries or retry else 1
         return (
             groups * (_node(driver_inputs, driver_outputs) + _node(in_group))

@@ -316,6 +316,25 @@ class TestPlaces:
         assert "Data" in tasks(spec)["MnistExampleGen"]["dependentTasks"]
         assert "MnistExampleGen" not in self.mounts(data)
 
+    @pytest.mark.parametrize("data", PLACES)
+    def test_only_fields_that_kfp_knows(self, data: str) -> None:
+        """It drops a document of another shape without a word.
+
+        (kubeflow/pipelines: kubernetes_platform/proto/
+        kubernetes_executor_config.proto, as of 2.14)
+        """
+        _, platform = compiled(data, data_secret="credentials")
+        for executor in platform.values():
+            assert set(executor) <= {
+                *("activeDeadlineSeconds", "pvcMount", "secretAsEnv")
+            }
+            for mount in executor.get("pvcMount", []):
+                assert set(mount) == {"constant", "mountPath"}
+            for secret in executor.get("secretAsEnv", []):
+                assert set(secret) == {"secretName", "keyToEnv", "optional"}
+                for key in secret["keyToEnv"]:
+                    assert set(key) == {"secretKey", "envVar"}
+
     def test_another_stores_credentials_are_one_nodes_only(self) -> None:
         data = "s3://bucket/mnist"
         spec, platform = compiled(data, data_secret="credentials")
