@@ -188,7 +188,7 @@ class Client:
         with translated(self.connection):
             run = self._client.get_run(run_id)
             details = run.run_details.task_details if run.run_details else None
-            picture = self._picture(run_id, names, details or [])
+        picture = self._picture(run_id, names, details or [])
         return Progress(
             state=str(run.state or "PENDING"),
             nodes=picture.nodes,

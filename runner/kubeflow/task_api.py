@@ -10,6 +10,7 @@ from typing import Any
 
 import requests
 
+from runner.kubeflow.api_errors import AwayError, reason
 from runner.kubeflow.connection import Connection
 from runner.kubeflow.tasks import Node, Picture
 
@@ -26,14 +27,20 @@ def tasks_of(connection: Connection, run_id: str) -> list[dict[str, Any]] | None
     """Returns the tasks of a run; None from a KFP that has no such API.
 
     Raises:
-        requests.RequestException: There is no answer.
+        AwayError: Nothing answers for now.
     """
     found: list[dict[str, Any]] = []
     token = ""
     while True:
-        answer = connection.get(
-            f"/apis/v2beta1/runs/{run_id}/tasks", page_size=_PAGE, page_token=token
-        )
+        try:
+            answer = connection.get(
+                f"/apis/v2beta1/runs/{run_id}/tasks", page_size=_PAGE, page_token=token
+            )
+        except requests.RequestException as error:
+            kind = type(error).__name__
+            raise AwayError(f"{connection.host}: does not answer: {kind}") from error
+        if answer.status_code >= 500 or answer.status_code == 429:
+            raise AwayError(f"{connection.host}: {reason(answer)}")
         if answer.status_code != 200:
             return None
         try:

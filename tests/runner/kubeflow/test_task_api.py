@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
+from runner.kubeflow.api_errors import AwayError
 from runner.kubeflow.connection import Connection
 from runner.kubeflow.task_api import picture, tasks_of
-from tests.runner.kubeflow.fake_kfp import FakeKfp, serve
+from tests.runner.kubeflow.fake_kfp import FakeKfp, Request, serve
 
 NOW = datetime(2026, 1, 1, 0, 10, tzinfo=UTC)
 
@@ -76,3 +77,14 @@ def test_all_pages_are_asked_for(fake: FakeKfp) -> None:
 
 def test_an_earlier_kfp_has_none(fake: FakeKfp) -> None:
     assert tasks_of(Connection(fake.host), "run-1") is None
+
+
+def test_an_api_that_is_away_is_not_one_that_has_none(fake: FakeKfp) -> None:
+    def accept(request: Request) -> tuple[int, dict[str, str], str]:
+        return 503, {"Content-Type": "text/plain"}, "restarting"
+
+    fake.accept = accept
+    with pytest.raises(AwayError, match="503"):
+        tasks_of(Connection(fake.host), "run-1")
+    with pytest.raises(AwayError, match="does not answer: ConnectionError"):
+        tasks_of(Connection("http://localhost:9"), "run-1")
