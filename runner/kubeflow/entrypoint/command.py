@@ -64,7 +64,6 @@ def run(arguments: Sequence[str] | None) -> None:
         Exception: Whatever the executor raised.
     """
     options = _parse(arguments)
-    _check_image(options.project_digest)
     environment.prepare()
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
     # A hundred lines "Using Any for unsupported type", of no use to anybody.
@@ -94,11 +93,17 @@ def run(arguments: Sequence[str] | None) -> None:
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    """Reads the flags that `document.leave_to_image` writes."""
-    parser = argparse.ArgumentParser(prog="runner.kubeflow.entrypoint")
+    """Reads the flags that `document.leave_to_image` writes.
+
+    Raises:
+        BadInputError: They are another code's, which may have had other ones.
+    """
+    digest = argparse.ArgumentParser(prog="runner.kubeflow.entrypoint", add_help=False)
+    digest.add_argument("--project_digest", required=True)
+    _check_image(digest.parse_known_args(arguments)[0].project_digest)
+    parser = argparse.ArgumentParser(prog=digest.prog, parents=[digest])
     parser.add_argument("--executor_input", required=True)
     parser.add_argument("--node", required=True)
-    parser.add_argument("--project_digest", required=True)
     # For KFP's cache alone: it stands for what the pod builds itself.
     parser.add_argument("--properties", required=True)
     return parser.parse_args(arguments)

@@ -83,6 +83,11 @@ def test_an_image_with_other_code_is_refused(arguments: Arguments) -> None:
     )
 
 
+def test_a_package_of_other_code_may_have_had_other_flags() -> None:
+    with pytest.raises(BadInputError, match=r"^image: expected the code that"):
+        command.run(["--outputs_spec={}", "--project_digest=0123456789abcdef"])
+
+
 @pytest.mark.parametrize(
     ("error", "code", "last_words"),
     [
