@@ -1,15 +1,14 @@
 """A Kubeflow Pipelines of our own, as far as kfp's client and we talk to one.
 
 Real sockets; routes and fields are those of the published API (kubeflow/pipelines:
-backend/api/v2beta1/*.proto), the list of tasks is shaped as the API server makes it
-from Argo's nodes (backend/src/apiserver/server/api_converter.go).
+backend/api/v2beta1/*.proto). What a run looks like is in `frames`.
 """
 
 import json
 import re
 import ssl
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -19,7 +18,6 @@ from urllib.parse import parse_qs, urlsplit
 Json = dict[str, Any]
 
 CREATED = "2026-01-01T00:00:00Z"
-NEVER = "0001-01-01T00:00:00Z"
 
 
 @dataclass
@@ -297,113 +295,3 @@ def serve(fake: FakeKfp, certificate: tuple[Path, Path] | None = None) -> Any:
     fake.host = f"{scheme}://localhost:{server.server_address[1]}"
     threading.Thread(target=server.serve_forever, daemon=True).start()
     return server
-
-
-@dataclass(frozen=True)
-class Ran:
-    """A node of a run, in the words of the tests.
-
-    `state` is `driving` (only the driver's pod so far), `undriven` (the driver
-    failed), `running`, `done`, `cached`, `failed` or `omitted`; `tries` is how
-    often the executor was started, where there were retries.
-    """
-
-    name: str
-    state: str
-    begin: int = 0
-    end: int = 0
-    tries: int = 0
-
-
-def frame(state: str, *nodes: Ran, error: str = "") -> Json:
-    """A run at one moment, as KFP's API tells it; times are seconds of one hour."""
-    first = [_id(f"root.{node.name}-driver") for node in nodes[:1]]
-    details: list[Json] = [_detail("root", "RUNNING", 0, None, first)]
-    for node in nodes:
-        details += _details(node)
-    answer: Json = {"state": state, "run_details": {"task_details": details}}
-    if error:
-        answer["error"] = {"code": 13, "message": error}
-    return answer
-
-
-def pod_of(name: str, attempt: int | None = None) -> str:
-    """The name of the pod of a node's executor; of an attempt, where it has some."""
-    node = f"root.{name}.executor"
-    if attempt is None:
-        return f"mnist-x-system-container-impl-{_number(node)}"
-    return f"mnist-x-retry-system-container-impl-{_number(f'{node}({attempt})')}"
-
-
-_PHASES = {
-    "running": "RUNNING",
-    "done": "SUCCEEDED",
-    "cached": "SUCCEEDED",
-    "failed": "FAILED",
-    "omitted": "RUNTIME_STATE_UNSPECIFIED",
-}
-
-
-def _details(node: Ran) -> Sequence[Json]:
-    name = f"root.{node.name}"
-    driver = {
-        "driving": ("RUNNING", False),
-        "undriven": ("FAILED", True),
-    }.get(node.state, ("SUCCEEDED", True))
-    driver_end = node.begin + 1 if driver[1] else None
-    below = [] if node.state in ("driving", "undriven") else [_id(name)]
-    found = [_detail(f"{node.name}-driver", driver[0], node.begin, driver_end, below)]
-    if node.state in ("driving", "undriven"):
-        return found
-    if node.state == "omitted":
-        return [_detail(node.name, _PHASES["omitted"], 0, 0, [])]
-    phase = _PHASES[node.state]
-    end = None if node.state == "running" else node.end
-    executor = f"{name}.executor"
-    attempts = [f"{executor}({attempt})" for attempt in range(node.tries)]
-    state = "SKIPPED" if node.state == "cached" else phase
-    begin = node.begin + 1
-    return [
-        *found,
-        _detail(node.name, phase, begin, end, [_id(executor)]),
-        _detail("executor", state, begin, end, [_id(each) for each in attempts]),
-        *(
-            _detail(
-                each.rpartition(".")[2],
-                phase if each == attempts[-1] else "FAILED",
-                *(begin, end, []),
-            )
-            for each in attempts
-        ),
-    ]
-
-
-def _id(name: str) -> str:
-    """Argo's id of a node."""
-    return f"mnist-x-{_number(name)}"
-
-
-def _number(name: str) -> int:
-    """FNV-1a of a node's full name, as in Go's hash/fnv."""
-    digest = 2166136261
-    for byte in f"mnist-x.{name}".encode():
-        digest = ((digest ^ byte) * 16777619) % 2**32
-    return digest
-
-
-def _detail(
-    name: str, state: str, begin: int, end: int | None, children: list[str]
-) -> Json:
-    return {
-        "task_id": f"task-of-{name}",
-        "display_name": name,
-        "state": state,
-        "create_time": CREATED,
-        "start_time": _at(begin),
-        "end_time": NEVER if end is None else _at(end),
-        "child_tasks": [{"pod_name": child} for child in children],
-    }
-
-
-def _at(second: int) -> str:
-    return f"2026-01-01T00:{second // 60:02}:{second % 60:02}Z"

@@ -9,7 +9,7 @@ import pytest
 
 from runner.kubeflow.argo import fnv1a
 from runner.kubeflow.tasks import Node, Picture, picture
-from tests.runner.kubeflow.fake_kfp import Ran, frame, pod_of
+from tests.runner.kubeflow.frames import Ran, frame, pod_of
 
 NOW = datetime(2026, 1, 1, 0, 10, tzinfo=UTC)
 

@@ -6,9 +6,7 @@ from typing import Any
 import pytest
 
 from tests.runner.kubeflow.conftest import Run, WritePackage
-from tests.runner.kubeflow.fake_kfp import (
-    FakeKfp,
-)
+from tests.runner.kubeflow.fake_kfp import FakeKfp
 
 
 def schedule(run: Run, fake: FakeKfp, package: Path, *more: str) -> Any:

@@ -12,13 +12,8 @@ import yaml
 from runner.kubeflow import cli
 from runner.kubeflow.flags import Recipe
 from tests.runner.kubeflow.conftest import Run, WritePackage, specification
-from tests.runner.kubeflow.fake_kfp import (
-    FakeKfp,
-    Ran,
-    Request,
-    frame,
-    serve,
-)
+from tests.runner.kubeflow.fake_kfp import FakeKfp, Request, serve
+from tests.runner.kubeflow.frames import Ran, frame
 from tests.serving.client.pki import Pki
 
 

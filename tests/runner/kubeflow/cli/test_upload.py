@@ -5,9 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.runner.kubeflow.conftest import Run, WritePackage
-from tests.runner.kubeflow.fake_kfp import (
-    FakeKfp,
-)
+from tests.runner.kubeflow.fake_kfp import FakeKfp
 
 
 def upload(run: Run, fake: FakeKfp, package: Path, *more: str) -> Any:

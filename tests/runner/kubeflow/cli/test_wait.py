@@ -7,13 +7,8 @@ import pytest
 
 from runner.kubeflow import client
 from tests.runner.kubeflow.conftest import Run, WritePackage
-from tests.runner.kubeflow.fake_kfp import (
-    FakeKfp,
-    Ran,
-    Request,
-    frame,
-    pod_of,
-)
+from tests.runner.kubeflow.fake_kfp import FakeKfp, Request
+from tests.runner.kubeflow.frames import Ran, frame, pod_of
 
 VERDICT_POD = pod_of("Verdict")
 
@@ -104,6 +99,41 @@ def test_a_failure(fake: FakeKfp, run: Run, write_package: WritePackage) -> None
         "  OSError: disk full",
     ]
     assert "Verdict" not in ended.screen
+
+
+@pytest.mark.parametrize(
+    ("state", "log", "code"), [("done", VERDICT, 0), ("failed", REFUSED, 3)]
+)
+def test_a_kfp_that_numbers_each_level(
+    fake: FakeKfp,
+    run: Run,
+    write_package: WritePackage,
+    state: str,
+    log: str,
+    code: int,
+) -> None:
+    """As from 2.17 on; Verdict has a number there without retries of its own."""
+    whole = "SUCCEEDED" if code == 0 else "FAILED"
+    nodes = done("Trainer", verdict=state)
+    fake.frames = [frame(whole, *nodes, numbered=True)]
+    fake.logs[pod_of("Verdict", numbered=True)] = log
+    ended = wait(run, fake, write_package())
+    assert ended.code == code
+    assert "Gates\n" in ended.screen
+    assert "cannot be read" not in ended.screen
+
+
+@pytest.mark.parametrize("numbered", [False, True])
+def test_a_list_that_stops_before_the_run(
+    fake: FakeKfp, run: Run, write_package: WritePackage, numbered: bool
+) -> None:
+    """Argo has packed the nodes; the refusal is in the log of one that is not told."""
+    trainer = Ran("Trainer", "done", 0, 9)
+    fake.frames = [frame("FAILED", trainer, numbered=numbered)]
+    fake.logs[pod_of("Verdict", numbered=numbered)] = REFUSED
+    ended = wait(run, fake, write_package())
+    assert ended.code == 3
+    assert "mnist: refused by Evaluator, nothing was pushed\n" in ended.screen
 
 
 def test_the_log_by_way_of_a_user_interface(
