@@ -9,10 +9,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import kfp.components
 import pytest
@@ -21,70 +18,24 @@ from google.protobuf import json_format
 from kfp.pipeline_spec import pipeline_spec_pb2
 
 from pipeline.config import Config, load_config
-from runner.kubeflow.deployment import Deployment, limits
-from runner.kubeflow.origin import VARIABLE, Origin, from_json
+from runner.kubeflow.deployment import limits
+from runner.kubeflow.origin import Origin
 from runner.kubeflow.package import planned
 from runner.kubeflow.parameters import PARAMETERS, PREFIX
 from runner.kubeflow.specification import compile_pipeline, nodes_of, properties_of
+from tests.runner.kubeflow.compiled import (
+    DEPLOYMENT,
+    FINGERPRINT,
+    NODES,
+    PLACES,
+    compiled,
+    container,
+    origin,
+    tasks,
+    text_of,
+)
 
 REPOSITORY = Path(__file__).resolve().parents[3]
-DEPLOYMENT = Deployment(image="mnist-tfx-pipeline:0.1.0")
-FINGERPRINT = "ab" * 32
-
-NODES = {
-    "Champion",
-    "DataGate",
-    "DataReport",
-    "Evaluator",
-    "ExampleValidator",
-    "ImportSchemaGen",
-    "MnistExampleGen",
-    "ModelReport",
-    "Pusher",
-    "Report",
-    "ServingValidator",
-    "StatisticsGen",
-    "Trainer",
-    "Transform",
-    "Verdict",
-}
-
-_cache: dict[tuple[Any, ...], str] = {}
-
-
-def text_of(data: str = "mnist", fingerprint: str = "", **more: Any) -> str:
-    key = (data, fingerprint, *sorted(more.items()))
-    if key not in _cache:
-        deployment = replace(DEPLOYMENT, **more)
-        _cache[key] = compile_pipeline(Config(), deployment, "mnist", data, fingerprint)
-    return _cache[key]
-
-
-def compiled(*arguments: str, **more: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The pipeline and what is Kubernetes' own."""
-    spec, platform = yaml.safe_load_all(text_of(*arguments, **more))
-    return spec, platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
-
-
-def tasks(spec: dict[str, Any]) -> dict[str, Any]:
-    found: dict[str, Any] = spec["root"]["dag"]["tasks"]
-    return found
-
-
-def container(spec: dict[str, Any], node: str) -> dict[str, Any]:
-    executors = spec["deploymentSpec"]["executors"]
-    found: dict[str, Any] = executors[spec["components"][node]["executorLabel"]]
-    return found["container"]
-
-
-def origin(spec: dict[str, Any], node: str) -> Origin:
-    """What a pod is told to build its node from."""
-    [variable] = container(spec, node)["env"]
-    assert variable["name"] == VARIABLE
-    return from_json(variable["value"])
-
-
-PLACES = ["mnist", "/data/mnist", "s3://bucket/mnist"]
 
 
 @pytest.mark.parametrize("data", PLACES)
@@ -263,117 +214,6 @@ class TestEachNode:
         assert html == {"DataReport", "ModelReport", "Report"}
 
 
-class TestCache:
-    @staticmethod
-    def cached(*arguments: str) -> set[str]:
-        spec, _ = compiled(*arguments)
-        return {
-            node
-            for node, task in tasks(spec).items()
-            if task["cachingOptions"].get("enableCache")
-        }
-
-    def test_what_reads_something_kfp_cannot_see_is_not_cached(self) -> None:
-        never = {"Champion", "Pusher", "Verdict"}
-        assert self.cached("mnist") == NODES - never - {"MnistExampleGen"}
-
-    def test_the_data_is_cached_if_its_content_is_known(self) -> None:
-        assert "MnistExampleGen" in self.cached("mnist", FINGERPRINT)
-        spec, _ = compiled("mnist", FINGERPRINT)
-        assert origin(spec, "MnistExampleGen").fingerprint == FINGERPRINT
-
-
-class TestPlaces:
-    @staticmethod
-    def mounts(data: str, **more: str) -> dict[str, tuple[str, str]]:
-        spec, platform = compiled(data, **more)
-        return {
-            node: (mount["constant"], mount["mountPath"])
-            for node in spec["components"]
-            for mount in platform.get(
-                spec["components"][node]["executorLabel"], {}
-            ).get("pvcMount", [])
-        }
-
-    def test_the_models_volume_is_where_versions_are_read_and_pushed(self) -> None:
-        assert self.mounts("mnist") == {
-            "Champion": ("mnist-models", "/models"),
-            "Pusher": ("mnist-models", "/models"),
-        }
-
-    def test_the_data_volume_is_where_data_is_read(self) -> None:
-        assert self.mounts("/data/mnist")["MnistExampleGen"] == ("mnist-data", "/data")
-
-    def test_data_in_a_store_comes_by_an_importer(self) -> None:
-        data = "s3://bucket/mnist"
-        spec, _ = compiled(data)
-        importer = spec["deploymentSpec"]["executors"]["Data_executor"]["importer"]
-        assert importer["artifactUri"] == {"runtimeParameter": "uri"}
-        given = tasks(spec)["Data"]["inputs"]["parameters"]["uri"]
-        assert given == {"componentInputParameter": "data"}
-        default = spec["root"]["inputDefinitions"]["parameters"]["data"]["defaultValue"]
-        assert default == data
-        assert "Data" in tasks(spec)["MnistExampleGen"]["dependentTasks"]
-        assert "MnistExampleGen" not in self.mounts(data)
-
-    @pytest.mark.parametrize("data", PLACES)
-    def test_only_fields_that_kfp_knows(self, data: str) -> None:
-        """It drops a document of another shape without a word.
-
-        (kubeflow/pipelines: kubernetes_platform/proto/
-        kubernetes_executor_config.proto, as of 2.14)
-        """
-        _, platform = compiled(data, data_secret="credentials")
-        for executor in platform.values():
-            assert set(executor) <= {
-                *("activeDeadlineSeconds", "pvcMount", "secretAsEnv")
-            }
-            for mount in executor.get("pvcMount", []):
-                assert set(mount) == {"constant", "mountPath"}
-            for secret in executor.get("secretAsEnv", []):
-                assert set(secret) == {"secretName", "keyToEnv", "optional"}
-                for key in secret["keyToEnv"]:
-                    assert set(key) == {"secretKey", "envVar"}
-
-    def test_another_stores_credentials_are_one_nodes_only(self) -> None:
-        data = "s3://bucket/mnist"
-        spec, platform = compiled(data, data_secret="credentials")
-        given = {
-            node: platform[spec["components"][node]["executorLabel"]]["secretAsEnv"]
-            for node in NODES
-            if "secretAsEnv"
-            in platform.get(spec["components"][node]["executorLabel"], {})
-        }
-        assert set(given) == {"MnistExampleGen"}
-        assert {
-            key["envVar"]: secret["optional"]
-            for secret in given["MnistExampleGen"]
-            for key in secret["keyToEnv"]
-            if secret["secretName"] == "credentials"
-        } == {
-            "AWS_ACCESS_KEY_ID": False,
-            "AWS_SECRET_ACCESS_KEY": False,
-            "AWS_REGION": False,
-            "AWS_ENDPOINT_URL": True,
-        }
-
-    def test_other_volumes_and_another_root(self) -> None:
-        more = {
-            "image": "registry.example/mnist@sha256:abc",
-            "models_volume": "models-b",
-            "data_volume": "data-b",
-            "pipeline_root": "gs://bucket/root",
-        }
-        spec, _ = compiled("/data/mnist", **more)
-        assert spec["defaultPipelineRoot"] == "gs://bucket/root"
-        assert container(spec, "Trainer")["image"] == more["image"]
-        assert self.mounts("/data/mnist", **more) == {
-            "Champion": ("models-b", "/models"),
-            "Pusher": ("models-b", "/models"),
-            "MnistExampleGen": ("data-b", "/data"),
-        }
-
-
 class TestRunTimeParameters:
     def test_defaults_and_types_are_the_configurations(self) -> None:
         declared = compiled()[0]["root"]["inputDefinitions"]["parameters"]
@@ -432,26 +272,6 @@ class TestRunTimeParameters:
         told = json.loads(now["Trainer"]["custom_config"])["training"]
         assert told["epochs"] == 3
         assert now["Pusher"]["recipe"] != before["Pusher"]["recipe"]
-
-
-def test_every_text_is_quoted() -> None:
-    """1234567890123e12, as a digest may be, is a number to KFP's reader of YAML."""
-
-    def scalars(node: yaml.Node) -> Iterator[yaml.ScalarNode]:
-        if isinstance(node, yaml.ScalarNode):
-            yield node
-        elif isinstance(node, yaml.SequenceNode):
-            for part in node.value:
-                yield from scalars(part)
-        elif isinstance(node, yaml.MappingNode):
-            for key, value in node.value:
-                yield from scalars(key)
-                yield from scalars(value)
-
-    for document in yaml.compose_all(text_of()):
-        for scalar in scalars(document):
-            is_text = scalar.tag == "tag:yaml.org,2002:str"
-            assert is_text == (scalar.style == '"'), scalar.value
 
 
 class TestSameInputSameBytes:
