@@ -143,8 +143,8 @@ def _failure_unseen(
     for node in progress.nodes:
         if node.ended is not None or not node.pods:
             continue
-        printed, missing = _printed(node, namespace, run_id, log_of)
-        if printed.refused_by or printed.error or (printed.launcher and not missing):
+        printed, _ = _printed(node, namespace, run_id, log_of)
+        if printed.refused_by or printed.error or printed.launcher:
             return _failure(node, namespace, run_id, log_of)
     reason = progress.error or "KFP says no more: see the run's page"
     if any(node.ended is not None for node in progress.nodes):
