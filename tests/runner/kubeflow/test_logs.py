@@ -25,7 +25,7 @@ def test_the_log_is_the_pods_words(fake: FakeKfp) -> None:
 
 def test_an_error_with_status_200_is_no_log(fake: FakeKfp) -> None:
     """KFP sends the status before it looks for the pod."""
-    with pytest.raises(LookupError, match='^pods "pod" not found$'):
+    with pytest.raises(LookupError, match=r'^pods "pod" not found$'):
         pod_log(Connection(fake.host), "run-1", "pod")
 
 
