@@ -4,8 +4,10 @@ import importlib
 import sys
 from typing import Never
 
-_OURS = ("benchmarks", "components", "contract", "lineage", "pipeline", "runner")
-_OURS += ("serving", "version_store")
+_OURS = (
+    *("benchmarks", "components", "contract", "lineage"),
+    *("pipeline", "runner", "serving", "version_store"),
+)
 
 
 def start(module: str) -> Never:
@@ -25,5 +27,10 @@ def start(module: str) -> Never:
             file=sys.stderr,
         )
         sys.exit(1)
-    main()
+    try:
+        main()
+        sys.stdout.flush()
+    except OSError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(1)
     sys.exit(0)

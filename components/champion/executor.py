@@ -2,6 +2,7 @@
 
 import logging
 import os
+import tempfile
 from typing import Any
 
 import numpy as np
@@ -50,7 +51,8 @@ class Executor(base_executor.BaseExecutor):
 
         Raises:
             BadInputError: The version asked for by number is not there, or is one
-                of another task that nobody wants to replace.
+                of another task that nobody wants to replace; or Pusher, which has
+                the same folder, could not write there.
         """
         self._log_startup(input_dict, output_dict, exec_properties)
         model = artifact_utils.get_single_instance(output_dict[nodes.MODEL])
@@ -58,6 +60,7 @@ class Executor(base_executor.BaseExecutor):
         task = read_task(artifact_utils.get_single_uri(input_dict[nodes.EXAMPLES]))
         assert task is not None, "ImageExampleGen writes the task"
         base = exec_properties[MODELS_KEY].rstrip("/")
+        _check_writable(base)
         version = _resolve(base, exec_properties[VERSION_KEY])
         replace = bool(exec_properties[REPLACE_TASK_KEY])
         check_name(find_served(base), task, os.path.basename(base), replace)
@@ -108,6 +111,23 @@ class Executor(base_executor.BaseExecutor):
             io_utils.write_string_file(
                 os.path.join(statistics.uri, _NO_CHAMPION_FILE), ""
             )
+
+
+def _check_writable(base: str) -> None:
+    """Finds out before training what Pusher would find out after it."""
+    folder = os.path.abspath(base)
+    while not os.path.exists(folder):
+        folder = os.path.dirname(folder)
+    try:
+        # By doing it: a network's server may know more than the mode says.
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise BadInputError(
+            f"{folder}: expected a folder of models that user {os.geteuid()}, group "
+            f"{os.getegid()}, may write to, as a model is pushed there, found: "
+            f'{error.strerror}: on Kubernetes see docs/deploy.md, "The volume"'
+        ) from error
 
 
 def _resolve(base: str, version: str) -> int | None:

@@ -128,8 +128,7 @@ def test_nothing_but_tmp_and_the_models_is_writable(engine: str, image: str) -> 
 
 
 def test_a_node_that_is_given_another_code_says_so(engine: str, image: str) -> None:
-    flags = ["--executor_class_path=x", "--json_serialized_invocation_args={}"]
-    flags += ["--json_serialized_inputs_spec_args={}", "--outputs_spec={}"]
+    flags = ["--executor_input={}", "--node=Trainer", "--properties=x"]
 
     answer = run(
         engine,

@@ -1,6 +1,7 @@
 """Which version is the champion, and what of it reaches the pipeline."""
 
 import shutil
+import tempfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -315,3 +316,21 @@ class TestAnotherTask:
         assert version_of(find(task=NAMED)[0]) == "7"
         with pytest.raises(BadInputError, match="10 classes, and not 11"):
             find(task=NAMED.named(classes=plain_names(11)))
+
+
+def test_a_folder_that_nobody_may_write_to_is_found_out_before_training(
+    tmp_path: Path, find: Find, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(**_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", refused)
+    with pytest.raises(BadInputError, match="expected a folder of models that user "):
+        find()
+
+
+def test_a_folder_that_is_not_there_yet_can_be_made(find: Find, base: Path) -> None:
+    assert not base.exists()
+    model, _ = find()
+    assert version_of(model) == ""
+    assert not base.exists()
