@@ -8,6 +8,7 @@ tensorflow/cc/saved_model does.
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -15,10 +16,13 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 from tensorflow.core.protobuf import config_pb2
+from tensorflow.core.protobuf.rewriter_config_pb2 import RewriterConfig
 
 from serving.server import configs
 from serving.server.errors import Code, ServingError, as_serving_error
 from serving.server.flags import Options
+
+_log = logging.getLogger(__name__)
 
 RawCallable = Callable[..., Sequence[np.ndarray]]
 SAVED_MODEL_FILES = ("saved_model.pb", "saved_model.pbtxt")
@@ -39,6 +43,14 @@ def session_config(options: Options) -> config_pb2.ConfigProto:
         config.intra_op_parallelism_threads = intra or _default_intra_op_threads()
     if inter:
         config.inter_op_parallelism_threads = inter
+    if options.mixed_precision == "bfloat16":
+        rewrites = config.graph_options.rewrite_options
+        rewrites.auto_mixed_precision_onednn_bfloat16 = RewriterConfig.ON
+    elif options.mixed_precision:
+        _log.warning(
+            "--mixed_precision: %s is not supported; expected bfloat16",
+            options.mixed_precision,
+        )
     if options.per_process_gpu_memory_fraction:
         config.gpu_options.per_process_gpu_memory_fraction = (
             options.per_process_gpu_memory_fraction
@@ -147,4 +159,21 @@ def make_callable(
         options.run_options.inter_op_thread_pool = _CALLING_THREAD
     with session.graph.as_default():
         raw: RawCallable = session._make_callable_from_options(options)
-    return raw
+
+    def run(*arrays: np.ndarray) -> list[np.ndarray]:
+        # Scalars come as NumPy's own, and a string among them as bytes.
+        return [
+            value if isinstance(value, np.ndarray) else _as_scalar(value)
+            for value in raw(*arrays)
+        ]
+
+    return run
+
+
+def _as_scalar(value: Any) -> np.ndarray:
+    """Return a scalar as an array without dimensions."""
+    if not isinstance(value, bytes):
+        return np.asarray(value)
+    array = np.empty((), object)
+    array[()] = value
+    return array

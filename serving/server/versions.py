@@ -168,6 +168,11 @@ def check_config(config: Any, running: Any = None) -> None:
                 f"Expected model {model.name} to have an absolute path or URI; got "
                 f"base_path()={model.base_path}"
             )
+        if model.model_platform and model.model_type:
+            raise invalid_argument(
+                "Illegal setting both ModelServerConfig::model_type (deprecated) and "
+                "ModelServerConfig::model_platform."
+            )
         platform = model.model_platform or (
             "tensorflow" if model.model_type == 1 else ""
         )
