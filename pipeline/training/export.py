@@ -16,6 +16,7 @@ from pipeline.features import (
     IMAGE_WIDTH,
     SCALED_IMAGE,
 )
+from pipeline.training import batching_marker
 
 IMAGES_SIGNATURE = "serving_default"
 """`images` uint8 `[None, 28, 28]` -> `probabilities`, `class_id`."""
@@ -89,7 +90,7 @@ def export(
     folder: str,
     warmup_images: np.ndarray,
 ) -> None:
-    """Writes a SavedModel with both signatures and warm-up requests.
+    """Writes a SavedModel with both signatures, warm-up requests and marker.
 
     Args:
         model: The trained network.
@@ -108,6 +109,7 @@ def export(
         },
     )
     _write_warmup(folder, warmup_images)
+    batching_marker.write_marker(folder)
 
 
 def _write_warmup(folder: str, images: np.ndarray) -> None:

@@ -175,7 +175,9 @@ def _value(array: np.ndarray, spec: TensorSpec) -> Any:
             f"Failed to write JSON value for tensor type: {dtype_name(spec.dtype)}"
         )
     finite = array.dtype.kind != "f" or bool(np.isfinite(array).all())
-    if array.dtype.kind == "f" and array.dtype.itemsize < 8:
+    if array.dtype == np.float16:
+        array = array.astype(np.str_).astype(np.float64)
+    elif array.dtype == np.float32:
         array = rounded(array)
     if not finite:
         # orjson writes null for NaN and Infinity.

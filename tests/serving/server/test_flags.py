@@ -39,6 +39,7 @@ def test_a_manifest_s_command_line_starts_this_server_too() -> None:
         tensorflow_intra_op_parallelism=2,
         enable_batching=True,
         batching_parameters_file="/etc/tfs/batching.config",
+        grpc_max_threads=8,
     )
 
 
