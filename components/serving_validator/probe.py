@@ -21,6 +21,7 @@ from collections.abc import Callable
 import numpy as np
 
 from components.serving_validator.requests import Requests
+from pipeline.training import batching_marker
 
 TOLERANCE = 1e-5
 """Largest difference of a probability. Batches of other sizes, and kernels that
@@ -62,6 +63,7 @@ def main(model: str, requests: str) -> int:
         # Of a model that answers nothing an error says nothing.
         if answers_images:
             _check_refusal(ask, checks, failures)
+            _check_marker(model, ask, expected, checks, failures)
     # On a line of its own, whatever libraries printed.
     print("\n" + json.dumps({"checks": checks, "failures": failures}))
     return 0
@@ -165,6 +167,59 @@ def _check_refusal(
         checks.append(what)
     else:
         failures.append(f"{what}: expected an error, found an answer")
+
+
+def _check_marker(
+    model: str,
+    ask: Callable[[str, str, np.ndarray], Answer],
+    requests: Requests,
+    checks: list[str],
+    failures: list[str],
+) -> None:
+    """Takes the marker from signatures that answer otherwise together than alone.
+
+    That they answer alike proves nothing, so nothing is marked here.
+    """
+    examples = np.array(requests.examples, object)
+    inputs = {"images": requests.images, "examples": examples, "inputs": examples}
+    for name in batching_marker.marked(model):
+        what = f"{name}, rows alone and together"
+        try:
+            if _rows_see_each_other(name, ask, inputs):
+                batching_marker.withdraw_marker(model, {name})
+                what = f"{what}: they differ, its requests will not share a batch"
+        except Exception as error:
+            failures.append(f"{what}: {_line(error)}")
+        else:
+            checks.append(what)
+
+
+def _rows_see_each_other(
+    name: str,
+    ask: Callable[[str, str, np.ndarray], Answer],
+    inputs: dict[str, np.ndarray],
+) -> bool:
+    """Compares a few rows asked one by one with the same asked in one batch."""
+    for input_name, rows in inputs.items():
+        few = rows[: _BATCH_SIZES[-1]]
+        try:
+            together = ask(name, input_name, few)
+        except LookupError:
+            continue
+        alone = [ask(name, input_name, few[i : i + 1]) for i in range(len(few))]
+        return not all(
+            _alike(np.concatenate([answer[key] for answer in alone]), values)
+            for key, values in together.items()
+        )
+    raise LookupError(f"expected one of the inputs {sorted(inputs)}")
+
+
+def _alike(left: np.ndarray, right: np.ndarray) -> bool:
+    if left.shape != right.shape:
+        return False
+    if left.dtype.kind == "f":
+        return bool((np.abs(left - right) <= TOLERANCE).all())
+    return bool((left == right).all())
 
 
 def _line(error: Exception) -> str:

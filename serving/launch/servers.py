@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from serving import page
 from serving.launch.errors import LaunchError
 from serving.launch.models import Model
 
@@ -28,6 +29,9 @@ HARDENING = (
     "--cap-drop=ALL",
     "--security-opt=no-new-privileges",
 )
+
+# The embedded server knows no page of its own.
+PAGE = Path(page.__file__).with_name("index.html")
 
 _PROBE_SECONDS = 15
 
@@ -170,6 +174,7 @@ def embedded(model: Model, ports: Ports, image: str | None) -> Server:
             "-m",
             "serving.server",
             *server_flags(model, str(model.base_path), ports),
+            f"--page={PAGE}",
         ),
         has_page=True,
     )

@@ -11,13 +11,6 @@ from typing import Any
 
 import tensorflow as tf
 
-# The only code that undoes `tf.function`'s own naming of tensors is private:
-# `tf.graph_util` imports a FunctionDef nowhere. tests/.../test_shapes.py fails if it
-# goes away.
-from tensorflow.python.framework.function_def_to_graph import (
-    function_def_to_graph_def,
-)
-
 _CALLS = ("PartitionedCall", "StatefulPartitionedCall")
 # Which inputs of an operation are those of the functions in its attributes.
 _BRANCHES = {"If": 1, "StatelessIf": 1, "Case": 1, "StatelessCase": 1}
@@ -87,10 +80,9 @@ def _import_function(
     function: Any, functions: dict[str, Any], shapes: Sequence[Any], depth: int
 ) -> None:
     """Import the body of a function whose arguments have these shapes."""
-    body, _ = function_def_to_graph_def(function, input_shapes=None)
-    inlined = tf.compat.v1.GraphDef(versions=body.versions)
+    inlined = tf.compat.v1.GraphDef()
     inlined.library.function.extend(functions.values())
-    inlined.node.extend(_inline(body.node, functions, depth + 1))
+    inlined.node.extend(_inline(_body(function, function), functions, depth + 1))
     feeds = [f"{argument.name}:0" for argument in function.signature.input_arg]
     _import(inlined, functions, feeds, shapes, depth + 1)
 
@@ -114,14 +106,10 @@ def _inline(nodes: Any, functions: dict[str, Any], depth: int) -> Iterator[Any]:
             kept.append(node)
             continue
         function = functions[called]
-        body, names = function_def_to_graph_def(function, input_shapes=None)
-        for index, output in enumerate(function.signature.output_arg):
-            returned = body.node.add(name=_RETURNED.format(index), op="Identity")
-            returned.input.append(names[function.ret[output.name]])
-            returned.attr["T"].type = _type_of(node, output, index)
+        body = _body(function, node)
         arguments = [argument.name for argument in function.signature.input_arg]
         given = [name for name in node.input if not name.startswith("^")]
-        for inner in _inline(body.node, functions, depth + 1):
+        for inner in _inline(body, functions, depth + 1):
             moved = tf.compat.v1.NodeDef()
             moved.CopyFrom(inner)
             moved.name = f"{node.name}/{inner.name}"
@@ -151,13 +139,81 @@ def _moved(name: str, prefix: str) -> str:
     return f"^{prefix}/{name[1:]}" if name.startswith("^") else f"{prefix}/{name}"
 
 
-def _type_of(call: Any, output: Any, index: int) -> int:
-    """Return the type of a function's output; an attribute of the call may name it."""
-    if output.type:
-        return int(output.type)
-    if output.type_attr:
-        return int(call.attr[output.type_attr].type)
-    return int(call.attr["Tout"].list.type[index])
+def _body(function: Any, call: Any) -> list[Any]:
+    """Return a function's nodes as those of a graph.
+
+    Arguments are placeholders, outputs identities called `returned_N`, and tensors
+    have a graph's names: `node:3` for a function's `node:output:1`.
+
+    Args:
+        function: a `FunctionDef`.
+        call: has the attributes that it leaves open.
+    """
+    arguments = {argument.name for argument in function.signature.input_arg}
+    named = {node.name: node for node in function.node_def}
+    graph = tf.Graph()
+
+    def flat(name: str) -> str:
+        if name.startswith("^"):
+            return name
+        operation, _, rest = name.partition(":")
+        if operation in arguments:
+            return f"{operation}:0"
+        output, _, index = rest.partition(":")
+        place = int(index or 0)
+        node = named[operation]
+        if node.op in _CALLS or not _has(graph, node.op):
+            return f"{operation}:{place}"
+        for declared in graph.op_def_for_type(node.op).output_arg:
+            if declared.name == output:
+                break
+            place += _count(declared, node)
+        return f"{operation}:{place}"
+
+    nodes = []
+    for index, argument in enumerate(function.signature.input_arg):
+        node = tf.compat.v1.NodeDef(name=argument.name, op="Placeholder")
+        node.attr["dtype"].type = _type_of(call, argument, "Tin", index)
+        nodes.append(node)
+    for original in function.node_def:
+        node = tf.compat.v1.NodeDef()
+        node.CopyFrom(original)
+        del node.input[:]
+        node.input.extend(map(flat, original.input))
+        nodes.append(node)
+    for index, output in enumerate(function.signature.output_arg):
+        node = tf.compat.v1.NodeDef(name=_RETURNED.format(index), op="Identity")
+        node.input.append(flat(function.ret[output.name]))
+        node.attr["T"].type = _type_of(call, output, "Tout", index)
+        nodes.append(node)
+    return nodes
+
+
+def _has(graph: tf.Graph, op: str) -> bool:
+    """Whether `op` is an operation and not a function called by its name."""
+    try:
+        graph.op_def_for_type(op)
+    except (KeyError, RuntimeError):
+        return False
+    return True
+
+
+def _count(declared: Any, node: Any) -> int:
+    """Return how many tensors an output stands for."""
+    if declared.number_attr:
+        return int(node.attr[declared.number_attr].i)
+    if declared.type_list_attr:
+        return len(node.attr[declared.type_list_attr].list.type)
+    return 1
+
+
+def _type_of(call: Any, argument: Any, types: str, index: int) -> int:
+    """Return the type of an argument or output, which the call may decide."""
+    if argument.type:
+        return int(argument.type)
+    if argument.type_attr:
+        return int(call.attr[argument.type_attr].type)
+    return int(call.attr[types].list.type[index])
 
 
 def _followed(name: str, outputs: dict[str, list[str]]) -> str:

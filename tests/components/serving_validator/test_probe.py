@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from components.serving_validator import probe
 from components.serving_validator.requests import Requests
+from pipeline.training import batching_marker
 from tests.components.serving_validator.conftest import (
     EXAMPLES,
     IMAGES,
@@ -53,6 +54,38 @@ def test_of_a_right_model_every_check_passes(
         "checks": [*IMAGE_CHECKS, *EXAMPLE_CHECKS, REFUSAL],
         "failures": [],
     }
+
+
+def test_rows_that_differ_together_lose_the_marker_and_others_get_none(
+    save: Save, ask: Callable[[str], Report], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def by_the_batch(examples: Any) -> dict[str, Any]:
+        return {"size": tf.fill([tf.size(examples)], tf.size(examples))}
+
+    model = save(classify=(EXAMPLES, by_the_batch))
+    report = ask(model)
+    assert batching_marker.marked(model) == []
+    # As if the exporter had been wrong.
+    monkeypatch.setattr(batching_marker, "judge", lambda folder: {"classify": ""})
+    batching_marker.write_marker(model)
+    report = ask(model)
+    assert report["failures"] == []
+    assert report["checks"][-1] == (
+        "classify, rows alone and together: they differ, its requests will not share "
+        "a batch"
+    )
+    assert batching_marker.marked(model) == []
+
+
+def test_rows_that_do_not_keep_the_marker(
+    save: Save, ask: Callable[[str], Report]
+) -> None:
+    model = save()
+    marked = batching_marker.write_marker(model)
+    assert marked == ["serving_default", "tf_examples"]
+    report = ask(model)
+    assert report["checks"][-2:] == [f"{n}, rows alone and together" for n in marked]
+    assert batching_marker.marked(model) == marked
 
 
 def test_further_signatures_do_not_matter(

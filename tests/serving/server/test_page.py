@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-
 from pathlib import Path
 
 import pytest
@@ -43,5 +42,5 @@ def test_it_is_at_the_root(server: RunningServer) -> None:
 
 
 def test_a_page_that_cannot_be_read_is_one_line(tmp_path: Path) -> None:
-    with pytest.raises(ServingError, match="--page: cannot read '.*none.html'"):
+    with pytest.raises(ServingError, match=r"--page: cannot read '.*none.html'"):
         page.load(str(tmp_path / "none.html"))
