@@ -364,7 +364,7 @@ def _linger(plan: Plan, parameters: BatchingParameters) -> None:
 def _run_alone(plan: Plan, task: Task) -> Result | Exception:
     start = time.monotonic()
     try:
-        return plan.run(task.arrays), time.monotonic() - start
+        return plan.run(task.arrays, task.deadline), time.monotonic() - start
     except Exception as error:  # it is the request's answer
         return error
 

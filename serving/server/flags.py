@@ -56,6 +56,7 @@ class Options:
     per_process_gpu_memory_fraction: float = 0.0
     enable_signature_method_name_check: bool = False
     enable_serialization_as_tensor_content: bool = False
+    enforce_session_run_timeout: bool = True
     enable_profiler: bool = False
     prefer_tflite_model: bool = False
     num_tflite_pools: int = 1
@@ -142,6 +143,7 @@ _HELP = {
     "enable_serialization_as_tensor_content": (
         "answer Predict with tensor_content instead of float_val and its kind"
     ),
+    "enforce_session_run_timeout": "break loops off at their callers' deadlines",
     "enable_profiler": (
         "tensorflow.ProfilerService on the gRPC port (off here; on in "
         "tensorflow_model_server): whoever reaches the port may then trace the server"
@@ -185,7 +187,6 @@ _OURS = (
 # Taken so that a command line written for tensorflow_model_server starts this
 # one; what they tune does not exist here.
 _WITHOUT_EFFECT = {
-    "enforce_session_run_timeout": bool,
     "flush_filesystem_caches": bool,
     "num_tflite_interpreters_per_pool": int,
     "num_unload_threads": int,

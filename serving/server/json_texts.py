@@ -53,7 +53,7 @@ def parse(body: bytes) -> Any:
         text = _with_infinities(body.removeprefix(codecs.BOM_UTF8)).decode(
             "utf-8", "surrogateescape"
         )
-        value, _ = json.JSONDecoder().raw_decode(text.lstrip(" \t\r\n"))
+        value, _ = _LENIENT.raw_decode(text.lstrip(" \t\r\n"))
     except (ValueError, RecursionError):
         raise invalid_argument(
             f"JSON Parse error: {failure.msg} at offset: {failure.pos}"
@@ -64,6 +64,25 @@ def parse(body: bytes) -> Any:
             f"{failure.pos}"
         )
     return value
+
+
+def _number(text: str) -> int | float:
+    """Return a number; whole ones that no 64 bits hold are doubles, as there.
+
+    Raises:
+        ValueError: no double holds it.
+    """
+    if text.lstrip("-").isdecimal() and len(text) < 21:
+        whole = int(text)
+        if -(2**63) <= whole < 2**64:
+            return whole
+    value = float(text)
+    if math.isinf(value):
+        raise ValueError("Number too big to be stored in double.")
+    return value
+
+
+_LENIENT = json.JSONDecoder(parse_float=_number, parse_int=_number)
 
 
 def _with_infinities(body: bytes) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import math
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -15,6 +16,10 @@ from serving.server.shapes import ShapeRule
 from serving.server.tensors import TensorSpec
 
 Arrays = Sequence[np.ndarray]
+
+# Of time limits; TensorFlow holds them in 32 bits.
+_SHORTEST_MS = 128.0
+_LONGEST_EXPONENT = 30
 
 
 class Plan:
@@ -45,7 +50,21 @@ class Plan:
         group: str = "",
         rows_apart: bool = False,
         parameters: Any = None,
+        compile_timed: Callable[[int], Callable[..., Arrays]] | None = None,
     ):
+        """Prepare it.
+
+        Args:
+            inputs: what is fed.
+            outputs: what is fetched.
+            function: runs it.
+            shapes: which shapes may run.
+            group: the model's name.
+            rows_apart: see there.
+            parameters: see there.
+            compile_timed: makes a function that ends after so many milliseconds;
+                None where no run is longer than its inputs are large.
+        """
         self.inputs = tuple(inputs)
         self.outputs = tuple(outputs)
         self.group = group
@@ -53,17 +72,20 @@ class Plan:
         self.shapes = shapes
         self.rows_apart = rows_apart and bool(self.inputs)
         self._function = function
+        self._compile_timed = compile_timed
+        self._timed: dict[int, Callable[..., Arrays]] = {}
         self.seconds = float("inf")
         self.pending: collections.deque[Any] = collections.deque()
         self.running = 0
         self.watched = False
         self.lock = threading.Lock()
 
-    def run(self, arrays: Arrays) -> list[np.ndarray]:
+    def run(self, arrays: Arrays, deadline: float | None = None) -> list[np.ndarray]:
         """Run once.
 
         Args:
             arrays: one per input, in the order of `inputs`.
+            deadline: `time.monotonic()` soon after which a loop is broken off.
 
         Returns:
             One array per output.
@@ -71,12 +93,31 @@ class Plan:
         Raises:
             tf.errors.OpError: whatever the graph says.
         """
+        function = self._function
+        if deadline is not None and self._compile_timed is not None:
+            function = self._ending(deadline - time.monotonic())
         start = time.perf_counter()
-        outputs = list(self._function(*arrays))
+        outputs = list(function(*arrays))
         elapsed = time.perf_counter() - start
         known = self.seconds != float("inf")
         self.seconds = (self.seconds + elapsed) / 2 if known else elapsed
         return outputs
+
+    def _ending(self, seconds: float) -> Callable[..., Arrays]:
+        """Return the function that ends in so many seconds, or up to twice as many.
+
+        TensorFlow has the time limit in what is compiled, so there are but a few.
+        """
+        assert self._compile_timed is not None
+        exponent = math.ceil(math.log2(max(seconds * 1000, _SHORTEST_MS)))
+        milliseconds = 2 ** min(exponent, _LONGEST_EXPONENT)
+        with self.lock:
+            function = self._timed.get(milliseconds)
+        if function is None:
+            function = self._compile_timed(milliseconds)
+            with self.lock:
+                self._timed[milliseconds] = function
+        return function
 
     def split(self, outputs: Arrays, rows: Sequence[int]) -> list[list[np.ndarray]]:
         """Cut the outputs of a shared run into those of its requests.

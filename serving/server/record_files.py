@@ -75,8 +75,10 @@ class RecordFiles:
         if self._bytes and self._bytes + needed > self._max_bytes // _FILES:
             self.close()
             self._open()
+            self._prune(max(needed, self._max_bytes // _FILES))
             line = json.dumps({**entry, "record": 0, "offset": 0}).encode()
-        self._prune(needed)
+        elif not self._bytes:
+            self._prune(needed)
         self._write_whole(self._data, record, self._size)
         self._size += len(record)
         self._records += 1
@@ -111,15 +113,15 @@ class RecordFiles:
 
     def _prune(self, needed: int) -> None:
         """Remove the oldest files until there is room for `needed` bytes."""
-        if self._number > 1 or not self._bytes:
-            sizes = {}
-            for path in glob.glob(glob.escape(self._prefix) + "-*"):
-                if path.endswith((RECORDS, INDEX)):
-                    sizes[path] = os.path.getsize(path)
-            total = sum(sizes.values()) + needed
-            # The names begin with the time.
-            for path in sorted(sizes):
-                if total <= self._max_bytes or path.startswith(self._stem):
-                    break
-                os.remove(path)
-                total -= sizes[path]
+        sizes = {
+            path: os.path.getsize(path)
+            for path in glob.glob(glob.escape(self._prefix) + "-*")
+            if path.endswith((RECORDS, INDEX))
+        }
+        total = sum(sizes.values()) + needed
+        # The names begin with the time.
+        for path in sorted(sizes):
+            if total <= self._max_bytes or path.startswith(self._stem):
+                break
+            os.remove(path)
+            total -= sizes[path]

@@ -27,6 +27,7 @@ _log = logging.getLogger(__name__)
 _MAX_PLANS = 64
 # Written by tf.saved_model.save for the loaders; they have no outputs to ask for.
 _INTERNAL_SIGNATURES = ("__saved_model_init_op", "__saved_model_train_op")
+_LOOPS = frozenset(("Enter", "LoopCond", "StatelessWhile", "While"))
 _PER_MODEL_BATCHING = "batching_params.pbtxt"
 
 
@@ -75,6 +76,15 @@ class Servable:
         self._functions = {
             item.signature.name: item for item in meta_graph.graph_def.library.function
         }
+        # Whether a run may be longer than its inputs are large.
+        self._loops = options.enforce_session_run_timeout and any(
+            node.op in _LOOPS
+            for nodes in (
+                meta_graph.graph_def.node,
+                *(function.node_def for function in self._functions.values()),
+            )
+            for node in nodes
+        )
         # Signatures whose requests may share runs.
         self.rows_apart = marker.read(path)
         self._on_calling_thread = not config.inter_op_parallelism_threads
@@ -149,6 +159,15 @@ class Servable:
                     graph.as_graph_def(), feeds, fetches, shapes
                 )
 
+            def compile_timed(milliseconds: int) -> session.RawCallable:
+                return session.make_callable(
+                    self._session,
+                    feeds,
+                    fetches,
+                    on_calling_thread=False,
+                    timeout_ms=milliseconds,
+                )
+
             plan = Plan(
                 inputs,
                 outputs,
@@ -160,6 +179,7 @@ class Servable:
                 rows_apart=rows_apart
                 and all(spec.batched for spec in (*inputs, *outputs)),
                 parameters=self.batching,
+                compile_timed=compile_timed if self._loops else None,
             )
             if len(self._plans) >= _MAX_PLANS:
                 idle = (key for key, old in self._plans.items() if not old.running)

@@ -134,6 +134,7 @@ def make_callable(
     fetches: Sequence[str],
     *,
     on_calling_thread: bool,
+    timeout_ms: int = 0,
 ) -> RawCallable:
     """Compile `fetches` from `feeds` into a function of arrays.
 
@@ -149,6 +150,8 @@ def make_callable(
         fetches: names of the tensors it returns, in order.
         on_calling_thread: run the ops on the caller's thread instead of a pool.
             Ops still use the intra-op pool.
+        timeout_ms: end with DEADLINE_EXCEEDED after so long; 0: never. Loops are
+            broken off then; it has no effect on the caller's thread.
 
     Returns:
         The function. It releases the GIL while the graph runs, may be called from
@@ -157,6 +160,7 @@ def make_callable(
     options = config_pb2.CallableOptions(feed=feeds, fetch=fetches)
     if on_calling_thread:
         options.run_options.inter_op_thread_pool = _CALLING_THREAD
+    options.run_options.timeout_in_ms = timeout_ms
     with session.graph.as_default():
         raw: RawCallable = session._make_callable_from_options(options)
 

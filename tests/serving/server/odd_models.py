@@ -32,7 +32,11 @@ def save(path: Path, signatures: Mapping[str, Signature]) -> Path:
 
 
 def _named(function: Callable[..., Any]) -> Callable[..., Any]:
-    return lambda *values: {"y": function(*values)}
+    def answer(*values: Any) -> Any:
+        found = function(*values)
+        return found if isinstance(found, dict) else {"y": found}
+
+    return answer
 
 
 def mark(path: Path, *signatures: str) -> None:

@@ -348,6 +348,24 @@ class TestConfigFile:
         )
         server.stop()
 
+    def test_a_file_of_nothing_serves_nothing(
+        self, tmp_path: Path, adders: Push
+    ) -> None:
+        adders(tmp_path / "base", 1)
+        config = tmp_path / "models.config"
+        config.write_text("# later\n")
+        with RunningServer(
+            model_config_file=str(config), model_config_file_poll_wait_seconds=1
+        ) as server:
+            assert server.refused({"x": [0.0]}).code is StatusCode.NOT_FOUND
+            # A path with a typing error holds nothing up once it is mended.
+            config.write_text(config_text(model_text("adder", tmp_path / "bsae")))
+            time.sleep(1.5)
+            config.write_text(config_text(model_text("adder", tmp_path / "base")))
+            eventually(lambda: server.rest("/v1/models/adder")[0] == 200)
+            server.await_states(v1=State.AVAILABLE)
+            assert server.predict({"x": [0.0]})["y"] == [1.0]
+
 
 class TestReload:
     def reload(self, server: RunningServer, *models: str, metrics: Any = ()) -> Any:
@@ -363,6 +381,37 @@ class TestReload:
         adders(tmp_path / "new", 2)
         with serve(tmp_path / "base", enable_reload_config_rpc=True) as server:
             yield server
+
+    @pytest.mark.parametrize(
+        ("base", "policy"),
+        [
+            ("nowhere", ""),
+            ("base", "model_version_policy { specific { versions: 9 } }"),
+        ],
+        ids=["wrong path", "no such version"],
+    )
+    def test_a_model_that_is_served_is_not_waited_for(
+        self, reloadable: RunningServer, tmp_path: Path, base: str, policy: str
+    ) -> None:
+        self.reload(reloadable, model_text("adder", tmp_path / base, policy))
+        self.reload(reloadable, model_text("adder", tmp_path / "base"))
+        reloadable.await_states(v1=State.AVAILABLE)
+
+    def test_a_metric_there_is_not_has_not_increased(
+        self, reloadable: RunningServer, tmp_path: Path
+    ) -> None:
+        model = model_text("adder", tmp_path / "base")
+        response = self.reload(reloadable, model, metrics=["/nothing"])
+        found = [(item.name, item.int64_value_increase) for item in response.metric]
+        assert found == [("/nothing", 0)]
+
+    def test_a_kind_and_a_platform_are_one_too_many(
+        self, reloadable: RunningServer, tmp_path: Path
+    ) -> None:
+        model = model_text("adder", tmp_path / "base", "model_type: TENSORFLOW")
+        found = failure_of(self.reload, reloadable, model)
+        assert found.code is StatusCode.INVALID_ARGUMENT
+        assert "model_type (deprecated) and" in found.message
 
     def test_it_replaces_everything_once_the_new_model_is_there(
         self, reloadable: RunningServer, tmp_path: Path
