@@ -45,6 +45,7 @@ GRPC, REST = "grpc", "rest"
 
 # What the event loop itself runs: no more rows, and no longer than this before.
 _INLINE_ROWS = 8
+_INLINE_BYTES = 1 << 16
 _INLINE_SECONDS = 1e-3
 
 # A batch that runs for longer no longer keeps the next one waiting.
@@ -84,6 +85,13 @@ class Task:
         self.rows = counts.pop() if len(counts) == 1 else 0
         self.shape = tuple(
             array.ndim if padded else array.shape[1:] for array in arrays
+        )
+
+    def byte_count(self) -> int:
+        """Return about how many bytes the inputs hold."""
+        return sum(
+            array.nbytes if array.dtype != object else sum(map(len, array.flat))
+            for array in self.arrays
         )
 
 
@@ -161,6 +169,7 @@ class Scheduler:
             and not self._unanswered
             and task.rows <= _INLINE_ROWS
             and plan.seconds < _INLINE_SECONDS
+            and task.byte_count() <= _INLINE_BYTES
             and not parameters.batch_timeout_micros
             and not parameters.allowed_batch_sizes
         )

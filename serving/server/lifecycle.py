@@ -48,6 +48,7 @@ class Lifecycle:
         """
         self._options = options
         self._loader = loader
+        self._files = versions.model_files(options)
         self.models: dict[str, Model] = {}
         self.changed = threading.Condition()
         self.stopping = False
@@ -130,7 +131,7 @@ class Lifecycle:
                 continue
             try:
                 loaded = set(model.available)
-                self._aspire(model, versions.poll(model.config, loaded))
+                self._aspire(model, versions.poll(model.config, loaded, self._files))
             except ServingError as error:
                 with self.changed:
                     model.poll_failed = True
@@ -166,7 +167,7 @@ class Lifecycle:
         """
         if version.error is None or version.path != path:
             return True
-        return versions.fingerprint(path) != version.fingerprint
+        return versions.fingerprint(path, self._files) != version.fingerprint
 
     def _step(self) -> None:
         """Start the loads and unloads that are due."""
@@ -208,7 +209,7 @@ class Lifecycle:
 
     def _load(self, model: Model, version: Version) -> None:
         """Try to load a version (on a loading thread)."""
-        mark = versions.fingerprint(version.path)
+        mark = versions.fingerprint(version.path, self._files)
         servable, error = None, None
         try:
             servable = self._loader(model.config.name, version.number, version.path)

@@ -7,7 +7,7 @@ import math
 import threading
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -20,6 +20,21 @@ Arrays = Sequence[np.ndarray]
 # Of time limits; TensorFlow holds them in 32 bits.
 _SHORTEST_MS = 128.0
 _LONGEST_EXPONENT = 30
+
+
+class Program(NamedTuple):
+    """What runs a plan.
+
+    Attributes:
+        run: takes the inputs, returns the outputs.
+        shapes: which shapes of the inputs may run.
+        compile_timed: makes a `run` that ends after so many milliseconds; None where
+            no run is longer than its inputs are large.
+    """
+
+    run: Callable[..., Arrays]
+    shapes: ShapeRule
+    compile_timed: Callable[[int], Callable[..., Arrays]] | None
 
 
 class Plan:
@@ -44,35 +59,30 @@ class Plan:
         self,
         inputs: Sequence[TensorSpec],
         outputs: Sequence[TensorSpec],
-        function: Callable[..., Arrays],
-        shapes: ShapeRule,
+        program: Program,
         *,
         group: str = "",
         rows_apart: bool = False,
         parameters: Any = None,
-        compile_timed: Callable[[int], Callable[..., Arrays]] | None = None,
     ):
         """Prepare it.
 
         Args:
             inputs: what is fed.
             outputs: what is fetched.
-            function: runs it.
-            shapes: which shapes may run.
+            program: what runs it.
             group: the model's name.
             rows_apart: see there.
             parameters: see there.
-            compile_timed: makes a function that ends after so many milliseconds;
-                None where no run is longer than its inputs are large.
         """
         self.inputs = tuple(inputs)
         self.outputs = tuple(outputs)
         self.group = group
         self.parameters = parameters
-        self.shapes = shapes
+        self.shapes = program.shapes
         self.rows_apart = rows_apart and bool(self.inputs)
-        self._function = function
-        self._compile_timed = compile_timed
+        self._function = program.run
+        self._compile_timed = program.compile_timed
         self._timed: dict[int, Callable[..., Arrays]] = {}
         self.seconds = float("inf")
         self.pending: collections.deque[Any] = collections.deque()

@@ -12,14 +12,15 @@ from typing import Any
 import tensorflow as tf
 from tensorflow.core.protobuf import config_pb2
 
-from serving.server import configs, marker, session, shape_functions
+from serving.server import configs, marker, tflite_runtime
 from serving.server.configs import BatchingParameters
 from serving.server.errors import Code, ServingError
 from serving.server.flags import Options
+from serving.server.graph_runtime import GraphRuntime
 from serving.server.plan import Plan
-from serving.server.shapes import ShapeRule, Shapes, risky_inputs
 from serving.server.signatures import Signature
 from serving.server.tensors import TensorSpec
+from serving.server.tflite_runtime import TfliteRuntime
 
 _log = logging.getLogger(__name__)
 
@@ -27,12 +28,11 @@ _log = logging.getLogger(__name__)
 _MAX_PLANS = 64
 # Written by tf.saved_model.save for the loaders; they have no outputs to ask for.
 _INTERNAL_SIGNATURES = ("__saved_model_init_op", "__saved_model_train_op")
-_LOOPS = frozenset(("Enter", "LoopCond", "StatelessWhile", "While"))
 _PER_MODEL_BATCHING = "batching_params.pbtxt"
 
 
 class Servable:
-    """A SavedModel, loaded: its signatures and the means to run them.
+    """A model, loaded: its signatures and the means to run them.
 
     Attributes:
         name: of the model.
@@ -58,7 +58,7 @@ class Servable:
         Args:
             name: of the model.
             version: its number.
-            path: the folder that holds `saved_model.pb`.
+            path: its folder.
             options: the server's.
             config: of the session.
 
@@ -71,28 +71,15 @@ class Servable:
         self.references = 0
         self.response_specs: dict[str, bytes] = {}
         self.batching = _per_model_batching(path, options)
-        tags = [tag.strip() for tag in options.saved_model_tags.split(",")]
-        self._session, meta_graph = session.load(path, tags, config)
-        self._functions = {
-            item.signature.name: item for item in meta_graph.graph_def.library.function
-        }
-        # Whether a run may be longer than its inputs are large.
-        self._loops = options.enforce_session_run_timeout and any(
-            node.op in _LOOPS
-            for nodes in (
-                meta_graph.graph_def.node,
-                *(function.node_def for function in self._functions.values()),
-            )
-            for node in nodes
-        )
-        # Signatures whose requests may share runs.
-        self.rows_apart = marker.read(path)
-        self._on_calling_thread = not config.inter_op_parallelism_threads
-        self.signature_defs = dict(meta_graph.signature_def)
-        self.signatures = {
-            key: Signature.from_def(key, definition)
-            for key, definition in self.signature_defs.items()
-        }
+        self._runtime: GraphRuntime | TfliteRuntime
+        if tflite_runtime.wanted(path, options):
+            self._runtime = TfliteRuntime(path, options)
+            self.rows_apart: frozenset[str] = frozenset()
+        else:
+            self._runtime = GraphRuntime(path, options, config)
+            self.rows_apart = marker.read(path)
+        self.signature_defs = self._runtime.signature_defs
+        self.signatures = self._runtime.signatures
         self._plans: dict[Any, Plan] = {}
         self._lock = threading.Lock()
 
@@ -141,45 +128,18 @@ class Servable:
             if key in self._plans:
                 return self._plans[key]
             feeds = [spec.name for spec in inputs]
-            fetches = [spec.name for spec in outputs]
             if len(set(feeds)) < len(feeds):
                 raise ServingError(
                     Code.UNIMPLEMENTED, f"Two inputs share one tensor: {feeds}"
                 )
-            function = session.make_callable(
-                self._session,
-                feeds,
-                fetches,
-                on_calling_thread=self._on_calling_thread,
-            )
-            graph = self._session.graph
-
-            def infer(shapes: Shapes) -> str | None:
-                return shape_functions.refusal(
-                    graph.as_graph_def(), feeds, fetches, shapes
-                )
-
-            def compile_timed(milliseconds: int) -> session.RawCallable:
-                return session.make_callable(
-                    self._session,
-                    feeds,
-                    fetches,
-                    on_calling_thread=False,
-                    timeout_ms=milliseconds,
-                )
-
             plan = Plan(
                 inputs,
                 outputs,
-                function,
-                ShapeRule(
-                    inputs, risky_inputs(graph, self._functions, feeds, fetches), infer
-                ),
+                self._runtime.compile(inputs, outputs),
                 group=self.name,
                 rows_apart=rows_apart
                 and all(spec.batched for spec in (*inputs, *outputs)),
                 parameters=self.batching,
-                compile_timed=compile_timed if self._loops else None,
             )
             if len(self._plans) >= _MAX_PLANS:
                 idle = (key for key, old in self._plans.items() if not old.running)
@@ -213,10 +173,9 @@ class Servable:
         return any(plan.running for plan in tuple(self._plans.values()))
 
     def close(self) -> None:
-        """Free the session; nothing may run any more."""
+        """Free what it holds; nothing may run any more."""
         self._plans.clear()
-        self._session.close()
-        del self._session
+        self._runtime.close()
 
 
 def _per_model_batching(path: str, options: Options) -> BatchingParameters | None:

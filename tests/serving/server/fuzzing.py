@@ -54,6 +54,19 @@ GRPC_STATUSES = frozenset(
 )
 HTTP_STATUSES = frozenset({200, 400, 404, 413, 429, 501})
 
+# Model, signature, input, and type of what is answered with some luck.
+_FITTING = (
+    *(("adder", "", "x", 1), ("adder", "pair", "x", 1), ("adder", "scalar", "x", 1)),
+    *(("adder", "text", "text", 7), ("adder", "rows", "matrix", 1)),
+    *(("adder", "root", "x", 1), ("digits", "", "images", 4)),
+    *(("conv", "", "images", 1), ("types", "float32", "x", 1)),
+    *(("types", "string", "x", 7), ("types", "uint8", "x", 4)),
+    *(("odd", "words", "x", 7), ("odd", "largest", "x", 1), ("odd", "label", "x", 7)),
+    *(("odd", "double", "x", 1), ("odd", "square", "x", 1), ("odd", "sums", "x", 1)),
+    *(("odd", "blur", "x", 1), ("odd", "blur_any", "x", 1), ("odd", "any", "x", 1)),
+    *(("odd", "blur_perhaps", "x", 1), ("odd", "pool", "x", 1)),
+    *(("odd", "scatter", "x", 3), ("odd", "numbers", "x", 1)),
+)
 _MODELS = ("adder", "types", "digits", "conv", "odd", "odd", "odd", "nobody", "")
 _SIGNATURES = (
     *("", "", "two_inputs", "scalar", "text", "rows", "classify", "regress", "root"),
@@ -76,9 +89,10 @@ def shape(draw: random.Random) -> list[int]:
     return dims if draw.random() > 0.01 else [1] * draw.randrange(20, 300)
 
 
-def tensor(draw: random.Random) -> Any:
+def tensor(draw: random.Random, dtype: int | None = None) -> Any:
     """Draw a TensorProto whose parts mostly fit together."""
-    proto = tensor_pb2.TensorProto(dtype=draw.choice((1, 1, 1, 3, 4, 7, 9, 2)))
+    dtype = dtype or draw.choice((1, 1, 1, 3, 4, 7, 9, 2))
+    proto = tensor_pb2.TensorProto(dtype=dtype)
     if draw.random() < 0.1:
         proto.dtype = draw.randrange(0, 40)
     dims = shape(draw)
@@ -134,7 +148,11 @@ def grpc_request(draw: random.Random) -> tuple[str, bytes]:
     request: Any
     if method == "Predict":
         request = predict_pb2.PredictRequest(model_spec=model_spec(draw))
-        for alias in draw.sample(_ALIASES, draw.choice((0, 1, 1, 1, 1, 2))):
+        if draw.random() < 0.6:
+            name, signature, alias, dtype = draw.choice(_FITTING)
+            request.model_spec.CopyFrom(spec(name, signature))
+            request.inputs[alias].CopyFrom(tensor(draw, dtype))
+        for alias in draw.sample(_ALIASES, draw.choice((0, 0, 0, 0, 1, 2))):
             request.inputs[alias].CopyFrom(tensor(draw))
         if draw.random() < 0.1:
             request.output_filter.append(draw.choice(("y", "y", "sum", "")))
@@ -189,6 +207,8 @@ def rest_request(draw: random.Random) -> tuple[str, str, bytes, dict[str, str]]:
         return "GET", target, b"", {}
     method = draw.choice(("predict",) * 6 + ("classify", "regress", "PREDICT"))
     body: dict[str, Any] = {"signature_name": draw.choice(_SIGNATURES)}
+    if draw.random() < 0.5:
+        model, body["signature_name"], _, _ = draw.choice(_FITTING)
     if method == "predict":
         key = draw.choice(("instances", "inputs"))
         body[key] = value(draw)

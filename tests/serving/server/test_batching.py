@@ -18,7 +18,7 @@ import tensorflow as tf
 from serving.server.batching import GRPC, REST, Scheduler
 from serving.server.configs import BatchingParameters
 from serving.server.errors import ServingError
-from serving.server.plan import Plan
+from serving.server.plan import Plan, Program
 from serving.server.shapes import ShapeRule
 from serving.server.tensors import TensorSpec
 from serving.server.workers import Pools
@@ -56,7 +56,8 @@ class Function:
 
 def make_plan(function: Function, rows_apart: bool = True) -> Plan:
     rule = ShapeRule([X], frozenset(), lambda shapes: None)
-    return Plan([X], [Y], function, rule, group="adder", rows_apart=rows_apart)
+    program = Program(function, rule, None)
+    return Plan([X], [Y], program, group="adder", rows_apart=rows_apart)
 
 
 def arrays(*values: float) -> tuple[np.ndarray]:

@@ -1,4 +1,4 @@
-"""Thousands of requests that nobody would send: each gets a status, the server lives."""
+"""Requests that nobody would send: each gets a status, and the server lives."""
 
 from __future__ import annotations
 

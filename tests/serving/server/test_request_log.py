@@ -88,9 +88,8 @@ def test_a_record_of_every_call(logged: tuple[RunningServer, Path]) -> None:
     response, call = server.prediction.Predict.with_call(
         request, TIMEOUT, metadata=(("x-request-id", "mine"),)
     )
-    assert ("x-request-id", "mine") in [
-        tuple(item) for item in call.trailing_metadata()
-    ]
+    returned = [tuple(item) for item in call.trailing_metadata()]
+    assert ("x-request-id", "mine") in returned
     _, _, headers = server.http(
         "/v1/models/adder:predict", {"inputs": [2.0]}, headers={"X-Request-Id": "r-2"}
     )
