@@ -24,6 +24,7 @@ from tensorflow_serving.apis import (
 from serving.server import model_info, service_descriptors
 from serving.server.batching import GRPC
 from serving.server.errors import Code, ServingError, as_serving_error, invalid_argument
+from serving.server.profiler import Profiler
 from serving.server.service import (
     LARGE,
     Caller,
@@ -93,6 +94,9 @@ class GrpcServices:
                 grpc.method_handlers_generic_handler(MODEL_SERVICE, models),
             )
         )
+        if service.options.enable_profiler:
+            # It traces the whole process; `--bind_address` says who reaches it.
+            server.add_generic_rpc_handlers((Profiler(service.pools).handler(),))
         service_descriptors.declare()
         names = [PREDICTION_SERVICE, MODEL_SERVICE, reflection.SERVICE_NAME]
         if service.options.enable_grpc_healthcheck_service:
