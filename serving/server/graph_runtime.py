@@ -9,7 +9,7 @@ from tensorflow.core.protobuf import config_pb2
 from serving.server import session, shape_functions
 from serving.server.flags import Options
 from serving.server.plan import Program
-from serving.server.shapes import ShapeRule, Shapes, risky_inputs
+from serving.server.shapes import Operations, ShapeRule, Shapes, survive
 from serving.server.signatures import Signature
 from serving.server.tensors import TensorSpec
 
@@ -32,18 +32,11 @@ class GraphRuntime:
         """
         tags = [tag.strip() for tag in options.saved_model_tags.split(",")]
         self._session, meta_graph = session.load(path, tags, config)
-        self._functions = {
+        functions = {
             item.signature.name: item for item in meta_graph.graph_def.library.function
         }
-        # Whether a run may be longer than its inputs are large.
-        self._loops = options.enforce_session_run_timeout and any(
-            node.op in _LOOPS
-            for nodes in (
-                meta_graph.graph_def.node,
-                *(function.node_def for function in self._functions.values()),
-            )
-            for node in nodes
-        )
+        self._operations = Operations(self._session.graph, functions)
+        self._breaks_off = options.enforce_session_run_timeout
         self._on_calling_thread = not config.inter_op_parallelism_threads
         self.signature_defs = dict(meta_graph.signature_def)
         self.signatures = {
@@ -80,11 +73,20 @@ class GraphRuntime:
                 timeout_ms=milliseconds,
             )
 
-        risky = risky_inputs(graph, self._functions, feeds, fetches)
+        needed = self._operations.needed(feeds, fetches)
+        # Only with a loop may a run be longer than its inputs are large.
+        loops = not _LOOPS.isdisjoint(self._operations.kinds(needed))
+        risky = frozenset(
+            name
+            for name in feeds
+            if not survive(
+                self._operations.kinds(self._operations.reached(name, needed))
+            )
+        )
         return Program(
             run,
             ShapeRule(inputs, risky, infer),
-            compile_timed if self._loops else None,
+            compile_timed if loops and self._breaks_off else None,
         )
 
     def close(self) -> None:

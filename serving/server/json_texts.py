@@ -102,6 +102,19 @@ def _has_lone_surrogate(text: str) -> bool:
     return any(match[1] for match in _ESCAPED_SURROGATE.finditer(text))
 
 
+def check_text(text: str, what: str) -> str:
+    """Return a text that protobuf can hold.
+
+    Raises:
+        ServingError: INVALID_ARGUMENT; it is no UTF-8.
+    """
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise invalid_argument(f"{what} is not UTF-8") from error
+    return text
+
+
 def encode_text(text: str) -> bytes:
     """Return the bytes of a string, which need not be UTF-8."""
     return text.encode("utf-8", "surrogateescape")

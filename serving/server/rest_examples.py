@@ -54,6 +54,7 @@ def _example(value: Any) -> tf.train.Example:
         )
     example = tf.train.Example()
     for name, content in value.items():
+        json_texts.check_text(name, "The name of a feature")
         feature = example.features.feature[name]
         for item in content if isinstance(content, list) else [content]:
             _add_to_feature(feature, name, item)

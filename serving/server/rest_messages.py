@@ -33,7 +33,7 @@ def signature_name(body: Mapping[str, Any]) -> str:
             f"JSON Value: {shown(body)} not formatted correctly. 'signature_name' key "
             "must be a string value."
         )
-    return name
+    return json_texts.check_text(name, "signature_name")
 
 
 def predict_inputs(

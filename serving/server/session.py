@@ -19,7 +19,7 @@ from tensorflow.core.protobuf import config_pb2
 from tensorflow.core.protobuf.rewriter_config_pb2 import RewriterConfig
 
 from serving.server import configs
-from serving.server.errors import Code, ServingError, as_serving_error
+from serving.server.errors import Code, ServingError, as_serving_error, invalid_argument
 from serving.server.flags import Options
 
 _log = logging.getLogger(__name__)
@@ -165,10 +165,16 @@ def make_callable(
         raw: RawCallable = session._make_callable_from_options(options)
 
     def run(*arrays: np.ndarray) -> list[np.ndarray]:
+        try:
+            values = raw(*arrays)
+        except UnicodeDecodeError as error:
+            # The graph's own error, whose text quotes a request that is no UTF-8.
+            text = error.object.decode("utf-8", "replace")
+            raise invalid_argument(text) from error
         # Scalars come as NumPy's own, and a string among them as bytes.
         return [
             value if isinstance(value, np.ndarray) else _as_scalar(value)
-            for value in raw(*arrays)
+            for value in values
         ]
 
     return run

@@ -98,69 +98,79 @@ def shapes_of(arrays: Sequence[np.ndarray]) -> Shapes:
     return tuple(array.shape for array in arrays)
 
 
-def risky_inputs(
-    graph: Any, functions: dict[str, Any], feeds: Sequence[str], fetches: Iterable[str]
-) -> frozenset[str]:
-    """Return those of `feeds` that reach an operation not known to survive.
+class Operations:
+    """What a graph's tensors need and reach, functions included."""
 
-    Args:
-        graph: the `tf.Graph` of the model.
-        functions: its `FunctionDef`s by name.
-        feeds: names of the tensors fed.
-        fetches: names of the tensors fetched; only what they need is run.
-    """
-    fed = {graph.get_tensor_by_name(name) for name in feeds}
-    needed = set()
-    todo = [graph.get_tensor_by_name(name).op for name in fetches]
-    while todo:
-        operation = todo.pop()
-        if operation in needed:
-            continue
-        needed.add(operation)
-        todo += [tensor.op for tensor in operation.inputs if tensor not in fed]
-        todo += operation.control_inputs
-    known: dict[str, bool] = {}
+    def __init__(self, graph: Any, functions: dict[str, Any]):
+        """Prepare it.
 
-    def survives(kind: str, attributes: Any) -> bool:
-        names = [
+        Args:
+            graph: the `tf.Graph` of the model.
+            functions: its `FunctionDef`s by name.
+        """
+        self._graph = graph
+        self._functions = functions
+        # By function: the kinds of operation in it and in those it calls.
+        self._known: dict[str, frozenset[str]] = {}
+
+    def needed(self, feeds: Sequence[str], fetches: Iterable[str]) -> set[Any]:
+        """Return the operations that run for `fetches`, where `feeds` are fed."""
+        fed = {self._graph.get_tensor_by_name(name) for name in feeds}
+        found: set[Any] = set()
+        todo = [self._graph.get_tensor_by_name(name).op for name in fetches]
+        while todo:
+            operation = todo.pop()
+            if operation in found:
+                continue
+            found.add(operation)
+            todo += [tensor.op for tensor in operation.inputs if tensor not in fed]
+            todo += operation.control_inputs
+        return found
+
+    def reached(self, feed: str, needed: set[Any]) -> set[Any]:
+        """Return the operations of `needed` that get what `feed` holds."""
+        found: set[Any] = set()
+        todo = list(self._graph.get_tensor_by_name(feed).consumers())
+        while todo:
+            operation = todo.pop()
+            if operation in needed and operation not in found:
+                found.add(operation)
+                todo += [user for out in operation.outputs for user in out.consumers()]
+        return found
+
+    def kinds(self, operations: Iterable[Any]) -> frozenset[str]:
+        """Return the kinds of operations, and of those in functions they call."""
+        return frozenset().union(
+            *(self._kinds(op.type, op.node_def.attr.values()) for op in operations)
+        )
+
+    def _kinds(self, kind: str, attributes: Any) -> frozenset[str]:
+        called = [
             name
             for value in attributes
             for name in (value.func.name, *(f.name for f in value.list.func))
             if name
         ]
-        if kind in functions:
-            names.append(kind)
-        elif kind not in SURVIVE_ANY_RANK and kind not in CALLS:
-            return False
-        return all(map(function_survives, names))
+        if kind in self._functions:
+            called.append(kind)
+            own: frozenset[str] = frozenset()
+        else:
+            own = frozenset((kind,))
+        return own.union(*map(self._function, called))
 
-    def function_survives(name: str) -> bool:
-        if name not in known:
+    def _function(self, name: str) -> frozenset[str]:
+        if name not in self._functions:
+            return frozenset((f"function {name}",))
+        if name not in self._known:
             # For a function that calls itself: as good as the rest of it.
-            known[name] = True
-            body = functions.get(name)
-            known[name] = body is not None and all(
-                survives(node.op, node.attr.values()) for node in body.node_def
+            self._known[name] = frozenset()
+            nodes = self._functions[name].node_def
+            self._known[name] = frozenset().union(
+                *(self._kinds(node.op, node.attr.values()) for node in nodes)
             )
-        return known[name]
-
-    return frozenset(
-        name
-        for name in feeds
-        if not all(
-            survives(operation.type, operation.node_def.attr.values())
-            for operation in _reached(graph.get_tensor_by_name(name), needed)
-        )
-    )
+        return self._known[name]
 
 
-def _reached(source: Any, needed: set[Any]) -> set[Any]:
-    """Return the operations of `needed` that get what `source` holds."""
-    reached: set[Any] = set()
-    todo = list(source.consumers())
-    while todo:
-        operation = todo.pop()
-        if operation in needed and operation not in reached:
-            reached.add(operation)
-            todo += [user for out in operation.outputs for user in out.consumers()]
-    return reached
+def survive(kinds: frozenset[str]) -> bool:
+    """Whether operations of these kinds are known to survive every rank."""
+    return kinds <= SURVIVE_ANY_RANK | CALLS

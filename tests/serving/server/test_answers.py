@@ -129,6 +129,24 @@ class TestTexts:
         status, answer, _ = odd.http(PREDICT, data)
         assert (status, b'"caf\xe9"' in answer) == (200, True)
 
+    @pytest.mark.parametrize(
+        "data",
+        [
+            b'{"signature_name": "w\xeb", "examples": [{}]}',
+            b'{"signature_name": "classify", "examples": [{"n\xeb": 1}]}',
+        ],
+        ids=["signature", "feature"],
+    )
+    def test_names_of_another_encoding(self, odd: RunningServer, data: bytes) -> None:
+        status, answer = odd.rest("/v1/models/odd:classify", data)
+        assert (status, "is not UTF-8" in answer["error"]) == (400, True)
+
+    def test_an_error_that_quotes_other_bytes(self, odd: RunningServer) -> None:
+        inputs = {"inputs": np.array([b"\x88\xff" * 20], object)}
+        found = odd.refused(inputs, spec("odd", "classify"))
+        assert found.code is BAD
+        assert "Could not parse example input" in found.message
+
     def test_half_a_character(self, odd: RunningServer) -> None:
         data = rb'{"signature_name": "\ud800", "inputs": "a"}'
         status, answer = odd.rest(PREDICT, data)
