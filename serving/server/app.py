@@ -38,7 +38,7 @@ from serving.server.workers import Pools
 _log = logging.getLogger(__name__)
 
 # What closing takes at least, however short the grace.
-_CLOSING_SECONDS = 1.0
+_CLOSING_SECONDS = 0.5
 
 
 class ModelServer:
