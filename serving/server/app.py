@@ -21,7 +21,7 @@ from aiohttp import web
 from tensorflow_serving.config import model_server_config_pb2
 
 from serving.server import configs, page, session, warmup
-from serving.server.batching import GRPC, REST, Scheduler
+from serving.server.batching import BATCH, GRPC, REST, Scheduler
 from serving.server.configs import BatchingParameters
 from serving.server.connections import Connections
 from serving.server.errors import Code, ServingError, invalid_argument
@@ -71,8 +71,17 @@ class ModelServer:
             else None
         )
         self._page = page.load(options.page) if options.page else None
+        batching = (
+            configs.read_batching_parameters(options.batching_parameters_file)
+            if options.enable_batching
+            else BatchingParameters()
+        )
         self._pools = Pools(
-            {GRPC: options.grpc_max_threads, REST: options.rest_api_num_threads}
+            {
+                GRPC: options.grpc_max_threads,
+                REST: options.rest_api_num_threads,
+                BATCH: max(options.grpc_max_threads, batching.batches_per_signature),
+            }
         )
         self._logs = RequestLogs(
             self.metrics,
@@ -81,9 +90,7 @@ class ModelServer:
         )
         self.manager = ModelManager(options, self._load, self._logs.update)
         scheduler = Scheduler(
-            configs.read_batching_parameters(options.batching_parameters_file)
-            if options.enable_batching
-            else BatchingParameters(),
+            batching,
             self._pools,
             enable_batching=options.enable_batching,
             observe=self.metrics.record_batch,

@@ -41,7 +41,8 @@ Result = tuple[Outputs, float]
 # Told of each run: rows, seconds its first request waited.
 Observer = Callable[[int, float], None]
 
-GRPC, REST = "grpc", "rest"
+# Whose threads: those of the two ways in, and those that run batches.
+GRPC, REST, BATCH = "grpc", "rest", "batch"
 
 # What the event loop itself runs: no more rows, and no longer than this before.
 _INLINE_ROWS = 8
@@ -138,7 +139,7 @@ class Scheduler:
             arrays: its inputs.
             deadline: `time.monotonic()` from which it need not be run any more.
             alone: share no run, whatever the plan allows.
-            entry: whose threads run it.
+            entry: whose threads run it, where it shares no run.
 
         Returns:
             A future of the outputs and the seconds the run took. Cancelling it
@@ -181,23 +182,21 @@ class Scheduler:
                 plan.running += 1
         if start and lone:
             # Those that came with it are about to be submitted, too.
-            task.future.get_loop().call_soon(self._start_lone, plan, entry)
+            task.future.get_loop().call_soon(self._start_lone, plan)
         elif start:
-            self._start_batch(plan, entry)
+            self._start_batch(plan)
         elif not plan.watched and not self._batch_all:
             plan.watched = True
-            task.future.get_loop().call_later(
-                _PATIENCE_SECONDS, self._relieve, plan, entry
-            )
+            task.future.get_loop().call_later(_PATIENCE_SECONDS, self._relieve, plan)
         return task.future
 
     def _shares(self, plan: Plan) -> bool:
         return bool(plan.inputs) and (self._batch_all or plan.rows_apart)
 
-    def _start_batch(self, plan: Plan, entry: str) -> None:
-        self._pools.of(plan.group, entry).submit(lambda: self._run_batches(plan, entry))
+    def _start_batch(self, plan: Plan) -> None:
+        self._pools.of(plan.group, BATCH).submit(lambda: self._run_batches(plan))
 
-    def _relieve(self, plan: Plan, entry: str) -> None:
+    def _relieve(self, plan: Plan) -> None:
         """Start another batch where tasks wait behind a long one."""
         with plan.lock:
             plan.watched = bool(plan.pending)
@@ -207,14 +206,14 @@ class Scheduler:
             if late:
                 plan.running += 1
         if late:
-            self._start_batch(plan, entry)
+            self._start_batch(plan)
         loop = asyncio.get_running_loop()
-        loop.call_later(_PATIENCE_SECONDS, self._relieve, plan, entry)
+        loop.call_later(_PATIENCE_SECONDS, self._relieve, plan)
 
-    def _start_lone(self, plan: Plan, entry: str) -> None:
+    def _start_lone(self, plan: Plan) -> None:
         """Run a request that is still alone here; let a worker run several."""
         if self._unanswered > 1:
-            self._start_batch(plan, entry)
+            self._start_batch(plan)
             return
         with plan.lock:
             task = plan.pending.popleft()
@@ -269,7 +268,7 @@ class Scheduler:
             plan.running -= 1
         self._deliver([task], [result])
 
-    def _run_batches(self, plan: Plan, entry: str) -> None:
+    def _run_batches(self, plan: Plan) -> None:
         """Run one batch, and see that the next is run where more wait."""
         parameters = plan.parameters or self._parameters
         if parameters.batch_timeout_micros:
@@ -283,7 +282,7 @@ class Scheduler:
                 plan.running -= 1
         if more:
             # By way of the queue: other plans of the model have their turn, too.
-            self._start_batch(plan, entry)
+            self._start_batch(plan)
 
     def _take(self, plan: Plan, parameters: BatchingParameters) -> list[Task]:
         """Take the oldest task, and those that may run with it, off the queue."""

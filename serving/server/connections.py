@@ -30,6 +30,19 @@ _LOOK_SECONDS = 0.02
 _NO_FILES = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
 
+def _affordable(most: int) -> int:
+    """Return for how many connections files may be open; gRPC's need some, too."""
+    wanted = 2 * most + _RESERVED_FILES
+    files, limit = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if files != resource.RLIM_INFINITY and files < wanted:
+        # Up to its hard limit a process may raise the soft one itself.
+        files = wanted if limit == resource.RLIM_INFINITY else min(wanted, limit)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (files, limit))
+    if files == resource.RLIM_INFINITY:
+        return most
+    return max(8, (files - _RESERVED_FILES) // 2)
+
+
 class Connections:
     """All connections of one port."""
 
@@ -40,11 +53,7 @@ class Connections:
             most: connections at a time; fewer where fewer files may be open.
             patience: seconds for a request's head to come, or an answer to go.
         """
-        files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-        if files != resource.RLIM_INFINITY:
-            # gRPC's connections need files, too.
-            most = min(most, max(8, (files - _RESERVED_FILES) // 2))
-        self._most = most
+        self._most = min(most, _affordable(most))
         self._patience = patience
         # Those without a request at hand, the one idle for longest first.
         self._idle: dict[_Guard, None] = {}

@@ -69,7 +69,7 @@ class Options:
     max_concurrent_rpcs: int = 4096
     enable_reload_config_rpc: bool = False
     shutdown_grace_seconds: float = 20.0
-    max_rest_connections: int = 1024
+    max_rest_connections: int = 4096
     request_log_max_bytes: int = 1024 * MEBIBYTE
     page: str = ""
 

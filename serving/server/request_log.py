@@ -168,11 +168,19 @@ class RequestLog:
         request: Any,
         response: Any,
         request_id: str,
+        size: int,
     ) -> None:
-        """Take a request and its answer; see `PredictionService.log`."""
-        size = request.ByteSize() + (
-            len(response) if isinstance(response, bytes) else response.ByteSize()
-        )
+        """Take a request and its answer; see `PredictionService.log`.
+
+        Args:
+            servable: what answered.
+            kind: of the log.
+            signatures: names of those asked.
+            request: the message, or a function that makes it.
+            response: likewise, or its bytes.
+            request_id: its id.
+            size: about how many bytes it will be.
+        """
         about = (servable.name, servable.version, kind, tuple(signatures), request_id)
         with self._changed:
             if self._closing or self._waiting_bytes + size > _MAX_WAITING_BYTES:
@@ -219,7 +227,8 @@ class RequestLog:
         metadata.saved_model_tags.extend(self._tags)
         metadata.timestamp_secs = now
         part = getattr(log, _LOG_FIELDS[kind])
-        part.request.CopyFrom(request)
+        part.request.CopyFrom(request() if callable(request) else request)
+        response = response() if callable(response) else response
         if isinstance(response, bytes):
             part.response.ParseFromString(response)
         else:

@@ -247,21 +247,41 @@ class PredictionService:
             response: likewise, or its bytes.
             caller: who asks; is told the id.
         """
-        for log in self.logs.sampled(servable.name):
+        logs = self.logs.sampled(servable.name)
+        if not logs:
+            return
+        # A REST body and its answer are about as large as what they stand for.
+        size = caller.size * 2 if callable(request) else caller.size + _size(response)
+        for log in logs:
             caller.logged_as = caller.logged_as or request_id_of(caller.headers())
             log.record(
                 servable,
                 kind,
                 prepared.signature_names,
-                request() if callable(request) else request,
-                response() if callable(response) else response,
+                request,
+                response,
                 caller.logged_as,
+                size,
             )
+
+
+def _size(response: Any) -> int:
+    return len(response) if isinstance(response, bytes) else response.ByteSize()
 
 
 def byte_count(arrays: Sequence[np.ndarray]) -> int:
     """Return about how many bytes arrays hold."""
-    return sum(array.nbytes for array in arrays)
+    return sum(
+        array.nbytes if array.dtype != object else _text_bytes(array)
+        for array in arrays
+    )
+
+
+def _text_bytes(array: np.ndarray) -> int:
+    # Of many, counting alone would take a while.
+    if array.size > LARGE // 32:
+        return array.size * 32
+    return sum(map(len, array.flat))
 
 
 def deadline_after(seconds: float | None) -> float | None:

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from serving.server.batching import GRPC, REST, Scheduler
+from serving.server.batching import BATCH, GRPC, REST, Scheduler
 from serving.server.configs import BatchingParameters
 from serving.server.errors import ServingError
 from serving.server.plan import Plan, Program
@@ -68,7 +68,7 @@ class RunningScheduler(Scheduler):
     """A scheduler with threads of its own."""
 
     def __init__(self, strict: bool, parameters: BatchingParameters):
-        self._own = Pools({GRPC: 4, REST: 4})
+        self._own = Pools({GRPC: 4, REST: 4, BATCH: 4})
         super().__init__(
             parameters,
             self._own,
