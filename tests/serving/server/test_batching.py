@@ -136,6 +136,51 @@ class TestScheduler:
         assert function.threads != [threading.get_ident()]
         scheduler.close()
 
+    async def test_without_a_marker_requests_run_apart(self) -> None:
+        function = Function(lambda x: x)
+        scheduler, plan = make_scheduler(), make_plan(function, rows_apart=False)
+        plan.seconds = 1e-5
+        await asyncio.gather(*(scheduler.submit(plan, arrays(i)) for i in range(3)))
+        assert sorted(function.calls) == [[0], [1], [2]]
+        assert threading.get_ident() not in function.threads
+        scheduler.close()
+
+    async def test_other_shapes_than_the_declared_one_run_apart(self) -> None:
+        function = Function(lambda x: x)
+        scheduler, plan = make_scheduler(), make_plan(function)
+        futures = [scheduler.submit(plan, arrays(i), alone=True) for i in range(3)]
+        await asyncio.gather(*futures)
+        assert sorted(function.calls) == [[0], [1], [2]]
+        scheduler.close()
+
+    @pytest.mark.parametrize("rows", [9, 2**20])
+    async def test_a_large_request_leaves_the_event_loop_alone(self, rows: int) -> None:
+        function = Function(lambda x: x)
+        scheduler, plan = make_scheduler(), make_plan(function)
+        plan.seconds = 1e-5
+        await scheduler.submit(plan, arrays(*range(rows)))
+        assert function.threads != [threading.get_ident()]
+        scheduler.close()
+
+    async def test_a_long_batch_keeps_nobody_waiting(self) -> None:
+        second = threading.Event()
+
+        def compute(x: np.ndarray) -> np.ndarray:
+            # The first ends once the second, which came later, has run.
+            if x[0] == 0:
+                assert second.wait(30)
+            else:
+                second.set()
+            return x
+
+        function = Function(compute)
+        scheduler, plan = make_scheduler(), make_plan(function)
+        first = scheduler.submit(plan, arrays(0))
+        await asyncio.to_thread(function.entered.wait, 30)
+        await asyncio.gather(first, scheduler.submit(plan, arrays(1)))
+        assert function.calls == [[0], [1]]
+        scheduler.close()
+
     async def test_a_batch_has_an_end(self) -> None:
         function = Function(lambda x: x)
         scheduler, plan = make_scheduler(max_batch_size=3), make_plan(function)

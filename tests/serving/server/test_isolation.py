@@ -89,13 +89,13 @@ class TestOthersValues:
         expected: Any,
     ) -> None:
         with ThreadPoolExecutor(8) as pool:
-            before = list(pool.map(lambda _: ask(both, signature, usual), range(100)))
+            before = list(pool.map(lambda _: ask(both, signature, usual), range(50)))
             mixed = [
                 pool.submit(ask, both, signature, rare if i % 2 else usual)
-                for i in range(200)
+                for i in range(100)
             ]
             answers = [future.result() for future in mixed[::2]]
-        assert before + answers == [expected] * 200
+        assert before + answers == [expected] * 100
 
 
 class TestMarker:
@@ -185,7 +185,7 @@ class TestWaiting:
     def test_a_large_body_is_not_worked_on_the_event_loop(
         self, both: RunningServer
     ) -> None:
-        numbers = np.random.default_rng(1).random(300_000).astype(np.float32)
+        numbers = np.random.default_rng(1).random(50_000).astype(np.float32)
         body = {"signature_name": "numbers", "inputs": numbers.tolist()}
         threads: set[str] = set()
 
