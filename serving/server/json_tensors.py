@@ -129,6 +129,7 @@ def to_array(value: Any, spec: TensorSpec, batch: int | None = None) -> np.ndarr
         raise invalid_argument(
             f"Encountered list at unexpected level: {rank} expected < {rank}"
         )
+    spec.check_claim(dims, len(level))
     return _convert(level, spec).reshape(dims)
 
 

@@ -470,11 +470,11 @@ def test_cors_and_a_time_limit(library: Any) -> None:
         model_name="adder",
         model_base_path=str(library / "adder"),
         rest_api_enable_cors_support=True,
-        rest_api_timeout_in_ms=50,
+        rest_api_timeout_in_ms=500,
     ) as running:
         status, _, headers = running.http(PREDICT, method="OPTIONS")
         assert (status, headers["Access-Control-Allow-Origin"]) == (200, "*")
-        body = {"signature_name": "slow", "inputs": 20_000}
+        body = {"signature_name": "slow", "inputs": 2**31 - 1}
         assert running.rest(PREDICT, body) == (
             504,
             {"error": "Timed out waiting for notification"},

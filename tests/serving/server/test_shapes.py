@@ -93,6 +93,11 @@ class TestRefused:
         with pytest.raises(Exception, match=r"claims the shape|the limit is"):
             odd.call(request)
 
+    def test_lists_that_hold_nothing(self, odd: RunningServer) -> None:
+        body = {"signature_name": "square", "inputs": [[]] * 100_000}
+        status, answer = odd.rest("/v1/models/odd:predict", body)
+        assert (status, "claims the shape [100000,0]" in answer["error"]) == (400, True)
+
     def test_one_value_for_a_million(self, odd: RunningServer) -> None:
         request = predict_request({"x": [[1.0]]}, spec("odd", "square"))
         request.inputs["x"].tensor_shape.dim[0].size = 1_000_000
