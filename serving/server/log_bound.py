@@ -1,9 +1,9 @@
 """A bound on what the log may write.
 
-What a client can bring about again and again, a client can fill a disk with. Of lines
-from one place in the code, `_BURST` pass at once and then one every `_SECONDS`; the
-next that passes says how many did not. Tracebacks of malformed HTTP are the client's
-doing and are left out.
+What a client can bring about again and again, a client can fill a disk with. Of
+warnings and errors from one place in the code, `_BURST` pass at once and then one every
+`_SECONDS`; the next that passes says how many did not. Tracebacks of malformed HTTP are
+the client's doing and are left out.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ import time
 
 _BURST = 50
 _SECONDS = 2.0
-_LEVEL_WITHOUT_BOUND = logging.CRITICAL
 
 
 class LogBound(logging.Filter):
@@ -28,7 +27,8 @@ class LogBound(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Tell whether a record is written."""
-        if record.levelno >= _LEVEL_WITHOUT_BOUND:
+        # What is no warning is about versions: no request brings it about.
+        if not logging.WARNING <= record.levelno < logging.CRITICAL:
             return True
         if record.name.startswith("aiohttp"):
             record.exc_info = record.exc_text = None
