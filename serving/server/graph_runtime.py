@@ -24,13 +24,22 @@ class GraphRuntime:
         signatures: the same, to check requests against.
     """
 
-    def __init__(self, path: str, options: Options, config: config_pb2.ConfigProto):
+    def __init__(
+        self,
+        name: str,
+        path: str,
+        options: Options,
+        config: config_pb2.ConfigProto,
+    ):
         """Load it; arguments as those of `Servable`.
 
         Raises:
             ServingError: see `session.load`.
         """
         tags = [tag.strip() for tag in options.saved_model_tags.split(",")]
+        config, self._loops_pool = session.with_pools(
+            config, name, options.grpc_max_threads
+        )
         self._session, meta_graph = session.load(path, tags, config)
         functions = {
             item.signature.name: item for item in meta_graph.graph_def.library.function
@@ -70,6 +79,7 @@ class GraphRuntime:
                 feeds,
                 fetches,
                 on_calling_thread=False,
+                thread_pool=self._loops_pool,
                 timeout_ms=milliseconds,
             )
 

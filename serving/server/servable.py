@@ -76,7 +76,7 @@ class Servable:
             self._runtime = TfliteRuntime(path, options)
             self.rows_apart: frozenset[str] = frozenset()
         else:
-            self._runtime = GraphRuntime(path, options, config)
+            self._runtime = GraphRuntime(name, path, options, config)
             self.rows_apart = marker.read(path)
         self.signature_defs = self._runtime.signature_defs
         self.signatures = self._runtime.signatures

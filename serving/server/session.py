@@ -60,6 +60,34 @@ def session_config(options: Options) -> config_pb2.ConfigProto:
     return config
 
 
+def with_pools(
+    config: config_pb2.ConfigProto, name: str, threads: int
+) -> tuple[config_pb2.ConfigProto, int]:
+    """Give the sessions of a model a pool of threads for loops of their own.
+
+    A run with a time limit is not on its caller's thread. In TensorFlow's one pool of
+    as many threads as CPUs, two long loops would hold up every other model's, and the
+    loading of new versions.
+
+    Args:
+        config: of a session.
+        name: of the model; its versions share the pool.
+        threads: of the pool.
+
+    Returns:
+        The configuration, and the number of the pool.
+    """
+    if config.session_inter_op_thread_pool:
+        return config, 0
+    extended = config_pb2.ConfigProto()
+    extended.CopyFrom(config)
+    extended.session_inter_op_thread_pool.add()
+    extended.session_inter_op_thread_pool.add(
+        num_threads=threads, global_name=f"{name}/{threads}"
+    )
+    return extended, 1
+
+
 def _default_intra_op_threads() -> int:
     """Return half of the CPUs: the event loop and the batches need the others.
 
@@ -134,6 +162,7 @@ def make_callable(
     fetches: Sequence[str],
     *,
     on_calling_thread: bool,
+    thread_pool: int = 0,
     timeout_ms: int = 0,
 ) -> RawCallable:
     """Compile `fetches` from `feeds` into a function of arrays.
@@ -150,6 +179,7 @@ def make_callable(
         fetches: names of the tensors it returns, in order.
         on_calling_thread: run the ops on the caller's thread instead of a pool.
             Ops still use the intra-op pool.
+        thread_pool: otherwise, which of the session's pools; see `with_pools`.
         timeout_ms: end with DEADLINE_EXCEEDED after so long; 0: never. Loops are
             broken off then; it has no effect on the caller's thread.
 
@@ -158,8 +188,9 @@ def make_callable(
         several threads, and raises `tf.errors.OpError`.
     """
     options = config_pb2.CallableOptions(feed=feeds, fetch=fetches)
-    if on_calling_thread:
-        options.run_options.inter_op_thread_pool = _CALLING_THREAD
+    options.run_options.inter_op_thread_pool = (
+        _CALLING_THREAD if on_calling_thread else thread_pool
+    )
     options.run_options.timeout_in_ms = timeout_ms
     with session.graph.as_default():
         raw: RawCallable = session._make_callable_from_options(options)

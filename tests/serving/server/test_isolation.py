@@ -157,6 +157,8 @@ class TestWaiting:
             check()
             both.predict({"x": [1.0]}, spec("adder", "pair"))
             both.predict({"x": [1.0]}, spec("adder"))
+            # A loop, too: TensorFlow's one pool would have no thread for it.
+            both.predict({"turns": np.int32(1)}, spec("adder", "slow"))
             both.rest("/v1/models/adder:predict", {"inputs": [1.0]})
             answered += 1
         assert not any(call.done() for call in long[-8:])
