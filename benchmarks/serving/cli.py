@@ -95,7 +95,7 @@ def cli(
     progress.print(f"Starting {', '.join(NAMES)} with {model.name} {model.version}")
     with (
         tempfile.TemporaryDirectory() as logs,
-        running(commands(model), model.name, Path(logs)) as contenders,
+        running(commands(model, Path(logs)), model.name, Path(logs)) as contenders,
     ):
         runs = asyncio.run(run(contenders, model.name, repeats, seconds, progress))
     settings: dict[str, Any] = {

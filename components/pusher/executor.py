@@ -11,7 +11,9 @@ from tfx.types import artifact_utils
 from tfx.utils import io_utils
 
 from components.pusher.facts import Folders, environment, parse_counts, read_facts
+from components.serving_validator.demand import read_withdrawn
 from contract import nodes, progress, properties
+from contract.rows_apart.marker import withdraw_marker
 from contract.task import TASK_FILE
 from version_store import changes, versions
 from version_store.decisions import how_to_allow, withdrawn
@@ -57,6 +59,9 @@ class Executor(executor.Executor):
         with changes.locked(base):
             staged = changes.stage(base)
             io_utils.copy_dir(self.GetModelPath(input_dict), staged)
+            if blessing := input_dict.get(INFRA_BLESSING_KEY):
+                found = read_withdrawn(artifact_utils.get_single_uri(blessing))
+                withdraw_marker(staged, found)
             digest = model_digest(staged)
             version = _served_already(base, digest)
             already_served = version is not None

@@ -7,7 +7,8 @@ TensorFlow Serving loads into a Session (LoadSavedModel) and feeds by the names
 of the signature, so this does too, with our own server's code: what only
 `tf.saved_model.load` could mend fails here. It runs in a process of its own: a
 model that takes its server down takes this down, and not the pipeline. Prints one
-JSON object: `{"checks": [...], "failures": [...]}`. Whatever the model raises is a
+JSON object: `{"checks": [...], "failures": [...], "withdrawn": [...]}`, the last of
+signatures whose rows see each other although the model says otherwise. Whatever the model raises is a
 failure there; where it is this machine that cannot, there is none (`MachineError`). It
 imports all that it needs before it reads, so that it can be started ahead.
 """
@@ -22,6 +23,7 @@ from collections.abc import Callable
 import numpy as np
 
 from components.serving_validator.requests import Requests
+from contract.rows_apart import marker
 from contract.signatures import (
     CLASS_ID,
     CLASSIFY_SIGNATURE,
@@ -54,6 +56,7 @@ def main(model: str, requests: str) -> int:
     """Runs all checks; prints the outcome as JSON."""
     checks: list[str] = []
     failures: list[str] = []
+    withdrawn: list[str] = []
     expected = Requests.load(requests)
     try:
         ask = _load(model)
@@ -86,8 +89,10 @@ def main(model: str, requests: str) -> int:
         # Of a model that answers nothing an error says nothing.
         if answers_images:
             _check_refusal(ask, expected.images, checks, failures)
+            withdrawn = _check_marker(model, ask, expected, checks, failures)
     # On a line of its own, whatever libraries printed.
-    print("\n" + json.dumps({"checks": checks, "failures": failures}))
+    report = {"checks": checks, "failures": failures, "withdrawn": withdrawn}
+    print("\n" + json.dumps(report))
     return 0
 
 
@@ -251,6 +256,61 @@ def _check_refusal(
         checks.append(what)
     else:
         failures.append(f"{what}: expected an error, found an answer")
+
+
+def _check_marker(
+    model: str,
+    ask: Callable[[str, str, np.ndarray], Answer],
+    requests: Requests,
+    checks: list[str],
+    failures: list[str],
+) -> list[str]:
+    """Returns the marked signatures that answer otherwise together than alone.
+
+    That they answer alike proves nothing, so nothing is marked here.
+    """
+    examples = np.array(requests.examples, object)
+    inputs = {
+        IMAGES_SIGNATURE: ("images", requests.images),
+        EXAMPLES_SIGNATURE: ("examples", examples),
+        CLASSIFY_SIGNATURE: ("inputs", examples),
+    }
+    withdrawn = []
+    for name in sorted(inputs.keys() & marker.marked(model)):
+        what = f"{name}, rows alone and together"
+        try:
+            if _rows_see_each_other(name, ask, *inputs[name]):
+                withdrawn.append(name)
+                what = f"{what}: they differ, its requests will not share a batch"
+        except Exception as error:
+            failures.append(f"{what}: {_line(error)}")
+        else:
+            checks.append(what)
+    return withdrawn
+
+
+def _rows_see_each_other(
+    name: str,
+    ask: Callable[[str, str, np.ndarray], Answer],
+    input_name: str,
+    rows: np.ndarray,
+) -> bool:
+    """Compares a few rows asked one by one with the same asked in one batch."""
+    few = rows[: _BATCH_SIZES[-1]]
+    together = ask(name, input_name, few)
+    alone = [ask(name, input_name, few[i : i + 1]) for i in range(len(few))]
+    return not all(
+        _alike(np.concatenate([answer[key] for answer in alone]), values)
+        for key, values in together.items()
+    )
+
+
+def _alike(left: np.ndarray, right: np.ndarray) -> bool:
+    if left.shape != right.shape:
+        return False
+    if left.dtype.kind == "f":
+        return bool((np.abs(left - right) <= TOLERANCE).all())
+    return bool((left == right).all())
 
 
 def _line(error: Exception) -> str:

@@ -11,6 +11,7 @@ from tensorflow_serving.apis import model_pb2, predict_pb2, prediction_log_pb2
 
 from contract import signatures
 from contract.features import IMAGE, SCALED_IMAGE
+from contract.rows_apart import marker
 from contract.task import Task
 
 WARMUP_BATCH_SIZES = (1, 32)
@@ -107,7 +108,7 @@ def export(
     folder: str,
     warmup_images: np.ndarray,
 ) -> None:
-    """Writes a SavedModel with all signatures and warm-up requests.
+    """Writes a SavedModel with all signatures, warm-up requests and marker.
 
     Args:
         model: The trained network.
@@ -124,6 +125,7 @@ def export(
     methods.replace_method_name(signatures.CLASSIFY_SIGNATURE, _CLASSIFY_METHOD)
     methods.save()
     _write_warmup(folder, warmup_images)
+    marker.write_marker(folder)
 
 
 def _write_warmup(folder: str, images: np.ndarray) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from serving import page
 from serving.launch import code
 from serving.launch.errors import LaunchError
 from serving.launch.models import Model
@@ -36,6 +37,9 @@ HARDENING = (
     "--cap-drop=ALL",
     "--security-opt=no-new-privileges",
 )
+
+# The embedded server knows no page of its own.
+PAGE = Path(page.__file__).with_name("index.html")
 
 _PROBE_SECONDS = 15
 
@@ -216,6 +220,7 @@ def embedded(model: Model, ports: Ports, image: str | None) -> Server:
         (
             *code.command("serving.server"),
             *server_flags(model, str(model.base_path), ports),
+            f"--page={PAGE}",
         ),
         code.environment(),
         has_page=True,

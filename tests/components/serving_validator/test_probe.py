@@ -13,6 +13,7 @@ import tensorflow as tf
 from components.image_example_gen import digits
 from components.serving_validator import probe
 from components.serving_validator.requests import Requests
+from contract.rows_apart import marker
 from serving.server import session
 from serving.server.errors import Code, ServingError
 from tests.components.softmax import (
@@ -60,7 +61,42 @@ def test_of_a_right_model_every_check_passes(
     assert ask(save()) == {
         "checks": [*IMAGE_CHECKS, *EXAMPLE_CHECKS, *FURTHER_CHECKS, REFUSAL],
         "failures": [],
+        "withdrawn": [],
     }
+
+
+def test_rows_that_differ_together_lose_the_marker_and_others_get_none(
+    save: Save, ask: Callable[[str], Report], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def by_the_batch(examples: Any) -> dict[str, Any]:
+        answers = from_examples(examples)
+        alone = tf.cast(tf.size(examples) == 1, tf.float32)
+        answers["probabilities"] += alone * 2 * probe.TOLERANCE
+        return answers
+
+    model = save(tf_examples=(EXAMPLES, by_the_batch))
+    report = ask(model)
+    assert report["withdrawn"] == []
+    # As if the exporter had been wrong.
+    monkeypatch.setattr(marker, "judge", lambda folder: {"tf_examples": ""})
+    marker.write_marker(model)
+    report = ask(model)
+    assert report["checks"][-1] == (
+        "tf_examples, rows alone and together: they differ, its requests will not "
+        "share a batch"
+    )
+    assert report["withdrawn"] == ["tf_examples"]
+
+
+def test_rows_that_do_not_keep_the_marker(
+    save: Save, ask: Callable[[str], Report]
+) -> None:
+    model = save()
+    marked = marker.write_marker(model)
+    assert marked == ["classify", "serving_default", "tf_examples"]
+    report = ask(model)
+    assert report["checks"][-3:] == [f"{n}, rows alone and together" for n in marked]
+    assert report["withdrawn"] == []
 
 
 def test_further_signatures_do_not_matter(
