@@ -36,8 +36,9 @@ class Telling(keras.callbacks.Callback):
             with board.as_default(step=epoch + 1):
                 for name in ("loss", "accuracy"):
                     tf.summary.scalar(f"epoch_{name}", numbers[prefix + name])
-        with self._boards[""].as_default(step=epoch + 1):
-            tf.summary.scalar("epoch_learning_rate", numbers["learning_rate"])
+        if "learning_rate" in numbers:
+            with self._boards[""].as_default(step=epoch + 1):
+                tf.summary.scalar("epoch_learning_rate", numbers["learning_rate"])
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         """Closes the files."""

@@ -111,6 +111,13 @@ def check_optimizer(model: keras.Model, training: Training) -> None:
     Raises:
         BadInputError: The best epoch's weights would be those without the average.
     """
+    if training.schedule.kind == "plateau" and not hasattr(
+        model.optimizer, "learning_rate"
+    ):
+        raise BadInputError(
+            f"training.schedule: plateau: expected an optimiser with one learning rate, "
+            f"found {type(model.optimizer).__name__}"
+        )
     config = repr(model.optimizer.get_config())
     if training.early_stopping and "'use_ema': True" in config:
         raise BadInputError(

@@ -139,7 +139,10 @@ class Loop:
             measured = self.measure(validation)
             listeners.on_test_end(measured)
             logs |= {f"val_{name}": value for name, value in measured.items()}
-            logs["learning_rate"] = float(model.optimizer.learning_rate)
+            # An optimiser that is made of several has none of its own.
+            rate = getattr(model.optimizer, "learning_rate", None)
+            if rate is not None:
+                logs["learning_rate"] = float(rate)
             if not np.isfinite(logs["loss"]):
                 raise FloatingPointError(
                     f"epoch {number + 1}: the loss is {logs['loss']}; a smaller "

@@ -110,7 +110,12 @@ class Schedule(Section):
     @model_validator(mode="after")
     def _belongs_together(self) -> Self:
         own = _OF_KIND[self.kind]
-        foreign = sorted(self.model_fields_set - {"kind", *own})
+        # What comes back from JSON has them all, with their defaults.
+        foreign = [
+            name
+            for name, field in type(self).model_fields.items()
+            if name not in ("kind", *own) and getattr(self, name) != field.default
+        ]
         if foreign:
             raise ValueError(
                 f"{foreign[0]}: expected {', '.join(own) or 'nothing else'} for "
