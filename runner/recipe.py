@@ -40,6 +40,7 @@ def recipe(config: Config, fingerprint: str, hints: Hints) -> str:
         "eval_fraction": config.data.eval_fraction,
         "training": {k: v for k, v in training.items() if k not in _SAME_MODEL},
         "code": [code_digest(module) for module in _MODULES],
+        "network": config.training.code(),
     }
     return hashlib.sha256(json.dumps(ingredients, sort_keys=True).encode()).hexdigest()
 

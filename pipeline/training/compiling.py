@@ -115,7 +115,7 @@ def check_optimizer(model: keras.Model, training: Training) -> None:
         model.optimizer, "learning_rate"
     ):
         raise BadInputError(
-            f"training.schedule: plateau: expected an optimiser with one learning rate, "
+            "training.schedule: plateau: expected an optimiser with one learning rate, "
             f"found {type(model.optimizer).__name__}"
         )
     config = repr(model.optimizer.get_config())

@@ -16,14 +16,16 @@ class KernelAdam(keras.optimizers.Adam):
     tensorflow/core/kernels/training_ops.cc), on the very variables that Keras keeps.
     The numbers differ by rounding: it takes 1 - beta_2 in float32, where Keras takes it
     in Python's double. Clipping, decay, averages and the like are Keras', around it;
-    what the kernel cannot do (amsgrad, sparse gradients, half precision) as well.
+    what the kernel cannot do (amsgrad, sparse gradients, half precision) as well, and
+    steps over accumulated gradients, which Keras takes inside of a `cond`.
     """
 
     def update_step(
         self, gradient: Any, variable: Any, learning_rate: tf.Tensor
     ) -> None:
         """Moves one weight, as `keras.optimizers.Optimizer` has it."""
-        if self.amsgrad or not (
+        by_keras = self.amsgrad or self.gradient_accumulation_steps
+        if by_keras or not (
             isinstance(gradient, tf.Tensor) and variable.dtype == tf.float32
         ):
             super().update_step(gradient, variable, learning_rate)
