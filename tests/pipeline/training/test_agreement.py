@@ -175,7 +175,9 @@ def test_schedules_move_the_learning_rate_by_epochs(
             update={"learning_rate": 0.1, "optimizer_options": {"clipnorm": 1e-9}}
         )
     _, history, _ = fitted(of_rows, settings)
-    assert [e.others["learning_rate"] for e in history] == pytest.approx(rates, rel=1e-2)
+    assert [e.others["learning_rate"] for e in history] == pytest.approx(
+        rates, rel=1e-2
+    )
 
 
 def test_early_stopping_keeps_the_best_epochs_weights_and_says_so(rows: Arrays) -> None:

@@ -51,7 +51,9 @@ def prepared(reference: str, **settings: object) -> keras.Model:
 def test_a_file_that_imports_from_its_folder(file: File, tmp_path: Path) -> None:
     (tmp_path / "layers.py").write_text("UNITS = 7\n")
     reference = file(
-        GOOD.replace("import keras\n", "import keras\nfrom layers import UNITS\n").replace(
+        GOOD.replace(
+            "import keras\n", "import keras\nfrom layers import UNITS\n"
+        ).replace(
             "        keras.layers.Dense(l",
             "        keras.layers.Dense(UNITS),\n        keras.layers.Dense(l",
         )
