@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from google.protobuf import json_format
+from tensorflow_model_analysis.proto import config_pb2
 from tfx.dsl.compiler import compiler
 from tfx.dsl.components.base.base_node import BaseNode
 from tfx.orchestration.pipeline import Pipeline
@@ -205,7 +207,9 @@ def test_the_configuration_reaches_the_components() -> None:
     )
     assert by_id["DataGate"].exec_properties["allow_anomalies"] == 1
     demanded = by_id["Evaluator"].exec_properties["eval_config"]
-    assert demanded == eval_config(config.gates.bounds())
+    assert json_format.Parse(demanded, config_pb2.EvalConfig()) == eval_config(
+        config.gates.bounds()
+    )
     bounds = json.loads(by_id["Evaluator"].exec_properties["bounds"])
     assert bounds == [bound.as_dict() for bound in config.gates.bounds()]
 
