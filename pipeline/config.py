@@ -163,7 +163,7 @@ class Gates(Section):
             max_champion_loss=self.max_champion_loss,
         )
         by_class = MetricBound(
-            name="accuracy", min=self.min_class_accuracy, slices=BY_CLASS
+            name="accuracy", min=self.min_class_accuracy, slices="class"
         )
         return [
             overall.bound(),

@@ -224,4 +224,5 @@ def test_balanced_weights_are_those_of_scikit_learn() -> None:
         Training(class_weights="balanced"), digits.TASK, labels
     )
     expected = compute_class_weight("balanced", classes=np.arange(10), y=labels)
+    assert found is not None
     np.testing.assert_allclose(found, expected, rtol=1e-6)
