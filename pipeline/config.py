@@ -6,9 +6,9 @@ Values come from the defaults here, a TOML file over them, and single settings
 
 import tomllib
 from collections.abc import Callable, Sequence
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
 from components.image_example_gen.hints import Hints
 from components.image_example_gen.splitting import Settings
@@ -17,6 +17,8 @@ from contract.demands import AT_LEAST
 from contract.errors import BadInputError
 from contract.metric import make_metric
 from pipeline.metrics import OFFERED
+from pipeline.section import Section
+from pipeline.training.settings import Training
 
 MODEL_NAME_PATTERN = r"^[a-z0-9]([a-z0-9-]{0,56}[a-z0-9])?$"
 """Also a legal name of a Kubeflow pipeline and of a Kubernetes object. Argo, which
@@ -25,18 +27,7 @@ adds five characters to it, takes 58 at most."""
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
-class _Section(BaseModel):
-    # Strict: TOML has types of its own, and `epochs = true` is a mistake.
-    model_config = ConfigDict(
-        frozen=True,
-        extra="forbid",
-        strict=True,
-        allow_inf_nan=False,
-        populate_by_name=True,
-    )
-
-
-class Data(_Section):
+class Data(Section):
     """Which data set, what it is about, and how it is split.
 
     Attributes:
@@ -122,33 +113,7 @@ class Data(_Section):
         )
 
 
-class Training(_Section):
-    """The network and how it is fitted; defaults are the notebook's.
-
-    Attributes:
-        epochs: Passes over the training rows.
-        batch_size: Rows a step.
-        learning_rate: Adam's.
-        hidden_units: Widths of the hidden layers.
-        seed: Of the initial weights and of the order of rows; the same seed
-            gives the same weights, bit by bit.
-        cache_mb: Memory for the rows that are gone over in every epoch, in MB
-            (MNIST takes 220); what is more is read from a temporary file, with the
-            same result.
-    """
-
-    epochs: int = Field(25, ge=1)
-    batch_size: int = Field(32, ge=1)
-    learning_rate: float = Field(1e-3, gt=0)
-    # Not strict about the sequence itself: TOML and JSON have lists, no tuples.
-    hidden_units: tuple[Annotated[int, Field(ge=1)], ...] = Field(
-        (128, 32), strict=False
-    )
-    seed: int = Field(1, ge=0, lt=2**32)
-    cache_mb: int = Field(256, ge=0)
-
-
-class MetricBound(_Section):
+class MetricBound(Section):
     """A further metric with a bound: `[[gates.metrics]]`.
 
     Attributes:
@@ -207,7 +172,7 @@ class MetricBound(_Section):
         return Bound(name, path, options, value, self.max_champion_loss, self.slices)
 
 
-class Gates(_Section):
+class Gates(Section):
     """What a model has to reach on the test split, and what a person overrules.
 
     Attributes:
@@ -244,7 +209,7 @@ class Gates(_Section):
             max_champion_loss=self.max_champion_loss,
         )
         by_class = MetricBound(
-            name="accuracy", min=self.min_class_accuracy, slices=BY_CLASS
+            name="accuracy", min=self.min_class_accuracy, slices="class"
         )
         bounds = [
             overall.bound(),
@@ -270,7 +235,7 @@ it, and may fetch one of them, Prism, from the network
 less for each of StatisticsGen and Evaluator, and the same runner everywhere."""
 
 
-class Beam(_Section):
+class Beam(Section):
     """Where Beam runs StatisticsGen, Transform and Evaluator.
 
     One worker in this process is the best on one machine at this size. Measured for
@@ -313,7 +278,7 @@ class Beam(_Section):
         return [f"--runner={runner}", *direct, *self.args]
 
 
-class Storage(_Section):
+class Storage(Section):
     """What is kept of earlier runs on this machine.
 
     Attributes:
@@ -324,7 +289,7 @@ class Storage(_Section):
     keep_runs: int | None = Field(None, ge=1)
 
 
-class Config(_Section):
+class Config(Section):
     """Everything that can be configured about a run."""
 
     data: Data = Data()
@@ -418,17 +383,37 @@ def _parse(setting: str) -> tuple[str, Any]:
 
 def _explain(dotted: str, error: Any) -> str:
     """Returns what pydantic found in the words of the person who typed it."""
+    loc = error["loc"]
+    # What is wrong inside of a setting is named by its key there.
+    inner = [part for part in loc[2:] if isinstance(part, str)]
+    key = f"{inner[-1]}: " if inner else ""
     if error["type"] == "extra_forbidden":
-        section, _, _key = dotted.partition(".")
-        field = Config.model_fields.get(section)
-        known = (
-            field.annotation.model_fields
-            if field is not None and field.annotation is not None
-            else Config.model_fields
-        )
-        return f"unknown key, expected one of {', '.join(known)}"
+        names = ", ".join(_keys(loc[:-1]))
+        return f"{key}unknown key, expected one of {names}"
     if error["type"] == "model_type":
         return f"expected a section [{dotted}], found {error['input']!r}"
+    if error["type"] == "value_error":
+        return f"{key}{error['ctx']['error']}"
     text = error["msg"].removeprefix("Input ").removeprefix("String ")
     text = text.replace("a valid tuple", "an array")
-    return f"{text}, found {error['input']!r}"
+    return f"{key}{text}, found {error['input']!r}"
+
+
+def _keys(loc: Sequence[str | int]) -> list[str]:
+    """Returns what may stand in a section, or in a section inside of one."""
+    section: type[BaseModel] = Config
+    for part in loc:
+        if isinstance(part, str):
+            section = _section_in(section.model_fields[part].annotation)
+    return [field.alias or name for name, field in section.model_fields.items()]
+
+
+def _section_in(annotation: Any) -> type[BaseModel]:
+    """Returns the section that a type is, or is made of."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next(
+        _section_in(inner)
+        for inner in get_args(annotation)
+        if inner not in (type(None), ...)
+    )

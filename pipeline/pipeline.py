@@ -130,6 +130,8 @@ def create_components(config: Config, around: Surroundings) -> list[BaseNode]:
         custom_config={
             "training": config.training.model_dump(mode="json"),
             "code": code_digest(_module(RUN_FN)),
+            # Of a network of one's own.
+            "network": config.training.code(),
         },
     )
     model = trainer.outputs[nodes.MODEL]

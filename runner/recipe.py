@@ -42,6 +42,7 @@ def recipe(config: Config, fingerprint: str, hints: Hints) -> str:
         "split": [config.data.split, config.data.split_seed],
         "training": {k: v for k, v in training.items() if k not in _SAME_MODEL},
         "code": [code_digest(module) for module in _MODULES],
+        "network": config.training.code(),
     }
     return hashlib.sha256(json.dumps(ingredients, sort_keys=True).encode()).hexdigest()
 

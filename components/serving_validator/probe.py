@@ -8,9 +8,10 @@ of the signature, so this does too, with our own server's code: what only
 `tf.saved_model.load` could mend fails here. It runs in a process of its own: a
 model that takes its server down takes this down, and not the pipeline. Prints one
 JSON object: `{"checks": [...], "failures": [...], "withdrawn": [...]}`, the last of
-signatures whose rows see each other although the model says otherwise. Whatever the model raises is a
-failure there; where it is this machine that cannot, there is none (`MachineError`). It
-imports all that it needs before it reads, so that it can be started ahead.
+signatures whose rows see each other although the model says otherwise. Whatever the
+model raises is a failure there; where it is this machine that cannot, there is none
+(`MachineError`). It imports all that it needs before it reads, so that it can be
+started ahead.
 """
 
 import gc

@@ -85,7 +85,8 @@ class ServedModel(tf.Module):
 
     def _answer(self, raw: dict[str, Any]) -> dict[str, tf.Tensor]:
         transformed = self._transform(raw)
-        probabilities = self._predict(transformed[SCALED_IMAGE])
+        # With mixed precision, a network may answer in half of it.
+        probabilities = tf.cast(self._predict(transformed[SCALED_IMAGE]), tf.float32)
         return {
             signatures.PROBABILITIES: tf.identity(probabilities),
             signatures.CLASS_ID: tf.argmax(probabilities, axis=1),

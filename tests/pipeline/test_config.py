@@ -9,9 +9,10 @@ from apache_beam.runners.runner import create_runner
 from pydantic import ValidationError
 
 from contract.errors import BadInputError
-from pipeline.config import Beam, Config, Gates, Training, load_config
+from pipeline.config import Beam, Config, Gates, load_config
+from pipeline.training.settings import Training
 
-OF_TRAINING = "epochs, batch_size, learning_rate, hidden_units, seed, cache_mb"
+OF_TRAINING = ", ".join(Training.model_fields)
 SECTIONS = "data, training, gates, beam"
 EXPECTED_SETTING = "expected section.key=value, as training.epochs=5"
 NAME = "'^[a-z0-9]([a-z0-9-]{0,56}[a-z0-9])?$'"

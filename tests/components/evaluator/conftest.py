@@ -18,7 +18,7 @@ from tfx.types import artifact_utils, standard_artifacts
 from components.evaluator.executor import Executor
 from components.evaluator.results import Evaluation, eval_config, read_evaluation
 from components.image_example_gen import digits
-from components.image_example_gen.examples import Rows, write_records
+from components.image_example_gen.examples import Rows, SplitWriter
 from contract.bounds import Bound
 from contract.task import Task, write_task
 from pipeline.config import Beam, Gates
@@ -125,9 +125,9 @@ def evaluate(all_digits: Dataset, tmp_path_factory: pytest.TempPathFactory) -> E
         split.mkdir(parents=True)
         write_task(examples.uri, task)
         half = len(labels) // 2
-        for shard, rows in enumerate((slice(0, half), slice(half, None))):
-            path = split / f"data_tfrecord-{shard:05d}-of-00002.gz"
-            write_records(str(path), iter([Rows(images[rows], labels[rows])]))
+        writer = SplitWriter(str(split), len(labels), len(labels) - half)
+        writer.write(Rows(images, labels))
+        writer.close()
         models = []
         for model in (candidate, champion):
             artifact = standard_artifacts.Model()

@@ -26,9 +26,9 @@ from components.evaluator.results import eval_config
 from components.image_example_gen import digits
 from components.image_example_gen.examples import (
     Rows,
+    SplitWriter,
     parsing_spec,
     serialize,
-    write_records,
 )
 from components.task_schema_gen.schema import complete, parse_judgement
 from contract.features import EVAL, IMAGE, SPLITS, TEST, TRAIN
@@ -189,20 +189,15 @@ def small(
         folder = tmp_path_factory.mktemp(f"examples-{name}")
         write_task(str(folder), task)
         for split, of in rows.items():
-            (folder / f"Split-{split}").mkdir()
-            parts = [Rows(of.images[p], of.labels[p]) for p in _halves(len(of))]
-            for shard, part in enumerate(parts):
-                path = folder / f"Split-{split}/data_tfrecord-{shard:05d}-of-00002.gz"
-                write_records(str(path), iter([part]))
+            rows_in_two = -(-len(of) // 2)
+            writer = SplitWriter(str(folder / f"Split-{split}"), len(of), rows_in_two)
+            writer.write(of)
+            writer.close()
         schema = complete(parse_judgement(judgement(), "schema.pbtxt"), task)
         statistics = {split: describe(of, schema) for split, of in rows.items()}
         return Small(task, rows, folder, schema, statistics)
 
     return make
-
-
-def _halves(count: int) -> tuple[slice, slice]:
-    return slice(0, count // 2), slice(count // 2, None)
 
 
 @pytest.fixture(scope="session")

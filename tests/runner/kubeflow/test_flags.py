@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from components.image_example_gen import digits
-from components.image_example_gen.source import MNIST_FINGERPRINT, open_source
+from components.image_example_gen.mnist import FINGERPRINT as MNIST_FINGERPRINT
+from components.image_example_gen.source import open_source
 from contract.errors import BadInputError
 from pipeline.config import Config, Data
 from runner.kubeflow.deployment import Deployment

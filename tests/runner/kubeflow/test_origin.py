@@ -20,5 +20,5 @@ def test_what_is_empty_or_the_default_is_left_out() -> None:
 
 
 def test_a_checkout_with_changes_is_not_one_that_nobody_knows_of() -> None:
-    origin = Origin({}, "mnist", "mnist", "", Provenance("abc", False))
+    origin = Origin({}, "mnist", "mnist", "", "", Provenance("abc", False))
     assert from_json(origin.to_json()).provenance.clean is False

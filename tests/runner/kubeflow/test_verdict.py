@@ -41,8 +41,8 @@ class TestLog:
     def test_gates_and_version_among_other_lines(self) -> None:
         assert read(PASSED) == Printed(
             gates=[
-                (True, "DataGate: findings: expected none, found none"),
-                (True, "Evaluator: accuracy: expected >= 0.97, found 0.9785"),
+                ("passed", "DataGate: findings: expected none, found none"),
+                ("passed", "Evaluator: accuracy: expected >= 0.97, found 0.9785"),
             ],
             version="7",
         )
@@ -50,7 +50,7 @@ class TestLog:
     def test_a_refusal_ends_where_its_reasons_do(self) -> None:
         printed = read(REFUSED)
         assert printed.gates[1] == (
-            False,
+            "REFUSED",
             "Evaluator: accuracy: expected >= 0.97, found 0.1135",
         )
         assert printed.refused_by == "Evaluator"
@@ -95,7 +95,7 @@ def test_success_is_the_verdict_nodes_words() -> None:
     found = ending("SUCCEEDED", node("Verdict", "done"), logs={"pod-Verdict": PASSED})
     assert found.code is Exit.PUSHED
     assert found.headline == "pushed: the model is served as version 7"
-    assert [passed for passed, _ in found.gates] == [True, True]
+    assert [outcome for outcome, _ in found.gates] == ["passed", "passed"]
     assert found.lines == []
 
 

@@ -26,7 +26,7 @@ def test_a_uri_is_where_the_launcher_put_it(
 def test_the_digits_come_with_the_image(tmp_path: Path) -> None:
     path = locate("digits", str(tmp_path))
     assert Path(path).is_relative_to(tmp_path)
-    assert open_source(path).test.count() == 360
+    assert open_source(path).test.count == 360
 
 
 @pytest.mark.parametrize(

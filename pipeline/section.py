@@ -1,0 +1,16 @@
+"""What all sections of the configuration have in common."""
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Section(BaseModel):
+    """Typed, frozen settings; an unknown key is an error."""
+
+    # Strict: TOML has types of its own, and `epochs = true` is a mistake.
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        strict=True,
+        allow_inf_nan=False,
+        populate_by_name=True,
+    )
