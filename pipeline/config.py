@@ -8,14 +8,16 @@ import tomllib
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from components.image_example_gen.understanding import Hints
 from contract.bounds import BY_CLASS, Bound
 from contract.demands import AT_LEAST
 from contract.errors import BadInputError
 from contract.metric import make_metric
+from pipeline.beam import Beam
 from pipeline.metrics import OFFERED
+from pipeline.section import Section
 
 MODEL_NAME_PATTERN = r"^[a-z0-9]([a-z0-9-]{0,56}[a-z0-9])?$"
 """Also a legal name of a Kubeflow pipeline and of a Kubernetes object. Argo, which
@@ -24,18 +26,7 @@ adds five characters to it, takes 58 at most."""
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
-class _Section(BaseModel):
-    # Strict: TOML has types of its own, and `epochs = true` is a mistake.
-    model_config = ConfigDict(
-        frozen=True,
-        extra="forbid",
-        strict=True,
-        allow_inf_nan=False,
-        populate_by_name=True,
-    )
-
-
-class Data(_Section):
+class Data(Section):
     """Which data set, what it is about, and how it is split.
 
     Attributes:
@@ -76,7 +67,7 @@ class Data(_Section):
         return Hints(name, self.classes, self.noun, background)
 
 
-class Training(_Section):
+class Training(Section):
     """The network and how it is fitted; defaults are the notebook's.
 
     Attributes:
@@ -102,7 +93,7 @@ class Training(_Section):
     cache_mb: int = Field(256, ge=0)
 
 
-class MetricBound(_Section):
+class MetricBound(Section):
     """A further metric with a bound: `[[gates.metrics]]`.
 
     Attributes:
@@ -161,7 +152,7 @@ class MetricBound(_Section):
         return Bound(name, path, options, value, self.max_champion_loss, self.slices)
 
 
-class Gates(_Section):
+class Gates(Section):
     """What a model has to reach on the test split, and what a person overrules.
 
     Attributes:
@@ -207,58 +198,7 @@ class Gates(_Section):
         ]
 
 
-_FN_API_RUNNER = "apache_beam.runners.portability.fn_api_runner.FnApiRunner"
-"""What DirectRunner takes for a batch pipeline in the end. On the way it imports
-Google's Pub/Sub, walks the pipeline twice to see which of three runners could run
-it, and may fetch one of them, Prism, from the network
-(apache_beam/runners/direct/direct_runner.py). By its name: 1.5 s of processor time
-less for each of StatisticsGen and Evaluator, and the same runner everywhere."""
-
-
-class Beam(_Section):
-    """Where Beam runs StatisticsGen, Transform and Evaluator.
-
-    One worker in this process is the best on one machine at this size. Measured for
-    StatisticsGen on MNIST, two cores beside other work, as seconds of wall and of
-    processor time: in_memory 15.4 and 13.5; multi_threading with two workers 14.6 and
-    13.2, as they share Python's lock; multi_processing with two 33.7 and some 20, as
-    each worker imports TensorFlow again.
-
-    Attributes:
-        runner: Beam's runner, such as DirectRunner or FlinkRunner.
-        workers: Of the direct runner; 0 is one per core.
-        running_mode: Of the direct runner.
-        args: Further Beam options, `--key=value` each.
-    """
-
-    runner: str = "DirectRunner"
-    workers: int = Field(1, ge=0)
-    running_mode: Literal["in_memory", "multi_threading", "multi_processing"] = (
-        "in_memory"
-    )
-    args: tuple[str, ...] = Field((), strict=False)
-
-    def pipeline_args(self) -> list[str]:
-        """Returns the options as TFX's `beam_pipeline_args`."""
-        local = self.runner == "DirectRunner"
-        direct = (
-            [
-                f"--direct_num_workers={self.workers}",
-                f"--direct_running_mode={self.running_mode}",
-                # Unless told that workers have what they need, TFX packs itself
-                # into a source distribution for each Beam node: 3 s and 20 MB
-                # left in the temporary folder every time
-                # (tfx/utils/dependency_utils.py). Here they are this process.
-                "--sdk_container_image=this-environment",
-            ]
-            if local
-            else []
-        )
-        runner = _FN_API_RUNNER if local else self.runner
-        return [f"--runner={runner}", *direct, *self.args]
-
-
-class Config(_Section):
+class Config(Section):
     """Everything that can be configured about a run."""
 
     data: Data = Data()
@@ -363,5 +303,6 @@ def _explain(dotted: str, error: Any) -> str:
     if error["type"] == "model_type":
         return f"expected a section [{dotted}], found {error['input']!r}"
     text = error["msg"].removeprefix("Input ").removeprefix("String ")
+    text = text.removeprefix("Value error, ")
     text = text.replace("a valid tuple", "an array")
     return f"{text}, found {error['input']!r}"

@@ -190,7 +190,7 @@ def test_of_16_times_the_rows_it_says_what_tfx_says(
             [
                 bucket["highValue"]
                 for histogram in each.get("numStats", {}).get("histograms", [])
-                if histogram["type"] == "QUANTILES"
+                if histogram.get("type") == "QUANTILES"
                 for bucket in histogram["buckets"]
             ]
             for each in (feature, of_tfx)

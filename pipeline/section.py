@@ -1,0 +1,16 @@
+"""What the sections of a configuration have in common."""
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Section(BaseModel):
+    """Frozen; knows its keys and their types, and nothing else."""
+
+    # Strict: TOML has types of its own, and `epochs = true` is a mistake.
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        strict=True,
+        allow_inf_nan=False,
+        populate_by_name=True,
+    )
