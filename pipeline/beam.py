@@ -50,6 +50,9 @@ class Beam(Section):
         endpoint: Of Flink and Spark: where the Beam job server listens.
         parallelism: Of Flink: how many parts of a step run at once. Spark's stands in
             its job server's master URL.
+        start_seconds: Of Flink and Spark: how long a worker may take to answer the
+            first, small job. A separate Flink is sent the job server's class path, and
+            a worker imports this package: a minute on two busy cores.
         engine_options: Further options of the engine, by name.
         args: Further Beam options, `--key=value` each.
     """
@@ -61,6 +64,7 @@ class Beam(Section):
     )
     endpoint: str = Field("localhost:8099", pattern=_ADDRESS)
     parallelism: int = Field(1, ge=1)
+    start_seconds: int = Field(150, ge=1)
     engine_options: dict[str, str | int | float | bool] = Field({})
     args: tuple[str, ...] = Field((), strict=False)
 
@@ -137,5 +141,8 @@ class Beam(Section):
         if self.runner == "FlinkRunner":
             args.append(f"--parallelism={self.parallelism}")
         if shared_folder:
-            args.append(f"--shared_folder={shared_folder}")
+            args += [
+                f"--shared_folder={shared_folder}",
+                f"--start_seconds={self.start_seconds}",
+            ]
         return args + [f"--{key}={value}" for key, value in self.engine_options.items()]

@@ -26,10 +26,6 @@ from contract.errors import BadInputError
 from pipeline.engines.options import EngineOptions
 from pipeline.engines.probe import ANSWER, MARK, QUESTION, Probe, this_worker
 
-PROBE_SECONDS = 150
-"""Most that the probe takes. A separate Flink is sent the job server's class path
-first, and a worker imports this package: on two busy cores a minute."""
-
 _SERVER_SECONDS = 10
 _ENDED = (PipelineState.DONE, PipelineState.DRAINED)
 
@@ -87,15 +83,16 @@ class _Portable(portable_runner.PortableRunner):
 
     def _ask(self, folder: str, endpoint: str, options: PipelineOptions) -> None:
         progress.tell(f"asking the workers behind {endpoint}")
+        seconds = options.view_as(EngineOptions).start_seconds
         pipeline = beam.Pipeline(runner=type(self)(), options=options)
         _ = pipeline | beam.Create([b""]) | beam.ParDo(Probe(folder, this_worker()))
         try:
-            state = pipeline.run().wait_until_finish(PROBE_SECONDS * 1000)
+            state = pipeline.run().wait_until_finish(seconds * 1000)
         except EngineError as error:
             raise BadInputError(f"beam.workers: {error}") from error
         if state not in _ENDED:
             raise BadInputError(
-                f"beam.workers: no worker answered within {PROBE_SECONDS} s: "
+                f"beam.workers: no worker answered within {seconds} s: "
                 + _why_none(options.view_as(PortableOptions))
             )
         try:
@@ -217,8 +214,9 @@ def _why_none(options: PortableOptions) -> str:
             "worker pool that it reaches"
         )
     return (
-        f"see that a pool listens at {options.environment_config} as the engine sees "
-        "it, and that `python` in its PATH is this project's"
+        "see that the engine has free slots, that a pool listens at "
+        f"{options.environment_config} as the engine sees it, and that `python` in "
+        "its PATH is this project's"
     )
 
 
