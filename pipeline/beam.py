@@ -92,8 +92,10 @@ class Beam(Section):
                 raise ValueError(
                     f"should be {LOOPBACK} or the host:port of a worker pool"
                 )
-        elif not isinstance(workers, int) or workers < 0:
+        elif not isinstance(workers, int):
             raise ValueError("should be a number, 0 for one a core")
+        elif workers < 0:
+            raise ValueError("should be greater than or equal to 0")
         return workers
 
     @field_validator("parallelism")

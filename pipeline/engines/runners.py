@@ -26,6 +26,9 @@ from contract.errors import BadInputError
 from pipeline.engines.options import EngineOptions
 from pipeline.engines.probe import ANSWER, MARK, QUESTION, Probe, this_worker
 
+TRIED = ("2.68.0",)
+"""Beam's versions that were tried: docs/more-than-one-machine.md has the pairs."""
+
 _SERVER_SECONDS = 10
 _ENDED = (PipelineState.DONE, PipelineState.DRAINED)
 
@@ -67,6 +70,11 @@ class _Portable(portable_runner.PortableRunner):
     def _probe(self, endpoint: str, options: PipelineOptions) -> None:
         """Runs a job that writes and reads the folder from a worker."""
         _check_server(endpoint)
+        if beam.__version__ not in TRIED:
+            progress.tell(
+                f"note: Beam {beam.__version__} with {type(self).__name__} has not "
+                "been tried with this project (docs/more-than-one-machine.md)"
+            )
         folder = options.view_as(EngineOptions).shared_folder
         if not folder:
             return
@@ -160,7 +168,7 @@ def _ended_with_the_block(endpoint: str, tag: str) -> Iterator[None]:
         if isinstance(error, RuntimeError):
             logging.exception("the job of %s failed", endpoint)
             raise EngineError(
-                f"the job server at {endpoint} says: {_reason(str(error))}"
+                f"the job server at {endpoint} says: {reason(str(error))}"
             ) from error
         raise
 
@@ -220,10 +228,10 @@ def _why_none(options: PortableOptions) -> str:
     )
 
 
-def _reason(text: str) -> str:
+def reason(text: str) -> str:
     """Returns what a person wants of a message that has whole tracebacks in it."""
     if found := re.search(f"{MARK}<(.*?)>", text, re.DOTALL):
-        return found.group(1)
+        return " ".join(found.group(1).split())
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     causes = [line for line in lines if line.startswith("Caused by: ")]
     raised = [line for line in lines if re.match(r"[\w.]+(Error|Exception): ", line)]

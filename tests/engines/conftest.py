@@ -21,14 +21,9 @@ SEPARATE = (
 
 @pytest.fixture(scope="session", autouse=True)
 def network() -> None:
-    processes.loopback_up()
-
-
-def jars(engine: str) -> str:
-    folder = os.environ.get(f"{engine}_JARS")
-    if folder is None:
+    if not {"FLINK_JARS", "SPARK_JARS"} <= set(os.environ):
         pytest.skip("make test-engines runs these")
-    return folder
+    processes.loopback_up()
 
 
 class Runs:
@@ -89,7 +84,7 @@ def in_process(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def embedded_flink(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
     """Flink within Beam's job server; yields its process."""
     command = processes.job_server(
-        jars("FLINK"),
+        os.environ["FLINK_JARS"],
         "org.apache.beam.runners.flink.FlinkJobServerDriver",
         tmp_path,
         "--flink-master=[local]",
@@ -102,7 +97,7 @@ def embedded_flink(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
 @pytest.fixture
 def spark(tmp_path: Path) -> Iterator[None]:
     command = processes.job_server(
-        jars("SPARK"),
+        os.environ["SPARK_JARS"],
         "org.apache.beam.runners.spark.SparkJobServerDriver",
         tmp_path,
         "--spark-master-url=local[2]",
@@ -117,7 +112,7 @@ def cluster(tmp_path: Path) -> Iterator[dict[str, subprocess.Popen[bytes]]]:
     config = tmp_path / "flink"
     config.mkdir()
     (config / "config.yaml").write_text(processes.FLINK_CONFIG)
-    folder = jars("FLINK")
+    folder = os.environ["FLINK_JARS"]
     runtime = "org.apache.flink.runtime"
     started = {}
     with ExitStack() as stack:

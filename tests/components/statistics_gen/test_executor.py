@@ -31,7 +31,7 @@ def describe(
     """Runs an executor; returns its artifact, and what it says of each split."""
 
     def describe(
-        kind: type, splits: dict[str, Files], *beam_args: str, categories: int = 10
+        kind: Any, splits: dict[str, Files], *beam_args: str, categories: int = 10
     ) -> tuple[Any, dict[str, Any]]:
         examples = artifact(standard_artifacts.Examples, splits=list(splits))
         for split, files in splits.items():
