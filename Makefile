@@ -64,6 +64,11 @@ test-kubeflow: ## Build the image; run the pipeline, the server and the tests in
 	@$(IMAGE_BUILD) $(IMAGE_ARGS)
 	MNIST_IMAGE=$(IMAGE) $(VENV_PYTHON) -m pytest tests/kubeflow tests/k8s $(ARGS)
 
+.PHONY: test-engines
+test-engines: ## Run the pipeline on a real Flink and Spark, fetched with Maven
+	@$(SETUP) --dev
+	@tests/engines/run $(ARGS)
+
 .PHONY: lock
 lock: ## Resolve the locks again; ARGS=--upgrade takes newer versions
 	@$(SETUP) --relock $(ARGS)

@@ -16,6 +16,7 @@ from contract.bounds import BY_CLASS, Bound
 from contract.demands import AT_LEAST
 from contract.errors import BadInputError
 from contract.metric import make_metric
+from pipeline.beam import Beam
 from pipeline.metrics import OFFERED
 from pipeline.section import Section
 from pipeline.training.settings import Training
@@ -225,57 +226,6 @@ class Gates(Section):
                     f"found {same.path} and {bound.path}"
                 )
         return bounds
-
-
-_FN_API_RUNNER = "apache_beam.runners.portability.fn_api_runner.FnApiRunner"
-"""What DirectRunner takes for a batch pipeline in the end. On the way it imports
-Google's Pub/Sub, walks the pipeline twice to see which of three runners could run
-it, and may fetch one of them, Prism, from the network
-(apache_beam/runners/direct/direct_runner.py). By its name: 1.5 s of processor time
-less for each of StatisticsGen and Evaluator, and the same runner everywhere."""
-
-
-class Beam(Section):
-    """Where Beam runs StatisticsGen, Transform and Evaluator.
-
-    One worker in this process is the best on one machine at this size. Measured for
-    StatisticsGen on MNIST, two cores beside other work, as seconds of wall and of
-    processor time: in_memory 15.4 and 13.5; multi_threading with two workers 14.6 and
-    13.2, as they share Python's lock; multi_processing with two 33.7 and some 20, as
-    each worker imports TensorFlow again.
-
-    Attributes:
-        runner: Beam's runner, such as DirectRunner or FlinkRunner.
-        workers: Of the direct runner; 0 is one per core.
-        running_mode: Of the direct runner.
-        args: Further Beam options, `--key=value` each.
-    """
-
-    runner: str = "DirectRunner"
-    workers: int = Field(1, ge=0)
-    running_mode: Literal["in_memory", "multi_threading", "multi_processing"] = (
-        "in_memory"
-    )
-    args: tuple[str, ...] = Field((), strict=False)
-
-    def pipeline_args(self) -> list[str]:
-        """Returns the options as TFX's `beam_pipeline_args`."""
-        local = self.runner == "DirectRunner"
-        direct = (
-            [
-                f"--direct_num_workers={self.workers}",
-                f"--direct_running_mode={self.running_mode}",
-                # Unless told that workers have what they need, TFX packs itself
-                # into a source distribution for each Beam node: 3 s and 20 MB
-                # left in the temporary folder every time
-                # (tfx/utils/dependency_utils.py). Here they are this process.
-                "--sdk_container_image=this-environment",
-            ]
-            if local
-            else []
-        )
-        runner = _FN_API_RUNNER if local else self.runner
-        return [f"--runner={runner}", *direct, *self.args]
 
 
 class Storage(Section):

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from tfx.components import ExampleValidator, StatisticsGen, Trainer, Transform
+from tfx.components import ExampleValidator, Trainer, Transform
 from tfx.dsl.components.base.base_node import BaseNode
 from tfx.proto import trainer_pb2, transform_pb2
 
@@ -18,6 +18,7 @@ from components.image_example_gen.hints import Hints
 from components.pusher.component import Pusher
 from components.report.component import Report
 from components.serving_validator.component import ServingValidator
+from components.statistics_gen.component import StatisticsGen
 from components.task_schema_gen.component import TaskSchemaGen
 from contract import nodes
 from contract.code import code_digest
@@ -231,7 +232,7 @@ def code_of_node(properties: Mapping[str, Any]) -> str:
 
     Args:
         properties: Its parameters, as the component has them or ML Metadata.
-            TFX's StatisticsGen and ExampleValidator take none: empty.
+            TFX's ExampleValidator takes none: empty.
     """
     custom = properties.get("custom_config")
     of_custom = json.loads(custom).get("code", "") if isinstance(custom, str) else ""

@@ -78,7 +78,7 @@ def run_pipeline(
             components=components,
             enable_cache=reuse,
             metadata_connection_config=_connection(workspace),
-            beam_pipeline_args=config.beam.pipeline_args(),
+            beam_pipeline_args=config.beam.pipeline_args(artifacts),
         )
     )
     # TFX would take the clock for the run's id. By a name of ours the run is known

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import tensorflow_transform as tft
 
-from components.image_example_gen import digits
+from components.image_example_gen import digits, splitting
 from components.image_example_gen.executor import write_splits
 from components.image_example_gen.source import open_source
 from contract.task import Task, write_task

@@ -298,8 +298,8 @@ def test_one_worker_in_this_process_is_beams_default() -> None:
 
 
 def test_another_runner_is_not_given_the_direct_runners_options() -> None:
-    beam = Beam(runner="FlinkRunner", args=("--flink_master=localhost:8081",))
+    beam = Beam(runner="DataflowRunner", args=("--region=somewhere",))
     assert beam.pipeline_args() == [
-        "--runner=FlinkRunner",
-        "--flink_master=localhost:8081",
+        "--runner=DataflowRunner",
+        "--region=somewhere",
     ]

@@ -1,0 +1,240 @@
+"""Beam's runners for Flink and Spark, with what a run on this machine has to know.
+
+Beam's own leave a job running when the driver is interrupted, wait without end for a
+worker that cannot start, and report a lost server by the name of a gRPC class.
+"""
+
+import copy
+import logging
+import os
+import re
+import shutil
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import apache_beam as beam
+import grpc
+from apache_beam.options.pipeline_options import PipelineOptions, PortableOptions
+from apache_beam.portability.api import beam_job_api_pb2, beam_job_api_pb2_grpc
+from apache_beam.runners.portability import flink_runner, portable_runner, spark_runner
+from apache_beam.runners.runner import PipelineState
+
+from contract import progress
+from contract.errors import BadInputError
+from pipeline.engines.options import EngineOptions
+from pipeline.engines.probe import ANSWER, MARK, QUESTION, Probe, this_worker
+
+TRIED = ("2.68.0",)
+"""Beam's versions that were tried: docs/more-than-one-machine.md has the pairs."""
+
+_SERVER_SECONDS = 10
+_ENDED = (PipelineState.DONE, PipelineState.DRAINED)
+
+
+class EngineError(ConnectionError):
+    """The engine, its job server or its workers failed; the message is one line."""
+
+
+class _Portable(portable_runner.PortableRunner):
+    """What both runners do around Beam's own."""
+
+    _probed: set[str] = set()  # noqa: RUF012 - of the process, and so of the class
+
+    def run_portable_pipeline(self, pipeline: Any, options: PipelineOptions) -> Any:
+        """Submits a job; it ends with the block that waits for it, whatever happens.
+
+        Raises:
+            BadInputError: The first job of this process cannot work.
+            EngineError: It broke.
+        """
+        endpoint = options.view_as(PortableOptions).job_endpoint
+        if endpoint not in self._probed:
+            self._probed.add(endpoint)
+            try:
+                self._probe(endpoint, options)
+            except BaseException:
+                self._probed.discard(endpoint)
+                raise
+        return self._submit(pipeline, options)
+
+    def _submit(self, pipeline: Any, options: PipelineOptions) -> "_Job":
+        endpoint = options.view_as(PortableOptions).job_endpoint
+        tag = uuid.uuid4().hex
+        options.view_as(EngineOptions).job_tag = tag
+        with _ended_with_the_block(endpoint, tag):
+            result = super().run_portable_pipeline(pipeline, options)
+        return _Job(result, endpoint, tag)
+
+    def _probe(self, endpoint: str, options: PipelineOptions) -> None:
+        """Runs a job that writes and reads the folder from a worker."""
+        _check_server(endpoint)
+        if beam.__version__ not in TRIED:
+            progress.tell(
+                f"note: Beam {beam.__version__} with {type(self).__name__} has not "
+                "been tried with this project (docs/more-than-one-machine.md)"
+            )
+        folder = options.view_as(EngineOptions).shared_folder
+        if not folder:
+            return
+        # Nobody but this run may write there now: what still does is an orphan.
+        _cancel(endpoint, "shared_folder", folder)
+        probe = os.path.join(folder, f".probe-{uuid.uuid4().hex}")
+        os.makedirs(probe)
+        try:
+            with open(os.path.join(probe, QUESTION), "w", encoding="utf-8") as stream:
+                stream.write(probe)
+            self._ask(probe, endpoint, copy.deepcopy(options))
+        finally:
+            shutil.rmtree(probe, ignore_errors=True)
+
+    def _ask(self, folder: str, endpoint: str, options: PipelineOptions) -> None:
+        progress.tell(f"asking the workers behind {endpoint}")
+        seconds = options.view_as(EngineOptions).start_seconds
+        pipeline = beam.Pipeline(runner=type(self)(), options=options)
+        _ = pipeline | beam.Create([b""]) | beam.ParDo(Probe(folder, this_worker()))
+        try:
+            state = pipeline.run().wait_until_finish(seconds * 1000)
+        except EngineError as error:
+            raise BadInputError(f"beam.workers: {error}") from error
+        if state not in _ENDED:
+            raise BadInputError(
+                f"beam.workers: no worker answered within {seconds} s: "
+                + _why_none(options.view_as(PortableOptions))
+            )
+        try:
+            with open(os.path.join(folder, ANSWER), encoding="utf-8") as stream:
+                answered = stream.read() == folder
+        except OSError:
+            answered = False
+        if not answered:
+            raise BadInputError(
+                f"beam.workers: what workers write to {folder} is not found there by "
+                "this run: it has to be one folder, at the same path"
+            )
+
+
+class FlinkRunner(_Portable, flink_runner.FlinkRunner):
+    """Flink, behind a Beam job server."""
+
+
+class SparkRunner(_Portable, spark_runner.SparkRunner):
+    """Spark, behind a Beam job server."""
+
+
+class _Job:
+    """A submitted job: what Beam and TFX ask of a `PipelineResult`."""
+
+    def __init__(self, result: Any, endpoint: str, tag: str) -> None:
+        self._result = result
+        self._endpoint = endpoint
+        self._tag = tag
+
+    def wait_until_finish(self, duration: int | None = None) -> str:
+        """Waits; a job that is not done then is cancelled.
+
+        Args:
+            duration: Most milliseconds to wait; None is without end.
+
+        Raises:
+            EngineError: The job failed, or its server is gone.
+        """
+        with _ended_with_the_block(self._endpoint, self._tag):
+            state: str = self._result.wait_until_finish(duration)
+        if state not in _ENDED:
+            _cancel(self._endpoint, "job_tag", self._tag)
+        return state
+
+    def metrics(self) -> Any:
+        """Returns Beam's counters."""
+        return self._result.metrics()
+
+
+@contextmanager
+def _ended_with_the_block(endpoint: str, tag: str) -> Iterator[None]:
+    """Cancels a job whose block is left by an exception, and says what went wrong."""
+    try:
+        yield
+    except BaseException as error:
+        lost = isinstance(error, grpc.RpcError | grpc.FutureTimeoutError)
+        if not lost:
+            _cancel(endpoint, "job_tag", tag)
+        if lost:
+            raise EngineError(
+                f"the job server at {endpoint} is gone: see why, start it again, and "
+                "cancel in the engine what it still shows of this run"
+            ) from error
+        if isinstance(error, RuntimeError):
+            logging.exception("the job of %s failed", endpoint)
+            raise EngineError(
+                f"the job server at {endpoint} says: {reason(str(error))}"
+            ) from error
+        raise
+
+
+def _check_server(endpoint: str) -> None:
+    """Finds out at once that nobody answers, where Beam would take its time."""
+    with grpc.insecure_channel(endpoint) as channel:
+        try:
+            grpc.channel_ready_future(channel).result(timeout=_SERVER_SECONDS)
+            _service(channel).DescribePipelineOptions(
+                beam_job_api_pb2.DescribePipelineOptionsRequest(),
+                timeout=_SERVER_SECONDS,
+            )
+        except (grpc.RpcError, grpc.FutureTimeoutError) as error:
+            raise BadInputError(
+                f"beam.endpoint: expected a Beam job server at {endpoint}, found none: "
+                "start it, or name another (docs/more-than-one-machine.md)"
+            ) from error
+
+
+def _cancel(endpoint: str, option: str, value: str) -> None:
+    """Cancels the jobs that have an option of this value; never raises."""
+    key = f"beam:option:{option}:v1"
+    try:
+        with grpc.insecure_channel(endpoint) as channel:
+            service = _service(channel)
+            jobs = service.GetJobs(
+                beam_job_api_pb2.GetJobsRequest(), timeout=_SERVER_SECONDS
+            )
+            for job in jobs.job_info:
+                if job.state in portable_runner.TERMINAL_STATES:
+                    continue
+                if value == dict(job.pipeline_options).get(key):
+                    logging.warning("cancelling job %s of %s", job.job_id, endpoint)
+                    service.Cancel(
+                        beam_job_api_pb2.CancelJobRequest(job_id=job.job_id),
+                        timeout=_SERVER_SECONDS,
+                    )
+    except grpc.RpcError:
+        logging.exception("jobs of %s could not be cancelled", endpoint)
+
+
+def _service(channel: grpc.Channel) -> Any:
+    return beam_job_api_pb2_grpc.JobServiceStub(channel)
+
+
+def _why_none(options: PortableOptions) -> str:
+    if options.environment_type == "LOOPBACK":
+        return (
+            "with workers = loopback the engine has to run on this machine: name a "
+            "worker pool that it reaches"
+        )
+    return (
+        "see that the engine has free slots, that a pool listens at "
+        f"{options.environment_config} as the engine sees it, and that `python` in "
+        "its PATH is this project's"
+    )
+
+
+def reason(text: str) -> str:
+    """Returns what a person wants of a message that has whole tracebacks in it."""
+    if found := re.search(f"{MARK}<(.*?)>", text, re.DOTALL):
+        return " ".join(found.group(1).split())
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    causes = [line for line in lines if line.startswith("Caused by: ")]
+    raised = [line for line in lines if re.match(r"[\w.]+(Error|Exception): ", line)]
+    return (raised or causes or lines or ["unknown error"])[-1].removeprefix(
+        "Caused by: "
+    )
