@@ -54,7 +54,7 @@ def after_steps(optimizer: keras.optimizers.Optimizer) -> list[np.ndarray]:
         {"amsgrad": True},
         {"learning_rate": keras.optimizers.schedules.ExponentialDecay(0.1, 1, 0.5)},
     ],
-    ids=str,
+    ids=lambda settings: " ".join(settings) or "defaults",
 )
 def test_the_kernel_moves_weights_and_moments_as_keras_does(
     settings: dict[str, float],
