@@ -19,6 +19,14 @@ from tests.engines.conftest import SEPARATE, Runs
 Cluster = dict[str, subprocess.Popen[bytes]]
 
 
+def after_probe_in_flink() -> None:
+    """Waits until the job is in Flink itself, and not only in the job server."""
+    processes.wait_for(
+        "a job after the probe's",
+        lambda: sorted(processes.flink_jobs()) == ["FINISHED", "RUNNING"],
+    )
+
+
 def one(folder: Path, pattern: str) -> Path:
     [found] = folder.glob(f"artifacts/digits/{pattern}")
     return found
@@ -121,12 +129,13 @@ def test_a_run_that_is_ended_leaves_no_job(
     start_pool()
     run = runs.start(*SEPARATE)
     runs.job_runs(run)
+    after_probe_in_flink()
     run.send_signal(sent)
     screen, _ = run.communicate(timeout=60)
     assert run.returncode == code, screen
     processes.wait_for(
-        "the end of all jobs",
-        lambda: {"FINISHED", "CANCELED"} == set(processes.flink_jobs()),
+        "the end of the job",
+        lambda: sorted(processes.flink_jobs()) == ["CANCELED", "FINISHED"],
         30,
     )
 
@@ -137,6 +146,7 @@ def test_a_taskmanager_that_dies_is_one_line(
     start_pool()
     run = runs.start(*SEPARATE)
     runs.job_runs(run)
+    after_probe_in_flink()
     os.killpg(cluster["taskmanager"].pid, signal.SIGKILL)
     screen, _ = run.communicate(timeout=200)
     assert run.returncode == 1
