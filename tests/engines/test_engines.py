@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 from collections.abc import Callable
@@ -105,11 +104,9 @@ def test_on_a_separate_flink_with_a_worker_pool_a_run_comes_to_the_same(
 
 
 def test_a_run_that_is_answered_from_the_cache_needs_no_engine(
-    runs: Runs, in_process: Path
+    in_process: Path,
 ) -> None:
-    shutil.copytree(in_process, runs.folder, symlinks=True)
-    code, screen = runs.run("--beam-runner", "FlinkRunner")
-    # The copied store names the folder that it was made in: all is still there.
+    code, screen = Runs(in_process).run("--beam-runner", "FlinkRunner")
     assert code == 0, screen
 
 
