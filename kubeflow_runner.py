@@ -1,6 +1,6 @@
 """Run the pipeline on Kubeflow: `python kubeflow_runner.py --help`."""
 
-from runner.kubeflow.cli import main
+from contract.start import start
 
 if __name__ == "__main__":
-    main()
+    start("runner.kubeflow.cli")

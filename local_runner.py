@@ -1,6 +1,6 @@
 """Run the pipeline on this machine: `python local_runner.py --help`."""
 
-from runner.cli import main
+from contract.start import start
 
 if __name__ == "__main__":
-    main()
+    start("runner.cli")

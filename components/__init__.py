@@ -11,7 +11,7 @@ def __getattr__(name: str) -> Any:
     (tfx/orchestration/kubeflow/v2/compiler_utils.py: `_SCHEMA_TITLE_RE`).
     """
     if name == "HTML":
-        from components.report.artifact import HTML
+        from components.artifact import HTML
 
         return HTML
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

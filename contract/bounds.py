@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal, Self
+from typing import Any, Final, Self
 
-BY_CLASS: Literal["class"] = "class"
-OVERALL = "all"
+BY_CLASS: Final = "class"
+OVERALL: Final = "all"
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,9 @@ import hashlib
 import importlib.metadata
 import importlib.util
 import os
+from collections.abc import Mapping, Sequence
+
+from contract.errors import BadInputError
 
 _OURS = ("components", "contract", "pipeline", "serving", "version_store")
 _STACK = (
@@ -27,34 +30,137 @@ def code_digest(module: str) -> str:
     """Returns a digest of a module and of all our modules that it imports.
 
     It changes when one of these files changes, or the installed version of the
-    stack; and not for edits elsewhere.
+    stack; and not for edits elsewhere. Ours is also the package of the module itself.
 
     Args:
-        module: Dotted name of a module. Neither it nor what it imports is imported.
+        module: Dotted name of a module; of a person's own, what it imports of its own
+            package counts as well. Neither it nor what it imports is imported.
 
     Raises:
         ModuleNotFoundError: There is no such module here.
     """
+    found = _closure([module], None)
+    if module not in found:
+        raise ModuleNotFoundError(f"{module}: expected a Python module, found none")
+    return _digest(found)
+
+
+def function_digest(reference: str) -> str:
+    """Returns a digest of a person's own function: its code, and what that imports.
+
+    Args:
+        reference: See `split_reference`. Of a file, what it imports from its own
+            folder counts, and what of ours.
+
+    Raises:
+        BadInputError: There is no such file or module.
+    """
+    place, _ = split_reference(reference)
+    if not place.endswith(".py"):
+        return code_digest(place)
+    path = find_file(place)
+    with open(path, "rb") as stream:
+        source = stream.read()
+    imported = _closure(_imports(source, ""), os.path.dirname(path))
+    return _digest({**imported, "": path})
+
+
+def split_reference(reference: str) -> tuple[str, str]:
+    """Splits `file.py:function` or a dotted path, and sees that the function is there.
+
+    The code is not run: the function, or an import of that name, is looked for in its
+    source.
+
+    Returns:
+        The file as it was named, or the dotted name of the module; and the function.
+
+    Raises:
+        BadInputError: It is neither, or there is no such file, module or function.
+    """
+    if ".py:" in reference or reference.endswith(".py"):
+        place, _, function = reference.rpartition(".py:")
+        if not function.isidentifier():
+            raise BadInputError(f"expected file.py:function, found {reference!r}")
+        place += ".py"
+        path: str | None = find_file(place)
+    else:
+        place, _, function = reference.rpartition(".")
+        if not all(part.isidentifier() for part in reference.split(".")) or not place:
+            raise BadInputError(f"found {reference!r}")
+        path = _file(place, None)
+        if path is None:
+            raise BadInputError(f"{place}: expected a Python module, found none")
+    assert path is not None
+    with open(path, "rb") as stream:
+        source = stream.read()
+    try:
+        names = {name for node in ast.parse(source).body for name in _defined(node)}
+    except (SyntaxError, ValueError) as error:
+        raise BadInputError(f"{path}: expected Python, found: {error}") from error
+    if function not in names:
+        raise BadInputError(f"{place}: expected a function {function}, found none")
+    return place, function
+
+
+def find_file(name: str) -> str:
+    """Returns the path of a file, named from here or from the project's folder.
+
+    In an image the project lies elsewhere; so what is named from its folder is found
+    there too.
+
+    Raises:
+        BadInputError: There is no such file.
+    """
+    project = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    for path in (os.path.expanduser(name), os.path.join(project, name)):
+        if os.path.isfile(path):
+            return os.path.abspath(path)
+    raise BadInputError(f"{name}: expected a Python file, found none")
+
+
+def _defined(node: ast.stmt) -> list[str]:
+    """Returns the names that a statement at a module's top level defines."""
+    if isinstance(node, ast.FunctionDef | ast.ClassDef):
+        return [node.name]
+    if isinstance(node, ast.Assign):
+        return [target.id for target in node.targets if isinstance(target, ast.Name)]
+    if isinstance(node, ast.Import | ast.ImportFrom):
+        return [alias.asname or alias.name for alias in node.names]
+    return []
+
+
+def _digest(files: Mapping[str, str]) -> str:
+    """Returns a digest of modules by their names, and of the stack."""
     digest = hashlib.sha256()
     for package in _STACK:
         digest.update(f"{package}=={importlib.metadata.version(package)}\n".encode())
-    for name, path in sorted(_closure(module).items()):
+    for name, path in sorted(files.items()):
         with open(path, "rb") as stream:
             digest.update(name.encode() + b"\0" + stream.read())
     return digest.hexdigest()[:16]
 
 
-def _closure(module: str) -> dict[str, str]:
-    """Returns the module, all of ours that it imports and their packages: files."""
+def _closure(modules: Sequence[str], folder: str | None) -> dict[str, str]:
+    """Returns modules, what they import of what counts, and their packages: files.
+
+    What counts is ours, and of a person's own what is asked about, what lies in the
+    same package as that, and in the folder.
+
+    Args:
+        modules: Dotted names.
+        folder: Where modules are looked for first; None: nowhere else.
+    """
     found: dict[str, str] = {}
-    waiting = [module]
+    waiting = list(modules)
+    own = () if folder else {name.split(".")[0] for name in modules}
     while waiting:
         name = waiting.pop()
-        is_ours = name.split(".")[0] in _OURS
-        # What is asked about may be a person's own; what it imports counts if ours.
-        if name in found or not (is_ours or name == module):
+        top = name.split(".")[0]
+        if not name or name in found:
             continue
-        path = _file(name)
+        path = _file(name, folder) if folder else None
+        if path is None and (top in _OURS or top in own):
+            path = _file(name, None)
         if path is not None:
             found[name] = path
             with open(path, "rb") as stream:
@@ -64,8 +170,6 @@ def _closure(module: str) -> dict[str, str]:
             waiting.extend(_imports(source, package))
             # Python runs the packages around a module first.
             waiting.append(name.rpartition(".")[0])
-    if module not in found:
-        raise ModuleNotFoundError(f"{module}: expected a Python module, found none")
     return found
 
 
@@ -93,15 +197,25 @@ def _imports(source: bytes, package: str) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _file(module: str) -> str | None:
+def _file(module: str, folder: str | None) -> str | None:
     """Returns a module's source file; None if there is no such module.
 
     It is looked for on disk, as `find_spec` imports the packages around it, and
     around a name in a module that is the module.
+
+    Args:
+        module: Its dotted name.
+        folder: Where its package lies; None: where Python looks.
     """
     package, *rest = module.split(".")
-    spec = importlib.util.find_spec(package)
-    for location in (spec.submodule_search_locations or ()) if spec else ():
+    if folder is not None:
+        locations = [os.path.join(folder, package)]
+    else:
+        spec = importlib.util.find_spec(package)
+        locations = list((spec.submodule_search_locations or ()) if spec else ())
+        if spec and spec.origin and not locations and not rest:
+            return spec.origin if spec.origin.endswith(".py") else None
+    for location in locations:
         base = os.path.join(location, *rest)
         for path in (os.path.join(base, "__init__.py"), f"{base}.py"):
             if os.path.isfile(path):

@@ -139,8 +139,10 @@ def _shown(code: Exit, line: str) -> str:
 
 def console() -> Console:
     """Returns where to print; a pipe has no width: one line a row, however long."""
-    here = Console(highlight=False)
-    return here if here.is_terminal else Console(highlight=False, width=200)
+    # What is printed are names and paths of people's: `my [digits]` is no markup.
+    plain: dict[str, Any] = {"highlight": False, "markup": False, "emoji": False}
+    here = Console(**plain)
+    return here if here.is_terminal else Console(**plain, width=200)
 
 
 def print_json(content: Any) -> None:

@@ -10,6 +10,12 @@ from typing import Any
 
 AT_LEAST, AT_MOST = "at_least", "at_most"
 
+FINDINGS = "findings"
+"""The one metric of DataGate: what the schema has against the data."""
+
+ROLLED_BACK_FROM = "rolled_back_from"
+"""The one metric of Pusher: whether this model was taken back by a person."""
+
 OVERALL = ""
 """The slice of a demand that is about all of the split."""
 
@@ -24,7 +30,8 @@ class Demand:
         gate: Node id of the gate.
         metric: What was measured, by the name that the configuration has for it.
         slice: The class whose rows it is about; `OVERALL` for all of them.
-        value: What came out; None if there was nothing to measure.
+        value: What came out, an int if it was counted; None if there was nothing to
+            measure.
         bound: What it was held to.
         direction: `AT_LEAST` or `AT_MOST`; the bound itself is allowed.
         champion: The same of the model that is served; None if there is none.
@@ -36,10 +43,10 @@ class Demand:
     gate: str
     metric: str
     slice: str
-    value: float | None
-    bound: float
+    value: int | float | None
+    bound: int | float
     direction: str
-    champion: float | None = None
+    champion: int | float | None = None
     passed: bool = False
     overruled: bool = False
     detail: str = ""
@@ -66,7 +73,7 @@ class Demand:
         why = f": {self.detail}" if self.detail else ""
         return (
             f"{self.gate}: {what}: expected {bound_text(self)}, found "
-            f"{number(self.value)}{against}{why}"
+            f"{value_text(self)}{against}{why}"
         )
 
     @property
@@ -103,13 +110,26 @@ def words(metric: str) -> str:
     return metric.replace("_", " ")
 
 
-def number(value: float | None) -> str:
-    """Returns a measured number for people; a count without decimals."""
+def number(value: float | None, digits: int = 4) -> str:
+    """Returns a measured number for people; a count, an int, without decimals."""
     if value is None:
         return "none"
-    if float(value).is_integer() and abs(value) >= 2:
-        return f"{value:.0f}"
-    return f"{value:.4f}" if value else "0"
+    return str(value) if isinstance(value, int) else f"{value:.{digits}f}"
+
+
+def value_text(demand: Demand) -> str:
+    """Returns what was measured, for people.
+
+    With so many decimals that it stands on the same side of the bound as the value
+    itself: 0.96996 is not "0.9700" where 0.97 was expected.
+    """
+    value, bound, direction = demand.value, demand.bound, demand.direction
+    if value is None or isinstance(value, int) or not math.isfinite(value):
+        return number(value)
+    held = holds(value, bound, direction)
+    texts = (number(value, digits) for digits in range(4, 17))
+    shown = (t for t in texts if holds(float(t), bound, direction) == held)
+    return next(shown, repr(value))
 
 
 def bound_text(demand: Demand) -> str:

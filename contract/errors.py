@@ -1,5 +1,7 @@
 """The ways in which a run ends that are nobody's bug."""
 
+from contract.demands import FINDINGS
+
 
 class BadInputError(Exception):
     """What the user handed over cannot be used.
@@ -15,12 +17,14 @@ class GateRefusedError(Exception):
     Attributes:
         gate: Node id of the gate.
         reasons: One line per finding, most important first.
+        metric: What of that gate was not met.
     """
 
-    def __init__(self, gate: str, reasons: list[str]) -> None:
+    def __init__(self, gate: str, reasons: list[str], metric: str = FINDINGS) -> None:
         """Keeps the findings; the message is all of them."""
         self.gate = gate
         self.reasons = reasons
+        self.metric = metric
         super().__init__(f"{gate} refused: " + "; ".join(reasons))
 
 

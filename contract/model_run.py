@@ -5,7 +5,6 @@ import os
 from typing import Any
 
 import numpy as np
-from tfx.dsl.io import fileio
 
 HISTORY_FILE = "history.json"
 """Loss and accuracy by epoch, on both splits, and on the test split at the end."""
@@ -31,13 +30,13 @@ def save_answers(folder: str, probabilities: np.ndarray) -> None:
         folder: Of the ModelRun.
         probabilities: float32 `[rows, classes]`, in the split's order.
     """
-    with fileio.open(os.path.join(folder, _ANSWERS_FILE), "wb") as stream:
+    with _open(os.path.join(folder, _ANSWERS_FILE), "wb") as stream:
         np.save(stream, probabilities, allow_pickle=False)
 
 
 def load_answers(folder: str) -> np.ndarray:
     """Returns what `save_answers` wrote."""
-    with fileio.open(os.path.join(folder, _ANSWERS_FILE), "rb") as stream:
+    with _open(os.path.join(folder, _ANSWERS_FILE), "rb") as stream:
         answers: np.ndarray = np.load(stream, allow_pickle=False)
     return answers
 
@@ -54,11 +53,19 @@ def read_summary(folder: str) -> dict[str, Any]:
 
 def write_json(folder: str, name: str, content: dict[str, Any]) -> None:
     """Writes one of the JSON files into a ModelRun's folder."""
-    with fileio.open(os.path.join(folder, name), "w") as stream:
+    with _open(os.path.join(folder, name), "w") as stream:
         stream.write(json.dumps(content, indent=2))
 
 
 def _read_json(path: str) -> dict[str, Any]:
-    with fileio.open(path) as stream:
+    with _open(path, "r") as stream:
         content: dict[str, Any] = json.load(stream)
     return content
+
+
+def _open(path: str, mode: str) -> Any:
+    """Opens a file where TFX keeps artifacts, which may be an object store."""
+    # Here, as it imports TensorFlow: whoever only needs the names does without.
+    from tfx.dsl.io import fileio
+
+    return fileio.open(path, mode)

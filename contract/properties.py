@@ -6,6 +6,12 @@ FINGERPRINT = "fingerprint"
 COUNTS = "counts"
 """Of Examples: JSON, examples by split."""
 
+SPLIT = "split"
+"""Of Examples: JSON, how the rows were split, why, and the seed."""
+
+TEST_ROWS_IN_TRAINING = "test_rows_in_training"
+"""Of Examples: rows of the test split whose very image is in the training part."""
+
 CHAMPION_VERSION = "champion_version"
 """Of both outputs of Champion: the version; empty if there is none to compare with."""
 
@@ -21,6 +27,9 @@ FINDINGS = "findings"
 
 BLESSED = "blessed"
 """Of a blessing, as TFX's Pusher reads it: 0 or 1."""
+
+HELD_BACK = "held_back"
+"""Of a PushedModel that is none: why this very model is not to be served."""
 
 PUSHED = "pushed"
 PUSHED_VERSION = "pushed_version"

@@ -1,6 +1,6 @@
 """`python -m lineage`."""
 
-from lineage.cli import main
+from contract.start import start
 
 if __name__ == "__main__":
-    main()
+    start("lineage.cli")

@@ -1,9 +1,9 @@
 """The command line of `python -m lineage`."""
 
+import importlib
 import os
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any, Never, TypeVar
 
@@ -42,6 +42,12 @@ def _where(command: _Command) -> _Command:
                 "host:port/database (password also from METADATA_PASSWORD). "
                 "[OUTPUT/metadata.sqlite]",
             ),
+            click.option(
+                "--config",
+                metavar="FILE",
+                help="The server's --model_config_file, which says what it serves. "
+                "[the highest]",
+            ),
             click.option("--json", "as_json", is_flag=True, help="Print JSON."),
         )
     ):
@@ -68,12 +74,13 @@ def list_command(
     output: str,
     models: str | None,
     metadata: str | None,
+    config: str | None,
     as_json: bool,
 ) -> None:
     """List runs, rollbacks and versions, newest first."""
     from lineage import listing, render
 
-    archive = _archive(output, models, metadata)
+    archive = _archive(output, models, metadata, config)
     found = listing.entries(archive, name)
     if as_json:
         print_json([asdict(entry) for entry in found])
@@ -93,14 +100,14 @@ def show(
     output: str,
     models: str | None,
     metadata: str | None,
+    config: str | None,
     as_json: bool,
 ) -> None:
     """Show all that is known of a version or a run."""
     from lineage import render
 
-    archive = _archive(output, models, metadata)
-    with _quietly():
-        found = archive.find(subject, name)
+    archive = _archive(output, models, metadata, config)
+    found = archive.find(subject, name)
     if as_json:
         print_json(found.as_json())
     else:
@@ -119,15 +126,15 @@ def diff(
     output: str,
     models: str | None,
     metadata: str | None,
+    config: str | None,
     as_json: bool,
 ) -> None:
     """Show what differs between two versions or runs, and only that."""
     from lineage import render
     from lineage.explain import difference
 
-    archive = _archive(output, models, metadata)
-    with _quietly():
-        first, second = archive.find(one, name), archive.find(other, name)
+    archive = _archive(output, models, metadata, config)
+    first, second = archive.find(one, name), archive.find(other, name)
     found = difference(first, second)
     if as_json:
         print_json(found)
@@ -140,12 +147,14 @@ def diff(
 def why(arguments: tuple[str, ...]) -> None:
     """Tell what the next run would do: `python local_runner.py why`."""
     click.echo("note: this is called `python local_runner.py why` now", err=True)
-    # What plans a run lies above what reads runs, and is another program.
-    program = "from runner.cli import main; main()"
-    os.execv(sys.executable, [sys.executable, "-c", program, "why", *arguments])
+    sys.argv = ["local_runner.py", "why", *arguments]
+    # What plans a run lies above what reads runs: it is found by its name.
+    importlib.import_module("runner.cli").main()
 
 
-def _archive(output: str, models: str | None, metadata: str | None) -> Any:
+def _archive(
+    output: str, models: str | None, metadata: str | None, config: str | None
+) -> Any:
     """Reads what is on record; without a store, what versions say of themselves."""
     from lineage.explain import Archive
     from version_store.metadata import answering, open_store
@@ -160,17 +169,7 @@ def _archive(output: str, models: str | None, metadata: str | None) -> Any:
         )
     with answering():
         store = open_store(metadata) if metadata else None
-        return Archive.open(output, folder, store)
-
-
-@contextmanager
-def _quietly() -> Iterator[None]:
-    """Keeps what TensorFlow says while it is imported off the screen."""
-    from contract import environment, logs
-
-    environment.prepare()
-    with logs.captured(os.devnull, verbose=False):
-        yield
+        return Archive.open(output, folder, store, config)
 
 
 def main() -> Never:

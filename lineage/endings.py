@@ -75,6 +75,10 @@ def judge(run: Run, result: dict[str, Any]) -> Verdict:
         blessing = run.output(node, nodes.BLESSING)
         if blessing is not None and blessing.properties.get(properties.BLESSED) == 0:
             return Verdict(REFUSED, node, reasons=reasons)
+    not_pushed = run.output(nodes.PUSHER, nodes.PUSHED_MODEL)
+    if not_pushed is not None and not_pushed.properties.get(properties.HELD_BACK):
+        why = str(not_pushed.properties[properties.HELD_BACK])
+        return Verdict(REFUSED, nodes.PUSHER, reasons=reasons or (why,))
     for state, kind in (("running", RUNNING), ("canceled", INTERRUPTED)):
         for node in _in_state(states, state):
             return Verdict(kind, node, reasons=reasons)

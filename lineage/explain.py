@@ -59,7 +59,13 @@ class Archive:
     versions: list[Version]
 
     @classmethod
-    def open(cls, output: str | None, models: str, store: Store | None) -> "Archive":
+    def open(
+        cls,
+        output: str | None,
+        models: str,
+        store: Store | None,
+        config: str | None = None,
+    ) -> "Archive":
         """Reads what is on record.
 
         Args:
@@ -67,12 +73,15 @@ class Archive:
             models: The folder with the versions of every model name; there may
                 be none yet.
             store: ML Metadata; None for none.
+            config: The server's configuration, where it is not the default.
 
         Raises:
             BadInputError: There is neither a store nor a folder with models.
         """
         versions = (
-            all_versions(models) if store is None or os.path.isdir(models) else []
+            all_versions(models, config)
+            if store is None or os.path.isdir(models)
+            else []
         )
         if store is None:
             return cls(output, [], [], [], versions)
@@ -144,7 +153,7 @@ class Archive:
             "kind": "version",
             "version": version.number,
             "model": version.model,
-            "state": "served" if version.served else "kept",
+            "state": version.state,
             "path": os.path.abspath(version.path),
             "manifest_version": manifest.manifest_version if manifest else None,
             "pushed_at": manifest.pushed_at if manifest else None,

@@ -21,7 +21,7 @@ class Entry:
         pipeline_run: ML Metadata's name of it.
         verdict: How it ended, in words.
         version: What it ended in.
-        state: Of that version: `served`, `kept` or `gone`.
+        state: Of that version: `gone`, or as `Version.state` has it.
         test_accuracy: Of the model, by Keras.
     """
 
@@ -44,8 +44,7 @@ def entries(archive: Archive, model: str | None = None) -> list[Entry]:
         model: Only what is about that one; None for all.
     """
     states = {
-        (version.model, version.number): "served" if version.served else "kept"
-        for version in archive.versions
+        (version.model, version.number): version.state for version in archive.versions
     }
 
     def state(name: str | None, version: int | None) -> str | None:

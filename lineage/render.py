@@ -6,10 +6,16 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from contract.demands import Demand, bound_text, number, outcome_text
+from contract.demands import Demand, bound_text, number, outcome_text, value_text
 from lineage.explain import Subject, flat, plain
 from lineage.listing import Entry
 from version_store.render import UNKNOWN, local_time, plain_table
+
+_OF_SPLIT = {
+    "examples": "examples",
+    "image_mean": "pixel mean",
+    "image_std_dev": "deviation",
+}
 
 _STYLES = {"pushed": "green", "unchanged": "cyan", "refused": "yellow", "broken": "red"}
 
@@ -57,7 +63,7 @@ def show_difference(
 ) -> None:
     """Prints what differs, a row a fact."""
     if not found:
-        console.print(f"nothing differs between {one} and {other}", markup=False)
+        console.print(f"nothing differs between {one} and {other}")
         return
     table = plain_table(console, "", one, other)
     for key, values in found.items():
@@ -110,21 +116,13 @@ def _print_statistics(console: Console, splits: dict[str, Any] | None) -> None:
         console.print(f"  {UNKNOWN}")
         return
     labels = list(dict.fromkeys(x for s in splits.values() for x in s["labels"] or ()))
-    table = plain_table(
-        console,
-        "split",
-        "examples",
-        "pixel mean",
-        "deviation",
-        *(f"label {label}" for label in labels),
-    )
-    for name, one in splits.items():
-        by_label = one["labels"] or {}
-        table.add_row(
-            name,
-            *(text_of(one[k]) for k in ("examples", "image_mean", "image_std_dev")),
-            *(text_of(by_label.get(label)) for label in labels),
-        )
+    table = plain_table(console, "", *splits)
+    for key, name in _OF_SPLIT.items():
+        table.add_row(name, *(text_of(one[key]) for one in splits.values()))
+    # A row for each, as there may be many.
+    for label in labels:
+        counts = ((one["labels"] or {}).get(label) for one in splits.values())
+        table.add_row(f"class {label}", *map(text_of, counts))
     console.print(table)
 
 
@@ -154,7 +152,7 @@ def _print_gates(console: Console, gates: dict[str, Any] | None) -> None:
         demand = Demand(name, "", "", **gate)
         table.add_row(
             Text(name),
-            number(demand.value),
+            value_text(demand),
             bound_text(demand),
             number(demand.champion) if demand.has_champion else "-",
             outcome_text(demand),

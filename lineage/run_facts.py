@@ -3,6 +3,8 @@
 import json
 import logging
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from contract import nodes, properties
 from contract.model_run import HISTORY_FILE
@@ -16,7 +18,8 @@ def facts_of_run(run: Run) -> Facts:
     What another version of this project wrote in another way stays unknown.
     Imports TensorFlow, which reads what TFMA wrote.
     """
-    from components.pusher.facts import Folders, parse_counts, read_facts
+    with _silence():
+        from components.pusher.facts import Folders, parse_counts, read_facts
 
     def readable(name: str, node: str, key: str) -> dict[str, str]:
         """Returns where an artifact lies, if this project can still read it."""
@@ -70,6 +73,19 @@ def accuracy(run: Run) -> float | None:
             return float(json.load(stream)["test"]["accuracy"])
     except (OSError, ValueError, KeyError):
         return None
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    """Keeps what TensorFlow's C++ says while it is imported off the screen."""
+    saved = os.dup(2)
+    with open(os.devnull, "w") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(saved, 2)
+        os.close(saved)
 
 
 def _code(run: Run) -> dict[str, str]:

@@ -6,11 +6,12 @@ Values come from the defaults here, a TOML file over them, and single settings
 
 import tomllib
 from collections.abc import Callable, Sequence
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
-from components.image_example_gen.understanding import Hints
+from components.image_example_gen.hints import Hints
+from components.image_example_gen.splitting import Settings
 from contract.bounds import BY_CLASS, Bound
 from contract.demands import AT_LEAST
 from contract.errors import BadInputError
@@ -18,6 +19,7 @@ from contract.metric import make_metric
 from pipeline.beam import Beam
 from pipeline.metrics import OFFERED
 from pipeline.section import Section
+from pipeline.training.settings import Training
 
 MODEL_NAME_PATTERN = r"^[a-z0-9]([a-z0-9-]{0,56}[a-z0-9])?$"
 """Also a legal name of a Kubeflow pipeline and of a Kubernetes object. Argo, which
@@ -30,7 +32,8 @@ class Data(Section):
     """Which data set, what it is about, and how it is split.
 
     Attributes:
-        path: Folder with the four IDX files, or an npz; None: see `dataset`.
+        path: Folder or file with labelled images, in any of the forms of
+            docs/your-own-data.md; None: see `dataset`.
         dataset: Without a path: `mnist` (cache, then mirrors), `digits` (the
             embedded one), or `auto` (mnist, and digits where it is unreachable).
         name: The model's name; None: made from the data's.
@@ -40,9 +43,26 @@ class Data(Section):
             for MNIST.
         background: The value of pixels where nothing is drawn, `none`, or `auto`:
             looked for in the images.
+        prefix: Only files whose names begin so, where several data sets lie together.
+        transpose: Whether rows and columns are exchanged on the disk, as EMNIST's.
+        resize: `WxH`, the size that images are brought to; empty: they have one.
+        colour: `grey` or `rgb`, what pictures are brought to; `auto`: as they are.
+        image_size: `WxH` or `WxHx3`, of images that stand as rows of numbers; empty:
+            they are square.
+        label: The column with the labels, by name or number; empty: looked for.
         schema: Path of a schema of one's own; None: `pipeline/schema/schema.pbtxt`.
-        eval_fraction: Share of the training rows, the last ones, held out as
-            split `eval`; Keras' `validation_split`.
+        split: How rows get into splits. `last`: the last rows of the training part are
+            split `eval`, as with Keras' `validation_split`. `stratified`: each class
+            gives its share, by `split_seed`. `auto`: `last` where the data has a test
+            part and its rows are not ordered by class, else `stratified`; see
+            `components.image_example_gen.splitting.assign`.
+        split_seed: Of the stratified split.
+        eval_fraction: Share of the training rows held out as split `eval`.
+        test_fraction: Share of all rows that is split `test`, where the data has no
+            test part.
+        max_duplicates: Most of the test split, as a share, that may be in the training
+            part as well, image by image; DataGate's. Such a row is known by heart: a
+            share of 0.01 can raise the accuracy of a model by 0.01 times its error.
         shard_rows: Most examples in one file.
     """
 
@@ -52,10 +72,26 @@ class Data(Section):
     classes: tuple[str, ...] = Field((), strict=False)
     noun: str = ""
     background: str | int = "auto"
+    prefix: str = ""
+    transpose: bool = False
+    resize: str = Field("", pattern=r"^([1-9]\d{0,4}x[1-9]\d{0,4})?$")
+    colour: Literal["auto", "grey", "rgb"] = "auto"
+    image_size: str = Field("", pattern=r"^([1-9]\d{0,4}x[1-9]\d{0,4}(x[13])?)?$")
+    label: str | int = ""
     # Called so in TOML and in flags; pydantic has a `schema` of its own.
     schema_path: str | None = Field(None, alias="schema")
+    split: Literal["auto", "last", "stratified"] = "auto"
+    split_seed: int = Field(1, ge=0, lt=2**31)
     eval_fraction: float = Field(0.2, gt=0, lt=1)
+    test_fraction: float = Field(0.2, gt=0, lt=1)
+    max_duplicates: Share = 0.01
     shard_rows: int = Field(12_000, ge=1)
+
+    def splitting(self) -> Settings:
+        """Returns how rows are split."""
+        return Settings(
+            self.split, self.split_seed, self.eval_fraction, self.test_fraction
+        )
 
     def hints(self, name: str) -> Hints:
         """Returns what a person says of the data.
@@ -64,33 +100,18 @@ class Data(Section):
             name: Of the data set.
         """
         background = "" if self.background == "auto" else str(self.background)
-        return Hints(name, self.classes, self.noun, background)
-
-
-class Training(Section):
-    """The network and how it is fitted; defaults are the notebook's.
-
-    Attributes:
-        epochs: Passes over the training rows.
-        batch_size: Rows a step.
-        learning_rate: Adam's.
-        hidden_units: Widths of the hidden layers.
-        seed: Of the initial weights and of the order of rows; the same seed
-            gives the same weights, bit by bit.
-        cache_mb: Memory for the rows that are gone over in every epoch, in MB
-            (MNIST takes 220); what is more is read from a temporary file, with the
-            same result.
-    """
-
-    epochs: int = Field(25, ge=1)
-    batch_size: int = Field(32, ge=1)
-    learning_rate: float = Field(1e-3, gt=0)
-    # Not strict about the sequence itself: TOML and JSON have lists, no tuples.
-    hidden_units: tuple[Annotated[int, Field(ge=1)], ...] = Field(
-        (128, 32), strict=False
-    )
-    seed: int = Field(1, ge=0, lt=2**32)
-    cache_mb: int = Field(256, ge=0)
+        return Hints(
+            name=name,
+            classes=self.classes,
+            noun=self.noun,
+            background=background,
+            prefix=self.prefix,
+            transpose=self.transpose,
+            resize=self.resize,
+            colour="" if self.colour == "auto" else self.colour,
+            image_size=self.image_size,
+            label=str(self.label),
+        )
 
 
 class MetricBound(Section):
@@ -189,13 +210,33 @@ class Gates(Section):
             max_champion_loss=self.max_champion_loss,
         )
         by_class = MetricBound(
-            name="accuracy", min=self.min_class_accuracy, slices=BY_CLASS
+            name="accuracy", min=self.min_class_accuracy, slices="class"
         )
-        return [
+        bounds = [
             overall.bound(),
             by_class.bound(),
             *(metric.bound() for metric in self.metrics),
         ]
+        measured: dict[str, Bound] = {}
+        for bound in bounds:
+            same = measured.setdefault(bound.name, bound)
+            if (same.path, same.options) != (bound.path, bound.options):
+                raise BadInputError(
+                    f"gates.metrics: {bound.name}: expected one metric of that name, "
+                    f"found {same.path} and {bound.path}"
+                )
+        return bounds
+
+
+class Storage(Section):
+    """What is kept of earlier runs on this machine.
+
+    Attributes:
+        keep_runs: After each push, only what the newest runs of the model made or
+            reused stays; None: everything does, until `local_runner.py clean`.
+    """
+
+    keep_runs: int | None = Field(None, ge=1)
 
 
 class Config(Section):
@@ -205,6 +246,7 @@ class Config(Section):
     training: Training = Training()
     gates: Gates = Gates()
     beam: Beam = Beam()
+    storage: Storage = Storage()
 
     def with_gate_defaults(self, **bounds: float) -> Self:
         """Returns the same with other default bounds; what was set stays."""
@@ -291,18 +333,37 @@ def _parse(setting: str) -> tuple[str, Any]:
 
 def _explain(dotted: str, error: Any) -> str:
     """Returns what pydantic found in the words of the person who typed it."""
+    loc = error["loc"]
+    # What is wrong inside of a setting is named by its key there.
+    inner = [part for part in loc[2:] if isinstance(part, str)]
+    key = f"{inner[-1]}: " if inner else ""
     if error["type"] == "extra_forbidden":
-        section, _, _key = dotted.partition(".")
-        field = Config.model_fields.get(section)
-        known = (
-            field.annotation.model_fields
-            if field is not None and field.annotation is not None
-            else Config.model_fields
-        )
-        return f"unknown key, expected one of {', '.join(known)}"
+        names = ", ".join(_keys(loc[:-1]))
+        return f"{key}unknown key, expected one of {names}"
     if error["type"] == "model_type":
         return f"expected a section [{dotted}], found {error['input']!r}"
+    if error["type"] == "value_error":
+        return f"{key}{error['ctx']['error']}"
     text = error["msg"].removeprefix("Input ").removeprefix("String ")
-    text = text.removeprefix("Value error, ")
     text = text.replace("a valid tuple", "an array")
-    return f"{text}, found {error['input']!r}"
+    return f"{key}{text}, found {error['input']!r}"
+
+
+def _keys(loc: Sequence[str | int]) -> list[str]:
+    """Returns what may stand in a section, or in a section inside of one."""
+    section: type[BaseModel] = Config
+    for part in loc:
+        if isinstance(part, str):
+            section = _section_in(section.model_fields[part].annotation)
+    return [field.alias or name for name, field in section.model_fields.items()]
+
+
+def _section_in(annotation: Any) -> type[BaseModel]:
+    """Returns the section that a type is, or is made of."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next(
+        _section_in(inner)
+        for inner in get_args(annotation)
+        if inner not in (type(None), ...)
+    )

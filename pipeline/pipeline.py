@@ -14,7 +14,7 @@ from components.champion.component import Champion
 from components.data_gate.component import DataGate
 from components.evaluator.component import Evaluator
 from components.image_example_gen.component import ImageExampleGen
-from components.image_example_gen.understanding import Hints
+from components.image_example_gen.hints import Hints
 from components.pusher.component import Pusher
 from components.report.component import Report
 from components.serving_validator.component import ServingValidator
@@ -68,6 +68,9 @@ def create_components(config: Config, around: Surroundings) -> list[BaseNode]:
         fingerprint=around.fingerprint,
         hints=around.hints,
         eval_fraction=config.data.eval_fraction,
+        test_fraction=config.data.test_fraction,
+        split=config.data.split,
+        split_seed=config.data.split_seed,
         shard_rows=config.data.shard_rows,
     )
     examples = example_gen.outputs[nodes.EXAMPLES]
@@ -83,11 +86,13 @@ def create_components(config: Config, around: Surroundings) -> list[BaseNode]:
         replace_task=config.gates.replace_task,
     )
     data_gate = DataGate(
+        examples=examples,
         statistics=statistics,
         schema=schema,
         anomalies=example_validator.outputs[nodes.ANOMALIES],
         champion_statistics=champion.outputs[nodes.STATISTICS],
         allow_anomalies=config.gates.allow_anomalies,
+        max_duplicates=config.data.max_duplicates,
     )
 
     # Before the gate: nothing runs after a node that fails.
@@ -126,6 +131,8 @@ def create_components(config: Config, around: Surroundings) -> list[BaseNode]:
         custom_config={
             "training": config.training.model_dump(mode="json"),
             "code": code_digest(_module(RUN_FN)),
+            # Of a network of one's own.
+            "network": config.training.code(),
         },
     )
     model = trainer.outputs[nodes.MODEL]

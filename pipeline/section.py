@@ -1,10 +1,10 @@
-"""What the sections of a configuration have in common."""
+"""What all sections of the configuration have in common."""
 
 from pydantic import BaseModel, ConfigDict
 
 
 class Section(BaseModel):
-    """Frozen; knows its keys and their types, and nothing else."""
+    """Typed, frozen settings; an unknown key is an error."""
 
     # Strict: TOML has types of its own, and `epochs = true` is a mistake.
     model_config = ConfigDict(

@@ -1,5 +1,6 @@
 """`python local_runner.py`: commands, exit codes, and the order of things."""
 
+import importlib
 import os
 from typing import Any, Never
 
@@ -7,6 +8,7 @@ import click
 from rich.console import Console
 
 from components.image_example_gen import mirrors
+from components.image_example_gen.source import Observer, ignore
 from contract import command
 from pipeline.config import Config
 from runner import flags as run_flags
@@ -25,7 +27,17 @@ configuration or data cannot be used; 3 a gate refused; 130 interrupted
 at all, and the next run picks up from what was finished.
 """
 
-_EPILOG = "Other commands, with the same flags: why (what would the next run do?)."
+_EPILOG = (
+    "Other commands: check (what is in the data?), why (what would the next run do?), "
+    "clean (make room); `local_runner.py COMMAND --help` says more."
+)
+
+_FURTHER = {
+    "check": "runner.check_cli",
+    "why": "runner.why_cli",
+    "clean": "runner.clean_cli",
+}
+"""Commands by the module that has them: imported when they are asked for."""
 
 _PROGRAM = "local_runner.py"
 _WIDTH = {"max_content_width": 88}
@@ -43,15 +55,15 @@ class _Group(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Returns the names of all commands."""
-        return [*super().list_commands(ctx), "why"]
+        return [*super().list_commands(ctx), *_FURTHER]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Returns a command by its name."""
-        if cmd_name == "why":
-            from runner.why_cli import why
-
-            return why
-        return super().get_command(ctx, cmd_name)
+        if cmd_name not in _FURTHER:
+            return super().get_command(ctx, cmd_name)
+        module = importlib.import_module(_FURTHER[cmd_name])
+        command: click.Command = getattr(module, cmd_name)
+        return command
 
 
 @click.group(cls=_Group, context_settings=_WIDTH)
@@ -97,13 +109,16 @@ def with_bounds(config: Config, dataset: DataSet) -> Config:
     return config.with_gate_defaults(**DIGITS_BOUNDS) if dataset.is_digits else config
 
 
-def find_data(config: Config) -> DataSet:
+def find_data(config: Config, observe: Observer = ignore) -> DataSet:
     """Finds, fetches and checks the data, before anything heavy is imported."""
     console = Console(highlight=False)
     bar = DownloadBar(console)
     try:
         return resolve(
-            config.data, cache_folder(), lambda folder: mirrors.download(folder, bar)
+            config.data,
+            cache_folder(),
+            lambda folder: mirrors.download(folder, bar),
+            observe,
         )
     finally:
         bar.stop()

@@ -2,17 +2,27 @@
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from components.image_example_gen import digits, mirrors, mnist
-from components.image_example_gen.source import open_source
-from components.image_example_gen.understanding import Hints, name_of, understand
+from components.image_example_gen.hints import Hints
+from components.image_example_gen.source import Observer, Source, ignore, open_source
+from components.image_example_gen.understanding import name_of, understand
 from contract.errors import BadInputError
 from contract.task import Task, names_text
 from pipeline.config import Data
 
 DIGITS_BOUNDS = {"min_accuracy": 0.93, "min_class_accuracy": 0.75}
 """For 360 test images, about 36 a class: one mistake is 0.03 of a class."""
+
+_WITH_DATA = (
+    ("name", "which says what is to have that name"),
+    *(
+        (key, "whose files it is about")
+        for key in ("prefix", "transpose", "resize", "image_size", "label")
+    ),
+)
+"""Settings that mean nothing without data of one's own, and why."""
 
 _OURS = (mnist.NAME, digits.NAME)
 
@@ -29,7 +39,8 @@ class DataSet:
         task: What it poses.
         hints: What the data does not say of itself; with it the pipeline comes to
             the same task.
-        notice: Something that must not be overlooked; empty if there is nothing.
+        notice: What must not be overlooked; empty if there is nothing.
+        source: It, opened, for who wants to know more of it.
     """
 
     name: str
@@ -39,6 +50,7 @@ class DataSet:
     task: Task
     hints: Hints
     notice: str = ""
+    source: Source | None = field(default=None, compare=False, repr=False)
 
     @property
     def is_digits(self) -> bool:
@@ -59,6 +71,7 @@ def resolve(
     data: Data,
     cache: str,
     download: Callable[[str], None] = mirrors.download,
+    observe: Observer = ignore,
 ) -> DataSet:
     """Finds, fetches if need be, and checks the data set.
 
@@ -66,6 +79,7 @@ def resolve(
         data: What the configuration says.
         cache: Folder for what is fetched or unpacked, kept between runs.
         download: Completes a folder with MNIST's files.
+        observe: See `Source.fingerprint`.
 
     Raises:
         BadInputError: What was named is not usable; or MNIST was asked for by
@@ -77,12 +91,12 @@ def resolve(
                 f"data.dataset: {digits.NAME}: expected without --data, found "
                 f"{data.path}"
             )
-        return _named(data.path, data)
-    if data.name is not None:
-        raise BadInputError(
-            f"data.name: {data.name}: expected together with --data, which says "
-            "what is to have that name"
-        )
+        return _named(data.path, data, observe)
+    for key, why in _WITH_DATA:
+        if value := getattr(data, key):
+            raise BadInputError(
+                f"data.{key}: {value}: expected together with --data, {why}"
+            )
     if data.dataset != digits.NAME:
         folder = os.path.join(cache, mnist.NAME)
         try:
@@ -93,60 +107,67 @@ def resolve(
                     f"{folder}: no MNIST there and no mirror answers ({error}): put "
                     "the four IDX files there, or name their folder with --data"
                 ) from error
-            return _digits(cache, data, why=str(error))
-        return _mnist(folder, data)
-    return _digits(cache, data, why="")
+            return _digits(cache, data, observe, why=str(error))
+        return _mnist(folder, data, observe)
+    return _digits(cache, data, observe, why="")
 
 
-def _named(path: str, data: Data) -> DataSet:
+def _named(path: str, data: Data, observe: Observer) -> DataSet:
     if data.name == digits.NAME:
         raise BadInputError(
             f"data.name: {digits.NAME}: expected another name, as that one is the "
             "embedded data set's"
         )
-    source = open_source(path)
-    fingerprint = source.fingerprint()
+    source = open_source(path, data.hints(""))
+    fingerprint = source.fingerprint(observe)
     is_mnist = fingerprint == mnist.FINGERPRINT
-    name, notice = data.name or (mnist.NAME if is_mnist else name_of(path)), ""
+    name, notices = data.name or (mnist.NAME if is_mnist else name_of(path)), []
     if data.name is None and not is_mnist and name in _OURS:
-        notice = (
+        notices.append(
             f"{path} is not {name}, and its model is called {name}-data; another name "
             "is given with --name"
         )
         name = f"{name}-data"
     hints = data.hints(name)
-    kind = "MNIST" if is_mnist else "data set"
     return DataSet(
         name,
         path,
         fingerprint,
-        f"{kind} from {path}",
+        f"{'MNIST' if is_mnist else 'data set'} from {path}",
         understand(source, hints, fingerprint),
         hints,
-        notice,
+        "; ".join([*notices, *source.notices]),
+        source,
     )
 
 
-def _mnist(folder: str, data: Data) -> DataSet:
+def _mnist(folder: str, data: Data, observe: Observer) -> DataSet:
     """Returns MNIST from its cache, where somebody may have put something else."""
-    source = open_source(folder)
-    fingerprint = source.fingerprint()
+    hints = data.hints(mnist.NAME)
+    source = open_source(folder, hints)
+    fingerprint = source.fingerprint(observe)
     if fingerprint != mnist.FINGERPRINT:
         raise BadInputError(
             f"{folder}: expected MNIST, found other images: remove the folder, so that "
             "it is fetched again, or name those images with --data"
         )
-    hints = data.hints(mnist.NAME)
     task = understand(source, hints, fingerprint)
-    return DataSet(mnist.NAME, folder, fingerprint, f"MNIST from {folder}", task, hints)
+    return DataSet(
+        mnist.NAME,
+        folder,
+        fingerprint,
+        f"MNIST from {folder}",
+        task,
+        hints,
+        source=source,
+    )
 
 
-def _digits(cache: str, data: Data, why: str) -> DataSet:
+def _digits(cache: str, data: Data, observe: Observer, why: str) -> DataSet:
     """Returns the embedded digits; `why` says why MNIST is not to be had."""
     folder = os.path.join(cache, digits.NAME)
     os.makedirs(cache, exist_ok=True)
     digits.write(folder)
-    source = open_source(folder)
     notice = (
         f"no data was named and no MNIST mirror answers ({why}): this run is on the "
         "embedded digits (1,797 scans of 8x8 pixels, enlarged), not on MNIST; "
@@ -155,18 +176,19 @@ def _digits(cache: str, data: Data, why: str) -> DataSet:
         else ""
     )
     given, own = data.hints(digits.NAME), digits.TASK
-    hints = Hints(
-        given.name,
-        given.classes,
-        given.noun or own.noun,
-        given.background or str(own.background),
+    hints = replace(
+        given,
+        noun=given.noun or own.noun,
+        background=given.background or str(own.background),
     )
+    source = open_source(folder, hints)
     return DataSet(
         digits.NAME,
         folder,
-        source.fingerprint(),
+        source.fingerprint(observe),
         f"scikit-learn's digits, 8x8 scans enlarged to {own.width}x{own.height}",
         understand(source, hints),
         hints,
         notice,
+        source,
     )

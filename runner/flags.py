@@ -19,6 +19,13 @@ _SETTINGS = {
     "noun": "data.noun",
     "background": "data.background",
     "schema": "data.schema",
+    "prefix": "data.prefix",
+    "transpose": "data.transpose",
+    "resize": "data.resize",
+    "colour": "data.colour",
+    "image_size": "data.image_size",
+    "label": "data.label",
+    "split": "data.split",
     "epochs": "training.epochs",
     "batch_size": "training.batch_size",
     "seed": "training.seed",
@@ -36,7 +43,12 @@ _SETTINGS = {
 """The setting that each flag is."""
 
 _OPTIONS = (
-    click.option("--data", metavar="PATH", help="Folder with IDX files, or an npz."),
+    click.option(
+        "--data",
+        metavar="PATH",
+        help="Labelled images: IDX files, an npz, a folder of pictures for each class, "
+        "CSV or Parquet; see docs/your-own-data.md.",
+    ),
     click.option(
         "--dataset",
         metavar="auto|mnist|digits",
@@ -55,6 +67,34 @@ _OPTIONS = (
         "--background",
         metavar="0-255|none",
         help="Value of the pixels where nothing is drawn. [looked for]",
+    ),
+    click.option(
+        "--prefix", help="Only files whose names begin so, as emnist-letters."
+    ),
+    click.option(
+        "--transpose",
+        is_flag=True,
+        default=None,
+        help="Exchange rows and columns of each image, as EMNIST's need.",
+    ),
+    click.option(
+        "--resize", metavar="WxH", help="The size that images are brought to."
+    ),
+    click.option(
+        "--colour", metavar="auto|grey|rgb", help="What pictures are brought to."
+    ),
+    click.option(
+        "--image-size",
+        metavar="WxH[x3]",
+        help="Of images that stand as rows of numbers. [square]",
+    ),
+    click.option(
+        "--label", metavar="COLUMN", help="Of a table: where the labels stand."
+    ),
+    click.option(
+        "--split",
+        metavar="auto|last|stratified",
+        help="How rows are held out. [auto: the last ones, or each class's share]",
     ),
     click.option("--schema", metavar="FILE", help="A schema of one's own."),
     click.option("--epochs", type=int, help="Passes over the training rows. [25]"),

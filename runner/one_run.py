@@ -146,12 +146,30 @@ def conclude(run: Run, ending: Ending) -> Exit:
         summary.show(run.screen.console, result)
     if run.screen.steps:
         result = replace(result, report=_report(run, result))
+    if code is Exit.PUSHED and run.config.storage.keep_runs is not None:
+        _clean(run, run.config.storage.keep_runs)
     try:
         summary.write(run.folder, result)
     except OSError as error:
         _, line = command.explain(error, begun=True)
         run.screen.say(f"  result could not be written: {line}", style="yellow")
     return code
+
+
+def _clean(run: Run, keep: int) -> None:
+    """Makes room as the configuration says; that it cannot be is no failure."""
+    from runner.cleaning import clean
+
+    try:
+        found = clean(run.workspace, keep, dry_run=False)
+    except Exception as error:
+        logging.exception("earlier runs could not be cleaned up")
+        _, line = command.explain(error, begun=True)
+        run.screen.say(f"  earlier runs stay: {line}", style="yellow")
+        return
+    count = len(found.artifacts) + len(found.runs)
+    if count:
+        run.screen.say(f"  removed {count} folders of earlier runs (storage.keep_runs)")
 
 
 def _outcome(run: Run) -> Outcome:
@@ -173,16 +191,10 @@ def _refused(error: GateRefusedError) -> Ending:
 
     TFX publishes nothing of a node that failed, so the exception is all there is.
     """
-    findings = Demand(
-        error.gate,
-        "findings",
-        OVERALL,
-        float(len(error.reasons)),
-        0.0,
-        AT_MOST,
-    )
+    count = len(error.reasons)
+    demand = Demand(error.gate, error.metric, OVERALL, count, 0, AT_MOST)
     reasons = [f"{error.gate}: {reason}" for reason in error.reasons]
-    return Ending(Exit.REFUSED, reasons, [findings])
+    return Ending(Exit.REFUSED, reasons, [demand])
 
 
 def _report(run: Run, result: summary.Result) -> str | None:

@@ -5,7 +5,7 @@ import json
 import logging
 
 from components.champion.executor import NONE
-from components.image_example_gen.understanding import Hints
+from components.image_example_gen.hints import Hints
 from contract.code import code_digest
 from pipeline.config import Config
 from version_store import versions
@@ -38,8 +38,11 @@ def recipe(config: Config, fingerprint: str, hints: Hints) -> str:
         "data": fingerprint,
         "hints": hints.as_dict(),
         "eval_fraction": config.data.eval_fraction,
+        "test_fraction": config.data.test_fraction,
+        "split": [config.data.split, config.data.split_seed],
         "training": {k: v for k, v in training.items() if k not in _SAME_MODEL},
         "code": [code_digest(module) for module in _MODULES],
+        "network": config.training.code(),
     }
     return hashlib.sha256(json.dumps(ingredients, sort_keys=True).encode()).hexdigest()
 

@@ -8,6 +8,7 @@ from tfx.types import artifact_utils
 from tfx.types.artifact import Artifact
 
 from components.evaluator.results import read_evaluation
+from components.pusher.demand import read_demands as of_pusher
 from components.pusher.facts import Folders, read_demands
 from contract import nodes, properties
 from contract.model_run import read_history
@@ -28,6 +29,7 @@ def read_outcome(database: str, run: str) -> Outcome:
         return artifact.uri if artifact else None
 
     evaluation, history = uri("evaluation"), uri("model_run")
+    pushed = outputs.get(nodes.READ_BY_PEOPLE["pushed_model"])
     demands = read_demands(
         Folders(
             verdict=uri("verdict"),
@@ -35,10 +37,12 @@ def read_outcome(database: str, run: str) -> Outcome:
             infra_blessing=uri("infra_blessing"),
         )
     )
+    if pushed is not None:
+        demands += of_pusher(pushed)
     return Outcome(
         demands,
         read_history(history)["test"]["accuracy"] if history else None,
-        _pushed(outputs.get(nodes.READ_BY_PEOPLE["pushed_model"])),
+        _pushed(pushed),
         read_evaluation(evaluation).left_out if evaluation else "",
     )
 

@@ -10,8 +10,16 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from components.report.outcome import Shown, shown, what_to_do
 from components.report.run import commands
-from contract.demands import Demand, bound_text, number, outcome_text, words
+from contract.demands import (
+    Demand,
+    bound_text,
+    number,
+    outcome_text,
+    value_text,
+    words,
+)
 from contract.exits import Exit
 from runner.datasets import DataSet
 from runner.outcome import Outcome
@@ -78,6 +86,9 @@ def show(console: Console, result: Result) -> None:
     for reason in result.reasons:
         if reason not in told:
             _line(console, f"  {reason}", style="red")
+    if result.code is Exit.REFUSED:
+        for advice in what_to_do(outcome.demands):
+            _line(console, f"  {advice}")
     if outcome.pushed is not None and result.code is Exit.PUSHED:
         _line(console, f"  model  {outcome.pushed.path}")
         for label, command in next_commands(result).items():
@@ -131,7 +142,9 @@ def write(folder: str, result: Result) -> None:
         json.dump(content, stream, indent=2)
 
 
-_MOST_ROWS = 40
+_MOST_ROWS = 20
+"""Of more demands, the classes of a metric are folded to the worst of them."""
+
 _STYLES = {"passed": "green", "overruled": "yellow", "REFUSED": "bold red"}
 
 
@@ -143,31 +156,27 @@ def _gates_table(demands: list[Demand]) -> Table:
     for column in ("value", "bound", "champion", ""):
         table.add_column(column, no_wrap=True)
     previous = ""
-    for demand in _shown(demands):
-        outcome = outcome_text(demand)
+    few = len(demands) <= _MOST_ROWS
+    rows = [Shown(demand) for demand in demands] if few else shown(demands)
+    for row in rows:
+        demand, outcome = row.demand, outcome_text(row.demand)
         what = " ".join(part for part in (words(demand.metric), demand.slice) if part)
+        if row.worst_of:
+            what += f" (worst of {row.worst_of})"
+        if demand.detail:
+            what += f": {demand.detail}"
         table.add_row(
             demand.gate if demand.gate != previous else "",
-            Text(f"{what}: {demand.detail}" if demand.detail else what),
-            number(demand.value),
+            Text(what),
+            value_text(demand),
             bound_text(demand),
             number(demand.champion) if demand.has_champion else "-",
             Text(outcome, style=_STYLES[outcome]),
         )
         previous = demand.gate
-    if len(demands) > _MOST_ROWS:
-        rest = len(demands) - _MOST_ROWS
-        table.caption = f"and {rest} more that passed, in {RESULT_FILE}"
+        if row.more:
+            table.add_row("", f"and {row.more} more classes", "", "", "", "")
     return table
-
-
-def _shown(demands: list[Demand]) -> list[Demand]:
-    """Returns what fits on a screen; of very many classes those that failed first."""
-    if len(demands) <= _MOST_ROWS:
-        return demands
-    by_need = sorted(demands, key=lambda demand: (demand.passed, bool(demand.slice)))
-    kept = by_need[:_MOST_ROWS]
-    return [demand for demand in demands if demand in kept]
 
 
 _STATES = {

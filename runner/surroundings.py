@@ -1,5 +1,8 @@
 """What a run on this machine finds around it."""
 
+from contract import nodes
+from contract.demands import ROLLED_BACK_FROM
+from contract.errors import GateRefusedError
 from pipeline.config import Config
 from pipeline.pipeline import Surroundings
 from pipeline.schema import judgement
@@ -7,6 +10,7 @@ from runner.datasets import DataSet
 from runner.provenance import find_provenance
 from runner.recipe import champion, recipe
 from runner.workspace import Workspace
+from version_store.decisions import barred
 
 
 def surroundings(
@@ -19,9 +23,15 @@ def surroundings(
         dataset: Read and checked.
         workspace: Whose `link_data` makes what is named here.
         run: Name of the run.
+
+    Raises:
+        BadInputError: What is on record about the served versions cannot be read.
+        GateRefusedError: The run would train again what a rollback has taken back.
     """
     models = workspace.models(dataset.name)
     own_recipe = recipe(config, dataset.fingerprint, dataset.hints)
+    if why := barred(models, own_recipe):
+        raise GateRefusedError(nodes.PUSHER, [why], ROLLED_BACK_FROM)
     return Surroundings(
         source=workspace.data_link(dataset.name, dataset.fingerprint),
         fingerprint=dataset.fingerprint,

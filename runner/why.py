@@ -14,6 +14,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from tfx.dsl.compiler import compiler, constants
@@ -150,7 +151,9 @@ def _copy_of(database: str) -> Iterator[str]:
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "metadata.sqlite")
         if os.path.exists(database):
-            source = sqlite3.connect(f"file:{database}?mode=ro", uri=True)
+            # Quoted: a path may have what means something in a URI.
+            uri = f"{Path(database).absolute().as_uri()}?mode=ro"
+            source = sqlite3.connect(uri, uri=True)
             with closing(source), closing(sqlite3.connect(path)) as target:
                 source.backup(target)
         yield path

@@ -1,1 +1,1 @@
-"""Serving: the model server, the client and the page to draw on."""
+"""Serving: the model server, the client and the page."""

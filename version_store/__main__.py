@@ -1,6 +1,6 @@
 """`python -m version_store`."""
 
-from version_store.cli import main
+from contract.start import start
 
 if __name__ == "__main__":
-    main()
+    start("version_store.cli")

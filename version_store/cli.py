@@ -17,9 +17,10 @@ _VERSION = click.IntRange(min=0)
 _HELP = """
 Look after the versions that were pushed.
 
-The version that is served is the highest, as for TensorFlow Serving. Each
-command is safe against a pipeline that pushes at the same moment, and against
-being killed: what is half done is cleared away by the next one.
+The version that is served is the highest, as for TensorFlow Serving, or what
+the server's configuration names (--config). Each command is safe against a
+pipeline that pushes at the same moment, and against being killed: what is half
+done is cleared away by the next one.
 
 Exit codes: 0 done; 1 verify found something, or a rollback
 was done and could not be recorded; 2 it cannot be done, one line says
@@ -53,6 +54,12 @@ _METADATA = click.option(
     "database (password also from METADATA_PASSWORD). [OUTPUT/metadata.sqlite]",
 )
 
+_CONFIG = click.option(
+    "--config",
+    metavar="FILE",
+    help="The server's --model_config_file, which says what it serves. [the highest]",
+)
+
 
 @click.group(
     help=_HELP,
@@ -63,18 +70,23 @@ def cli() -> None:
 
 
 @cli.command("list")
+@_CONFIG
 @_where
 def list_command(
-    output: str, models: str | None, name: str | None, as_json: bool
+    config: str | None,
+    output: str,
+    models: str | None,
+    name: str | None,
+    as_json: bool,
 ) -> None:
     """List the versions, highest first: what is served and what was."""
     from version_store import inventory, render
 
     folder = _models(output, models)
     found = (
-        inventory.all_versions(folder)
+        inventory.all_versions(folder, config)
         if name is None
-        else inventory.list_versions(folder, inventory.find_model(folder, name))
+        else inventory.list_versions(folder, inventory.find_model(folder, name), config)
     )
     if as_json:
         print_json([render.as_facts(version) for version in found])
@@ -88,11 +100,13 @@ def list_command(
 @click.argument("version", type=_VERSION, required=False)
 @click.option("--reason", help="Why; kept on record.")
 @_METADATA
+@_CONFIG
 @_where
 def rollback(
     version: int | None,
     reason: str | None,
     metadata: str | None,
+    config: str | None,
     output: str,
     models: str | None,
     name: str | None,
@@ -101,14 +115,15 @@ def rollback(
     """Serve VERSION again, by default the one before what is served.
 
     It comes back as a new version, which a server takes with its next poll. It
-    has to be what was pushed, to the last bit, and blessed by the gates.
+    has to be what was pushed, to the last bit, and blessed by the gates. The model
+    that was served until then is not pushed again, whatever run makes it: see allow.
     """
     from version_store import inventory, operations, render
 
     folder = _models(output, models)
     model = inventory.find_model(folder, name, version)
     store = _store(output, models, metadata)
-    done = operations.rollback(folder, model, version, reason, store)
+    done = operations.rollback(folder, model, version, reason, store, config)
     if as_json:
         print_json({**render.as_facts(done.made), "recorded": done.recorded})
     else:
@@ -118,31 +133,60 @@ def rollback(
 
 
 @cli.command()
-@click.option(
-    "--keep",
-    type=click.IntRange(min=1),
-    required=True,
-    help="How many versions stay: the newest, the one that is served among them.",
-)
-@click.option("--dry-run", is_flag=True, help="Only say what would be removed.")
-@_METADATA
+@click.argument("asked", metavar="VERSION|DIGEST")
+@click.option("--reason", required=True, help="Why; kept on record.")
 @_where
-def prune(
-    keep: int,
-    dry_run: bool,
-    metadata: str | None,
+def allow(
+    asked: str,
+    reason: str,
     output: str,
     models: str | None,
     name: str | None,
     as_json: bool,
 ) -> None:
-    """Remove old versions; never the one that is served."""
+    """Let a model be pushed again that was rolled back from.
+
+    Until then no run pushes that very model, whatever its gates say.
+    """
+    from version_store import inventory, operations
+
+    folder = _models(output, models)
+    model = inventory.find_model(folder, name)
+    before = operations.allow(folder, model, asked, reason)
+    if as_json:
+        print_json({"model": model, "digest": before.digest, "version": before.version})
+    else:
+        click.echo(f"{model}: version {before.version} may be pushed again")
+
+
+@cli.command()
+@click.option(
+    "--keep",
+    type=click.IntRange(min=1),
+    required=True,
+    help="How many versions stay: those that are served, and the newest.",
+)
+@click.option("--dry-run", is_flag=True, help="Only say what would be removed.")
+@_METADATA
+@_CONFIG
+@_where
+def prune(
+    keep: int,
+    dry_run: bool,
+    metadata: str | None,
+    config: str | None,
+    output: str,
+    models: str | None,
+    name: str | None,
+    as_json: bool,
+) -> None:
+    """Remove old versions; never one that is served."""
     from version_store import inventory, operations, render
 
     folder = _models(output, models)
     model = inventory.find_model(folder, name)
     store = None if dry_run else _store(output, models, metadata)
-    gone = operations.prune(folder, model, keep, store, dry_run=dry_run)
+    gone = operations.prune(folder, model, keep, store, dry_run=dry_run, config=config)
     if as_json:
         removed = [version.number for version in gone]
         print_json({"model": model, "removed": removed, "dry_run": dry_run})

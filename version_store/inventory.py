@@ -1,11 +1,14 @@
 """Which versions there are, and what each says of itself."""
 
+import logging
 import os
 from dataclasses import dataclass
 
 from contract.errors import BadInputError
 from version_store import versions
+from version_store.decisions import withdrawn
 from version_store.manifest import Manifest, ManifestError, read_manifest
+from version_store.serving_config import served_versions
 
 
 @dataclass(frozen=True)
@@ -16,7 +19,8 @@ class Version:
         model: Name of the model.
         number: Of the version.
         path: Its folder.
-        served: Whether it is the highest, which a server takes.
+        served: Whether a server takes it; see `serving_config.served_versions`.
+        held_back: Whether its model is not to be served, as it was rolled back from.
         manifest: What it says of itself; None if it does not, or not readably.
         problem: Why the manifest cannot be read; empty if it can, or is none.
     """
@@ -27,6 +31,14 @@ class Version:
     served: bool
     manifest: Manifest | None
     problem: str = ""
+    held_back: bool = False
+
+    @property
+    def state(self) -> str:
+        """How it stands, in words."""
+        if self.served:
+            return "served"
+        return "rolled back from" if self.held_back else "kept"
 
     @property
     def model_of(self) -> int:
@@ -58,24 +70,66 @@ def list_models(models: str) -> list[str]:
         raise BadInputError(
             f"{models}: expected a folder with pushed models, found: {error.strerror}"
         ) from error
-    return [
-        name for name in names if versions.list_versions(os.path.join(models, name))
-    ]
+    return [name for name in names if _has_versions(os.path.join(models, name))]
 
 
-def list_versions(models: str, model: str) -> list[Version]:
-    """Returns a model's versions, highest first."""
+def _has_versions(base: str) -> bool:
+    """Tells whether a folder is a model's; one that nobody may enter is none.
+
+    Such as `lost+found`, which is at the top of a volume.
+    """
+    try:
+        return bool(versions.list_versions(base))
+    except PermissionError as error:
+        if os.path.basename(base) != "lost+found":
+            logging.warning("%s: left out: %s", base, error.strerror)
+        return False
+
+
+def list_versions(models: str, model: str, config: str | None = None) -> list[Version]:
+    """Returns a model's versions, highest first.
+
+    Args:
+        models: The folder with the versions of every model name.
+        model: Name of the model.
+        config: The server's configuration, where it is not the default.
+
+    Raises:
+        BadInputError: The configuration, or what was decided, cannot be read.
+    """
     base = os.path.join(models, model)
     numbers = versions.list_versions(base)
-    return [
-        _version(model, number, versions.version_path(base, number), numbers[-1])
-        for number in reversed(numbers)
+    served = served_versions(config, model, numbers)
+    held_back = withdrawn(base)
+    found = []
+    for number in reversed(numbers):
+        path = versions.version_path(base, number)
+        try:
+            manifest, problem = read_manifest(path), ""
+        except ManifestError as error:
+            manifest, problem = None, str(error)
+        digest = manifest.model_digest if manifest else None
+        found.append(
+            Version(
+                model,
+                number,
+                path,
+                number in served,
+                manifest,
+                problem,
+                digest in held_back,
+            )
+        )
+    return found
+
+
+def all_versions(models: str, config: str | None = None) -> list[Version]:
+    """Returns the versions of all models, highest first; see `list_versions`."""
+    found = [
+        version
+        for name in list_models(models)
+        for version in list_versions(models, name, config)
     ]
-
-
-def all_versions(models: str) -> list[Version]:
-    """Returns the versions of all models, highest first."""
-    found = [v for name in list_models(models) for v in list_versions(models, name)]
     return sorted(found, key=lambda version: -version.number)
 
 
@@ -124,11 +178,3 @@ def find_version(found: list[Version], number: int) -> Version:
             return version
     there = ", ".join(str(version.number) for version in found) or "none"
     raise BadInputError(f"version {number}: expected one that is there, found {there}")
-
-
-def _version(model: str, number: int, path: str, served: int) -> Version:
-    try:
-        manifest, problem = read_manifest(path), ""
-    except ManifestError as error:
-        manifest, problem = None, str(error)
-    return Version(model, number, path, number == served, manifest, problem)

@@ -118,6 +118,8 @@ class RolledBack(_Section):
         reason: As given; None if none was.
         by: Who, as user@host.
         at: When, UTC, ISO 8601.
+        instead_of_digest: Of the model that was served until then.
+        instead_of_recipe: Of what makes that model.
     """
 
     of: int
@@ -125,6 +127,8 @@ class RolledBack(_Section):
     reason: str | None
     by: str
     at: str
+    instead_of_digest: str | None = None
+    instead_of_recipe: str | None = None
 
 
 class Facts(_Section):

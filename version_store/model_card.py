@@ -7,7 +7,7 @@ Its sections are those of Mitchell et al., Model Cards for Model Reporting (FAT*
 import os
 from collections.abc import Iterable, Sequence
 
-from contract.demands import bound_text, number, outcome_text, words
+from contract.demands import bound_text, number, outcome_text, value_text, words
 from contract.features import SPLITS
 from contract.task import Task, names_text
 from version_store.digests import MODEL_CARD_FILE
@@ -139,7 +139,7 @@ def _metrics(m: Manifest) -> list[str]:
         (
             demand.gate,
             " ".join(p for p in (words(demand.metric), _plain(demand.slice)) if p),
-            number(demand.value),
+            value_text(demand),
             bound_text(demand),
             number(demand.champion) if demand.has_champion else "-",
             outcome_text(demand),

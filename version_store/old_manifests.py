@@ -39,19 +39,21 @@ def _demand(gate: Any) -> Any:
         metric, of_slice = "accuracy", metric.removeprefix("digit ")
     sign, _, bound = str(gate["bound"]).partition(" ")
     passed = bool(gate["passed"])
-    value, detail = _number(gate["value"]), ""
+    value, detail, limit = _number(gate["value"]), "", _number(bound)
     if sign not in _SIGNS:
         # DataGate was to find nothing, ServingValidator the trainer's answers.
-        sign, bound = "<=", "0"
+        sign, limit = "<=", 0
         if metric == "answers":
             metric, detail = "failed_checks", "" if passed else str(gate["value"])
-            value = 0.0 if passed else 1.0
+            value = int(not passed)
+        elif value is not None:
+            value = int(value)
     return {
         "gate": gate["gate"],
         "metric": metric.replace(" ", "_"),
         "slice": of_slice,
         "value": value,
-        "bound": float(bound),
+        "bound": limit,
         "direction": _SIGNS[sign],
         "champion": _number(gate["champion"]),
         "passed": passed,

@@ -6,6 +6,7 @@ from typing import Any
 from rich import box
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from version_store.inventory import Version
 from version_store.operations import Done
@@ -23,6 +24,7 @@ def as_facts(version: Version) -> dict[str, Any]:
         "model": version.model,
         "version": version.number,
         "served": version.served,
+        "held_back": version.held_back,
         "pushed_at": _when(version),
         "bytes": version.size(),
         "rolled_back": back.model_dump() if back else None,
@@ -54,7 +56,7 @@ def show_versions(console: Console, found: list[Version]) -> None:
             version.model,
             str(version.number),
             local_time(facts["pushed_at"]),
-            "[green]served[/green]" if version.served else "kept",
+            Text(version.state, style="green" if version.served else ""),
             size(facts["bytes"]),
             UNKNOWN if accuracy is None else f"{accuracy:.4f}",
             facts["run"] or UNKNOWN,
@@ -63,7 +65,7 @@ def show_versions(console: Console, found: list[Version]) -> None:
     console.print(table)
     for version in found:
         if version.problem:
-            console.print(version.problem, style="red", markup=False)
+            console.print(version.problem, style="red")
 
 
 def show_rollback(console: Console, done: Done) -> None:
@@ -74,10 +76,16 @@ def show_rollback(console: Console, done: Done) -> None:
         style="bold green",
         soft_wrap=True,
     )
-    console.print(f"  model  {done.made.path}", markup=False, soft_wrap=True)
+    console.print(f"  model  {done.made.path}", soft_wrap=True)
+    if not done.made.served:
+        console.print(
+            "  not served yet: the server's configuration names other versions: name "
+            f"{done.made.number} there",
+            style="yellow",
+        )
     if not done.recorded:
         why = done.problem or "there is no metadata store"
-        console.print(f"  not recorded: {why}", style="yellow", markup=False)
+        console.print(f"  not recorded: {why}", style="yellow")
 
 
 def show_pruned(
@@ -86,11 +94,9 @@ def show_pruned(
     """Prints what was removed, or would be."""
     would = "would remove" if dry_run else "removed"
     for version in gone:
-        console.print(
-            f"{model}: {would} version {version.number}", markup=False, soft_wrap=True
-        )
+        console.print(f"{model}: {would} version {version.number}", soft_wrap=True)
     if not gone:
-        console.print(f"{model}: nothing to remove", markup=False)
+        console.print(f"{model}: nothing to remove")
 
 
 def show_verified(
@@ -101,10 +107,10 @@ def show_verified(
         where = f"{version.model} version {version.number}"
         if not problems:
             text = f"{where}: as pushed ({what_was_held(version)})"
-            console.print(text, style="green", markup=False, soft_wrap=True)
+            console.print(text, style="green", soft_wrap=True)
         for problem in problems:
             text = f"{where}: {problem}"
-            console.print(text, style="bold red", markup=False, soft_wrap=True)
+            console.print(text, style="bold red", soft_wrap=True)
 
 
 def local_time(stamp: str | None) -> str:

@@ -5,11 +5,17 @@ import getpass
 import os
 import shutil
 import socket
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from contract.errors import BadInputError
 from version_store import changes
-from version_store.digests import MANIFEST_FILE, MODEL_CARD_FILE, model_digest
+from version_store.digests import (
+    MANIFEST_FILE,
+    MODEL_CARD_FILE,
+    file_digests,
+    model_digest,
+)
 from version_store.inventory import Version, find_version
 from version_store.manifest import (
     Manifest,
@@ -18,7 +24,7 @@ from version_store.manifest import (
     write_manifest,
 )
 from version_store.model_card import write_model_card
-from version_store.verification import verify
+from version_store.verification import EXTRA, verify
 from version_store.versions import version_path
 
 # How a file system says that it has no hard links, or no more of them.
@@ -30,20 +36,23 @@ def choose(found: list[Version], number: int | None) -> Version:
 
     Args:
         found: The model's versions, highest first.
-        number: The one asked for; None for the one before what is served. Where
-            that is an older version again, the one before that older version:
-            going back twice goes back two steps, and not forward again.
+        number: The one asked for; None for the one before what is served that
+            nobody rolled back from. Where what is served is an older version again,
+            the one before that older version: going back twice goes back two steps,
+            and not forward again.
 
     Raises:
         BadInputError: It is not there, is served, was never blessed, or is not
             what was pushed.
     """
-    served = found[0]
+    served = served_one(found)
     if number is None:
         earlier = [
             version
             for version in found
-            if version.model_of < served.model_of and not _same(version, served)
+            if version.model_of < served.model_of
+            and not _same(version, served)
+            and not version.held_back
         ]
         if not earlier:
             raise BadInputError(
@@ -62,6 +71,21 @@ def choose(found: list[Version], number: int | None) -> Version:
             f"version {served.number}"
         )
     return target
+
+
+def served_one(found: list[Version]) -> Version:
+    """Returns the highest version that is served.
+
+    Raises:
+        BadInputError: None of them is.
+    """
+    for version in found:
+        if version.served:
+            return version
+    raise BadInputError(
+        f"{found[0].model}: expected a version that is served, found none: the "
+        "server's configuration names none that is there"
+    )
 
 
 def roll_back(
@@ -88,7 +112,7 @@ def roll_back(
     if known is None:
         raise ValueError(f"version {target.number} has no manifest")
     staged = changes.stage(base)
-    _replicate(target.path, staged)
+    _replicate(target.path, staged, known.files)
     if model_digest(staged) != known.model_digest:
         changes.discard(staged)
         raise BadInputError(f"version {target.number}: changed while it was copied")
@@ -97,8 +121,10 @@ def roll_back(
         of=target.model_of,
         instead_of=served.number,
         reason=reason or None,
-        by=_who(),
+        by=who(),
         at=now,
+        instead_of_digest=served.manifest.model_digest if served.manifest else None,
+        instead_of_recipe=served.manifest.recipe if served.manifest else None,
     )
 
     def describe(number: int) -> None:
@@ -115,7 +141,8 @@ def roll_back(
 
 
 def _check(target: Version) -> None:
-    problems = verify(target)
+    # What is in the folder and is not the version's does not come along.
+    problems = [problem for problem in verify(target) if problem.what != EXTRA]
     if target.manifest is None:
         raise BadInputError(
             f"version {target.number}: was never blessed, as far as can be known: "
@@ -137,16 +164,20 @@ def _same(one: Version, other: Version) -> bool:
     return one.manifest.model_digest == other.manifest.model_digest
 
 
-def _replicate(source: str, target: str) -> None:
-    """Takes over all files but those that are written anew."""
-    for root, folders, files in os.walk(source):
-        inside = os.path.join(target, os.path.relpath(root, source))
-        for folder in folders:
-            os.makedirs(os.path.join(inside, folder))
-        for name in files:
-            if root == source and name in (MANIFEST_FILE, MODEL_CARD_FILE):
-                continue
-            _link(os.path.join(root, name), os.path.join(inside, name))
+def _replicate(source: str, target: str, pushed: Mapping[str, str] | None) -> None:
+    """Takes over the files that were pushed, but for those that are written anew.
+
+    Args:
+        source: The version's folder.
+        target: An empty one.
+        pushed: By path, as the manifest names them; None for all that are there, as
+            format 1 named none.
+    """
+    for path in pushed or file_digests(source):
+        if path not in (MANIFEST_FILE, MODEL_CARD_FILE):
+            inside = os.path.join(target, path)
+            os.makedirs(os.path.dirname(inside), exist_ok=True)
+            _link(os.path.join(source, path), inside)
 
 
 def _link(source: str, target: str) -> None:
@@ -158,7 +189,7 @@ def _link(source: str, target: str) -> None:
         shutil.copyfile(source, target)
 
 
-def _who() -> str:
+def who() -> str:
     """Returns user@host; a container's user may have no name."""
     try:
         user = getpass.getuser()

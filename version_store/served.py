@@ -21,13 +21,25 @@ class Served:
         version: Its number.
         folder: Where it lies.
         task: What it is asked; None if that cannot be known.
+        names_classes: Whether it says itself what its classes are called; a version
+            of before there were tasks does not, and the names are labels.
         problem: Why it cannot be asked by serialised examples; empty if it can.
     """
 
     version: int
     folder: str
     task: Task | None
+    names_classes: bool = True
     problem: str = ""
+
+    def difference(self, task: Task) -> str:
+        """Returns in what way a task is another one than this; empty if in none."""
+        ours = self.task
+        if ours is None:
+            return ""
+        if not self.names_classes and len(ours.classes) == len(task.classes):
+            ours = ours.named(classes=task.classes)
+        return "" if task.asks_the_same(ours) else task.difference(ours)
 
 
 def find_served(base: str) -> Served | None:
@@ -42,12 +54,14 @@ def look_at(base: str, version: int) -> Served:
     try:
         signatures = _signatures(folder)
     except (OSError, DecodeError) as error:
-        return Served(version, folder, None, f"its SavedModel cannot be read: {error}")
+        problem = f"its SavedModel cannot be read: {error}"
+        return Served(version, folder, None, problem=problem)
     try:
-        task = read_task(folder)
+        told = read_task(folder)
     except BadInputError as error:
-        return Served(version, folder, None, str(error))
-    task = task or _task_of(signatures, os.path.basename(base))
+        return Served(version, folder, None, problem=str(error))
+    task = told or _task_of(signatures, os.path.basename(base.rstrip("/")))
+    problem = ""
     by_examples = signatures.get(EXAMPLES_SIGNATURE)
     if by_examples is None or PROBABILITIES not in by_examples.outputs:
         found = ", ".join(sorted(signatures)) or "none"
@@ -55,8 +69,7 @@ def look_at(base: str, version: int) -> Served:
             f"it has no signature {EXAMPLES_SIGNATURE} with {PROBABILITIES}, which the "
             f"Evaluator asks (found: {found})"
         )
-        return Served(version, folder, task, problem)
-    return Served(version, folder, task)
+    return Served(version, folder, task, told is not None, problem)
 
 
 def why_not_compared(served: Served, task: Task) -> str:
@@ -65,9 +78,8 @@ def why_not_compared(served: Served, task: Task) -> str:
         return served.problem
     if served.task is None:
         return "it does not say what it is asked"
-    if not task.asks_the_same(served.task):
-        return f"it has another task: {task.difference(served.task)}"
-    return ""
+    difference = served.difference(task)
+    return f"it has another task: {difference}" if difference else ""
 
 
 def check_name(served: Served | None, task: Task, name: str, replace: bool) -> None:
@@ -82,12 +94,11 @@ def check_name(served: Served | None, task: Task, name: str, replace: bool) -> N
     Raises:
         BadInputError: It is another task, and nobody said that it should be replaced.
     """
-    if served is None or served.task is None or replace:
-        return
-    if not task.asks_the_same(served.task):
+    difference = "" if served is None or replace else served.difference(task)
+    if served is not None and difference:
         raise BadInputError(
             f"{name}: version {served.version} is served under that name and has "
-            f"another task: {task.difference(served.task)}: give this model another "
+            f"another task: {difference}: give this model another "
             "name with --name, or replace that one with --replace-task"
         )
 

@@ -6,6 +6,9 @@ from version_store.digests import MANIFEST_FILE, file_digests, model_digest
 from version_store.inventory import Version
 from version_store.manifest import Manifest, is_sealed
 
+EXTRA = "extra"
+"""What is wrong with a file that was not pushed, as a desktop's `.DS_Store`."""
+
 
 @dataclass(frozen=True)
 class Problem:
@@ -51,7 +54,7 @@ def verify(version: Version) -> list[Problem]:
         if file not in found:
             problems.append(Problem(file, "missing"))
         elif file not in pushed:
-            problems.append(Problem(file, "extra"))
+            problems.append(Problem(file, EXTRA))
         elif found[file] != pushed[file]:
             problems.append(Problem(file, "changed"))
     return problems

@@ -229,5 +229,8 @@ def main() -> Never:
     except (CommandError, contenders.ComparisonError) as error:
         print(f"{PROGRAM}: {error}", file=sys.stderr)
         sys.exit(1)
+    except OSError as error:
+        print(f"{PROGRAM}: {error}", file=sys.stderr)
+        sys.exit(1)
     except (click.Abort, KeyboardInterrupt):
         sys.exit(130)

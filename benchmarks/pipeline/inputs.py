@@ -45,12 +45,12 @@ def prepare(data: Path, folder: Path) -> Inputs:
     # For this process alone: contenders start without it.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     # Imports TensorFlow, which is not needed for --help and --render.
-    from components.image_example_gen.executor import eval_rows
+    from components.image_example_gen.splitting import last_rows
 
     source = open_source(str(data))
     fingerprint = source.fingerprint()
     in_train = source.train.count
-    held_out = eval_rows(in_train, Config().data.eval_fraction)
+    held_out = last_rows(in_train, Config().data.eval_fraction)
     rows = {
         "train": in_train - held_out,
         "eval": held_out,
@@ -79,13 +79,12 @@ def _arrays(part: Part) -> tuple[np.ndarray, np.ndarray]:
 def _write_records(
     folder: Path, split: str, images: np.ndarray, labels: np.ndarray
 ) -> None:
-    from components.image_example_gen.examples import Rows, write_records
+    from components.image_example_gen.examples import Rows, SplitWriter
 
-    shards = list(_slices(len(labels)))
-    for number, rows in enumerate(shards):
-        name = f"{split}-{number:05d}-of-{len(shards):05d}.gz"
-        part = Rows(images[rows], labels[rows])
-        write_records(str(folder / name), iter([part]))
+    writer = SplitWriter(str(folder / split), len(labels), _SHARD_ROWS)
+    for rows in _slices(len(labels)):
+        writer.write(Rows(images[rows], labels[rows]))
+    writer.close()
 
 
 def _slices(count: int) -> Iterator[slice]:

@@ -95,7 +95,7 @@ def cli(
     progress.print(f"Starting {', '.join(NAMES)} with {model.name} {model.version}")
     with (
         tempfile.TemporaryDirectory() as logs,
-        running(commands(model), model.name, Path(logs)) as contenders,
+        running(commands(model, Path(logs)), model.name, Path(logs)) as contenders,
     ):
         runs = asyncio.run(run(contenders, model.name, repeats, seconds, progress))
     settings: dict[str, Any] = {
@@ -130,6 +130,9 @@ def main() -> Never:
     except grpc.RpcError as error:
         code, details = error.code(), error.details()
         print(f"{PROGRAM}: a call failed: {code.name}: {details}", file=sys.stderr)
+        sys.exit(1)
+    except OSError as error:
+        print(f"{PROGRAM}: {error}", file=sys.stderr)
         sys.exit(1)
     except (click.Abort, KeyboardInterrupt):
         sys.exit(130)

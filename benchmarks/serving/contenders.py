@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -24,7 +25,7 @@ class Contender:
     """A server under test.
 
     Attributes:
-      name: ``embedded``, ``plain`` or ``limit``.
+      name: One of `NAMES`.
       address: Where it listens.
       pid: Its process.
     """
@@ -51,18 +52,45 @@ class Command:
     arguments: tuple[str, ...]
 
 
-def commands(model: Model) -> dict[str, Command]:
-    """The command line of each contender, on free ports."""
-    embedded, plain, limit = _free_ports(3)
+def commands(model: Model, folder: Path) -> dict[str, Command]:
+    """The command line of each contender, on free ports.
+
+    Args:
+      model: What they serve.
+      folder: For a copy of it without its marker, and for a configuration.
+    """
+    embedded, alone, logged, plain, limit = _free_ports(5)
+    shutil.copytree(
+        model.base_path / str(model.version),
+        folder / "alone" / str(model.version),
+        ignore=shutil.ignore_patterns("rows_apart.json"),
+    )
+    config = folder / "logged.config"
+    config.write_text(
+        f"""model_config_list {{ config {{
+            name: "{model.name}" base_path: "{model.base_path}"
+            model_platform: "tensorflow"
+            logging_config {{
+                log_collector_config {{
+                    type: "tfrecord" filename_prefix: "{folder / "requests"}"
+                }}
+                sampling_config {{ sampling_rate: 0.01 }}
+            }}
+        }} }}"""
+    )
+    served = ("serving.server", f"--model_name={model.name}")
     return {
         "embedded": Command(
             embedded,
-            (
-                "serving.server",
-                f"--port={embedded}",
-                f"--model_name={model.name}",
-                f"--model_base_path={model.base_path}",
-            ),
+            (*served, f"--port={embedded}", f"--model_base_path={model.base_path}"),
+        ),
+        "alone": Command(
+            alone,
+            (*served, f"--port={alone}", f"--model_base_path={folder / 'alone'}"),
+        ),
+        "logged": Command(
+            logged,
+            ("serving.server", f"--port={logged}", f"--model_config_file={config}"),
         ),
         "plain": Command(
             plain,
@@ -76,7 +104,7 @@ def commands(model: Model) -> dict[str, Command]:
     }
 
 
-NAMES = ("embedded", "plain", "limit")
+NAMES = ("embedded", "alone", "logged", "plain", "limit")
 
 
 @contextlib.contextmanager

@@ -44,6 +44,8 @@ TARGETS = (
     Target("throughput, times the plain way's", "rate", "plain", 32, 3.0, True),
     Target("throughput, share of the limit's", "rate", "limit", 32, 0.6, True),
     Target("median latency, times the limit's", "p50", "limit", 1, 1.5, False),
+    # Turned round: how much more it does than the one that logs a request in 100.
+    Target("throughput, times the logging one's", "rate", "logged", 32, 1.05, False),
 )
 
 

@@ -2,20 +2,30 @@
 
 import logging
 import os
+import tempfile
 from typing import Any
 
+import numpy as np
+import tensorflow as tf
 from tfx import types
 from tfx.dsl.components.base import base_executor
 from tfx.dsl.io import fileio
 from tfx.types import artifact_utils
 from tfx.utils import io_utils, path_utils
 
+from components.image_example_gen.examples import serialize
 from contract import nodes, properties
 from contract.errors import BadInputError
-from contract.task import read_task
+from contract.signatures import EXAMPLES_SIGNATURE, PROBABILITIES
+from contract.task import Task, read_task
 from version_store import versions
 from version_store.manifest import ManifestError, read_manifest
-from version_store.served import check_name, look_at, why_not_compared
+from version_store.served import (
+    check_name,
+    find_served,
+    look_at,
+    why_not_compared,
+)
 
 MODELS_KEY = "models"
 VERSION_KEY = "version"
@@ -41,7 +51,8 @@ class Executor(base_executor.BaseExecutor):
 
         Raises:
             BadInputError: The version asked for by number is not there, or is one
-                of another task that nobody wants to replace.
+                of another task that nobody wants to replace; or Pusher, which has
+                the same folder, could not write there.
         """
         self._log_startup(input_dict, output_dict, exec_properties)
         model = artifact_utils.get_single_instance(output_dict[nodes.MODEL])
@@ -49,13 +60,16 @@ class Executor(base_executor.BaseExecutor):
         task = read_task(artifact_utils.get_single_uri(input_dict[nodes.EXAMPLES]))
         assert task is not None, "ImageExampleGen writes the task"
         base = exec_properties[MODELS_KEY].rstrip("/")
+        _check_writable(base)
         version = _resolve(base, exec_properties[VERSION_KEY])
+        replace = bool(exec_properties[REPLACE_TASK_KEY])
+        check_name(find_served(base), task, os.path.basename(base), replace)
         left_out = ""
         if version is not None:
-            served = look_at(base, version)
-            replace = bool(exec_properties[REPLACE_TASK_KEY])
-            check_name(served, task, os.path.basename(base), replace)
-            left_out = why_not_compared(served, task)
+            champion = look_at(base, version)
+            left_out = why_not_compared(champion, task) or _why_not_asked(
+                champion.folder, task
+            )
             if left_out:
                 left_out = f"version {version} is not compared with: {left_out}"
                 logging.warning("%s", left_out)
@@ -99,6 +113,23 @@ class Executor(base_executor.BaseExecutor):
             )
 
 
+def _check_writable(base: str) -> None:
+    """Finds out before training what Pusher would find out after it."""
+    folder = os.path.abspath(base)
+    while not os.path.exists(folder):
+        folder = os.path.dirname(folder)
+    try:
+        # By doing it: a network's server may know more than the mode says.
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise BadInputError(
+            f"{folder}: expected a folder of models that user {os.geteuid()}, group "
+            f"{os.getegid()}, may write to, as a model is pushed there, found: "
+            f'{error.strerror}: on Kubernetes see docs/deploy.md, "The volume"'
+        ) from error
+
+
 def _resolve(base: str, version: str) -> int | None:
     """Returns the version that is meant, or None where there is no champion."""
     if version == NONE:
@@ -112,6 +143,32 @@ def _resolve(base: str, version: str) -> int | None:
             f"{', '.join(map(str, there)) or 'none'}"
         )
     return int(version)
+
+
+def _why_not_asked(folder: str, task: Task) -> str:
+    """Returns why a version cannot be asked as the Evaluator will; empty if it can.
+
+    What only its loading tells, such as lost weights or an operation that is not
+    known here, would otherwise break the run after all of the training.
+
+    Raises:
+        tf.errors.ResourceExhaustedError: This machine is too small for it, which
+            says nothing about the version.
+    """
+    example = serialize(np.zeros((1, *task.shape), np.uint8), np.zeros(1, np.int64))
+    try:
+        asked = tf.saved_model.load(folder).signatures[EXAMPLES_SIGNATURE]
+        [name] = asked.structured_input_signature[1]
+        found = asked(**{name: tf.constant(example)})[PROBABILITIES].shape
+    except tf.errors.ResourceExhaustedError:
+        raise
+    except Exception as error:
+        lines = str(error).strip().splitlines() or [""]
+        return f"it cannot be asked: {type(error).__name__}: {lines[0]}"
+    expected = (1, len(task.classes))
+    if tuple(found) != expected:
+        return f"it answers in the shape {tuple(found)}, and not {expected}"
+    return ""
 
 
 def _accuracy_then(folder: str) -> float:

@@ -7,9 +7,16 @@ from typing import TypeAlias
 import tensorflow_data_validation as tfdv
 from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_pb2
 
+from components.data_gate.chance import share_bound
+
 Statistics: TypeAlias = statistics_pb2.DatasetFeatureStatisticsList
 
 _DATASET = "(data set)"
+
+_PLACE = (
+    "the bound is the {comparator} of feature {feature} in the schema (data.schema, or "
+    "pipeline/schema/schema.pbtxt){chance}"
+)
 
 
 @dataclass(frozen=True)
@@ -73,7 +80,12 @@ def between_splits(
     The bounds are the schema's `skew_comparator`s.
     """
     return [
-        Finding(f.split, f.feature, f"differs from split {reference}: {f.reason}")
+        Finding(
+            f.split,
+            f.feature,
+            f"differs from split {reference}: {f.reason}"
+            + _place(f, "skew_comparator", statistics[reference], statistics[split]),
+        )
         for split, compared in _between_splits(statistics, schema, reference)
         for f in _findings(split, compared)
     ]
@@ -108,7 +120,12 @@ def since(
         version: What that run pushed, for the message.
     """
     return [
-        Finding(f.split, f.feature, f"drifted since version {version}: {f.reason}")
+        Finding(
+            f.split,
+            f.feature,
+            f"drifted since version {version}: {f.reason}"
+            + _place(f, "drift_comparator", statistics[split], previous[split]),
+        )
         for split, compared in _since(statistics, schema, previous)
         for f in _findings(split, compared)
     ]
@@ -144,7 +161,7 @@ def _between_splits(
             split,
             tfdv.validate_statistics(
                 expected,
-                _comparing(schema, "skew_comparator"),
+                _comparing(schema, "skew_comparator", expected, compared),
                 serving_statistics=compared,
             ),
         )
@@ -161,7 +178,7 @@ def _since(
             split,
             tfdv.validate_statistics(
                 current,
-                _comparing(schema, "drift_comparator"),
+                _comparing(schema, "drift_comparator", current, before),
                 previous_statistics=before,
             ),
         )
@@ -175,8 +192,14 @@ def _measurements(
         yield kind, found.value, found.threshold
 
 
-def _comparing(schema: schema_pb2.Schema, comparator: str) -> schema_pb2.Schema:
-    """Returns a schema whose only demands are the comparators of one kind."""
+def _comparing(
+    schema: schema_pb2.Schema, comparator: str, one: Statistics, other: Statistics
+) -> schema_pb2.Schema:
+    """Returns a schema whose only demands are the comparators of one kind.
+
+    The bound on the shares of classes is never closer than chance alone comes at so
+    many rows.
+    """
     bare = schema_pb2.Schema()
     for feature in schema.feature:
         kept = bare.feature.add(name=feature.name, type=feature.type)
@@ -184,8 +207,49 @@ def _comparing(schema: schema_pb2.Schema, comparator: str) -> schema_pb2.Schema:
             # Which kind of statistics there are hangs on `is_categorical`.
             kept.int_domain.is_categorical = feature.int_domain.is_categorical
         if feature.HasField(comparator):
-            getattr(kept, comparator).CopyFrom(getattr(feature, comparator))
+            bound = getattr(kept, comparator)
+            bound.CopyFrom(getattr(feature, comparator))
+            if bound.infinity_norm.threshold:
+                by_chance = _by_chance(feature.name, one, other)
+                if by_chance > bound.infinity_norm.threshold:
+                    bound.infinity_norm.threshold = by_chance
     return bare
+
+
+def _by_chance(feature: str, one: Statistics, other: Statistics) -> float:
+    """Returns how far chance alone brings the shares of a feature's values apart."""
+    first, second = (_counts(feature, statistics) for statistics in (one, other))
+    values = sorted(first.keys() | second.keys())
+    if not values:
+        return 0.0
+    bounds = share_bound(
+        [first.get(value, 0) for value in values],
+        [second.get(value, 0) for value in values],
+    )
+    return float(bounds.max())
+
+
+def _counts(feature: str, statistics: Statistics) -> dict[str, int]:
+    """Returns how often each value of a categorical feature occurs."""
+    found = _with_values(statistics).get(feature)
+    if found is None or not found.HasField("string_stats"):
+        return {}
+    return {
+        bucket.label: int(bucket.sample_count)
+        for bucket in found.string_stats.rank_histogram.buckets
+    }
+
+
+def _place(
+    finding: Finding, comparator: str, one: Statistics, other: Statistics
+) -> str:
+    """Returns where the bound stands that was passed, and what chance allows."""
+    by_chance = _by_chance(finding.feature, one, other)
+    chance = (
+        f"; at so many rows chance alone makes {by_chance:.4f}" if by_chance else ""
+    )
+    place = _PLACE.format(comparator=comparator, feature=finding.feature, chance=chance)
+    return f" ({place})"
 
 
 def _in_common(schema: schema_pb2.Schema, *statistics: Statistics) -> list[Statistics]:

@@ -15,9 +15,11 @@ class DataGateSpec(types.ComponentSpec):
 
     PARAMETERS = {
         executor.ALLOW_KEY: ExecutionParameter(type=int),
+        executor.MAX_DUPLICATES_KEY: ExecutionParameter(type=float),
         properties.CODE: ExecutionParameter(type=str),
     }
     INPUTS = {
+        nodes.EXAMPLES: ChannelParameter(type=standard_artifacts.Examples),
         nodes.STATISTICS: ChannelParameter(type=standard_artifacts.ExampleStatistics),
         nodes.SCHEMA: ChannelParameter(type=standard_artifacts.Schema),
         nodes.ANOMALIES: ChannelParameter(type=standard_artifacts.ExampleAnomalies),
@@ -37,7 +39,9 @@ class DataGate(base_component.BaseComponent):
     the schema, in any split; a split without examples; a distribution that
     differs between the train split and another beyond the schema's
     `skew_comparator`; drift against the statistics of the model that is being
-    served beyond its `drift_comparator`. Make what must not see bad data depend
+    served beyond its `drift_comparator`; too large a share of the test split that is
+    in the training part as well. A difference of labels that chance alone makes at
+    so many rows is none. Make what must not see bad data depend
     on it.
 
     Output `verdict`: `verdict.json` with what was found, whether it was
@@ -50,28 +54,35 @@ class DataGate(base_component.BaseComponent):
 
     def __init__(
         self,
+        examples: types.BaseChannel,
         statistics: types.BaseChannel,
         schema: types.BaseChannel,
         anomalies: types.BaseChannel,
         champion_statistics: types.BaseChannel,
         allow_anomalies: bool = False,
+        max_duplicates: float = 0.01,
     ) -> None:
         """Construct the component.
 
         Args:
+            examples: From ImageExampleGen, which counts the duplicates.
             statistics: From StatisticsGen.
             schema: With the bounds.
             anomalies: From ExampleValidator.
             champion_statistics: From Champion.
             allow_anomalies: Go on in spite of findings; they are recorded.
+            max_duplicates: Most of the test split, as a share, that may be in the
+                training part as well.
         """
         super().__init__(
             spec=DataGateSpec(
+                examples=examples,
                 statistics=statistics,
                 schema=schema,
                 anomalies=anomalies,
                 champion_statistics=champion_statistics,
                 allow_anomalies=int(allow_anomalies),
+                max_duplicates=float(max_duplicates),
                 code=code_digest(executor.__name__),
                 verdict=types.Channel(type=standard_artifacts.ExampleAnomalies),
             )

@@ -8,9 +8,7 @@ from tfx.dsl.io import fileio
 
 from components.data_gate.executor import VERDICT_FILE
 from contract import nodes
-from contract.demands import AT_MOST, OVERALL, Demand
-
-FINDINGS = "findings"
+from contract.demands import AT_MOST, FINDINGS, OVERALL, Demand
 
 
 def read_verdict(folder: str) -> dict[str, Any]:
@@ -32,8 +30,8 @@ def of_findings(count: int, *, overruled: bool) -> Demand:
         nodes.DATA_GATE,
         FINDINGS,
         OVERALL,
-        float(count),
-        0.0,
+        count,
+        0,
         AT_MOST,
         passed=not count,
         overruled=bool(count) and overruled,

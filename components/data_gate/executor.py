@@ -14,13 +14,14 @@ from tfx.dsl.io import fileio
 from tfx.types import artifact_utils
 from tfx.utils import io_utils
 
-from components.data_gate import checks
+from components.data_gate import checks, duplicates
 from contract import nodes, properties
 from contract.errors import GateRefusedError
 from contract.features import TRAIN
 
 CHAMPION_STATISTICS_KEY = "champion_statistics"
 ALLOW_KEY = "allow_anomalies"
+MAX_DUPLICATES_KEY = "max_duplicates"
 
 VERDICT_FILE = "verdict.json"
 
@@ -53,6 +54,10 @@ class Executor(base_executor.BaseExecutor):
             statistics=artifact_utils.get_single_instance(input_dict[nodes.STATISTICS]),
             anomalies=artifact_utils.get_single_instance(input_dict[nodes.ANOMALIES]),
             champion=champion,
+        )
+        findings += duplicates.findings(
+            artifact_utils.get_single_instance(input_dict[nodes.EXAMPLES]),
+            exec_properties[MAX_DUPLICATES_KEY],
         )
         overridden = bool(findings) and bool(exec_properties[ALLOW_KEY])
         if findings and not overridden:

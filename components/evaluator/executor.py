@@ -22,7 +22,7 @@ ALLOW_CHAMPION_FALL_KEY = "allow_champion_fall"
 
 
 class Executor(executor.Executor):
-    """Measures both models, holds the candidate to its bounds, and blesses or not."""
+    """Measures both models, holds the candidate to its bounds, and may bless it."""
 
     def Do(
         self,

@@ -109,6 +109,9 @@ def _on_values(
     for label in labels:
         value = candidate.get((bound.name, label))
         missing = value is None and _asks_nothing(bound.bound, direction)
+        detail = ""
+        if value is None and label is not None:
+            detail = f"no {task.noun} of it in the test split"
         yield Demand(
             nodes.EVALUATOR,
             bound.name,
@@ -118,7 +121,7 @@ def _on_values(
             direction,
             champion=champion.numbers.get((bound.name, label)) if champion else None,
             passed=missing or holds(value, bound.bound, direction),
-            detail=f"no {task.noun} of it in the test split" if value is None else "",
+            detail=detail,
         )
 
 
@@ -131,9 +134,7 @@ def _on_change(
         return
     assert bound.max_champion_loss is not None
     limit = bound.max_champion_loss * (1 if direction == AT_MOST else -1)
-    difference = None
-    if value is not None and math.isfinite(value) and math.isfinite(before):
-        difference = change(value, before)
+    difference = None if value is None else change(value, before)
     yield Demand(
         nodes.EVALUATOR,
         f"{bound.name}_change",

@@ -1,6 +1,7 @@
 """What the Evaluator computes, what came out, and how its artifact is read back."""
 
 import json
+import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -75,6 +76,9 @@ whose rows it is about; None for all of the split."""
 def read_values(folder: str) -> Values:
     """Reads the Evaluator's numbers; plots and differences are left out.
 
+    So is what is no number, as the loss of a model whose answers are none: it holds
+    nothing, and JSON has no word for it.
+
     Args:
         folder: The ModelEvaluation artifact.
     """
@@ -89,7 +93,9 @@ def read_values(folder: str) -> Values:
         for metrics in tfma.load_metrics(folder)
         if not metrics.slice_key.single_slice_keys
         for entry in metrics.metric_keys_and_values
-        if not entry.key.is_diff and entry.value.HasField("double_value")
+        if not entry.key.is_diff
+        and entry.value.HasField("double_value")
+        and math.isfinite(entry.value.double_value.value)
     }
 
 

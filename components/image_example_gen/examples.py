@@ -1,7 +1,6 @@
 """Labelled images as tf.Examples in TFRecords: the one writer, and the one reader."""
 
 import os
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,22 +48,62 @@ def serialize(images: np.ndarray, labels: np.ndarray) -> list[bytes]:
         pixels, row by row, feature `label` with one integer, both int64 lists.
     """
     rows = len(labels)
+    if not rows:
+        return []
     values = images.reshape(rows, -1)
     batch = pa.RecordBatch.from_arrays(
-        [_lists(values.astype(np.int64)), _lists(labels.reshape(rows, 1))],
+        [
+            _lists(values.astype(np.int64)),
+            _lists(labels.reshape(rows, 1).astype(np.int64)),
+        ],
         [IMAGE, LABEL],
     )
     examples: list[bytes] = RecordBatchToExamplesEncoder().encode(batch)
     return examples
 
 
-def write_records(path: str, blocks: Iterator[Rows]) -> None:
-    """Writes a gzipped TFRecord file of examples."""
-    options = tf.io.TFRecordOptions(**_RECORD_OPTIONS)
-    with tf.io.TFRecordWriter(path, options) as writer:
-        for rows in blocks:
-            for record in serialize(rows.images, rows.labels):
-                writer.write(record)
+class SplitWriter:
+    """Writes a split's examples into gzipped TFRecord files, as they come."""
+
+    def __init__(self, folder: str, count: int, shard_rows: int) -> None:
+        """Writes nothing yet.
+
+        Args:
+            folder: Of the split.
+            count: Examples in all; the files' names say how many files there are.
+            shard_rows: Most examples in one file.
+        """
+        self._folder = folder
+        self._shards = -(-count // shard_rows)
+        self._shard_rows = shard_rows
+        self._written = 0
+        self._writer: Any = None
+        tf.io.gfile.makedirs(folder)
+
+    def write(self, rows: Rows) -> None:
+        """Writes the next rows."""
+        records = serialize(rows.images, rows.labels)
+        while records:
+            shard, in_shard = divmod(self._written, self._shard_rows)
+            if not in_shard:
+                self.close()
+                self._writer = self._open(shard)
+            fitting = records[: self._shard_rows - in_shard]
+            for record in fitting:
+                self._writer.write(record)
+            self._written += len(fitting)
+            records = records[len(fitting) :]
+
+    def close(self) -> None:
+        """Completes the file that is being written."""
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None
+
+    def _open(self, shard: int) -> Any:
+        name = f"data_tfrecord-{shard:05d}-of-{self._shards:05d}.gz"
+        options = tf.io.TFRecordOptions(**_RECORD_OPTIONS)
+        return tf.io.TFRecordWriter(os.path.join(self._folder, name), options)
 
 
 def read_serialized(split_uri: str, limit: int | None = None) -> tf.data.Dataset:

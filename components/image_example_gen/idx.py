@@ -11,60 +11,63 @@ import struct
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import BinaryIO
+from typing import IO
 
 import numpy as np
 
+from components.image_example_gen.files import File, read_upto
 from contract.errors import BadInputError
 
 _UNSIGNED_BYTE = 0x08
+_TYPES = {_UNSIGNED_BYTE: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4"}
+"""Whole numbers; QMNIST's labels are of the last kind."""
 _MAGIC = bytes((0, 0, _UNSIGNED_BYTE))
 _MOST_DIMENSIONS = 4
 """Of images in colour: image, row, column, channel."""
 _GZIP_MAGIC = b"\x1f\x8b"
 
 
-def read_shape(path: str) -> tuple[int, ...]:
-    """Returns the dimensions that the file's header promises: items first.
+def read_header(file: File) -> tuple[tuple[int, ...], np.dtype]:
+    """Returns the dimensions that the file's header promises, and its type.
 
     Raises:
-        BadInputError: No IDX file of unsigned bytes, no items, or unreadable.
+        BadInputError: No IDX file of whole numbers, no items, or unreadable.
     """
-    with _open(path) as stream:
-        return _read_header(path, stream)
+    with _open(file) as stream:
+        return _read_header(file, stream)
 
 
-def read_blocks(path: str, block_rows: int) -> Iterator[np.ndarray]:
+def read_blocks(file: File, block_rows: int) -> Iterator[np.ndarray]:
     """Yields the file's items in blocks, in order, in bounded memory.
 
     Args:
-        path: An IDX file of unsigned bytes, gzipped or not (told by its first
+        file: An IDX file of whole numbers, gzipped or not (told by its first
             bytes, not by its name).
         block_rows: Most items in one block.
 
     Yields:
-        uint8 arrays `[rows, *shape of an item]`, 1 <= rows <= block_rows.
+        Arrays of its type `[rows, *shape of an item]`, 1 <= rows <= block_rows.
 
     Raises:
-        BadInputError: As `read_shape`; and fewer or more bytes than the header
+        BadInputError: As `read_header`; and fewer or more bytes than the header
             says, broken gzip.
     """
-    with _open(path) as stream:
-        count, *item_shape = _read_header(path, stream)
-        item_bytes = math.prod(item_shape)
+    with _open(file) as stream:
+        (count, *item_shape), dtype = _read_header(file, stream)
+        item_bytes = math.prod(item_shape) * dtype.itemsize
         for start in range(0, count, block_rows):
             rows = min(block_rows, count - start)
-            payload = stream.read(rows * item_bytes)
+            payload = read_upto(stream, rows * item_bytes)
             if len(payload) < rows * item_bytes:
                 found = start * item_bytes + len(payload)
                 raise BadInputError(
-                    f"{path}: truncated: expected {count * item_bytes:,} bytes "
+                    f"{file}: truncated: expected {count * item_bytes:,} bytes "
                     f"after the header, found {found:,}"
                 )
-            yield np.frombuffer(payload, np.uint8).reshape(rows, *item_shape)
+            yield np.frombuffer(payload, dtype).reshape(rows, *item_shape)
         if stream.read(1):
             raise BadInputError(
-                f"{path}: over-long: expected {count * item_bytes:,} bytes after "
+                f"{file}: over-long: expected {count * item_bytes:,} bytes after "
                 "the header, found more"
             )
 
@@ -78,33 +81,36 @@ def write(path: str, items: np.ndarray) -> None:
 
 
 @contextmanager
-def _open(path: str) -> Iterator[BinaryIO]:
+def _open(file: File) -> Iterator[IO[bytes]]:
     """Opens the payload; turns what the codec or the system says into one line."""
     try:
-        with open(path, "rb") as raw:
+        with file.open() as raw:
             magic = raw.read(len(_GZIP_MAGIC))
             raw.seek(0)
             if magic == _GZIP_MAGIC:
                 with gzip.open(raw) as payload:
-                    yield payload  # type: ignore[misc]  # GzipFile is a BinaryIO
+                    yield payload  # type: ignore[misc]  # GzipFile is an IO[bytes]
             else:
                 yield raw
-    except FileNotFoundError:
-        raise BadInputError(f"{path}: missing: expected an IDX file") from None
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise BadInputError(
-            f"{path}: broken gzip: expected a whole gzip stream, found: {error}"
+            f"{file}: broken gzip: expected a whole gzip stream, found: {error}"
         ) from error
     except OSError as error:
-        raise BadInputError(f"{path}: cannot be read: {error.strerror}") from error
+        raise BadInputError(f"{file}: cannot be read: {error.strerror}") from error
 
 
-def _read_header(path: str, stream: BinaryIO) -> tuple[int, ...]:
-    """Reads and checks the header; returns the dimensions."""
+def _read_header(file: File, stream: IO[bytes]) -> tuple[tuple[int, ...], np.dtype]:
+    """Reads and checks the header; returns the dimensions and the type."""
     magic = stream.read(4)
-    if len(magic) < 4 or magic[:3] != _MAGIC or not 1 <= magic[3] <= _MOST_DIMENSIONS:
+    if (
+        len(magic) < 4
+        or magic[:2] != _MAGIC[:2]
+        or magic[2] not in _TYPES
+        or not 1 <= magic[3] <= _MOST_DIMENSIONS
+    ):
         raise BadInputError(
-            f"{path}: wrong magic number: expected 0x{_MAGIC.hex()} and the number of "
+            f"{file}: wrong magic number: expected 0x{_MAGIC.hex()} and the number of "
             "dimensions, "
             + (f"found 0x{magic.hex()}" if magic else "found an empty file")
         )
@@ -112,10 +118,10 @@ def _read_header(path: str, stream: BinaryIO) -> tuple[int, ...]:
     sizes = stream.read(4 * dimensions)
     if len(sizes) < 4 * dimensions:
         raise BadInputError(
-            f"{path}: truncated: expected a header of {4 + 4 * dimensions} bytes, "
+            f"{file}: truncated: expected a header of {4 + 4 * dimensions} bytes, "
             f"found {4 + len(sizes)}"
         )
     shape: tuple[int, ...] = struct.unpack(f">{dimensions}I", sizes)
     if not all(shape):
-        raise BadInputError(f"{path}: no records: expected at least 1, found {shape}")
-    return shape
+        raise BadInputError(f"{file}: no records: expected at least 1, found {shape}")
+    return shape, np.dtype(_TYPES[magic[2]])

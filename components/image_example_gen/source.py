@@ -1,72 +1,35 @@
-"""A data set on disk: a training part and a test part of labelled images."""
+"""A data set on disk: labelled images to train on, and to test on."""
 
 import hashlib
-import os
-import zipfile
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
-from components.image_example_gen import idx, npz
+from components.image_example_gen import labelling, roles
+from components.image_example_gen.files import File, list_files
+from components.image_example_gen.forms import idx_files
+from components.image_example_gen.forms.opened import Opened
+from components.image_example_gen.hints import Hints
+from components.image_example_gen.part import Part, check_image, shape_text
 from contract.errors import BadInputError
+from contract.features import EVAL, TEST, TRAIN
+from contract.task import plain_names
 
-BLOCK_VALUES = 4 << 20
-"""Most values of images that are held in memory at once: 4 MB."""
-
-_CLASS_NAMES = ("classes", "class_names")
-"""Arrays of an npz with the names of the classes."""
-
-_Blocks = Callable[[int], Iterator[np.ndarray]]
+EXPECTED = (
+    "expected IDX files, an npz, a folder of pictures for each class, a CSV or a "
+    "Parquet file (docs/your-own-data.md)"
+)
 
 
-@dataclass(frozen=True)
-class Part:
-    """Labelled images in a fixed order.
+Observer = Callable[[str, np.ndarray, np.ndarray], None]
+"""Takes a part's name, images and labels from 0."""
 
-    Attributes:
-        images_name: What the images are read from, for messages.
-        labels_name: What the labels are read from.
-        count: Images, as the headers promise.
-        shape: Of one image: `(height, width)` or `(height, width, channels)`.
-        image_blocks: Yields uint8 `[rows, *shape]`, so many rows at once.
-        label_blocks: Yields whole numbers `[rows]`, so many rows at once.
-    """
 
-    images_name: str
-    labels_name: str
-    count: int
-    shape: tuple[int, ...]
-    image_blocks: _Blocks
-    label_blocks: _Blocks
-
-    def labels(self) -> np.ndarray:
-        """Returns all labels, int64 `[count]`.
-
-        Raises:
-            BadInputError: One is negative, or the files are not what they say.
-        """
-        blocks = [block.astype(np.int64) for block in self.label_blocks(1 << 20)]
-        labels = np.concatenate(blocks)
-        negative = np.flatnonzero(labels < 0)
-        if negative.size:
-            raise BadInputError(
-                f"{self.labels_name}: label out of range: expected 0 or more, found "
-                f"{labels[negative[0]]} in row {negative[0]:,}"
-            )
-        return labels
-
-    def blocks(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Yields (images uint8 `[rows, *shape]`, labels int64 `[rows]`), in order.
-
-        Raises:
-            BadInputError: At the first thing that is wrong with the files.
-        """
-        rows = max(1, BLOCK_VALUES // int(np.prod(self.shape)))
-        for images, labels in zip(
-            self.image_blocks(rows), self.label_blocks(rows), strict=True
-        ):
-            yield images, labels.astype(np.int64)
+def ignore(part: str, images: np.ndarray, labels: np.ndarray) -> None:
+    """Observes nothing."""
 
 
 @dataclass(frozen=True)
@@ -75,45 +38,96 @@ class Source:
 
     Attributes:
         path: As it was named.
-        train: What to train on.
-        test: What to judge by.
-        class_names: What the data itself calls its classes; empty if it does not.
+        parts: `train`, and `test` and `eval` where the data has them.
+        names: What the data itself calls the values that stand for classes.
+        given: Names that a person gave to the classes.
+        in_order: Whether the order of the rows is somebody's choice.
+        notices: What a person has to know of the files, a line each.
     """
 
     path: str
-    train: Part
-    test: Part
-    class_names: tuple[str, ...] = field(default=())
+    parts: Mapping[str, Part]
+    names: Mapping[int, str]
+    given: tuple[str, ...] = ()
+    in_order: bool = True
+    notices: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        """Sees that both parts have images of one shape."""
-        if self.train.shape != self.test.shape:
-            raise BadInputError(
-                f"{self.test.images_name}: wrong image size: expected "
-                f"{shape_text(self.train.shape)}, as in {self.train.images_name}, "
-                f"found {shape_text(self.test.shape)}"
-            )
+        """Sees that all parts have images of one shape."""
+        for part in self.parts.values():
+            if part.shape != self.shape:
+                raise BadInputError(
+                    f"{part.images_name}: wrong image size: expected "
+                    f"{shape_text(self.shape)}, as in {self.train.images_name}, "
+                    f"found {shape_text(part.shape)}: give a size to bring all of them "
+                    "to with --resize"
+                )
+
+    @property
+    def train(self) -> Part:
+        """What to train on; its labels are those on the disk."""
+        return self.parts[TRAIN]
+
+    @property
+    def test(self) -> Part:
+        """The test part, of data that has one."""
+        return self.parts[TEST]
 
     @property
     def shape(self) -> tuple[int, ...]:
         """Of one image: `(height, width)` or `(height, width, channels)`."""
         return self.train.shape
 
-    def fingerprint(self) -> str:
+    @cached_property
+    def labelling(self) -> labelling.Labelling:
+        """What the classes are; all labels are read for it.
+
+        Raises:
+            BadInputError: Labels and names do not fit, or there is nothing to learn.
+        """
+        return labelling.label(self.path, self.parts, self.names, self.given)
+
+    def blocks(
+        self, part: str, most_rows: int | None = None
+    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Yields (images uint8 `[rows, *shape]`, labels from 0, int64 `[rows]`).
+
+        Raises:
+            BadInputError: At the first thing that is wrong with the files.
+        """
+        for images, raw in self.parts[part].blocks(most_rows):
+            yield images, self.labelling.encode(raw)
+
+    def labels(self, part: str) -> np.ndarray:
+        """Returns all labels of a part, from 0; int64."""
+        blocks = [self.labelling.encode(raw) for raw in self.parts[part].labels()]
+        return np.concatenate(blocks)
+
+    def fingerprint(self, observe: Observer = ignore) -> str:
         """Returns the SHA-256 of all images and labels, after checking them all.
 
         The same content has the same fingerprint as plain IDX, gzipped IDX or
         npz; file names and times do not enter.
 
+        Args:
+            observe: Called with the part, images and labels of each block, as they
+                come, by who wants to know more of them.
+
         Raises:
             BadInputError: At the first thing that is wrong with the files.
         """
-        content = Fingerprint()
-        for name, part in (("train", self.train), ("test", self.test)):
+        content = self.new_fingerprint()
+        for name in self.parts:
             content.start(name)
-            for images, labels in part.blocks():
+            for images, labels in self.blocks(name):
                 content.add(images, labels)
+                observe(name, images, labels)
         return content.hexdigest()
+
+    def new_fingerprint(self) -> "Fingerprint":
+        """Returns one without content; what the data calls its classes is in it."""
+        own = self.labelling.classes if not self.given else ()
+        return Fingerprint(() if own == plain_names(len(own)) else own)
 
 
 class Fingerprint:
@@ -123,8 +137,13 @@ class Fingerprint:
     on disk, and as int64 else.
     """
 
-    def __init__(self) -> None:
-        """Starts with no parts."""
+    def __init__(self, classes: tuple[str, ...] = ()) -> None:
+        """Starts with no parts.
+
+        Args:
+            classes: What the data calls its classes, if not by numbers from 0.
+        """
+        self._classes = classes
         self._parts: list[tuple[str, hashlib._Hash, list[np.ndarray]]] = []
 
     def start(self, part: str) -> None:
@@ -152,143 +171,70 @@ class Fingerprint:
             whole.update(
                 f"{part}:{of_images.hexdigest()}:{of_labels.hexdigest()}\n".encode()
             )
+        if self._classes:
+            whole.update(f"classes:{json.dumps(self._classes)}\n".encode())
         return whole.hexdigest()
 
 
-def open_source(path: str) -> Source:
-    """Opens a folder with the four IDX files, or an npz as Keras publishes it.
+def open_source(path: str, hints: Hints | None = None) -> Source:
+    """Opens a data set in any of the forms that people have.
+
+    IDX files by any names that say train or test, images or labels; NumPy's arrays; a
+    folder of pictures for each class; CSV with a label and pixels; Parquet as Hugging
+    Face writes it. They may lie in folders of their own, or in a zip archive.
 
     Args:
-        path: A folder with `train-images-idx3-ubyte`, `train-labels-idx1-ubyte`,
-            `t10k-images-idx3-ubyte` and `t10k-labels-idx1-ubyte`, each with or
-            without `.gz` (idx4 for images in colour); or a file `*.npz` with
-            `x_train`, `y_train`, `x_test` and `y_test`, and perhaps `classes`.
+        path: A folder or a file.
+        hints: What a person says of it.
 
     Raises:
-        BadInputError: No such path, a file is not there, or a header is not that of
+        BadInputError: No such path, no such form, or a header is not that of
             images and as many labels. Contents are checked while they are read.
     """
-    if os.path.isdir(path):
-        return Source(
-            path,
-            train=_idx_part(_find(path, "train-images"), _find(path, "train-labels")),
-            test=_idx_part(_find(path, "t10k-images"), _find(path, "t10k-labels")),
-        )
-    if os.path.isfile(path):
-        if not zipfile.is_zipfile(path):
-            raise BadInputError(
-                f"{path}: expected a folder with four IDX files or an .npz file, "
-                "found a file that is no zip archive"
-            )
-        return Source(
-            path,
-            train=_npz_part(path, "x_train", "y_train"),
-            test=_npz_part(path, "x_test", "y_test"),
-            class_names=_names_in_npz(path),
-        )
-    raise BadInputError(
-        f"{path}: missing: expected a folder with four IDX files or an .npz file"
+    hints = hints or Hints()
+    files = roles.with_prefix(list_files(path), hints.prefix, path)
+    opened = _open(path, files, hints)
+    parts = {TRAIN: opened.train}
+    notices = list(opened.notices)
+    if opened.test is None and opened.validation is not None:
+        notices.append("there is no test part, and the validation part stands for it")
+        parts[TEST] = opened.validation
+    elif opened.test is not None:
+        if opened.validation is not None:
+            parts[EVAL] = opened.validation
+        parts[TEST] = opened.test
+    for name, part in parts.items():
+        if hints.transpose:
+            part = part.transposed()
+        if (size := hints.size_after) is not None:
+            part = part.resized(*size)
+            check_image(f"{path}: data.resize", part.shape)
+        parts[name] = part
+    return Source(
+        path, parts, opened.names, hints.classes, opened.in_order, tuple(notices)
     )
 
 
-def shape_text(shape: tuple[int, ...]) -> str:
-    """Returns the shape of an image for people: `28x28`, `12x16x3`."""
-    return "x".join(map(str, shape))
+def _open(path: str, files: list[File], hints: Hints) -> Opened:
+    resized = bool(hints.resize)
+    if any(idx_files.is_one(file) for file in files):
+        return idx_files.open_parts(path, files, resized)
+    # The other forms are imported where they are met: their libraries take a tenth of
+    # a second, which MNIST does not need.
+    from components.image_example_gen.forms import arrays, picture_folders
 
+    if any(file.suffix == ".parquet" for file in files):
+        from components.image_example_gen.forms import parquet_files
 
-def _find(folder: str, stem: str) -> str:
-    """Returns the one of the customary spellings that exists."""
-    dimensions = "34" if stem.endswith("images") else "1"
-    names = [f"{stem}{sep}idx{d}-ubyte" for d in dimensions for sep in "-."]
-    for name in (spelling + suffix for spelling in names for suffix in ("", ".gz")):
-        if os.path.exists(os.path.join(folder, name)):
-            return os.path.join(folder, name)
-    present = ", ".join(sorted(os.listdir(folder))[:8]) or "nothing"
-    raise BadInputError(
-        f"{os.path.join(folder, names[0])}: missing: expected it there (or with .gz), "
-        f"found {present}"
-    )
+        return parquet_files.open_parts(path, files, hints)
+    if any(arrays.is_one(file) for file in files):
+        return arrays.open_parts(path, files, hints.row_shape, resized)
+    if picture_folders.has_classes(files) or not any(
+        file.suffix in (".csv", ".tsv") for file in files
+    ):
+        if not any(picture_folders.is_one(file) for file in files):
+            raise BadInputError(f"{path}: {EXPECTED}, found {roles.names_text(files)}")
+        return picture_folders.open_parts(path, files, hints)
+    from components.image_example_gen.forms import tables
 
-
-def _idx_part(images_path: str, labels_path: str) -> Part:
-    count, *shape = idx.read_shape(images_path)
-    labels, *of_label = idx.read_shape(labels_path)
-    _check_image(images_path, tuple(shape))
-    if of_label:
-        raise BadInputError(
-            f"{labels_path}: expected a number for each image, found "
-            f"{len(of_label) + 1} dimensions"
-        )
-    if count != labels:
-        raise BadInputError(
-            f"{labels_path}: counts differ: expected {count:,} labels for the images "
-            f"in {os.path.basename(images_path)}, found {labels:,}"
-        )
-    return Part(
-        images_path,
-        labels_path,
-        count,
-        _squeezed(shape),
-        lambda rows: _reshaped(idx.read_blocks(images_path, rows), _squeezed(shape)),
-        lambda rows: idx.read_blocks(labels_path, rows),
-    )
-
-
-def _npz_part(path: str, images_key: str, labels_key: str) -> Part:
-    (count, *shape), dtype = npz.read_header(path, images_key)
-    (labels, *of_label), label_dtype = npz.read_header(path, labels_key)
-    images_name, labels_name = f"{path}: {images_key}", f"{path}: {labels_key}"
-    _check_image(images_name, tuple(shape))
-    if dtype != np.uint8:
-        raise BadInputError(f"{images_name}: expected uint8, found {dtype}")
-    if label_dtype.kind not in "ui" or any(size != 1 for size in of_label):
-        raise BadInputError(
-            f"{labels_name}: expected a whole number for each image, found "
-            f"{label_dtype} of shape {(labels, *of_label)}"
-        )
-    if count != labels:
-        raise BadInputError(
-            f"{path}: counts differ: expected {count:,} values in {labels_key}, "
-            f"found {labels:,}"
-        )
-    return Part(
-        images_name,
-        labels_name,
-        count,
-        _squeezed(shape),
-        lambda rows: _reshaped(
-            npz.read_blocks(path, images_key, rows), _squeezed(shape)
-        ),
-        # Keras' CIFAR has labels `[n, 1]`.
-        lambda rows: (b.reshape(-1) for b in npz.read_blocks(path, labels_key, rows)),
-    )
-
-
-def _names_in_npz(path: str) -> tuple[str, ...]:
-    there = npz.list_arrays(path)
-    key = next((name for name in _CLASS_NAMES if name in there), None)
-    if key is None:
-        return ()
-    blocks = npz.read_blocks(path, key, 1 << 20)
-    return tuple(str(name) for block in blocks for name in block.reshape(-1))
-
-
-def _squeezed(shape: Sequence[int]) -> tuple[int, ...]:
-    """Returns the shape of an image; one of a single channel is grey."""
-    return tuple(shape[:2]) if shape[2:] == [1] else tuple(shape)
-
-
-def _reshaped(
-    blocks: Iterator[np.ndarray], shape: tuple[int, ...]
-) -> Iterator[np.ndarray]:
-    return (block.reshape(-1, *shape) for block in blocks)
-
-
-def _check_image(name: str, shape: tuple[int, ...]) -> None:
-    """Refuses what is no image: neither grey, nor red, green and blue."""
-    if len(shape) == 2 or (len(shape) == 3 and shape[2] in (1, 3)):
-        return
-    raise BadInputError(
-        f"{name}: wrong image size: expected height x width, or height x width x 3, "
-        f"found {shape_text(shape) or 'single numbers'}"
-    )
+    return tables.open_parts(path, files, hints.row_shape, hints.label, resized)

@@ -41,16 +41,17 @@ class PusherSpec(types.ComponentSpec):
 
 
 class Pusher(base_component.BaseComponent):
-    """TFX's Pusher, with three differences that serving needs.
+    """TFX's Pusher, with the differences that serving needs.
 
     A version appears whole or not at all: TFX's copies into the folder that the
     server watches, ours writes beside and renames. A model that is served
-    already is not pushed again: the folder decides, not a cache. And a version
-    says what it is: it carries a manifest, a model card and the statistics of its
-    data.
+    already is not pushed again: the folder decides, not a cache; nor is one that
+    a person rolled back from. And a version says what it is: it carries a manifest, a
+    model card, its task and the statistics of its data.
 
     Output `pushed_model`: custom properties `pushed` (0 or 1), and if it is 1
-    `pushed_version`, `pushed_destination` and `already_served` (0 or 1).
+    `pushed_version`, `pushed_destination` and `already_served` (0 or 1); `held_back`
+    if this very model is not to be served.
     """
 
     SPEC_CLASS = PusherSpec

@@ -11,9 +11,12 @@ from tfx.types import artifact_utils
 from tfx.utils import io_utils
 
 from components.pusher.facts import Folders, environment, parse_counts, read_facts
+from components.serving_validator.demand import read_withdrawn
 from contract import nodes, progress, properties
+from contract.rows_apart.marker import withdraw_marker
 from contract.task import TASK_FILE
 from version_store import changes, versions
+from version_store.decisions import how_to_allow, withdrawn
 from version_store.digests import model_digest
 from version_store.manifest import (
     Facts,
@@ -41,7 +44,11 @@ class Executor(executor.Executor):
         output_dict: dict[str, list[types.Artifact]],
         exec_properties: dict[str, Any],
     ) -> None:
-        """Writes the `pushed_model` artifact; see `Pusher`."""
+        """Writes the `pushed_model` artifact; see `Pusher`.
+
+        Raises:
+            BadInputError: What was decided about versions cannot be read.
+        """
         self._log_startup(input_dict, output_dict, exec_properties)
         pushed = artifact_utils.get_single_instance(output_dict[nodes.PUSHED_MODEL])
         if not self.CheckBlessing(input_dict):
@@ -52,9 +59,19 @@ class Executor(executor.Executor):
         with changes.locked(base):
             staged = changes.stage(base)
             io_utils.copy_dir(self.GetModelPath(input_dict), staged)
+            if blessing := input_dict.get(INFRA_BLESSING_KEY):
+                found = read_withdrawn(artifact_utils.get_single_uri(blessing))
+                withdraw_marker(staged, found)
             digest = model_digest(staged)
             version = _served_already(base, digest)
             already_served = version is not None
+            if version is None and (decided := withdrawn(base).get(digest)):
+                changes.discard(staged)
+                reason = f"{decided}: {how_to_allow(base, decided)}"
+                self._MarkNotPushed(pushed)
+                pushed.set_string_custom_property(properties.HELD_BACK, reason)
+                progress.tell_refused(reason)
+                return
             if version is None:
                 statistics = artifact_utils.get_single_uri(input_dict[nodes.STATISTICS])
                 io_utils.copy_dir(

@@ -98,7 +98,7 @@ _LOOKS: Any = {
 _LONGEST = 15
 """Of a class's name beside a plot, in narrow letters; the whole one is its title."""
 
-_STAND_IN = re.compile(r">name(\d+)-+</text>")
+_STAND_IN = re.compile(r">@(\d+)@-*</text>")
 
 
 def stand_ins(names: Sequence[str]) -> list[str]:
@@ -108,7 +108,7 @@ def stand_ins(names: Sequence[str]) -> list[str]:
     about as wide as its name, and is no formula.
     """
     return [
-        f"name{place}".ljust(_width(shortened(name)), "-")
+        f"@{place}@".ljust(_width(shortened(name)), "-")
         for place, name in enumerate(names)
     ]
 
@@ -184,3 +184,22 @@ def svg(figure: Any, name: str, description: str, names: Sequence[str] = ()) -> 
 
 def _named(name: str) -> str:
     return f"><title>{escape(name)}</title>{escape(shortened(name))}</text>"
+
+
+def legend(axes: Any, columns: int, handles: Any = None) -> None:
+    """Says above a plot what its colours mean.
+
+    Args:
+        axes: Of the plot.
+        columns: Most entries beside each other.
+        handles: What is told; None is all that has a label.
+    """
+    options = {} if handles is None else {"handles": handles}
+    axes.legend(
+        loc="lower left",
+        bbox_to_anchor=(-0.02, 1.0),
+        ncols=columns,
+        borderpad=0,
+        columnspacing=1.4,
+        **options,
+    )

@@ -5,8 +5,8 @@ from tfx.dsl.components.base import base_component, executor_spec
 from tfx.types import standard_artifacts
 from tfx.types.component_spec import ChannelParameter, ExecutionParameter
 
+from components.artifact import HTML
 from components.report import executor, page
-from components.report.artifact import HTML
 from contract import nodes, properties
 from contract.code import code_digest
 

@@ -79,7 +79,7 @@ def grown(
         components=(),
         data="",
         versions=versions(),
-        commands=commands(grown.model, noun) if stands.version else {},
+        commands=commands(grown.model, None, noun) if stands.version else {},
     )
     return with_head(grown, stands, of_run)
 

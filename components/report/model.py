@@ -99,8 +99,13 @@ def describe_model(history: dict[str, Any], summary: dict[str, Any]) -> ModelFac
         summary["training"],
         epochs,
         find_overfitting(epochs),
-        Kept(**summary["kept"]) if summary.get("kept") else None,
+        _kept(summary),
     )
+
+
+def _kept(summary: dict[str, Any]) -> Kept | None:
+    kept = summary.get("kept")
+    return Kept(kept["epoch"], kept["why"]) if kept else None
 
 
 def find_overfitting(epochs: Sequence[Epoch]) -> Overfitting:

@@ -57,6 +57,34 @@ def shown(demands: Sequence[Demand]) -> list[Shown]:
     return rows
 
 
+@dataclass(frozen=True)
+class Refusal:
+    """What stops a push.
+
+    Attributes:
+        demand: That was not met; of one that each class is held to, the worst class.
+        others: The other classes that failed, worst first.
+    """
+
+    demand: Demand
+    others: tuple[str, ...] = ()
+
+
+def refusals(demands: Sequence[Demand]) -> list[Refusal]:
+    """Returns what stops a push: a demand each, however many classes fail by it."""
+    found: dict[tuple[str, str, bool], list[Demand]] = {}
+    for demand in sorted(demands, key=badness):
+        if demand.refused:
+            kind = (demand.gate, demand.metric, demand.slice != OVERALL)
+            found.setdefault(kind, []).append(demand)
+    # In the order in which they were asked.
+    kinds = dict.fromkeys((d.gate, d.metric, d.slice != OVERALL) for d in demands)
+    return [
+        Refusal(worst, tuple(demand.slice for demand in others))
+        for worst, *others in (found[kind] for kind in kinds if kind in found)
+    ]
+
+
 def badness(demand: Demand) -> tuple[bool, float]:
     """Returns what puts the worst first: what failed, then what is nearest to it."""
     sign = 1 if demand.direction == AT_LEAST else -1
@@ -87,6 +115,11 @@ def _advice(demand: Demand) -> Iterator[str]:
         yield (
             "The exported model does not answer as the trained one: this is a fault "
             "of the model's export or of this machine, and the run's log says more."
+        )
+    elif demand.gate == nodes.PUSHER:
+        yield (
+            "A person took this model back with a rollback. Change what makes it, as "
+            "data or settings; or allow it again: python -m version_store allow --help."
         )
     elif metric == CHAMPION_FALL:
         yield (

@@ -15,10 +15,10 @@ from functools import cache
 from typing import Any, Self
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from components.report import templates
-from contract.demands import bound_text, number, outcome_text, words
+from contract.demands import bound_text, number, outcome_text, value_text, words
 
 VERDICT, DATA, MODEL, EVALUATION, RUN = SECTIONS = (
     "verdict",
@@ -35,6 +35,7 @@ _SECTION = re.compile(
 _FACTS = re.compile(
     r'<script type="application/json" class="facts">(.*?)</script>', re.DOTALL
 )
+_FLAG = re.compile(r"--[a-z-]+|gates\.\w+|\[\[gates\.\w+\]\]")
 _PAGE = re.compile(r'<body data-model="([^"]*)" data-run="([^"]*)">')
 
 
@@ -183,6 +184,8 @@ def _environment() -> Environment:
         number=_number,
         bound=bound_text,
         measured=number,
+        value=value_text,
+        flags=_flags,
         outcome=outcome_text,
         words=words,
     )
@@ -219,6 +222,11 @@ def _number(value: float | None, digits: int = 4) -> str:
     if value is None:
         return "\u2013"
     return f"{value:.{digits}f}" if math.isfinite(value) else "no number"
+
+
+def _flags(text: str) -> Markup:
+    """Returns a text with its flags and settings as such."""
+    return Markup(_FLAG.sub(r"<code>\g<0></code>", str(escape(text))))
 
 
 def _megabytes(value: int | None) -> str:

@@ -16,7 +16,7 @@ from PIL import Image
 from components.image_example_gen.examples import Rows
 from contract.task import Task
 
-LARGE, SMALL = 84, 48
+LARGE, SMALL, SMALLEST = 84, 64, 40
 """The longer side of a picture on the page, in CSS pixels, at most."""
 
 ROWS = 30
@@ -77,23 +77,21 @@ def picture(image: np.ndarray, task: Task, side: int = LARGE) -> Picture:
     whole = Image.fromarray(image)
     longer = max(whole.size)
     if longer > side:
-        shown = [max(1, round(length * side / longer)) for length in whole.size]
-        # Twice as fine, for the screens of telephones.
-        finer = [min(2 * a, b) for a, b in zip(shown, whole.size, strict=True)]
-        whole = whole.resize((finer[0], finer[1]), Image.Resampling.LANCZOS)
+        width, height = (max(1, round(n * side / longer)) for n in whole.size)
+        whole = whole.resize((width, height), Image.Resampling.LANCZOS)
     else:
-        shown = [length * (side // longer) for length in whole.size]
+        width, height = (n * (side // longer) for n in whole.size)
     look = f"{'ink ' if ink else ''}{'crisp' if longer <= side else ''}".strip()
-    return Picture(_encoded(whole, plain=ink), shown[0], shown[1], look)
+    return Picture(_encoded(whole, plain=ink), width, height, look)
 
 
 def galleries(rows: Rows, task: Task) -> Iterator[Gallery]:
     """Yields the first images of each class; fewer where there are many classes."""
-    several = 16 if len(task.classes) <= 12 else 7
+    several = columns(task)
     for label in range(min(len(task.classes), ROWS + SINGLES)):
         images = rows.images[rows.labels == label]
         if label >= ROWS:
-            first = tuple(picture(image, task, SMALL) for image in images[:1])
+            first = tuple(picture(image, task, SMALLEST) for image in images[:1])
             yield Gallery(label, None, first)
             continue
         mean = None
@@ -101,6 +99,11 @@ def galleries(rows: Rows, task: Task) -> Iterator[Gallery]:
             mean = picture(np.rint(images.mean(axis=0)).astype(np.uint8), task, SMALL)
         first = tuple(picture(image, task, SMALL) for image in images[:several])
         yield Gallery(label, mean, first)
+
+
+def columns(task: Task) -> int:
+    """Returns of how many images of a class there is room."""
+    return 12 if len(task.classes) <= 12 else 5
 
 
 def _encoded(image: Image.Image, *, plain: bool) -> str:

@@ -9,16 +9,15 @@ from components.image_example_gen.examples import parsing_spec, read_serialized
 from contract.features import IMAGE, LABEL
 from contract.task import Task
 
-_BATCH = 1024
+_BATCH_VALUES = 1 << 20
+"""About as many values of images are held at once, serialised."""
 
 
 def read_labels(split_uri: str, task: Task) -> np.ndarray:
     """Returns the labels of a whole split, int64 `[rows]`, in its order."""
     spec = {LABEL: parsing_spec(task)[LABEL]}
-    labels = (
-        tf.io.parse_example(block, spec)[LABEL].numpy()
-        for block in read_serialized(split_uri).batch(_BATCH)
-    )
+    blocks = _blocks(split_uri, task)
+    labels = [tf.io.parse_example(block, spec)[LABEL].numpy() for block in blocks]
     return np.concatenate([np.empty(0, np.int64), *labels])
 
 
@@ -27,10 +26,17 @@ def read_images(
 ) -> dict[int, np.ndarray]:
     """Returns some images of a split, uint8 `task.shape`, by their rows."""
     spec = {IMAGE: parsing_spec(task)[IMAGE]}
-    images = {}
-    records = read_serialized(split_uri, max(rows, default=-1) + 1)
-    for row, record in enumerate(records.as_numpy_iterator()):
-        if row in rows:
-            image = tf.io.parse_single_example(record, spec)[IMAGE]
-            images[row] = image.numpy().astype(np.uint8)
+    images: dict[int, np.ndarray] = {}
+    first = 0
+    for block in _blocks(split_uri, task):
+        here = sorted(row for row in rows if first <= row < first + len(block))
+        if here:
+            chosen = tf.gather(block, np.subtract(here, first))
+            parsed = tf.io.parse_example(chosen, spec)[IMAGE].numpy()
+            images.update(zip(here, parsed.astype(np.uint8), strict=True))
+        first += len(block)
     return images
+
+
+def _blocks(split_uri: str, task: Task) -> tf.data.Dataset:
+    return read_serialized(split_uri).batch(max(1, _BATCH_VALUES // task.size))

@@ -71,14 +71,14 @@ def versions() -> dict[str, str]:
     }
 
 
-def commands(model: str, noun: str, models: str | None = None) -> dict[str, str]:
+def commands(model: str, models: str | None, noun: str) -> dict[str, str]:
     """Returns how to serve and to ask a model that was pushed.
 
     Args:
         model: Its name.
-        noun: What its images show; a picture is called after it.
         models: The folder of all models; None where nobody here can reach it: then
             the commands are those of any checkout, else they run where this runs.
+        noun: What its images show; a picture is called after it.
     """
     picture, name = shlex.quote(f"{noun}.png"), shlex.quote(model)
     if models is None:

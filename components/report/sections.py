@@ -10,7 +10,8 @@ from components.data_gate import checks
 from components.data_gate import executor as data_gate
 from components.evaluator.results import read_confusion, read_evaluation
 from components.image_example_gen.examples import Rows, read_rows
-from components.report import figures, outcome, pictures
+from components.report import class_figures, figures, outcome, pictures
+from components.report.canvas import name_width
 from components.report.data import DataFacts, describe_sample, describe_splits
 from components.report.evaluation import (
     EXAMPLE_ROW,
@@ -35,7 +36,7 @@ from components.report.standing import REFUSED, Verdict
 from contract import nodes, properties
 from contract.features import SPLITS, TEST, TRAIN
 from contract.model_run import load_answers, read_history, read_summary
-from contract.task import Task, read_task
+from contract.task import DEFAULT_NOUN, Task, read_task
 
 Inputs = Mapping[str, Artifact]
 """What a run has made, by the name of `ReportSpec`'s input."""
@@ -138,10 +139,15 @@ def data_section(facts: DataFacts, rows: Rows) -> Section:
     return Section.make(
         DATA,
         facts,
-        balance=figures.class_balance(facts.task, facts.splits),
-        ink=figures.ink(facts.task, facts.sampled) if facts.sampled.inked else None,
+        balance=class_figures.class_balance(facts.task, facts.splits),
+        ink=class_figures.ink(facts.task, facts.sampled)
+        if facts.sampled.inked
+        else None,
         galleries=list(pictures.galleries(rows, facts.task)),
         several=pictures.ROWS,
+        columns=pictures.columns(facts.task),
+        noun=class_words(facts.task)[0],
+        name_width=min(8, name_width(facts.task.classes) / 13),
     )
 
 
@@ -200,15 +206,19 @@ def evaluation_section(
         EVALUATION,
         facts,
         worst=worst_first(facts.classes),
-        by_class=figures.by_class(task, facts.classes),
-        confusion=figures.confusion(task, facts.confusion) if facts.confusion else None,
-        numbered=len(task.classes) <= figures.NUMBERED_CLASSES,
+        by_class=class_figures.by_class(task, facts.classes),
+        confusion=class_figures.confusion(task, facts.confusion)
+        if facts.confusion
+        else None,
+        numbered=len(task.classes) <= class_figures.NUMBERED_CLASSES,
         reliability=figures.reliability(facts.calibration),
         mistakes=[
             (mistake, pictures.picture(images[mistake.row], task))
             for mistake in facts.mistakes
         ],
         few=figures.FEW_ANSWERS,
+        noun=class_words(task)[0],
+        name_width=name_width(task.classes) / 13,
         example_picture=pictures.picture(images[EXAMPLE_ROW], task)
         if example
         else None,
@@ -222,23 +232,21 @@ def verdict_section(facts: Verdict, sections: Mapping[str, Section]) -> Section:
         facts: What to say.
         sections: The rest of the page, which is told in a few numbers.
     """
-    rows = outcome.shown(facts.gates)
-    refused = [row for row in rows if row.demand.refused]
+    refusals = outcome.refusals(facts.gates)
     reasons = facts.reasons
     if facts.kind == REFUSED and any(
-        row.demand.gate != nodes.DATA_GATE for row in refused
+        refusal.demand.gate != nodes.DATA_GATE for refusal in refusals
     ):
-        # The demands say it; who tells the findings tells more than their number.
+        # The demands say it; only of the findings there is more than their number.
         reasons = ()
-    task = task_of(sections)
     return Section.make(
         VERDICT,
         facts,
-        rows=rows,
+        rows=outcome.shown(facts.gates),
         reasons=reasons,
-        refused=[] if reasons else refused,
+        refusals=[] if reasons else refusals,
         advice=outcome.what_to_do(facts.gates) if facts.kind == REFUSED else [],
-        plural=task.plural if task else "classes",
+        plural=class_words(task_of(sections))[1],
         left_out=_left_out(sections),
         tiles=headline_numbers(sections),
     )
@@ -257,6 +265,16 @@ def task_of(sections: Mapping[str, Section]) -> Task | None:
         if section and not section.failed:
             return Task.from_dict(section.facts["task"])
     return None
+
+
+def class_words(task: Task | None) -> tuple[str, str]:
+    """Returns what a class is called, one and several: `digit`, `digits`.
+
+    An image is no class, so where the noun says no more there are classes.
+    """
+    if task is None or task.noun == DEFAULT_NOUN:
+        return "class", "classes"
+    return task.noun, task.plural
 
 
 def headline_numbers(sections: Mapping[str, Section]) -> list[tuple[str, str, str]]:

@@ -8,6 +8,7 @@ from tfx.types import Artifact
 from components.data_gate.checks import Finding
 from components.data_gate.demand import of_findings
 from components.evaluator.results import read_evaluation
+from components.pusher import demand as pusher
 from components.serving_validator import demand as serving_validator
 from contract import properties
 from contract.demands import Demand
@@ -66,7 +67,8 @@ def of_push(verdict: Verdict, pushed: Artifact) -> Verdict:
         pushed: The Pusher's output.
     """
     if not pushed.get_int_custom_property(properties.PUSHED):
-        return verdict
+        held_back = pusher.read_demands(pushed)
+        return _refused((*verdict.gates, *held_back)) if held_back else verdict
     version = pushed.get_string_custom_property(properties.PUSHED_VERSION)
     if pushed.get_int_custom_property(properties.ALREADY_SERVED):
         kind, headline = UNCHANGED, f"Nothing changed: version {version} is served"

@@ -36,7 +36,8 @@ class ServingValidator(base_component.BaseComponent):
     sizes, and holds the answers to those that Keras gave in the Trainer.
 
     Output `blessing`: as InfraValidator's, with `report.json`: `checks` that
-    passed, and `failures` with their reasons.
+    passed, and `failures` with their reasons. Where the model could not be asked for
+    a reason of the machine's (see `process`), the node fails: there is no verdict.
     """
 
     SPEC_CLASS = ServingValidatorSpec

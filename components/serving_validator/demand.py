@@ -12,22 +12,35 @@ from contract.demands import AT_MOST, OVERALL, Demand
 FAILED_CHECKS = "failed_checks"
 
 
+def read_withdrawn(folder: str) -> set[str]:
+    """Returns signatures whose marker came out wrong; see `contract.rows_apart`.
+
+    Args:
+        folder: Of the `blessing` artifact.
+    """
+    return set(_read(folder).get("withdrawn", ()))
+
+
 def read_demand(folder: str) -> Demand:
     """Returns a blessing's report as the one demand that it is: right answers.
 
     Args:
         folder: Of the `blessing` artifact.
     """
-    with fileio.open(os.path.join(folder, REPORT_FILE)) as stream:
-        report = json.load(stream)
-    failures = report["failures"]
+    failures = _read(folder)["failures"]
     return Demand(
         nodes.SERVING_VALIDATOR,
         FAILED_CHECKS,
         OVERALL,
-        float(len(failures)),
-        0.0,
+        len(failures),
+        0,
         AT_MOST,
         passed=not failures,
         detail=failures[0] if failures else "",
     )
+
+
+def _read(folder: str) -> dict[str, list[str]]:
+    with fileio.open(os.path.join(folder, REPORT_FILE)) as stream:
+        report: dict[str, list[str]] = json.load(stream)
+    return report

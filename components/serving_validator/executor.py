@@ -1,6 +1,7 @@
 """Prepares the questions, starts the probe, and blesses or not."""
 
 import json
+import logging
 import os
 import tempfile
 from typing import Any
@@ -39,7 +40,12 @@ class Executor(base_executor.BaseExecutor):
         output_dict: dict[str, list[types.Artifact]],
         exec_properties: dict[str, Any],
     ) -> None:
-        """Writes the `blessing` artifact; see `ServingValidator`."""
+        """Writes the `blessing` artifact; see `ServingValidator`.
+
+        Raises:
+            RuntimeError: The model could not be asked, for a reason of this machine.
+            OSError: Likewise.
+        """
         self._log_startup(input_dict, output_dict, exec_properties)
         model = path_utils.serving_model_path(
             artifact_utils.get_single_uri(input_dict[nodes.MODEL])
@@ -75,12 +81,22 @@ def probe(model: str, requests: Requests, timeout_seconds: int) -> process.Repor
         timeout_seconds: For start, loading and all answers together.
 
     Returns:
-        `checks` that passed and `failures`; see `Process.ask`.
+        `checks` that passed and `failures`; see `process` for which ends of the
+        other process are one.
     """
-    with tempfile.TemporaryDirectory() as folder, process.take() as asked:
+    with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "requests.npz")
         requests.save(path)
-        return asked.ask(model, path, timeout_seconds)
+        try:
+            with process.take() as asked:
+                return asked.ask(model, path, timeout_seconds)
+        except process.CrashedError as error:
+            logging.warning("%s; asking once more", error)
+        try:
+            with process.take() as asked:
+                return asked.ask(model, path, timeout_seconds)
+        except process.CrashedError as error:
+            return {"checks": [], "failures": [f"{error}, twice"]}
 
 
 def _requests(split_uri: str, probabilities: np.ndarray) -> Requests:

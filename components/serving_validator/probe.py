@@ -7,8 +7,11 @@ TensorFlow Serving loads into a Session (LoadSavedModel) and feeds by the names
 of the signature, so this does too, with our own server's code: what only
 `tf.saved_model.load` could mend fails here. It runs in a process of its own: a
 model that takes its server down takes this down, and not the pipeline. Prints one
-JSON object: `{"checks": [...], "failures": [...]}`. It imports all that it needs before
-it reads, so that it can be started ahead.
+JSON object: `{"checks": [...], "failures": [...], "withdrawn": [...]}`, the last of
+signatures whose rows see each other although the model says otherwise. Whatever the
+model raises is a failure there; where it is this machine that cannot, there is none
+(`MachineError`). It imports all that it needs before it reads, so that it can be
+started ahead.
 """
 
 import gc
@@ -21,6 +24,7 @@ from collections.abc import Callable
 import numpy as np
 
 from components.serving_validator.requests import Requests
+from contract.rows_apart import marker
 from contract.signatures import (
     CLASS_ID,
     CLASSIFY_SIGNATURE,
@@ -37,13 +41,23 @@ sum in another order, move float32 softmax outputs by about 1e-7."""
 _BATCH_SIZES = (1, 7)
 _FEW = 3
 
+_METHODS = {CLASSIFY_SIGNATURE: "tensorflow/serving/classify"}
+"""By which TensorFlow Serving is asked, where it is not Predict."""
+
+_PREDICT = "tensorflow/serving/predict"
+
 Answer = dict[str, np.ndarray]
+
+
+class MachineError(BaseException):
+    """The memory does not suffice: no finding about a model, so no `Exception`."""
 
 
 def main(model: str, requests: str) -> int:
     """Runs all checks; prints the outcome as JSON."""
     checks: list[str] = []
     failures: list[str] = []
+    withdrawn: list[str] = []
     expected = Requests.load(requests)
     try:
         ask = _load(model)
@@ -76,18 +90,29 @@ def main(model: str, requests: str) -> int:
         # Of a model that answers nothing an error says nothing.
         if answers_images:
             _check_refusal(ask, expected.images, checks, failures)
+            withdrawn = _check_marker(model, ask, expected, checks, failures)
     # On a line of its own, whatever libraries printed.
-    print("\n" + json.dumps({"checks": checks, "failures": failures}))
+    report = {"checks": checks, "failures": failures, "withdrawn": withdrawn}
+    print("\n" + json.dumps(report))
     return 0
 
 
 def _load(model: str) -> Callable[[str, str, np.ndarray], Answer]:
     """Returns a function (signature, input, value) -> outputs by name."""
     from tensorflow.core.protobuf import config_pb2
+    from tensorflow.python.framework.errors import ResourceExhaustedError
 
     from serving.server import session as serving_session
+    from serving.server.errors import Code, ServingError
 
-    session, graph = serving_session.load(model, ["serve"], config_pb2.ConfigProto())
+    try:
+        session, graph = serving_session.load(
+            model, ["serve"], config_pb2.ConfigProto()
+        )
+    except ServingError as error:
+        if error.code is Code.RESOURCE_EXHAUSTED:
+            raise MachineError(f"loading: {_line(error)}") from error
+        raise
 
     def ask(signature_name: str, input_name: str, value: np.ndarray) -> Answer:
         if signature_name not in graph.signature_def:
@@ -96,6 +121,11 @@ def _load(model: str) -> Callable[[str, str, np.ndarray], Answer]:
         if list(signature.inputs) != [input_name]:
             raise LookupError(
                 f"expected the one input {input_name}, found {sorted(signature.inputs)}"
+            )
+        method = _METHODS.get(signature_name, _PREDICT)
+        if signature.method_name != method:
+            raise LookupError(
+                f"expected the method {method}, found {signature.method_name}"
             )
         names = sorted(signature.outputs)
         # `Session.run` compares the value's shape with the signature's before
@@ -106,7 +136,10 @@ def _load(model: str) -> Callable[[str, str, np.ndarray], Answer]:
             fetches=[signature.outputs[name].name for name in names],
             on_calling_thread=False,
         )
-        return dict(zip(names, call(value), strict=True))
+        try:
+            return dict(zip(names, call(value), strict=True))
+        except (MemoryError, ResourceExhaustedError) as error:
+            raise MachineError(f"{signature_name}: {_line(error)}") from error
 
     return ask
 
@@ -188,7 +221,7 @@ def _wrong_names(answer: Answer, expected: Requests) -> str:
         return f"expected outputs classes and scores, found {sorted(answer)}"
     names = [name.encode() for name in json.loads(expected.task)["classes"]]
     found = answer["classes"].tolist()
-    if found != [names] * len(found):
+    if found != [names] * len(expected.probabilities[:_FEW]):
         return f"expected the classes {names}, found {found[:1]}"
     close = np.abs(answer["scores"] - expected.probabilities[:_FEW]) <= TOLERANCE
     return "" if close.all() else "scores differ from the trainer's answer"
@@ -224,6 +257,61 @@ def _check_refusal(
         checks.append(what)
     else:
         failures.append(f"{what}: expected an error, found an answer")
+
+
+def _check_marker(
+    model: str,
+    ask: Callable[[str, str, np.ndarray], Answer],
+    requests: Requests,
+    checks: list[str],
+    failures: list[str],
+) -> list[str]:
+    """Returns the marked signatures that answer otherwise together than alone.
+
+    That they answer alike proves nothing, so nothing is marked here.
+    """
+    examples = np.array(requests.examples, object)
+    inputs = {
+        IMAGES_SIGNATURE: ("images", requests.images),
+        EXAMPLES_SIGNATURE: ("examples", examples),
+        CLASSIFY_SIGNATURE: ("inputs", examples),
+    }
+    withdrawn = []
+    for name in sorted(inputs.keys() & marker.marked(model)):
+        what = f"{name}, rows alone and together"
+        try:
+            if _rows_see_each_other(name, ask, *inputs[name]):
+                withdrawn.append(name)
+                what = f"{what}: they differ, its requests will not share a batch"
+        except Exception as error:
+            failures.append(f"{what}: {_line(error)}")
+        else:
+            checks.append(what)
+    return withdrawn
+
+
+def _rows_see_each_other(
+    name: str,
+    ask: Callable[[str, str, np.ndarray], Answer],
+    input_name: str,
+    rows: np.ndarray,
+) -> bool:
+    """Compares a few rows asked one by one with the same asked in one batch."""
+    few = rows[: _BATCH_SIZES[-1]]
+    together = ask(name, input_name, few)
+    alone = [ask(name, input_name, few[i : i + 1]) for i in range(len(few))]
+    return not all(
+        _alike(np.concatenate([answer[key] for answer in alone]), values)
+        for key, values in together.items()
+    )
+
+
+def _alike(left: np.ndarray, right: np.ndarray) -> bool:
+    if left.shape != right.shape:
+        return False
+    if left.dtype.kind == "f":
+        return bool((np.abs(left - right) <= TOLERANCE).all())
+    return bool((left == right).all())
 
 
 def _line(error: Exception) -> str:

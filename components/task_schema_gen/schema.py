@@ -27,11 +27,15 @@ def parse_judgement(text: str, name: str) -> schema_pb2.Schema:
         raise BadInputError(
             f"{name}: expected a schema in text format, found: {error}"
         ) from error
-    features = {feature.name: feature for feature in schema.feature}
-    if set(features) != {IMAGE, LABEL}:
+    names = sorted(feature.name for feature in schema.feature)
+    if set(names) != {IMAGE, LABEL}:
         raise BadInputError(
             f"{name}: expected the features {IMAGE} and {LABEL}, found "
-            f"{', '.join(sorted(features)) or 'none'}"
+            f"{', '.join(names) or 'none'}"
+        )
+    for twice in {feature for feature in names if names.count(feature) > 1}:
+        raise BadInputError(
+            f"{name}: expected each feature once, found {twice} more than once"
         )
     for feature in schema.feature:
         said = [key for key in _FROM_TASK if feature.HasField(key)]

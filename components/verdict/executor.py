@@ -7,6 +7,7 @@ from tfx import types
 from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
 
+from components.pusher.demand import read_demands as of_pusher
 from components.pusher.facts import Folders, read_demands
 from contract import nodes, properties
 from contract.demands import outcome_text
@@ -40,9 +41,10 @@ class Executor(base_executor.BaseExecutor):
                 ),
             )
         )
+        pushed = artifact_utils.get_single_instance(input_dict[nodes.PUSHED_MODEL])
+        demands += of_pusher(pushed)
         for demand in demands:
             logging.info("%s: %s", outcome_text(demand), demand)
-        pushed = artifact_utils.get_single_instance(input_dict[nodes.PUSHED_MODEL])
         if not pushed.get_int_custom_property(properties.PUSHED):
             refused = [demand for demand in demands if demand.refused]
             if not refused:

@@ -8,11 +8,11 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_transform as tft
 
-from contract.features import LABEL, SCALED_IMAGE
+from contract.features import IMAGE, LABEL, SCALED_IMAGE
 from pipeline.training.spill import Spill
 
-_PARSE_ROWS = 2048
-"""Rows parsed at once: 13 MB of int64 pixels."""
+_PARSED_VALUES = 2048 * 28 * 28
+"""About as many values of pixels are parsed at once: 13 MB as int64."""
 
 UNBOUNDED = 2**63 - 1
 
@@ -22,7 +22,7 @@ class Samples:
     """A split: its first rows in memory, and the rest, if any, on disk.
 
     Attributes:
-        images: float32 `[rows in memory, 28, 28]`, scaled.
+        images: float32 `[rows in memory, *task.shape]`, scaled.
         labels: int64 `[rows in memory]`.
         spilled: The images of the other rows.
         spilled_labels: Their labels, int64.
@@ -40,6 +40,19 @@ class Samples:
     @property
     def _in_memory(self) -> int:
         return int(self.labels.shape[0])
+
+    @property
+    def row_bytes(self) -> int:
+        """Returns how much memory one image takes."""
+        return int(np.prod(self.images.shape[1:])) * self.images.dtype.size
+
+    @property
+    def all_labels(self) -> np.ndarray:
+        """Returns the labels of all rows, int64, as they were written."""
+        here = self.labels.numpy()
+        if self.spilled_labels is None:
+            return here
+        return np.concatenate([here, self.spilled_labels])
 
     @property
     def cached_bytes(self) -> int:
@@ -107,11 +120,17 @@ class Reader:
     """Reads splits through a Transform graph, which is traced once for all."""
 
     def __init__(
-        self, transform: tft.TFTransformOutput, parse_rows: int = _PARSE_ROWS
+        self, transform: tft.TFTransformOutput, parsed_values: int = _PARSED_VALUES
     ) -> None:
-        """Takes the graph to send the examples through, so many at once."""
-        self._parse_rows = parse_rows
+        """Takes the graph to send the examples through.
+
+        Args:
+            transform: The Transform output.
+            parsed_values: About as many values of images are parsed at once.
+        """
         raw_spec = transform.raw_feature_spec()
+        values = int(np.prod(raw_spec[IMAGE].shape))
+        self._parse_rows = max(1, parsed_values // values)
 
         # AutoGraph has nothing to convert here, and takes seconds to find out.
         @tf.function(

@@ -11,6 +11,7 @@ from tensorflow_serving.apis import model_pb2, predict_pb2, prediction_log_pb2
 
 from contract import signatures
 from contract.features import IMAGE, SCALED_IMAGE
+from contract.rows_apart import marker
 from contract.task import Task
 
 WARMUP_BATCH_SIZES = (1, 32)
@@ -84,7 +85,8 @@ class ServedModel(tf.Module):
 
     def _answer(self, raw: dict[str, Any]) -> dict[str, tf.Tensor]:
         transformed = self._transform(raw)
-        probabilities = self._predict(transformed[SCALED_IMAGE])
+        # With mixed precision, a network may answer in half of it.
+        probabilities = tf.cast(self._predict(transformed[SCALED_IMAGE]), tf.float32)
         return {
             signatures.PROBABILITIES: tf.identity(probabilities),
             signatures.CLASS_ID: tf.argmax(probabilities, axis=1),
@@ -107,7 +109,7 @@ def export(
     folder: str,
     warmup_images: np.ndarray,
 ) -> None:
-    """Writes a SavedModel with all signatures and warm-up requests.
+    """Writes a SavedModel with all signatures, warm-up requests and marker.
 
     Args:
         model: The trained network.
@@ -124,6 +126,7 @@ def export(
     methods.replace_method_name(signatures.CLASSIFY_SIGNATURE, _CLASSIFY_METHOD)
     methods.save()
     _write_warmup(folder, warmup_images)
+    marker.write_marker(folder)
 
 
 def _write_warmup(folder: str, images: np.ndarray) -> None:

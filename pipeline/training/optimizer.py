@@ -1,83 +1,78 @@
 """Adam's update as one operation a weight, where Keras makes a dozen of it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
 import keras
 import tensorflow as tf
 
-Gradients = Sequence[tf.Tensor | tf.IndexedSlices | None]
 
-_OWN = ("name", "learning_rate", "beta_1", "beta_2", "epsilon")
-"""Adam's settings that the kernel has too."""
-
-
-def update_function(
-    optimizer: keras.optimizers.Optimizer, weights: Sequence[keras.Variable]
-) -> Callable[[Gradients], None]:
-    """Returns what takes one step; to be called outside, that inside a `tf.function`.
+class KernelAdam(keras.optimizers.Adam):
+    """Keras' Adam, whose step is TensorFlow's own kernel.
 
     Keras writes Adam in a dozen passes over each weight and its two moments. TensorFlow
     has a kernel that does it in one, by the same formula (ApplyAdamNonCuda in
-    tensorflow/core/kernels/training_ops.cc), on the very variables that Keras keeps;
-    so what is saved afterwards is a plain Adam. The numbers differ by rounding: it
-    takes 1 - beta_2 in float32, where Keras takes it in Python's double. What the
-    kernel cannot do (other optimisers, clipping, decay, averages, constraints, sparse
-    gradients, half precision) goes through Keras.
-
-    Args:
-        optimizer: Built for these weights.
-        weights: What is to be moved; the function takes a gradient for each.
+    tensorflow/core/kernels/training_ops.cc), on the very variables that Keras keeps.
+    The numbers differ by rounding: it takes 1 - beta_2 in float32, where Keras takes it
+    in Python's double. Clipping, decay, averages and the like are Keras', around it;
+    what the kernel cannot do (amsgrad, sparse gradients, half precision) as well, and
+    steps over accumulated gradients, which Keras takes inside of a `cond`.
     """
 
-    def by_keras(gradients: Gradients) -> None:
-        optimizer.apply(gradients, weights)
-
-    if not _is_plain_adam(optimizer, weights):
-        return by_keras
-
-    variables = {variable.path: variable.value for variable in optimizer.variables}
-    slots = [f"{optimizer.name}/{weight.path.replace('/', '_')}" for weight in weights]
-    momentums = [variables[f"{slot}_momentum"] for slot in slots]
-    velocities = [variables[f"{slot}_velocity"] for slot in slots]
-
-    def by_kernel(gradients: Gradients) -> None:
-        if not all(isinstance(gradient, tf.Tensor) for gradient in gradients):
-            by_keras(gradients)
-            return
-        step = tf.cast(optimizer.iterations.value + 1, tf.float32)
-        settings = {
-            "beta1_power": tf.pow(tf.constant(optimizer.beta_1, tf.float32), step),
-            "beta2_power": tf.pow(tf.constant(optimizer.beta_2, tf.float32), step),
-            "lr": tf.cast(optimizer.learning_rate, tf.float32),
-            "beta1": optimizer.beta_1,
-            "beta2": optimizer.beta_2,
-            "epsilon": optimizer.epsilon,
-        }
-        for weight, momentum, velocity, gradient in zip(
-            weights, momentums, velocities, gradients, strict=True
+    def update_step(
+        self, gradient: Any, variable: Any, learning_rate: tf.Tensor
+    ) -> None:
+        """Moves one weight, as `keras.optimizers.Optimizer` has it."""
+        by_keras = self.amsgrad or self.gradient_accumulation_steps
+        if by_keras or not (
+            isinstance(gradient, tf.Tensor) and variable.dtype == tf.float32
         ):
-            tf.raw_ops.ResourceApplyAdam(
-                var=weight.value.handle,
-                m=momentum.handle,
-                v=velocity.handle,
-                grad=gradient,
-                **settings,
-            )
-        optimizer.iterations.assign_add(1)
+            super().update_step(gradient, variable, learning_rate)
+            return
+        place = self._get_variable_index(variable)
+        step = tf.cast(self.iterations.value + 1, tf.float32)
+        tf.raw_ops.ResourceApplyAdam(
+            var=_handle(variable),
+            m=_handle(self._momentums[place]),
+            v=_handle(self._velocities[place]),
+            grad=tf.cast(gradient, tf.float32),
+            beta1_power=tf.pow(tf.constant(self.beta_1, tf.float32), step),
+            beta2_power=tf.pow(tf.constant(self.beta_2, tf.float32), step),
+            lr=tf.cast(learning_rate, tf.float32),
+            beta1=self.beta_1,
+            beta2=self.beta_2,
+            epsilon=self.epsilon,
+        )
 
-    return by_kernel
+
+def _handle(variable: Any) -> tf.Tensor:
+    """Returns the resource of a weight, as Keras or as TensorFlow keeps it."""
+    held = variable.value if isinstance(variable, keras.Variable) else variable
+    return held.handle
 
 
-def _is_plain_adam(
-    optimizer: keras.optimizers.Optimizer, weights: Sequence[keras.Variable]
-) -> bool:
-    """Returns whether a step with dense gradients is nothing but Adam's formula."""
-    if type(optimizer) is not keras.optimizers.Adam:
-        return False
-    settings = optimizer.get_config()
-    plain = keras.optimizers.Adam().get_config()
-    return all(
-        settings[name] == plain[name] for name in settings if name not in _OWN
-    ) and all(
-        weight.dtype == "float32" and weight.constraint is None for weight in weights
-    )
+@contextmanager
+def kernel_adam(model: keras.Model) -> Iterator[None]:
+    """Lets a network's Adam take its steps by the kernel, for a while.
+
+    Afterwards the network has its own optimiser again, with all that was learned; so
+    what is saved is a plain Adam, which loads without this package. Any other optimiser
+    stays.
+
+    Args:
+        model: Built, and compiled with an optimiser that has not been used.
+    """
+    own = model.optimizer
+    if type(own) is not keras.optimizers.Adam:
+        yield
+        return
+    model.optimizer = KernelAdam.from_config(own.get_config())
+    model.optimizer.build(model.trainable_variables)
+    try:
+        yield
+    finally:
+        own.build(model.trainable_variables)
+        for ours, theirs in zip(own.variables, model.optimizer.variables, strict=True):
+            ours.assign(theirs)
+        model.optimizer = own

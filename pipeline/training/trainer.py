@@ -2,6 +2,7 @@
 
 import os
 import time
+from contextlib import nullcontext
 from dataclasses import asdict
 from typing import Any
 
@@ -12,20 +13,27 @@ import tensorflow_transform as tft
 
 from contract import model_run, progress
 from contract.features import EVAL, TEST
-from contract.task import task_of_split
-from pipeline.config import Training
-from pipeline.model import build_model
-from pipeline.training import loop
+from contract.task import Task, task_of_split
+from pipeline.training import compiling, network
+from pipeline.training.callbacks import Kept, Telling, reducing
 from pipeline.training.data import Reader, Samples
 from pipeline.training.export import WARMUP_BATCH_SIZES, export
+from pipeline.training.loop import Loop
+from pipeline.training.optimizer import kernel_adam
+from pipeline.training.settings import Training
+from pipeline.training.summary import summarize
 
 EVAL_SPLITS = (EVAL, TEST)
 """The splits that `run_fn` expects as `eval_args.splits`, in this order."""
 
 CONFIG_KEY = "training"
 
-_PREDICTED_ROWS = 16_384
-"""Keras makes a data set of each array it is given, at a fixed cost: 51 MB."""
+_PREDICTED_BYTES = 16_384 * 28 * 28 * 4
+"""Of images, at once. Keras makes a data set of each array it is given, at a fixed
+cost."""
+
+_BATCH_BYTES = 64 << 20
+"""Of images that Keras is asked for at once, at most, beside `ANSWER_BATCH`."""
 
 
 def run_fn(fn_args: Any) -> None:
@@ -38,11 +46,17 @@ def run_fn(fn_args: Any) -> None:
 
     Args:
         fn_args: TFX's FnArgs; `custom_config["training"]` holds a `Training`.
+
+    Raises:
+        BadInputError: The network, the optimiser or the class weights cannot be used;
+            before any data is read.
     """
     training = Training.model_validate(fn_args.custom_config[CONFIG_KEY])
     eval_pattern, test_pattern = fn_args.eval_files
     keras.utils.set_random_seed(training.seed)
     _fix_order_of_sums()
+    task = task_of_split(test_pattern)
+    model, comes_compiled = _prepare(task, training)
 
     transform = tft.TFTransformOutput(fn_args.transform_output)
     reader = Reader(transform)
@@ -51,28 +65,45 @@ def run_fn(fn_args: Any) -> None:
     validation = reader.load([eval_pattern], cache_bytes - train.cached_bytes)
     left = cache_bytes - train.cached_bytes - validation.cached_bytes
     test = reader.load([test_pattern], left)
-    task = task_of_split(test_pattern)
-    model = build_model(task, training.hidden_units, training.learning_rate)
 
-    started = time.perf_counter()
-    history = _fit(model, train, validation, training, fn_args.model_run_dir)
-    fit_seconds = time.perf_counter() - started
-    test_loss, test_accuracy = loop.measure(model, test)
     run_dir = fn_args.model_run_dir
+    if not comes_compiled:
+        compiling.compile_model(model, training, -(-len(train) // training.batch_size))
+    weights = compiling.class_weights(training, task, train.all_labels)
+    loop = Loop(model, training.batch_size, weights)
+    kept = Kept(training)
+    started = time.perf_counter()
+    with nullcontext() if comes_compiled else kernel_adam(model):
+        history = loop.fit(
+            train,
+            validation,
+            epochs=training.epochs,
+            seed=training.seed,
+            callbacks=[
+                Telling(training.epochs, os.path.join(run_dir, "tensorboard")),
+                *reducing(training),
+                kept,
+            ],
+        )
+    fit_seconds = time.perf_counter() - started
+    of_kept = kept.describe(history)
+    if kept.watched:
+        progress.tell(f"kept: epoch {of_kept['epoch']}, {of_kept['why']}")
+    measured = loop.measure(test)
+
+    keys = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy")
     history_content = {
-        "epochs": [asdict(epoch) for epoch in history],
-        "test": {"loss": test_loss, "accuracy": test_accuracy},
+        "epochs": [{key: asdict(epoch)[key] for key in keys} for epoch in history],
+        "test": {"loss": measured["loss"], "accuracy": measured["accuracy"]},
     }
+    summary = summarize(
+        model, training, task, weights=weights, history=history, kept=of_kept
+    )
     model_run.write_json(run_dir, model_run.HISTORY_FILE, history_content)
-    model_run.write_json(run_dir, model_run.SUMMARY_FILE, _summary(model, training))
+    model_run.write_json(run_dir, model_run.SUMMARY_FILE, summary)
     model_run.write_json(run_dir, model_run.TIMING_FILE, {"fit_seconds": fit_seconds})
     model.save(os.path.join(run_dir, model_run.MODEL_FILE))
-    # Keras' own predictions, made without anything that is exported.
-    predicted = [
-        model.predict(images, batch_size=model_run.ANSWER_BATCH, verbose=0)
-        for images, _ in test.blocks(_PREDICTED_ROWS)
-    ]
-    model_run.save_answers(run_dir, np.concatenate(predicted))
+    model_run.save_answers(run_dir, _answers(model, test))
     export(
         model,
         transform,
@@ -80,6 +111,25 @@ def run_fn(fn_args: Any) -> None:
         fn_args.serving_model_dir,
         warmup_images=_pixels(next(validation.blocks(max(WARMUP_BATCH_SIZES)))[0]),
     )
+
+
+def _prepare(task: Task, training: Training) -> tuple[keras.Model, bool]:
+    """Makes the network, and tries all that can be tried without data.
+
+    Returns:
+        The network, and whether its function compiled it.
+    """
+    compiling.check_class_weights(training, task)
+    model = network.build(task, training)
+    comes_compiled = bool(model.compiled)
+    if comes_compiled:
+        compiling.check_compiled(model, training)
+    else:
+        # How many steps an epoch has is known when the rows have been read.
+        compiling.compile_model(model, training, steps=1)
+    compiling.check_optimizer(model, training)
+    compiling.try_measuring(model, training, task)
+    return model, comes_compiled
 
 
 def _fix_order_of_sums() -> None:
@@ -94,65 +144,18 @@ def _fix_order_of_sums() -> None:
         tf.config.experimental.enable_op_determinism()
 
 
-def _fit(
-    model: keras.Model,
-    train: Samples,
-    validation: Samples,
-    training: Training,
-    run_dir: str,
-) -> list[loop.Epoch]:
-    """Trains; tells of each epoch in the log and to TensorBoard."""
-    boards = {
-        name: tf.summary.create_file_writer(os.path.join(run_dir, "tensorboard", name))
-        for name in ("train", "validation")
-    }
-    history = []
-    for epoch in loop.fit(
-        model,
-        train,
-        validation,
-        epochs=training.epochs,
-        batch_size=training.batch_size,
-        seed=training.seed,
-    ):
-        history.append(epoch)
-        progress.tell(
-            f"epoch {epoch.epoch}/{training.epochs}, validation accuracy "
-            f"{epoch.val_accuracy:.4f}, loss {epoch.val_loss:.4f}"
-        )
-        for board, loss, accuracy in (
-            (boards["train"], epoch.loss, epoch.accuracy),
-            (boards["validation"], epoch.val_loss, epoch.val_accuracy),
-        ):
-            with board.as_default(step=epoch.epoch):
-                tf.summary.scalar("epoch_loss", loss)
-                tf.summary.scalar("epoch_accuracy", accuracy)
-    for board in boards.values():
-        board.close()
-    return history
-
-
-def _summary(model: keras.Model, training: Training) -> dict[str, Any]:
-    """Returns Keras' `model.summary()` as data, and the settings."""
-    return {
-        "layers": [
-            {
-                "name": layer.name,
-                "kind": type(layer).__name__,
-                "output_shape": list(layer.output.shape[1:]),
-                "activation": getattr(
-                    getattr(layer, "activation", None), "__name__", ""
-                ),
-                "parameters": layer.count_params(),
-            }
-            for layer in model.layers
-        ],
-        "parameters": model.count_params(),
-        "optimizer": type(model.optimizer).__name__,
-        "training": training.model_dump(mode="json"),
-    }
+def _answers(model: keras.Model, test: Samples) -> np.ndarray:
+    """Returns Keras' own predictions, made without anything that is exported."""
+    row_bytes = max(1, test.row_bytes)
+    batch = min(model_run.ANSWER_BATCH, max(1, _BATCH_BYTES // row_bytes))
+    rows = max(batch, _PREDICTED_BYTES // row_bytes // batch * batch)
+    predicted = [
+        model.predict(images, batch_size=batch, verbose=0)
+        for images, _ in test.blocks(rows)
+    ]
+    return np.concatenate(predicted).astype(np.float32)
 
 
 def _pixels(images: tf.Tensor) -> np.ndarray:
     """Returns scaled images as the uint8 pixels that they were."""
-    return np.rint(images.numpy() * 255).astype(np.uint8)
+    return np.clip(np.rint(images.numpy() * 255), 0, 255).astype(np.uint8)

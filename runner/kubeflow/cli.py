@@ -5,6 +5,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -13,10 +14,11 @@ import click
 from contract import environment
 from contract.errors import BadInputError
 from contract.exits import Exit
-from runner.kubeflow import flags, schedules
+from runner.kubeflow import flags, places, schedules, versions
 from runner.kubeflow.client import Client, Options
 from runner.kubeflow.connection import Connection, connection
 from runner.kubeflow.package import Package, arguments, check_name, planned, read
+from runner.kubeflow.parameters import DATA
 
 _HELP = """
 Run the pipeline on Kubeflow Pipelines (open source, 2.x).
@@ -47,6 +49,8 @@ def compile_command(output: str | None, **given: Any) -> None:
         check_name(path)
         flags.write(_compiled(recipe), path)
         package = read(path)
+        root = recipe.deployment.pipeline_root
+        _note(places.check_reach(recipe.data, root, has_secret=package.has_secret))
         click.echo(
             f"{package.path}: pipeline {package.name}, {len(package.nodes)} nodes, "
             f"data {recipe.data}, image {recipe.deployment.image}"
@@ -138,13 +142,25 @@ def schedule(job_name: str | None, replace: bool, catch_up: bool, **given: Any) 
 @click.option("--version", help="Its name. [<pipeline>-<digest of the package>]")
 def upload(version: str | None, **given: Any) -> None:
     """Put the pipeline, or a new version of it, on the cluster for all to run."""
-    with _exits(), _connected(given) as (client, package):
-        name = version or f"{package.name}-{package.digest[:12]}"
-        pipeline_id, version_id, is_new = client.upload(package, name)
-        done = "uploaded" if is_new else "is there already"
-        click.echo(f"{package.name}: version {name} {done}")
-        click.echo(f"  pipeline {pipeline_id}\n  version  {version_id}")
-        click.echo(f"  {client.version_page(pipeline_id, version_id)}")
+    with _exits():
+        if given["pipeline_root"]:
+            raise BadInputError(
+                "--pipeline-root: expected with `submit` or `schedule`: KFP takes it "
+                "with a run, and not with what is uploaded"
+            )
+        with _connected(given) as (client, package):
+            if package.pipeline_root:
+                _note(
+                    f"note: KFP does not read the pipeline root of the package "
+                    f"({package.pipeline_root}): name it with each run, by `submit` or "
+                    "in the form of the user interface"
+                )
+            name = version or f"{package.name}-{package.digest[:12]}"
+            pipeline_id, version_id, is_new = client.upload(package, name)
+            done = "uploaded" if is_new else "is there already"
+            click.echo(f"{package.name}: version {name} {done}")
+            click.echo(f"  pipeline {pipeline_id}\n  version  {version_id}")
+            click.echo(f"  {client.version_page(pipeline_id, version_id)}")
 
 
 @contextmanager
@@ -218,7 +234,12 @@ def _connected(
         yield Client(target), package
         return
     recipe = flags.recipe(**given, pipeline_root=root)
-    check(planned(recipe.config, recipe.name, recipe.data, recipe.fingerprint))
+    check(
+        planned(
+            *(recipe.config, recipe.deployment, recipe.name),
+            *(recipe.data, recipe.fingerprint),
+        )
+    )
     client = Client(target)
     click.echo(f"{recipe.name}: compiling")
     with tempfile.TemporaryDirectory() as folder:
@@ -242,9 +263,29 @@ def _prepared(given: dict[str, Any]) -> Iterator[tuple[Client, Package, Options]
 
     def check(package: Package) -> None:
         options.arguments.update(arguments(package, parameters))
+        root = options.pipeline_root or package.pipeline_root
+        data = _data(package, options)
+        places.check_reach(data, root, has_secret=package.has_secret)
 
     with _connected(given, check) as (client, package):
-        yield client, package, options
+        # KFP reads it nowhere but in what a run is started with.
+        root = options.pipeline_root or package.pipeline_root
+        data = _data(package, options)
+        if package.has_secret and not places.same_bucket(data, root):
+            versions.check_store(client.connection.host, client.version, data)
+        _note(places.check_reach(data, root, has_secret=package.has_secret))
+        yield client, package, replace(options, pipeline_root=root)
+
+
+def _note(text: str) -> None:
+    if text:
+        click.echo(text, err=True)
+
+
+def _data(package: Package, options: Options) -> str:
+    """Returns where a run's data are; empty for a pipeline of others."""
+    given = options.arguments.get(DATA, package.parameters.get(DATA, ("", ""))[1])
+    return str(given or "") if package.ours else ""
 
 
 def _wait(client: Client, package: Package, run_id: str, most: float | None) -> Exit:

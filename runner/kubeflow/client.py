@@ -8,10 +8,11 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from contract.errors import BadInputError
+from runner.kubeflow import task_api, tasks, versions
 from runner.kubeflow.api_errors import AwayError, translated
 from runner.kubeflow.connection import Connection
 from runner.kubeflow.package import Package
-from runner.kubeflow.tasks import Node, nodes
+from runner.kubeflow.tasks import Node, Picture
 
 if TYPE_CHECKING:
     import kfp
@@ -30,7 +31,8 @@ class Options:
     Attributes:
         arguments: Values of run-time parameters.
         experiment: Name of the experiment that it belongs to; made if need be.
-        pipeline_root: Where artifacts go; empty: as compiled, or the cluster's.
+        pipeline_root: Where artifacts go; empty: as the cluster says. That of a
+            compiled pipeline has no effect, as KFP does not read it.
         service_account: Of the pods; empty: the cluster's own choice.
         cache: KFP may reuse results where the pipeline allows it.
     """
@@ -61,11 +63,15 @@ class Progress:
         state: KFP's word for it, in capitals.
         nodes: In the order of the pipeline.
         error: What KFP itself says is wrong; mostly nothing.
+        passes: How often the pipeline was begun.
+        pending: Seconds that a pod has been waiting for its start; 0 if none is.
     """
 
     state: str
     nodes: list[Node]
     error: str = ""
+    passes: int = 1
+    pending: float = 0.0
 
     @property
     def ended(self) -> bool:
@@ -83,7 +89,10 @@ class Client:
             BadInputError: There is nothing that lets us in; why.
         """
         self.connection = connection
+        self._has_task_api: bool | None = None
         health = connection.check()
+        self.version = versions.of_server(health)
+        versions.check(connection.host, self.version)
         with translated(connection):
             self._client = _kfp_client(connection)
             namespace = self._client.get_user_namespace()
@@ -178,12 +187,27 @@ class Client:
         """
         with translated(self.connection):
             run = self._client.get_run(run_id)
-        details = run.run_details.task_details if run.run_details else None
+            details = run.run_details.task_details if run.run_details else None
+        picture = self._picture(run_id, names, details or [])
         return Progress(
             state=str(run.state or "PENDING"),
-            nodes=nodes(names, details or [], datetime.now(UTC)),
+            nodes=picture.nodes,
             error=(run.error.message or "") if run.error else "",
+            passes=picture.passes,
+            pending=picture.pending,
         )
+
+    def _picture(
+        self, run_id: str, names: tuple[str, ...], details: list[Any]
+    ) -> Picture:
+        """Returns what KFP tells of the nodes, by whichever of its ways it has."""
+        now = datetime.now(UTC)
+        if not details and self._has_task_api is not False:
+            found = task_api.tasks_of(self.connection, run_id)
+            self._has_task_api = found is not None
+            if found is not None:
+                return task_api.picture(names, found, now)
+        return tasks.picture(names, details, now)
 
     def wait(
         self,

@@ -20,12 +20,26 @@ class Deployment:
             Champion mount it, and so does the server.
         data_volume: Claim of the volume with the data, where the data is a path.
         pipeline_root: URI under which artifacts are kept; empty: the cluster's.
+        data_secret: Secret with the credentials of another store's data, for the
+            one node that reads them; empty: none.
     """
 
     image: str
     models_volume: str = "mnist-models"
     data_volume: str = "mnist-data"
     pipeline_root: str = ""
+    data_secret: str = ""
+
+
+SECRET_KEYS = {
+    "AWS_ACCESS_KEY_ID": True,
+    "AWS_SECRET_ACCESS_KEY": True,
+    "AWS_REGION": True,
+    # Of a store that is not Amazon's.
+    "AWS_ENDPOINT_URL": False,
+}
+"""Keys of `data_secret`, which are names in the pod's environment as well, and
+whether each has to be there."""
 
 
 @dataclass(frozen=True)
@@ -36,8 +50,9 @@ class Limits:
         cpu: Cores at most; a quarter of it is asked for.
         memory: Gigabytes at most, and asked for.
         seconds: After which the pod is stopped.
-        retries: For what may pass: a lost machine, a mirror that hangs. A gate has
-            none, since a refusal would only be repeated.
+        retries: For what may pass, as a lost machine. A gate has none, since up to
+            KFP 2.16 a refusal would only be repeated; from 2.17 on only a lost pod
+            is tried again, and each one, whatever is asked for.
         cached: KFP may reuse an earlier result. Not for a node that reads
             something KFP cannot see: a folder, a volume, the clock.
     """
@@ -48,11 +63,21 @@ class Limits:
     retries: int = 1
     cached: bool = True
 
+    @property
+    def window(self) -> int:
+        """Seconds from the first try's start within which others may run.
+
+        Argo starts no try after that, and stops one that is running
+        (argo-workflows: workflow/controller/operator.go, processNodeRetries), so it
+        has to hold all of them and their waiting for a machine.
+        """
+        return (self.retries + 1) * (self.seconds + _WAITING_SECONDS)
+
+
+_WAITING_SECONDS = 900
 
 _SMALL = Limits()
 _LIMITS = {
-    # Of content that is known beforehand by its fingerprint; see `compile_pipeline`.
-    nodes.EXAMPLE_GEN: Limits(retries=2),
     nodes.STATISTICS_GEN: Limits(cpu=2, memory=4),
     nodes.CHAMPION: Limits(cached=False),
     nodes.DATA_GATE: Limits(retries=0),

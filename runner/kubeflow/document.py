@@ -5,25 +5,28 @@ Pure functions over the document, by fields of the published format
 kubernetes_platform/proto/kubernetes_executor_config.proto).
 """
 
-import json
+from collections.abc import Iterable
 from typing import Any
+
+import yaml
 
 from contract import nodes
 from runner.kubeflow.deployment import (
     DATA_FOLDER,
     MODELS_FOLDER,
+    SECRET_KEYS,
     Deployment,
     limits,
 )
 from runner.kubeflow.entrypoint.contract import HTML_TYPE, is_remote
 from runner.kubeflow.fingerprints import project_digest
+from runner.kubeflow.origin import VARIABLE
 from runner.kubeflow.parameters import DATA
 
 Json = dict[str, Any]
 
 IMPORTER = "Data"
 _IMPORTED = "imported_data"
-_HTML = {"schemaTitle": HTML_TYPE, "schemaVersion": "0.0.1"}
 
 
 def executor_of(spec: Json, node: str) -> Json:
@@ -33,22 +36,60 @@ def executor_of(spec: Json, node: str) -> Json:
     return executor
 
 
-def add_arguments(spec: Json) -> None:
-    """Tells each container what it cannot see: its outputs' types, and its code."""
-    code = project_digest()
+def leave_to_image(spec: Json, node: str, digest: str, origin: str) -> None:
+    """Puts in the place of a node's properties what a pod can build them from.
+
+    KFP and Argo write a node's parameters and arguments into the workflow some nine
+    times over, and the workflow has to stay below 1 MiB. What is left in the
+    document is what KFP fills in. The node's name is an argument of each, as KFP
+    knows components by their container, and would take two with the same one for
+    the same (backend/src/v2/compiler/argocompiler/argo.go, hashComponentContainer).
+
+    Args:
+        spec: The document, changed in place.
+        node: Its id.
+        digest: Of its properties.
+        origin: What it is built from; see `runner.kubeflow.origin`.
+    """
+    definitions = spec["components"][node].get("inputDefinitions", {})
+    inputs = spec["root"]["dag"]["tasks"][node].get("inputs", {})
+    for key, value in [*inputs.get("parameters", {}).items()]:
+        constant = value.get("runtimeValue", {}).get("constant")
+        if not (isinstance(constant, str) and constant.startswith("{{$")):
+            del inputs["parameters"][key]
+            del definitions["parameters"][key]
+    for side in (inputs, definitions):
+        if not side.get("parameters", True):
+            del side["parameters"]
+    container = executor_of(spec, node)["container"]
+    container["args"] = [
+        *("--executor_input", "{{$}}", f"--node={node}"),
+        *(f"--properties={digest}", f"--project_digest={project_digest()}"),
+    ]
+    container["env"] = [{"name": VARIABLE, "value": origin}]
+
+
+def shorten_types(spec: Json) -> None:
+    """Puts the titles of artifact types in the place of their whole schemas.
+
+    KFP reads nothing else of a schema (backend/src/v2/metadata/client.go,
+    SchemaToArtifactType), and the entry point knows the class.
+    """
     for component in spec["components"].values():
-        executor = spec["deploymentSpec"]["executors"][component["executorLabel"]]
-        executor["container"]["args"] += [
-            f"--outputs_spec={text(component.get('outputDefinitions', {}))}",
-            f"--project_digest={code}",
-        ]
+        for side in ("inputDefinitions", "outputDefinitions"):
+            for artifact in component.get(side, {}).get("artifacts", {}).values():
+                schema = artifact["artifactType"].get("instanceSchema")
+                if schema is not None:
+                    title = str(yaml.safe_load(schema)["title"])
+                    artifact["artifactType"] = _type(title)
 
 
 def hand_on(spec: Json, node: str, key: str, parameter: str) -> None:
     """Connects an input of a node to a run-time parameter."""
     component, task = spec["components"][node], spec["root"]["dag"]["tasks"][node]
     declared = spec["root"]["inputDefinitions"]["parameters"][parameter]
-    component["inputDefinitions"].setdefault("parameters", {})[key] = {
+    definitions = component.setdefault("inputDefinitions", {})
+    definitions.setdefault("parameters", {})[key] = {
         "parameterType": declared["parameterType"]
     }
     task.setdefault("inputs", {}).setdefault("parameters", {})[key] = {
@@ -71,7 +112,7 @@ def add_data(spec: Json, data: str) -> None:
     hand_on(spec, nodes.EXAMPLE_GEN, "source", DATA)
     if not is_remote(data):
         return
-    artifact = {"schemaTitle": "system.Dataset", "schemaVersion": "0.0.1"}
+    artifact = _type("system.Dataset")
     spec["components"][IMPORTER] = {
         "executorLabel": f"{IMPORTER}_executor",
         "inputDefinitions": {"parameters": {"uri": {"parameterType": "STRING"}}},
@@ -115,8 +156,8 @@ def use_html(spec: Json, type_name: str) -> None:
     for component in spec["components"].values():
         artifacts = component.get("outputDefinitions", {}).get("artifacts", {})
         for artifact in artifacts.values():
-            if type_name in artifact["artifactType"].get("instanceSchema", ""):
-                artifact["artifactType"] = _HTML
+            if artifact["artifactType"] == _type(type_name):
+                artifact["artifactType"] = _type(HTML_TYPE)
 
 
 def add_limits(spec: Json, fingerprint: str) -> None:
@@ -140,9 +181,9 @@ def add_limits(spec: Json, fingerprint: str) -> None:
         if given.retries:
             task["retryPolicy"] = {
                 "maxRetryCount": given.retries,
-                "backoffDuration": "30s",
+                "backoffDuration": "10s",
                 "backoffFactor": 2.0,
-                "backoffMaxDuration": "600s",
+                "backoffMaxDuration": f"{given.window}s",
             }
         known = bool(fingerprint) or node != nodes.EXAMPLE_GEN
         task["cachingOptions"] = {"enableCache": True} if given.cached and known else {}
@@ -160,7 +201,7 @@ def platform(spec: Json, deployment: Deployment, data: str) -> Json:
     for node, component in spec["components"].items():
         if "container" not in executor_of(spec, node):
             continue
-        # The limit also stops a pod that never starts, which KFP's would not.
+        # It counts from the pod's start: one that never starts waits for ever.
         of_node: Json = {"activeDeadlineSeconds": str(limits(node).seconds)}
         executors[component["executorLabel"]] = of_node
         if node in mounts:
@@ -168,9 +209,38 @@ def platform(spec: Json, deployment: Deployment, data: str) -> Json:
             # The deprecated field is the one that every KFP from 2.0 reads
             # (backend/src/v2/driver/k8s.go: makeVolumeMountPatch).
             of_node["pvcMount"] = [{"constant": volume, "mountPath": path}]
+        if node == nodes.EXAMPLE_GEN and deployment.data_secret:
+            of_node["secretAsEnv"] = [
+                {
+                    "secretName": deployment.data_secret,
+                    "keyToEnv": [{"secretKey": key, "envVar": key}],
+                    "optional": not is_needed,
+                }
+                for key, is_needed in SECRET_KEYS.items()
+            ]
     return {"platforms": {"kubernetes": {"deploymentSpec": {"executors": executors}}}}
 
 
-def text(value: Json) -> str:
-    """Returns a value as the same JSON every time."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"))
+def to_yaml(documents: Iterable[Json]) -> str:
+    """Returns documents as YAML in which every text is quoted.
+
+    KFP's API server reads another YAML than Python's does: 1234567890123e12, which
+    a digest may look like, is a number there.
+    """
+    return yaml.dump_all(documents, Dumper=_Quoting, sort_keys=True)
+
+
+class _Quoting(yaml.SafeDumper):
+    """Writes texts in double quotes."""
+
+
+_Quoting.add_representer(
+    str,
+    lambda dumper, text: dumper.represent_scalar(
+        "tag:yaml.org,2002:str", text, style='"'
+    ),
+)
+
+
+def _type(title: str) -> Json:
+    return {"schemaTitle": title}

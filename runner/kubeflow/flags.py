@@ -21,6 +21,10 @@ from runner.kubeflow.entrypoint.contract import is_remote
 
 IMAGE = "mnist-tfx-pipeline:0.1.0"
 
+_LONGEST_NAME = 58
+"""Of a pipeline: KFP's workflow is called like it, a dash and five characters more,
+and that is a label (63 characters)."""
+
 Command = Callable[..., Any]
 
 
@@ -47,6 +51,11 @@ compiling = _all(
     click.option("--image", help=f"The project's image. [{IMAGE}]"),
     click.option("--models-volume", help="Claim for the models. [mnist-models]"),
     click.option("--data-volume", help="Claim for data in /data. [mnist-data]"),
+    click.option(
+        "--data-secret",
+        metavar="NAME",
+        help="Secret with AWS_... credentials, for data in another store.",
+    ),
     click.option(
         "--fingerprint",
         metavar="SHA256",
@@ -116,6 +125,7 @@ def recipe(
     image: str | None = None,
     models_volume: str | None = None,
     data_volume: str | None = None,
+    data_secret: str | None = None,
     pipeline_root: str | None = None,
     fingerprint: str | None = None,
     fingerprint_of: str | None = None,
@@ -138,7 +148,9 @@ def recipe(
         models_volume=_claim("--models-volume", models_volume or "mnist-models"),
         data_volume=_claim("--data-volume", data_volume or "mnist-data"),
         pipeline_root=pipeline_root or "",
+        data_secret=_secret(data_secret, data),
     )
+    places.check_reach(data, pipeline_root, has_secret=bool(data_secret))
     if data_volume and kind != "volume":
         raise BadInputError(
             f"--data-volume: expected together with --data /data/..., found --data "
@@ -194,6 +206,11 @@ def _name(name: str | None, data: str) -> str:
             f"--name: expected lower-case letters, digits and dashes, 58 at most, "
             f"found {name!r}"
         )
+    if len(name) > _LONGEST_NAME:
+        raise BadInputError(
+            f"--name: expected {_LONGEST_NAME} characters at most on Kubeflow, which "
+            f"adds some of its own, found {len(name)} in {name!r}"
+        )
     if (name == DIGITS) != (data == DIGITS):
         raise BadInputError(
             f"--name: {name}: expected another name, as {DIGITS} is the embedded "
@@ -212,12 +229,34 @@ def _word(option: str, text: str) -> str:
 
 
 def _claim(option: str, text: str) -> str:
-    """Returns the name of a claim (Kubernetes: a DNS subdomain name)."""
-    if not re.fullmatch(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?", text):
+    """Returns the name of a claim, which KFP makes a volume's name as well.
+
+    A claim's is a DNS subdomain name, a volume's a DNS label: Kubernetes would
+    refuse the pod, and from KFP 2.17 on the whole pipeline would be repeated.
+    """
+    if not re.fullmatch(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?", text):
         raise BadInputError(
-            f"{option}: expected the name of a PersistentVolumeClaim, found {text!r}"
+            f"{option}: expected the name of a PersistentVolumeClaim of 63 characters "
+            f"at most and without dots, as Kubeflow names a volume after it, found "
+            f"{text!r}"
         )
     return text
+
+
+def _secret(name: str | None, data: str) -> str:
+    """Returns the name of a Secret (Kubernetes: a DNS subdomain name)."""
+    if name is None:
+        return ""
+    if not re.fullmatch(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?", name):
+        raise BadInputError(
+            f"--data-secret: expected the name of a Secret, found {name!r}"
+        )
+    if not data.startswith(("s3://", "minio://")):
+        raise BadInputError(
+            f"--data-secret: expected together with --data s3://... or minio://..., "
+            f"found --data {data}"
+        )
+    return name
 
 
 def write(text: str, path: str) -> None:

@@ -1,5 +1,7 @@
 """What a node's pod has printed."""
 
+import json
+
 import requests
 
 from runner.kubeflow.api_errors import reason
@@ -7,6 +9,8 @@ from runner.kubeflow.connection import Connection
 
 _LARGEST = 4 << 20
 """Bytes of the end of a log; the last words are what counts."""
+
+_ERROR = '{"error_message":'
 
 
 def pod_log(connection: Connection, run_id: str, pod: str) -> str:
@@ -37,6 +41,26 @@ def pod_log(connection: Connection, run_id: str, pod: str) -> str:
             continue
         is_page = "html" in answer.headers.get("Content-Type", "")
         if answer.status_code == 200 and not is_page:
-            return answer.content[-_LARGEST:].decode(errors="replace")
-        reasons.append(reason(answer))
+            log, missing = _split(answer.content[-_LARGEST:].decode(errors="replace"))
+            if log or not missing:
+                return log
+            reasons.append(missing)
+        else:
+            reasons.append(reason(answer))
     raise LookupError(reasons[0])
+
+
+def _split(answer: str) -> tuple[str, str]:
+    """Returns a log, and the error that KFP writes at its end, if it does.
+
+    KFP has sent the status, 200, before it looks for the pod (kubeflow/pipelines:
+    backend/src/apiserver/server/run_log_server.go, ReadRunLogV1).
+    """
+    log, begin, rest = answer.rpartition(_ERROR)
+    if begin:
+        try:
+            message = json.loads(begin + rest)["error_message"]
+        except ValueError:
+            return answer, ""
+        return log, (str(message).splitlines() or [""])[0][:400]
+    return answer, ""

@@ -13,6 +13,7 @@ from contract import nodes
 from contract.errors import BadInputError
 from pipeline.config import Config
 from runner.kubeflow import places
+from runner.kubeflow.deployment import Deployment
 from runner.kubeflow.parameters import DATA, PARAMETERS, with_values
 
 EXTENSIONS = (".yaml", ".yml")
@@ -31,6 +32,8 @@ class Package:
         nodes: The tasks, each after those that it needs.
         ours: It was compiled by this project.
         fingerprinted: It was compiled for data of known content.
+        pipeline_root: That it was compiled with, or empty; KFP does not read it.
+        has_secret: A node is given credentials for another store's data.
     """
 
     path: str
@@ -40,6 +43,8 @@ class Package:
     nodes: tuple[str, ...]
     ours: bool
     fingerprinted: bool
+    pipeline_root: str = ""
+    has_secret: bool = False
 
 
 def check_name(path: str) -> None:
@@ -68,7 +73,7 @@ def read(path: str) -> Package:
     except OSError as error:
         raise BadInputError(f"{path}: cannot be read: {error.strerror}") from error
     try:
-        spec: Any = next(iter(yaml.safe_load_all(content)), None)
+        spec, *others = [*yaml.safe_load_all(content)] or [None]
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         first_line = str(error).splitlines()[0]
         raise BadInputError(f"{path}: expected YAML, found: {first_line}") from error
@@ -101,14 +106,19 @@ def read(path: str) -> Package:
         nodes=_in_order(tasks),
         ours=nodes.VERDICT in tasks and bool(example_gen),
         fingerprinted=bool(example_gen.get("cachingOptions", {}).get("enableCache")),
+        pipeline_root=str(spec.get("defaultPipelineRoot") or ""),
+        has_secret="secretAsEnv" in json.dumps(others),
     )
 
 
-def planned(config: Config, name: str, data: str, fingerprint: str) -> Package:
+def planned(
+    config: Config, deployment: Deployment, name: str, data: str, fingerprint: str
+) -> Package:
     """Returns what compiling would declare, to check a run before that is done.
 
     Args:
         config: See `compile_pipeline`, as the others.
+        deployment: Where it runs.
         name: Of the pipeline.
         data: The data set.
         fingerprint: Of its content, or empty.
@@ -126,6 +136,8 @@ def planned(config: Config, name: str, data: str, fingerprint: str) -> Package:
         nodes=(),
         ours=True,
         fingerprinted=bool(fingerprint),
+        pipeline_root=deployment.pipeline_root,
+        has_secret=bool(deployment.data_secret),
     )
 
 

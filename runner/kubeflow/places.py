@@ -73,3 +73,47 @@ def fingerprint(data: str, given: str | None, local_copy: str | None) -> str:
     # The digits are enlarged by the pod's own Pillow, which is not this one, so
     # that nothing is promised of their content.
     return ""
+
+
+def same_bucket(data: str, pipeline_root: str | None) -> bool:
+    """Tells whether data lie in the pipeline root's bucket, if that is known."""
+    return bool(pipeline_root) and _bucket(data) == _bucket(str(pipeline_root))
+
+
+def check_reach(data: str, pipeline_root: str | None, *, has_secret: bool) -> str:
+    """Refuses data that KFP's launcher cannot bring.
+
+    It opens the pipeline root's bucket with the cluster's credentials. Any other
+    one it opens as the libraries do that it is made with: by what is in the pod's
+    environment, which may come from the account (kubeflow/pipelines:
+    backend/src/v2/component/launcher_v2.go, fetchNonDefaultBuckets). There is no
+    such way to a store of KFP's own kind, `minio://`.
+
+    Args:
+        data: As in `compile_pipeline`.
+        pipeline_root: Where the run's artifacts go; None or empty: not known.
+        has_secret: The pod is given credentials.
+
+    Returns:
+        A note for what depends on the cluster; mostly empty.
+
+    Raises:
+        BadInputError: There is no way.
+    """
+    if not is_remote(data) or has_secret or same_bucket(data, pipeline_root):
+        return ""
+    if data.startswith("minio://") and pipeline_root:
+        raise BadInputError(
+            f"data: {data}: in another bucket than the pipeline root "
+            f"({pipeline_root}), which KFP's launcher cannot open: copy it to a path "
+            "in that one, or name a Secret with --data-secret"
+        )
+    return (
+        f"note: {data}: a bucket other than the pipeline root's opens only to pods "
+        "with credentials in their environment, of their account or --data-secret: "
+        'docs/kubeflow.md, "Data in another bucket"'
+    )
+
+
+def _bucket(uri: str) -> str:
+    return "/".join(uri.split("/")[:3])

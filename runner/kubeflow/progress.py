@@ -21,6 +21,9 @@ _MARKS = {
     "waiting": ("·", "dim"),
 }
 
+_PENDING_SECONDS = 180.0
+"""A machine that has to be added, or an image of 3 GB, may take as long."""
+
 
 class ProgressScreen:
     """Shows nodes as they end: a picture on a terminal, a line each elsewhere."""
@@ -29,6 +32,8 @@ class ProgressScreen:
         """Writes to the stream, in the width and the colours that it has."""
         self.console = Console(file=stream, highlight=False)
         self._shown: set[str] = set()
+        self._passes = 1
+        self._says_pending = False
         self._nodes: list[Node] = []
         self._spinner = Spinner("dots", style="yellow")
 
@@ -50,6 +55,22 @@ class ProgressScreen:
     def on_progress(self, progress: Progress) -> None:
         """Takes note of how the run is getting on."""
         self._nodes = progress.nodes
+        if progress.passes > self._passes:
+            self._passes = progress.passes
+            self._shown.clear()
+            self._line(
+                f"Kubeflow begins the pipeline again (pass {progress.passes}): a pod "
+                "was lost or refused"
+            )
+        if progress.pending > _PENDING_SECONDS and not self._says_pending:
+            self._says_pending = True
+            running = [node.name for node in progress.nodes if node.state == "running"]
+            self._line(
+                f"a pod of {', '.join(running) or 'the run'} has been waiting for "
+                f"{progress.pending:.0f} s to be started: is its claim there, and has "
+                "a machine room for it? `kubectl describe pod` says why; KFP waits for "
+                "ever"
+            )
         if self.console.is_terminal:
             return
         ended = [node for node in progress.nodes if node.ended is not None]
@@ -70,8 +91,9 @@ class ProgressScreen:
         """
         if ending.gates:
             self._line("Gates")
-        for passed, line in ending.gates:
-            mark, style = _MARKS["done" if passed else "failed"]
+        for outcome, line in ending.gates:
+            mark, style = _MARKS["failed" if outcome == "REFUSED" else "done"]
+            line = f"{line} (overruled)" if outcome == "overruled" else line
             self.console.print(Text(f"  {mark} {line}", style=style), soft_wrap=True)
         style = "bold green" if not ending.code.value else "bold red"
         self.console.print(Text(f"{name}: {ending.headline}", style), soft_wrap=True)

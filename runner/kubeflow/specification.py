@@ -5,11 +5,12 @@ open-source KFP is added to its result; see `document`.
 """
 
 import hashlib
-from dataclasses import asdict, replace
+import json
+from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import yaml
 from tfx.dsl.components.base.base_node import BaseNode
 from tfx.orchestration.kubeflow.v2.kubeflow_v2_dag_runner import (
     KubeflowV2DagRunner,
@@ -17,8 +18,8 @@ from tfx.orchestration.kubeflow.v2.kubeflow_v2_dag_runner import (
 )
 from tfx.orchestration.pipeline import Pipeline
 
+from components.artifact import HTML
 from components.champion.executor import LATEST
-from components.report.artifact import HTML
 from components.verdict.component import Verdict
 from contract import nodes as graph
 from contract.provenance import Provenance
@@ -31,6 +32,7 @@ from runner.kubeflow.deployment import (
     MODELS_FOLDER,
     Deployment,
 )
+from runner.kubeflow.origin import Origin, of
 from runner.kubeflow.parameters import (
     PARAMETERS,
     PREFIX,
@@ -49,28 +51,18 @@ COMMAND = ["python", "-m", "runner.kubeflow.entrypoint"]
 _RUN_NAME = "{{$.pipeline_job_resource_name}}"
 
 
-def surroundings(
-    config: Config, name: str, data: str, fingerprint: str
-) -> Surroundings:
-    """Returns what the pipeline finds around it in a pod.
-
-    Args:
-        config: Of the run.
-        name: The model's.
-        data: Where the data is; see `compile_pipeline`.
-        fingerprint: Of its content, or empty.
-    """
-    hints = config.data.hints(name)
+def surroundings(origin: Origin) -> Surroundings:
+    """Returns what the pipeline finds around it in a pod."""
     return Surroundings(
-        source=data,
-        fingerprint=fingerprint,
-        hints=hints,
-        judgement=judgement(config.data.schema_path),
-        models=f"{MODELS_FOLDER}/{name}",
+        source=origin.data,
+        fingerprint=origin.fingerprint,
+        hints=origin.hints,
+        judgement=origin.schema or judgement(),
+        models=f"{MODELS_FOLDER}/{origin.name}",
         champion=LATEST,
         run=_RUN_NAME,
-        recipe=recipe(config, fingerprint, hints),
-        provenance=_provenance(),
+        recipe=recipe(origin.config, origin.fingerprint, origin.hints),
+        provenance=origin.provenance,
     )
 
 
@@ -93,21 +85,28 @@ def nodes(config: Config, around: Surroundings) -> list[BaseNode]:
     return [*components, verdict]
 
 
-def exec_properties(config: Config, around: Surroundings) -> dict[str, Json]:
-    """Returns each node's parameters for a configuration, by node.
+def nodes_of(origin: Origin, values: dict[str, Any] | None = None) -> list[BaseNode]:
+    """Returns the pipeline's nodes, in a pod as when compiling.
 
     Args:
-        config: Of the run.
-        around: As compiled; the recipe becomes that of the configuration.
+        origin: What it is compiled from.
+        values: Run-time parameters by name, where a run has its own.
     """
+    config = with_values(origin.config, values) if values else origin.config
+    around = surroundings(origin)
     own_recipe = recipe(config, around.fingerprint, around.hints)
+    return nodes(config, replace(around, recipe=own_recipe))
+
+
+def properties_of(nodes: Iterable[BaseNode]) -> dict[str, Json]:
+    """Returns each node's exec properties, by node."""
     return {
         str(node.id): {
             key: value
             for key, value in node.exec_properties.items()
             if value is not None
         }
-        for node in nodes(config, replace(around, recipe=own_recipe))
+        for node in nodes
     }
 
 
@@ -127,7 +126,8 @@ def compile_pipeline(
         fingerprint: Of the data's content, by which KFP may reuse what was read;
             empty: not known, so it is read in every run.
     """
-    around = surroundings(config, name, data, fingerprint)
+    origin = of(config, name, data, fingerprint, _provenance())
+    components = nodes_of(origin)
     runner = KubeflowV2DagRunner(
         KubeflowV2DagRunnerConfig(
             default_image=deployment.image,
@@ -139,22 +139,39 @@ def compile_pipeline(
         Pipeline(
             pipeline_name=name,
             pipeline_root=deployment.pipeline_root,
-            components=nodes(config, around),
-            beam_pipeline_args=config.beam.pipeline_args(),
+            components=components,
         ),
         write_out=False,
     )
     spec: Json = compiled["pipelineSpec"]
     if deployment.pipeline_root:
         spec["defaultPipelineRoot"] = deployment.pipeline_root
-    document.add_arguments(spec)
-    _add_parameters(spec, config, around)
+    document.shorten_types(spec)
+    _leave_to_image(spec, components, origin)
+    _add_parameters(spec, origin)
     document.add_data(spec, data)
     document.use_html(spec, HTML.TYPE_NAME)
     document.add_limits(spec, fingerprint)
-    return yaml.safe_dump_all(
-        [spec, document.platform(spec, deployment, data)], sort_keys=True
-    )
+    return document.to_yaml([spec, document.platform(spec, deployment, data)])
+
+
+def _leave_to_image(spec: Json, components: list[BaseNode], origin: Origin) -> None:
+    """Takes out what a pod can build from the code, and tells it from what to.
+
+    A digest of the node's properties stands for them in KFP's cache. What the data
+    are, and who compiled, is told to the nodes that write it down, and to no other.
+    """
+    known = properties_of(components)
+    shorter = [
+        replace(origin, fingerprint="", provenance=Provenance()),
+        replace(origin, provenance=Provenance()),
+    ]
+    choices = [(each, properties_of(nodes_of(each))) for each in shorter]
+    for node, properties in known.items():
+        told = next((each for each, of in choices if of[node] == properties), origin)
+        text = json.dumps(properties, sort_keys=True, default=str)
+        digest = hashlib.sha256(text.encode()).hexdigest()[:16]
+        document.leave_to_image(spec, node, digest, told.to_json())
 
 
 def _provenance() -> Provenance:
@@ -171,35 +188,28 @@ def _provenance() -> Provenance:
     return replace(find_provenance(), lock=IMAGE_LOCK, lock_digest=digest)
 
 
-def _add_parameters(spec: Json, config: Config, around: Surroundings) -> None:
+def _add_parameters(spec: Json, origin: Origin) -> None:
     """Declares the run-time parameters, and hands each to the nodes it changes.
 
     TFX has run-time parameters only in the place of a whole exec property, and
     ours are parts of some (a Trainer's epochs are a key in its JSON). So which
     nodes a parameter changes is found by changing it, and those get it as one
-    more input, from which the entry point computes their exec properties anew.
-    Other nodes do not see it, so that KFP's cache still knows them.
+    more input, with which the entry point builds the node anew. Other nodes do not
+    see it, so that KFP's cache still knows them.
     """
     declared = (
         spec["root"].setdefault("inputDefinitions", {}).setdefault("parameters", {})
     )
-    compiled = exec_properties(config, around)
-    origin = document.text(
-        {"config": config.model_dump(mode="json"), "around": asdict(around)}
-    )
+    compiled = properties_of(nodes_of(origin))
     for parameter in PARAMETERS:
         declared[parameter.name] = {
             "parameterType": parameter.type,
-            "defaultValue": parameter.value(config),
+            "defaultValue": parameter.value(origin.config),
             "description": parameter.description,
             "isOptional": True,
         }
-        other = with_values(config, {parameter.name: another_value(parameter, config)})
-        changed = exec_properties(other, around)
+        other = {parameter.name: another_value(parameter, origin.config)}
+        changed = properties_of(nodes_of(origin, other))
         for node in compiled:
-            if changed[node] == compiled[node]:
-                continue
-            document.hand_on(spec, node, PREFIX + parameter.name, parameter.name)
-            arguments = document.executor_of(spec, node)["container"]["args"]
-            if f"--compiled_from={origin}" not in arguments:
-                arguments += [f"--node={node}", f"--compiled_from={origin}"]
+            if changed[node] != compiled[node]:
+                document.hand_on(spec, node, PREFIX + parameter.name, parameter.name)

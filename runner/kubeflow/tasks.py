@@ -6,30 +6,27 @@ there are a driver's pod `Trainer-driver`, a group `Trainer`, and below that the
 pods `executor`, or `executor(0)`, `executor(1)` where it may be tried again. A node
 that has not ended has an end in the year 1.
 
-No entry says what its own pod is called. But each has the Argo ids of its
-children, and those are digests of the nodes' full names, so that the names can be
-computed and found again (argo-workflows: pkg/apis/workflow/v1alpha1, `NodeID`).
+From 2.17 on the whole pipeline may be passed over again after a lost pod; then
+every node is listed once for each pass, and the last one counts. A list may also
+stop before its run does: Argo packs the nodes of a workflow of more than 1 MiB,
+and KFP does not unpack them.
+
+A later KFP has an API of tasks in the place of that list, which tells a pod's name
+(kubeflow/pipelines#13986: backend/api/v2beta1/run.proto, PipelineTask).
 """
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from runner.kubeflow.argo import Workflow
+
 _ENDED = {"SUCCEEDED": "done", "FAILED": "failed", "CANCELED": "failed"}
 _GOING_ON = ("RUNNING", "PENDING", "CANCELING", "PAUSED")
 
-_MOST_ATTEMPTS = 10
-
-# Of the executors' pods, as KFP's compiler has called them in its versions
-# (backend/src/v2/compiler/argocompiler: container.go, importer.go).
-_EXECUTOR_TEMPLATES = (
-    "retry-system-container-impl",
-    "retry-system-container-impl-onerror",
-    "system-container-impl",
-    "system-importer",
-)
-_DRIVER_TEMPLATES = ("system-container-driver",)
+_PASS = r"root\(\d+\)"
 
 _SHORTEST_EXECUTOR_SECONDS = 5.0
 """To import TFX alone takes longer."""
@@ -43,8 +40,9 @@ class Node:
         name: Its id.
         state: `waiting`, `running`, `done`, `cached`, `failed`.
         seconds: Since it started, or that it took, its driver's pod included.
-        pods: What the pod of its last attempt, or of the driver if that failed,
-            may be called, likeliest first; empty if not known.
+        pods: What the pod of its last try, or of the driver if that failed, may be
+            called, likeliest first; empty if not known. Also of one that is
+            waiting: the list may have stopped before the run did.
         ended: When, for the order; None if it has not.
     """
 
@@ -55,7 +53,22 @@ class Node:
     ended: datetime | None = None
 
 
-def nodes(names: Sequence[str], details: Iterable[Any], now: datetime) -> list[Node]:
+@dataclass(frozen=True)
+class Picture:
+    """What a list of tasks tells of a run.
+
+    Attributes:
+        nodes: The pipeline's, in its order.
+        passes: How often the pipeline was begun; more than once after a lost pod.
+        pending: Seconds that a pod has been waiting for its start; 0 if none is.
+    """
+
+    nodes: list[Node]
+    passes: int = 1
+    pending: float = 0.0
+
+
+def picture(names: Sequence[str], details: Iterable[Any], now: datetime) -> Picture:
     """Returns the state of each node.
 
     Args:
@@ -64,7 +77,16 @@ def nodes(names: Sequence[str], details: Iterable[Any], now: datetime) -> list[N
         now: To count the seconds of what is going on.
     """
     tasks = list(details)
-    by_name = {task.display_name: task for task in tasks}
+    workflow = Workflow(
+        child.pod_name
+        for task in tasks
+        for child in task.child_tasks or []
+        if child.pod_name
+    )
+    passes = [task for task in tasks if re.fullmatch(_PASS, task.display_name)]
+    begins = [moment for each in passes if (moment := _moment(each, "start_time"))]
+    last_pass = max(begins, default=datetime.min.replace(tzinfo=UTC))
+    by_name = _latest(tasks, last_pass)
     skipped = [
         moment
         for task in tasks
@@ -72,14 +94,38 @@ def nodes(names: Sequence[str], details: Iterable[Any], now: datetime) -> list[N
         and _state(task) == "SKIPPED"
         and (moment := _moment(task, "start_time")) is not None
     ]
-    pods = _Pods(tasks)
-    return [_node(name, by_name, pods, skipped, now) for name in names]
+    return Picture(
+        nodes=[_node(name, by_name, workflow, skipped, now) for name in names],
+        passes=max(1, len(passes)),
+        pending=max(
+            (
+                _seconds(_moment(task, "start_time") or now, now)
+                for task in tasks
+                if _state(task) == "PENDING"
+            ),
+            default=0.0,
+        ),
+    )
+
+
+def _latest(tasks: Iterable[Any], since: datetime) -> Mapping[str, Any]:
+    """Returns the entry of each name that began last, if it is of the last pass."""
+    found: dict[str, Any] = {}
+    for task in tasks:
+        begin = _moment(task, "start_time")
+        other = found.get(task.display_name)
+        before = other and _moment(other, "start_time")
+        if (begin is None or begin >= since) and (
+            not before or (begin is not None and begin >= before)
+        ):
+            found[task.display_name] = task
+    return found
 
 
 def _node(
     name: str,
-    by_name: dict[str, Any],
-    pods: "_Pods",
+    by_name: Mapping[str, Any],
+    workflow: Workflow,
     skipped: list[datetime],
     now: datetime,
 ) -> Node:
@@ -90,21 +136,22 @@ def _node(
         if moment is not None
     ]
     begin = min(started, default=now)
+    pods = workflow.executor_pods(name)
     if driver is not None and _ENDED.get(_state(driver)) == "failed":
-        return _ended(name, "failed", driver, begin, now, pods.of_driver(name))
+        return _ended(name, "failed", driver, begin, now, workflow.driver_pods(name))
     if task is None:
-        if driver is None:
-            return Node(name, "waiting")
-        return Node(name, "running", _seconds(begin, now))
+        if driver is None or _state(driver) not in (*_GOING_ON, *_ENDED):
+            return Node(name, "waiting", pods=pods)
+        return Node(name, "running", _seconds(begin, now), pods)
     state = _ENDED.get(_state(task))
     if state is None:
         # Omitted, as something before it failed.
         if _state(task) not in _GOING_ON:
-            return Node(name, "waiting")
-        return Node(name, "running", _seconds(begin, now), pods.of_executor(name))
+            return Node(name, "waiting", pods=pods)
+        return Node(name, "running", _seconds(begin, now), pods)
     if state == "done" and _is_cached(task, skipped):
         state = "cached"
-    return _ended(name, state, task, begin, now, pods.of_executor(name))
+    return _ended(name, state, task, begin, now, pods)
 
 
 def _ended(
@@ -128,59 +175,6 @@ def _is_cached(task: Any, skipped: list[datetime]) -> bool:
         and _seconds(begin, end) < _SHORTEST_EXECUTOR_SECONDS
         and any(begin <= moment <= end for moment in skipped)
     )
-
-
-class _Pods:
-    """Finds the names of pods."""
-
-    def __init__(self, tasks: list[Any]) -> None:
-        """Takes the ids that are known from the tasks' children."""
-        children = [
-            child.pod_name
-            for task in tasks
-            for child in task.child_tasks or []
-            if child.pod_name
-        ]
-        self._workflow = children[0].rpartition("-")[0] if children else ""
-        self._known = set(children)
-
-    def of_driver(self, name: str) -> tuple[str, ...]:
-        return self._called(f"root.{name}-driver", _DRIVER_TEMPLATES)
-
-    def of_executor(self, name: str) -> tuple[str, ...]:
-        executor = f"root.{name}.executor"
-        attempts = [
-            attempt
-            for attempt in (f"{executor}({n})" for n in range(_MOST_ATTEMPTS))
-            if self._id(attempt) in self._known
-        ]
-        if attempts:
-            return self._called(attempts[-1], _EXECUTOR_TEMPLATES[:2])
-        if self._id(executor) in self._known:
-            return self._called(executor, _EXECUTOR_TEMPLATES[2:3])
-        # An importer is a pod and no group; so is every task in KFP to come.
-        return self._called(f"root.{name}", _EXECUTOR_TEMPLATES[2:])
-
-    def _id(self, name: str) -> str:
-        return f"{self._workflow}-{fnv1a(f'{self._workflow}.{name}')}"
-
-    def _called(self, name: str, templates: tuple[str, ...]) -> tuple[str, ...]:
-        """Returns the names of a node's pod, by template.
-
-        (kubeflow/pipelines: backend/src/common/util/workflow.go, RetrievePodName)
-        """
-        if not self._workflow:
-            return ()
-        number = fnv1a(f"{self._workflow}.{name}")
-        return tuple(f"{self._workflow}-{template}-{number}" for template in templates)
-
-
-def fnv1a(text: str) -> int:
-    """Returns the 32-bit FNV-1a hash of a text (draft-eastlake-fnv)."""
-    digest = 0x811C9DC5
-    for byte in text.encode():
-        digest = (digest ^ byte) * 0x01000193 & 0xFFFFFFFF
-    return digest
 
 
 def _state(task: Any) -> str:

@@ -5,7 +5,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from contract.exits import Exit
+from runner.kubeflow import launcher_words
 from runner.kubeflow.client import Progress
+from runner.kubeflow.deployment import limits
 from runner.kubeflow.tasks import Node
 
 VERDICT = "Verdict"
@@ -17,18 +19,20 @@ class Printed:
     """What a pod's log says of gates; see components/verdict and entrypoint.
 
     Attributes:
-        gates: Each demand: whether it was met, and the line about it.
+        gates: Each demand: what came of it (see `outcome_text`), and the line about it.
         version: The version that is served; empty if it does not say.
         refused_by: The gate that refused; empty if none did.
         reasons: Of the refusal.
         error: What broke the node; empty if nothing did.
+        launcher: The reason that KFP's launcher gives with its own last line.
     """
 
-    gates: list[tuple[bool, str]] = field(default_factory=list)
+    gates: list[tuple[str, str]] = field(default_factory=list)
     version: str = ""
     refused_by: str = ""
     reasons: list[str] = field(default_factory=list)
     error: str = ""
+    launcher: str = ""
 
 
 @dataclass(frozen=True)
@@ -45,13 +49,13 @@ class Ending:
     code: Exit
     headline: str
     lines: list[str] = field(default_factory=list)
-    gates: list[tuple[bool, str]] = field(default_factory=list)
+    gates: list[tuple[str, str]] = field(default_factory=list)
 
 
 def read(log: str) -> Printed:
     """Finds the gates' lines in a log, among those of libraries and the launcher."""
-    gates: list[tuple[bool, str]] = []
-    version = refused_by = error = ""
+    gates: list[tuple[str, str]] = []
+    version = refused_by = error = launcher = ""
     reasons: list[str] = []
     in_reasons = False
     for line in log.splitlines():
@@ -59,8 +63,10 @@ def read(log: str) -> Printed:
             reasons.append(line.strip())
             continue
         in_reasons = False
-        if found := re.search(r"(?:^|[\s\]])(passed|REFUSED): (\w+: .+)$", line):
-            gates.append((found[1] == "passed", found[2]))
+        if found := re.search(
+            r"(?:^|[\s\]])(passed|overruled|REFUSED): (\w+: .+)$", line
+        ):
+            gates.append((found[1], found[2]))
         elif found := re.search(r"(?:^|[\s\]])served as version (\d+)$", line):
             version = found[1]
         elif found := re.fullmatch(r"refused by (\w+):", line):
@@ -68,7 +74,9 @@ def read(log: str) -> Printed:
             refused_by, reasons, in_reasons = found[1], [], True
         elif found := re.fullmatch(r"error: (.+)", line):
             error = found[1]
-    return Printed(gates, version, refused_by, reasons, error)
+        elif found := re.fullmatch(launcher_words.LAST_LINE, line):
+            launcher = found[1]
+    return Printed(gates, version, refused_by, reasons, error, launcher)
 
 
 def conclude(
@@ -98,11 +106,16 @@ def conclude(
         (node for node in progress.nodes if node.state == "failed" and node.ended),
         key=lambda node: (node.ended, node.name),
     )
-    if not failed:
-        reason = progress.error or "KFP says no more: see the run's page"
-        return Ending(Exit.BROKEN, "failed before any node did", [reason])
-    # What failed later may have failed for that.
-    node = failed[0]
+    if failed:
+        # What failed later may have failed for that.
+        return _failure(failed[0], namespace, run_id, log_of)
+    return _failure_unseen(progress, namespace, run_id, log_of)
+
+
+def _failure(
+    node: Node, namespace: str, run_id: str, log_of: Callable[[str], str]
+) -> Ending:
+    """Returns how a run ended that a node made fail."""
     printed, missing = _printed(node, namespace, run_id, log_of)
     if printed.refused_by:
         return Ending(
@@ -111,13 +124,35 @@ def conclude(
             printed.reasons,
             printed.gates,
         )
-    lines = [printed.error] if printed.error else []
-    if not (printed.error or missing):
-        missing = [
-            f"{node.name} printed no reason: it may have been out of memory or of "
-            f"time: {_where(namespace, run_id)}"
-        ]
-    return Ending(Exit.BROKEN, f"{node.name} failed", lines + missing, printed.gates)
+    if printed.error:
+        lines = [printed.error]
+    elif missing:
+        lines = missing
+    else:
+        reason = launcher_words.explain(printed.launcher, limits(node.name))
+        lines = [f"{node.name} {reason}", _where(namespace, run_id)]
+    return Ending(Exit.BROKEN, f"{node.name} failed", lines, printed.gates)
+
+
+def _failure_unseen(
+    progress: Progress, namespace: str, run_id: str, log_of: Callable[[str], str]
+) -> Ending:
+    """Returns how a run ended of whose failure KFP's list of nodes tells nothing.
+
+    The list may have stopped before the run did. Then the failure is in one of the
+    nodes that have not ended there, and its log says so.
+    """
+    for node in progress.nodes:
+        if node.ended is not None or not node.pods:
+            continue
+        printed, _ = _printed(node, namespace, run_id, log_of)
+        if printed.refused_by or printed.error or printed.launcher:
+            return _failure(node, namespace, run_id, log_of)
+    reason = progress.error or "KFP says no more: see the run's page"
+    if any(node.ended is not None for node in progress.nodes):
+        lines = [f"KFP's list of nodes ends before it: {reason}"]
+        return Ending(Exit.BROKEN, "a node failed", [*lines, _where(namespace, run_id)])
+    return Ending(Exit.BROKEN, "failed before any node did", [reason])
 
 
 def _printed(

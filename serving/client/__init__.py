@@ -2,36 +2,67 @@
 
 The library is `Client` and `AsyncClient`; ``python -m serving.client`` is the same
 from a shell. Neither imports TensorFlow.
+
+The names are imported when they are asked for: ``python -m`` imports this package
+first, and has to say in a line where the libraries that it needs are not there.
 """
 
-from serving.client.aio import AsyncClient
-from serving.client.channel import Connection, Tls
-from serving.client.client import Client
-from serving.client.errors import ClientError, ExitCode, InputError, ServingError
-from serving.client.results import (
-    Answer,
-    DigitAnswer,
-    ModelMetadata,
-    ModelSpec,
-    Signature,
-    TensorSpec,
-    VersionStatus,
-)
+import importlib
+import warnings
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from serving.client.aio import AsyncClient
+    from serving.client.channel import Connection, Tls
+    from serving.client.client import Client
+    from serving.client.errors import ClientError, ExitCode, InputError, ServingError
+    from serving.client.results import (
+        Answer,
+        ClassAnswer,
+        ModelMetadata,
+        ModelSpec,
+        ServedTask,
+        Signature,
+        TensorSpec,
+        VersionStatus,
+    )
 
 __all__ = [
     "Answer",
     "AsyncClient",
+    "ClassAnswer",
     "Client",
     "ClientError",
     "Connection",
-    "DigitAnswer",
     "ExitCode",
     "InputError",
     "ModelMetadata",
     "ModelSpec",
+    "ServedTask",
     "ServingError",
     "Signature",
     "TensorSpec",
     "Tls",
     "VersionStatus",
 ]
+
+_MODULES = {"AsyncClient": "aio", "Client": "client"}
+_MODULES |= dict.fromkeys(("Connection", "Tls"), "channel")
+_MODULES |= dict.fromkeys(
+    ("ClientError", "ExitCode", "InputError", "ServingError"), "errors"
+)
+
+
+def __getattr__(name: str) -> Any:
+    """Imports a name of the library; one of version 0.1 says what replaces it."""
+    if name == "DigitAnswer":
+        warnings.warn(
+            "DigitAnswer is deprecated: use ClassAnswer",
+            DeprecationWarning,
+            stacklevel=2,
+        )
+        name = "ClassAnswer"
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module = importlib.import_module(f"{__name__}.{_MODULES.get(name, 'results')}")
+    return getattr(module, name)

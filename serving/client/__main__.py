@@ -1,6 +1,6 @@
 """``python -m serving.client``."""
 
-from serving.client.cli import main
+from contract.start import start
 
 if __name__ == "__main__":
-    main()
+    start("serving.client.cli")

@@ -9,17 +9,19 @@ import grpc
 import numpy as np
 
 from serving.client import calls
-from serving.client.calls import Call, Result, UnexpectedResponse
+from serving.client.calls import Call, Result
 from serving.client.channel import Connection
-from serving.client.client import DEFAULT_BATCH_SIZE, DEFAULT_MODEL
-from serving.client.errors import ServingError
+from serving.client.client import DEFAULT_BATCH_SIZE, DEFAULT_MODEL, warn_of_digits
+from serving.client.errors import ServingError, unexpected
 from serving.client.results import (
     Answer,
-    DigitAnswer,
+    ClassAnswer,
     ModelMetadata,
     ModelSpec,
+    ServedTask,
     VersionStatus,
 )
+from serving.client.tasks import NoTaskError, derived_task, is_told
 from serving.client.waiting import WAIT_TIMEOUT, Wait
 
 
@@ -46,6 +48,7 @@ class AsyncClient:
             )
             for rpc in calls.RPCS
         }
+        self._served: ServedTask | None = None
 
     async def __aenter__(self) -> Self:
         return self
@@ -59,7 +62,7 @@ class AsyncClient:
         await self.close()
 
     async def close(self) -> None:
-        """Close the channel; calls in flight are cancelled."""
+        """Closes the channel; calls in flight are cancelled."""
         await self._channel.close()
 
     async def predict(
@@ -69,36 +72,69 @@ class AsyncClient:
         signature: str = calls.DEFAULT_SIGNATURE,
         outputs: Sequence[str] = (),
     ) -> Answer:
-        """Run a signature; see `serving.client.Client.predict`."""
+        """Runs a signature; see `serving.client.Client.predict`."""
         return await self._call(
             calls.predict(self.model, inputs, signature=signature, outputs=outputs)
         )
 
-    async def predict_digits(
+    async def task(
+        self,
+        version: int | None = None,
+        signature: str = calls.DEFAULT_SIGNATURE,
+    ) -> ServedTask:
+        """Returns what the model is asked; see `serving.client.Client.task`."""
+        spec = self.model if version is None else ModelSpec(self.model.name, version)
+        metadata = await self._call(calls.metadata(spec))
+        if is_told(metadata):
+            self._served = await self._call(calls.describe(metadata))
+            return self._served
+        try:
+            self._served = derived_task(metadata, signature)
+            return self._served
+        except NoTaskError as error:
+            raise self.connection.unsuitable(metadata, error) from error
+
+    async def predict_images(
         self,
         images: np.ndarray,
         *,
         signature: str = calls.DEFAULT_SIGNATURE,
         batch_size: int = DEFAULT_BATCH_SIZE,
-    ) -> AsyncIterator[DigitAnswer]:
-        """Read digits; see `serving.client.Client.predict_digits`."""
-        for start in range(0, len(images), batch_size):
-            batch = calls.predict_digits(
-                self.model, images[start : start + batch_size], signature=signature
-            )
-            for answer in await self._call(batch):
-                yield answer
+    ) -> AsyncIterator[ClassAnswer]:
+        """Classifies images; see `serving.client.Client.predict_images`."""
+        served = self._served or await self.task(None, signature)
+        for _, batch in calls.batches(images, batch_size, served):
+            call = calls.predict_images(self.model, batch, served, signature=signature)
+            answer = await self._call(call)
+            if answer.version != served.version:  # names belong to a version
+                served = await self.task(answer.version, signature)
+            rows = answer.outputs.get(calls.PROBABILITIES)
+            with unexpected(self.connection.address):
+                answers = calls.class_answers(rows, len(batch), served)
+            for each in answers:
+                yield each
+
+    def predict_digits(
+        self,
+        images: np.ndarray,
+        *,
+        signature: str = calls.DEFAULT_SIGNATURE,
+        batch_size: int = DEFAULT_BATCH_SIZE,
+    ) -> AsyncIterator[ClassAnswer]:
+        """Does what `predict_images` does, under its name in version 0.1."""
+        warn_of_digits()
+        return self.predict_images(images, signature=signature, batch_size=batch_size)
 
     async def status(self) -> list[VersionStatus]:
-        """The state of each version the server knows, newest first."""
+        """Returns the state of each version the server knows, newest first."""
         return await self._call(calls.status(self.model))
 
     async def metadata(self) -> ModelMetadata:
-        """The signatures of the version that serves."""
+        """Returns the signatures of the version that serves."""
         return await self._call(calls.metadata(self.model))
 
     async def wait(self, timeout: float = WAIT_TIMEOUT) -> int:
-        """Wait until the model is served; see `serving.client.Client.wait`."""
+        """Waits until the model is served; see `serving.client.Client.wait`."""
         wait = Wait(self.model, timeout)
         while True:
             try:
@@ -112,10 +148,7 @@ class AsyncClient:
             response = await self._stubs[call.rpc.path](
                 call.request, timeout=timeout or self.connection.timeout
             )
-            return call.read(response)
         except grpc.RpcError as error:
-            raise ServingError.of(error, self.connection.address) from error
-        except UnexpectedResponse as error:
-            raise ServingError(
-                grpc.StatusCode.INTERNAL, str(error), self.connection.address
-            ) from error
+            raise self.connection.failure(error) from error
+        with unexpected(self.connection.address):
+            return call.read(response)

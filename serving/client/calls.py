@@ -5,32 +5,38 @@ response, so `serving.client.Client` and `serving.client.AsyncClient` differ onl
 in how they wait.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 import numpy as np
 
 from serving.client import protocol, tensors
+from serving.client.errors import UnexpectedResponse
 from serving.client.results import (
     Answer,
-    DigitAnswer,
+    ClassAnswer,
     ModelMetadata,
     ModelSpec,
+    ServedTask,
     Signature,
     TensorSpec,
     VersionStatus,
 )
+from serving.client.tasks import (
+    DEFAULT_SIGNATURE,
+    DESCRIBE,
+    IMAGES,
+    PROBABILITIES,
+    TEXT,
+    NoTaskError,
+    told_task,
+)
 
 Result = TypeVar("Result")
 
-DEFAULT_SIGNATURE = "serving_default"
-IMAGES = "images"
-PROBABILITIES = "probabilities"
-
-
-class UnexpectedResponse(Exception):
-    """The server answered OK with something the client cannot use."""
+MAX_REQUEST_VALUES = 1 << 24
+"""Pixels' values in one request of images (16 MiB), whatever the batch's size."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +82,7 @@ def predict(
     signature: str = DEFAULT_SIGNATURE,
     outputs: Sequence[str] = (),
 ) -> Call[Answer]:
-    """Run a signature on arrays; `outputs` names the ones wanted (all if empty)."""
+    """Runs a signature on arrays; `outputs` names the ones wanted (all if empty)."""
     request = protocol.PredictRequest(output_filter=outputs)
     _fill_spec(request.model_spec, model)
     request.model_spec.signature_name = signature
@@ -85,38 +91,95 @@ def predict(
     return Call(PREDICT, request, _read_answer)
 
 
-def predict_digits(
-    model: ModelSpec,
-    images: np.ndarray,
-    *,
-    signature: str = DEFAULT_SIGNATURE,
-) -> Call[list[DigitAnswer]]:
-    """Run the digit model on `images`, uint8 of shape [n, 28, 28].
-
-    Raises:
-      ValueError: `images` has another dtype or shape, or holds no image.
-    """
-    if images.dtype != np.uint8 or images.shape[1:] != (28, 28) or not len(images):
-        raise ValueError(
-            "expected images of dtype uint8 and shape [n, 28, 28], n at least 1; "
-            f"got {images.dtype} {list(images.shape)}"
-        )
+def describe(metadata: ModelMetadata) -> Call[ServedTask]:
+    """Asks a version for its task; `tasks.is_told` says whether it has one."""
     call = predict(
-        model, {IMAGES: images}, signature=signature, outputs=[PROBABILITIES]
+        ModelSpec(metadata.model, metadata.version),
+        {TEXT: [DESCRIBE]},
+        signature=DESCRIBE,
     )
 
-    def read(response: Any) -> list[DigitAnswer]:
-        return _read_digits(_read_answer(response), len(images))
+    def read(response: Any) -> ServedTask:
+        try:
+            return told_task(metadata, _read_answer(response).outputs.get("task"))
+        except NoTaskError as error:
+            raise UnexpectedResponse(str(error)) from error
 
     return Call(call.rpc, call.request, read)
 
 
-def status(model: ModelSpec) -> Call[list[VersionStatus]]:
-    """Ask for the state of every version, newest first, or of one version.
+def predict_images(
+    model: ModelSpec,
+    images: np.ndarray,
+    served: ServedTask,
+    *,
+    signature: str = DEFAULT_SIGNATURE,
+) -> Call[Answer]:
+    """Asks for the probabilities of `images`, uint8 of shape [n, *task.shape].
 
     Raises:
-      ValueError: The model is chosen by label, which TensorFlow Serving ignores
-        here (``get_model_status_impl.cc`` looks at the version only).
+        ValueError: `images` has another dtype or shape, or holds no image.
+    """
+    shape = served.task.shape
+    if images.dtype != np.uint8 or images.shape[1:] != shape or not len(images):
+        raise ValueError(
+            f"expected images of dtype uint8 and shape [n, {str(shape)[1:-1]}], n at "
+            f"least 1; got {images.dtype} {list(images.shape)}"
+        )
+    return predict(
+        model, {IMAGES: images}, signature=signature, outputs=[PROBABILITIES]
+    )
+
+
+def batches(
+    images: np.ndarray, size: int, served: ServedTask
+) -> Iterator[tuple[int, np.ndarray]]:
+    """Cuts images into requests: of `size` images, fewer where these are large.
+
+    Yields:
+        Where a batch begins, and its images.
+    """
+    size = max(1, min(size, MAX_REQUEST_VALUES // served.task.size))
+    for start in range(0, len(images), size):
+        yield start, images[start : start + size]
+
+
+def class_answers(
+    rows: np.ndarray | None, count: int, served: ServedTask
+) -> list[ClassAnswer]:
+    """Reads the output `probabilities` of `count` images.
+
+    Args:
+        rows: float of shape [count, classes]; None where there was none.
+        count: How many images were asked about.
+        served: The task of the version that answered.
+
+    Raises:
+        UnexpectedResponse: It is something else.
+    """
+    wanted = (count, len(served.task.classes))
+    if rows is None or rows.shape != wanted:
+        found = "none" if rows is None else f"{rows.dtype} {list(rows.shape)}"
+        raise UnexpectedResponse(
+            f"expected output '{PROBABILITIES}' of shape {list(wanted)}, found {found}"
+        )
+    return [
+        ClassAnswer(
+            tuple(float(value) for value in row),
+            served.model,
+            served.version,
+            served.task,
+        )
+        for row in rows
+    ]
+
+
+def status(model: ModelSpec) -> Call[list[VersionStatus]]:
+    """Asks for the state of every version, newest first, or of one version.
+
+    Raises:
+        ValueError: The model is chosen by label, which TensorFlow Serving ignores
+            here (``get_model_status_impl.cc`` looks at the version only).
     """
     if model.label is not None:
         raise ValueError("status knows versions, not labels")
@@ -126,7 +189,7 @@ def status(model: ModelSpec) -> Call[list[VersionStatus]]:
 
 
 def metadata(model: ModelSpec) -> Call[ModelMetadata]:
-    """Ask for a model's signatures; answered only by a version that serves."""
+    """Asks for a model's signatures; answered only by a version that serves."""
     request = protocol.GetModelMetadataRequest(metadata_field=["signature_def"])
     _fill_spec(request.model_spec, model)
     return Call(GET_MODEL_METADATA, request, _read_metadata)
@@ -149,19 +212,6 @@ def _read_answer(response: Any) -> Answer:
         raise UnexpectedResponse(str(error)) from error
     spec = response.model_spec
     return Answer(outputs, spec.name, spec.version.value, spec.signature_name)
-
-
-def _read_digits(answer: Answer, count: int) -> list[DigitAnswer]:
-    rows = answer.outputs.get(PROBABILITIES)
-    if rows is None or rows.shape != (count, 10):
-        found = "none" if rows is None else f"{rows.dtype} {list(rows.shape)}"
-        raise UnexpectedResponse(
-            f"expected output '{PROBABILITIES}' of shape [{count}, 10], found {found}"
-        )
-    return [
-        DigitAnswer(tuple(float(value) for value in row), answer.model, answer.version)
-        for row in rows
-    ]
 
 
 def _read_status(response: Any) -> list[VersionStatus]:

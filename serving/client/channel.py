@@ -6,14 +6,21 @@ and the same code for the sync and the aio channel.
 """
 
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import grpc
 
-from serving.client.errors import InputError
+from serving.client import proxies
+from serving.client.errors import InputError, ServingError
+from serving.client.results import ModelMetadata
 
-DEFAULT_ADDRESS = "localhost:8500"
+GRPC_PORT, REST_PORT = 8500, 8501
+"""TensorFlow Serving's own."""
+
+DEFAULT_ADDRESS = f"localhost:{GRPC_PORT}"
 MAX_RETRIES = 4
 """gRPC caps a call at five attempts."""
 
@@ -25,11 +32,11 @@ class Tls:
     """TLS settings; all paths are of PEM files.
 
     Attributes:
-      ca: Certificates to trust; the system's when None.
-      cert: The client's certificate chain, for mutual TLS.
-      key: The key of `cert`.
-      server_name: The name to find in the server's certificate when it is not
-        the one dialled (through a tunnel or a port-forward).
+        ca: Certificates to trust; the system's when None.
+        cert: The client's certificate chain, for mutual TLS.
+        key: The key of `cert`.
+        server_name: The name to find in the server's certificate when it is not
+            the one dialled (through a tunnel or a port-forward).
     """
 
     ca: Path | None = None
@@ -38,11 +45,11 @@ class Tls:
     server_name: str | None = None
 
     def credentials(self) -> grpc.ChannelCredentials:
-        """Read the files.
+        """Reads the files.
 
         Raises:
-          InputError: A file cannot be read, or only one of `cert` and `key` is
-            given.
+            InputError: A file cannot be read, or only one of `cert` and `key` is
+                given.
         """
         if (self.cert is None) != (self.key is None):
             raise InputError("a client certificate and its key come together")
@@ -56,10 +63,11 @@ class Connection:
     """Where and how to reach a server.
 
     Attributes:
-      address: ``host:port``, ``unix:/path`` or any gRPC target.
-      tls: None for plaintext.
-      timeout: The deadline of a call in seconds, its retries included.
-      retries: How often a call that met UNAVAILABLE is tried again, 0 to 4.
+        address: ``host:port``, ``unix:/path`` or any gRPC target; a host alone is
+            asked on port 8500.
+        tls: None for plaintext.
+        timeout: The deadline of a call in seconds, its retries included.
+        retries: How often a call that met UNAVAILABLE is tried again, 0 to 4.
     """
 
     address: str = DEFAULT_ADDRESS
@@ -68,18 +76,31 @@ class Connection:
     retries: int = MAX_RETRIES
 
     def __post_init__(self) -> None:
-        """Check the numbers.
+        """Checks address and numbers.
 
         Raises:
-          ValueError: The timeout is not positive or retries is not 0 to 4.
+            ValueError: The address is a URL of HTTP or empty, the timeout is not
+                positive, or retries is not 0 to 4.
         """
+        if url := re.match(r"(?i)https?://([^/?#]*)", self.address):
+            host = re.sub(r":\d*$", "", url[1].rpartition("@")[2])
+            raise ValueError(
+                f"the address must be HOST:PORT of gRPC, got {self.address}: try "
+                f"{host or 'localhost'}:{GRPC_PORT} ({REST_PORT} is the port of REST, "
+                "which is not spoken here)"
+            )
+        if not self.address.strip():
+            raise ValueError("the address must be HOST:PORT, got nothing")
+        if re.fullmatch(r"[\w.-]+|\[[0-9A-Fa-f:.%]+\]", self.address):
+            # Without a port gRPC would ask that of HTTPS.
+            object.__setattr__(self, "address", f"{self.address}:{GRPC_PORT}")
         if not self.timeout > 0:
             raise ValueError(f"the timeout must be positive, got {self.timeout}")
         if not 0 <= self.retries <= MAX_RETRIES:
             raise ValueError(f"retries must be 0 to {MAX_RETRIES}, got {self.retries}")
 
     def options(self) -> list[tuple[str, str | int]]:
-        """The channel arguments."""
+        """Returns the channel arguments."""
         options: dict[str, str | int] = {
             "grpc.max_receive_message_length": _MAX_MESSAGE_BYTES,
             "grpc.service_config": self._service_config(),
@@ -88,6 +109,8 @@ class Connection:
             "grpc.initial_reconnect_backoff_ms": 100,
             "grpc.max_reconnect_backoff_ms": 500,
         }
+        if proxies.is_loopback(self.address):
+            options["grpc.enable_http_proxy"] = 0
         if self.tls is not None and self.tls.server_name:
             options["grpc.ssl_target_name_override"] = self.tls.server_name
         return list(options.items())
@@ -105,17 +128,43 @@ class Connection:
         return json.dumps({"methodConfig": [{"name": [{}], "retryPolicy": policy}]})
 
     def open(self) -> grpc.Channel:
-        """Open a sync channel."""
+        """Opens a sync channel."""
         if self.tls is None:
             return grpc.insecure_channel(self.address, self.options())
         return grpc.secure_channel(self.address, self.tls.credentials(), self.options())
 
     def open_async(self) -> grpc.aio.Channel:
-        """Open an asyncio channel."""
+        """Opens an asyncio channel."""
         if self.tls is None:
             return grpc.aio.insecure_channel(self.address, self.options())
         return grpc.aio.secure_channel(
             self.address, self.tls.credentials(), self.options()
+        )
+
+    def failure(self, error: Any) -> ServingError:
+        """Returns what gRPC raised, sync or aio, with what can be done about it."""
+        details = error.details() or ""
+        hint = ""
+        if error.code() is grpc.StatusCode.UNAVAILABLE:
+            proxy = proxies.proxy_of(self.address)
+            if proxy is not None:
+                hint += f" - asked through the proxy {proxy}"
+            if "http1" in details or "Failed parsing HTTP/2" in details:
+                hint += (
+                    f" - HTTP is spoken there, as on the port of REST ({REST_PORT} "
+                    f"unless set); this client speaks gRPC ({GRPC_PORT} unless set)"
+                )
+            elif "Connection refused" in details and proxy is None:
+                hint += " - is a server running? `make serve` starts one"
+        return ServingError(error.code(), details, self.address, hint)
+
+    def unsuitable(self, metadata: ModelMetadata, reason: Exception) -> ServingError:
+        """Returns that a version cannot be asked about images, and why."""
+        return ServingError(
+            grpc.StatusCode.FAILED_PRECONDITION,
+            f"{metadata.model} version {metadata.version} cannot be asked about "
+            f"images: {reason}",
+            self.address,
         )
 
 

@@ -1,32 +1,34 @@
 """``python -m serving.client``: ask a served model from a shell."""
 
 import functools
+import io
 import sys
-from collections.abc import Callable, Iterator
-from itertools import chain, islice
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Never, TypeVar
 
 import click
-import numpy as np
+import grpc
+from click.core import ParameterSource
 from rich.console import Console
 
 from serving.client import calls, render
 from serving.client.channel import DEFAULT_ADDRESS, MAX_RETRIES, Connection, Tls
 from serving.client.client import DEFAULT_BATCH_SIZE, DEFAULT_MODEL, Client
-from serving.client.errors import ClientError, ExitCode, one_line
+from serving.client.errors import ClientError, ExitCode, ServingError, one_line
 from serving.client.idx import Selection
+from serving.client.pictures import Fit
+from serving.client.predict import MAX_DRAWINGS, Model, Wish, show, write
 from serving.client.results import ModelSpec
-from serving.client.sources import Digit, Unreadable, read_digits
+from serving.client.table import Table
 from serving.client.waiting import WAIT_TIMEOUT
 
 PROGRAM = "python -m serving.client"
 _MAX_BATCH_SIZE = 1024
-# With more images than this, one line each unless --draw asks for drawings.
-_MAX_DRAWINGS = 10
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 _PEM = click.Path(dir_okay=False, path_type=Path)
+_OUT = click.Path(dir_okay=False, path_type=Path)
 
 
 class _SelectionType(click.ParamType):
@@ -57,7 +59,7 @@ _SERVER_OPTIONS = (
         default=DEFAULT_MODEL,
         show_default=True,
         show_envvar=True,
-        help="The model's name on the server.",
+        help="The model's name on the server; `make serve` prints it.",
     ),
     click.option("--version", type=click.IntRange(min=0), help="An exact version."),
     click.option("--label", help="A version label, such as stable."),
@@ -84,7 +86,7 @@ _SERVER_OPTIONS = (
 
 
 def _server_options(command: _Command) -> _Command:
-    """Give a command the options that say which model of which server."""
+    """Gives a command the options that say which model of which server."""
 
     @functools.wraps(command)
     def wrapper(
@@ -106,9 +108,12 @@ def _server_options(command: _Command) -> _Command:
         if not model:
             raise click.UsageError("--model is empty")
         settings = Tls(tls_ca, tls_cert, tls_key, tls_server_name)
-        connection = Connection(
-            server, settings if tls or settings != Tls() else None, timeout, retries
-        )
+        try:
+            connection = Connection(
+                server, settings if tls or settings != Tls() else None, timeout, retries
+            )
+        except ValueError as error:
+            raise click.UsageError(f"--server: {error}") from error
         with Client(connection, ModelSpec(model, version, label)) as client:
             return command(client=client, **rest)
 
@@ -135,12 +140,30 @@ def cli() -> None:
 
 
 @cli.command()
-@click.argument("images", nargs=-1, required=True, metavar="IMAGE...")
+@click.argument("sources", nargs=-1, required=True, metavar="PICTURE...")
 @click.option(
     "--index",
     "selection",
     type=_SelectionType(),
-    help="Which images of an IDX file: 7, -1, 10:20, ::100. All by default.",
+    help="Which images of an IDX or npy file: 7, -1, 10:20, ::100. All by default.",
+)
+@click.option(
+    "--fit",
+    type=click.Choice([fit.value for fit in Fit]),
+    help="Fit pictures to the model's size: both sides resized; or the proportions "
+    "kept, and padded or cropped. By default drawings are centred where the task can "
+    "be drawn, and other pictures are stretched.",
+)
+@click.option(
+    "--csv",
+    type=_OUT,
+    help="Write a row for each picture to this file; goes on with it.",
+)
+@click.option("--parquet", type=_OUT, help="The same as Parquet.")
+@click.option(
+    "--version-dir",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Ask the model in this version's folder, without a server (by TensorFlow).",
 )
 @click.option(
     "--batch-size",
@@ -152,7 +175,7 @@ def cli() -> None:
 @click.option(
     "--draw/--no-draw",
     default=None,
-    help=f"Draw the digits; by default for up to {_MAX_DRAWINGS} images.",
+    help=f"Draw the pictures; by default for up to {MAX_DRAWINGS}.",
 )
 @click.option(
     "--signature", default=calls.DEFAULT_SIGNATURE, show_default=True, metavar="NAME"
@@ -161,60 +184,52 @@ def cli() -> None:
 @_server_options
 def predict(
     client: Client,
-    images: tuple[str, ...],
+    sources: tuple[str, ...],
     selection: Selection | None,
+    fit: str | None,
+    csv: Path | None,
+    parquet: Path | None,
+    version_dir: Path | None,
     batch_size: int,
     draw: bool | None,
     signature: str,
     as_json: bool,
 ) -> None:
-    """Read the digit in each IMAGE.
+    """Say which class each PICTURE shows.
 
-    An IMAGE is a PNG or JPEG picture of any size, dark on light or light on dark,
-    an IDX file (gzipped or not), or - for standard input. With --json each image
-    is one JSON object on its own line.
+    A PICTURE is a file (PNG, JPEG, GIF, BMP, TIFF, WebP) of any size and colours, a
+    folder of them, an IDX file (gzipped or not) or an npy file of images, or - for
+    standard input. Size, classes and their names are the model's. With --json each
+    image is one JSON object on its own line.
     """
-    console = Console(highlight=False)
-    unreadable = False
-    items = read_digits(images, selection)
-    first = list(islice(items, _MAX_DRAWINGS + 1))
-    if draw is None:
-        draw = len(first) <= _MAX_DRAWINGS
-    for batch in _batches(chain(first, items), batch_size):
-        digits = [item for item in batch if isinstance(item, Digit)]
-        answers = iter(
-            client.predict_digits(
-                np.stack([digit.pixels for digit in digits]),
-                signature=signature,
-                batch_size=batch_size,
-            )
-            if digits
-            else ()
-        )
-        for item in batch:
-            if isinstance(item, Unreadable):
-                unreadable = True
-                _report_unreadable(item, as_json=as_json)
-            elif as_json:
-                click.echo(render.answer_json(item, next(answers), signature))
-            else:
-                render.print_answer(console, item, next(answers), draw=draw)
+    if csv and parquet:
+        raise click.UsageError("choose --csv or --parquet, not both")
+    out = csv or parquet
+    if out and (as_json or draw is not None):
+        raise click.UsageError("--csv and --parquet go without --json and --draw")
+    if version_dir is not None:
+        _refuse_server_options()
+        model = Model.of_folder(version_dir, signature)
+    else:
+        model = Model.of_server(client, signature)
+    if model.served.note:
+        _print_error(model.served.note)
+    wish = Wish(sources, selection, batch_size, Fit(fit) if fit else None)
+    if out:
+        table = Table(out, parquet=parquet is not None)
+        unreadable = write(model, wish, table, _print_error)
+    else:
+        unreadable = show(model, wish, draw=draw, as_json=as_json, report=_print_error)
     if unreadable:
         raise SystemExit(ExitCode.BAD_INPUT)
 
 
-def _batches(
-    items: Iterator[Digit | Unreadable], size: int
-) -> Iterator[list[Digit | Unreadable]]:
-    while batch := list(islice(items, size)):
-        yield batch
-
-
-def _report_unreadable(item: Unreadable, *, as_json: bool) -> None:
-    if as_json:
-        click.echo(render.error_json(item.source, item.index, item.reason))
-    place = item.source if item.index is None else f"{item.source}[{item.index}]"
-    _print_error(f"{place}: {item.reason}")
+def _refuse_server_options() -> None:
+    """Refuses what names a server beside a version's folder."""
+    context = click.get_current_context()
+    for name in ("server", "model", "version", "label", "tls"):
+        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+            raise click.UsageError(f"--version-dir asks no server: leave out --{name}")
 
 
 @cli.command()
@@ -263,8 +278,23 @@ def _print_error(message: str) -> None:
     print(f"{PROGRAM}: {one_line(message)}", file=sys.stderr)
 
 
+def _hint(error: ClientError) -> str:
+    """Returns what can be done where a model was not found; else nothing."""
+    if isinstance(error, ServingError) and error.code is grpc.StatusCode.NOT_FOUND:
+        return (
+            " - a server does not tell which models it has: name one with --model or "
+            "SERVING_MODEL (`make serve` prints it; "
+            "it is the folder's name in output/models)"
+        )
+    return ""
+
+
 def main() -> Never:
-    """Run the command line; every error is one line on standard error."""
+    """Runs the command line; every error is one line on standard error."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # Names of classes and files that the locale cannot write are escaped.
+            stream.reconfigure(errors="backslashreplace")
     try:
         sys.exit(cli.main(prog_name=PROGRAM, standalone_mode=False) or ExitCode.OK)
     except click.exceptions.NoArgsIsHelpError as error:
@@ -274,10 +304,12 @@ def main() -> Never:
         _print_error(f"{error.format_message()} (see --help)")
         sys.exit(ExitCode.USAGE)
     except ClientError as error:
-        refused = "Connection refused" in str(error)
-        hint = " - is a server running? `make serve` starts one" if refused else ""
-        _print_error(f"{error}{hint}")
+        _print_error(f"{error}{_hint(error)}")
         sys.exit(error.exit_code)
+    except OSError as error:
+        # Standard output is gone, or the disk is full.
+        _print_error(f"{error.filename or 'output'}: {error.strerror}")
+        sys.exit(ExitCode.SERVER_ERROR)
     except (click.Abort, KeyboardInterrupt):
         _print_error("interrupted")
         sys.exit(ExitCode.INTERRUPTED)

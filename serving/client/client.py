@@ -1,6 +1,7 @@
 """The synchronous client."""
 
 import time
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self
@@ -9,19 +10,23 @@ import grpc
 import numpy as np
 
 from serving.client import calls
-from serving.client.calls import Call, Result, UnexpectedResponse
+from serving.client.calls import Call, Result
 from serving.client.channel import Connection
-from serving.client.errors import ServingError
+from serving.client.errors import ServingError, unexpected
 from serving.client.results import (
     Answer,
-    DigitAnswer,
+    ClassAnswer,
     ModelMetadata,
     ModelSpec,
+    ServedTask,
     VersionStatus,
 )
+from serving.client.tasks import NoTaskError, derived_task, is_told
 from serving.client.waiting import WAIT_TIMEOUT, Wait
 
 DEFAULT_MODEL = "mnist"
+"""Nothing in the protocol lists a server's models, so one has to be named."""
+
 DEFAULT_BATCH_SIZE = 64
 
 
@@ -32,14 +37,14 @@ class Client:
     or is not reached within the connection's deadline.
 
     Args:
-      connection: The server's address, or a `Connection` for TLS, deadline and
-        retries.
-      model: The model's name, or a `ModelSpec` for a version or label.
+        connection: The server's address, or a `Connection` for TLS, deadline and
+            retries.
+        model: The model's name, or a `ModelSpec` for a version or label.
 
     Example:
-      >>> with Client("localhost:8500") as client:
-      ...     client.wait()
-      ...     client.predict({"images": images}).outputs["probabilities"]
+        >>> with Client("localhost:8500") as client:
+        ...     client.wait()
+        ...     client.predict({"images": images}).outputs["probabilities"]
     """
 
     def __init__(
@@ -58,6 +63,7 @@ class Client:
             )
             for rpc in calls.RPCS
         }
+        self._served: ServedTask | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -71,7 +77,7 @@ class Client:
         self.close()
 
     def close(self) -> None:
-        """Close the channel; calls in flight are cancelled."""
+        """Closes the channel; calls in flight are cancelled."""
         self._channel.close()
 
     def predict(
@@ -81,16 +87,74 @@ class Client:
         signature: str = calls.DEFAULT_SIGNATURE,
         outputs: Sequence[str] = (),
     ) -> Answer:
-        """Run a signature.
+        """Runs a signature.
 
         Args:
-          inputs: Input alias to array, with the dtype the signature declares.
-          signature: The signature's name.
-          outputs: The output aliases wanted; all of them when empty.
+            inputs: Input alias to array, with the dtype the signature declares.
+            signature: The signature's name.
+            outputs: The output aliases wanted; all of them when empty.
         """
         return self._call(
             calls.predict(self.model, inputs, signature=signature, outputs=outputs)
         )
+
+    def task(
+        self,
+        version: int | None = None,
+        signature: str = calls.DEFAULT_SIGNATURE,
+    ) -> ServedTask:
+        """Returns what the model is asked, as the version that serves tells it.
+
+        Args:
+            version: Of this version instead.
+            signature: Whose shapes it is derived from where the model does not tell.
+
+        Raises:
+            ServingError: There is none, or it takes no images.
+        """
+        spec = self.model if version is None else ModelSpec(self.model.name, version)
+        metadata = self._call(calls.metadata(spec))
+        if is_told(metadata):
+            self._served = self._call(calls.describe(metadata))
+            return self._served
+        try:
+            self._served = derived_task(metadata, signature)
+            return self._served
+        except NoTaskError as error:
+            raise self.connection.unsuitable(metadata, error) from error
+
+    def predict_images(
+        self,
+        images: np.ndarray,
+        *,
+        signature: str = calls.DEFAULT_SIGNATURE,
+        batch_size: int = DEFAULT_BATCH_SIZE,
+    ) -> Iterator[ClassAnswer]:
+        """Classifies images, one request for each `batch_size` of them.
+
+        Args:
+            images: uint8 of shape [n, *task.shape], where the task is that of
+                `task()` (`serving.client.sources` makes such images of pictures).
+            signature: A signature of input `images` and output `probabilities`.
+            batch_size: Images in a request; large images go in smaller ones.
+
+        Yields:
+            An answer for each image, in order.
+
+        Raises:
+            ValueError: `images` has another dtype or shape.
+            ServingError: The server refused, failed, or was not reached.
+        """
+        served = self._served or self.task(None, signature)
+        for _, batch in calls.batches(images, batch_size, served):
+            call = calls.predict_images(self.model, batch, served, signature=signature)
+            answer = self._call(call)
+            if answer.version != served.version:  # names belong to a version
+                served = self.task(answer.version, signature)
+            rows = answer.outputs.get(calls.PROBABILITIES)
+            with unexpected(self.connection.address):
+                answers = calls.class_answers(rows, len(batch), served)
+            yield from answers
 
     def predict_digits(
         self,
@@ -98,44 +162,25 @@ class Client:
         *,
         signature: str = calls.DEFAULT_SIGNATURE,
         batch_size: int = DEFAULT_BATCH_SIZE,
-    ) -> Iterator[DigitAnswer]:
-        """Read digits, one request for each `batch_size` images.
-
-        Args:
-          images: uint8 of shape [n, 28, 28], 0 for the background (see
-            `serving.client.prepare` for pictures of other forms).
-          signature: A signature of input ``images`` and output ``probabilities``.
-          batch_size: Images in a request.
-
-        Yields:
-          An answer for each image, in order.
-
-        Raises:
-          ValueError: `images` has another dtype or shape.
-        """
-        for start in range(0, len(images), batch_size):
-            yield from self._call(
-                calls.predict_digits(
-                    self.model,
-                    images[start : start + batch_size],
-                    signature=signature,
-                )
-            )
+    ) -> Iterator[ClassAnswer]:
+        """Does what `predict_images` does, under its name in version 0.1."""
+        warn_of_digits()
+        return self.predict_images(images, signature=signature, batch_size=batch_size)
 
     def status(self) -> list[VersionStatus]:
-        """The state of each version the server knows, newest first."""
+        """Returns the state of each version the server knows, newest first."""
         return self._call(calls.status(self.model))
 
     def metadata(self) -> ModelMetadata:
-        """The signatures of the version that serves."""
+        """Returns the signatures of the version that serves."""
         return self._call(calls.metadata(self.model))
 
     def wait(self, timeout: float = WAIT_TIMEOUT) -> int:
-        """Wait until the model is served; returns the version.
+        """Waits until the model is served; returns the version.
 
         Raises:
-          ServingError: DEADLINE_EXCEEDED after `timeout` seconds, or at once for
-            an error that waiting does not mend.
+            ServingError: DEADLINE_EXCEEDED after `timeout` seconds, or at once for
+                an error that waiting does not mend.
         """
         wait = Wait(self.model, timeout)
         while True:
@@ -150,10 +195,16 @@ class Client:
             response = self._stubs[call.rpc.path](
                 call.request, timeout=timeout or self.connection.timeout
             )
-            return call.read(response)
         except grpc.RpcError as error:
-            raise ServingError.of(error, self.connection.address) from error
-        except UnexpectedResponse as error:
-            raise ServingError(
-                grpc.StatusCode.INTERNAL, str(error), self.connection.address
-            ) from error
+            raise self.connection.failure(error) from error
+        with unexpected(self.connection.address):
+            return call.read(response)
+
+
+def warn_of_digits() -> None:
+    """Says by what `predict_digits` is replaced."""
+    warnings.warn(
+        "predict_digits is deprecated: use predict_images",
+        DeprecationWarning,
+        stacklevel=3,
+    )

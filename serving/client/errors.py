@@ -1,6 +1,8 @@
 """What can go wrong, with the exit code of each."""
 
+import contextlib
 import re
+from collections.abc import Iterator
 from enum import IntEnum
 
 import grpc
@@ -56,23 +58,34 @@ class InputError(ClientError):
     exit_code = ExitCode.BAD_INPUT
 
 
+class UnexpectedResponse(Exception):
+    """The server answered OK with something the client cannot use."""
+
+
 class ServingError(ClientError):
     """The server refused, failed, or was not reached.
 
     Attributes:
-      code: The gRPC status code.
-      details: The server's own words, unchanged.
-      address: The server asked.
+        code: The gRPC status code.
+        details: The server's own words, unchanged.
+        address: The server asked.
     """
 
-    def __init__(self, code: grpc.StatusCode, details: str, address: str) -> None:
-        super().__init__(f"{address}: {code.name}: {details or 'no details'}")
+    def __init__(
+        self, code: grpc.StatusCode, details: str, address: str, hint: str = ""
+    ) -> None:
+        """Keeps them; the message is all of them, and what can be done."""
+        super().__init__(f"{address}: {code.name}: {details or 'no details'}{hint}")
         self.code = code
         self.details = details
         self.address = address
         self.exit_code = _EXIT_CODES.get(code, ExitCode.SERVER_ERROR)
 
-    @classmethod
-    def of(cls, error: grpc.RpcError, address: str) -> "ServingError":
-        """The same failure as gRPC raised it, sync or aio."""
-        return cls(error.code(), error.details() or "", address)
+
+@contextlib.contextmanager
+def unexpected(address: str) -> Iterator[None]:
+    """Raises what the server at `address` answered unexpectedly as a ServingError."""
+    try:
+        yield
+    except UnexpectedResponse as error:
+        raise ServingError(grpc.StatusCode.INTERNAL, str(error), address) from error

@@ -6,6 +6,7 @@ dimension's size, then the elements.
 """
 
 import gzip
+import math
 import struct
 import zlib
 from collections.abc import Iterator
@@ -28,10 +29,10 @@ class Selection:
     """Which images of a file: one index, or a range as Python slices it.
 
     Attributes:
-      first: The index, or the range's start; negative counts from the end.
-      stop: The range's end, excluded; None for the file's end.
-      single: Whether it is one index, which must then exist.
-      step: The range's step, 1 or greater.
+        first: The index, or the range's start; negative counts from the end.
+        stop: The range's end, excluded; None for the file's end.
+        single: Whether it is one index, which must then exist.
+        step: The range's step, 1 or greater.
     """
 
     first: int | None = None
@@ -41,10 +42,10 @@ class Selection:
 
     @classmethod
     def parse(cls, text: str) -> "Selection":
-        """Read ``7``, ``-1``, ``10:20``, ``:100`` or ``::10``.
+        """Reads ``7``, ``-1``, ``10:20``, ``:100`` or ``::10``.
 
         Raises:
-          ValueError: `text` is none of these.
+            ValueError: `text` is none of these.
         """
         parts = text.split(":")
         numbers = [int(part) if part.strip() else None for part in parts]
@@ -58,10 +59,10 @@ class Selection:
         return cls(numbers[0], numbers[1], step=step)
 
     def of(self, count: int) -> range:
-        """The indices meant in a file of `count` images.
+        """Returns the indices meant in a file of `count` images.
 
         Raises:
-          InputError: One index was asked for and the file is shorter.
+            InputError: One index was asked for and the file is shorter.
         """
         if not self.single:
             return range(count)[slice(self.first, self.stop, self.step)]
@@ -78,17 +79,18 @@ ALL = Selection()
 def read_idx(
     file: IO[bytes], selection: Selection = ALL
 ) -> Iterator[tuple[int, np.ndarray]]:
-    """Read the selected images, one at a time.
+    """Reads the selected images, one at a time.
 
     Args:
-      file: An IDX file, gzipped or not; read forwards, only as far as needed.
-      selection: Which images.
+        file: An IDX file, gzipped or not; read forwards, only as far as needed.
+        selection: Which images.
 
     Yields:
-      The image's index and its pixels, uint8 [height, width].
+        The image's index and its pixels, uint8 [height, width] or, of a file of four
+        dimensions, [height, width, channels].
 
     Raises:
-      InputError: Not an IDX file of images, cut short, or damaged.
+        InputError: Not an IDX file of images, cut short, or damaged.
     """
     head = file.read(2)
     file.seek(0)
@@ -106,26 +108,29 @@ def _read(file: IO[bytes], selection: Selection) -> Iterator[tuple[int, np.ndarr
             "expected an IDX file of unsigned bytes (it begins 00 00 08), "
             f"found {magic.hex(' ') or 'nothing'}"
         )
-    if magic[3] != 3:
+    if magic[3] not in (3, 4):
         hint = "; this one holds labels" if magic[3] == 1 else ""
         raise InputError(
-            f"expected 3 dimensions (images, rows, columns), found {magic[3]}{hint}"
+            "expected 3 dimensions (images, rows, columns), or channels as a fourth, "
+            f"found {magic[3]}{hint}"
         )
-    sizes = file.read(12)
-    if len(sizes) < 12:
+    head = file.read(4 * magic[3])
+    if len(head) < 4 * magic[3]:
         raise InputError("the IDX header is cut short")
-    count, height, width = struct.unpack(">3I", sizes)
-    if not (0 < height <= _MAX_SIDE and 0 < width <= _MAX_SIDE):
+    count, *sides = struct.unpack(f">{magic[3]}I", head)
+    if not all(0 < side <= _MAX_SIDE for side in sides):
         raise InputError(
-            f"expected images of 1 to {_MAX_SIDE} pixels a side, found {width}x{height}"
+            f"expected images of 1 to {_MAX_SIDE} pixels a side, found "
+            f"{'x'.join(map(str, sides[1::-1]))}"
         )
-    size = height * width
+    size = math.prod(sides)
+    start = 4 + len(head)
     for index in selection.of(count):
-        file.seek(16 + index * size)
+        file.seek(start + index * size)
         pixels = file.read(size)
         if len(pixels) < size:
             raise InputError(
                 f"image {index} is cut short: expected {size} bytes, "
                 f"found {len(pixels)}"
             )
-        yield index, np.frombuffer(pixels, np.uint8).reshape(height, width)
+        yield index, np.frombuffer(pixels, np.uint8).reshape(sides)

@@ -1,4 +1,4 @@
-"""Bring a picture of a digit to MNIST's form, as MNIST's authors did.
+"""Bring a drawing to the form of a task's images, as MNIST's authors brought theirs.
 
 "The original black and white (bilevel) images from NIST were size normalized to
 fit in a 20x20 pixel box while preserving their aspect ratio. The resulting images
@@ -11,132 +11,137 @@ In the published files the longer side of every digit is exactly 20 pixels and t
 centre of mass lies within half a pixel of (14, 14), counted from the first pixel's
 middle, so that is what is done here: an image in MNIST's form already stays as
 it is, byte for byte.
+
+An image of another size has the same proportions: the box leaves a margin of 4/28 of
+the shorter side, and the centre is the field's. The ink is as far from the task's
+background as it can be: light on 0, dark on 255.
 """
 
-import io
-import warnings
+from dataclasses import dataclass
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image
 
+from contract.task import Task
 from serving.client.errors import InputError
 
-SIZE = 28
-BOX = 20
-CENTRE = 14
-
-MAX_PIXELS = 50_000_000
-"""The largest picture decoded: a phone's, not a decompression bomb."""
-
-_FORMATS = ("PNG", "JPEG")
-# Sides longer than this are averaged down first: 20 pixels are left in the end.
-_WORKING_SIDE = 1024
+# MNIST's margin around the box, as a share of the side.
+_MARGIN = 4 / 28
 # Paler than this share of the strongest ink is shade, grain or JPEG ringing.
 _FAINT = 0.12
-# From this share on a pixel counts for the box the digit is fitted by. On real
+# From this share on a pixel counts for the box the drawing is fitted by. On real
 # test digits 0.15 to 0.5 do equally well.
 _SOLID = 0.3
 # Less contrast than this (of 255) is a blank page.
 _MIN_CONTRAST = 24.0
+# A pixel that is no further from the background is background.
+_NEAR = 8.0
+# The noun of tasks whose images are known to be made as MNIST's were.
+_DIGIT = "digit"
 
 
-def digit_from_bytes(content: bytes) -> np.ndarray:
-    """Decode a PNG or JPEG picture of one digit and bring it to MNIST's form.
+@dataclass(frozen=True, slots=True)
+class Form:
+    """The form of a task's images.
+
+    Attributes:
+        height: Of the field, in pixels.
+        width: Of the field, in pixels.
+        box_height: Of the box that the ink is fitted into.
+        box_width: Of the box that the ink is fitted into.
+        background: The level where there is no ink.
+        ink: The level of the strongest ink.
+    """
+
+    height: int
+    width: int
+    box_height: int
+    box_width: int
+    background: int
+    ink: int
+
+    @classmethod
+    def of(cls, task: Task) -> "Form":
+        """Returns the form of a task that can be drawn."""
+        margin = round(min(task.height, task.width) * _MARGIN)
+        background = task.background or 0
+        return cls(
+            task.height,
+            task.width,
+            max(1, task.height - 2 * margin),
+            max(1, task.width - 2 * margin),
+            background,
+            255 if background < 128 else 0,
+        )
+
+
+def from_drawing(grey: np.ndarray, task: Task) -> np.ndarray:
+    """Brings a picture to a task's form; one that is in it already is kept.
 
     Args:
-      content: The file's bytes. Any size, colour or grey, dark on light or light
-        on dark; EXIF orientation and transparency are honoured.
+        grey: float32 [height, width], levels in 0..255, of either polarity.
+        task: One that can be drawn.
 
     Returns:
-      uint8 of shape [28, 28], 0 for the background.
+        uint8 of the task's shape.
 
     Raises:
-      InputError: Not a PNG or JPEG, damaged, too large, or blank.
+        InputError: The picture is blank.
     """
-    return digit_from_grey(_decode(content))
-
-
-def digit_from_grey(grey: np.ndarray) -> np.ndarray:
-    """Bring a picture to MNIST's form; one that is in it already is kept.
-
-    Args:
-      grey: float32 [height, width], levels in 0..255, of either polarity.
-
-    Returns:
-      uint8 of shape [28, 28], 0 for the background.
-
-    Raises:
-      InputError: The picture is blank.
-    """
-    if is_mnist_form(grey):
+    form = Form.of(task)
+    if is_of_form(grey, form) or (task.noun != _DIGIT and is_of_task(grey, form)):
         return grey.astype(np.uint8)
-    return to_mnist(find_ink(grey))
-
-
-def is_mnist_form(grey: np.ndarray) -> bool:
-    """Whether a picture is one MNIST's authors could have made."""
-    if grey.shape != (SIZE, SIZE) or not grey.any():
-        return False
-    rows, columns = np.flatnonzero(grey.any(1)), np.flatnonzero(grey.any(0))
-    longer = max(rows[-1] - rows[0], columns[-1] - columns[0]) + 1
-    y, x = _centre_of_mass(grey)
-    return longer == BOX and abs(y - CENTRE) <= 0.5 and abs(x - CENTRE) <= 0.5
-
-
-def _decode(content: bytes) -> np.ndarray:
-    """Grey levels, float32 [height, width] in 0..255."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            with Image.open(io.BytesIO(content), formats=_FORMATS) as image:
-                width, height = image.size
-                if width * height > MAX_PIXELS:
-                    raise InputError(
-                        f"expected at most {MAX_PIXELS} pixels, found {width}x{height}"
-                    )
-                return _grey(ImageOps.exif_transpose(image))
-    except UnidentifiedImageError:
-        raise InputError("expected a PNG or JPEG picture, found neither") from None
-    except Image.DecompressionBombError:
-        raise InputError(f"expected at most {MAX_PIXELS} pixels, found more") from None
-    except (OSError, SyntaxError, ValueError) as error:
-        raise InputError(f"the picture is damaged: {error}") from error
+        return to_form(find_ink(grey), form)
+    except BlankError as error:
+        raise InputError(f"no {task.noun} found: the picture is blank") from error
 
 
-def _grey(image: Image.Image) -> np.ndarray:
-    if image.mode.startswith("I"):  # 16-bit PNG
-        levels = np.asarray(image, np.float32) / np.float32(257)
-        return _shrink(Image.fromarray(levels))
-    if "A" not in image.getbands() and "transparency" not in image.info:
-        return _shrink(image.convert("L"))
-    layers = np.asarray(image.convert("LA"), np.float32)
-    grey, alpha = layers[..., 0], layers[..., 1] / 255
-    painted = float(alpha.sum())
-    ink = float((grey * alpha).sum()) / painted if painted else 0.0
-    # Laid on paper its ink stands out from: white ink on black, black on white.
-    paper = 255.0 if ink < 127.5 else 0.0
-    return _shrink(Image.fromarray(grey * alpha + paper * (1 - alpha)))
+def is_of_form(grey: np.ndarray, form: Form) -> bool:
+    """Tells whether a picture is one that MNIST's authors could have made."""
+    ink = np.abs(grey - form.background)
+    if grey.shape != (form.height, form.width) or not ink.any():
+        return False
+    rows, columns = np.flatnonzero(ink.any(1)), np.flatnonzero(ink.any(0))
+    height, width = rows[-1] - rows[0] + 1, columns[-1] - columns[0] + 1
+    y, x = _centre_of_mass(ink)
+    return (
+        (height == form.box_height and width <= form.box_width)
+        or (width == form.box_width and height <= form.box_height)
+    ) and max(abs(y - form.height / 2), abs(x - form.width / 2)) <= 0.5
 
 
-def _shrink(image: Image.Image) -> np.ndarray:
-    factor = -(-max(image.size) // _WORKING_SIDE)
-    return np.asarray(image.reduce(factor) if factor > 1 else image, np.float32)
+def is_of_task(grey: np.ndarray, form: Form) -> bool:
+    """Tells whether a picture looks like one of the images of its task.
+
+    It has their size and, on most of its border, their background. Only of digits is
+    it known how the images were made; of others such a picture is one of them, or
+    was made like them.
+    """
+    if grey.shape != (form.height, form.width):
+        return False
+    edge = np.concatenate([grey[[0, -1]].ravel(), grey[1:-1, [0, -1]].ravel()])
+    return bool(np.mean(np.abs(edge - form.background) <= _NEAR) > 0.5)
+
+
+class BlankError(Exception):
+    """There is no ink in a picture."""
 
 
 def find_ink(grey: np.ndarray) -> np.ndarray:
-    """Tell the ink from the paper, whichever of them is darker.
+    """Tells the ink from the paper, whichever of them is darker.
 
     The paper is what the picture's border shows. A plane fitted to the border
     takes out an even fall of light, as in a photograph of a page.
 
     Args:
-      grey: float32 [height, width], levels in 0..255.
+        grey: float32 [height, width], levels in 0..255.
 
     Returns:
-      float32 of the same shape: 0 for paper, 1 for the strongest ink.
+        float32 of the same shape: 0 for paper, 1 for the strongest ink.
 
     Raises:
-      InputError: The picture is blank.
+        BlankError: The picture is blank.
     """
     paper, grain = _paper(grey)
     difference = grey - paper
@@ -145,14 +150,14 @@ def find_ink(grey: np.ndarray) -> np.ndarray:
     ink = dark if np.square(dark).sum() > np.square(light).sum() else light
     strongest = float(ink.max())
     if strongest < max(_MIN_CONTRAST, 1.2 * grain):
-        raise InputError("no digit found: the picture is blank")
+        raise BlankError
     ink /= strongest
     ink[ink < max(_FAINT, min(_SOLID, grain / strongest))] = 0
     return ink
 
 
 def _paper(grey: np.ndarray) -> tuple[np.ndarray, float]:
-    """The paper's level at every pixel, and the grain of it (in levels).
+    """Returns the paper's level at every pixel, and the grain of it (in levels).
 
     A least trimmed squares fit to the border: strokes that touch the border are
     outliers and fall away as long as paper is the greater part of it.
@@ -175,33 +180,36 @@ def _paper(grey: np.ndarray) -> tuple[np.ndarray, float]:
     return plane[0] + plane[1] * y + plane[2] * x, grain
 
 
-def to_mnist(ink: np.ndarray) -> np.ndarray:
-    """Fit ink into the 20x20 box and centre it in 28x28 by its mass.
+def to_form(ink: np.ndarray, form: Form) -> np.ndarray:
+    """Fits ink into the box and centres it in the field by its mass.
 
     Args:
-      ink: float32 [height, width], 0 for paper, 1 for the strongest ink; not
-        all 0.
+        ink: float32 [height, width], 0 for paper, 1 for the strongest ink; not
+            all 0.
+        form: The form that is wanted.
 
     Returns:
-      uint8 of shape [28, 28].
+        uint8 of shape [form.height, form.width].
     """
     solid = ink >= _SOLID * ink.max()
     rows, columns = np.flatnonzero(solid.any(1)), np.flatnonzero(solid.any(0))
-    digit = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    scale = BOX / max(digit.shape)
-    height, width = (max(1, int(side * scale + 0.5)) for side in digit.shape)
+    drawn = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    scale = min(form.box_height / drawn.shape[0], form.box_width / drawn.shape[1])
+    height, width = (max(1, int(side * scale + 0.5)) for side in drawn.shape)
     # Pillow widens the filter with the scale, so this averages: no aliasing.
-    fitted = Image.fromarray(np.ascontiguousarray(digit, np.float32)).resize(
+    fitted = Image.fromarray(np.ascontiguousarray(drawn, np.float32)).resize(
         (width, height), Image.Resampling.BILINEAR
     )
     small = np.clip(np.asarray(fitted), 0, None)
     small = small / small.max()
     y, x = _centre_of_mass(small)
     # Halfway goes up and left; a hair of float noise does not decide it.
-    top = min(max(0, int(np.ceil(CENTRE - y - 0.5001))), SIZE - height)
-    left = min(max(0, int(np.ceil(CENTRE - x - 0.5001))), SIZE - width)
-    field = np.zeros((SIZE, SIZE), np.uint8)
-    field[top : top + height, left : left + width] = np.round(small * 255)
+    top = min(max(0, int(np.ceil(form.height / 2 - y - 0.5001))), form.height - height)
+    left = min(max(0, int(np.ceil(form.width / 2 - x - 0.5001))), form.width - width)
+    field = np.full((form.height, form.width), form.background, np.uint8)
+    field[top : top + height, left : left + width] = np.round(
+        form.background + small * (form.ink - form.background)
+    )
     return field
 
 

@@ -36,7 +36,7 @@ _Field = FieldDescriptorProto | tuple[FieldDescriptorProto, DescriptorProto]
 def _field(
     name: str, number: int, kind: int | str, *, repeated: bool = False
 ) -> FieldDescriptorProto:
-    """One field; `kind` is a scalar type, or the full name of a message or enum."""
+    """Returns a field; `kind` is a scalar type, or a message's or enum's full name."""
     field = FieldDescriptorProto(
         name=name,
         number=number,
@@ -54,7 +54,7 @@ def _field(
 
 
 def _map(owner: str, name: str, number: int, value: str) -> _Field:
-    """A `map<string, value>` field of the message named `owner`."""
+    """Returns a `map<string, value>` field of the message named `owner`."""
     entry = "".join(word.capitalize() for word in name.split("_")) + "Entry"
     declaration = DescriptorProto(
         name=entry,

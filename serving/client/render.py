@@ -1,95 +1,115 @@
 """How answers look: in a terminal, in a pipe, and as JSON."""
 
 import json
+import sys
+from itertools import zip_longest
 from typing import Any
 
 import numpy as np
+from rich.cells import cell_len, set_cell_size
 from rich.console import Console
 from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
 from serving.client.results import (
-    DigitAnswer,
+    ClassAnswer,
     ModelMetadata,
-    TensorSpec,
     VersionStatus,
 )
-from serving.client.sources import Digit
+from serving.client.sources import Picture, Unreadable
 
 _RAMP = " .:-=+*#%@"
 _BAR_CELLS = 24
+_MAX_NAME_CELLS = 24
+_MAX_DRAWN_SIDE = 56
 _STATE_STYLES = {"AVAILABLE": "green", "END": "red", "LOADING": "yellow"}
 
 
 def colourful(console: Console) -> bool:
-    """Whether the console can show grey levels."""
-    return console.is_terminal and not console.no_color and bool(console.color_system)
+    """Tells whether the console can show grey levels."""
+    return (
+        console.is_terminal
+        and not console.no_color
+        and bool(console.color_system)
+        and "utf" in console.encoding
+    )
 
 
-def drawing(pixels: np.ndarray, *, colour: bool) -> list[Text]:
-    """Draw an image, two rows of pixels on a line.
+def drawing(pixels: np.ndarray, background: int | None, *, colour: bool) -> list[Text]:
+    """Draws an image, two rows of pixels on a line.
 
     Args:
-      pixels: uint8 [28, 28].
-      colour: Half-blocks in grey levels; otherwise plain ASCII.
+        pixels: uint8 [height, width] or [height, width, 3]. A large image is made
+            smaller.
+        background: The level that plain letters leave blank; None for black.
+        colour: Half-blocks in the image's colours; otherwise plain ASCII.
 
     Returns:
-      14 lines of 28 cells.
+        A line for two rows; none for the last of an odd number.
     """
+    step = -(-max(pixels.shape[:2]) // _MAX_DRAWN_SIDE)
+    pixels = pixels[::step, ::step]
+    pixels = pixels[: len(pixels) // 2 * 2]
     lines = []
     for upper, lower in zip(pixels[::2], pixels[1::2], strict=True):
         line = Text()
-        for top, bottom in zip(upper.tolist(), lower.tolist(), strict=True):
+        for top, bottom in zip(upper, lower, strict=True):
             if colour:
-                style = Style(color=_grey(top), bgcolor=_grey(bottom))
+                style = Style(color=_colour(top), bgcolor=_colour(bottom))
                 line.append("\N{UPPER HALF BLOCK}", style)
             else:
-                line.append(_RAMP[(top + bottom) * (len(_RAMP) - 1) // 510])
+                light = int(top.mean()) + int(bottom.mean())
+                strength = light if (background or 0) < 128 else 510 - light
+                line.append(_RAMP[strength * (len(_RAMP) - 1) // 510])
         lines.append(line)
     return lines
 
 
-def _grey(level: int) -> str:
-    return f"#{level:02x}{level:02x}{level:02x}"
+def _colour(pixel: np.ndarray) -> str:
+    red, green, blue = np.broadcast_to(pixel, 3).tolist()
+    return f"#{red:02x}{green:02x}{blue:02x}"
 
 
 def print_answer(
-    console: Console, digit: Digit, answer: DigitAnswer, *, draw: bool
+    console: Console, picture: Picture, answer: ClassAnswer, *, draw: bool
 ) -> None:
-    """Print one answer: the drawing with the three best beside it, or one line."""
-    best = answer.best(3)
+    """Prints one answer: the drawing with the three best beside it, or one line."""
+    task = answer.task
+    best = [(task.classes[label], share) for label, share in answer.best(3)]
     if not draw:
         others = "  ".join(f"{name} {value:.1%}" for name, value in best[1:])
         console.print(
             Text.assemble(
-                f"{digit}: ",
-                (str(answer.digit), "bold"),
+                f"{picture}: ",
+                (answer.name, "bold"),
                 f"  {answer.probability:.1%}  ({others})",
             ),
             soft_wrap=True,
         )
         return
+    width = min(_MAX_NAME_CELLS, max(cell_len(name) for name, _ in best))
+    made = picture.way.text and f" to {task.size_text}, {picture.way.text}"
     beside = [
         Text(),
-        Text(str(digit), "dim"),
+        Text(f"{picture}{made}", "dim"),
         Text(),
-        Text.assemble("Answer  ", (str(answer.digit), "bold green")),
+        Text.assemble(f"{task.noun}  ", (answer.name, "bold green")),
         Text(),
-        *(_bar(console, name, value) for name, value in best),
+        *(_bar(console, set_cell_size(name, width), value) for name, value in best),
         Text(),
         Text(f"{answer.model} version {answer.version}", "dim"),
     ]
-    lines = drawing(digit.pixels, colour=colourful(console))
-    for number, line in enumerate(lines):
-        note = beside[number] if number < len(beside) else Text()
-        joined = Text.assemble(line, "   ", note)
+    lines = drawing(picture.pixels, task.background, colour=colourful(console))
+    blank = " " * max(len(line) for line in lines or [Text()])
+    for line, note in zip_longest(lines, beside):
+        joined = Text.assemble(line or blank, "   ", note or "")
         joined.rstrip()
         console.print(joined, soft_wrap=True, highlight=False)
     console.print()
 
 
-def _bar(console: Console, name: int, value: float) -> Text:
+def _bar(console: Console, name: str, value: float) -> Text:
     full, empty = ("\N{FULL BLOCK}", "\N{LIGHT SHADE}")
     if not console.is_terminal or "utf" not in console.encoding:
         full, empty = "#", "."
@@ -102,31 +122,35 @@ def _bar(console: Console, name: int, value: float) -> Text:
     )
 
 
-def answer_json(digit: Digit, answer: DigitAnswer, signature: str) -> str:
-    """One answer as a line of JSON; the schema is in docs/serving.md."""
-    return _json(
-        {
-            "source": digit.source,
-            "index": digit.index,
-            "digit": answer.digit,
-            "probability": answer.probability,
-            "probabilities": list(answer.probabilities),
-            "model": {
-                "name": answer.model,
-                "version": answer.version,
-                "signature": signature,
-            },
-        }
-    )
+def answer_json(picture: Picture, answer: ClassAnswer, signature: str) -> str:
+    """Returns one answer as a line of JSON; the schema is in docs/serving.md."""
+    content: dict[str, Any] = {
+        "source": picture.source,
+        "index": picture.index,
+        "class": answer.name,
+        "class_id": answer.class_id,
+        "probability": answer.probability,
+        "probabilities": list(answer.probabilities),
+        "prepared": picture.way.value,
+        "model": {
+            "name": answer.model,
+            "version": answer.version,
+            "signature": signature,
+        },
+    }
+    if answer.task.noun == "digit":  # as version 0.1 called it
+        name = answer.name
+        content["digit"] = int(name) if name.isdecimal() else answer.class_id
+    return _json(content)
 
 
-def error_json(source: str, index: int | None, reason: str) -> str:
-    """An image that has no answer, as a line of JSON."""
-    return _json({"source": source, "index": index, "error": reason})
+def error_json(item: Unreadable) -> str:
+    """Returns an image that has no answer, as a line of JSON."""
+    return _json({"source": item.source, "index": item.index, "error": item.reason})
 
 
 def print_status(console: Console, versions: list[VersionStatus]) -> None:
-    """Print each version's state, newest first."""
+    """Prints each version's state, newest first."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in ("version", "state", "error"):
         table.add_column(column)
@@ -141,7 +165,7 @@ def print_status(console: Console, versions: list[VersionStatus]) -> None:
 
 
 def status_json(model: str, versions: list[VersionStatus]) -> str:
-    """Every version's state as one JSON object."""
+    """Returns every version's state as one JSON object."""
     return _json(
         {
             "model": model,
@@ -159,19 +183,19 @@ def status_json(model: str, versions: list[VersionStatus]) -> str:
 
 
 def print_metadata(console: Console, metadata: ModelMetadata) -> None:
-    """Print the signatures of a model with their inputs and outputs."""
+    """Prints the signatures of a model with their inputs and outputs."""
     console.print(f"{metadata.model} version {metadata.version}", highlight=False)
     for name, signature in metadata.signatures.items():
         console.print(Text.assemble("\n", (name, "bold"), f"  {signature.method_name}"))
         table = Table(box=None, show_header=False, pad_edge=False)
         for kind, specs in (("in", signature.inputs), ("out", signature.outputs)):
             for alias, spec in specs.items():
-                table.add_row(f"  {kind}", alias, spec.dtype, _shape_text(spec))
+                table.add_row(f"  {kind}", alias, spec.dtype, str(spec))
         console.print(table)
 
 
 def metadata_json(metadata: ModelMetadata) -> str:
-    """A model's signatures as one JSON object."""
+    """Returns a model's signatures as one JSON object."""
 
     def specs(items: Any) -> dict[str, Any]:
         return {
@@ -198,11 +222,6 @@ def metadata_json(metadata: ModelMetadata) -> str:
     )
 
 
-def _shape_text(spec: TensorSpec) -> str:
-    if spec.shape is None:
-        return "any shape"
-    return f"[{', '.join('?' if size is None else str(size) for size in spec.shape)}]"
-
-
 def _json(value: dict[str, Any]) -> str:
-    return json.dumps(value, ensure_ascii=False)
+    encoding = sys.stdout.encoding or "ascii"
+    return json.dumps(value, ensure_ascii="utf" not in encoding.lower())

@@ -1,9 +1,12 @@
 """What a server answered, as plain immutable values."""
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
+
+from contract.task import Task, names_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -11,10 +14,10 @@ class ModelSpec:
     """Which servable a request is for.
 
     Attributes:
-      name: The model's name on the server.
-      version: An exact version, or None.
-      label: A version label such as ``stable``, or None. With neither, the
-        server answers with its newest version.
+        name: The model's name on the server.
+        version: An exact version, or None.
+        label: A version label such as ``stable``, or None. With neither, the
+            server answers with its newest version.
     """
 
     name: str
@@ -22,10 +25,10 @@ class ModelSpec:
     label: str | None = None
 
     def __post_init__(self) -> None:
-        """Refuse what no server could answer.
+        """Refuses what no server could answer.
 
         Raises:
-          ValueError: No name, a negative version, or both version and label.
+            ValueError: No name, a negative version, or both version and label.
         """
         if not self.name:
             raise ValueError("the model's name is empty")
@@ -47,10 +50,10 @@ class Answer:
     """The answer to one Predict call.
 
     Attributes:
-      outputs: Output alias to array.
-      model: The model's name, as the server echoes it.
-      version: The version that answered.
-      signature: The signature that ran.
+        outputs: Output alias to array.
+        model: The model's name, as the server echoes it.
+        version: The version that answered.
+        signature: The signature that ran.
     """
 
     outputs: Mapping[str, np.ndarray]
@@ -60,33 +63,81 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class DigitAnswer:
-    """What the model reads in one image.
+class ServedTask:
+    """What a version is asked, and who said so.
 
     Attributes:
-      probabilities: Ten floats, one for each digit, that add up to 1.
-      model: The model's name.
-      version: The version that answered.
+        task: Size and classes of its images.
+        model: The model's name.
+        version: The version that this holds for.
+        told: Whether the model told it by its `describe` signature; otherwise it was
+            derived from the shapes of `serving_default`, and the names are labels.
+    """
+
+    task: Task
+    model: str
+    version: int
+    told: bool = True
+
+    @property
+    def note(self) -> str:
+        """What a person has to know of a task that was derived; else empty."""
+        if self.told:
+            return ""
+        return (
+            f"{self.model} version {self.version} does not tell its task (it has no "
+            "`describe` signature): its classes are called "
+            f"{names_text(self.task.classes, 3)}, and pictures are fitted to "
+            f"{self.task.size_text} as they are, drawings too; train and push it "
+            "again to have names and drawings"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ClassAnswer:
+    """Which class the model sees in one image.
+
+    Attributes:
+        probabilities: One float for each class, by label; they add up to 1.
+        model: The model's name.
+        version: The version that answered.
+        task: That version's task, which names the classes.
     """
 
     probabilities: tuple[float, ...]
     model: str
     version: int
+    task: Task
 
     @property
-    def digit(self) -> int:
-        """The most probable digit."""
+    def class_id(self) -> int:
+        """The label of the most probable class; the lowest of equal ones."""
         return self.best(1)[0][0]
 
     @property
+    def name(self) -> str:
+        """The name of the most probable class."""
+        return self.task.classes[self.class_id]
+
+    @property
     def probability(self) -> float:
-        """The probability of `digit`."""
+        """The probability of the most probable class."""
         return self.best(1)[0][1]
 
     def best(self, count: int) -> list[tuple[int, float]]:
-        """The `count` most probable digits with their probabilities, best first."""
+        """Returns the `count` most probable labels with their probabilities."""
         ranked = sorted(enumerate(self.probabilities), key=lambda pair: -pair[1])
         return ranked[:count]
+
+    @property
+    def digit(self) -> int:
+        """The label, as version 0.1 called it."""
+        warnings.warn(
+            "ClassAnswer.digit is deprecated: use class_id, or name",
+            DeprecationWarning,
+            stacklevel=2,
+        )
+        return self.class_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,10 +145,10 @@ class VersionStatus:
     """The state of one version of a model.
 
     Attributes:
-      version: The version.
-      state: START, LOADING, AVAILABLE, UNLOADING or END.
-      error_code: ``OK``, or the name of the status code it failed with.
-      error_message: Empty when it did not fail.
+        version: The version.
+        state: START, LOADING, AVAILABLE, UNLOADING or END.
+        error_code: ``OK``, or the name of the status code it failed with.
+        error_message: Empty when it did not fail.
     """
 
     version: int
@@ -111,12 +162,18 @@ class TensorSpec:
     """An input or output of a signature.
 
     Attributes:
-      dtype: TensorFlow's name of the element type, such as ``uint8``.
-      shape: None where the rank is unknown; None inside for an unknown size.
+        dtype: TensorFlow's name of the element type, such as ``uint8``.
+        shape: None where the rank is unknown; None inside for an unknown size.
     """
 
     dtype: str
     shape: tuple[int | None, ...] | None
+
+    def __str__(self) -> str:
+        if self.shape is None:
+            return "any shape"
+        sides = ("?" if side is None else str(side) for side in self.shape)
+        return f"[{', '.join(sides)}]"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,36 +1,44 @@
-"""Where digits come from: picture files, IDX files, standard input."""
+"""Where pictures come from: files, folders, arrays, standard input."""
 
 import io
+import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
 import numpy as np
 
-from serving.client import prepare
-from serving.client.errors import InputError
+from contract.task import Task
+from serving.client import pictures
+from serving.client.errors import InputError, one_line
 from serving.client.idx import ALL, GZIP_MAGIC, IDX_MAGIC, Selection, read_idx
+from serving.client.pictures import Fit, Way
 
 STDIN = "-"
 
+_NPY_MAGIC = b"\x93NUMPY"
 _MAX_BYTES = 256 * 1024 * 1024
+# What file managers leave in folders of pictures; names with a dot are hidden.
+_NO_PICTURES = frozenset({"thumbs.db", "desktop.ini"})
 
 
 @dataclass(frozen=True, slots=True)
-class Digit:
-    """One image to ask about, in MNIST's form.
+class Picture:
+    """One image to ask about, in the form of the task's images.
 
     Attributes:
-      source: The file it came from, ``-`` for standard input.
-      index: Its place in an IDX file, None for a picture.
-      pixels: uint8 [28, 28].
+        source: The file it came from, `-` for standard input.
+        index: Its place in an IDX or npy file, None for a picture.
+        pixels: uint8 of the task's shape.
+        way: How it was made of the file's content.
     """
 
     source: str
     index: int | None
     pixels: np.ndarray
+    way: Way = Way.AS_IS
 
     def __str__(self) -> str:
         return self.source if self.index is None else f"{self.source}[{self.index}]"
@@ -44,62 +52,145 @@ class Unreadable:
     index: int | None
     reason: str
 
+    def __str__(self) -> str:
+        return self.source if self.index is None else f"{self.source}[{self.index}]"
 
-def read_digits(
-    sources: Sequence[str], selection: Selection | None = None
-) -> Iterator[Digit | Unreadable]:
-    """Read every image of every source, in order, one at a time.
+
+def shown(path: str) -> str:
+    r"""Returns a path on one line of printable Unicode: `\xff` for what is no UTF-8."""
+    text = os.fsencode(path).decode(errors="backslashreplace")
+    return "".join(
+        c if c.isprintable() else c.encode("unicode_escape").decode() for c in text
+    )
+
+
+def list_files(sources: Sequence[str], leave_out: Container[str] = ()) -> list[str]:
+    """Lists the files of folders, in an order that is the same every time.
 
     Args:
-      sources: Paths of PNG, JPEG or IDX files (gzipped or not), told apart by
-        their content; ``-`` is standard input.
-      selection: Which images of the IDX files; all when None.
+        sources: Files, which are kept as they are, and folders, which are walked: by
+            name, and links to folders are not followed.
+        leave_out: Absolute paths of files that are no pictures.
+
+    Raises:
+        InputError: A folder cannot be read.
+    """
+    files: list[str] = []
+    for source in sources:
+        if source != STDIN and os.path.isdir(source):
+            files += _walk(source, leave_out)
+        else:
+            files.append(source)
+    return files
+
+
+def _walk(folder: str, leave_out: Container[str]) -> Iterator[str]:
+    def refuse(error: OSError) -> None:
+        raise InputError(f"{error.filename}: {error.strerror}") from error
+
+    for place, folders, names in os.walk(folder, onerror=refuse):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(names):
+            path = os.path.join(place, name)
+            hidden = name.startswith(".") or name.lower() in _NO_PICTURES
+            if not hidden and os.path.abspath(path) not in leave_out:
+                yield path
+
+
+def read_pictures(
+    sources: Iterable[str],
+    task: Task,
+    selection: Selection | None = None,
+    fit: Fit | None = None,
+) -> Iterator[Picture | Unreadable]:
+    """Reads every image of every source, in order, one at a time.
+
+    Args:
+        sources: Paths of pictures, IDX files (gzipped or not) or npy files, told apart
+            by their content; ``-`` is standard input. They need not be seekable.
+        task: What the images shall be for.
+        selection: Which images of the IDX and npy files; all when None.
+        fit: How pictures are fitted; see `pictures.from_bytes`.
 
     Yields:
-      A `Digit`, or an `Unreadable` where there should have been one.
+        A `Picture`, or an `Unreadable` where there should have been one.
     """
     for source in sources:
         try:
-            yield from _read_source(source, selection)
+            yield from _read_source(source, task, selection, fit)
         except InputError as error:
-            yield Unreadable(source, None, str(error))
+            yield Unreadable(shown(source), None, str(error))
+        except OSError as error:
+            reason = one_line(error.strerror or str(error)).lower()
+            yield Unreadable(shown(source), None, reason)
+        except MemoryError:
+            yield Unreadable(shown(source), None, "too large for this machine's memory")
 
 
 def _read_source(
-    source: str, selection: Selection | None
-) -> Iterator[Digit | Unreadable]:
+    source: str, task: Task, selection: Selection | None, fit: Fit | None
+) -> Iterator[Picture | Unreadable]:
     with _open(source) as file:
-        head = file.read(2)
+        head = file.read(len(_NPY_MAGIC))
         file.seek(0)
-        if head in (GZIP_MAGIC, IDX_MAGIC):
-            for index, pixels in read_idx(file, selection or ALL):
-                yield _idx_digit(source, index, pixels)
+        if head == _NPY_MAGIC:
+            images = _read_npy(file, selection or ALL, task)
+        elif head[:2] in (GZIP_MAGIC, IDX_MAGIC):
+            images = read_idx(file, selection or ALL)
         elif selection is not None:
             raise InputError("an index chooses from an IDX file, found a picture")
         elif not head:
             raise InputError("the file is empty")
         else:
-            content = file.read(_MAX_BYTES)
-            yield Digit(source, None, prepare.digit_from_bytes(content))
+            content = _limited(file)
+            pixels, way = pictures.from_bytes(content, task, fit)
+            yield Picture(shown(source), None, pixels, way)
+            return
+        for index, array in images:
+            try:
+                pixels, way = pictures.from_array(array, task, fit)
+            except InputError as error:
+                yield Unreadable(shown(source), index, str(error))
+            else:
+                yield Picture(shown(source), index, pixels, way)
 
 
 def _open(source: str) -> IO[bytes]:
+    """Opens a source so that it can be read from its start again."""
     if source == STDIN:
-        content = sys.stdin.buffer.read(_MAX_BYTES + 1)
-        if len(content) > _MAX_BYTES:
-            raise InputError(f"expected at most {_MAX_BYTES} bytes, found more")
-        return io.BytesIO(content)
-    try:
-        return Path(source).open("rb")
-    except OSError as error:
-        raise InputError(str(error.strerror).lower()) from error
+        if sys.stdin is None:
+            raise InputError("standard input is closed")
+        return io.BytesIO(_limited(sys.stdin.buffer))
+    file = Path(source).open("rb")  # noqa: SIM115 - whoever is handed it closes it
+    if file.seekable():
+        return file
+    with file:  # a pipe, as of <(command)
+        return io.BytesIO(_limited(file))
 
 
-def _idx_digit(source: str, index: int, pixels: np.ndarray) -> Digit | Unreadable:
-    if pixels.shape == (prepare.SIZE, prepare.SIZE):
-        return Digit(source, index, pixels)  # MNIST's own form is sent as it is
+def _limited(file: IO[bytes]) -> bytes:
+    content = file.read(_MAX_BYTES + 1)
+    if len(content) > _MAX_BYTES:
+        raise InputError(f"expected at most {_MAX_BYTES} bytes, found more")
+    return content
+
+
+def _read_npy(
+    file: IO[bytes], selection: Selection, task: Task
+) -> Iterator[tuple[int, np.ndarray]]:
+    """Reads the selected images of an npy file: several of them, or a single one."""
     try:
-        grey = pixels.astype(np.float32)
-        return Digit(source, index, prepare.digit_from_grey(grey))
-    except InputError as error:
-        return Unreadable(source, index, str(error))
+        array = np.lib.format.read_array(file, allow_pickle=False)
+    except ValueError as error:
+        raise InputError(f"the npy file cannot be read: {error}") from error
+    if array.dtype != np.uint8:
+        raise InputError(f"expected an npy file of uint8, found {array.dtype}")
+    if array.shape == task.shape:
+        array = array[np.newaxis]
+    if array.ndim not in (3, 4):
+        raise InputError(
+            "expected an npy file of [images, height, width] or [images, height, "
+            f"width, 3], found {list(array.shape)}"
+        )
+    for index in selection.of(len(array)):
+        yield index, array[index]

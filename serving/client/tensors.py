@@ -46,7 +46,7 @@ _NUMBERS = {
 
 
 def dtype_name(number: int) -> str:
-    """The name of a ``DataType`` as TensorFlow writes it (1 -> ``float32``)."""
+    """Returns the name of a ``DataType`` as TensorFlow writes it (1 -> ``float32``)."""
     if number == _BFLOAT16:
         return "bfloat16"
     if number == _STRING:
@@ -58,17 +58,17 @@ def dtype_name(number: int) -> str:
 
 
 def encode(value: Any) -> Any:
-    """Write an array, or anything `numpy.asarray` takes, as a ``TensorProto``.
+    """Writes an array, or anything `numpy.asarray` takes, as a ``TensorProto``.
 
     Args:
-      value: Numbers or booleans of any shape, or `str`/`bytes` (text travels as
-        UTF-8).
+        value: Numbers or booleans of any shape, or `str`/`bytes` (text travels as
+            UTF-8).
 
     Returns:
-      A ``TensorProto`` of the same dtype and shape.
+        A ``TensorProto`` of the same dtype and shape.
 
     Raises:
-      TypeError: The dtype has no TensorFlow counterpart.
+        TypeError: The dtype has no TensorFlow counterpart.
     """
     array = np.asarray(value)
     proto = protocol.TensorProto()
@@ -90,13 +90,13 @@ def encode(value: Any) -> Any:
 
 
 def decode(proto: Any) -> np.ndarray:
-    """Read a ``TensorProto`` into an array (strings: dtype object, of bytes).
+    """Reads a ``TensorProto`` into an array (strings: dtype object, of bytes).
 
     Fewer values than elements repeat the last one, as TensorFlow reads them;
     none at all are zeros.
 
     Raises:
-      ValueError: The dtype is unknown, or shape and values do not agree.
+        ValueError: The dtype is unknown, or shape and values do not agree.
     """
     if proto.dtype not in _DTYPES:
         raise ValueError(f"cannot read a tensor of {dtype_name(proto.dtype)}")
@@ -141,5 +141,5 @@ def _values(values: Any, dtype: np.dtype, number: int, count: int) -> np.ndarray
 
 
 def field_holds_bits(number: int) -> bool:
-    """Whether ``half_val`` holds the type's bits rather than its value."""
+    """Tells whether ``half_val`` holds the type's bits rather than its value."""
     return number in (19, _BFLOAT16)

@@ -39,8 +39,8 @@ class Wait:
         """Seconds to sleep after `error`.
 
         Raises:
-          ServingError: `error` itself when waiting cannot help; DEADLINE_EXCEEDED,
-            with what the last attempt met, when the time is up.
+            ServingError: `error` itself when waiting cannot help; DEADLINE_EXCEEDED,
+                with what the last attempt met, when the time is up.
         """
         not_yet = error.code in _NOT_YET or (
             # An unassigned label is INVALID_ARGUMENT (server_core.cc).

@@ -1,15 +1,18 @@
 """The command line of ``python -m serving.launch``."""
 
+import contextlib
 import errno
 import os
 import shlex
 import socket
 import sys
+import urllib.parse
 from pathlib import Path
 from typing import Never
 
 import click
 
+from serving.launch import code
 from serving.launch.errors import LaunchError
 from serving.launch.models import MODELS, Model, find_model
 from serving.launch.servers import IMAGE, KINDS, Ports, Server, choose
@@ -18,12 +21,12 @@ PROGRAM = "python -m serving.launch"
 
 
 def check_ports(ports: Ports) -> None:
-    """See that nobody listens there yet.
+    """Sees that nobody listens there yet.
 
     gRPC sets SO_REUSEPORT: a second server would start, and share the requests.
 
     Raises:
-      LaunchError: Somebody does.
+        LaunchError: Somebody does.
     """
     for port in (ports.grpc, ports.rest):
         with socket.socket() as probe:
@@ -41,28 +44,19 @@ def check_ports(ports: Ports) -> None:
 
 def explain(server: Server, reasons: list[str], model: Model, ports: Ports) -> str:
     """What is about to be started and why, and how to ask it."""
-    client = f"{_python()} -m serving.client predict IMAGE"
-    if model.name != "mnist":
-        client += f" --model {model.name}"
+    options = f"--model {shlex.quote(model.name)}"
     if ports.grpc != Ports().grpc:
-        client += f" --server localhost:{ports.grpc}"
+        options += f" --server localhost:{ports.grpc}"
     why = f" ({'; '.join(reasons)})" if reasons else ""
     lines = [
         f"Serving {model.name} version {model.version} with {server.what}{why}",
         f"  gRPC localhost:{ports.grpc}   REST http://localhost:{ports.rest}",
-        f"  ask it: {client}",
+        f"  ask it: {code.typed('serving.client')} predict PICTURE {options}",
     ]
     if server.has_page:
-        query = "" if model.name == "mnist" else f"?model={model.name}"
-        lines.append(f"  draw:   http://localhost:{ports.rest}/{query}")
+        query = urllib.parse.urlencode({"model": model.name})
+        lines.append(f"  page:   http://localhost:{ports.rest}/?{query}")
     return "\n".join(lines)
-
-
-def _python() -> str:
-    """The interpreter as one would type it here."""
-    python = Path(sys.executable)
-    here = Path.cwd()
-    return str(python.relative_to(here)) if python.is_relative_to(here) else "python"
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -110,16 +104,21 @@ def cli(
     if not dry_run:
         check_ports(ports)
     server, reasons = choose(kind, model, ports, image)
-    print(explain(server, reasons, model, ports), flush=True)
     command = (*server.command, *more)
+    with contextlib.suppress(OSError):  # nobody reads it; serving is what was asked for
+        print(explain(server, reasons, model, ports), flush=True)
     if dry_run:
-        print(shlex.join(command))
+        variables = [f"{name}={value}" for name, value in server.environment.items()]
+        print(" ".join([*map(shlex.quote, variables), shlex.join(command)]))
         return
-    os.execv(command[0], command)
+    try:
+        os.execve(command[0], command, {**os.environ, **server.environment})
+    except OSError as error:
+        raise LaunchError(f"{command[0]}: cannot be run: {error.strerror}") from error
 
 
 def main() -> Never:
-    """Run the command line; an error is one line on standard error."""
+    """Runs the command line; an error is one line on standard error."""
     try:
         sys.exit(cli.main(prog_name=PROGRAM, standalone_mode=False))
     except click.ClickException as error:
@@ -127,6 +126,9 @@ def main() -> Never:
         sys.exit(2)
     except LaunchError as error:
         print(f"{PROGRAM}: {error}", file=sys.stderr)
+        sys.exit(1)
+    except OSError as error:
+        print(f"{PROGRAM}: {error.filename}: {error.strerror}", file=sys.stderr)
         sys.exit(1)
     except (click.Abort, KeyboardInterrupt):
         sys.exit(130)

@@ -1,5 +1,6 @@
 """Finding the model that was pushed."""
 
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,10 +19,10 @@ class Model:
     """A pushed model.
 
     Attributes:
-      name: Its folder's name, and its name on the server.
-      base_path: The folder that holds its versions.
-      version: The newest version.
-      tensorflow: The TensorFlow that wrote that version, such as ``2.16.2``.
+        name: Its folder's name, and its name on the server.
+        base_path: The folder that holds its versions.
+        version: The newest version.
+        tensorflow: The TensorFlow that wrote that version, such as ``2.16.2``.
     """
 
     name: str
@@ -31,16 +32,19 @@ class Model:
 
 
 def find_model(models: Path, name: str | None) -> Model:
-    """Find the model to serve: the one named, or the one pushed last.
+    """Finds the model to serve: the one named, or the one pushed last.
 
     Raises:
-      LaunchError: Nothing was pushed, or not under that name.
+        LaunchError: Nothing was pushed, or not under that name.
     """
     found: dict[str, dict[int, Path]] = {}
-    for file in models.glob("*/*/saved_model.pb"):
-        if file.parent.name.isdecimal():
-            versions = found.setdefault(file.parent.parent.name, {})
-            versions[int(file.parent.name)] = file
+    for folder in _folders(models):
+        for place in _folders(folder) if folder.is_dir() else ():
+            saved = place / "saved_model.pb"
+            if place.name.isdecimal() and os.path.isfile(saved):
+                found.setdefault(folder.name, {})[int(place.name)] = saved
+    if not found and models.is_dir() and not os.access(models, os.R_OK | os.X_OK):
+        raise LaunchError(f"{models}: cannot be read: permission denied")
     if not found:
         raise LaunchError(f"no model was pushed to {models} yet: run `make run` first")
     if name is None:
@@ -55,11 +59,25 @@ def find_model(models: Path, name: str | None) -> Model:
     return Model(name, file.parent.parent.resolve(), version, tensorflow_of(file))
 
 
-def tensorflow_of(saved_model: Path) -> str:
-    """The version of TensorFlow that wrote a ``saved_model.pb``.
+def _folders(folder: Path) -> list[Path]:
+    """Lists a folder; one that we may not read (`lost+found`) holds no models.
 
     Raises:
-      LaunchError: The file cannot be read as a SavedModel.
+        LaunchError: It cannot be read for another reason.
+    """
+    try:
+        return sorted(folder.iterdir())
+    except (FileNotFoundError, PermissionError):
+        return []
+    except OSError as error:
+        raise LaunchError(f"{folder}: cannot be read: {error.strerror}") from error
+
+
+def tensorflow_of(saved_model: Path) -> str:
+    """Returns the version of TensorFlow that wrote a ``saved_model.pb``.
+
+    Raises:
+        LaunchError: The file cannot be read as a SavedModel.
     """
     try:
         graphs = SavedModel.FromString(saved_model.read_bytes()).meta_graphs

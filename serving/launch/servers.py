@@ -1,14 +1,18 @@
 """The three kinds of server, and the choice between them."""
 
+import csv
+import io
 import os
+import platform
 import re
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from serving import page
+from serving.launch import code
 from serving.launch.errors import LaunchError
 from serving.launch.models import Model
 
@@ -17,6 +21,11 @@ from serving.launch.models import Model
 # that is not older than the model's is taken.
 IMAGE = "tensorflow/serving"
 IMAGE_TAGS = ("2.16.1", "2.17.0", "2.18.0", "2.19.1", "2.20.0", "2.21.0")
+
+# The machines that its images are for, as engines call them.
+IMAGE_MACHINES = ("amd64", "x86_64")
+
+SELINUX = Path("/sys/fs/selinux/enforce")
 
 SERVER = "/usr/bin/tensorflow_model_server"
 MODELS_IN_CONTAINER = "/models"
@@ -28,6 +37,9 @@ HARDENING = (
     "--cap-drop=ALL",
     "--security-opt=no-new-privileges",
 )
+
+# The embedded server knows no page of its own.
+PAGE = Path(page.__file__).with_name("index.html")
 
 _PROBE_SECONDS = 15
 
@@ -49,21 +61,23 @@ class Server:
     """A server to start.
 
     Attributes:
-      what: In words.
-      command: The command line.
-      has_page: Whether it has the page to draw on.
+        what: In words.
+        command: The command line.
+        environment: Variables that it needs beside ours.
+        has_page: Whether it has the page to draw on.
     """
 
     what: str
     command: tuple[str, ...]
+    environment: dict[str, str] = field(default_factory=dict)
     has_page: bool = False
 
 
 def image_for(tensorflow: str) -> str:
-    """The tag of the image for models of this TensorFlow.
+    """Returns the tag of the image for models of this TensorFlow.
 
     Raises:
-      NotUsable: Every published one is older.
+        NotUsable: Every published one is older.
     """
     for tag in IMAGE_TAGS:
         if _numbers(tag) >= _numbers(tensorflow):
@@ -79,7 +93,7 @@ def _numbers(version: str) -> tuple[int, ...]:
 
 
 def server_flags(model: Model, base_path: str, ports: Ports) -> tuple[str, ...]:
-    """The flags that every server gets."""
+    """Returns the flags that every server gets."""
     return (
         f"--port={ports.grpc}",
         f"--rest_api_port={ports.rest}",
@@ -91,7 +105,7 @@ def server_flags(model: Model, base_path: str, ports: Ports) -> tuple[str, ...]:
 
 
 def binary(model: Model, ports: Ports, image: str | None) -> Server:
-    """The real server, installed on this machine."""
+    """Returns the real server, installed on this machine."""
     path = shutil.which("tensorflow_model_server")
     if path is None:
         raise NotUsable("no tensorflow_model_server on the PATH")
@@ -112,15 +126,20 @@ def binary(model: Model, ports: Ports, image: str | None) -> Server:
 
 
 def container(model: Model, ports: Ports, image: str | None) -> Server:
-    """The real server in a container."""
+    """Returns the real server in a container."""
+    own = image is not None
     image = image or image_for(model.tensorflow)
-    engine = _running_engine()
+    engine, machine = _running_engine()
+    if machine not in IMAGE_MACHINES and not own:
+        raise NotUsable(
+            f"{IMAGE} has images for amd64 only, and {Path(engine).name} runs on "
+            f"{machine}"
+        )
     if _output(engine, "image", "inspect", image) is None:
         print(f"Fetching {image} ...", flush=True)
         if subprocess.run([engine, "pull", image], check=False).returncode:
             raise NotUsable(f"{image} could not be fetched")
     inside = f"{MODELS_IN_CONTAINER}/{model.name}"
-    mount = f"type=bind,source={model.base_path},target={inside},readonly"
     return Server(
         f"{image} in {Path(engine).name}",
         (
@@ -131,7 +150,7 @@ def container(model: Model, ports: Ports, image: str | None) -> Server:
             *_user(engine),
             f"--publish=127.0.0.1:{ports.grpc}:{ports.grpc}",
             f"--publish=127.0.0.1:{ports.rest}:{ports.rest}",
-            f"--mount={mount}",
+            _mount(engine, model.base_path, inside),
             f"--entrypoint={SERVER}",
             image,
             *server_flags(model, inside, ports),
@@ -139,20 +158,53 @@ def container(model: Model, ports: Ports, image: str | None) -> Server:
     )
 
 
-def _running_engine() -> str:
+def _running_engine() -> tuple[str, str]:
+    """Returns an engine that answers, and the machine that it runs containers on."""
     reasons = []
     for name in ("docker", "podman"):
         engine = shutil.which(name)
         if engine is None:
             continue
-        if _output(engine, "info") is not None:
-            return engine
+        info = _output(engine, "info")
+        if info is not None:
+            # Of the engine, which may be a virtual machine; both print such a line.
+            match = re.search(r"(?im)^\s*arch(?:itecture)?:\s*(\S+)", info)
+            return engine, match[1].lower() if match else platform.machine().lower()
         reasons.append(f"{name} is installed but its engine does not answer")
     raise NotUsable(" and ".join(reasons) or "no container engine")
 
 
+def _mount(engine: str, source: Path, target: str) -> str:
+    """Returns the option that mounts a folder, for reading.
+
+    Where SELinux enforces, a container reads only what is labelled for containers:
+    the label is shared, as the pipeline goes on writing there.
+
+    Raises:
+        NotUsable: The engine cannot be told of such a path.
+    """
+    fields = ["type=bind", f"source={source}", f"target={target}", "readonly"]
+    if _selinux_enforces():
+        if Path(engine).name == "podman":
+            fields.append("relabel=shared")
+        elif ":" in str(source):
+            raise NotUsable(f"docker cannot label a folder with a colon: {source}")
+        else:  # docker's --mount cannot label
+            return f"--volume={source}:{target}:ro,z"
+    line = io.StringIO()
+    csv.writer(line, lineterminator="").writerow(fields)
+    return f"--mount={line.getvalue()}"
+
+
+def _selinux_enforces() -> bool:
+    try:
+        return SELINUX.read_text().strip() == "1"
+    except OSError:
+        return False
+
+
 def _user(engine: str) -> tuple[str, ...]:
-    """Run as whoever owns the pushed files, never as root."""
+    """Returns options to run as whoever owns the pushed files, never as root."""
     if os.getuid() == 0:
         return ("--user=1000:1000",)
     user = f"--user={os.getuid()}:{os.getgid()}"
@@ -166,11 +218,11 @@ def embedded(model: Model, ports: Ports, image: str | None) -> Server:
     return Server(
         "the embedded server",
         (
-            sys.executable,
-            "-m",
-            "serving.server",
+            *code.command("serving.server"),
             *server_flags(model, str(model.base_path), ports),
+            f"--page={PAGE}",
         ),
+        code.environment(),
         has_page=True,
     )
 
@@ -186,19 +238,19 @@ KINDS: dict[str, Kind] = {
 def choose(
     kind: str, model: Model, ports: Ports, image: str | None = None
 ) -> tuple[Server, list[str]]:
-    """Choose the server, and say why none of the better ones.
+    """Chooses the server, and says why none of the better ones.
 
     Args:
-      kind: ``auto``, or one of `KINDS` to have that one or none.
-      model: What it will serve.
-      ports: Where.
-      image: The container image; the one for the model's TensorFlow when None.
+        kind: ``auto``, or one of `KINDS` to have that one or none.
+        model: What it will serve.
+        ports: Where.
+        image: The container image; the one for the model's TensorFlow when None.
 
     Returns:
-      The server, and a reason for each kind that was passed over.
+        The server, and a reason for each kind that was passed over.
 
     Raises:
-      LaunchError: The kind asked for is not usable.
+        LaunchError: The kind asked for is not usable.
     """
     if kind != "auto":
         try:

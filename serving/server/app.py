@@ -11,26 +11,34 @@ import concurrent.futures
 import contextlib
 import gc
 import logging
+import os
 import threading
+import time
 from typing import Any
 
 import grpc
 from aiohttp import web
 from tensorflow_serving.config import model_server_config_pb2
 
-from serving.server import configs, session, warmup
-from serving.server.batching import Scheduler
+from serving.server import configs, page, session, warmup
+from serving.server.batching import BATCH, GRPC, REST, Scheduler
 from serving.server.configs import BatchingParameters
+from serving.server.connections import Connections
 from serving.server.errors import Code, ServingError, invalid_argument
 from serving.server.flags import Options
 from serving.server.grpc_services import GrpcServices
 from serving.server.manager import ModelManager
 from serving.server.metrics import Metrics
+from serving.server.request_log import RequestLogs
 from serving.server.rest import RestApi
 from serving.server.servable import Servable, timed_load
 from serving.server.service import PredictionService
+from serving.server.workers import Pools
 
 _log = logging.getLogger(__name__)
+
+# What closing takes at least, however short the grace.
+_CLOSING_SECONDS = 0.5
 
 
 class ModelServer:
@@ -51,6 +59,7 @@ class ModelServer:
         self.options = options
         self.metrics = Metrics()
         self._config = _model_config(options)
+        _check_options(options)
         self._session_config = session.session_config(options)
         self._credentials = _credentials(options)
         self._channel_arguments = configs.parse_channel_arguments(
@@ -61,17 +70,36 @@ class ModelServer:
             if options.monitoring_config_file
             else None
         )
-        self.manager = ModelManager(options, self._load)
-        self._scheduler = Scheduler(
+        self._page = page.load(options.page) if options.page else None
+        batching = (
             configs.read_batching_parameters(options.batching_parameters_file)
             if options.enable_batching
-            else BatchingParameters(),
-            share=options.enable_batching or options.enable_greedy_batching,
-            strict=options.enable_batching,
+            else BatchingParameters()
+        )
+        self._pools = Pools(
+            {
+                GRPC: options.grpc_max_threads,
+                REST: options.rest_api_num_threads,
+                BATCH: max(options.grpc_max_threads, batching.batches_per_signature),
+            }
+        )
+        self._logs = RequestLogs(
+            self.metrics,
+            options.saved_model_tags.split(","),
+            options.request_log_max_bytes,
+        )
+        self.manager = ModelManager(options, self._load, self._logs.update)
+        scheduler = Scheduler(
+            batching,
+            self._pools,
+            enable_batching=options.enable_batching,
             observe=self.metrics.record_batch,
         )
         self._service = PredictionService(
-            self.manager, self._scheduler, options, self.metrics
+            self.manager, scheduler, self._pools, options, self.metrics, self._logs
+        )
+        self._connections = Connections(
+            options.max_rest_connections, options.rest_api_timeout_in_ms / 1000
         )
         self._grpc: grpc.aio.Server | None = None
         self._services: GrpcServices | None = None
@@ -104,11 +132,11 @@ class ModelServer:
         ):
             self._poller = asyncio.create_task(self._poll_config())
 
-    async def _in_thread(self, function: Any, *arguments: Any) -> None:
+    async def _in_thread(self, function: Any, *arguments: Any) -> Any:
         """Run a blocking call on a thread of its own."""
         loop = asyncio.get_running_loop()
         with concurrent.futures.ThreadPoolExecutor(1) as pool:
-            await loop.run_in_executor(pool, function, *arguments)
+            return await loop.run_in_executor(pool, function, *arguments)
 
     async def _open_grpc(self) -> None:
         options = self.options
@@ -155,19 +183,20 @@ class ModelServer:
         options = self.options
         if not options.rest_api_port:
             return
+        api = RestApi(self._service, self._metrics_path, self._page, self._connections)
         runner = web.AppRunner(
-            RestApi(self._service, self._metrics_path).application(),
+            api.application(),
             access_log=None,
             handle_signals=False,
-            shutdown_timeout=options.shutdown_grace_seconds,
+            # Requests have had their time by then; see `_stop_rest`.
+            shutdown_timeout=0.1,
         )
         await runner.setup()
-        host = options.bind_address.strip("[]")
-        site = web.TCPSite(
-            runner, host, options.rest_api_port, reuse_address=True, reuse_port=False
-        )
+        assert runner.server is not None
         try:
-            await site.start()
+            self._connections.listen(
+                options.bind_address.strip("[]"), options.rest_api_port, runner.server
+            )
         except OSError as error:
             await runner.cleanup()
             raise ServingError(
@@ -184,16 +213,22 @@ class ModelServer:
 
     async def _poll_config(self) -> None:
         """Read the model config file again and again; a bad one changes nothing."""
+        file = self.options.model_config_file
         while True:
             await asyncio.sleep(self.options.model_config_file_poll_wait_seconds)
+            mark = _modified(file)
             try:
                 config = _model_config(self.options)
                 if config != self._config:
+                    # A model that does not come is waited for no longer than
+                    # until the file says something else.
                     await self._in_thread(
-                        self.manager.reload, config, self._stopping.is_set
+                        self.manager.reload,
+                        config,
+                        lambda: self._stopping.is_set() or _modified(file) != mark,  # noqa: B023
                     )
                     self._config = config
-                    _log.info("Reloaded %s", self.options.model_config_file)
+                    _log.info("Reloaded %s", file)
             except ServingError as error:
                 _log.error("Model config file not applied: %s", error)
 
@@ -229,14 +264,19 @@ class ModelServer:
         """Give up waiting for models; `start` then raises CANCELLED."""
         self._stopping.set()
 
-    async def stop(self, grace: float | None = None) -> None:
+    async def stop(self, grace: float | None = None) -> bool:
         """Turn health to NOT_SERVING, finish what runs, close everything.
 
         Args:
-            grace: longest wait for running gRPC calls in seconds; the flag's by
+            grace: longest wait for running requests in seconds; the flag's by
                 default.
+
+        Returns:
+            Whether everything ended. A run of the graph cannot be interrupted; one
+            that outlasts the grace goes on, on a daemon thread.
         """
         seconds = self.options.shutdown_grace_seconds if grace is None else grace
+        deadline = time.monotonic() + seconds
         self._stopping.set()
         if self._poller is not None:
             self._poller.cancel()
@@ -246,12 +286,55 @@ class ModelServer:
             await self._services.set_serving(False)
         closing = []
         if self._rest is not None:
-            closing.append(self._rest.cleanup())
+            self._connections.close()
+            closing.append(self._stop_rest(deadline))
         if self._grpc is not None:
             closing.append(self._grpc.stop(seconds))
         await asyncio.gather(*closing)
-        await self._in_thread(self._scheduler.close)
-        await self._in_thread(self.manager.stop)
+        deadline = max(deadline, time.monotonic() + _CLOSING_SECONDS)
+        await self._in_thread(self._logs.close, deadline)
+        ended = await self._in_thread(self._pools.close, deadline)
+        return await self._in_thread(self.manager.stop, deadline) and ended
+
+    async def _stop_rest(self, deadline: float) -> None:
+        """Let REST requests end until `deadline`, then drop their connections."""
+        assert self._rest is not None
+        await self._connections.drained(deadline)
+        self._connections.drop_all()
+        await self._rest.cleanup()
+
+
+def _modified(file: str) -> int | None:
+    """Return when a file was written last, None where there is none."""
+    try:
+        return os.stat(file).st_mtime_ns
+    except OSError:
+        return None
+
+
+def _check_options(options: Options) -> None:
+    """Refuse what server.cc refuses.
+
+    Raises:
+        ServingError: INVALID_ARGUMENT.
+    """
+    if options.batching_parameters_file and not options.enable_batching:
+        raise invalid_argument(
+            "server_options.batching_parameters_file is set without setting "
+            "server_options.enable_batching to true."
+        )
+    parallelism = (
+        options.tensorflow_session_parallelism,
+        options.tensorflow_intra_op_parallelism,
+        options.tensorflow_inter_op_parallelism,
+    )
+    if all(number > 0 for number in parallelism):
+        raise invalid_argument(
+            "Either configure server_options.tensorflow_session_parallelism or "
+            "(server_options.tensorflow_intra_op_parallelism, "
+            "server_options.tensorflow_inter_op_parallelism) separately. You cannot "
+            "configure all."
+        )
 
 
 def _model_config(options: Options) -> Any:

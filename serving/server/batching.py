@@ -1,14 +1,19 @@
-"""Run requests, together where several wait at the same moment.
+"""Run requests: each alone, or together where that is known to be safe.
 
-Greedy: a worker that comes free takes all that waits for one plan, up to the
-size of a batch, and never waits for more. So a lone request is run at once, and
-under load batches grow by themselves to what arrives during a run. With
-`--enable_batching` the sizes, waits and limits of BatchingParameters hold, with
-the errors of tensorflow_serving/batching.
+Requests of different callers share a run only of plans whose version has a marker that
+says their rows do not see each other (`marker`), or where `--enable_batching` asks for
+it, as in tensorflow_model_server. All others run alone, on a thread of their model.
 
-A request that is alone in the server, small, and of a graph known to be quick does
-not even leave the event loop: handing it to a thread and back costs more than
-running it.
+With a marker, a worker that comes free takes all that waits for one plan, up to the
+size of a batch, and never waits for more. So a lone request is run at once, and under
+load batches grow by themselves to what arrives during a run. With `--enable_batching`
+the sizes, waits and limits of BatchingParameters hold, with the errors of
+tensorflow_serving/batching.
+
+A request of such a plan that is alone in the server and small does not even leave the
+event loop: handing it to a thread and back costs more than running it. Only operations
+whose work their shapes bound are on the marker's list, so it ends as soon as those
+before it.
 
 A batch that fails is run again request by request, so that one bad request
 fails alone.
@@ -18,8 +23,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import queue
-import threading
 import time
 from collections.abc import Callable, Sequence
 
@@ -28,20 +31,26 @@ import numpy as np
 from serving.server.configs import BatchingParameters
 from serving.server.errors import Code, ServingError, invalid_argument
 from serving.server.padding import padded
-from serving.server.plan import Plan, Sharing
+from serving.server.plan import Plan
+from serving.server.workers import Pools, call_on
 
 _log = logging.getLogger(__name__)
 
 Outputs = list[np.ndarray]
-# Told of each batch: rows, seconds its first request waited.
+Result = tuple[Outputs, float]
+# Told of each run: rows, seconds its first request waited.
 Observer = Callable[[int, float], None]
+
+# Whose threads: those of the two ways in, and those that run batches.
+GRPC, REST, BATCH = "grpc", "rest", "batch"
 
 # What the event loop itself runs: no more rows, and no longer than this before.
 _INLINE_ROWS = 8
+_INLINE_BYTES = 1 << 16
 _INLINE_SECONDS = 1e-3
 
-_TRIAL_INTERVAL_SECONDS = 1.0
-_TRIAL_TASKS = 3
+# A batch that runs for longer no longer keeps the next one waiting.
+_PATIENCE_SECONDS = 0.01
 
 
 class Task:
@@ -51,23 +60,27 @@ class Task:
         arrays: its inputs, in the order of the plan's.
         rows: their common first dimension; 0 where there is none, or it is 0.
         shape: what must be the same for two requests to share a run.
+        alone: whether it may share none.
         future: receives the outputs and the seconds the run took.
         deadline: `time.monotonic()` from which nobody waits for it.
         arrival: when it came.
     """
 
-    __slots__ = ("arrays", "arrival", "deadline", "future", "rows", "shape")
+    __slots__ = ("alone", "arrays", "arrival", "deadline", "future", "rows", "shape")
 
     def __init__(
         self,
         arrays: Sequence[np.ndarray],
-        future: asyncio.Future[tuple[Outputs, float]],
+        future: asyncio.Future[Result],
         deadline: float | None,
-        padded: bool,
+        *,
+        padded: bool = False,
+        alone: bool = False,
     ):
         self.arrays = arrays
         self.future = future
         self.deadline = deadline
+        self.alone = alone
         self.arrival = time.monotonic()
         counts = {array.shape[0] if array.ndim else 0 for array in arrays}
         self.rows = counts.pop() if len(counts) == 1 else 0
@@ -75,57 +88,58 @@ class Task:
             array.ndim if padded else array.shape[1:] for array in arrays
         )
 
+    def byte_count(self) -> int:
+        """Return about how many bytes the inputs hold."""
+        return sum(
+            array.nbytes if array.dtype != object else sum(map(len, array.flat))
+            for array in self.arrays
+        )
+
 
 class Scheduler:
-    """Worker threads and what they share."""
+    """Decides what runs when, on which thread, and with whom."""
 
     def __init__(
         self,
         parameters: BatchingParameters,
+        pools: Pools,
         *,
-        share: bool,
-        strict: bool,
+        enable_batching: bool,
         observe: Observer,
     ):
-        """Start the threads.
+        """Prepare it.
 
         Args:
             parameters: sizes and limits, for plans without their own.
-            share: whether requests may share runs at all.
-            strict: answer requests that cannot be batched with the errors of
-                `--enable_batching` instead of running them alone.
-            observe: told of every batch.
+            pools: the threads.
+            enable_batching: share runs of every plan, and answer requests that
+                cannot be batched with the errors of `--enable_batching`.
+            observe: told of every run.
         """
         self._parameters = parameters
-        self._share = share
-        self._strict = strict
+        self._pools = pools
+        self._batch_all = enable_batching
         self._observe = observe
         # Requests submitted and not answered yet; the event loop's alone.
         self._unanswered = 0
-        self._jobs: queue.SimpleQueue[Plan | None] = queue.SimpleQueue()
-        self._threads = [
-            threading.Thread(target=self._work, name=f"batch-{index}", daemon=True)
-            for index in range(parameters.num_batch_threads)
-        ]
-        for thread in self._threads:
-            thread.start()
-
-    def close(self) -> None:
-        """Stop the threads once they have run what they hold."""
-        for _ in self._threads:
-            self._jobs.put(None)
-        for thread in self._threads:
-            thread.join()
 
     def submit(
-        self, plan: Plan, arrays: Sequence[np.ndarray], deadline: float | None = None
-    ) -> asyncio.Future[tuple[Outputs, float]]:
+        self,
+        plan: Plan,
+        arrays: Sequence[np.ndarray],
+        deadline: float | None = None,
+        *,
+        alone: bool = False,
+        entry: str = GRPC,
+    ) -> asyncio.Future[Result]:
         """Queue a request; call it on the event loop.
 
         Args:
             plan: what to run.
             arrays: its inputs.
             deadline: `time.monotonic()` from which it need not be run any more.
+            alone: share no run, whatever the plan allows.
+            entry: whose threads run it, where it shares no run.
 
         Returns:
             A future of the outputs and the seconds the run took. Cancelling it
@@ -140,39 +154,66 @@ class Scheduler:
             arrays,
             asyncio.get_running_loop().create_future(),
             deadline,
-            parameters.pad_variable_length_inputs,
+            padded=parameters.pad_variable_length_inputs,
+            alone=alone,
         )
-        if self._strict and plan.sharing is not Sharing.NEVER:
+        if self._batch_all and plan.inputs:
             self._check(task, plan, parameters)
+        if task.alone or not self._shares(plan):
+            with plan.lock:
+                plan.running += 1
+            self._unanswered += 1
+            self._pools.of(plan.group, entry).submit(lambda: self._run_one(plan, task))
+            return task.future
         lone = (
-            not self._unanswered
+            plan.rows_apart
+            and not self._unanswered
             and task.rows <= _INLINE_ROWS
             and plan.seconds < _INLINE_SECONDS
+            and task.byte_count() <= _INLINE_BYTES
             and not parameters.batch_timeout_micros
             and not parameters.allowed_batch_sizes
         )
         self._unanswered += 1
-        limit = (
-            parameters.batches_per_signature
-            if self._may_share(plan)
-            else parameters.num_batch_threads
-        )
         with plan.lock:
             plan.pending.append(task)
-            start = plan.running < limit
+            start = plan.running < parameters.batches_per_signature
             if start:
                 plan.running += 1
         if start and lone:
             # Those that came with it are about to be submitted, too.
             task.future.get_loop().call_soon(self._start_lone, plan)
         elif start:
-            self._jobs.put(plan)
+            self._start_batch(plan)
+        elif not plan.watched and not self._batch_all:
+            plan.watched = True
+            task.future.get_loop().call_later(_PATIENCE_SECONDS, self._relieve, plan)
         return task.future
+
+    def _shares(self, plan: Plan) -> bool:
+        return bool(plan.inputs) and (self._batch_all or plan.rows_apart)
+
+    def _start_batch(self, plan: Plan) -> None:
+        self._pools.of(plan.group, BATCH).submit(lambda: self._run_batches(plan))
+
+    def _relieve(self, plan: Plan) -> None:
+        """Start another batch where tasks wait behind a long one."""
+        with plan.lock:
+            plan.watched = bool(plan.pending)
+            if not plan.watched:
+                return
+            late = time.monotonic() - plan.pending[0].arrival >= _PATIENCE_SECONDS
+            if late:
+                plan.running += 1
+        if late:
+            self._start_batch(plan)
+        loop = asyncio.get_running_loop()
+        loop.call_later(_PATIENCE_SECONDS, self._relieve, plan)
 
     def _start_lone(self, plan: Plan) -> None:
         """Run a request that is still alone here; let a worker run several."""
         if self._unanswered > 1:
-            self._jobs.put(plan)
+            self._start_batch(plan)
             return
         with plan.lock:
             task = plan.pending.popleft()
@@ -201,7 +242,8 @@ class Scheduler:
             )
         batches = parameters.max_enqueued_batches
         if batches is not None:
-            waiting = sum(other.rows for other in tuple(plan.pending))
+            with plan.lock:
+                waiting = sum(other.rows for other in plan.pending)
             if waiting + task.rows > batches * parameters.max_batch_size:
                 raise ServingError(
                     Code.UNAVAILABLE,
@@ -210,61 +252,56 @@ class Scheduler:
                     f"{parameters.max_batch_size}",
                 )
 
-    def _work(self) -> None:
-        """Run batches until told to stop."""
-        while (plan := self._jobs.get()) is not None:
-            parameters = plan.parameters or self._parameters
-            if parameters.batch_timeout_micros and self._may_share(plan):
-                self._linger(plan, parameters)
-            batch = self._take(plan, parameters)
-            if batch:
-                self._run(plan, batch, parameters)
-            with plan.lock:
-                if plan.pending:
-                    self._jobs.put(plan)
-                else:
-                    plan.running -= 1
-            # Nothing of a finished request may outlive it here: an idle worker
-            # would keep its arrays, and its servable's session, alive.
-            del plan, batch
+    # --- on the threads ------------------------------------------------------
 
-    def _may_share(self, plan: Plan) -> bool:
-        return self._share and plan.sharing is Sharing.PROVEN
+    def _run_one(self, plan: Plan, task: Task) -> None:
+        """Run a request that shares no run."""
+        start = time.monotonic()
+        if task.future.cancelled() or (
+            task.deadline is not None and task.deadline <= start
+        ):
+            result: Result | Exception = _EXPIRED
+        else:
+            self._observe(task.rows, start - task.arrival)
+            result = _run_alone(plan, task)
+        with plan.lock:
+            plan.running -= 1
+        self._deliver([task], [result])
 
-    def _linger(self, plan: Plan, parameters: BatchingParameters) -> None:
-        """Wait for a full batch, but not past `batch_timeout_micros`."""
-        step = min(parameters.batch_timeout_micros / 1e6 / 4, 1e-3)
-        while True:
-            with plan.lock:
-                rows = sum(task.rows for task in plan.pending)
-                oldest = plan.pending[0].arrival if plan.pending else None
-            if oldest is None or rows >= parameters.max_batch_size:
-                return
-            age = time.monotonic() - oldest
-            if age >= parameters.batch_timeout_micros / 1e6:
-                return
-            time.sleep(step)
+    def _run_batches(self, plan: Plan) -> None:
+        """Run one batch, and see that the next is run where more wait."""
+        parameters = plan.parameters or self._parameters
+        if parameters.batch_timeout_micros:
+            _linger(plan, parameters)
+        batch = self._take(plan, parameters)
+        if batch:
+            self._run(plan, batch, parameters)
+        with plan.lock:
+            more = bool(plan.pending)
+            if not more:
+                plan.running -= 1
+        if more:
+            # By way of the queue: other plans of the model have their turn, too.
+            self._start_batch(plan)
 
     def _take(self, plan: Plan, parameters: BatchingParameters) -> list[Task]:
         """Take the oldest task, and those that may run with it, off the queue."""
         batch: list[Task] = []
-        share = self._share and plan.sharing is not Sharing.NEVER
         with plan.lock:
             pending = plan.pending
             now = time.monotonic()
             rows, others = 0, []
             while pending:
                 task = pending.popleft()
-                if task.future.cancelled():
-                    self._deliver([task], [_EXPIRED])
-                    continue
-                if task.deadline is not None and task.deadline <= now:
+                if task.future.cancelled() or (
+                    task.deadline is not None and task.deadline <= now
+                ):
                     self._deliver([task], [_EXPIRED])
                     continue
                 if not batch:
                     batch.append(task)
                     rows = task.rows
-                    if not share or not rows:
+                    if not rows:
                         break
                 elif (
                     task.rows
@@ -285,41 +322,29 @@ class Scheduler:
     ) -> None:
         """Run a batch and hand its requests their outputs."""
         start = time.monotonic()
-        self._observe(sum(task.rows for task in batch), start - batch[0].arrival)
-        shared = self._may_share(plan)
-        if shared and (len(batch) > 1 or parameters.allowed_batch_sizes):
+        rows = [task.rows for task in batch]
+        self._observe(sum(rows), start - batch[0].arrival)
+        if all(rows) and (len(batch) > 1 or parameters.allowed_batch_sizes):
             try:
                 inputs = padded([task.arrays for task in batch], parameters)
-                outputs = plan.split(plan.run(inputs), [task.rows for task in batch])
+                padding = len(inputs[0]) - sum(rows)
+                outputs = plan.split(plan.run(inputs), [*rows, padding])
                 elapsed = time.monotonic() - start
-                self._deliver(batch, [(output, elapsed) for output in outputs])
+                self._deliver(batch, [(output, elapsed) for output in outputs[:-1]])
                 return
             except Exception as error:  # one of them is at fault: find out which
                 _log.debug("batch of %d failed: %s", len(batch), error)
         for task in batch:
             self._deliver([task], [_run_alone(plan, task)])
-        if not shared and len(batch) > 1 and start >= plan.next_trial:
-            plan.next_trial = start + _TRIAL_INTERVAL_SECONDS
-            plan.prove([task.arrays for task in batch[:_TRIAL_TASKS]])
-            plan.prove_with(batch[0].arrays)
 
     def _deliver(
-        self,
-        tasks: list[Task],
-        results: Sequence[tuple[Outputs, float] | Exception],
+        self, tasks: list[Task], results: Sequence[Result | Exception]
     ) -> None:
         """Resolve the futures on their event loop, in one step for the batch."""
-        try:
-            loop = tasks[0].future.get_loop()
-            loop.call_soon_threadsafe(self._resolve, tasks, results)
-        except RuntimeError:
-            # The loop is closed: the server has stopped and nobody waits.
-            return
+        call_on(tasks[0].future.get_loop(), self._resolve, tasks, results)
 
     def _resolve(
-        self,
-        tasks: list[Task],
-        results: Sequence[tuple[Outputs, float] | Exception],
+        self, tasks: list[Task], results: Sequence[Result | Exception]
     ) -> None:
         self._unanswered -= len(tasks)
         for task, result in zip(tasks, results, strict=True):
@@ -329,18 +354,30 @@ class Scheduler:
 _EXPIRED = ServingError(Code.DEADLINE_EXCEEDED, "Deadline exceeded before the run")
 
 
-def _run_alone(plan: Plan, task: Task) -> tuple[Outputs, float] | Exception:
+def _linger(plan: Plan, parameters: BatchingParameters) -> None:
+    """Wait for a full batch, but not past `batch_timeout_micros`."""
+    step = min(parameters.batch_timeout_micros / 1e6 / 4, 1e-3)
+    while True:
+        with plan.lock:
+            rows = sum(task.rows for task in plan.pending)
+            oldest = plan.pending[0].arrival if plan.pending else None
+        if oldest is None or rows >= parameters.max_batch_size:
+            return
+        age = time.monotonic() - oldest
+        if age >= parameters.batch_timeout_micros / 1e6:
+            return
+        time.sleep(step)
+
+
+def _run_alone(plan: Plan, task: Task) -> Result | Exception:
     start = time.monotonic()
     try:
-        return plan.run(task.arrays), time.monotonic() - start
+        return plan.run(task.arrays, task.deadline), time.monotonic() - start
     except Exception as error:  # it is the request's answer
         return error
 
 
-def _settle(
-    future: asyncio.Future[tuple[Outputs, float]],
-    result: tuple[Outputs, float] | Exception,
-) -> None:
+def _settle(future: asyncio.Future[Result], result: Result | Exception) -> None:
     """Give a future its result, unless nobody waits for it any more."""
     if future.done():
         return

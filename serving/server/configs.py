@@ -14,6 +14,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import itertools
+import logging
 import os
 from typing import Any
 
@@ -27,6 +28,8 @@ from google.protobuf import (
 from google.protobuf.message import Message
 
 from serving.server.errors import invalid_argument
+
+_log = logging.getLogger(__name__)
 
 _FIELD = descriptor_pb2.FieldDescriptorProto
 _WRAPPER = ".google.protobuf.{}Value".format
@@ -103,6 +106,8 @@ def read_text_proto(path: str, message: Message) -> Any:
         return text_format.Parse(text, message)
     except text_format.ParseError as error:
         name = message.DESCRIPTOR.full_name
+        # Protobuf's C++ says this on stderr, where its users look.
+        _log.error("Error parsing text-format %s: %s: %s", name, path, error)
         raise invalid_argument(
             f"Invalid protobuf file: '{path}': Error parsing text-format {name}: "
             f"{error}"
@@ -175,8 +180,7 @@ class BatchingParameters:
         max_request_size: most rows of one request; None: no limit.
         batch_timeout_micros: longest wait of a request for others, microseconds.
         max_enqueued_batches: full batches that may wait; None: no limit.
-        num_batch_threads: batches run at the same time.
-        batches_per_signature: those of them that one signature may have.
+        batches_per_signature: batches of one signature run at the same time.
         allowed_batch_sizes: sizes a batch is padded to, increasing; empty: any.
         pad_variable_length_inputs: pad requests of different shapes to one.
     """
@@ -185,7 +189,6 @@ class BatchingParameters:
     max_request_size: int | None = None
     batch_timeout_micros: int = 0
     max_enqueued_batches: int | None = None
-    num_batch_threads: int = max(2, os.cpu_count() or 2)
     batches_per_signature: int = 1
     allowed_batch_sizes: tuple[int, ...] = ()
     pad_variable_length_inputs: bool = False
@@ -234,7 +237,6 @@ def read_batching_parameters(path: str) -> BatchingParameters:
         max_request_size=None if splitting else largest,
         batch_timeout_micros=value("batch_timeout_micros", 0, 0),
         max_enqueued_batches=value("max_enqueued_batches", 10, 1),
-        num_batch_threads=threads,
         batches_per_signature=threads,
         allowed_batch_sizes=sizes,
         pad_variable_length_inputs=bool(config and config.pad_variable_length_inputs),

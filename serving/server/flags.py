@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import os
 from collections.abc import Sequence
 from typing import Any
 
 MEBIBYTE = 1 << 20
+# tensorflow_serving/model_servers/server.h
+_FOUR_A_CPU = 4 * (os.cpu_count() or 1)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,13 +56,22 @@ class Options:
     per_process_gpu_memory_fraction: float = 0.0
     enable_signature_method_name_check: bool = False
     enable_serialization_as_tensor_content: bool = False
+    enforce_session_run_timeout: bool = True
+    enable_profiler: bool = False
+    prefer_tflite_model: bool = False
+    num_tflite_pools: int = 1
+    mixed_precision: str = ""
+    grpc_max_threads: int = _FOUR_A_CPU
+    rest_api_num_threads: int = _FOUR_A_CPU
 
     bind_address: str = "127.0.0.1"
     max_message_bytes: int = 64 * MEBIBYTE
     max_concurrent_rpcs: int = 4096
-    enable_greedy_batching: bool = True
     enable_reload_config_rpc: bool = False
     shutdown_grace_seconds: float = 20.0
+    max_rest_connections: int = 4096
+    request_log_max_bytes: int = 1024 * MEBIBYTE
+    page: str = ""
 
 
 _HELP = {
@@ -126,49 +138,60 @@ _HELP = {
         "share of the GPU's memory; 0: what the models need"
     ),
     "enable_signature_method_name_check": (
-        "refuse Classify and Regress on signatures of another method_name"
+        "refuse calls on signatures of another method_name"
     ),
     "enable_serialization_as_tensor_content": (
         "answer Predict with tensor_content instead of float_val and its kind"
     ),
+    "enforce_session_run_timeout": "break loops off at their callers' deadlines",
+    "enable_profiler": (
+        "tensorflow.ProfilerService on the gRPC port (off here; on in "
+        "tensorflow_model_server): whoever reaches the port may then trace the server"
+    ),
+    "prefer_tflite_model": (
+        "serve model.tflite of a version folder that has one, not its SavedModel"
+    ),
+    "num_tflite_pools": "TensorFlow Lite interpreters of a model, one a request",
+    "mixed_precision": "bfloat16: let oneDNN compute in it where it sees fit",
+    "grpc_max_threads": "threads that work on gRPC requests, of each model",
+    "rest_api_num_threads": "threads that work on REST requests, of each model",
     "bind_address": (
         "interface of both ports; 0.0.0.0 or [::] opens them to every host that "
         "reaches this one"
     ),
     "max_message_bytes": "largest request, and largest tensor one may claim",
     "max_concurrent_rpcs": "gRPC calls at a time; more get RESOURCE_EXHAUSTED",
-    "enable_greedy_batching": (
-        "run requests that wait at the same moment as one batch; nothing ever waits "
-        "for a batch to fill"
-    ),
     "enable_reload_config_rpc": (
         "answer HandleReloadConfigRequest, by which whoever reaches the port makes "
         "the server load any folder it can read"
     ),
     "shutdown_grace_seconds": "longest wait for running requests after SIGTERM",
+    "max_rest_connections": (
+        "connections of the REST port; at most half of the files that may be open"
+    ),
+    "request_log_max_bytes": "most bytes on disk of one log of a logging_config",
+    "page": "an HTML file that the REST port shows at /",
 }
 
 _OURS = (
     "bind_address",
     "max_message_bytes",
     "max_concurrent_rpcs",
-    "enable_greedy_batching",
     "enable_reload_config_rpc",
     "shutdown_grace_seconds",
+    "max_rest_connections",
+    "request_log_max_bytes",
+    "page",
 )
 
 # Taken so that a command line written for tensorflow_model_server starts this
 # one; what they tune does not exist here.
 _WITHOUT_EFFECT = {
-    "enable_profiler": bool,
-    "enforce_session_run_timeout": bool,
     "flush_filesystem_caches": bool,
-    "grpc_max_threads": int,
     "num_tflite_interpreters_per_pool": int,
-    "num_tflite_pools": int,
     "num_unload_threads": int,
     "remove_unused_fields_from_bundle_metagraph": bool,
-    "rest_api_num_threads": int,
+    "skip_initialize_tpu": bool,
     "thread_pool_factory_config_file": str,
     "xla_cpu_compilation_enabled": bool,
 }
@@ -176,10 +199,17 @@ _WITHOUT_EFFECT = {
 # To take these and do nothing would be to serve another model, or in the clear.
 _REFUSED = {
     "platform_config_file": (str, "platform configs"),
-    "prefer_tflite_model": (bool, "TensorFlow Lite models"),
     "use_alts_credentials": (bool, "ALTS credentials"),
-    "use_tflite_model": (bool, "TensorFlow Lite models"),
 }
+# Other names of flags, as main.cc still takes them.
+_ALIASES = {"use_tflite_model": "prefer_tflite_model"}
+
+
+_POSITIVE = (
+    *("max_message_bytes", "max_concurrent_rpcs", "rest_api_timeout_in_ms"),
+    *("grpc_max_threads", "rest_api_num_threads", "max_rest_connections"),
+    *("num_tflite_pools", "request_log_max_bytes"),
+)
 
 
 def _boolean(text: str) -> bool:
@@ -228,6 +258,8 @@ def build_parser() -> argparse.ArgumentParser:
         group = ours if field.name in _OURS else theirs
         text = f"{_HELP[field.name]} (default: {field.default!r})".replace("%", "%%")
         _add(group, field.name, type(field.default), field.default, text)
+    for alias, name in _ALIASES.items():
+        _add(theirs, alias, bool, None, f"another name of --{name}")
     idle = parser.add_argument_group(
         "flags of tensorflow_model_server accepted without effect"
     )
@@ -258,6 +290,9 @@ def parse(arguments: Sequence[str] | None = None) -> Options | None:
         return None
     for name in _WITHOUT_EFFECT:
         values.pop(name)
+    for alias, name in _ALIASES.items():
+        given = values.pop(alias)
+        values[name] = values[name] if given is None else given
     for name, (_, what) in _REFUSED.items():
         if values.pop(name):
             parser.error(f"--{name}: {what} are not supported by this server")
@@ -269,7 +304,7 @@ def parse(arguments: Sequence[str] | None = None) -> Options | None:
         parser.error(
             f"--rest_api_port cannot be same as --port, found {options.port} twice"
         )
-    for name in ("max_message_bytes", "max_concurrent_rpcs", "rest_api_timeout_in_ms"):
+    for name in _POSITIVE:
         if getattr(options, name) <= 0:
             parser.error(f"--{name}: expected a positive number, found {values[name]}")
     return options

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import threading
 import time
 from collections.abc import Awaitable, Callable
@@ -24,9 +22,17 @@ from tensorflow_serving.apis import (
 )
 
 from serving.server import model_info, service_descriptors
-from serving.server.errors import Code, ServingError, as_serving_error
-from serving.server.service import PredictionService, deadline_after
+from serving.server.batching import GRPC
+from serving.server.errors import Code, ServingError, as_serving_error, invalid_argument
+from serving.server.profiler import Profiler
+from serving.server.service import (
+    LARGE,
+    Caller,
+    PredictionService,
+    deadline_after,
+)
 from serving.server.service_descriptors import MODEL_SERVICE, PREDICTION_SERVICE
+from serving.server.workers import NO_MODEL
 
 # What health answers for: the server as a whole, the full names, and the short
 # ones tensorflow_model_server sets (server.cc).
@@ -38,8 +44,8 @@ HEALTH_SERVICES = (
     "ModelService",
 )
 
-# Takes a request message and a deadline; returns a message or its bytes.
-_Call = Callable[[Any, float | None], Awaitable[Any]]
+# Takes a request message and who asks; returns a message or its bytes.
+_Call = Callable[[Any, Caller], Awaitable[Any]]
 
 
 class GrpcServices:
@@ -88,6 +94,9 @@ class GrpcServices:
                 grpc.method_handlers_generic_handler(MODEL_SERVICE, models),
             )
         )
+        if service.options.enable_profiler:
+            # It traces the whole process; `--bind_address` says who reaches it.
+            server.add_generic_rpc_handlers((Profiler(service.pools).handler(),))
         service_descriptors.declare()
         names = [PREDICTION_SERVICE, MODEL_SERVICE, reflection.SERVICE_NAME]
         if service.options.enable_grpc_healthcheck_service:
@@ -117,18 +126,29 @@ class GrpcServices:
             counted: the API's name in the metrics; None: not counted, as there.
         """
         parse = message.FromString
+        pools = self._service.pools
 
         async def handle(data: bytes, context: grpc.aio.ServicerContext) -> bytes:
             start = time.perf_counter()
             name = ""
             try:
-                request = parse(data)
+                if len(data) <= LARGE:
+                    request = parse(data)
+                else:
+                    request = await pools.call(NO_MODEL, GRPC, parse, data)
                 if counted:
                     name = request.model_spec.name
-                deadline = deadline_after(context.time_remaining())
-                response = await call(request, deadline)
+                caller = Caller(
+                    GRPC,
+                    deadline_after(context.time_remaining()),
+                    context.invocation_metadata,
+                    len(data),
+                )
+                response = await call(request, caller)
                 if not isinstance(response, bytes):
                     response = response.SerializeToString()
+                if caller.logged_as:
+                    context.set_trailing_metadata((("x-request-id", caller.logged_as),))
             except DecodeError:
                 # The code gRPC itself has for it: doc/statuscodes.md.
                 error = ServingError(
@@ -138,30 +158,31 @@ class GrpcServices:
                 error = as_serving_error(failure)
             else:
                 if counted:
-                    self._count(name, counted, start, "OK")
+                    self._count(name, "OK")
+                    elapsed = (time.perf_counter() - start) * 1e6
+                    latency = self._metrics.request_latency
+                    latency.observe((name, counted, "GRPC"), elapsed)
                 return bytes(response)
             if counted:
-                self._count(name, counted, start, error.code.name)
+                self._count(name, error.code.name)
             await context.abort(grpc.StatusCode[error.code.name], error.wire_message)
             raise AssertionError("abort raises")
 
         return grpc.unary_unary_rpc_method_handler(handle)
 
-    def _count(self, model: str, api: str, start: float, status: str) -> None:
+    def _count(self, model: str, status: str) -> None:
         if status != "OK" and model not in self._service.manager.names():
             # A name nobody configured would add a series per guess.
             model = ""
         self._metrics.request_count.add((model, status))
-        elapsed = (time.perf_counter() - start) * 1e6
-        self._metrics.request_latency.observe((model, api, "GRPC"), elapsed)
 
-    async def _metadata(self, request: Any, deadline: float | None) -> Any:
+    async def _metadata(self, request: Any, caller: Caller) -> Any:
         return model_info.metadata(self._service.manager, request)
 
-    async def _status(self, request: Any, deadline: float | None) -> Any:
+    async def _status(self, request: Any, caller: Caller) -> Any:
         return model_info.status(self._service.manager, request)
 
-    async def _reload(self, request: Any, deadline: float | None) -> Any:
+    async def _reload(self, request: Any, caller: Caller) -> Any:
         """Replace the models served, where the flags allow it."""
         if not self._service.options.enable_reload_config_rpc:
             raise ServingError(
@@ -169,12 +190,17 @@ class GrpcServices:
                 "HandleReloadConfigRequest is off; --enable_reload_config_rpc turns "
                 "it on",
             )
+        if request.config.WhichOneof("config") != "model_config_list":
+            raise invalid_argument(
+                "ServerModelConfig type not supported by HandleReloadConfigRequest. "
+                "Only ModelConfigList is currently supported"
+            )
         before = self._metrics.totals()
         gone = threading.Event()
         manager = self._service.manager
         try:
-            await asyncio.get_running_loop().run_in_executor(
-                None, manager.reload, request.config, gone.is_set
+            await self._service.pools.call(
+                NO_MODEL, GRPC, manager.reload, request.config, gone.is_set
             )
         finally:
             gone.set()
@@ -183,8 +209,9 @@ class GrpcServices:
         after = self._metrics.totals()
         for name in request.metric_names:
             family = name.replace("/", ":")
-            with contextlib.suppress(KeyError):
-                response.metric.add(
-                    name=name, int64_value_increase=after[family] - before[family]
-                )
+            # Of a metric there is not, nothing has increased, as there.
+            response.metric.add(
+                name=name,
+                int64_value_increase=after.get(family, 0) - before.get(family, 0),
+            )
         return response

@@ -16,15 +16,13 @@ from tensorflow_serving.apis import (
     regression_pb2,
 )
 
-from serving.server.errors import Code, ServingError, invalid_argument
+from serving.server.errors import invalid_argument
 from serving.server.plan import Plan
-from serving.server.predict import model_spec
+from serving.server.predict import CLASSIFY_METHOD, REGRESS_METHOD, model_spec
 from serving.server.servable import Servable
 from serving.server.signatures import DEFAULT_SIGNATURE, Signature
 from serving.server.tensors import TensorSpec, dtype_name
 
-CLASSIFY_METHOD = "tensorflow/serving/classify"
-REGRESS_METHOD = "tensorflow/serving/regress"
 _INPUTS = "inputs"
 _CLASSES, _SCORES = "classes", "scores"
 _OUTPUTS = "outputs"
@@ -38,32 +36,36 @@ class Inference:
 
     Attributes:
         plan: what runs it.
-        arrays: the serialised examples, one string vector.
+        arrays: for each input the serialised examples, one string vector.
+        signature_names: the signatures it is for.
     """
 
-    __slots__ = ("_respond", "arrays", "plan")
+    __slots__ = ("_count", "_respond", "arrays", "plan", "signature_names")
 
     def __init__(
         self,
         servable: Servable,
-        source: TensorSpec,
+        sources: Sequence[TensorSpec],
         outputs: Sequence[TensorSpec],
         examples: np.ndarray,
         respond: Responder,
+        signature_names: Sequence[str],
     ):
-        if source.dtype != types_pb2.DT_STRING:
-            raise invalid_argument(
-                f"Expects arg[0] to be {dtype_name(source.dtype)} but string is "
-                "provided"
-            )
-        source.check_shape([len(examples)])
-        self.plan: Plan = servable.plan([source], outputs)
-        self.arrays = (examples,)
+        for position, source in enumerate(sources):
+            if source.dtype != types_pb2.DT_STRING:
+                raise invalid_argument(
+                    f"Expects arg[{position}] to be {dtype_name(source.dtype)} but "
+                    "string is provided"
+                )
+        self.plan: Plan = servable.plan(sources, outputs, signature_names)
+        self.arrays = (examples,) * len(sources)
+        self.signature_names = tuple(signature_names)
+        self._count = len(examples)
         self._respond = respond
 
     def response(self, outputs: Sequence[np.ndarray]) -> Any:
         """Return the response message."""
-        return self._respond(outputs, len(self.arrays[0]))
+        return self._respond(outputs, self._count)
 
 
 def serialized_examples(request_input: Any) -> np.ndarray:
@@ -112,8 +114,7 @@ def _source(signature: Signature, method: str, what: str, check: bool) -> Tensor
     if len(signature.inputs) != 1:
         raise invalid_argument("Expected one input Tensor.")
     if _INPUTS not in signature.inputs:
-        raise ServingError(
-            Code.FAILED_PRECONDITION,
+        raise invalid_argument(
             f"No {what} inputs found in SignatureDef: {signature.name} has "
             f"{sorted(signature.inputs)}",
         )
@@ -139,8 +140,7 @@ def classify_tensors(
         if alias in signature.outputs
     ]
     if not outputs:
-        raise ServingError(
-            Code.FAILED_PRECONDITION,
+        raise invalid_argument(
             "Expected classification signature outputs to contain at least one of "
             f'"{_CLASSES}" or "{_SCORES}". Signature was: {signature.name} with '
             f"{sorted(signature.outputs)}",
@@ -156,8 +156,7 @@ def regress_tensors(
     if len(signature.outputs) != 1:
         raise invalid_argument("Expected one output Tensor.")
     if _OUTPUTS not in signature.outputs:
-        raise ServingError(
-            Code.FAILED_PRECONDITION,
+        raise invalid_argument(
             f"No regression outputs found in SignatureDef: {signature.name} has "
             f"{sorted(signature.outputs)}",
         )
@@ -261,7 +260,7 @@ def classify(servable: Servable, request: Any, check_method: bool) -> Inference:
         return response
 
     examples = serialized_examples(request.input)
-    return Inference(servable, source, specs, examples, respond)
+    return Inference(servable, [source], specs, examples, respond, [signature.name])
 
 
 def regress(servable: Servable, request: Any, check_method: bool) -> Inference:
@@ -278,4 +277,4 @@ def regress(servable: Servable, request: Any, check_method: bool) -> Inference:
         return response
 
     examples = serialized_examples(request.input)
-    return Inference(servable, source, specs, examples, respond)
+    return Inference(servable, [source], specs, examples, respond, [signature.name])

@@ -1,4 +1,4 @@
-"""JSON values to arrays and back, as the REST API has them.
+"""JSON values to arrays, as the REST API has them.
 
 Source: tensorflow_serving/util/json_tensor.cc. Only the fast path is ours: a
 nested list is checked level by level with whole-list operations, and walked
@@ -11,15 +11,16 @@ import base64
 import binascii
 import itertools
 import json
+import math
 from typing import Any
 
 import numpy as np
 from tensorflow.core.framework import types_pb2
 
+from serving.server import json_texts
 from serving.server.errors import Code, ServingError, invalid_argument
-from serving.server.tensors import TensorSpec, dtype_name
+from serving.server.tensors import MAX_RANK, TensorSpec, dtype_name
 
-_BYTES_SUFFIX = "_bytes"
 _B64 = "b64"
 _TYPE_NAMES = {
     dict: "Object",
@@ -47,7 +48,8 @@ def decode_base64(value: dict[str, str]) -> bytes:
     Raises:
         ServingError: INVALID_ARGUMENT; they are not base64.
     """
-    text = value[_B64]
+    # absl::Base64Unescape skips white space and does without padding.
+    text = "".join(value[_B64].split()).rstrip("=")
     try:
         return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
     except (binascii.Error, ValueError) as error:
@@ -56,7 +58,10 @@ def decode_base64(value: dict[str, str]) -> bytes:
 
 def shown(value: Any) -> str:
     """Print a JSON value for a message."""
-    text = json.dumps(value)
+    try:
+        text = json.dumps(value)
+    except RecursionError:
+        text = "[" * _MAX_SHOWN + "["
     return text if len(text) <= _MAX_SHOWN else text[:_MAX_SHOWN] + "..."
 
 
@@ -73,16 +78,7 @@ def parse_object(body: bytes) -> dict[str, Any]:
     Raises:
         ServingError: INVALID_ARGUMENT; it is no JSON object.
     """
-    if not body:
-        raise invalid_argument("JSON Parse error: The document is empty")
-    try:
-        value = json.loads(body)
-    except json.JSONDecodeError as error:
-        raise invalid_argument(
-            f"JSON Parse error: {error.msg} at offset: {error.pos}"
-        ) from error
-    except (ValueError, RecursionError) as error:
-        raise invalid_argument(f"JSON Parse error: {error}") from error
+    value = json_texts.parse(body)
     if not isinstance(value, dict):
         raise invalid_argument(f"JSON Value: {shown(value)} Is not object")
     return value
@@ -109,6 +105,11 @@ def to_array(value: Any, spec: TensorSpec, batch: int | None = None) -> np.ndarr
             break
         probe = probe[0]
     rank = len(dims)
+    if rank > MAX_RANK:
+        raise invalid_argument(
+            f"JSON Value for tensor {spec.alias} has {rank} dimensions; the limit is "
+            f"{MAX_RANK}"
+        )
     level = [value]
     for depth, size in enumerate(dims):
         if set(map(type, level)) - {list}:
@@ -128,6 +129,7 @@ def to_array(value: Any, spec: TensorSpec, batch: int | None = None) -> np.ndarr
         raise invalid_argument(
             f"Encountered list at unexpected level: {rank} expected < {rank}"
         )
+    spec.check_claim(dims, len(level))
     return _convert(level, spec).reshape(dims)
 
 
@@ -139,7 +141,7 @@ def _convert(leaves: list[Any], spec: TensorSpec) -> np.ndarray:
         return _convert_strings(leaves, spec)
     if spec.dtype in (types_pb2.DT_HALF, types_pb2.DT_BFLOAT16) or kind == "f":
         _check_types(leaves, types, {int, float}, spec)
-        return _convert_floats(leaves, types, spec)
+        return _convert_floats(leaves, spec)
     if kind in "iu":
         _check_types(leaves, types, {int}, spec)
         limits = np.iinfo(spec.numpy_dtype)
@@ -157,37 +159,31 @@ def _convert(leaves: list[Any], spec: TensorSpec) -> np.ndarray:
     )
 
 
-def _convert_floats(
-    leaves: list[Any], types: set[type], spec: TensorSpec
-) -> np.ndarray:
-    """Turn numbers into floats; refuse what would not survive it."""
-    single = spec.numpy_dtype.itemsize < 8
-    if int in types:
-        largest = (1 << (24 if single else 53)) - 1
-        for value in leaves:
-            if isinstance(value, int) and abs(value) > largest:
-                raise _lossy(value, single)
-    wide = np.array(leaves, np.float64)
+def _convert_floats(leaves: list[Any], spec: TensorSpec) -> np.ndarray:
+    """Turn numbers into floats: rounded, and infinite where they are too large.
+
+    Numbers of JSON pass through a double, as with RapidJSON.
+    """
+    try:
+        wide = np.array(leaves, np.float64)
+    except OverflowError:
+        wide = np.array([_as_double(value) for value in leaves], np.float64)
     with np.errstate(over="ignore"):
-        array = wide.astype(spec.numpy_dtype)
-    overflown = np.isinf(array.astype(np.float64)) & np.isfinite(wide)
-    if overflown.any():
-        raise _lossy(leaves[int(np.argmax(overflown))], single)
-    return array
+        return wide.astype(spec.numpy_dtype)
 
 
-def _lossy(value: Any, single: bool) -> ServingError:
-    return invalid_argument(
-        f"Cannot convert JSON value: {shown(value)} to "
-        f"{'float' if single else 'double'} without loss of precision."
-    )
+def _as_double(value: int | float) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        return math.copysign(math.inf, value)
 
 
 def _convert_strings(leaves: list[Any], spec: TensorSpec) -> np.ndarray:
     array = np.empty(len(leaves), object)
     for index, value in enumerate(leaves):
         if isinstance(value, str):
-            array[index] = value.encode("utf-8", "surrogatepass")
+            array[index] = json_texts.encode_text(value)
         elif is_base64(value):
             array[index] = decode_base64(value)
         elif isinstance(value, dict):
@@ -211,54 +207,3 @@ def _type_error(value: Any, spec: TensorSpec) -> ServingError:
         f"JSON Value: {shown(value)} Type: {type_name(value)} is not of expected type: "
         f"{dtype_name(spec.dtype)}"
     )
-
-
-def from_array(array: np.ndarray, spec: TensorSpec) -> Any:
-    """Turn an output into nested lists, or a bare value.
-
-    Floats come out as the shortest decimals that read back as the same float of
-    their own width. Strings are text, or `{"b64": ...}` where the alias ends in
-    `_bytes`.
-    """
-    if spec.dtype == types_pb2.DT_STRING:
-        as_bytes = spec.alias.endswith(_BYTES_SUFFIX)
-        flat = np.empty(array.size, object)
-        for index, item in enumerate(array.ravel().tolist()):
-            # Bytes that are no UTF-8 leave the server as they are, as theirs do.
-            flat[index] = (
-                {_B64: base64.b64encode(item).decode()}
-                if as_bytes
-                else item.decode("utf-8", "surrogateescape")
-            )
-        return flat.reshape(array.shape).tolist()
-    if array.dtype.kind == "f" and array.dtype.itemsize >= 8:
-        return array.tolist()
-    if array.dtype.kind in "iub":
-        return array.tolist()
-    if array.dtype.kind == "f" or spec.dtype == types_pb2.DT_BFLOAT16:
-        narrow = array if array.dtype.kind == "f" else array.astype(np.float32)
-        return shortest(narrow).tolist()
-    raise invalid_argument(
-        f"Failed to write JSON value for tensor type: {dtype_name(spec.dtype)}"
-    )
-
-
-def shortest(array: np.ndarray) -> np.ndarray:
-    """Return doubles that print as the shortest decimals of narrower floats."""
-    if not array.size:
-        return array.astype(np.float64)
-    return array.astype(np.str_).astype(np.float64)
-
-
-def dump(key: str, value: Any) -> bytes:
-    """Write a response of one key; the items of a list on lines of their own."""
-    if isinstance(value, list):
-        items = ",\n        ".join(_dumps(item) for item in value)
-        text = f"[\n        {items}\n    ]" if value else "[]"
-    else:
-        text = _dumps(value)
-    return f'{{\n    "{key}": {text}\n}}\n'.encode("utf-8", "surrogateescape")
-
-
-def _dumps(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False)

@@ -159,6 +159,9 @@ class Metrics:
         self.load_latency = Counter(
             ":tensorflow:cc:saved_model:load_latency", ("model_path",)
         )
+        self.request_log_count = Counter(
+            _SERVING + "request_log_count", ("model_name", "status_code")
+        )
         self.graph_runs = Counter(":tensorflow:core:graph_runs", ())
 
     def record_batch(self, rows: int, waited: float) -> None:

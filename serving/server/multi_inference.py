@@ -14,8 +14,6 @@ from tensorflow_serving.apis import inference_pb2
 
 from serving.server.errors import Code, ServingError, invalid_argument
 from serving.server.inference import (
-    CLASSIFY_METHOD,
-    REGRESS_METHOD,
     Inference,
     classify_tensors,
     fill_classes,
@@ -24,7 +22,7 @@ from serving.server.inference import (
     regress_tensors,
     serialized_examples,
 )
-from serving.server.predict import model_spec
+from serving.server.predict import CLASSIFY_METHOD, REGRESS_METHOD, model_spec
 from serving.server.servable import Servable
 from serving.server.signatures import DEFAULT_SIGNATURE, Signature
 from serving.server.tensors import TensorSpec
@@ -57,6 +55,7 @@ def check_tasks(request: Any) -> None:
 def multi_inference(servable: Servable, request: Any, check_method: bool) -> Inference:
     """Prepare a `MultiInferenceRequest`: all its tasks share one run.
 
+    Where signatures have inputs of their own, each input gets the same examples.
     Arguments and errors as `inference.classify`; the request has passed `check_tasks`.
     """
     sources: dict[str, TensorSpec] = {}
@@ -77,17 +76,16 @@ def multi_inference(servable: Servable, request: Any, check_method: bool) -> Inf
         pick = classify_tensors if classifies else regress_tensors
         source, specs = pick(signature, check_method)
         sources[source.name] = source
-        if len(sources) > 1:
-            raise invalid_argument("Input tensor must be the same for all Signatures.")
         union.update({spec.name: spec for spec in specs})
         parts.append((signature, classifies, specs))
     fetched = [union[name] for name in sorted(union)]
     return Inference(
         servable,
-        next(iter(sources.values())),
+        [sources[name] for name in sorted(sources)],
         fetched,
         serialized_examples(request.input),
         functools.partial(_respond_all, servable, parts, fetched),
+        [signature.name for signature, _, _ in parts],
     )
 
 

@@ -1,4 +1,4 @@
-"""The page at `/`: a static file, and the policy that lets only it run.
+"""The page at `/`: a static file of somebody's, and the policy that lets only it run.
 
 Scripts and styles are allowed by their hashes, computed from the file, so that
 nothing a page could be tricked into showing would run.
@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import base64
 import dataclasses
-import functools
 import hashlib
-import importlib.resources
 from html.parser import HTMLParser
 
-_PACKAGE, _FILE = "serving.page", "index.html"
+from serving.server.errors import invalid_argument
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,19 +74,26 @@ def content_security_policy(html: str) -> str:
     )
 
 
-@functools.cache
-def load() -> Page | None:
-    """Read the page; None where it was not installed."""
+def load(path: str) -> Page:
+    """Read the page.
+
+    Args:
+        path: of an HTML file.
+
+    Raises:
+        ServingError: INVALID_ARGUMENT; it cannot be read.
+    """
     try:
-        file = importlib.resources.files(_PACKAGE).joinpath(_FILE)
-        body = file.read_bytes()
-    except (FileNotFoundError, ModuleNotFoundError):
-        return None
+        with open(path, "rb") as file:
+            body = file.read()
+        text = body.decode()
+    except (OSError, UnicodeDecodeError) as error:
+        raise invalid_argument(f"--page: cannot read '{path}': {error}") from error
     return Page(
         body=body,
         headers={
             "Cache-Control": "no-cache",
-            "Content-Security-Policy": content_security_policy(body.decode()),
+            "Content-Security-Policy": content_security_policy(text),
             "Content-Type": "text/html; charset=utf-8",
             "Referrer-Policy": "no-referrer",
             "X-Content-Type-Options": "nosniff",

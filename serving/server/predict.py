@@ -18,6 +18,10 @@ _OUTPUTS = predict_pb2.PredictResponse.OUTPUTS_FIELD_NUMBER
 _MODEL_SPEC = predict_pb2.PredictResponse.MODEL_SPEC_FIELD_NUMBER
 # Of a map's entry: see the encoding guide.
 _KEY, _VALUE = 1, 2
+PREDICT_METHOD = "tensorflow/serving/predict"
+CLASSIFY_METHOD = "tensorflow/serving/classify"
+REGRESS_METHOD = "tensorflow/serving/regress"
+_METHODS = (PREDICT_METHOD, CLASSIFY_METHOD, REGRESS_METHOD)
 
 
 def find_signature(servable: Servable, name: str) -> Signature:
@@ -35,6 +39,20 @@ def find_signature(servable: Servable, name: str) -> Signature:
     return signature
 
 
+def check_method_name(signature: Signature) -> None:
+    """Refuse a signature that is none of TensorFlow Serving's kinds.
+
+    Raises:
+        ServingError: INTERNAL, as predict_util.cc says it.
+    """
+    if signature.method_name not in _METHODS:
+        raise ServingError(
+            Code.INTERNAL,
+            "Expected prediction signature method_name to be one of "
+            f"{{{', '.join(_METHODS)}}}. Was: {signature.method_name}",
+        )
+
+
 class Prediction:
     """One Predict request, decoded and checked against its servable.
 
@@ -42,22 +60,34 @@ class Prediction:
         plan: what runs it.
         arrays: its inputs.
         aliases: the outputs it asks for, in order.
+        signature_names: the signature it is for.
     """
 
-    __slots__ = ("_servable", "_signature", "aliases", "arrays", "plan")
+    __slots__ = (
+        *("_servable", "_signature", "aliases", "arrays", "plan", "signature_names"),
+    )
 
-    def __init__(self, servable: Servable, request: Any, limit: int):
+    def __init__(
+        self,
+        servable: Servable,
+        request: Any,
+        limit: int,
+        check_method: bool = False,
+    ):
         """Check a `PredictRequest`.
 
         Args:
             servable: what it is for.
             request: the message.
             limit: most bytes its tensors may take.
+            check_method: refuse a signature of a `method_name` of one's own.
 
         Raises:
             ServingError: the request does not fit the signature.
         """
         signature = find_signature(servable, request.model_spec.signature_name)
+        if check_method:
+            check_method_name(signature)
         self.arrays: Sequence[np.ndarray] = signature.decode_inputs(
             request.inputs, limit
         )
@@ -65,6 +95,7 @@ class Prediction:
         self.plan: Plan = servable.signature_plan(signature, self.aliases)
         self._servable = servable
         self._signature = signature
+        self.signature_names = (signature.name,)
 
     def response(self, outputs: Sequence[np.ndarray], as_content: bool) -> bytes:
         """Return the serialised `PredictResponse`.

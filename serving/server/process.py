@@ -7,12 +7,14 @@ import contextlib
 import logging
 import os
 import signal
+import sys
 
 import tensorflow as tf
 
 from serving.server.app import ModelServer
 from serving.server.errors import Code, ServingError
 from serving.server.flags import Options
+from serving.server.log_bound import LogBound
 
 _log = logging.getLogger(__name__)
 
@@ -31,10 +33,19 @@ def run(options: Options) -> int:
         0 after an orderly stop, 255 where the server could not start.
     """
     tf.get_logger().setLevel(logging.ERROR)
-    return asyncio.run(_serve(options))
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(LogBound())
+    code, ended = asyncio.run(_serve(options))
+    if not ended:
+        # A run that goes on would crash in an interpreter that is torn down.
+        _log.warning("Requests that outlasted the grace period are given up")
+        logging.shutdown()
+        sys.stdout.flush()
+        os._exit(code)
+    return code
 
 
-async def _serve(options: Options) -> int:
+async def _serve(options: Options) -> tuple[int, bool]:
     loop = asyncio.get_running_loop()
     stopped = asyncio.Event()
     for number in _STOP_SIGNALS:
@@ -42,7 +53,7 @@ async def _serve(options: Options) -> int:
     try:
         server = ModelServer(options)
     except ServingError as error:
-        return _not_started(error)
+        return _not_started(error), True
     starting = asyncio.create_task(server.start())
     waiting = asyncio.create_task(stopped.wait())
     await asyncio.wait((starting, waiting), return_when=asyncio.FIRST_COMPLETED)
@@ -61,10 +72,10 @@ async def _serve(options: Options) -> int:
         server.cancel_start()
         with contextlib.suppress(ServingError):
             await starting
-    await server.stop()
+    ended = await server.stop()
     waiting.cancel()
     _log.info("Stopped")
-    return code
+    return code, ended
 
 
 def _not_started(error: ServingError) -> int:

@@ -7,7 +7,6 @@ http_rest_api_util,http_server}.cc.
 from __future__ import annotations
 
 import asyncio
-import json
 import re
 import time
 import urllib.parse
@@ -23,25 +22,36 @@ from tensorflow_serving.apis import (
 
 from serving.server import (
     json_tensors,
+    json_texts,
     metrics,
     model_info,
-    page,
     rest_examples,
     rest_messages,
 )
+from serving.server.batching import REST
+from serving.server.connections import Connections
 from serving.server.errors import Code, ServingError, as_serving_error, invalid_argument
-from serving.server.predict import row_count
-from serving.server.service import PredictionService, deadline_after
-from serving.server.signatures import DEFAULT_SIGNATURE
+from serving.server.page import Page
+from serving.server.rest_messages import RestPrediction
+from serving.server.servable import Servable
+from serving.server.service import (
+    Caller,
+    PredictionService,
+    byte_count,
+    deadline_after,
+)
+from serving.server.workers import NO_MODEL
 
 _TARGET = r"(?:/versions/(?P<version>[0-9]+)|/labels/(?P<label>[^/:]+))?"
 _INFERENCE = re.compile(
-    rf"/v1/models/(?P<name>[^/:]+){_TARGET}:(?P<method>predict|classify|regress)", re.I
+    rf"(?i:/v1/models/(?P<name>[^/:]+){_TARGET}):(?P<method>predict|classify|regress)"
 )
 _MODEL = re.compile(
     rf"/v1/models(?:/(?P<name>[^/:]+))?{_TARGET}(?P<metadata>/metadata)?", re.I
 )
 _PREFIX = re.compile("/v1/.*", re.I)
+# A proxy's form of a request's target: RFC 9112, 3.2.2.
+_ABSOLUTE = re.compile("^https?://[^/?]*", re.I)
 _MAX_VERSION = 2**63 - 1
 _JSON = "application/json"
 _CORS = {
@@ -54,16 +64,26 @@ _CORS = {
 class RestApi:
     """The handlers of one server."""
 
-    def __init__(self, service: PredictionService, metrics_path: str | None):
+    def __init__(
+        self,
+        service: PredictionService,
+        metrics_path: str | None,
+        page: Page | None,
+        connections: Connections,
+    ):
         """Prepare them.
 
         Args:
             service: answers the requests.
             metrics_path: where the metrics are; None: nowhere.
+            page: what `/` shows; None: nothing.
+            connections: is told whose request is worked on.
         """
         self._service = service
         self._options = service.options
         self._metrics_path = metrics_path
+        self._page = page
+        self._connections = connections
 
     def application(self) -> web.Application:
         """Return the aiohttp application."""
@@ -73,21 +93,23 @@ class RestApi:
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         """Answer one request, whatever it asks for."""
-        path = request.raw_path.partition("?")[0]
-        if _PREFIX.fullmatch(path):
-            response = await self._api(request, path)
-            if self._options.rest_api_enable_cors_support:
-                response.headers.update(_CORS)
-            return response
-        if request.method in ("GET", "HEAD"):
-            if path == self._metrics_path:
-                body = self._service.metrics.page().encode()
-                headers = {"Content-Type": metrics.CONTENT_TYPE}
-                return web.Response(body=body, headers=headers)
-            if path == "/" and (found := page.load()) is not None:
-                return web.Response(body=found.body, headers=found.headers)
-        missing = "the page is not installed" if path == "/" else "nothing is here"
-        return _error_response(404, f"{request.method} {path}: {missing}")
+        with self._connections.busy(request.transport):
+            path = _ABSOLUTE.sub("", request.raw_path).partition("?")[0] or "/"
+            if _PREFIX.fullmatch(path):
+                response = await self._api(request, path)
+                if self._options.rest_api_enable_cors_support:
+                    response.headers.update(_CORS)
+                return response
+            if request.method in ("GET", "HEAD"):
+                if path == self._metrics_path:
+                    body = self._service.metrics.page().encode()
+                    headers = {"Content-Type": metrics.CONTENT_TYPE}
+                    return web.Response(body=body, headers=headers)
+                if path == "/" and self._page is not None:
+                    return web.Response(
+                        body=self._page.body, headers=self._page.headers
+                    )
+            return _error_response(404, f"{request.method} {path}: nothing is here")
 
     async def _api(self, request: web.Request, path: str) -> web.Response:
         """Answer a request under `/v1/`."""
@@ -95,7 +117,7 @@ class RestApi:
         name, method, status = "", "", "OK"
         try:
             if match := _INFERENCE.fullmatch(path):
-                method = match["method"].lower()
+                method = match["method"]
             else:
                 match = _MODEL.fullmatch(path)
             if self._options.rest_api_enable_cors_support and (
@@ -106,16 +128,20 @@ class RestApi:
                 raise invalid_argument(f"Malformed request: {request.method} {path}")
             spec = _model_spec(match)
             name = spec.name
+            headers = {}
             if method:
                 limit = self._options.rest_api_timeout_in_ms / 1000
+                caller = Caller(REST, deadline_after(limit), request.headers.items)
                 body = await asyncio.wait_for(
-                    self._infer(request, method, spec, limit), limit
+                    self._infer(request, method, spec, caller), limit
                 )
+                if caller.logged_as:
+                    headers["X-Request-Id"] = caller.logged_as
             elif match["metadata"]:
                 body = self._metadata(spec)
             else:
                 body = self._status(spec)
-            return web.Response(body=body, content_type=_JSON)
+            return web.Response(body=body, content_type=_JSON, headers=headers)
         except web.HTTPRequestEntityTooLarge:
             status = Code.RESOURCE_EXHAUSTED.name
             return _error_response(
@@ -142,65 +168,100 @@ class RestApi:
     def _count(self, name: str, method: str, status: str, start: float) -> None:
         known = name if name in self._service.manager.names() else ""
         self._service.metrics.request_count.add((known, status))
-        if method:
+        if method and status == "OK":
             elapsed = (time.perf_counter() - start) * 1e6
             latency = self._service.metrics.request_latency
             latency.observe((known, method, "REST"), elapsed)
 
     async def _infer(
-        self, request: web.Request, method: str, spec: Any, limit: float
+        self, request: web.Request, method: str, spec: Any, caller: Caller
     ) -> bytes:
         """Answer predict, classify or regress."""
-        deadline = deadline_after(limit)
         try:
             data = await request.read()
         except (web.HTTPException, asyncio.CancelledError):
             raise
         except Exception as error:
             raise invalid_argument(f"Cannot read the request body: {error}") from error
-        body = json_tensors.parse_object(data)
-        if method == "predict":
-            return await self._predict(body, spec, deadline)
-        if method == "classify":
-            classification = classification_pb2.ClassificationRequest(model_spec=spec)
-            rest_examples.fill_examples(body, classification)
-            response = await self._service.classify(classification, deadline)
-            return rest_messages.classify_body(response)
-        regression = regression_pb2.RegressionRequest(model_spec=spec)
-        rest_examples.fill_examples(body, regression)
-        response = await self._service.regress(regression, deadline)
-        return rest_messages.regress_body(response)
-
-    async def _predict(
-        self, body: dict[str, Any], spec: Any, deadline: float | None
-    ) -> bytes:
-        key = rest_messages.signature_name(body) or DEFAULT_SIGNATURE
+        caller.size = len(data)
         service = self._service
-        servable = service.manager.acquire(spec)
+        if method == "predict":
+            return await self._predict(data, spec, caller)
+        classifies = method == "classify"
+        kind = (
+            classification_pb2.ClassificationRequest
+            if classifies
+            else regression_pb2.RegressionRequest
+        )
+        message = kind(model_spec=spec)
+        servable = await self._acquire(spec, data)
         try:
-            signature = servable.signatures.get(key)
-            if signature is None:
-                raise invalid_argument(
-                    f'Serving signature name: "{key}" not found in signature def'
-                )
-            arrays, rows = rest_messages.predict_inputs(body, signature)
-            plan = servable.signature_plan(signature, tuple(signature.outputs))
-            outputs = await service.run(plan, arrays, deadline, spec.name, "predict")
-            service.metrics.record_examples(servable.name, row_count(arrays))
-            return rest_messages.predict_body(plan.outputs, outputs, rows)
+            await service.work(
+                len(data), servable, caller, _fill_examples, data, message
+            )
+            call = service.classify if classifies else service.regress
+            response = await call(message, caller)
+            write = (
+                rest_messages.classify_body
+                if classifies
+                else rest_messages.regress_body
+            )
+            size = response.ByteSize()
+            return await service.work(size, servable, caller, write, response)
+        finally:
+            service.manager.release(servable)
+
+    async def _acquire(self, spec: Any, data: bytes) -> Servable:
+        """Hold the servable `spec` asks for; of two errors, the body's comes first."""
+        try:
+            return self._service.manager.acquire(spec)
+        except ServingError:
+            await self._service.pools.call(
+                NO_MODEL, REST, json_tensors.parse_object, data
+            )
+            raise
+
+    async def _predict(self, data: bytes, spec: Any, caller: Caller) -> bytes:
+        """Answer a predict body; the arrays take no detour through protobuf."""
+        service = self._service
+        servable = await self._acquire(spec, data)
+        try:
+            asked = await service.work(
+                len(data),
+                servable,
+                caller,
+                RestPrediction,
+                servable,
+                data,
+                self._options.enable_signature_method_name_check,
+            )
+            outputs = await service.run(
+                servable, asked.plan, asked.arrays, caller, "Predict"
+            )
+            service.log(
+                servable,
+                "predict",
+                asked,
+                asked.request,
+                lambda: asked.response(outputs),
+                caller,
+            )
+            return await service.work(
+                byte_count(outputs), servable, caller, asked.body, outputs
+            )
         finally:
             service.manager.release(servable)
 
     def _status(self, spec: Any) -> bytes:
         request = get_model_status_pb2.GetModelStatusRequest(model_spec=spec)
         response = model_info.status(self._service.manager, request)
-        return _dump(rest_messages.to_dict(response))
+        return json_texts.dump_message(rest_messages.to_dict(response))
 
     def _metadata(self, spec: Any) -> bytes:
         name, version, signatures = model_info.signature_defs(
             self._service.manager, spec
         )
-        return _dump(
+        return json_texts.dump_message(
             {
                 "model_spec": {
                     "name": name,
@@ -210,6 +271,10 @@ class RestApi:
                 "metadata": {"signature_def": rest_messages.to_dict(signatures)},
             }
         )
+
+
+def _fill_examples(data: bytes, message: Any) -> None:
+    rest_examples.fill_examples(json_tensors.parse_object(data), message)
 
 
 def _model_spec(match: re.Match[str]) -> model_pb2.ModelSpec:
@@ -228,11 +293,9 @@ def _model_spec(match: re.Match[str]) -> model_pb2.ModelSpec:
     return spec
 
 
-def _dump(value: Any) -> bytes:
-    return (json.dumps(value, indent=1, ensure_ascii=False) + "\n").encode()
-
-
 def _error_response(status: int, message: str) -> web.Response:
     return web.Response(
-        status=status, body=_dump({"error": message}), content_type=_JSON
+        status=status,
+        body=json_texts.dump_message({"error": message}),
+        content_type=_JSON,
     )

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from serving.server import json_tensors
+from serving.server import json_tensors, json_texts
 from serving.server.errors import invalid_argument
 from serving.server.json_tensors import shown
 from serving.server.rest_messages import signature_name
@@ -54,6 +54,7 @@ def _example(value: Any) -> tf.train.Example:
         )
     example = tf.train.Example()
     for name, content in value.items():
+        json_texts.check_text(name, "The name of a feature")
         feature = example.features.feature[name]
         for item in content if isinstance(content, list) else [content]:
             _add_to_feature(feature, name, item)
@@ -69,17 +70,14 @@ def _add_to_feature(feature: Any, name: str, value: Any) -> None:
         kind, content = "int64_list", value
         if not -(2**63) <= value < 2**63:
             raise invalid_argument(
-                f"Feature: {name} has uint64 element. Only int64 is supported."
+                f"Feature: {name} has uint64_t element. Only int64_t is supported."
             )
     elif isinstance(value, float):
-        kind, content = "float_list", value
-        if np.isfinite(value) and abs(value) > np.finfo(np.float32).max:
-            raise invalid_argument(
-                f"Cannot convert JSON value: {value} to float without loss of "
-                "precision."
-            )
+        # Too large a number becomes infinite, as it does there.
+        with np.errstate(over="ignore"):
+            kind, content = "float_list", float(np.float32(value))
     elif isinstance(value, str):
-        kind, content = "bytes_list", value.encode("utf-8", "surrogatepass")
+        kind, content = "bytes_list", json_texts.encode_text(value)
     elif json_tensors.is_base64(value):
         kind, content = "bytes_list", json_tensors.decode_base64(value)
     else:

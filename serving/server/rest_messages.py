@@ -11,14 +11,18 @@ from typing import Any
 
 import numpy as np
 from google.protobuf import json_format
+from tensorflow_serving.apis import predict_pb2
 
-from serving.server import json_tensors
+from serving.server import json_tensors, json_texts, tensors
 from serving.server.errors import ServingError, invalid_argument
 from serving.server.json_tensors import shown
-from serving.server.signatures import Signature
+from serving.server.predict import check_method_name, model_spec
+from serving.server.servable import Servable
+from serving.server.signatures import DEFAULT_SIGNATURE, Signature
 from serving.server.tensors import TensorSpec
 
 INSTANCES, INPUTS = "instances", "inputs"
+PREDICTIONS, OUTPUTS, RESULTS = "predictions", "outputs", "results"
 
 
 def signature_name(body: Mapping[str, Any]) -> str:
@@ -29,7 +33,7 @@ def signature_name(body: Mapping[str, Any]) -> str:
             f"JSON Value: {shown(body)} not formatted correctly. 'signature_name' key "
             "must be a string value."
         )
-    return name
+    return json_texts.check_text(name, "signature_name")
 
 
 def predict_inputs(
@@ -64,9 +68,65 @@ def predict_inputs(
         by_alias = _from_columns(body[INPUTS], specs)
     else:
         raise invalid_argument("Missing 'inputs' or 'instances' key")
-    for alias, spec in specs.items():
-        spec.check_shape(list(by_alias[alias].shape))
     return tuple(by_alias[alias] for alias in specs), INSTANCES in body
+
+
+class RestPrediction:
+    """One predict body, checked: what to run, on what, and how to answer.
+
+    Attributes:
+        plan: what runs it.
+        arrays: its inputs.
+        signature_names: the signature it is for.
+    """
+
+    __slots__ = ("_rows", "_servable", "arrays", "plan", "signature_names")
+
+    def __init__(self, servable: Servable, data: bytes, check_method: bool):
+        """Read it.
+
+        Args:
+            servable: what it is for.
+            data: the body.
+            check_method: refuse a signature of a `method_name` of one's own.
+
+        Raises:
+            ServingError: the body does not fit.
+        """
+        body = json_tensors.parse_object(data)
+        name = signature_name(body) or DEFAULT_SIGNATURE
+        signature = servable.signatures.get(name)
+        if signature is None:
+            raise invalid_argument(
+                f'Serving signature name: "{name}" not found in signature def'
+            )
+        self.arrays, self._rows = predict_inputs(body, signature)
+        if check_method:
+            check_method_name(signature)
+        self.plan = servable.signature_plan(signature, tuple(signature.outputs))
+        self.signature_names = (name,)
+        self._servable = servable
+
+    def body(self, outputs: Sequence[np.ndarray]) -> bytes:
+        """Write the answer."""
+        return predict_body(self.plan.outputs, outputs, self._rows)
+
+    def request(self) -> Any:
+        """Return the `PredictRequest` that gRPC would have brought."""
+        spec = model_spec(self._servable, self.signature_names[0])
+        message = predict_pb2.PredictRequest(model_spec=spec)
+        for one, array in zip(self.plan.inputs, self.arrays, strict=True):
+            message.inputs[one.alias].ParseFromString(tensors.encode(array, one.dtype))
+        return message
+
+    def response(self, outputs: Sequence[np.ndarray]) -> Any:
+        """Return the `PredictResponse` that gRPC would have taken back."""
+        spec = model_spec(self._servable, self.signature_names[0])
+        message = predict_pb2.PredictResponse(model_spec=spec)
+        for one, array in zip(self.plan.outputs, outputs, strict=True):
+            encoded = tensors.encode(array, one.dtype)
+            message.outputs[one.alias].ParseFromString(encoded)
+        return message
 
 
 def _from_columns(value: Any, specs: Mapping[str, TensorSpec]) -> dict[str, np.ndarray]:
@@ -97,7 +157,7 @@ def _from_rows(
     """Read `instances`: a list of values, or of objects of one value per alias."""
     if not isinstance(value, list):
         raise invalid_argument(
-            f"JSON Value: {shown(body)} Excepting '{INSTANCES}' to be an list/array"
+            f"JSON Value: {shown(body)} Expecting '{INSTANCES}' to be an list/array"
         )
     if not value:
         raise invalid_argument(
@@ -187,7 +247,6 @@ def predict_body(
     """
     if not outputs:
         raise invalid_argument("Cannot convert empty tensor map to JSON")
-    values = []
     count = -1
     for spec, array in zip(specs, outputs, strict=True):
         if rows:
@@ -201,37 +260,29 @@ def predict_body(
                     f"{len(array)} expecting: {count}"
                 )
             count = len(array)
-        values.append(json_tensors.from_array(array, spec))
+    key = PREDICTIONS if rows else OUTPUTS
     if len(specs) == 1:
-        return json_tensors.dump("predictions" if rows else "outputs", values[0])
-    aliases = [spec.alias for spec in specs]
-    if not rows:
-        return json_tensors.dump("outputs", dict(zip(aliases, values, strict=True)))
-    return json_tensors.dump(
-        "predictions",
-        [dict(zip(aliases, row, strict=True)) for row in zip(*values, strict=True)],
-    )
-
-
-def _short(value: float) -> float:
-    return float(str(np.float32(value)))
+        return json_texts.dump_value(key, outputs[0], specs[0])
+    arrays = {
+        spec.alias: (array, spec) for spec, array in zip(specs, outputs, strict=True)
+    }
+    dump = json_texts.dump_records if rows else json_texts.dump_columns
+    return dump(key, arrays)
 
 
 def classify_body(response: Any) -> bytes:
     """Write a `ClassificationResponse`: `[label, score]` pairs per example."""
-    return json_tensors.dump(
-        "results",
-        [
-            [[item.label, _short(item.score)] for item in result.classes]
-            for result in response.result.classifications
-        ],
+    rows = [result.classes for result in response.result.classifications]
+    scores = iter(json_texts.numbers([item.score for row in rows for item in row]))
+    return json_texts.dump_rows(
+        RESULTS, [[[item.label, next(scores)] for item in row] for row in rows]
     )
 
 
 def regress_body(response: Any) -> bytes:
     """Write a `RegressionResponse`: one value per example."""
-    values = [_short(item.value) for item in response.result.regressions]
-    return json_tensors.dump("results", values)
+    values = [item.value for item in response.result.regressions]
+    return json_texts.dump_rows(RESULTS, json_texts.numbers(values))
 
 
 # The option has two names: protobuf 5.26 renamed it, and 6 dropped the old one.

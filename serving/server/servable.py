@@ -9,17 +9,18 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import tensorflow as tf
 from tensorflow.core.protobuf import config_pb2
 
-from serving.server import configs, session
+from serving.server import configs, marker, tflite_runtime
 from serving.server.configs import BatchingParameters
 from serving.server.errors import Code, ServingError
 from serving.server.flags import Options
-from serving.server.plan import Plan, is_stateless
+from serving.server.graph_runtime import GraphRuntime
+from serving.server.plan import Plan
 from serving.server.signatures import Signature
 from serving.server.tensors import TensorSpec
+from serving.server.tflite_runtime import TfliteRuntime
 
 _log = logging.getLogger(__name__)
 
@@ -31,13 +32,14 @@ _PER_MODEL_BATCHING = "batching_params.pbtxt"
 
 
 class Servable:
-    """A SavedModel, loaded: its signatures and the means to run them.
+    """A model, loaded: its signatures and the means to run them.
 
     Attributes:
         name: of the model.
         version: its number.
         path: the folder it came from.
         signatures: by name.
+        rows_apart: names of those whose requests may share runs.
         signature_defs: the same as the model has them, for the metadata.
         references: requests that hold it (the manager's).
         response_specs: serialised parts of responses, by signature (Predict's).
@@ -56,7 +58,7 @@ class Servable:
         Args:
             name: of the model.
             version: its number.
-            path: the folder that holds `saved_model.pb`.
+            path: its folder.
             options: the server's.
             config: of the session.
 
@@ -69,15 +71,15 @@ class Servable:
         self.references = 0
         self.response_specs: dict[str, bytes] = {}
         self.batching = _per_model_batching(path, options)
-        tags = [tag.strip() for tag in options.saved_model_tags.split(",")]
-        self._session, meta_graph = session.load(path, tags, config)
-        self._library = meta_graph.graph_def.library
-        self._on_calling_thread = not config.inter_op_parallelism_threads
-        self.signature_defs = dict(meta_graph.signature_def)
-        self.signatures = {
-            key: Signature.from_def(key, definition)
-            for key, definition in self.signature_defs.items()
-        }
+        self._runtime: GraphRuntime | TfliteRuntime
+        if tflite_runtime.wanted(path, options):
+            self._runtime = TfliteRuntime(path, options)
+            self.rows_apart: frozenset[str] = frozenset()
+        else:
+            self._runtime = GraphRuntime(name, path, options, config)
+            self.rows_apart = marker.read(path)
+        self.signature_defs = self._runtime.signature_defs
+        self.signatures = self._runtime.signatures
         self._plans: dict[Any, Plan] = {}
         self._lock = threading.Lock()
 
@@ -86,38 +88,57 @@ class Servable:
         key = (signature.name, aliases)
         plan = self._plans.get(key)
         if plan is None:
-            plan = self._make(key, signature.feeds(), signature.fetches(aliases))
+            plan = self._make(
+                key,
+                signature.feeds(),
+                signature.fetches(aliases),
+                signature.name in self.rows_apart,
+            )
         return plan
 
-    def plan(self, inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec]) -> Plan:
-        """Return the plan that runs the tensors `outputs` from `inputs`."""
-        key = (tuple(s.name for s in inputs), tuple(s.name for s in outputs))
-        return self._plans.get(key) or self._make(key, inputs, outputs)
+    def plan(
+        self,
+        inputs: Sequence[TensorSpec],
+        outputs: Sequence[TensorSpec],
+        signatures: Sequence[str],
+    ) -> Plan:
+        """Return the plan that runs the tensors `outputs` from `inputs`.
+
+        Args:
+            inputs: what is fed.
+            outputs: what is fetched.
+            signatures: those that the tensors are of.
+        """
+        key = (
+            tuple(spec.name for spec in inputs),
+            tuple(spec.name for spec in outputs),
+            tuple(signatures),
+        )
+        apart = self.rows_apart.issuperset(signatures)
+        return self._plans.get(key) or self._make(key, inputs, outputs, apart)
 
     def _make(
-        self, key: Any, inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec]
+        self,
+        key: Any,
+        inputs: Sequence[TensorSpec],
+        outputs: Sequence[TensorSpec],
+        rows_apart: bool,
     ) -> Plan:
         with self._lock:
             if key in self._plans:
                 return self._plans[key]
             feeds = [spec.name for spec in inputs]
-            fetches = [spec.name for spec in outputs]
             if len(set(feeds)) < len(feeds):
                 raise ServingError(
                     Code.UNIMPLEMENTED, f"Two inputs share one tensor: {feeds}"
                 )
-            function = session.make_callable(
-                self._session,
-                feeds,
-                fetches,
-                on_calling_thread=self._on_calling_thread,
-            )
-            stateless = is_stateless(self._session.graph, self._library, fetches)
             plan = Plan(
                 inputs,
                 outputs,
-                function,
-                stateless=stateless,
+                self._runtime.compile(inputs, outputs),
+                group=self.name,
+                rows_apart=rows_apart
+                and all(spec.batched for spec in (*inputs, *outputs)),
                 parameters=self.batching,
             )
             if len(self._plans) >= _MAX_PLANS:
@@ -128,17 +149,15 @@ class Servable:
             return plan
 
     def prepare(self) -> None:
-        """Compile every signature and try it once, so that no request has to.
+        """Compile every signature, so that no request has to.
 
-        A signature of numbers whose shape is known but for the batch runs with
-        zeros and ones; that settles whether its requests may share a run. One
-        that cannot be compiled is left to say so to its callers.
+        One that cannot be compiled is left to say so to its callers.
         """
         for signature in self.signatures.values():
             if signature.name in _INTERNAL_SIGNATURES:
                 continue
             try:
-                plan = self.signature_plan(signature, tuple(signature.outputs))
+                self.signature_plan(signature, tuple(signature.outputs))
             except (ServingError, tf.errors.OpError, ValueError, KeyError) as error:
                 _log.warning(
                     "%s version %d: signature %s cannot be run: %s",
@@ -147,9 +166,6 @@ class Servable:
                     signature.name,
                     error,
                 )
-                continue
-            if all(_is_sized_number(spec) for spec in plan.inputs):
-                plan.prove_with([_ramp(spec) for spec in plan.inputs])
 
     @property
     def running(self) -> bool:
@@ -157,29 +173,9 @@ class Servable:
         return any(plan.running for plan in tuple(self._plans.values()))
 
     def close(self) -> None:
-        """Free the session; nothing may run any more."""
+        """Free what it holds; nothing may run any more."""
         self._plans.clear()
-        self._session.close()
-        del self._session
-
-
-def _is_sized_number(spec: TensorSpec) -> bool:
-    return (
-        spec.batched
-        and spec.shape is not None
-        and None not in spec.shape[1:]
-        and spec.numpy_dtype.kind in "fiub"
-    )
-
-
-def _ramp(spec: TensorSpec) -> np.ndarray:
-    """One row of zeros that ends in a one: valid pixels, indices and features."""
-    assert spec.shape is not None
-    dims = [1, *(dim or 0 for dim in spec.shape[1:])]
-    array = np.zeros(dims, spec.numpy_dtype)
-    if array.size:
-        array.flat[-1] = 1
-    return array
+        self._runtime.close()
 
 
 def _per_model_batching(path: str, options: Options) -> BatchingParameters | None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
 from serving.server import inference, multi_inference
-from serving.server.batching import Scheduler
+from serving.server.batching import GRPC, Scheduler
+from serving.server.errors import Code, ServingError
 from serving.server.flags import Options
 from serving.server.inference import Inference
 from serving.server.manager import ModelManager
@@ -17,12 +19,37 @@ from serving.server.metrics import Metrics
 from serving.server.model_info import check_model_spec
 from serving.server.plan import Plan
 from serving.server.predict import Prediction, row_count
+from serving.server.request_log import RequestLogs, request_id_of
+from serving.server.servable import Servable
+from serving.server.workers import Pools
 
 # Prepares a request of examples: see `inference.classify`.
 Prepare = Callable[[Any, Any, bool], Inference]
 
 # The Session runtime, by the name TensorFlow Serving's metrics give it.
 _RUNTIME = "TF1"
+
+# More bytes than these are worked on a thread, so that nobody waits for them.
+LARGE = 1 << 15
+
+
+@dataclasses.dataclass(slots=True)
+class Caller:
+    """Who asks, and how.
+
+    Attributes:
+        entry: the way in, `GRPC` or `REST`.
+        deadline: `time.monotonic()` after which nobody wants the answer.
+        headers: returns the names and values that came with the request.
+        size: bytes of the request.
+        logged_as: the id under which the request was logged; empty if it was not.
+    """
+
+    entry: str = GRPC
+    deadline: float | None = None
+    headers: Callable[[], Iterable[tuple[str, Any]]] = tuple
+    size: int = 0
+    logged_as: str = ""
 
 
 class PredictionService:
@@ -35,26 +62,32 @@ class PredictionService:
         manager: the models.
         options: the server's.
         metrics: what is counted.
+        pools: threads for what would hold up the event loop.
+        logs: where sampled requests go.
     """
 
     def __init__(
         self,
         manager: ModelManager,
         scheduler: Scheduler,
+        pools: Pools,
         options: Options,
         metrics: Metrics,
+        logs: RequestLogs,
     ):
         self.manager = manager
         self.options = options
         self.metrics = metrics
+        self.pools = pools
+        self.logs = logs
         self._scheduler = scheduler
 
-    async def predict(self, request: Any, deadline: float | None) -> bytes:
+    async def predict(self, request: Any, caller: Caller) -> bytes:
         """Answer a `PredictRequest` with a serialised `PredictResponse`.
 
         Args:
             request: the message.
-            deadline: `time.monotonic()` after which nobody wants the answer.
+            caller: who asks.
 
         Raises:
             ServingError: the request does not fit what is served.
@@ -63,87 +96,202 @@ class PredictionService:
         check_model_spec(request)
         servable = self.manager.acquire(request.model_spec)
         try:
-            prediction = Prediction(servable, request, self.options.max_message_bytes)
+            options = self.options
+            prediction = await self.work(
+                caller.size,
+                servable,
+                caller,
+                Prediction,
+                servable,
+                request,
+                options.max_message_bytes,
+                options.enable_signature_method_name_check,
+            )
             outputs = await self.run(
-                prediction.plan, prediction.arrays, deadline, servable.name, "Predict"
+                servable, prediction.plan, prediction.arrays, caller, "Predict"
             )
-            self.metrics.record_examples(servable.name, row_count(prediction.arrays))
-            return prediction.response(
-                outputs, self.options.enable_serialization_as_tensor_content
+            response = await self.work(
+                byte_count(outputs),
+                servable,
+                caller,
+                prediction.response,
+                outputs,
+                options.enable_serialization_as_tensor_content,
             )
+            self.log(servable, "predict", prediction, request, response, caller)
+            return response
         finally:
             self.manager.release(servable)
 
-    async def classify(self, request: Any, deadline: float | None) -> Any:
+    async def classify(self, request: Any, caller: Caller) -> Any:
         """Answer a `ClassificationRequest`; arguments and errors as `predict`."""
         check_model_spec(request)
         return await self._infer(
-            inference.classify, request.model_spec, request, deadline, "Classify"
+            inference.classify, request.model_spec, request, caller, "Classify"
         )
 
-    async def regress(self, request: Any, deadline: float | None) -> Any:
+    async def regress(self, request: Any, caller: Caller) -> Any:
         """Answer a `RegressionRequest`; arguments and errors as `predict`."""
         check_model_spec(request)
         return await self._infer(
-            inference.regress, request.model_spec, request, deadline, "Regress"
+            inference.regress, request.model_spec, request, caller, "Regress"
         )
 
-    async def multi_inference(self, request: Any, deadline: float | None) -> Any:
+    async def multi_inference(self, request: Any, caller: Caller) -> Any:
         """Answer a `MultiInferenceRequest`; arguments and errors as `predict`."""
         multi_inference.check_tasks(request)
         return await self._infer(
             multi_inference.multi_inference,
             request.tasks[0].model_spec,
             request,
-            deadline,
+            caller,
             "MultiInference",
         )
 
     async def _infer(
-        self,
-        prepare: Prepare,
-        spec: Any,
-        request: Any,
-        deadline: float | None,
-        api: str,
+        self, prepare: Prepare, spec: Any, request: Any, caller: Caller, api: str
     ) -> Any:
         servable = self.manager.acquire(spec)
         try:
             check = self.options.enable_signature_method_name_check
-            prepared = prepare(servable, request, check)
-            outputs = await self.run(
-                prepared.plan, prepared.arrays, deadline, servable.name, api
+            prepared = await self.work(
+                caller.size, servable, caller, prepare, servable, request, check
             )
-            self.metrics.record_examples(servable.name, row_count(prepared.arrays))
-            return prepared.response(outputs)
+            outputs = await self.run(
+                servable, prepared.plan, prepared.arrays, caller, api
+            )
+            response = await self.work(
+                byte_count(outputs), servable, caller, prepared.response, outputs
+            )
+            self.log(servable, api.lower(), prepared, request, response, caller)
+            return response
         finally:
             self.manager.release(servable)
 
+    async def work(
+        self,
+        size: int,
+        servable: Servable,
+        caller: Caller,
+        function: Callable[..., Any],
+        *arguments: Any,
+    ) -> Any:
+        """Call a function, on a thread of the model where it is about much.
+
+        Args:
+            size: bytes it is about.
+            servable: whose threads.
+            caller: by which way in.
+            function: what to call.
+            *arguments: with what.
+        """
+        if size <= LARGE:
+            return function(*arguments)
+        return await self.pools.call(servable.name, caller.entry, function, *arguments)
+
     async def run(
         self,
+        servable: Servable,
         plan: Plan,
         arrays: Sequence[np.ndarray],
-        deadline: float | None,
-        model: str,
+        caller: Caller,
         api: str,
     ) -> list[np.ndarray]:
         """Run a plan, alone or with others that wait for it.
 
         Args:
-            plan: what to run, of a servable the caller holds.
+            servable: whose plan it is; the caller holds it.
+            plan: what to run.
             arrays: its inputs.
-            deadline: `time.monotonic()` after which it need not be run.
-            model: name of the model, for the metrics.
+            caller: who asks.
             api: name of the call, for the metrics.
 
         Returns:
             The plan's outputs for these inputs.
+
+        Raises:
+            ServingError: INVALID_ARGUMENT; shapes that may not run.
         """
-        outputs, seconds = await self._scheduler.submit(plan, arrays, deadline)
-        self.metrics.runtime_latency.observe((model, api, _RUNTIME), seconds * 1e6)
+        declared = plan.shapes.fits(arrays)
+        if plan.shapes.must_infer(arrays):
+            await self.pools.call(
+                servable.name, caller.entry, plan.shapes.check_inferred, arrays
+            )
+        else:
+            plan.shapes.check_inferred(arrays)
+        outputs, seconds = await self._scheduler.submit(
+            plan, arrays, caller.deadline, alone=not declared, entry=caller.entry
+        )
+        self.metrics.runtime_latency.observe(
+            (servable.name, api, _RUNTIME), seconds * 1e6
+        )
+        self.metrics.record_examples(servable.name, row_count(arrays))
         return outputs
+
+    def log(
+        self,
+        servable: Servable,
+        kind: str,
+        prepared: Any,
+        request: Any,
+        response: Any,
+        caller: Caller,
+    ) -> None:
+        """Log a request and its answer, where its model's configuration samples it.
+
+        Args:
+            servable: what answered.
+            kind: of the log: predict, classify, regress or multiinference.
+            prepared: has the names of the signatures asked.
+            request: the message, or a function that makes it.
+            response: likewise, or its bytes.
+            caller: who asks; is told the id.
+        """
+        logs = self.logs.sampled(servable.name)
+        if not logs:
+            return
+        # A REST body and its answer are about as large as what they stand for.
+        size = caller.size * 2 if callable(request) else caller.size + _size(response)
+        for log in logs:
+            caller.logged_as = caller.logged_as or request_id_of(caller.headers())
+            log.record(
+                servable,
+                kind,
+                prepared.signature_names,
+                request,
+                response,
+                caller.logged_as,
+                size,
+            )
+
+
+def _size(response: Any) -> int:
+    return len(response) if isinstance(response, bytes) else response.ByteSize()
+
+
+def byte_count(arrays: Sequence[np.ndarray]) -> int:
+    """Return about how many bytes arrays hold."""
+    return sum(
+        array.nbytes if array.dtype != object else _text_bytes(array)
+        for array in arrays
+    )
+
+
+def _text_bytes(array: np.ndarray) -> int:
+    # Of many, counting alone would take a while.
+    if array.size > LARGE // 32:
+        return array.size * 32
+    return sum(map(len, array.flat))
 
 
 def deadline_after(seconds: float | None) -> float | None:
-    """Turn the time that remains into a `time.monotonic()` deadline."""
-    return None if seconds is None else time.monotonic() + seconds
+    """Turn the time that remains into a `time.monotonic()` deadline.
+
+    Raises:
+        ServingError: DEADLINE_EXCEEDED; none remains.
+    """
+    if seconds is None:
+        return None
+    if seconds <= 0:
+        raise ServingError(Code.DEADLINE_EXCEEDED, "Deadline exceeded")
+    return time.monotonic() + seconds

@@ -8,6 +8,7 @@ tensorflow/cc/saved_model does.
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -15,10 +16,13 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 from tensorflow.core.protobuf import config_pb2
+from tensorflow.core.protobuf.rewriter_config_pb2 import RewriterConfig
 
 from serving.server import configs
-from serving.server.errors import Code, ServingError, as_serving_error
+from serving.server.errors import Code, ServingError, as_serving_error, invalid_argument
 from serving.server.flags import Options
+
+_log = logging.getLogger(__name__)
 
 RawCallable = Callable[..., Sequence[np.ndarray]]
 SAVED_MODEL_FILES = ("saved_model.pb", "saved_model.pbtxt")
@@ -39,6 +43,14 @@ def session_config(options: Options) -> config_pb2.ConfigProto:
         config.intra_op_parallelism_threads = intra or _default_intra_op_threads()
     if inter:
         config.inter_op_parallelism_threads = inter
+    if options.mixed_precision == "bfloat16":
+        rewrites = config.graph_options.rewrite_options
+        rewrites.auto_mixed_precision_onednn_bfloat16 = RewriterConfig.ON
+    elif options.mixed_precision:
+        _log.warning(
+            "--mixed_precision: %s is not supported; expected bfloat16",
+            options.mixed_precision,
+        )
     if options.per_process_gpu_memory_fraction:
         config.gpu_options.per_process_gpu_memory_fraction = (
             options.per_process_gpu_memory_fraction
@@ -46,6 +58,34 @@ def session_config(options: Options) -> config_pb2.ConfigProto:
     else:
         config.gpu_options.allow_growth = True
     return config
+
+
+def with_pools(
+    config: config_pb2.ConfigProto, name: str, threads: int
+) -> tuple[config_pb2.ConfigProto, int]:
+    """Give the sessions of a model a pool of threads for loops of their own.
+
+    A run with a time limit is not on its caller's thread. In TensorFlow's one pool of
+    as many threads as CPUs, two long loops would hold up every other model's, and the
+    loading of new versions.
+
+    Args:
+        config: of a session.
+        name: of the model; its versions share the pool.
+        threads: of the pool.
+
+    Returns:
+        The configuration, and the number of the pool.
+    """
+    if config.session_inter_op_thread_pool:
+        return config, 0
+    extended = config_pb2.ConfigProto()
+    extended.CopyFrom(config)
+    extended.session_inter_op_thread_pool.add()
+    extended.session_inter_op_thread_pool.add(
+        num_threads=threads, global_name=f"{name}/{threads}"
+    )
+    return extended, 1
 
 
 def _default_intra_op_threads() -> int:
@@ -122,6 +162,8 @@ def make_callable(
     fetches: Sequence[str],
     *,
     on_calling_thread: bool,
+    thread_pool: int = 0,
+    timeout_ms: int = 0,
 ) -> RawCallable:
     """Compile `fetches` from `feeds` into a function of arrays.
 
@@ -137,14 +179,42 @@ def make_callable(
         fetches: names of the tensors it returns, in order.
         on_calling_thread: run the ops on the caller's thread instead of a pool.
             Ops still use the intra-op pool.
+        thread_pool: otherwise, which of the session's pools; see `with_pools`.
+        timeout_ms: end with DEADLINE_EXCEEDED after so long; 0: never. Loops are
+            broken off then; it has no effect on the caller's thread.
 
     Returns:
         The function. It releases the GIL while the graph runs, may be called from
         several threads, and raises `tf.errors.OpError`.
     """
     options = config_pb2.CallableOptions(feed=feeds, fetch=fetches)
-    if on_calling_thread:
-        options.run_options.inter_op_thread_pool = _CALLING_THREAD
+    options.run_options.inter_op_thread_pool = (
+        _CALLING_THREAD if on_calling_thread else thread_pool
+    )
+    options.run_options.timeout_in_ms = timeout_ms
     with session.graph.as_default():
         raw: RawCallable = session._make_callable_from_options(options)
-    return raw
+
+    def run(*arrays: np.ndarray) -> list[np.ndarray]:
+        try:
+            values = raw(*arrays)
+        except UnicodeDecodeError as error:
+            # The graph's own error, whose text quotes a request that is no UTF-8.
+            text = error.object.decode("utf-8", "replace")
+            raise invalid_argument(text) from error
+        # Scalars come as NumPy's own, and a string among them as bytes.
+        return [
+            value if isinstance(value, np.ndarray) else _as_scalar(value)
+            for value in values
+        ]
+
+    return run
+
+
+def _as_scalar(value: Any) -> np.ndarray:
+    """Return a scalar as an array without dimensions."""
+    if not isinstance(value, bytes):
+        return np.asarray(value)
+    array = np.empty((), object)
+    array[()] = value
+    return array

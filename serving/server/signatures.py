@@ -81,6 +81,12 @@ class Signature:
             array = tensors.decode(proto, spec, position, limit)
             limit -= array.nbytes
             arrays.append(array)
+        used = [alias for alias in self.inputs if alias in inputs]
+        if len(used) != len(inputs):
+            raise invalid_argument(
+                "Inputs contains invalid name. Used request inputs: "
+                f"{_joined(used)}, request input: {_joined(inputs)}"
+            )
         return tuple(arrays)
 
     def check_input_count(self, inputs: Mapping[str, Any]) -> None:

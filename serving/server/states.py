@@ -26,6 +26,8 @@ class Version:
     servable: Servable | None = None
     aspired: bool = True
     attempts: int = 0
+    # Whether a loading thread has it, or is about to.
+    attempting: bool = False
     next_attempt: float = 0.0
     fingerprint: tuple[int, int] | None = None
 
@@ -45,6 +47,8 @@ class Model:
     configured: bool = True
     # Whether the file system was asked since the configuration changed.
     polled: bool = False
+    # Whether that failed, as where the base path is missing.
+    poll_failed: bool = False
     # Those of `versions` that answer requests, and the highest of them.
     available: dict[int, Version] = dataclasses.field(default_factory=dict)
     latest: int | None = None

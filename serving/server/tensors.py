@@ -2,8 +2,8 @@
 
 A TensorProto of 20 bytes may claim 10^10 elements: the last value of its list
 stands for all that are missing (tensorflow core/framework/tensor.cc, FromProto).
-So shape and type are held against the signature, and the size against a limit,
-while they are still numbers.
+So the type is held against the signature, the size against a limit and the claim
+against what the message holds, while they are still numbers.
 
 Responses carry `float_val` and its kind, never `tensor_content`, unless asked:
 TensorFlow Serving answers so (Tensor::AsProtoField) and clients read them.
@@ -14,6 +14,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -21,13 +22,16 @@ import tensorflow as tf
 from tensorflow.core.framework import tensor_pb2, tensor_shape_pb2, types_pb2
 
 from serving.server import wire
-from serving.server.errors import invalid_argument
+from serving.server.errors import ServingError, invalid_argument
 
 Shape = tuple[int | None, ...]
 
 # What a string element costs at least before its bytes: a pointer in NumPy, a
 # tstring in TensorFlow.
 _STRING_COST = 32
+# NumPy 1 takes no more dimensions; TensorFlow takes 254.
+MAX_RANK = 32
+_FREE_ELEMENTS = 8192
 
 _DT_STRING = types_pb2.DT_STRING
 _DT_FLOAT = types_pb2.DT_FLOAT
@@ -115,33 +119,70 @@ class TensorSpec:
         """Whether the first dimension may be of any size."""
         return self.shape is not None and self.shape[:1] == (None,)
 
-    def check_shape(self, dims: list[int]) -> None:
-        """Hold `dims` against the declared shape.
-
-        Raises:
-            ServingError: INVALID_ARGUMENT, in the words of tf.ensure_shape.
-        """
-        shape = self.shape
-        if shape is None:
-            return
-        if len(dims) == len(shape):
-            for dim, expected in zip(dims, shape, strict=True):
-                if expected is not None and dim != expected:
-                    break
-            else:
-                return
-        raise invalid_argument(
-            f"Shape of tensor {self.alias} {_bracketed(dims)} is not compatible with "
-            f"expected shape {_bracketed(shape)}."
+    def accepts(self, dims: Sequence[int]) -> bool:
+        """Whether `dims` fit the declared shape."""
+        return self.shape is None or (
+            len(dims) == len(self.shape)
+            and all(
+                expected is None or dim == expected
+                for dim, expected in zip(dims, self.shape, strict=True)
+            )
         )
 
+    def mismatch(self, dims: Sequence[int]) -> ServingError:
+        """Return the error of dimensions that do not, in the words of ensure_shape."""
+        return invalid_argument(
+            f"Shape of tensor {self.alias} {_bracketed(dims)} is not compatible with "
+            f"expected shape {_bracketed(self.shape or ())}."
+        )
 
-def _bracketed(dims: list[int] | Shape) -> str:
+    def check_claim(self, dims: Sequence[int], held: int) -> None:
+        """Refuse a shape that is more than the request's bytes justify.
+
+        A tensor of no elements may name a dimension of 2^40, and one value may stand
+        for a million: kernels allocate by dimensions. What the signature declares is
+        the model's own; of the rest a request may claim `_FREE_ELEMENTS` beyond
+        what it holds.
+
+        Args:
+            dims: of the request's tensor.
+            held: how many values it carries.
+
+        Raises:
+            ServingError: INVALID_ARGUMENT.
+        """
+        if len(dims) > MAX_RANK:
+            raise invalid_argument(
+                f"Tensor {self.alias} has {len(dims)} dimensions; the limit is "
+                f"{MAX_RANK}"
+            )
+        # A dimension of 0 makes a product of 0, and protects from nothing.
+        claimed = math.prod(dim or 1 for dim in dims)
+        if claimed <= held:
+            return
+        declared = self.shape or ()
+        if len(declared) == len(dims):
+            own = math.prod(
+                dim or 1
+                for dim, expected in zip(dims, declared, strict=True)
+                if dim == expected
+            )
+            claimed //= own
+        if claimed > _FREE_ELEMENTS:
+            raise invalid_argument(
+                f"Tensor {self.alias} claims the shape {_bracketed(dims)} and holds "
+                f"{held} values; at most {_FREE_ELEMENTS} elements may go without"
+            )
+
+
+def _bracketed(dims: Sequence[int | None]) -> str:
     return "[" + ",".join("?" if d is None else str(d) for d in dims) + "]"
 
 
 def decode(proto: Any, spec: TensorSpec, position: int, limit: int) -> np.ndarray:
-    """Turn a request's tensor into an array of the signature's type and shape.
+    """Turn a request's tensor into an array of the signature's type.
+
+    Its shape is the plan's to judge (`shapes`), once it is known to be honest.
 
     Args:
         proto: the `TensorProto`.
@@ -154,9 +195,9 @@ def decode(proto: Any, spec: TensorSpec, position: int, limit: int) -> np.ndarra
         `bytes` objects.
 
     Raises:
-        ServingError: INVALID_ARGUMENT; another type or shape than the
-            signature's, more elements than the limit allows, or values that do
-            not make up the claimed shape.
+        ServingError: INVALID_ARGUMENT; another type than the signature's, more
+            elements than the limit allows, or values that do not make up the
+            claimed shape.
     """
     if proto.dtype != spec.dtype:
         raise invalid_argument(
@@ -168,7 +209,6 @@ def decode(proto: Any, spec: TensorSpec, position: int, limit: int) -> np.ndarra
     dims = [dim.size for dim in proto.tensor_shape.dim]
     if dims and min(dims) < 0:
         raise unparsable(spec.alias)
-    spec.check_shape(dims)
     count = math.prod(dims)
     dtype = spec.numpy_dtype
     size = count * (_STRING_COST if spec.dtype == _DT_STRING else dtype.itemsize)
@@ -177,6 +217,7 @@ def decode(proto: Any, spec: TensorSpec, position: int, limit: int) -> np.ndarra
             f"Tensor {spec.alias} of shape {_bracketed(dims)} takes {size} bytes; the "
             f"limit is {limit}"
         )
+    spec.check_claim(dims, _held(proto, spec, count))
     content = proto.tensor_content
     if content:
         if spec.dtype == _DT_STRING:
@@ -188,6 +229,14 @@ def decode(proto: Any, spec: TensorSpec, position: int, limit: int) -> np.ndarra
             return (np.frombuffer(content, np.uint8) != 0).reshape(dims)
         return np.frombuffer(content, dtype).reshape(dims)
     return _decode_values(proto, spec, count).reshape(dims)
+
+
+def _held(proto: Any, spec: TensorSpec, count: int) -> int:
+    """Return how many values a message carries; contents are counted later."""
+    if proto.tensor_content:
+        return count
+    field = _VALUE_FIELDS.get(spec.dtype)
+    return len(getattr(proto, field)) if field else 0
 
 
 def unparsable(alias: str) -> Exception:

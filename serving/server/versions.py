@@ -10,13 +10,15 @@ from __future__ import annotations
 import logging
 import os
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import tensorflow as tf
 
 from serving.server.errors import Code, ServingError, invalid_argument
+from serving.server.flags import Options
 from serving.server.session import SAVED_MODEL_FILES
+from serving.server.tflite_runtime import TFLITE_FILE
 
 _log = logging.getLogger(__name__)
 
@@ -59,16 +61,15 @@ def list_versions(name: str, base_path: str) -> dict[int, str]:
     return found
 
 
-def is_complete(path: str) -> bool:
-    """Tell whether a version folder holds a SavedModel."""
-    return any(
-        tf.io.gfile.exists(os.path.join(path, file)) for file in SAVED_MODEL_FILES
-    )
+def model_files(options: Options) -> tuple[str, ...]:
+    """Return the files one of which makes a folder a version."""
+    tflite = (TFLITE_FILE,) if options.prefer_tflite_model else ()
+    return (*tflite, *SAVED_MODEL_FILES)
 
 
-def fingerprint(path: str) -> tuple[int, int] | None:
-    """Return something that changes with the SavedModel file; None without one."""
-    for file in SAVED_MODEL_FILES:
+def fingerprint(path: str, files: Sequence[str]) -> tuple[int, int] | None:
+    """Return something that changes with the first of `files` there is, or None."""
+    for file in files:
         try:
             stat = tf.io.gfile.stat(os.path.join(path, file))
         except tf.errors.OpError:
@@ -106,13 +107,14 @@ def choose(name: str, policy: Any, versions: dict[int, str]) -> dict[int, str]:
     return {number: versions[number] for number in numbers}
 
 
-def poll(config: Any, loaded: Collection[int]) -> dict[int, str]:
+def poll(config: Any, loaded: Collection[int], files: Sequence[str]) -> dict[int, str]:
     """Return the versions of a model that should be served now.
 
     Args:
         config: its `ModelConfig`.
         loaded: versions that are served already; those stay eligible while their
             folder is there, even if its file is being replaced.
+        files: one of which a folder must have to be a version.
 
     Raises:
         ServingError: NOT_FOUND, the base path is missing.
@@ -121,7 +123,8 @@ def poll(config: Any, loaded: Collection[int]) -> dict[int, str]:
     complete = {
         version: path
         for version, path in present.items()
-        if version in loaded or is_complete(path)
+        if version in loaded
+        or any(tf.io.gfile.exists(os.path.join(path, file)) for file in files)
     }
     if not complete:
         _log.warning(
@@ -167,6 +170,11 @@ def check_config(config: Any, running: Any = None) -> None:
             raise invalid_argument(
                 f"Expected model {model.name} to have an absolute path or URI; got "
                 f"base_path()={model.base_path}"
+            )
+        if model.model_platform and model.model_type:
+            raise invalid_argument(
+                "Illegal setting both ModelServerConfig::model_type (deprecated) and "
+                "ModelServerConfig::model_platform."
             )
         platform = model.model_platform or (
             "tensorflow" if model.model_type == 1 else ""

@@ -10,7 +10,6 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-import numpy as np
 import tensorflow as tf
 from tensorflow_serving.apis import prediction_log_pb2
 
@@ -18,7 +17,6 @@ from serving.server import inference, multi_inference
 from serving.server.errors import Code, ServingError, as_serving_error, invalid_argument
 from serving.server.flags import Options
 from serving.server.metrics import Metrics
-from serving.server.plan import Plan
 from serving.server.predict import Prediction
 from serving.server.servable import Servable
 
@@ -28,9 +26,6 @@ MAX_RECORDS = 1000
 
 def replay(servable: Servable, options: Options, metrics: Metrics) -> int:
     """Run the records of a servable's warm-up file, if it has one.
-
-    Records of one signature also serve to try whether its requests may share a
-    run; see `plan`.
 
     Returns:
         How many records were run.
@@ -43,7 +38,6 @@ def replay(servable: Servable, options: Options, metrics: Metrics) -> int:
     if not options.enable_model_warmup or not tf.io.gfile.exists(path):
         return 0
     iterations = max(1, options.num_request_iterations_for_warmup)
-    tried: dict[int, tuple[Plan, list[Any]]] = {}
     count = 0
     for record in _records(path):
         count += 1
@@ -54,10 +48,11 @@ def replay(servable: Servable, options: Options, metrics: Metrics) -> int:
         start = time.perf_counter()
         status = "OK"
         try:
-            plan, arrays = _prepare(servable, record, options)
+            prepared = _prepare(servable, record, options)
+            if prepared is None:
+                continue
             for _ in range(iterations):
-                plan.run(arrays)
-            tried.setdefault(id(plan), (plan, []))[1].append(arrays)
+                prepared.plan.run(prepared.arrays)
         except Exception as error:
             failure = as_serving_error(error)
             status = failure.code.name
@@ -68,8 +63,6 @@ def replay(servable: Servable, options: Options, metrics: Metrics) -> int:
             elapsed = (time.perf_counter() - start) * 1e6
             metrics.warmup_latency.observe((servable.path, status), elapsed)
             metrics.warmup_records.add((servable.path,))
-    for plan, rows in tried.values():
-        plan.prove(_distinct_rows(rows))
     return count
 
 
@@ -91,14 +84,18 @@ def _records(path: str) -> Iterator[Any]:
         ) from error
 
 
-def _prepare(servable: Servable, record: Any, options: Options) -> tuple[Plan, Any]:
-    """Return what a record runs, and on what."""
+def _prepare(
+    servable: Servable, record: Any, options: Options
+) -> Prediction | inference.Inference | None:
+    """Return what a record runs, and on what; None for a record of no kind."""
     kind = record.WhichOneof("log_type")
     check = options.enable_signature_method_name_check
     prepared: Prediction | inference.Inference
+    if kind is None:
+        return None
     if kind == "predict_log":
         request = record.predict_log.request
-        prepared = Prediction(servable, request, options.max_message_bytes)
+        prepared = Prediction(servable, request, options.max_message_bytes, check)
     elif kind == "classify_log":
         request = record.classify_log.request
         prepared = inference.classify(servable, request, check)
@@ -114,21 +111,6 @@ def _prepare(servable: Servable, record: Any, options: Options) -> tuple[Plan, A
             Code.UNIMPLEMENTED,
             f"Unsupported log_type for warmup: {kind}",
         )
-    return prepared.plan, prepared.arrays
-
-
-def _distinct_rows(requests: list[Any]) -> list[list[np.ndarray]]:
-    """Cut the recorded requests into single rows, the first few that differ."""
-    rows: list[list[np.ndarray]] = []
-    for arrays in requests:
-        lengths = {len(array) if array.ndim else 0 for array in arrays}
-        if len(lengths) != 1:
-            continue
-        for index in range(min(lengths.pop(), 4)):
-            row = [array[index : index + 1] for array in arrays]
-            same_shape = not rows or all(
-                a.shape == b.shape for a, b in zip(row, rows[0], strict=True)
-            )
-            if same_shape and len(rows) < 4:
-                rows.append(row)
-    return rows
+    prepared.plan.shapes.fits(prepared.arrays)
+    prepared.plan.shapes.check_inferred(prepared.arrays)
+    return prepared

@@ -71,4 +71,4 @@ class Dataset:
 def idx_bytes(items: np.ndarray) -> bytes:
     """An IDX file as the format's description has it."""
     header = struct.pack(f">HBB{items.ndim}I", 0, 8, items.ndim, *items.shape)
-    return header + items.tobytes()
+    return header + items.astype(np.uint8).tobytes()

@@ -122,8 +122,8 @@ def test_a_module_that_is_not_here_has_no_digest(edit: Edit, module: str) -> Non
 
 def test_the_trainer_moves_with_the_network_and_transform_does_not() -> None:
     """Of the real modules: an edited network trains again, nothing before it."""
-    of_trainer = set(code._closure("pipeline.training.trainer"))
-    of_transform = set(code._closure("pipeline.preprocessing"))
+    of_trainer = set(code._closure(["pipeline.training.trainer"], None))
+    of_transform = set(code._closure(["pipeline.preprocessing"], None))
     assert {"pipeline.model", "pipeline.training.export"} <= of_trainer
     assert of_transform == {
         "contract",

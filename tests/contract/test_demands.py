@@ -4,7 +4,15 @@ import math
 
 import pytest
 
-from contract.demands import AT_LEAST, AT_MOST, Demand, change, holds, number
+from contract.demands import (
+    AT_LEAST,
+    AT_MOST,
+    Demand,
+    change,
+    holds,
+    number,
+    value_text,
+)
 
 MET = Demand("Evaluator", "accuracy", "", 0.98, 0.97, AT_LEAST, 0.975, passed=True)
 FAILED = Demand("Evaluator", "macro_f1", "ring", 0.5, 0.9, AT_LEAST)
@@ -54,7 +62,33 @@ def test_a_refusal_reads_as_expected_and_found() -> None:
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(None, "none"), (0.0, "0"), (1.0, "1.0000"), (12.0, "12"), (0.97654, "0.9765")],
+    [
+        (None, "none"),
+        (0, "0"),
+        (1, "1"),
+        (12, "12"),
+        (2.0, "2.0000"),
+        (0.97654, "0.9765"),
+    ],
 )
 def test_counts_have_no_decimals(value: float | None, text: str) -> None:
     assert number(value) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "bound", "direction", "text"),
+    [
+        (0.9699999, 0.97, AT_LEAST, "0.9699999"),
+        (0.97, 0.97, AT_LEAST, "0.9700"),
+        (-0.00004, 0.0, AT_LEAST, "-0.00004"),
+        (0.30000000000000004, 0.3, AT_MOST, "0.30000000000000004"),
+        (0.98765, 0.97, AT_LEAST, "0.9877"),
+        (1, 0, AT_MOST, "1"),
+        (None, 0.0, AT_MOST, "none"),
+        (math.nan, 0.0, AT_MOST, "nan"),
+    ],
+)
+def test_a_value_is_never_rounded_across_its_bound(
+    value: float | None, bound: float, direction: str, text: str
+) -> None:
+    assert value_text(Demand("Evaluator", "m", "", value, bound, direction)) == text

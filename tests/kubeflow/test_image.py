@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from bootstrap.image import package_version
-from pipeline.schema import schema_text
+from pipeline.schema import judgement
 from runner.kubeflow.fingerprints import project_digest
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -58,13 +58,13 @@ def test_its_code_is_this_code(engine: str, image: str) -> None:
     """Package data included: a page without its style sheet is another page."""
     ask = (
         "from runner.kubeflow.fingerprints import project_digest as d; "
-        "from pipeline.schema import schema_text as s; print(d()); print(s(), end='')"
+        "from pipeline.schema import judgement as s; print(d()); print(s(), end='')"
     )
 
     answer = run(engine, image, "python", "-c", ask)
 
     digest, _, schema = answer.stdout.partition("\n")
-    assert (digest, schema) == (project_digest(), schema_text())
+    assert (digest, schema) == (project_digest(), judgement())
 
 
 def test_its_packages_fit_together(engine: str, image: str) -> None:
@@ -128,8 +128,7 @@ def test_nothing_but_tmp_and_the_models_is_writable(engine: str, image: str) -> 
 
 
 def test_a_node_that_is_given_another_code_says_so(engine: str, image: str) -> None:
-    flags = ["--executor_class_path=x", "--json_serialized_invocation_args={}"]
-    flags += ["--json_serialized_inputs_spec_args={}", "--outputs_spec={}"]
+    flags = ["--executor_input={}", "--node=Trainer", "--properties=x"]
 
     answer = run(
         engine,

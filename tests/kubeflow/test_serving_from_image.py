@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from components.image_example_gen import idx
+from components.image_example_gen.files import File
 from runner.datasets import DIGITS_BOUNDS
 from serving.client import Client, ModelSpec
 from tests.kubeflow.conftest import NAME, Story
@@ -77,7 +78,7 @@ def test_the_pushed_version_is_the_one_that_is_served(
 
 def test_it_reads_digits(client: Client, digits_folder: Path) -> None:
     images, labels = (
-        np.concatenate(list(idx.read_blocks(str(digits_folder / name), shape, 4096)))
+        np.concatenate(list(idx.read_blocks(File(str(digits_folder / name)), 4096)))
         for name, shape in (
             ("t10k-images-idx3-ubyte", (28, 28)),
             ("t10k-labels-idx1-ubyte", ()),

@@ -11,7 +11,7 @@ import pytest
 from lineage.cli import main
 from tests.version_store.pushing import push
 
-REPOSITORY = Path(__file__).resolve().parents[3]
+REPOSITORY = Path(__file__).resolve().parents[2]
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -94,8 +94,6 @@ def test_diff_is_two_columns(run: Run, models: Path) -> None:
         (["list", "--metadata", "no"], "no: expected a metadata store, found: No such"),
         (["list", "--metadata", "mysql://db"], "mysql://db: expected mysql://user:"),
         (["lsit"], "No such command 'lsit'."),
-        (["why", "--set", "training.epochs=no"], "setting training.epochs: "),
-        (["why", "--data", "no", "--name", "a"], "no: missing: expected a folder with"),
     ],
 )
 def test_what_cannot_be_answered_is_one_line(
@@ -114,7 +112,7 @@ def test_neither_help_nor_a_list_nor_a_version_needs_tensorflow(models: Path) ->
         "from lineage import cli as lineage\n"
         "from version_store import cli as models\n"
         "for program, *arguments in (\n"
-        "    (lineage, 'why', '--help'), (models, '--help'),\n"
+        "    (models, '--help'),\n"
         "    (lineage, 'list', '--output', sys.argv[1]),\n"
         "    (lineage, 'show', sys.argv[2], '--output', sys.argv[1]),\n"
         "    (models, 'list', '--output', sys.argv[1]),\n"

@@ -51,6 +51,12 @@ def test_a_gate_did_not_bless(gate: str) -> None:
     assert verdict.version is None
 
 
+def test_the_pusher_did_not_push_what_was_rolled_back_from() -> None:
+    held = step("Pusher", pushed_model={"pushed": 0, "held_back": "it was worse"})
+    verdict = judge(run(step("Evaluator"), held), {})
+    assert (str(verdict), verdict.reasons) == ("refused by Pusher", ("it was worse",))
+
+
 @pytest.mark.parametrize(
     ("node", "code", "words"),
     [

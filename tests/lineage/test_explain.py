@@ -54,7 +54,7 @@ class TestManifestAlone:
         version = push(models)
         (models / MODEL / str(version) / "manifest.json").write_text("{")
         found = archive(models).find(str(version))
-        assert "manifest.json: content: Invalid JSON" in found.about["problem"]
+        assert "manifest.json: expected a manifest, found" in found.about["problem"]
 
     def test_what_differs_and_only_that(self, models: Path) -> None:
         same: Any = {"champion": "", "commit": "c0ffee"}

@@ -228,10 +228,9 @@ def run_here(
 
     def run(*more: str) -> Ended:
         capfd.readouterr()
+        arguments = ["local_runner.py", *scans.arguments, *more]
+        monkeypatch.setattr("sys.argv", arguments)
         with pytest.raises(SystemExit) as caught:
-            monkeypatch.setattr(
-                "sys.argv", ["local_runner.py", *scans.arguments, *more]
-            )
             main()
         screen, errors = capfd.readouterr()
         assert isinstance(caught.value.code, int)

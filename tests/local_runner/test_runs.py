@@ -19,6 +19,7 @@ import pytest
 
 from components.champion import component as champion_component
 from components.image_example_gen import idx
+from components.image_example_gen.files import File
 from components.image_example_gen.source import open_source
 from components.report.page import Page
 from contract import nodes
@@ -263,7 +264,7 @@ def write_anomalous(source: Path, folder: Path) -> None:
     """Digits in negative; and all that is held out as `eval` has the label 3."""
     folder.mkdir()
     for path in source.iterdir():
-        items = np.concatenate(list(idx.read_blocks(str(path), 4096)))
+        items = np.concatenate(list(idx.read_blocks(File(str(path)), 4096)))
         if "images" in path.name:
             items = 255 - items
         elif "train" in path.name:

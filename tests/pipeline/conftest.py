@@ -1,5 +1,6 @@
-"""Real digits and what becomes of them: examples, Transform output, a model."""
+"""Three tasks and what becomes of them: examples, Transform output, a model."""
 
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,13 +10,14 @@ from typing import Any
 import pytest
 import tensorflow_transform as tft
 
-from components.image_example_gen import digits
+from components.image_example_gen import digits, splitting
 from components.image_example_gen.executor import write_splits
 from components.image_example_gen.source import open_source
-from contract.task import write_task
-from pipeline.config import Training
+from contract.task import Task, write_task
 from pipeline.preprocessing import preprocessing_fn
+from pipeline.training.settings import Training
 from pipeline.training.trainer import run_fn
+from tests import tasks
 from tests.pipeline.transforming import analyze
 
 
@@ -32,43 +34,32 @@ class Trained:
     run: Path
 
 
-@pytest.fixture(scope="session")
-def examples(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The embedded digits as examples: 1,149 to train, 288 eval, 360 test rows."""
-    source = tmp_path_factory.mktemp("digits") / "idx"
-    digits.write(str(source))
-    folder = tmp_path_factory.mktemp("examples")
-    write_splits(
-        open_source(str(source)), str(folder), eval_fraction=0.2, shard_rows=500
-    )
-    write_task(str(folder), digits.TASK)
-    return folder
+@dataclass(frozen=True)
+class Case:
+    """A task with its examples and what Transform makes of its schema.
 
+    Attributes:
+        task: What is asked.
+        examples: Folder of the Examples.
+        transform: The pipeline's own preprocessing for this task.
+        folder: Where else something may be written.
+    """
 
-@pytest.fixture(scope="session")
-def transform(tmp_path_factory: pytest.TempPathFactory) -> tft.TFTransformOutput:
-    """The pipeline's own preprocessing as Transform writes it."""
-    folder = tmp_path_factory.mktemp("transform")
-    return analyze(preprocessing_fn, digits.TASK, folder)
+    task: Task
+    examples: Path
+    transform: tft.TFTransformOutput
+    folder: Path
 
-
-@pytest.fixture(scope="session")
-def train(
-    examples: Path,
-    transform: tft.TFTransformOutput,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Callable[[Training], Trained]:
-    """Runs the Trainer's `run_fn` on the digits, as TFX calls it."""
-
-    def call(training: Training) -> Trained:
-        folder = tmp_path_factory.mktemp("trained")
+    def train(self, training: Training) -> Trained:
+        """Runs the Trainer's `run_fn`, as TFX calls it."""
+        folder = Path(tempfile.mkdtemp(dir=self.folder))
         arguments: dict[str, Any] = {
-            "train_files": [str(examples / "Split-train/*")],
+            "train_files": [str(self.examples / "Split-train/*")],
             "eval_files": [
-                str(examples / "Split-eval/*"),
-                str(examples / "Split-test/*"),
+                str(self.examples / "Split-eval/*"),
+                str(self.examples / "Split-test/*"),
             ],
-            "transform_output": transform.transform_savedmodel_dir.removesuffix(
+            "transform_output": self.transform.transform_savedmodel_dir.removesuffix(
                 "/transform_fn"
             ),
             "serving_model_dir": str(folder / "model/Format-Serving"),
@@ -78,7 +69,59 @@ def train(
         run_fn(SimpleNamespace(**arguments))
         return Trained(folder / "model/Format-Serving", folder / "run")
 
-    return call
+
+def _case(task: Task, source: str, folder: Path) -> Case:
+    examples = folder / "examples"
+    examples.mkdir()
+    write_splits(
+        open_source(source), str(examples), splitting.Settings(), shard_rows=500
+    )
+    write_task(str(examples), task)
+    return Case(
+        task, examples, analyze(preprocessing_fn, task, folder / "transform"), folder
+    )
+
+
+@pytest.fixture(scope="session")
+def digits_case(tmp_path_factory: pytest.TempPathFactory) -> Case:
+    """The embedded digits: 1,149 to train, 288 eval, 360 test rows, 28x28."""
+    folder = tmp_path_factory.mktemp("digits")
+    digits.write(str(folder / "idx"))
+    return _case(digits.TASK, str(folder / "idx"), folder)
+
+
+@pytest.fixture(scope="session")
+def letters_case(tmp_path_factory: pytest.TempPathFactory) -> Case:
+    """Dark letters on white paper, 26 classes, 20x28."""
+    folder = tmp_path_factory.mktemp("letters")
+    data, _ = tasks.letters(train=25, test=4)
+    return _case(tasks.LETTERS, data.write(folder / "idx"), folder)
+
+
+@pytest.fixture(scope="session")
+def shapes_case(tmp_path_factory: pytest.TempPathFactory) -> Case:
+    """Shapes in colour, 4 classes, 16x12."""
+    folder = tmp_path_factory.mktemp("shapes")
+    data, _ = tasks.shapes(train=60, test=12)
+    return _case(tasks.SHAPES, data.write(folder / "idx"), folder)
+
+
+@pytest.fixture(scope="session")
+def examples(digits_case: Case) -> Path:
+    """The digits as examples."""
+    return digits_case.examples
+
+
+@pytest.fixture(scope="session")
+def transform(digits_case: Case) -> tft.TFTransformOutput:
+    """The pipeline's own preprocessing as Transform writes it for the digits."""
+    return digits_case.transform
+
+
+@pytest.fixture(scope="session")
+def train(digits_case: Case) -> Callable[[Training], Trained]:
+    """Runs the Trainer's `run_fn` on the digits."""
+    return digits_case.train
 
 
 @pytest.fixture(scope="session")

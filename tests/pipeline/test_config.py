@@ -9,12 +9,13 @@ from apache_beam.runners.runner import create_runner
 from pydantic import ValidationError
 
 from contract.errors import BadInputError
-from pipeline.config import Beam, Config, Gates, Training, load_config
+from pipeline.config import Beam, Config, Gates, load_config
+from pipeline.training.settings import Training
 
-OF_TRAINING = "epochs, batch_size, learning_rate, hidden_units, seed, cache_mb"
+OF_TRAINING = ", ".join(Training.model_fields)
 SECTIONS = "data, training, gates, beam"
 EXPECTED_SETTING = "expected section.key=value, as training.epochs=5"
-NAME = "'^[a-z0-9]([a-z0-9-]{0,60}[a-z0-9])?$'"
+NAME = "'^[a-z0-9]([a-z0-9-]{0,56}[a-z0-9])?$'"
 
 
 @pytest.fixture
@@ -32,7 +33,7 @@ def test_defaults_are_the_notebooks_network_and_the_issues_bounds() -> None:
     )
     assert config.gates == Gates(
         min_accuracy=0.97,
-        min_digit_accuracy=0.93,
+        min_class_accuracy=0.93,
         max_champion_loss=0.005,
         allow_anomalies=False,
     )
@@ -268,11 +269,11 @@ def test_a_configuration_does_not_change(
 def test_other_default_bounds_leave_what_was_set() -> None:
     config = load_config(settings=["gates.min_accuracy=0.5", "training.epochs=2"])
 
-    changed = config.with_gate_defaults(min_accuracy=0.9, min_digit_accuracy=0.8)
+    changed = config.with_gate_defaults(min_accuracy=0.9, min_class_accuracy=0.8)
 
-    assert changed.gates == Gates(min_accuracy=0.5, min_digit_accuracy=0.8)
+    assert changed.gates == Gates(min_accuracy=0.5, min_class_accuracy=0.8)
     assert changed.training.epochs == 2
-    assert config.gates.min_digit_accuracy == 0.93
+    assert config.gates.min_class_accuracy == 0.93
 
 
 def test_a_bound_that_was_set_to_its_default_was_set() -> None:

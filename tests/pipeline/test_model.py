@@ -1,4 +1,4 @@
-"""The notebook's network."""
+"""The networks on offer: the notebook's, and a convolutional one."""
 
 from collections.abc import Sequence
 
@@ -6,11 +6,19 @@ import keras
 import numpy as np
 import pytest
 
-from pipeline.model import build_model
+from components.image_example_gen import digits
+from contract.task import Task, plain_names
+from pipeline.model import cnn, mlp
+from pipeline.training.settings import Training
+from tests import tasks
+
+TASKS = pytest.mark.parametrize(
+    "task", [digits.TASK, tasks.LETTERS, tasks.SHAPES], ids=lambda task: task.name
+)
 
 
-def test_it_is_the_notebooks_network() -> None:
-    model = build_model((128, 32), 1e-3)
+def test_mlp_is_the_notebooks_network() -> None:
+    model = mlp(digits.TASK, Training())
 
     flatten, *dense = model.layers
     assert isinstance(flatten, keras.layers.Flatten)
@@ -19,17 +27,6 @@ def test_it_is_the_notebooks_network() -> None:
         (32, "relu"),
         (10, "softmax"),
     ]
-    assert model.input_shape == (None, 28, 28)
-    assert model.output_shape == (None, 10)
-
-
-def test_it_is_compiled_as_the_notebook_does() -> None:
-    model = build_model((128, 32), 5e-4)
-
-    assert isinstance(model.optimizer, keras.optimizers.Adam)
-    assert float(model.optimizer.learning_rate) == pytest.approx(5e-4)
-    assert isinstance(model.loss, keras.losses.SparseCategoricalCrossentropy)
-    assert not model.loss.get_config()["from_logits"]
 
 
 @pytest.mark.parametrize(
@@ -43,21 +40,49 @@ def test_it_is_compiled_as_the_notebook_does() -> None:
 def test_hidden_layers_are_as_wide_and_as_many_as_asked_for(
     hidden_units: Sequence[int], parameters: int
 ) -> None:
-    assert build_model(hidden_units, 1e-3).count_params() == parameters
+    settings = Training(hidden_units=hidden_units)
+    assert mlp(digits.TASK, settings).count_params() == parameters
 
 
-def test_it_answers_with_probabilities() -> None:
-    images = np.random.default_rng(0).random((5, 28, 28), np.float32)
-    answer = build_model((16,), 1e-3).predict(images, verbose=0)
-    assert answer.shape == (5, 10)
+@pytest.mark.parametrize("network", [mlp, cnn])
+@TASKS
+def test_it_answers_a_task_with_probabilities(network: type, task: Task) -> None:
+    images = np.random.default_rng(0).random((5, *task.shape), np.float32)
+    model = network(task, Training(hidden_units=(16,)))
+    answer = model.predict(images, verbose=0)
+    assert model.input_shape == (None, *task.shape)
+    assert answer.shape == (5, len(task.classes))
     assert answer.min() >= 0
     np.testing.assert_allclose(answer.sum(axis=1), 1, atol=1e-6)
+
+
+@pytest.mark.parametrize("network", [mlp, cnn])
+def test_dropout_is_behind_each_hidden_layer_if_asked_for(network: type) -> None:
+    def rates(settings: Training) -> list[float]:
+        layers = network(digits.TASK, settings).layers
+        return [x.rate for x in layers if isinstance(x, keras.layers.Dropout)]
+
+    assert rates(Training()) == []
+    assert rates(Training(dropout=0.25)) == [0.25, 0.25]
+
+
+@pytest.mark.parametrize(
+    ("side", "flattened"),
+    [(1, 1 * 1 * 64), (28, 7 * 7 * 64), (100, 7 * 7 * 128), (224, 7 * 7 * 128)],
+)
+def test_the_larger_an_image_the_more_often_cnn_halves_it(
+    side: int, flattened: int
+) -> None:
+    task = Task("scans", side, side, 1, plain_names(2))
+    model = cnn(task, Training(hidden_units=()))
+    [flatten] = [x for x in model.layers if isinstance(x, keras.layers.Flatten)]
+    assert flatten.output.shape == (None, flattened)
 
 
 def test_one_seed_one_network() -> None:
     weights = []
     for seed in (1, 1, 2):
         keras.utils.set_random_seed(seed)
-        weights.append(build_model((16,), 1e-3).get_weights()[0])
+        weights.append(mlp(digits.TASK, Training()).get_weights()[0])
     np.testing.assert_array_equal(weights[0], weights[1])
     assert (weights[0] != weights[2]).any()

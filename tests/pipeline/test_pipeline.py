@@ -15,14 +15,17 @@ from tfx.orchestration.pipeline import Pipeline
 
 import pipeline
 from components.evaluator.results import eval_config
+from components.image_example_gen.understanding import Hints
 from contract.provenance import Provenance
 from pipeline.config import Config, load_config
 from pipeline.pipeline import Surroundings, create_components
+from pipeline.schema import judgement
 
 AROUND = Surroundings(
     source="/somewhere/data",
     fingerprint="f" * 64,
-    schema="/somewhere/schema.pbtxt",
+    hints=Hints("mnist"),
+    judgement=judgement(),
     models="/somewhere/models/mnist",
     champion="17",
     run="mnist-1",
@@ -51,7 +54,7 @@ def test_the_components_in_an_order_in_which_they_can_run(
 ) -> None:
     assert list(by_id) == [
         "ImageExampleGen",
-        "ImportSchemaGen",
+        "TaskSchemaGen",
         "StatisticsGen",
         "ExampleValidator",
         "Champion",
@@ -80,13 +83,15 @@ def test_node_ids_are_legal_wherever_the_pipeline_runs(by_id: dict[str, Any]) ->
 @pytest.mark.parametrize(
     ("node", "needs"),
     [
-        ("StatisticsGen", {"ImageExampleGen", "ImportSchemaGen"}),
-        ("ExampleValidator", {"StatisticsGen", "ImportSchemaGen"}),
+        ("TaskSchemaGen", {"ImageExampleGen"}),
+        ("Champion", {"ImageExampleGen"}),
+        ("StatisticsGen", {"ImageExampleGen", "TaskSchemaGen"}),
+        ("ExampleValidator", {"StatisticsGen", "TaskSchemaGen"}),
         (
             "DataGate",
             {
                 "StatisticsGen",
-                "ImportSchemaGen",
+                "TaskSchemaGen",
                 "ExampleValidator",
                 "Champion",
                 "DataReport",
@@ -97,7 +102,7 @@ def test_node_ids_are_legal_wherever_the_pipeline_runs(by_id: dict[str, Any]) ->
             {
                 "ImageExampleGen",
                 "StatisticsGen",
-                "ImportSchemaGen",
+                "TaskSchemaGen",
                 "ExampleValidator",
                 "Champion",
             },
@@ -113,15 +118,15 @@ def test_node_ids_are_legal_wherever_the_pipeline_runs(by_id: dict[str, Any]) ->
             },
         ),
         ("Report", {"ModelReport", "Pusher"}),
-        ("Transform", {"ImageExampleGen", "ImportSchemaGen", "DataGate"}),
-        ("Trainer", {"ImageExampleGen", "ImportSchemaGen", "Transform"}),
-        ("Evaluator", {"ImageExampleGen", "ImportSchemaGen", "Trainer", "Champion"}),
+        ("Transform", {"ImageExampleGen", "TaskSchemaGen", "DataGate"}),
+        ("Trainer", {"ImageExampleGen", "TaskSchemaGen", "Transform"}),
+        ("Evaluator", {"ImageExampleGen", "TaskSchemaGen", "Trainer", "Champion"}),
         ("ServingValidator", {"ImageExampleGen", "Trainer"}),
         (
             "Pusher",
             {
                 "ImageExampleGen",
-                "ImportSchemaGen",
+                "TaskSchemaGen",
                 "StatisticsGen",
                 "Champion",
                 "DataGate",
@@ -203,8 +208,10 @@ def test_the_configuration_reaches_the_components() -> None:
     assert by_id["DataGate"].exec_properties["allow_anomalies"] == 1
     demanded = by_id["Evaluator"].exec_properties["eval_config"]
     assert json_format.Parse(demanded, config_pb2.EvalConfig()) == eval_config(
-        config.gates
+        config.gates.bounds()
     )
+    bounds = json.loads(by_id["Evaluator"].exec_properties["bounds"])
+    assert bounds == [bound.as_dict() for bound in config.gates.bounds()]
 
 
 def test_user_code_is_named_by_dotted_path(by_id: dict[str, Any]) -> None:
@@ -314,3 +321,28 @@ def test_what_only_the_runner_knows_travels_with_the_version() -> None:
 
 def test_what_the_runner_does_not_know_is_not_made_up(by_id: dict[str, Any]) -> None:
     assert list(json.loads(by_id["Pusher"].exec_properties["facts"])) == ["code"]
+
+
+def test_a_network_of_ones_own_is_part_of_the_trainers_cache_key(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its content is; an edit trains again, and does nothing before that."""
+    monkeypatch.chdir(tmp_path)
+    config = load_config_with_network("def build(task, settings): ...\n")
+    before, after = (
+        nodes(config),
+        nodes(load_config_with_network("def build(t, s): 1\n")),
+    )
+
+    def keys(by_id: dict[str, Any]) -> dict[str, str]:
+        return {
+            node: str(by_id[node].exec_properties) for node in ("Transform", "Trainer")
+        }
+
+    assert keys(before)["Transform"] == keys(after)["Transform"]
+    assert keys(before)["Trainer"] != keys(after)["Trainer"]
+
+
+def load_config_with_network(content: str) -> Config:
+    Path("net.py").write_text(content)
+    return load_config(settings=["training.model=net.py:build"])

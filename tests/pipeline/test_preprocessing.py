@@ -1,41 +1,52 @@
 """Scaling, in the function and in the graph that Transform makes of it."""
 
 import numpy as np
+import pytest
 import tensorflow as tf
-import tensorflow_transform as tft
 
 from contract.features import IMAGE, LABEL, SCALED_IMAGE
 from pipeline.preprocessing import preprocessing_fn
+from tests.pipeline.conftest import Case
 
-# Two images of all grey values, the second upside down.
-PIXELS = np.stack([np.arange(784) % 256, np.arange(784)[::-1] % 256]).astype(np.int64)
-LABELS = np.array([[3], [7]], np.int64)
+CASES = pytest.mark.parametrize("case", ["digits_case", "letters_case", "shapes_case"])
 
 
-def test_pixels_are_divided_by_255_and_take_their_places() -> None:
-    outputs = preprocessing_fn({IMAGE: tf.constant(PIXELS), LABEL: tf.constant(LABELS)})
+def raw(shape: tuple[int, ...]) -> dict[str, tf.Tensor]:
+    """Two images of all grey values, the second upside down."""
+    values = np.arange(np.prod(shape)) % 256
+    pixels = np.stack([values, values[::-1]]).astype(np.int64).reshape(2, *shape)
+    return {IMAGE: tf.constant(pixels), LABEL: tf.constant([[3], [1]], tf.int64)}
 
-    scaled = outputs[SCALED_IMAGE].numpy()
+
+@pytest.mark.parametrize("shape", [(28, 28), (28, 20), (12, 16, 3)])
+def test_pixels_are_divided_by_255_where_they_are(shape: tuple[int, ...]) -> None:
+    inputs = raw(shape)
+
+    scaled = preprocessing_fn(inputs)[SCALED_IMAGE].numpy()
+
     assert scaled.dtype == np.float32
     np.testing.assert_array_equal(
-        scaled, (PIXELS.astype(np.float32) / np.float32(255)).reshape(2, 28, 28)
+        scaled, inputs[IMAGE].numpy().astype(np.float32) / np.float32(255)
     )
-    # Row by row: the 29th value is the first pixel of the second row.
-    assert scaled[0, 1, 0] == np.float32(28 / 255)
 
 
 def test_labels_are_left_alone() -> None:
-    outputs = preprocessing_fn({IMAGE: tf.constant(PIXELS), LABEL: tf.constant(LABELS)})
+    inputs = raw((28, 28))
+    outputs = preprocessing_fn(inputs)
     assert outputs[LABEL].dtype == tf.int64
-    np.testing.assert_array_equal(outputs[LABEL], LABELS)
+    np.testing.assert_array_equal(outputs[LABEL], inputs[LABEL])
 
 
-def test_the_transform_graph_does_the_same(transform: tft.TFTransformOutput) -> None:
-    raw = {IMAGE: tf.constant(PIXELS), LABEL: tf.constant(LABELS)}
+@CASES
+def test_the_transform_graph_does_the_same(
+    case: str, request: pytest.FixtureRequest
+) -> None:
+    of_case: Case = request.getfixturevalue(case)
+    inputs = raw(of_case.task.shape)
 
-    outputs = transform.transform_features_layer()(raw)
+    outputs = of_case.transform.transform_features_layer()(inputs)
 
-    expected = preprocessing_fn(raw)
+    expected = preprocessing_fn(inputs)
     assert sorted(outputs) == sorted(expected)
     np.testing.assert_array_equal(outputs[LABEL], expected[LABEL])
     # The graph is optimised: it multiplies by 1/255, a bit of the mantissa off.
@@ -44,12 +55,14 @@ def test_the_transform_graph_does_the_same(transform: tft.TFTransformOutput) -> 
     )
 
 
+@CASES
 def test_the_transformed_features_are_declared_as_the_network_takes_them(
-    transform: tft.TFTransformOutput,
+    case: str, request: pytest.FixtureRequest
 ) -> None:
-    spec = transform.transformed_feature_spec()
+    of_case: Case = request.getfixturevalue(case)
+    spec = of_case.transform.transformed_feature_spec()
     assert (spec[SCALED_IMAGE].shape, spec[SCALED_IMAGE].dtype) == (
-        [28, 28],
+        list(of_case.task.shape),
         tf.float32,
     )
     assert (spec[LABEL].shape, spec[LABEL].dtype) == ([1], tf.int64)

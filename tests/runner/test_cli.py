@@ -129,18 +129,18 @@ def write(path: str, content: bytes) -> None:
         ),
         (
             ["--data", "gone"],
-            "gone: missing: expected a folder with four IDX files or an .npz file",
+            "gone: missing: expected a folder or a file",
         ),
         (
             ["--data", "typo.toml"],
-            "typo.toml: expected a folder with four IDX files or an .npz file, found "
-            "a file that is no zip archive",
+            "typo.toml: expected IDX files, an npz, a folder of pictures for each "
+            "class, a CSV or a Parquet file (docs/your-own-data.md), found typo.toml",
         ),
         (
             ["--data", "incomplete"],
-            "incomplete/t10k-labels-idx1-ubyte: missing: expected it there (or with "
-            ".gz), found t10k-images-idx3-ubyte, train-images-idx3-ubyte, "
-            "train-labels-idx1-ubyte",
+            "incomplete: missing: expected an IDX file with the labels of the test "
+            "part, as t10k-labels-idx1-ubyte, found t10k-images-idx3-ubyte, "
+            "train-images-idx3-ubyte, train-labels-idx1-ubyte",
         ),
         (
             ["--data", "truncated"],

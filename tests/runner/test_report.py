@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from components.artifact import HTML
 from components.image_example_gen import digits
 from components.image_example_gen.understanding import Hints
-from components.report.artifact import HTML
 from components.report.page import Page, Section
 from components.report.standing import (
     BROKEN,

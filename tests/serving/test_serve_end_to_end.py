@@ -107,7 +107,7 @@ def test_the_page_is_drawn_on(
         page = Page(browser, served.rest).open()
         for digit, strokes in DIGITS.items():
             page.draw(strokes)
-            page.wait_for_text("digit", str(digit))
+            page.wait_for_text("answer", str(digit))
             assert "answered in" in page.text("state")
             page.element("clear").click()
         assert page.errors() == []

@@ -1,11 +1,15 @@
 """A folder of models and a metadata store beside it."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.version_store.pushing import make_store
+from tests.components.conftest import artifact
+from tests.version_store.pushing import make_store, write_model
+
+__all__ = ["artifact"]
 
 
 @pytest.fixture
@@ -24,3 +28,13 @@ def models(output: Path) -> Path:
 @pytest.fixture
 def store(output: Path) -> Any:
     return make_store(output / "metadata.sqlite")
+
+
+@pytest.fixture
+def make_model(tmp_path: Path) -> Callable[..., Path]:
+    """Writes a folder with the files of a SavedModel."""
+
+    def make(name: str = "model", weights: str = "weights") -> Path:
+        return write_model(tmp_path / name, weights)
+
+    return make

@@ -7,13 +7,15 @@ from typing import Any
 from ml_metadata.metadata_store import metadata_store
 from ml_metadata.proto import metadata_store_pb2
 
-from contract.demands import GateResult
+from contract.demands import AT_LEAST, AT_MOST, Demand
 from version_store import changes
 from version_store.digests import model_digest
 from version_store.manifest import Manifest, Metrics, write_manifest
 from version_store.model_card import write_model_card
 
-PASSED = GateResult("Evaluator", "accuracy", "0.9800", ">= 0.97", "", passed=True)
+PASSED = Demand("Evaluator", "accuracy", "", 0.98, 0.97, AT_LEAST, passed=True)
+REFUSED = Demand("Evaluator", "accuracy", "", 0.5, 0.97, AT_LEAST)
+OVERRULED = Demand("DataGate", "findings", "", 2.0, 0.0, AT_MOST, overruled=True)
 MODEL = "scans"
 
 
@@ -59,6 +61,19 @@ def push(
             write_manifest(str(staged), manifest)
 
         return changes.publish(base, str(staged), describe)
+
+
+def write_model(folder: Path, weights: str) -> Path:
+    """Writes a folder with the files of a SavedModel; returns it."""
+    for path, content in {
+        "saved_model.pb": "graph",
+        "variables/variables.index": "index",
+        "variables/variables.data-00000-of-00001": weights,
+        "assets.extra/tf_serving_warmup_requests": "requests",
+    }.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_text(content)
+    return folder
 
 
 def make_store(path: Path) -> Any:

@@ -15,7 +15,7 @@ from filelock import FileLock
 
 from version_store import changes, versions
 
-REPOSITORY = Path(__file__).resolve().parents[3]
+REPOSITORY = Path(__file__).resolve().parents[2]
 FILES = ("saved_model.pb", "variables/variables.index", "manifest.json")
 
 PUSH_FIVE_TIMES = """
@@ -261,7 +261,7 @@ class TestLocked:
     ) -> None:
         script = (
             "import sys, time\n"
-            "from components.pusher import changes\n"
+            "from version_store import changes\n"
             "with changes.locked(sys.argv[1]):\n"
             "    changes.stage(sys.argv[1])\n"
             "    print('held', flush=True)\n"

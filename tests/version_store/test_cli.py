@@ -1,6 +1,7 @@
 """The command line: what it prints, and one line for what cannot be done."""
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -66,6 +67,75 @@ def test_list_for_programs(run: Run, models: Path) -> None:
     assert oldest["path"] == str(folder)
 
 
+def test_names_and_paths_are_printed_as_they_are(run: Run, models: Path) -> None:
+    """`[digits]` is markup for the library that prints, and `:dog:` a picture."""
+    for name in ("my [digits]", "[red]mine", "a :dog: model"):
+        (models / name / "7").mkdir(parents=True)
+        (models / name / "7/saved_model.pb").write_text("graph")
+        (models / name / "7/manifest.json").write_text("{")
+        code, printed, _ = run("list", "--name", name)
+        assert code == 0
+        assert printed.splitlines()[1].startswith(name)
+        assert f"{models / name}/7/manifest.json" in printed
+        assert run("verify", "--name", name)[1].startswith(f"{name} version 7: ")
+        pruned = run("prune", "--keep", "1", "--name", name)
+        assert pruned == (0, f"{name}: nothing to remove\n", "")
+
+
+def test_what_nobody_may_enter_stops_nothing(
+    run: Run, models: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As `lost+found` at the top of a volume."""
+    push(models)
+    (models / "lost+found").mkdir()
+    listdir = os.listdir
+
+    def refuse(path: str) -> list[str]:
+        if str(path).endswith("lost+found"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return listdir(path)
+
+    monkeypatch.setattr(os, "listdir", refuse)
+    for command in (["list"], ["verify"], ["prune", "--keep", "3"]):
+        code, _, errors = run(*command)
+        assert (code, errors) == (0, "")
+
+
+def test_allow_says_what_may_be_pushed_again(run: Run, models: Path) -> None:
+    push(models, "old")
+    new = push(models, "new")
+    run("rollback", "--reason", "worse")
+    [held] = [v for v in json.loads(run("list", "--json")[1]) if v["held_back"]]
+    assert held["version"] == new
+
+    allowed = run("allow", str(new), "--reason", "the camera was at fault")
+
+    assert allowed == (0, f"scans: version {new} may be pushed again\n", "")
+    assert not any(v["held_back"] for v in json.loads(run("list", "--json")[1]))
+    code, printed, errors = run("allow", str(new), "--reason", "again")
+    assert (code, printed) == (2, "")
+    assert errors == (
+        f"error: {new}: expected a version or digest that was rolled back from, found "
+        "none\n"
+    )
+
+
+def test_a_pinned_version_is_served_and_stays(
+    run: Run, models: Path, tmp_path: Path
+) -> None:
+    old, new = push(models, "old"), push(models, "new")
+    config = tmp_path / "models.config"
+    config.write_text(
+        f'model_config_list {{ config {{ name: "{MODEL}" model_version_policy '
+        f"{{ specific {{ versions: {old} }} }} }} }}"
+    )
+    given = ("--config", str(config))
+    found = json.loads(run("list", *given, "--json")[1])
+    assert {v["version"]: v["served"] for v in found} == {old: True, new: False}
+    pruned = run("prune", "--keep", "1", *given)
+    assert pruned == (0, f"scans: removed version {new}\n", "")
+
+
 def test_what_a_version_does_not_say_is_unknown(run: Run, models: Path) -> None:
     (models / MODEL / "7").mkdir(parents=True)
     (models / MODEL / "7/saved_model.pb").write_text("graph")
@@ -129,6 +199,8 @@ def test_models_elsewhere_as_on_a_volume(run: Run, models: Path) -> None:
         (["rollback", "5"], "version 5: expected one under {models}"),
         (["rollback", "--name", "no"], "--name no: expected a model under {models}, "),
         (["prune"], "Missing option '--keep'."),
+        (["allow", "5"], "Missing option '--reason'."),
+        (["list", "--config", "no"], "no: expected a server's model configuration, "),
         (["prune", "--keep", "0"], "Invalid value for '--keep': 0 is not in the"),
         (["rollback", "x"], "Invalid value for '[VERSION]': 'x' is not a valid"),
         (["list", "--output", "nowhere"], "nowhere/models: expected a folder with"),

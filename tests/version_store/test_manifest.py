@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from contract.demands import GateResult
+from contract.demands import AT_LEAST, Demand
 from version_store.manifest import (
     Facts,
     Manifest,
@@ -27,8 +27,10 @@ OLD = {
 }
 
 
-def gate(passed: bool, overridden: bool = False) -> GateResult:
-    return GateResult("Evaluator", "accuracy", "0.9", ">= 0.8", "", passed, overridden)
+def demand(passed: bool, overruled: bool = False) -> Demand:
+    return Demand(
+        "Evaluator", "accuracy", "", 0.9, 0.95, AT_LEAST, None, passed, overruled
+    )
 
 
 @pytest.fixture
@@ -47,12 +49,12 @@ def written(folder: Path, **facts: Any) -> Manifest:
 def test_it_is_read_as_it_was_written(folder: Path) -> None:
     facts: dict[str, Any] = {
         "run": "a-run",
-        "gates": [gate(True)],
+        "gates": [demand(True)],
         "training": {"hidden_units": [128, 32], "learning_rate": 0.001},
         "rolled_back": RolledBack(of=5, instead_of=6, reason="é", by="me", at="now"),
     }
     manifest = written(folder, **facts)
-    assert manifest.manifest_version == 2
+    assert manifest.manifest_version == 3
     assert {key: getattr(manifest, key) for key in facts} == facts
 
 
@@ -92,10 +94,10 @@ def test_a_version_of_somebody_else_has_none(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "found"),
     [
-        ("{", "content: Invalid JSON: "),
+        ("{", "expected a manifest, found: "),
         ("[]", "content: Input should be "),
         ("{}", "version: Field required"),
-        ('{"manifest_version": 3, "version": 1}', "manifest_version: Input should be"),
+        ('{"manifest_version": 4, "version": 1}', "manifest_version: Input should be"),
     ],
 )
 def test_one_that_cannot_be_read_is_one_line(
@@ -110,17 +112,17 @@ def test_one_that_cannot_be_read_is_one_line(
 @pytest.mark.parametrize(
     ("gates", "blessed"),
     [
-        ([gate(True)], True),
-        ([gate(True), gate(False, overridden=True)], True),
-        ([gate(True), gate(False)], False),
+        ([demand(True)], True),
+        ([demand(True), demand(False, overruled=True)], True),
+        ([demand(True), demand(False)], False),
         ([], False),
         (None, False),
     ],
 )
 def test_blessed_is_what_every_gate_let_pass(
-    gates: list[GateResult] | None, blessed: bool
+    gates: list[Demand] | None, blessed: bool
 ) -> None:
-    assert Manifest(manifest_version=2, version=7, gates=gates).blessed is blessed
+    assert Manifest(manifest_version=3, version=7, gates=gates).blessed is blessed
 
 
 def test_before_gates_were_kept_only_the_blessed_had_a_manifest() -> None:

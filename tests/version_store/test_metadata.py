@@ -7,7 +7,7 @@ import pytest
 from ml_metadata.proto import metadata_store_pb2
 
 from contract.errors import BadInputError
-from tests.version_store.pushing import make_store
+from tests.version_store.pushing import make_store, record_push
 from version_store.metadata import connection, open_store, shown
 
 Sqlite = metadata_store_pb2.SqliteMetadataSourceConfig
@@ -124,3 +124,16 @@ class TestFile:
             other.execute("create table t (x)")
         with pytest.raises(BadInputError, match="expected a metadata store, found: "):
             open_store(path)
+
+
+@pytest.mark.parametrize("name", ["a#b", "a%25b", "a?b", "my [v2]", "caf\u00e9"])
+def test_a_path_may_have_what_means_something_in_a_uri(
+    tmp_path: Path, name: str
+) -> None:
+    (tmp_path / name).mkdir()
+    path = tmp_path / name / "metadata.sqlite"
+    written = make_store(path)
+    record_push(written, tmp_path / name / "models" / "scans" / "7")
+    [artifact] = open_store(str(path)).get_artifacts_by_type("PushedModel")
+    assert artifact.uri == f"{tmp_path / name}/models/scans/pushed_model"
+    assert sorted(p.name for p in tmp_path.iterdir()) == [name]

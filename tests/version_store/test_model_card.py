@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
-from contract.demands import GateResult
+from contract.demands import AT_LEAST, Demand
+from contract.task import Task
 from version_store.manifest import (
-    DigitMetrics,
+    ClassMetrics,
     LockFile,
     Manifest,
     Metrics,
@@ -17,11 +18,14 @@ from version_store.manifest import (
 )
 from version_store.model_card import render
 
+LETTERS = Task("letters", 28, 20, 1, tuple("abcdefghijklmnopqrstuvwxyz"), "letter", 255)
+
 KNOWN: dict[str, Any] = {
     "version": 17,
     "model": "scans",
     "run": "scans-1",
     "champion": "16",
+    "task": LETTERS.as_dict(),
     "data_source": "data set from a folder",
     "data_fingerprint": "f" * 64,
     "counts": {"train": 48_000, "eval": 12_000, "test": 10_000},
@@ -33,9 +37,11 @@ KNOWN: dict[str, Any] = {
     "metrics": Metrics(
         test_accuracy=0.9791,
         champion_accuracy=0.97,
-        digits={"0": DigitMetrics(accuracy=0.99, examples=980, champion=0.98)},
+        classes={"0": ClassMetrics(accuracy=0.99, examples=980, champion=0.98)},
     ),
-    "gates": [GateResult("Evaluator", "accuracy", "0.9791", ">= 0.97", "0.9700", True)],
+    "gates": [
+        Demand("Evaluator", "accuracy", "", 0.9791, 0.97, AT_LEAST, 0.97, passed=True)
+    ],
     "overrides": Overrides(allow_anomalies=False, findings=[]),
     "commit": "c0ffee",
     "tree_clean": False,
@@ -75,7 +81,7 @@ def test_the_facts_are_those_of_the_manifest(card: dict[str, str]) -> None:
     assert "`c0ffee`, with changes that were not committed" in details
     assert f"- Lock: compat, SHA-256 `{'d' * 64}`" in details
     assert (
-        "| Evaluator | accuracy | 0.9791 | >= 0.97 | 0.9700 | passed |"
+        "| Evaluator | accuracy | 0.9791 | ≥ 0.97 | 0.9700 | passed |"
         in (card["Metrics"])
     )
     assert "The champion was version 16." in card["Metrics"]

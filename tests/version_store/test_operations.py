@@ -10,10 +10,15 @@ from typing import Any
 import pytest
 from ml_metadata.proto import metadata_store_pb2
 
-from contract.demands import GateResult
 from contract.errors import BadInputError
 from runner.recipe import champion
-from tests.version_store.pushing import MODEL, push, record_push
+from tests.version_store.pushing import (
+    MODEL,
+    OVERRULED,
+    REFUSED,
+    push,
+    record_push,
+)
 from version_store import changes, ledger, versions
 from version_store import rollback as rollback_module
 from version_store.inventory import list_versions
@@ -121,6 +126,22 @@ class TestRollback:
         [made] = list_versions(str(models), MODEL)
         assert (weights(Path(made.path)), verify(made)) == ("old", [])
 
+    @pytest.mark.parametrize(
+        "name", [".DS_Store", "variables/.DS_Store", "assets.extra/notes.txt"]
+    )
+    def test_what_is_not_the_versions_is_no_reason_and_does_not_come_along(
+        self, models: Path, name: str
+    ) -> None:
+        old = push(models, "old")
+        push(models, "new")
+        stray = models / MODEL / str(old) / name
+        stray.parent.mkdir(exist_ok=True)
+        stray.write_text("litter")
+        made = back(models).made
+        assert weights(served(models)) == "old"
+        assert not (Path(made.path) / name).exists()
+        assert verify(made) == []
+
     def test_the_files_are_the_same_where_there_are_hard_links(
         self, models: Path
     ) -> None:
@@ -219,15 +240,13 @@ class TestRefusal:
             back(models, old)
 
     def test_one_that_a_gate_refused(self, models: Path) -> None:
-        gate = GateResult("Evaluator", "accuracy", "0.5", ">= 0.97", "", passed=False)
-        old = push(models, "old", gates=[gate])
+        old = push(models, "old", gates=[REFUSED])
         push(models, "new")
         with pytest.raises(BadInputError, match="never blessed by all gates"):
             back(models, old)
 
-    def test_but_not_one_whose_gate_was_overridden(self, models: Path) -> None:
-        gate = GateResult("DataGate", "findings", "2", "none", "", False, True)
-        old = push(models, "old", gates=[gate])
+    def test_but_not_one_whose_gate_was_overruled(self, models: Path) -> None:
+        old = push(models, "old", gates=[OVERRULED])
         push(models, "new")
         back(models, old)
         assert weights(served(models)) == "old"

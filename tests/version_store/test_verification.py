@@ -103,7 +103,7 @@ def test_a_manifest_of_a_later_project_is_not_guessed_at(
     [problem] = problems(models)
     assert problem == (
         f"manifest.json: {path}: manifest_version: Input should be less than or equal "
-        "to 2"
+        "to 3"
     )
 
 

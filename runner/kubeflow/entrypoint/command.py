@@ -17,10 +17,13 @@ from typing import Any, NoReturn
 from contract import environment
 from contract.errors import BadInputError, GateRefusedError
 from contract.exits import Exit
+from runner.kubeflow import origin
 from runner.kubeflow.entrypoint import contract, settings, source
 from runner.kubeflow.fingerprints import project_digest
 
 Json = dict[str, Any]
+
+_NOISY = "apache_beam.typehints.native_type_compatibility"
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
@@ -60,22 +63,26 @@ def run(arguments: Sequence[str] | None) -> None:
         GateRefusedError: The node is a gate, and it refused.
         Exception: Whatever the executor raised.
     """
-    options, beam_args = _parse(arguments)
-    _check_image(options.project_digest)
+    options = _parse(arguments)
     environment.prepare()
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
-    executor_input = json.loads(options.json_serialized_invocation_args)
-    inputs_spec = json.loads(options.json_serialized_inputs_spec_args)
-    outputs_spec = json.loads(options.outputs_spec)
-
-    node_input, remote = contract.to_local(executor_input, inputs_spec, outputs_spec)
-    parameters = node_input["inputs"].setdefault("parameterValues", {})
-    if options.compiled_from:
-        settings.apply(parameters, options.node, json.loads(options.compiled_from))
+    # A hundred lines "Using Any for unsupported type", of no use to anybody.
+    logging.getLogger(_NOISY).setLevel(logging.WARNING)
+    executor_input = json.loads(options.executor_input)
+    given = executor_input["inputs"].get("parameterValues", {})
+    with environment.heavy_imports():
+        step = settings.step(
+            options.node,
+            origin.from_json(os.environ[origin.VARIABLE]),
+            settings.take_asked(given),
+        )
+    node_input, remote = contract.to_local(executor_input, step.inputs, step.outputs)
+    parameters = {**step.properties, **given}
+    node_input["inputs"]["parameterValues"] = parameters
     with tempfile.TemporaryDirectory() as folder:
         if "source" in parameters:
             parameters["source"] = source.locate(parameters["source"], folder)
-        _execute(options, node_input, beam_args)
+        _execute(step, node_input)
 
     output_file = node_input["outputs"]["outputFile"]
     with open(output_file) as stream:
@@ -85,17 +92,21 @@ def run(arguments: Sequence[str] | None) -> None:
         json.dump(contract.to_remote(written, remote, html), stream)
 
 
-def _parse(arguments: Sequence[str] | None) -> tuple[argparse.Namespace, list[str]]:
-    """Reads the flags that TFX's compiler writes and those of `specification`."""
-    parser = argparse.ArgumentParser(prog="runner.kubeflow.entrypoint")
-    parser.add_argument("--executor_class_path", required=True)
-    parser.add_argument("--json_serialized_invocation_args", required=True)
-    parser.add_argument("--json_serialized_inputs_spec_args", required=True)
-    parser.add_argument("--outputs_spec", required=True)
-    parser.add_argument("--project_digest", required=True)
-    parser.add_argument("--node")
-    parser.add_argument("--compiled_from")
-    return parser.parse_known_args(arguments)
+def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """Reads the flags that `document.leave_to_image` writes.
+
+    Raises:
+        BadInputError: They are another code's, which may have had other ones.
+    """
+    digest = argparse.ArgumentParser(prog="runner.kubeflow.entrypoint", add_help=False)
+    digest.add_argument("--project_digest", required=True)
+    _check_image(digest.parse_known_args(arguments)[0].project_digest)
+    parser = argparse.ArgumentParser(prog=digest.prog, parents=[digest])
+    parser.add_argument("--executor_input", required=True)
+    parser.add_argument("--node", required=True)
+    # For KFP's cache alone: it stands for what the pod builds itself.
+    parser.add_argument("--properties", required=True)
+    return parser.parse_args(arguments)
 
 
 def _check_image(expected: str) -> None:
@@ -109,16 +120,14 @@ def _check_image(expected: str) -> None:
         )
 
 
-def _execute(
-    options: argparse.Namespace, node_input: Json, beam_args: list[str]
-) -> None:
+def _execute(step: settings.Step, node_input: Json) -> None:
     """Hands over to TFX's own entry point."""
     with environment.heavy_imports():
         from tfx.orchestration.kubeflow.v2.container import kubeflow_v2_run_executor
 
     tfx_options = argparse.Namespace(
-        executor_class_path=options.executor_class_path,
+        executor_class_path=step.executor,
         json_serialized_invocation_args=json.dumps(node_input),
-        json_serialized_inputs_spec_args=options.json_serialized_inputs_spec_args,
+        json_serialized_inputs_spec_args=json.dumps(step.inputs),
     )
-    kubeflow_v2_run_executor.main((tfx_options, beam_args))
+    kubeflow_v2_run_executor.main((tfx_options, step.beam_args))

@@ -24,6 +24,8 @@ _LOCAL_ROOTS = {"gs://": "/gcs/", "minio://": "/minio/", "s3://": "/s3/"}
 # itself; a TFX artifact is a folder.
 HTML_TYPE = "system.HTML"
 
+_SESSION = "store_session_info"
+
 
 def is_remote(uri: str) -> bool:
     """Tells whether the launcher keeps a local copy of what is at the URI."""
@@ -99,6 +101,15 @@ def pages(executor_input: Json) -> set[str]:
 def to_remote(executor_output: Json, remote: dict[str, str], html: set[str]) -> Json:
     """Returns what the launcher is to be given.
 
+    A property that is a local path is that of an artifact, as which model was
+    evaluated, and becomes its URI.
+
+    KFP adds to each artifact how the user interface reaches its store
+    (backend/src/v2/metadata/client.go, RecordArtifact, `store_session_info`), if
+    it does not say so itself, and that comes back with the inputs of each later
+    node, into Argo's workflow, which has to stay below 1 MiB. Only a page needs it:
+    the rest are folders for TFX. Empty, it means the interface's own credentials.
+
     Args:
         executor_output: A `pipeline_spec.ExecutorOutput`, as TFX wrote it.
         remote: Each output's remote URI by key.
@@ -109,7 +120,24 @@ def to_remote(executor_output: Json, remote: dict[str, str], html: set[str]) -> 
         for artifact in listed.get("artifacts", []):
             folder = local_path(remote[key])
             artifact["uri"] = remote[key]
+            metadata = _remote(artifact.get("metadata", {}))
+            artifact["metadata"] = metadata
             if key in html:
                 (page,) = os.listdir(folder)
                 artifact["uri"] = f"{remote[key].rstrip('/')}/{page}"
+            else:
+                metadata[_SESSION] = ""
     return result
+
+
+def _remote(value: Any) -> Any:
+    """Returns a property with URIs in the place of local paths."""
+    if isinstance(value, str):
+        for scheme, root in _LOCAL_ROOTS.items():
+            if value.startswith(root):
+                return scheme + value.removeprefix(root)
+    if isinstance(value, dict):
+        return {key: _remote(part) for key, part in value.items()}
+    if isinstance(value, list):
+        return [_remote(part) for part in value]
+    return value

@@ -1,47 +1,83 @@
-"""Run-time parameters, put into a node's exec properties."""
+"""The node that a pod is to run, built from the code as the compiler did."""
 
+from dataclasses import dataclass
 from typing import Any
 
-from pydantic import TypeAdapter
-
-from pipeline.config import Config
-from runner.kubeflow.parameters import PARAMETERS, PREFIX, with_values
+from runner.kubeflow.origin import Origin
+from runner.kubeflow.parameters import PARAMETERS, PREFIX
 
 Json = dict[str, Any]
 
 
-def apply(parameters: Json, node: str, compiled_from: Json) -> None:
-    """Takes a run's own values in, and the inputs that carried them out.
+@dataclass(frozen=True)
+class Step:
+    """What TFX's entry point has to know of a node.
 
-    The node's exec properties are computed as the compiler did, once from what
-    was compiled and once from what this run asks for; those that differ are
-    replaced. In a run that asks for nothing this imports nothing.
-
-    Args:
-        parameters: The node's input parameters, changed in place.
-        node: Its id.
-        compiled_from: Configuration (`config`) and surroundings (`around`) of the
-            compiled pipeline.
-
-    Raises:
-        BadInputError: An impossible value.
+    Attributes:
+        executor: Import path of the executor's class.
+        properties: Its exec properties.
+        inputs: A `ComponentInputsSpec`. An artifact's type is the path of its
+            class, by which TFX finds any (tfx.orchestration.kubeflow.v2.container.
+            kubeflow_v2_entrypoint_utils); the parameters are those that are whole
+            numbers, as JSON has one kind of number.
+        outputs: A `ComponentOutputsSpec`, in the same way.
+        beam_args: Options of Beam.
     """
-    asked = {
+
+    executor: str
+    properties: Json
+    inputs: Json
+    outputs: Json
+    beam_args: list[str]
+
+
+def take_asked(parameters: Json) -> Json:
+    """Takes a run's own values out of a node's inputs, and returns them by name."""
+    return {
         parameter.name: parameters.pop(PREFIX + parameter.name)
         for parameter in PARAMETERS
         if PREFIX + parameter.name in parameters
     }
-    compiled = Config.model_validate(compiled_from["config"])
-    config = with_values(compiled, asked)
-    if config == compiled:
-        return
-    # Imported here: this imports every component, and so every library.
-    from pipeline.pipeline import Surroundings
-    from runner.kubeflow.specification import exec_properties
 
-    around = TypeAdapter(Surroundings).validate_python(compiled_from["around"])
-    before = exec_properties(compiled, around)[node]
-    now = exec_properties(config, around)[node]
-    parameters.update(
-        {key: value for key, value in now.items() if value != before.get(key)}
+
+def step(node_id: str, origin: Origin, asked: Json) -> Step:
+    """Returns what a node is in a run.
+
+    Args:
+        node_id: Of the node.
+        origin: What was compiled.
+        asked: The run's own values; see `take_asked`.
+
+    Raises:
+        BadInputError: An impossible value.
+    """
+    # Imported here: this imports every component, and so every library.
+    from runner.kubeflow.specification import nodes_of, properties_of
+
+    [node] = [node for node in nodes_of(origin, asked) if node.id == node_id]
+    whole = {"parameterType": "NUMBER_INTEGER"}
+    return Step(
+        executor=node.executor_spec.class_path,
+        properties=properties_of([node])[node_id],
+        inputs={
+            "artifacts": _artifacts(node.inputs),
+            "parameters": {
+                key: whole
+                for key, parameter in node.SPEC_CLASS.PARAMETERS.items()
+                if parameter.type is int
+            },
+        },
+        outputs={"artifacts": _artifacts(node.outputs)},
+        beam_args=origin.config.beam.pipeline_args(),
     )
+
+
+def _artifacts(channels: Any) -> Json:
+    return {
+        key: {
+            "artifactType": {
+                "schemaTitle": f"{channel.type.__module__}.{channel.type.__qualname__}"
+            }
+        }
+        for key, channel in channels.items()
+    }

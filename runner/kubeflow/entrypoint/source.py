@@ -2,6 +2,7 @@
 
 import os
 
+from components.image_example_gen import mirrors
 from components.image_example_gen.digits import NAME as DIGITS
 from components.image_example_gen.mnist import NAME as MNIST
 from contract.errors import BadInputError
@@ -22,7 +23,7 @@ def locate(data: str, folder: str) -> str:
         BadInputError: It is not there.
     """
     if data == MNIST:
-        return resolve(Data(dataset="mnist"), folder).path
+        return resolve(Data(dataset="mnist"), folder, _download).path
     if data == DIGITS:
         return resolve(Data(dataset="digits"), folder).path
     path = local_path(data)
@@ -36,3 +37,15 @@ def locate(data: str, folder: str) -> str:
         )
         raise BadInputError(f"{data}: missing: {where}")
     return path
+
+
+def _download(folder: str) -> None:
+    """Completes a folder with MNIST's files, or says what one does on a cluster."""
+    try:
+        mirrors.download(folder)
+    except mirrors.MirrorsUnreachableError as error:
+        raise BadInputError(
+            f"{MNIST}: no mirror answers from this pod ({error}): put the four IDX "
+            "files where pods reach them, and compile the pipeline again with --data "
+            "/data/... (the data volume) or with the URI of an object store"
+        ) from error

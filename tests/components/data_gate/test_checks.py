@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import numpy as np
 import pytest
 import tensorflow_data_validation as tfdv
 
@@ -248,7 +249,6 @@ def test_an_empty_split_is_found(
 
 def test_a_digit_that_one_split_lacks_is_found(
     judge: Judge,
-    schema: Any,
     describe: Callable[[Examples], Any],
     make_examples: Callable[..., Examples],
     all_digits: Dataset,
@@ -260,9 +260,27 @@ def test_a_digit_that_one_split_lacks_is_found(
     )
     assert (finding.split, finding.feature) == ("eval", "label")
     assert finding.reason.startswith("differs from split train: High Linfty distance")
-    allowed = bound(schema, "label", "skew_comparator", "infinity_norm")
-    assert f"above the threshold {allowed}." in finding.reason
-    assert finding.reason.endswith("The feature value with maximum difference is: 1")
+    assert "The feature value with maximum difference is: 1 " in finding.reason
+    assert "the skew_comparator of feature label in the schema" in finding.reason
+    assert "at so many rows chance alone makes 0.0" in finding.reason
+
+
+def test_a_skew_that_chance_makes_is_none(
+    judge: Judge,
+    describe: Callable[[Examples], Any],
+    make_examples: Callable[..., Examples],
+    all_digits: Dataset,
+) -> None:
+    """Of 100 rows more than 0.05 of a class may be missing by chance."""
+    labels = all_digits.train_labels
+    fewer = [row for row in range(500) if labels[row] != 1 or row % 4 == 0][:100]
+    statistics = {
+        "train": describe(make_examples(range(500, 900))),
+        "eval": describe(make_examples(fewer)),
+    }
+    shares = [np.mean(labels[rows] == 1) for rows in (range(500, 900), fewer)]
+    assert shares[0] - shares[1] > 0.05
+    assert judge(statistics) == []
 
 
 def test_the_train_split_is_what_the_others_are_held_to(
@@ -309,7 +327,8 @@ def test_pixels_that_drifted_since_the_last_push_are_found(
         "drifted since version 1700000000: High approximate Jensen-Shannon divergence"
     )
     allowed = bound(schema, "image", "drift_comparator", "jensen_shannon_divergence")
-    assert finding.reason.endswith(f"above the threshold {allowed}.")
+    assert f"above the threshold {allowed}." in finding.reason
+    assert "the drift_comparator of feature image in the schema" in finding.reason
 
 
 def test_a_split_that_the_last_push_did_not_have_cannot_have_drifted(

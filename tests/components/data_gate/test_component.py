@@ -10,6 +10,7 @@ from components.data_gate.component import DataGate
 def gate(**options: Any) -> DataGate:
     statistics = channel.Channel(type=standard_artifacts.ExampleStatistics)
     return DataGate(
+        examples=channel.Channel(type=standard_artifacts.Examples),
         statistics=statistics,
         schema=channel.Channel(type=standard_artifacts.Schema),
         anomalies=channel.Channel(type=standard_artifacts.ExampleAnomalies),
@@ -28,6 +29,10 @@ def test_the_verdict_is_an_artifact() -> None:
 
 def test_nothing_is_overridden_unless_asked_for() -> None:
     assert gate().exec_properties["allow_anomalies"] == 0
+
+
+def test_another_bound_on_duplicates_is_no_cache_hit() -> None:
+    assert gate(max_duplicates=0.5).exec_properties != gate().exec_properties
 
 
 def test_an_override_is_no_cache_hit_of_a_run_without() -> None:

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from components.data_gate.demand import read_gate, read_verdict
+from components.data_gate.demand import read_demand, read_verdict
+from contract.demands import outcome_text
 
 FINDING = {"split": "eval", "feature": "label", "reason": "too many threes"}
 
@@ -23,13 +24,19 @@ def test_it_is_read_as_it_was_written(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("findings", "overridden", "value", "passed"),
-    [([], False, "0", True), ([FINDING] * 2, True, "2", False)],
+    ("findings", "overridden", "value", "outcome"),
+    [
+        ([], False, 0, "passed"),
+        ([FINDING], False, 1, "REFUSED"),
+        ([FINDING] * 2, True, 2, "overruled"),
+    ],
 )
 def test_it_is_one_demand(
-    tmp_path: Path, findings: list[Any], overridden: bool, value: str, passed: bool
+    tmp_path: Path, findings: list[Any], overridden: bool, value: int, outcome: str
 ) -> None:
     write(tmp_path, findings, overridden)
-    gate = read_gate(str(tmp_path))
-    assert (gate.gate, gate.metric, gate.value) == ("DataGate", "findings", value)
-    assert (gate.passed, gate.overridden) == (passed, overridden)
+    demand = read_demand(str(tmp_path))
+    assert (demand.gate, demand.metric, demand.value) == ("DataGate", "findings", value)
+    assert (demand.bound, demand.direction) == (0, "at_most")
+    assert outcome_text(demand) == outcome
+    assert demand.refused is (outcome == "REFUSED")

@@ -6,33 +6,47 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from google.protobuf import text_format
+from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx.types import standard_artifacts
 
 from components.data_gate.executor import Executor
 from contract.errors import GateRefusedError
-from pipeline.schema import schema_text
 from tests.components.data_gate.conftest import Examples
 
 Gate = Callable[..., Any]
 
 
 @pytest.fixture
-def gate(artifact: Callable[..., Any], store: Callable[..., Any]) -> Gate:
+def gate(
+    artifact: Callable[..., Any],
+    store: Callable[..., Any],
+    schema: schema_pb2.Schema,
+) -> Gate:
     """Runs the executor on statistics; returns the verdict's artifact."""
 
     def gate(
         statistics: dict[str, Any],
         champion: dict[str, Any] | None = None,
         allow: bool = False,
+        duplicates: int = 0,
     ) -> Any:
-        schema = artifact(standard_artifacts.Schema)
-        Path(schema.uri, "schema.pbtxt").write_text(schema_text())
+        written = artifact(standard_artifacts.Schema)
+        text = text_format.MessageToString(schema)
+        Path(written.uri, "schema.pbtxt").write_text(text)
         verdict = artifact(standard_artifacts.ExampleAnomalies)
         kind = standard_artifacts.ExampleStatistics
         Executor().Do(
             {
+                "examples": [
+                    artifact(
+                        standard_artifacts.Examples,
+                        counts=json.dumps({"train": 200, "eval": 200, "test": 200}),
+                        test_rows_in_training=duplicates,
+                    )
+                ],
                 "statistics": [store(kind, statistics)],
-                "schema": [schema],
+                "schema": [written],
                 "anomalies": [store(standard_artifacts.ExampleAnomalies, statistics)],
                 "champion_statistics": [
                     store(kind, champion, champion_version="1700000000")
@@ -41,7 +55,7 @@ def gate(artifact: Callable[..., Any], store: Callable[..., Any]) -> Gate:
                 ],
             },
             {"verdict": [verdict]},
-            {"allow_anomalies": int(allow)},
+            {"allow_anomalies": int(allow), "max_duplicates": 0.01},
         )
         return verdict
 
@@ -133,7 +147,7 @@ def test_an_override_lets_it_pass_and_is_recorded(
             "reason": "Out-of-range values: Unexpectedly large value: 256.",
         },
     ]
-    assert f"DataGate overridden: {LABEL_10}" in caplog.messages
+    assert f"DataGate overruled: {LABEL_10}" in caplog.messages
 
 
 def test_an_override_of_nothing_is_none(gate: Gate, clean: dict[str, Any]) -> None:
@@ -164,3 +178,11 @@ def test_a_champion_without_statistics_is_no_reason_to_stop(
     gate: Gate, clean: dict[str, Any]
 ) -> None:
     assert verdict_of(gate(clean, champion={}))["findings"] == []
+
+
+def test_test_images_from_the_training_part_stop_it(
+    gate: Gate, clean: dict[str, Any]
+) -> None:
+    gate(clean, duplicates=2)
+    with pytest.raises(GateRefusedError, match=r"exact duplicates: .* 3 of 200"):
+        gate(clean, duplicates=3)

@@ -1,5 +1,6 @@
 """ImageExampleGen in the wiring: its parameters, its output, its cache key."""
 
+import json
 from typing import Any
 
 import pytest
@@ -7,6 +8,7 @@ from tfx.dsl.components.base.base_driver import BaseDriver
 from tfx.types import standard_artifacts
 
 from components.image_example_gen.component import ImageExampleGen
+from components.image_example_gen.hints import Hints
 
 
 def parameters(**values: Any) -> dict[str, Any]:
@@ -27,9 +29,17 @@ def test_the_node_id_is_legal_on_kubeflow() -> None:
 
 
 def test_the_parameters_reach_the_executor() -> None:
-    given = {"fingerprint": "f00d", "eval_fraction": 0.1, "shard_rows": 5}
+    given = {
+        "fingerprint": "f00d",
+        "eval_fraction": 0.1,
+        "test_fraction": 0.3,
+        "split": "stratified",
+        "split_seed": 7,
+        "shard_rows": 5,
+    }
     found = parameters(**given)
     assert len(found.pop("code")) == 16
+    assert Hints.from_dict(json.loads(found.pop("hints"))) == Hints()
     assert found == {"source": "data", **given}
 
 
@@ -38,7 +48,16 @@ def test_by_default_a_fifth_is_held_out() -> None:
 
 
 @pytest.mark.parametrize(
-    "change", [{"fingerprint": "f00d"}, {"eval_fraction": 0.3}, {"shard_rows": 7}]
+    "change",
+    [
+        {"fingerprint": "f00d"},
+        {"hints": Hints(transpose=True)},
+        {"eval_fraction": 0.3},
+        {"test_fraction": 0.3},
+        {"split": "last"},
+        {"split_seed": 2},
+        {"shard_rows": 7},
+    ],
 )
 def test_whatever_changes_the_output_changes_the_cache_key(
     change: dict[str, Any],

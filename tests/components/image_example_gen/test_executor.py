@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,11 @@ from keras.src.trainers.data_adapters.array_slicing import train_validation_spli
 from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils, standard_artifacts
 
-from components.image_example_gen import source
-from components.image_example_gen.executor import Executor, eval_rows
+from components.image_example_gen import part
+from components.image_example_gen.executor import Executor
+from components.image_example_gen.hints import Hints
 from components.image_example_gen.source import open_source
+from components.image_example_gen.splitting import last_rows
 from contract.errors import BadInputError
 from tests.components.datasets import Dataset
 
@@ -35,7 +38,11 @@ def run(dataset: Dataset, tmp_path: Path, artifact: Callable[..., Any]) -> Run:
             {
                 "source": data.write(tmp_path / "data"),
                 "fingerprint": "",
+                "hints": json.dumps(Hints().as_dict()),
                 "eval_fraction": 0.2,
+                "test_fraction": 0.2,
+                "split": "auto",
+                "split_seed": 1,
                 "shard_rows": 100,
                 **properties,
             },
@@ -91,7 +98,7 @@ def test_blocks_and_shards_move_no_row(
     block_rows: int,
     shard_rows: int,
 ) -> None:
-    monkeypatch.setattr(source, "BLOCK_ROWS", block_rows)
+    monkeypatch.setattr(part, "BLOCK_VALUES", block_rows * 784)
     examples = run(shard_rows=shard_rows)
     images, labels = dataset.train_images, dataset.train_labels
     assert_split(examples, "train", images[:40], labels[:40])
@@ -159,15 +166,6 @@ def test_other_content_than_announced_is_refused_with_both_fingerprints(
     )
 
 
-@pytest.mark.parametrize("row", [0, 39, 40, 49])
-def test_a_bad_row_anywhere_stops_it_and_a_correct_file_then_works(
-    run: Run, dataset: Dataset, row: int
-) -> None:
-    with pytest.raises(BadInputError, match=f"found 17 in row {row}$"):
-        run(dataset.with_label(row, 17))
-    assert_split(run(), "test", dataset.test_images, dataset.test_labels)
-
-
 @pytest.mark.parametrize("part", ["train-images-idx3", "t10k-labels-idx1"])
 def test_what_follows_the_last_row_stops_it(
     run: Run, dataset: Dataset, tmp_path: Path, part: str
@@ -184,6 +182,55 @@ def test_a_source_that_is_not_there_is_refused(run: Run, tmp_path: Path) -> None
         run(source=str(tmp_path / "nowhere"))
 
 
+def test_how_rows_were_split_is_on_record(run: Run, dataset: Dataset) -> None:
+    examples = run()
+    told = json.loads(examples.get_string_custom_property("split"))
+    assert told["how"] == "last"
+    assert told["seed"] == 1
+    record = json.loads(Path(examples.uri, "split.json").read_text())
+    assert {key: record[key] for key in told} == told
+    of_eval = np.bincount(dataset.train_labels[40:], minlength=10).tolist()
+    assert list(record["rows"]["eval"].values()) == of_eval
+    assert list(record["rows"]["eval"]) == [str(label) for label in range(10)]
+
+
+def test_rows_ordered_by_class_are_split_so_that_each_split_has_each_class(
+    run: Run, dataset: Dataset
+) -> None:
+    order = np.argsort(dataset.train_labels, kind="stable")
+    examples = run(
+        replace(
+            dataset,
+            train_images=dataset.train_images[order],
+            train_labels=dataset.train_labels[order],
+        )
+    )
+    assert json.loads(examples.get_string_custom_property("split"))["how"] == (
+        "stratified"
+    )
+    images, labels = rows(shards(examples, "eval"))
+    assert sorted(labels.tolist()) == list(range(10))
+    for image, label in zip(images, labels, strict=True):
+        (row,) = np.flatnonzero((dataset.train_images == image).all(axis=(1, 2)))
+        assert dataset.train_labels[row] == label
+
+
+def test_test_images_from_the_training_part_are_counted(
+    run: Run, dataset: Dataset
+) -> None:
+    assert run().get_int_custom_property("test_rows_in_training") == 0
+    test_images = dataset.test_images.copy()
+    test_images[:3] = dataset.train_images[[0, 30, 49]]
+    examples = run(replace(dataset, test_images=test_images))
+    assert examples.get_int_custom_property("test_rows_in_training") == 3
+
+
+def test_a_run_with_other_hints_reads_other_images(run: Run, dataset: Dataset) -> None:
+    examples = run(hints=json.dumps(Hints(transpose=True).as_dict()))
+    upright = dataset.test_images.transpose(0, 2, 1)
+    assert_split(examples, "test", upright, dataset.test_labels)
+
+
 @settings(deadline=None)
 @given(count=st.integers(2, 100_000), fraction=st.floats(0.001, 0.999, allow_nan=False))
 def test_the_held_out_rows_are_those_of_keras_validation_split(
@@ -196,20 +243,20 @@ def test_the_held_out_rows_are_those_of_keras_validation_split(
         held_out = None
     if held_out is None or not len(trained) or not len(held_out):
         with pytest.raises(BadInputError, match="eval fraction: expected"):
-            eval_rows(count, fraction)
+            last_rows(count, fraction)
     else:
         np.testing.assert_array_equal(
-            order[count - eval_rows(count, fraction) :], held_out
+            order[count - last_rows(count, fraction) :], held_out
         )
 
 
 def test_of_mnist_the_last_12000_are_held_out() -> None:
-    assert eval_rows(60_000, 0.2) == 12_000
+    assert last_rows(60_000, 0.2) == 12_000
 
 
 def test_a_split_without_rows_is_refused() -> None:
     with pytest.raises(BadInputError) as caught:
-        eval_rows(3, 0.9)
+        last_rows(3, 0.9)
     assert str(caught.value) == (
         "eval fraction: expected one that leaves examples in both splits, found 0.9 "
         "of 3 rows"

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from components.image_example_gen import idx
+from components.image_example_gen.files import File
 from contract.errors import BadInputError
 
 SHAPE = (4, 3)
@@ -35,7 +36,7 @@ def flipped(whole: bytes, position: int) -> bytes:
 
 
 def read(path: Path, block_rows: int = 4) -> np.ndarray:
-    return np.concatenate(list(idx.read_blocks(str(path), SHAPE, block_rows)))
+    return np.concatenate(list(idx.read_blocks(File(str(path)), block_rows)))
 
 
 @pytest.fixture
@@ -49,7 +50,7 @@ def test_blocks_of_any_size_are_the_same_rows(
     file: Path, pack: Pack, block_rows: int
 ) -> None:
     file.write_bytes(pack(content()))
-    blocks = list(idx.read_blocks(str(file), SHAPE, block_rows))
+    blocks = list(idx.read_blocks(File(str(file)), block_rows))
     whole, rest = divmod(len(IMAGES), block_rows)
     assert [len(block) for block in blocks] == [block_rows] * whole + [rest] * (
         rest > 0
@@ -60,13 +61,22 @@ def test_blocks_of_any_size_are_the_same_rows(
 @either_packing
 def test_the_count_is_what_the_header_promises(file: Path, pack: Pack) -> None:
     file.write_bytes(pack(content()))
-    assert idx.read_count(str(file), SHAPE) == 10
+    assert idx.read_header(File(str(file))) == ((10, *SHAPE), np.dtype(np.uint8))
 
 
 def test_labels_are_items_without_a_shape(file: Path) -> None:
     file.write_bytes(content(np.arange(7, dtype=np.uint8)))
-    (labels,) = idx.read_blocks(str(file), (), 100)
+    (labels,) = idx.read_blocks(File(str(file)), 100)
     np.testing.assert_array_equal(labels, np.arange(7))
+
+
+def test_qmnists_labels_are_eight_numbers_of_four_bytes(file: Path) -> None:
+    """By its authors: `idx2-int`, big-endian."""
+    labels = np.arange(24).reshape(3, 8) * 70_000
+    header = struct.pack(">HBB2I", 0, 0x0C, 2, 3, 8)
+    file.write_bytes(header + labels.astype(">i4").tobytes())
+    (found,) = idx.read_blocks(File(str(file)), 100)
+    np.testing.assert_array_equal(found, labels)
 
 
 def test_gzip_is_told_by_the_content_and_not_by_the_name(tmp_path: Path) -> None:
@@ -99,7 +109,7 @@ def test_what_is_written_is_read_again(
 ) -> None:
     idx.write(str(file), items)
     assert file.read_bytes() == content(items)
-    blocks = list(idx.read_blocks(str(file), items.shape[1:], block_rows))
+    blocks = list(idx.read_blocks(File(str(file)), block_rows))
     np.testing.assert_array_equal(np.concatenate(blocks), items)
 
 
@@ -115,7 +125,7 @@ def test_memory_is_bounded_by_the_block(file: Path) -> None:
     del zeros
     tracemalloc.start()
     try:
-        seen = sum(len(b) for b in idx.read_blocks(str(file), (28, 28), 1000))
+        seen = sum(len(b) for b in idx.read_blocks(File(str(file)), 1000))
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
@@ -125,27 +135,24 @@ def test_memory_is_bounded_by_the_block(file: Path) -> None:
 
 
 WHOLE, PACKED = content(), gzip.compress(content())
+MAGIC = "wrong magic number: expected 0x000008 and the number of dimensions"
 
 BAD_FILES: dict[str, tuple[bytes, str]] = {
     "empty": (
         b"",
-        "wrong magic number: expected 0x00000803, found an empty file",
-    ),
-    "labels where images are expected": (
-        content(IMAGES[:, 0, 0]),
-        "wrong magic number: expected 0x00000803, found 0x00000801",
+        f"{MAGIC}, found an empty file",
     ),
     "floats": (
         b"\0\0\x0d\x03" + WHOLE[4:],
-        "wrong magic number: expected 0x00000803, found 0x00000d03",
+        f"{MAGIC}, found 0x00000d03",
     ),
     "something else": (
         b"<html>not here</html>",
-        "wrong magic number: expected 0x00000803, found 0x3c68746d",
+        f"{MAGIC}, found 0x3c68746d",
     ),
     "cut in the magic number": (
         WHOLE[:3],
-        "wrong magic number: expected 0x00000803, found 0x000008",
+        f"{MAGIC}, found 0x000008",
     ),
     "cut before the sizes": (
         WHOLE[:4],
@@ -185,15 +192,11 @@ BAD_FILES: dict[str, tuple[bytes, str]] = {
     ),
     "no records": (
         content(IMAGES[:0]),
-        "no records: expected at least 1, found 0",
-    ),
-    "other images": (
-        content(IMAGES.reshape(10, 3, 4)),
-        "wrong image size: expected 4x3, found 3x4",
+        "no records: expected at least 1, found (0, 4, 3)",
     ),
     "gzipped empty": (
         gzip.compress(b""),
-        "wrong magic number: expected 0x00000803, found an empty file",
+        f"{MAGIC}, found an empty file",
     ),
     "gzipped, cut before it was": (
         gzip.compress(WHOLE[:-5]),
@@ -205,7 +208,7 @@ BAD_FILES: dict[str, tuple[bytes, str]] = {
     ),
     "gzipped twice": (
         gzip.compress(PACKED),
-        f"wrong magic number: expected 0x00000803, found 0x{PACKED[:4].hex()}",
+        f"{MAGIC}, found 0x{PACKED[:4].hex()}",
     ),
     **{
         f"gzip cut {where}": (
@@ -284,7 +287,7 @@ def test_no_flipped_bit_in_gzip_reads_as_other_images(
 def test_a_missing_file_is_named(file: Path) -> None:
     with pytest.raises(BadInputError) as caught:
         read(file)
-    assert str(caught.value) == f"{file}: missing: expected an IDX file"
+    assert str(caught.value) == f"{file}: missing: expected a file"
 
 
 def test_a_folder_in_place_of_a_file_is_named(file: Path) -> None:
@@ -298,12 +301,12 @@ def test_a_folder_in_place_of_a_file_is_named(file: Path) -> None:
 def test_the_count_of_a_file_without_a_header_is_refused(file: Path, cut: int) -> None:
     file.write_bytes(WHOLE[:cut])
     with pytest.raises(BadInputError, match=r"wrong magic number|truncated"):
-        idx.read_count(str(file), SHAPE)
+        idx.read_header(File(str(file)))
 
 
 def test_blocks_before_the_damage_are_still_handed_out(file: Path) -> None:
     file.write_bytes(WHOLE[:-1])
-    blocks = idx.read_blocks(str(file), SHAPE, 4)
+    blocks = idx.read_blocks(File(str(file)), 4)
     np.testing.assert_array_equal(next(blocks), IMAGES[:4])
     np.testing.assert_array_equal(next(blocks), IMAGES[4:8])
     with pytest.raises(BadInputError, match="truncated"):
@@ -312,7 +315,7 @@ def test_blocks_before_the_damage_are_still_handed_out(file: Path) -> None:
 
 def test_what_the_consumer_raises_is_not_the_files_fault(file: Path) -> None:
     file.write_bytes(WHOLE)
-    blocks = idx.read_blocks(str(file), SHAPE, 4)
+    blocks = idx.read_blocks(File(str(file)), 4)
 
     def consume() -> None:
         for _ in blocks:

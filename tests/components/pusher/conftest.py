@@ -1,28 +1,12 @@
 """A model's files; what is in them does not matter to who copies them."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from tests.version_store.conftest import make_model
 
-@pytest.fixture
-def make_model(tmp_path: Path) -> Callable[..., Path]:
-    """Writes a folder with the files of a SavedModel."""
-
-    def make(name: str = "model", weights: str = "weights") -> Path:
-        folder = tmp_path / name
-        for path, content in {
-            "saved_model.pb": "graph",
-            "variables/variables.index": "index",
-            "variables/variables.data-00000-of-00001": weights,
-            "assets.extra/tf_serving_warmup_requests": "requests",
-        }.items():
-            (folder / path).parent.mkdir(parents=True, exist_ok=True)
-            (folder / path).write_text(content)
-        return folder
-
-    return make
+__all__ = ["make_model"]
 
 
 @pytest.fixture

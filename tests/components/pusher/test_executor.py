@@ -9,16 +9,20 @@ from typing import Any
 import pytest
 from tfx.types import standard_artifacts
 
+from components.image_example_gen import digits
 from components.pusher import executor
+from components.pusher.demand import read_demands
 from components.pusher.executor import Executor
-from contract.demands import GateResult
+from contract.demands import AT_LEAST, Demand
+from contract.task import read_task, write_task
 from version_store import versions
 from version_store.manifest import Facts, Manifest, is_sealed, read_manifest
 from version_store.model_card import render
+from version_store.operations import allow, rollback
 
 Push = Callable[..., Any]
 
-GATE = GateResult("Evaluator", "accuracy", "0.9800", ">= 0.97", "", passed=True)
+DEMAND = Demand("Evaluator", "accuracy", "", 0.98, 0.97, AT_LEAST, passed=True)
 INPUTS = {
     "schema": standard_artifacts.Schema,
     "verdict": standard_artifacts.ExampleAnomalies,
@@ -49,7 +53,7 @@ def push(
 
     def read_facts(folders: Any) -> Facts:
         asked.append(folders)
-        return Facts(gates=[GATE], training={"epochs": 3})
+        return Facts(gates=[DEMAND], training={"epochs": 3})
 
     monkeypatch.setattr(executor, "read_facts", read_facts)
 
@@ -63,6 +67,12 @@ def push(
         pushed = artifact(standard_artifacts.PushedModel)
         others = {key: artifact(kind) for key, kind in INPUTS.items()}
         blessing = artifact(standard_artifacts.InfraBlessing, blessed=server)
+        examples = artifact(
+            standard_artifacts.Examples,
+            fingerprint="f1f2",
+            counts='{"train": 3, "test": 1}',
+        )
+        write_task(examples.uri, digits.TASK)
         Executor().Do(
             {
                 "model": [model],
@@ -70,13 +80,7 @@ def push(
                     artifact(standard_artifacts.ModelBlessing, blessed=evaluator)
                 ],
                 "infra_blessing": [blessing],
-                "examples": [
-                    artifact(
-                        standard_artifacts.Examples,
-                        fingerprint="f1f2",
-                        counts='{"train": 3, "test": 1}',
-                    )
-                ],
+                "examples": [examples],
                 "statistics": [described],
                 "champion": [
                     artifact(
@@ -137,7 +141,7 @@ def test_a_model_that_one_gate_did_not_bless_is_not(
     assert not base.exists()
 
 
-def test_a_version_has_the_model_its_statistics_a_manifest_and_a_card(
+def test_a_version_has_the_model_its_task_statistics_manifest_and_card(
     push: Push, base: Path
 ) -> None:
     push()
@@ -151,8 +155,10 @@ def test_a_version_has_the_model_its_statistics_a_manifest_and_a_card(
         "model_card.md",
         "saved_model.pb",
         "statistics",
+        "task.json",
         "variables",
     ]
+    assert read_task(str(folder)) == digits.TASK
 
 
 def test_the_manifest_says_what_the_version_is(push: Push, base: Path) -> None:
@@ -166,7 +172,7 @@ def test_the_manifest_says_what_the_version_is(push: Push, base: Path) -> None:
     assert manifest.counts == {"train": 3, "test": 1}
     assert (manifest.commit, manifest.tree_clean) == ("c0ffee", False)
     assert manifest.training == {"epochs": 3}
-    assert manifest.gates == [GATE]
+    assert manifest.gates == [DEMAND]
     assert manifest.blessed
     assert manifest.pushed_at is not None
     assert manifest.pushed_at.endswith("+00:00")
@@ -255,6 +261,44 @@ def test_a_served_version_whose_manifest_is_torn_is_replaced(
     (base / first["pushed_version"] / "manifest.json").write_text("{")
     assert properties(push())["already_served"] == 0
     assert len(versions.list_versions(str(base))) == 2
+
+
+def test_a_model_that_was_rolled_back_from_is_not_pushed_again(
+    push: Push, base: Path
+) -> None:
+    """Else the next nightly run would undo what a person decided."""
+    push(weights="old")
+    new = properties(push(weights="new"))["pushed_version"]
+    rollback(str(base.parent), base.name, None, "reads 7 as 1", None)
+    before = versions.list_versions(str(base))
+
+    refused = push(weights="new")
+
+    assert properties(refused)["pushed"] == 0
+    [demand] = read_demands(refused)
+    assert (demand.gate, demand.metric) == ("Pusher", "rolled_back_from")
+    assert demand.refused
+    assert demand.detail.startswith(f"version {new} was rolled back from at ")
+    assert "(reads 7 as 1): python -m version_store allow" in demand.detail
+    assert versions.list_versions(str(base)) == before
+    assert not [path for path in base.iterdir() if "incoming" in path.name]
+
+
+def test_it_is_once_a_person_allows_it(push: Push, base: Path) -> None:
+    push(weights="old")
+    new = properties(push(weights="new"))["pushed_version"]
+    rollback(str(base.parent), base.name, None, "worse", None)
+    allow(str(base.parent), base.name, new, "the camera was at fault")
+    pushed = push(weights="new")
+    assert properties(pushed)["already_served"] == 0
+    assert read_demands(pushed) == []
+
+
+def test_another_model_is_pushed_after_a_rollback(push: Push, base: Path) -> None:
+    for weights in ("old", "new"):
+        push(weights=weights)
+    rollback(str(base.parent), base.name, None, "worse", None)
+    assert properties(push(weights="newer"))["pushed"] == 1
 
 
 def test_once_its_folder_was_removed_a_model_is_pushed_again(

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from tensorflow_metadata.proto.v0 import statistics_pb2
 
+from components.image_example_gen import digits
 from components.pusher.facts import (
     Folders,
     environment,
@@ -65,6 +66,12 @@ def test_statistics_by_split(statistics: Path) -> None:
     }
 
 
+def test_labels_are_called_as_the_task_calls_them(statistics: Path) -> None:
+    task = digits.TASK.named(classes=tuple("abcdefghij"))
+    found = read_statistics(str(statistics), task)["train"].labels
+    assert found == {"b": 2, "h": 3}
+
+
 def test_a_split_without_features_has_its_count_and_no_more(tmp_path: Path) -> None:
     content = statistics_pb2.DatasetFeatureStatisticsList()
     content.datasets.add(num_examples=0)
@@ -93,7 +100,7 @@ def test_a_training_of_before_a_summary_was_kept(tmp_path: Path) -> None:
     assert facts.metrics is not None
     assert (facts.metrics.epochs, facts.metrics.train_loss) == (2, 0.5)
     assert (facts.metrics.test_loss, facts.metrics.test_accuracy) == (0.3, 0.9)
-    assert facts.metrics.digits is None
+    assert facts.metrics.classes is None
 
 
 def test_what_was_overridden_is_kept_with_its_findings(tmp_path: Path) -> None:
@@ -105,9 +112,7 @@ def test_what_was_overridden_is_kept_with_its_findings(tmp_path: Path) -> None:
     assert facts.overrides.allow_anomalies
     assert facts.overrides.findings == [finding]
     assert facts.gates is not None
-    assert [(gate.gate, gate.overridden) for gate in facts.gates] == [
-        ("DataGate", True)
-    ]
+    assert [(gate.gate, gate.overruled) for gate in facts.gates] == [("DataGate", True)]
 
 
 def test_installed_packages_are_those_that_python_knows() -> None:

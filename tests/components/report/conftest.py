@@ -1,8 +1,9 @@
-"""A small run: real digits, real statistics, a real Evaluator's output."""
+"""Small runs of three tasks: real statistics, a real Evaluator's output."""
 
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tensorflow_data_validation as tfdv
-from google.protobuf import json_format
+from google.protobuf import json_format, text_format
 from sklearn.linear_model import LogisticRegression
 from tensorflow_data_validation.statistics import stats_impl
 from tensorflow_metadata.proto.v0 import schema_pb2
@@ -22,17 +23,34 @@ from tfx_bsl.coders.example_coder import ExamplesToRecordBatchDecoder
 
 from components.evaluator.executor import Executor as Evaluator
 from components.evaluator.results import eval_config
-from components.image_example_gen.example import serialize
+from components.image_example_gen import digits
+from components.image_example_gen.examples import (
+    Rows,
+    SplitWriter,
+    parsing_spec,
+    serialize,
+)
+from components.task_schema_gen.schema import complete, parse_judgement
+from contract.features import EVAL, IMAGE, SPLITS, TEST, TRAIN
 from contract.model_run import save_answers
-from pipeline.config import Beam, Gates, Training
-from pipeline.schema import schema_text
+from contract.task import Task, write_task
+from pipeline.config import Beam, Gates, MetricBound, Training
+from pipeline.schema import judgement
 from tests.components.datasets import Dataset
+from tests.tasks import LETTERS, SHAPES, letters, shapes
 
-SPLITS = ("train", "eval", "test")
+TASKS = ("digits", "letters", "shapes")
+"""All that the page has to be right for."""
+
 FINGERPRINT = "5ca1ab1e" * 8
-GATES = Gates(min_accuracy=0.9, min_digit_accuracy=0.8, max_champion_loss=0.005)
+BOUND, CLASS_BOUND = 0.9, 0.6
+GATES = Gates(
+    min_accuracy=BOUND,
+    min_class_accuracy=CLASS_BOUND,
+    metrics=(MetricBound(name="log_loss", max=1.5),),
+)
 
-HISTORY = {
+HISTORY: dict[str, Any] = {
     "epochs": [
         {
             "epoch": epoch,
@@ -72,42 +90,7 @@ SUMMARY: dict[str, Any] = {
     "training": Training(epochs=4, hidden_units=()).model_dump(mode="json"),
 }
 
-Rows = tuple[np.ndarray, np.ndarray]
 Make = Callable[..., Any]
-
-
-@pytest.fixture(scope="session")
-def rows(all_digits: Dataset) -> dict[str, Rows]:
-    """Images uint8 `[n, 28, 28]` and labels of each split: 600, 200, 360."""
-    images, labels = all_digits.train_images, all_digits.train_labels
-    return {
-        "train": (images[:600], labels[:600]),
-        "eval": (images[600:800], labels[600:800]),
-        "test": (all_digits.test_images, all_digits.test_labels),
-    }
-
-
-@pytest.fixture(scope="session")
-def describe(schema: schema_pb2.Schema) -> Callable[[Rows], Any]:
-    """Statistics of rows, as StatisticsGen makes them."""
-
-    def describe(of: Rows) -> Any:
-        # A batch needs columns; of no examples there are none.
-        records = serialize(*of) or serialize(
-            np.zeros((1, 28, 28), np.uint8), np.zeros(1, np.uint8)
-        )
-        batch = ExamplesToRecordBatchDecoder().DecodeBatch(records)
-        return stats_impl.generate_statistics_in_memory(
-            batch.slice(0, len(of[1])), tfdv.StatsOptions(schema=schema)
-        )
-
-    return describe
-
-
-@pytest.fixture(scope="session")
-def statistics(rows: dict[str, Rows], describe: Callable[[Rows], Any]) -> Any:
-    """Of the clean splits."""
-    return {split: describe(of) for split, of in rows.items()}
 
 
 @dataclass(frozen=True)
@@ -123,100 +106,164 @@ class Trained:
     probabilities: np.ndarray
 
 
-class _Regression(tf.Module):
-    def __init__(self, weights: np.ndarray, bias: np.ndarray) -> None:
-        super().__init__()
-        self.weights = tf.Variable(weights)
-        self.bias = tf.Variable(bias)
+@dataclass(frozen=True)
+class Small:
+    """A small data set as it is on its way through the pipeline.
 
-    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="examples")])
-    def from_examples(self, examples: Any) -> dict[str, Any]:
-        spec = {"image": tf.io.FixedLenFeature([784], tf.int64)}
-        pixels = tf.io.parse_example(examples, spec)["image"]
-        logits = tf.cast(pixels, tf.float32) / 255.0 @ self.weights + self.bias
-        return {"probabilities": tf.nn.softmax(logits)}
+    Attributes:
+        task: What it is.
+        rows: Of each split.
+        folder: The Examples artifact.
+        schema: Of the task.
+        statistics: Of each split.
+    """
+
+    task: Task
+    rows: dict[str, Rows]
+    folder: Path
+    schema: schema_pb2.Schema
+    statistics: dict[str, Any]
+
+    @property
+    def examples(self) -> Any:
+        """The Examples artifact, as ImageExampleGen leaves it."""
+        data = standard_artifacts.Examples()
+        data.uri = str(self.folder)
+        data.split_names = json.dumps(list(SPLITS))
+        examples_utils.set_payload_format(
+            data, example_gen_pb2.PayloadFormat.FORMAT_TF_EXAMPLE
+        )
+        data.set_string_custom_property("file_format", "tfrecords_gzip")
+        data.set_string_custom_property("fingerprint", FINGERPRINT)
+        return data
+
+    def of_class(self, split: str, label: int) -> np.ndarray:
+        """The images of a class in a split."""
+        rows = self.rows[split]
+        return np.asarray(rows.images[rows.labels == label])
+
+    def counts(self, split: str) -> list[int]:
+        """How many there are of each class."""
+        labels = self.rows[split].labels
+        return list(np.bincount(labels, minlength=len(self.task.classes)))
+
+    def confusion(self, answers: np.ndarray) -> list[list[int]]:
+        """How often which class of the test split was answered with which."""
+        matrix = np.zeros((len(self.task.classes),) * 2, int)
+        np.add.at(matrix, (self.rows[TEST].labels, answers), 1)
+        return matrix.tolist()
+
+
+def describe(rows: Rows, schema: schema_pb2.Schema) -> Any:
+    """Statistics of rows, as StatisticsGen makes them."""
+    # A batch needs columns; of no examples there are none.
+    some = rows if len(rows) else Rows(np.zeros((1, 4), np.uint8), np.zeros(1, int))
+    records = serialize(some.images, some.labels)
+    batch = ExamplesToRecordBatchDecoder().DecodeBatch(records)
+    return stats_impl.generate_statistics_in_memory(
+        batch.slice(0, len(rows)), tfdv.StatsOptions(schema=schema)
+    )
 
 
 @pytest.fixture(scope="session")
-def fitted(
-    rows: dict[str, Rows], tmp_path_factory: pytest.TempPathFactory
-) -> Callable[[int], Trained]:
-    """Fits a model to the first rows of the train split."""
+def small(
+    all_digits: Dataset, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str], Small]:
+    """Makes one of `TASKS`; the same each time."""
 
-    def fit(count: int) -> Trained:
-        images, labels = rows["train"]
-        pixels = images[:count].reshape(count, -1) / 255
-        found = LogisticRegression(max_iter=300).fit(pixels, labels[:count])
-        weights = found.coef_.T.astype(np.float32)
-        module = _Regression(weights, found.intercept_.astype(np.float32))
+    @cache
+    def make(name: str) -> Small:
+        task, data = {
+            "digits": lambda: (digits.TASK, all_digits),
+            "letters": lambda: (LETTERS, letters(25, 8)[0]),
+            "shapes": lambda: (SHAPES, shapes(60, 20)[0]),
+        }[name]()
+        images, labels = data.train_images, data.train_labels.astype(np.int64)
+        count = min(len(labels), 800)
+        kept = count * 3 // 4 // len(task.classes) * len(task.classes)
+        rows = {
+            TRAIN: Rows(images[:kept], labels[:kept]),
+            EVAL: Rows(images[kept:count], labels[kept:count]),
+            TEST: Rows(data.test_images, data.test_labels.astype(np.int64)),
+        }
+        folder = tmp_path_factory.mktemp(f"examples-{name}")
+        write_task(str(folder), task)
+        for split, of in rows.items():
+            rows_in_two = -(-len(of) // 2)
+            writer = SplitWriter(str(folder / f"Split-{split}"), len(of), rows_in_two)
+            writer.write(of)
+            writer.close()
+        schema = complete(parse_judgement(judgement(), "schema.pbtxt"), task)
+        statistics = {split: describe(of, schema) for split, of in rows.items()}
+        return Small(task, rows, folder, schema, statistics)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def trained(
+    small: Callable[[str], Small], tmp_path_factory: pytest.TempPathFactory
+) -> Callable[..., Trained]:
+    """Fits a model to the first rows of a task's train split, to all by default."""
+
+    @cache
+    def fit(name: str, count: int = 10_000) -> Trained:
+        data = small(name)
+        images, labels = data.rows[TRAIN].images[:count], data.rows[TRAIN].labels
+        pixels = images.reshape(len(images), -1) / 255
+        found = LogisticRegression(max_iter=200).fit(pixels, labels[:count])
+        module = _Regression(data.task, found.coef_.T, found.intercept_)
         folder = tmp_path_factory.mktemp("model")
         tf.saved_model.save(
             module,
             str(folder / "Format-Serving"),
             signatures={"tf_examples": module.from_examples},
         )
-        records = serialize(*rows["test"])
+        records = serialize(data.rows[TEST].images, data.rows[TEST].labels)
         answers = module.from_examples(tf.constant(records))["probabilities"]
         return Trained(folder, answers.numpy())
 
     return fit
 
 
-@pytest.fixture(scope="session")
-def good(fitted: Callable[[int], Trained]) -> Trained:
-    return fitted(600)
+class _Regression(tf.Module):
+    def __init__(self, task: Task, weights: np.ndarray, bias: np.ndarray) -> None:
+        super().__init__()
+        self.task = task
+        self.weights = tf.Variable(weights.astype(np.float32))
+        self.bias = tf.Variable(bias.astype(np.float32))
 
-
-@pytest.fixture(scope="session")
-def weak(fitted: Callable[[int], Trained]) -> Trained:
-    """One that has seen 60 digits."""
-    return fitted(60)
-
-
-@pytest.fixture(scope="session")
-def example_files(
-    rows: dict[str, Rows], tmp_path_factory: pytest.TempPathFactory
-) -> Path:
-    """The splits as ImageExampleGen writes them, in two files each."""
-    folder = tmp_path_factory.mktemp("examples")
-    for split, of in rows.items():
-        records = serialize(*of)
-        (folder / f"Split-{split}").mkdir()
-        for shard, part in enumerate((records[:150], records[150:])):
-            path = folder / f"Split-{split}/data_tfrecord-{shard:05d}-of-00002.gz"
-            with tf.io.TFRecordWriter(str(path), "GZIP") as writer:
-                for record in part:
-                    writer.write(record)
-    return folder
-
-
-def examples_artifact(folder: Path) -> Any:
-    data = standard_artifacts.Examples()
-    data.uri = str(folder)
-    data.split_names = json.dumps(list(SPLITS))
-    examples_utils.set_payload_format(
-        data, example_gen_pb2.PayloadFormat.FORMAT_TF_EXAMPLE
-    )
-    data.set_string_custom_property("file_format", "tfrecords_gzip")
-    data.set_string_custom_property("fingerprint", FINGERPRINT)
-    return data
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="examples")])
+    def from_examples(self, examples: Any) -> dict[str, Any]:
+        spec = {IMAGE: parsing_spec(self.task)[IMAGE]}
+        images = tf.io.parse_example(examples, spec)[IMAGE]
+        pixels = tf.reshape(images, [-1, self.task.size])
+        logits = tf.cast(pixels, tf.float32) / 255.0 @ self.weights + self.bias
+        return {"probabilities": tf.nn.softmax(logits)}
 
 
 @pytest.fixture(scope="session")
 def evaluated(
-    example_files: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Callable[[Trained, Trained | None], Any]:
-    """Runs the Evaluator's executor; returns its ModelEvaluation."""
+    small: Callable[[str], Small],
+    trained: Callable[..., Trained],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Callable[..., Any]:
+    """Runs the Evaluator's executor; returns its ModelEvaluation.
 
-    def evaluate(candidate: Trained, champion: Trained | None) -> Any:
+    Called with a task, after how many rows the model was done, and the same of the
+    champion, if there is one.
+    """
+
+    @cache
+    def evaluate(name: str, count: int = 10_000, champion: int | None = None) -> Any:
         folder = tmp_path_factory.mktemp("evaluation")
         models = []
-        for trained in (candidate, champion):
+        for rows in (count, champion):
             model = standard_artifacts.Model()
-            model.uri = str(trained.saved_model if trained else folder)
-            model.set_string_custom_property(
-                "champion_version", "17" if trained else ""
-            )
+            model.uri = str(trained(name, rows).saved_model if rows else folder)
+            version = "17" if rows else ""
+            model.set_string_custom_property("champion_version", version)
+            model.set_float_custom_property("champion_accuracy", 0.9)
             models.append(model)
         evaluation = standard_artifacts.ModelEvaluation()
         evaluation.uri = str(folder / "evaluation")
@@ -225,17 +272,21 @@ def evaluated(
         context = BaseBeamExecutor.Context(
             beam_pipeline_args=Beam().pipeline_args(), tmp_dir=str(folder / "tmp")
         )
+        bounds = GATES.bounds()
         Evaluator(context).Do(
             {
-                "examples": [examples_artifact(example_files)],
+                "examples": [small(name).examples],
                 "model": models[:1],
                 "baseline_model": models[1:],
             },
             {"evaluation": [evaluation], "blessing": [blessing]},
             {
-                "eval_config": json_format.MessageToJson(eval_config(GATES)),
+                "eval_config": json_format.MessageToJson(eval_config(bounds)),
                 "example_splits": '["test"]',
                 "fairness_indicator_thresholds": "null",
+                "bounds": json.dumps([bound.as_dict() for bound in bounds]),
+                "max_champion_fall": 0.1,
+                "allow_champion_fall": 0,
             },
         )
         return evaluation
@@ -243,43 +294,50 @@ def evaluated(
     return evaluate
 
 
-@pytest.fixture(scope="session")
-def first_evaluation(evaluated: Callable[..., Any], good: Trained) -> Any:
-    """A good model, and nothing that is served."""
-    return evaluated(good, None)
-
-
-@pytest.fixture(scope="session")
-def worse_evaluation(
-    evaluated: Callable[..., Any], good: Trained, weak: Trained
-) -> Any:
-    """A weak model against the good one."""
-    return evaluated(weak, good)
-
-
 @pytest.fixture
-def data_inputs(
-    artifact: Make, store: Make, example_files: Path, statistics: dict[str, Any]
-) -> Make:
+def data_inputs(artifact: Make, small: Callable[[str], Small]) -> Make:
     """What the first Report is given.
 
-    Called with other statistics than the clean ones, and with those of the
-    champion's data.
+    Called with a task, statistics of other data than its own, those of the
+    champion's data, and why the served version is not compared with.
     """
 
+    def store(kind: type, statistics: dict[str, Any], **properties: str) -> Any:
+        stored = artifact(kind, splits=list(statistics), **properties)
+        for split, of_split in statistics.items():
+            path = Path(stored.uri, f"Split-{split}")
+            path.mkdir()
+            (path / "FeatureStats.pb").write_bytes(of_split.SerializeToString())
+        return stored
+
     def make(
-        of_run: dict[str, Any] = statistics, champion: dict[str, Any] | None = None
+        name: str,
+        of_run: dict[str, Any] | None = None,
+        champion: dict[str, Any] | None = None,
+        left_out: str = "",
     ) -> dict[str, Any]:
+        data = small(name)
+        of_run = of_run or data.statistics
         schema = artifact(standard_artifacts.Schema)
-        Path(schema.uri, "schema.pbtxt").write_text(schema_text())
+        text = text_format.MessageToString(data.schema)
+        Path(schema.uri, "schema.pbtxt").write_text(text)
+        anomalies = artifact(standard_artifacts.ExampleAnomalies, splits=list(of_run))
+        for split, of_split in of_run.items():
+            path = Path(anomalies.uri, f"Split-{split}")
+            path.mkdir()
+            found = tfdv.validate_statistics(of_split, data.schema)
+            (path / "SchemaDiff.pb").write_bytes(found.SerializeToString())
         kind = standard_artifacts.ExampleStatistics
         return {
-            "examples": examples_artifact(example_files),
+            "examples": data.examples,
             "statistics": store(kind, of_run),
             "schema": schema,
-            "anomalies": store(standard_artifacts.ExampleAnomalies, of_run),
+            "anomalies": anomalies,
             "champion_statistics": store(
-                kind, champion or {}, champion_version="17" if champion else ""
+                kind,
+                champion or {},
+                champion_version="17" if champion else "",
+                left_out=left_out,
             ),
         }
 
@@ -287,11 +345,12 @@ def data_inputs(
 
 
 @pytest.fixture
-def model_inputs(artifact: Make, example_files: Path) -> Make:
+def model_inputs(artifact: Make, small: Callable[[str], Small]) -> Make:
     """What the second Report is given: a model, its evaluation, its blessing."""
 
     def make(
-        trained: Trained,
+        name: str,
+        model: Trained,
         evaluation: Any,
         history: dict[str, Any] = HISTORY,
         failures: tuple[str, ...] = (),
@@ -299,12 +358,12 @@ def model_inputs(artifact: Make, example_files: Path) -> Make:
         run = artifact(standard_artifacts.ModelRun)
         Path(run.uri, "history.json").write_text(json.dumps(history))
         Path(run.uri, "summary.json").write_text(json.dumps(SUMMARY))
-        save_answers(run.uri, trained.probabilities)
+        save_answers(run.uri, model.probabilities)
         blessing = artifact(standard_artifacts.InfraBlessing)
         report = {"checks": ["one", "two"], "failures": failures}
         Path(blessing.uri, "report.json").write_text(json.dumps(report))
         return {
-            "examples": examples_artifact(example_files),
+            "examples": small(name).examples,
             "model_run": run,
             "evaluation": evaluation,
             "infra_blessing": blessing,

@@ -3,7 +3,8 @@
 import base64
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -13,49 +14,100 @@ from selenium import webdriver
 from selenium.webdriver.common.by import By
 
 from components.data_gate.checks import Distance, Finding
-from components.image_example_gen.rows import Rows
+from components.evaluator.judgement import Champion, ChampionRule, judge
+from components.evaluator.results import Evaluation
+from components.image_example_gen import digits
+from components.image_example_gen.examples import Rows
 from components.report import sections
 from components.report.data import DataFacts, Pixels, Split, describe_sample
-from components.report.evaluation import describe_evaluation
+from components.report.evaluation import confusion_matrix, describe_evaluation
 from components.report.model import describe_model
 from components.report.page import Page
 from components.report.run import Component, RunFacts, commands, versions
 from components.report.standing import PUSHED, Verdict
-from contract.demands import GateResult
+from contract.bounds import BY_CLASS, Bound
+from contract.demands import AT_LEAST, AT_MOST, Demand
+from contract.task import Task
 from tests.components.datasets import Dataset
 from tests.components.report.conftest import FINGERPRINT, HISTORY, SUMMARY
 from tests.components.report.test_page import HOSTILE
 from tests.serving.page.browser import headless, needs_browser
+from tests.tasks import LETTERS, SHAPES, letters, shapes
 
-WIDTHS = {"desktop": 1280, "phone": 390}
+WIDTHS = {"desktop": 1280, "phone": 390, "small phone": 360}
+
+BIRDS = Task(
+    name="birds",
+    height=96,
+    width=128,
+    channels=1,
+    classes=tuple(
+        f"{name} {number}"
+        for number in range(40)
+        for name in ("tufted titmouse (Baeolophus bicolor)", HOSTILE, "\u9ce5" * 30)
+    ),
+    noun="bird",
+)
+"""Grey photographs of 120 classes with long names and names that mean harm."""
+
+TASKS = ("digits", "letters", "shapes", "birds")
 
 
-@pytest.fixture(scope="module")
-def page(all_digits: Dataset) -> Page:
+def photographs() -> Dataset:
+    images = np.random.default_rng(1).integers(0, 256, (240, 96, 128)).astype(np.uint8)
+    labels = np.arange(240) % 120
+    return Dataset(images, labels, images, labels)
+
+
+def make_page(task: Task, data: Dataset) -> Page:
     """All sections, with something hostile or long wherever text comes in."""
-    test = Rows(all_digits.test_images, all_digits.test_labels.astype(int))
-    train = Rows(all_digits.train_images, all_digits.train_labels.astype(int))
-    noise = np.random.default_rng(1).dirichlet([0.3] * 10, len(test))
-    probabilities = 0.7 * np.eye(10)[test.labels] + 0.3 * noise
+    count = len(task.classes)
+    test = Rows(data.test_images, data.test_labels.astype(int))
+    train = Rows(data.train_images, data.train_labels.astype(int))
+    noise = np.random.default_rng(1).dirichlet([0.3] * count, len(test))
+    probabilities = 0.7 * np.eye(count)[test.labels] + 0.3 * noise
     probabilities[:30] = np.roll(probabilities[:30], 1, axis=1)
-    gates = [
-        GateResult("Evaluator", "accuracy", "0.9781", ">= 0.97", "0.9790", True),
-        *(
-            GateResult("Evaluator", f"digit {d}", "0.9500", ">= 0.93", "0.9600", True)
-            for d in range(10)
+    answers = probabilities.argmax(axis=1)
+    confusion = confusion_matrix(test.labels, answers, labels=range(count))
+    numbers: dict[tuple[str, int | None], float] = {
+        ("accuracy", None): float((answers == test.labels).mean())
+    }
+    for label, row in enumerate(confusion):
+        numbers["accuracy", label] = float(row[label] / row.sum())
+    demands = judge(
+        task,
+        [
+            Bound("accuracy", "", bound=0.97, max_champion_loss=0.005),
+            Bound("accuracy", "", bound=0.95, slices=BY_CLASS),
+        ],
+        {"accuracy": AT_LEAST},
+        numbers,
+        Champion(numbers, 0.99),
+        ChampionRule(0.1),
+    )
+    gates = (
+        Demand("DataGate", "findings", "", 1.0, 0.0, AT_MOST, overruled=True),
+        *demands,
+        Demand(
+            "ServingValidator", "failed_checks", "", 3.0, 0.0, AT_MOST, detail=HOSTILE
         ),
-        GateResult("ServingValidator", "answers", HOSTILE * 3, "as trainer", "", False),
-    ]
+    )
     pixels = Pixels(33.0, 78.0, 0.19, 0.0, 255.0)
-    data = DataFacts(
+    of_each = tuple(np.bincount(test.labels, minlength=count).tolist())
+    facts = DataFacts(
+        task,
         FINGERPRINT,
-        tuple(Split(n, 360, (36,) * 10, 0, pixels) for n in ("train", "eval", "test")),
+        tuple(
+            Split(name, len(test), of_each, 0, pixels)
+            for name in ("train", "eval", "test")
+        ),
         (Finding("eval", "label", "differs from split train: " * 12 + HOSTILE),),
         True,
         (Distance("eval", "label", "L_INFTY", 0.9, 0.05),),
         (Distance("train", "image", "JENSEN_SHANNON_DIVERGENCE", 0.001, 0.01),),
         "1700000000",
-        describe_sample("train", train),
+        "",
+        describe_sample("train", train, task),
     )
     components = tuple(
         Component(node, state, seconds, 900_000_000)
@@ -65,29 +117,51 @@ def page(all_digits: Dataset) -> Page:
         )
     )
     run = RunFacts(
-        *("mnist-20261122-120000", "today", 106.0, components, HOSTILE),
+        *(task.name, "today", 106.0, components, HOSTILE),
         versions(),
-        commands("mnist", "/a/rather/long/path/" * 6),
+        commands("mnist", "/a/rather/long/path/" * 6, task.noun),
     )
-    made = Page("mnist", "mnist-20261122-120000").having(
-        sections.data_section(data, train),
+    evaluation = Evaluation(tuple(demands), "1700000000")
+    made = Page(task.name, f"{task.name}-20261122-120000").having(
+        sections.data_section(facts, train),
         sections.model_section(describe_model(HISTORY, SUMMARY)),
         sections.evaluation_section(
-            describe_evaluation(test.labels, probabilities, 0.1, None, gates, 0.93),
-            test,
+            describe_evaluation(
+                task, test.labels, probabilities, 0.1, confusion, evaluation
+            ),
+            dict(enumerate(test.images)),
         ),
         sections.run_section(run),
     )
-    verdict = Verdict(PUSHED, "Pushed as version 1700000001", (HOSTILE,), tuple(gates))
-    tiles = sections.headline_numbers(made.sections)
-    return made.having(sections.verdict_section(verdict, tiles))
+    verdict = Verdict(PUSHED, "Pushed as version 1700000001", (HOSTILE,), gates)
+    return made.having(sections.verdict_section(verdict, made.sections))
 
 
 @pytest.fixture(scope="module")
-def url(page: Page, tmp_path_factory: pytest.TempPathFactory) -> str:
-    path = tmp_path_factory.mktemp("page") / "report.html"
-    path.write_text(page.render())
-    return path.as_uri()
+def pages(
+    all_digits: Dataset, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str], str]:
+    """Makes the page about one of `TASKS`; returns its address."""
+    given = {
+        "digits": lambda: (digits.TASK, all_digits),
+        "letters": lambda: (LETTERS, letters(10, 5)[0]),
+        "shapes": lambda: (SHAPES, shapes(20, 20)[0]),
+        "birds": lambda: (BIRDS, photographs()),
+    }
+
+    @cache
+    def make(name: str) -> str:
+        path = tmp_path_factory.mktemp("page") / "report.html"
+        path.write_text(make_page(*given[name]()).render())
+        return path.as_uri()
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def url(pages: Callable[[str], str]) -> str:
+    """The page about digits."""
+    return pages("digits")
 
 
 @pytest.fixture(scope="module")
@@ -134,11 +208,11 @@ def contrast(one: str, other: str) -> float:
 
 @needs_browser
 @pytest.mark.parametrize("width", WIDTHS.values(), ids=list(WIDTHS))
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("name", TASKS)
 def test_it_opens_without_a_word_and_fits(
-    browser: webdriver.Chrome, url: str, width: int, scheme: str
+    browser: webdriver.Chrome, pages: Callable[[str], str], width: int, name: str
 ) -> None:
-    look(browser, url, width, scheme)
+    look(browser, pages(name), width)
     assert browser.get_log("browser") == []
     wide = browser.execute_script("return document.documentElement.scrollWidth")
     assert wide <= width
@@ -153,11 +227,70 @@ def test_it_opens_without_a_word_and_fits(
 
 
 @needs_browser
+@pytest.mark.parametrize("name", TASKS)
+def test_a_telephone_shows_every_verdict(
+    browser: webdriver.Chrome, pages: Callable[[str], str], name: str
+) -> None:
+    look(browser, pages(name), WIDTHS["small phone"])
+    browser.execute_script(
+        "document.querySelectorAll('details').forEach(d => d.open = true)"
+    )
+    edges = browser.execute_script(
+        "return [...document.querySelectorAll('td .tag')]"
+        ".map(t => t.getBoundingClientRect()).map(r => [r.left, r.right, r.height])"
+    )
+    assert len(edges) > 10
+    assert all(left >= 0 and right <= 360 and high for left, right, high in edges)
+
+
+@needs_browser
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("name", TASKS)
+def test_only_what_can_be_drawn_is_turned_round_where_it_is_dark(
+    browser: webdriver.Chrome, pages: Callable[[str], str], name: str, scheme: str
+) -> None:
+    look(browser, pages(name), WIDTHS["desktop"], scheme)
+    filters = browser.execute_script(
+        "return [...document.images].map(i => getComputedStyle(i).filter)"
+    )
+    drawn = name in ("digits", "letters")
+    turned = {"light": "invert(0)", "dark": "invert(1)"}[scheme]
+    assert set(filters) == {turned if drawn else "none"}
+
+
+@needs_browser
+@pytest.mark.parametrize("name", TASKS)
+def test_pictures_keep_their_proportions(
+    browser: webdriver.Chrome, pages: Callable[[str], str], name: str
+) -> None:
+    for width in WIDTHS.values():
+        look(browser, pages(name), width)
+        wrong = browser.execute_script(
+            "return [...document.images].map(i => [i.clientWidth, i.clientHeight,"
+            " i.naturalWidth / i.naturalHeight]).filter(([w, h, r]) =>"
+            " h && Math.abs(w - h * r) > 1.5)"
+        )
+        assert wrong == []
+
+
+@needs_browser
 def test_hostile_text_is_shown_as_text(browser: webdriver.Chrome, url: str) -> None:
     look(browser, url, WIDTHS["desktop"])
     reason = browser.find_element(By.CSS_SELECTOR, "#verdict .reason")
     assert reason.text == HOSTILE
     assert browser.find_elements(By.CSS_SELECTOR, "img[src='x']") == []
+
+
+@needs_browser
+def test_hostile_names_of_classes_are_shown_as_text(
+    browser: webdriver.Chrome, pages: Callable[[str], str]
+) -> None:
+    look(browser, pages("birds"), WIDTHS["desktop"])
+    assert browser.find_elements(By.CSS_SELECTOR, "img[src='x']") == []
+    titles = browser.execute_script(
+        "return [...document.querySelectorAll('.plot title')].map(t => t.textContent)"
+    )
+    assert f"{HOSTILE} 0" in titles
 
 
 @needs_browser

@@ -8,10 +8,9 @@ from tfx import types
 from tfx.types import standard_artifacts
 from tfx.utils import import_utils
 
+from components.artifact import HTML
 from components.report import page
-from components.report.artifact import HTML
 from components.report.component import Report
-from pipeline.config import Gates
 
 
 def channel(kind: type) -> Any:
@@ -20,14 +19,14 @@ def channel(kind: type) -> Any:
 
 @pytest.fixture
 def report() -> Report:
-    return Report("mnist", Gates(min_accuracy=0.5), so_far=channel(HTML))
+    return Report("mnist", allow_anomalies=True, so_far=channel(HTML))
 
 
 def test_only_what_is_given_is_waited_for(report: Report) -> None:
     assert set(report.inputs) == {"so_far"}
     data = Report(
         "mnist",
-        Gates(),
+        allow_anomalies=False,
         examples=channel(standard_artifacts.Examples),
         statistics=channel(standard_artifacts.ExampleStatistics),
     )
@@ -40,17 +39,17 @@ def test_its_output_can_be_found_again_by_its_name(report: Report) -> None:
     assert import_utils.import_class_by_path(HTML.TYPE_NAME) is HTML
 
 
-def test_its_parameters_hold_the_bounds_the_code_and_the_templates(
+def test_its_parameters_hold_what_is_overruled_the_code_and_the_templates(
     report: Report,
 ) -> None:
     properties = report.exec_properties
     assert properties["model_name"] == "mnist"
-    assert Gates.model_validate_json(properties["gates"]) == Gates(min_accuracy=0.5)
+    assert properties["allow_anomalies"] == 1
     assert re.fullmatch("[0-9a-f]{32}", properties["code"])
     assert properties["code"].endswith(page.templates_digest())
 
 
 def test_a_run_is_only_named_where_it_is_given(report: Report) -> None:
     assert report.exec_properties.get("run") is None
-    named = Report("mnist", Gates(), so_far=channel(HTML), run="mnist-1")
+    named = Report("mnist", allow_anomalies=False, so_far=channel(HTML), run="mnist-1")
     assert named.exec_properties["run"] == "mnist-1"

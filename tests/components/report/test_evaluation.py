@@ -5,16 +5,26 @@ from typing import Any
 import numpy as np
 import pytest
 
+from components.evaluator.results import Evaluation
+from components.image_example_gen.digits import TASK
 from components.report.evaluation import (
+    CONFUSIONS,
+    EXAMPLE_CLASSES,
+    MATRIX_CLASSES,
     MISTAKES,
     EvaluationFacts,
     calibrate,
-    confusion_matrix,
-    describe_digits,
+    describe_classes,
     describe_evaluation,
+    find_confusions,
     find_mistakes,
+    worst_first,
 )
-from contract.demands import GateResult
+from contract.demands import AT_LEAST, Demand
+from contract.task import Task
+
+NOTHING = Evaluation(())
+MANY = Task("many", 8, 8, 1, tuple(f"class {n}" for n in range(MATRIX_CLASSES + 1)))
 
 
 def sure(answer: int, confidence: float, second: int | None = None) -> np.ndarray:
@@ -26,23 +36,29 @@ def sure(answer: int, confidence: float, second: int | None = None) -> np.ndarra
     return given
 
 
-def test_rows_are_labels_and_columns_are_answers() -> None:
-    matrix = confusion_matrix(np.array([4, 4, 4, 9]), np.array([4, 9, 9, 9]))
-    assert (matrix[4, 4], matrix[4, 9], matrix[9, 9]) == (1, 2, 1)
-    assert matrix.sum() == 4
+def matrix(*pairs: tuple[int, int, int], size: int = 10) -> np.ndarray:
+    """A confusion matrix of labels, answers and how many."""
+    made = np.zeros((size, size), int)
+    for label, answer, count in pairs:
+        made[label, answer] = count
+    return made
 
 
-def test_a_digit_has_recall_precision_and_f1() -> None:
-    matrix = confusion_matrix(
-        np.array([4, 4, 4, 4, 9, 9, 1]), np.array([4, 4, 4, 9, 9, 4, 9])
-    )
-    gate = GateResult("Evaluator", "digit 4", "0.7500", ">= 0.8", "0.9000", False)
-    digits = describe_digits(matrix, {"digit 4": gate}, 0.8)
-    four = digits[4]
-    assert (four.images, four.answers) == (4, 4)
+def champion(of_class: str, value: float) -> dict[str, Any]:
+    named = {"metric": "accuracy", "model": "champion", "slice": of_class}
+    return {**named, "value": value}
+
+
+def test_a_class_has_recall_precision_and_f1() -> None:
+    confusion = matrix((4, 4, 3), (4, 9, 1), (9, 9, 1), (9, 4, 1), (1, 9, 1))
+    demand = Demand("Evaluator", "accuracy", "4", 0.75, 0.8, AT_LEAST)
+    evaluation = Evaluation((demand,), "17", "", (champion("4", 0.9),))
+    classes = describe_classes(TASK, confusion, evaluation)
+    four = classes[4]
+    assert (four.name, four.images, four.answers) == ("4", 4, 4)
     assert (four.recall, four.precision, four.f1) == (0.75, 0.75, 0.75)
     assert (four.bound, four.champion, four.passed) == (0.8, 0.9, False)
-    nine = digits[9]
+    nine = classes[9]
     assert nine.recall == 0.5
     assert nine.precision == pytest.approx(1 / 3)
     assert nine.f1 == pytest.approx(0.4)
@@ -50,10 +66,28 @@ def test_a_digit_has_recall_precision_and_f1() -> None:
 
 
 def test_what_cannot_be_divided_is_not_known() -> None:
-    digits = describe_digits(confusion_matrix(np.array([1]), np.array([2])), {}, 0.8)
-    assert (digits[1].recall, digits[1].precision) == (0.0, None)
-    assert (digits[2].recall, digits[2].precision) == (None, 0.0)
-    assert (digits[0].recall, digits[0].precision, digits[0].f1) == (None, None, None)
+    classes = describe_classes(TASK, matrix((1, 2, 1)), NOTHING)
+    assert (classes[1].recall, classes[1].precision) == (0.0, None)
+    assert (classes[2].recall, classes[2].precision) == (None, 0.0)
+    nothing = classes[0]
+    assert (nothing.recall, nothing.precision, nothing.f1) == (None, None, None)
+
+
+def test_what_failed_comes_first_then_what_is_recalled_least() -> None:
+    demand = Demand("Evaluator", "accuracy", "3", 0.75, 0.8, AT_LEAST)
+    confusion = matrix((1, 1, 1), (2, 2, 1), (2, 1, 1), (3, 3, 3), (3, 1, 1))
+    classes = describe_classes(TASK, confusion, Evaluation((demand,)))
+    assert [one.label for one in worst_first(classes)[:4]] == [3, 2, 1, 0]
+
+
+def test_confusions_come_with_the_most_frequent_first() -> None:
+    found = find_confusions(matrix((1, 1, 5), (1, 7, 3), (2, 3, 4), (7, 1, 1)))
+    assert [(c.label, c.answer, c.images) for c in found] == [
+        (2, 3, 4),
+        (1, 7, 3),
+        (7, 1, 1),
+    ]
+    assert [c.share for c in found] == [1.0, 3 / 8, 1.0]
 
 
 def test_the_calibration_error_by_hand() -> None:
@@ -90,12 +124,12 @@ def test_mistakes_come_with_the_surest_first() -> None:
 
 
 def describe(labels: list[int], answers: list[int], **more: Any) -> EvaluationFacts:
-    given: dict[str, Any] = {"confusion": None, "gates": (), "digit_bound": 0.8, **more}
     return describe_evaluation(
+        TASK,
         np.array(labels),
         np.stack([sure(answer, 0.9) for answer in answers]),
         loss=0.5,
-        **given,
+        **more,
     )
 
 
@@ -105,28 +139,47 @@ def test_only_so_many_mistakes_are_shown_but_all_are_counted() -> None:
     assert facts.all_mistakes == 40
 
 
-def test_the_notebooks_example_is_the_tenth_image() -> None:
+def test_the_example_is_the_tenth_image() -> None:
     facts = describe([0] * 9 + [6], [0] * 9 + [5])
     example = facts.example
     assert example is not None
     assert (example.row, example.label, example.answer) == (9, 6, 5)
-    assert example.probabilities[5] == pytest.approx(0.9)
+    assert [p for label, p in example.probabilities if label == 5] == [
+        pytest.approx(0.9)
+    ]
+    assert (len(example.probabilities), example.left) == (10, 0)
     assert describe([0] * 9, [0] * 9).example is None
 
 
 def test_the_evaluators_matrix_counts_where_there_is_one() -> None:
-    matrix = np.zeros((10, 10), int)
-    matrix[1, 1], matrix[1, 2] = 3, 1
-    overall = GateResult("Evaluator", "accuracy", "0.75", ">= 0.7", "0.9900", True)
-    facts = describe([1] * 4, [2] * 4, confusion=matrix, gates=[overall])
+    facts = describe(
+        [1] * 4,
+        [2] * 4,
+        confusion=matrix((1, 1, 3), (1, 2, 1)),
+        evaluation=Evaluation((), "17", "", (champion("", 0.99),)),
+    )
     assert facts.judged
     assert facts.accuracy == 0.75
-    assert facts.champion_accuracy == 0.99
+    assert (facts.champion, facts.champion_accuracy) == ("17", 0.99)
 
 
 def test_without_the_evaluator_keras_own_answers_are_counted() -> None:
     facts = describe([1, 1, 1, 2], [1, 1, 2, 2])
     assert not facts.judged
     assert facts.accuracy == 0.75
+    assert facts.confusion is not None
     assert facts.confusion[1][2] == 1
     assert facts.champion_accuracy is None
+
+
+def test_of_many_classes_there_are_the_most_frequent_confusions_only() -> None:
+    count = len(MANY.classes)
+    labels = np.arange(count)
+    probabilities = np.roll(np.eye(count), 1, axis=1)
+    facts = describe_evaluation(MANY, labels, probabilities, 0.5)
+    assert facts.confusion is None
+    assert len(facts.confusions) == CONFUSIONS
+    assert facts.all_confusions == count
+    assert facts.example is not None
+    assert len(facts.example.probabilities) == EXAMPLE_CLASSES
+    assert facts.example.left == count - EXAMPLE_CLASSES

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from components.report.model import Epoch, Layer, describe_model, find_overfitting
+from components.report.model import Epoch, Kept, Layer, describe_model, find_overfitting
+from components.report.sections import model_section
 from tests.components.report.conftest import HISTORY, SUMMARY
 
 NAN = math.nan
@@ -76,3 +77,17 @@ def test_the_facts_are_those_of_the_files() -> None:
     assert facts.layers[1] == Layer("probabilities", "Dense", (10,), "softmax", 7850)
     assert [epoch.val_loss for epoch in facts.epochs] == [0.5, 0.25, 0.3, 0.4]
     assert facts.overfitting.turning_point == 2
+
+
+def test_the_epoch_that_was_kept_is_told_where_the_training_says_it() -> None:
+    kept = {"epoch": 2, "why": "the lowest validation loss"}
+    facts = describe_model(HISTORY, {**SUMMARY, "kept": kept})
+    assert facts.kept == Kept(2, "the lowest validation loss")
+    text = model_section(facts).html
+    assert "the weights after epoch 2 were kept: the lowest validation loss" in text
+
+
+def test_of_weights_nothing_is_said_that_the_training_does_not_say() -> None:
+    facts = describe_model(HISTORY, SUMMARY)
+    assert facts.kept is None
+    assert "weights" not in model_section(facts).html

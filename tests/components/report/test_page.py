@@ -3,8 +3,9 @@
 import json
 import math
 import shutil
-from html.parser import HTMLParser
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,43 +21,12 @@ from components.report.page import (
 )
 from components.report.run import Component, RunFacts
 from components.report.sections import guarded, run_section, verdict_section
-from components.report.standing import REFUSED, Verdict
-from contract.demands import GateResult
+from components.report.standing import BROKEN, PUSHED, REFUSED, Verdict
+from contract.demands import AT_LEAST, AT_MOST, Demand
+from tests.components.report.reading import Outline
 
 HOSTILE = "</script><!--/section--><img src=x onerror=alert(1)>\"'&{{ 7*7 }}"
-GATE = GateResult("Evaluator", "accuracy", "0.9", ">= 0.97", "", False)
-VOID = {"meta", "link", "img", "br"}
-
-
-class Outline(HTMLParser):
-    """What elements there are; complains of those that are not closed."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.elements: list[tuple[str, dict[str, str | None]]] = []
-        self.text = ""
-        self.feed(text)
-        self.close()
-        assert self.open == []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.elements.append((tag, dict(attrs)))
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.elements.append((tag, dict(attrs)))
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        if self.open and self.open[-1] not in ("script", "style"):
-            self.text += data
-
-    def tags(self) -> set[str]:
-        return {tag for tag, _ in self.elements}
+GATE = Demand("Evaluator", "accuracy", "", 0.9, 0.97, AT_LEAST)
 
 
 def run_facts(**more: object) -> RunFacts:
@@ -72,10 +42,11 @@ def run_facts(**more: object) -> RunFacts:
     return RunFacts(**{**facts, **more})  # type: ignore[arg-type]
 
 
-def page(reason: str = "too bad", name: str = "scans") -> Page:
-    verdict = Verdict(REFUSED, "Refused by Evaluator", (reason,), (GATE,))
+def page(reason: str = "too bad", name: str = "scans", of_class: str = "") -> Page:
+    gate = replace(GATE, slice=of_class)
+    verdict = Verdict(BROKEN, "Broken in Trainer", (reason,), (gate,))
     return Page(name, "scans-1").having(
-        verdict_section(verdict), run_section(run_facts())
+        verdict_section(verdict, {}), run_section(run_facts())
     )
 
 
@@ -86,7 +57,7 @@ def test_it_is_well_formed() -> None:
 
 def test_the_verdict_is_first_and_in_the_title() -> None:
     text = page().render()
-    assert "<title>scans: Refused by Evaluator</title>" in text
+    assert "<title>scans: Broken in Trainer</title>" in text
     assert (
         text.index('id="verdict"') < text.index('id="gates"') < text.index('id="run"')
     )
@@ -115,7 +86,7 @@ def test_what_is_no_page_is_not_read() -> None:
         Page.parse("<html><body></body></html>")
 
 
-@pytest.mark.parametrize("where", ["reason", "name"])
+@pytest.mark.parametrize("where", ["reason", "name", "of_class"])
 def test_hostile_text_stays_text(where: str) -> None:
     made = page(**{where: HOSTILE})
     text = made.render()
@@ -186,18 +157,55 @@ def test_a_section_that_cannot_be_made_says_so(
     assert "section data could not be made" in caplog.text
 
 
-def test_of_the_digits_the_worst_and_those_refused_stand_among_the_gates() -> None:
-    digits = [
-        GateResult("Evaluator", f"digit {d}", f"0.9{d}00", ">= 0.94", "", d >= 4)
-        for d in (7, 2, 5, 3)
-    ]
-    verdict = Verdict(REFUSED, "Refused", (), (GATE, *digits))
-    text = Outline(verdict_section(verdict).html).text
-    assert "worst of 4 digits: 2" in text
-    assert "0.9200" in text
-    assert "digit 3" in text
+def head(*demands: Demand, **more: Any) -> str:
+    """The text of a refused run's head."""
+    verdict = Verdict(REFUSED, "Refused", more.get("reasons", ()), demands)
+    return Outline(verdict_section(verdict, {}).html).text
+
+
+def of_class(name: str, value: float) -> Demand:
+    passed = value >= 0.93
+    return Demand("Evaluator", "accuracy", name, value, 0.93, AT_LEAST, passed=passed)
+
+
+def test_of_classes_the_worst_and_those_that_failed_stand_among_the_gates() -> None:
+    text = head(*(of_class(str(d), 0.9 + d / 100) for d in (7, 2, 5, 1, 3)))
+    assert "accuracy of 1 the worst of 5 classes" in text
+    assert "accuracy of 2" in text
     assert "0.9500" not in text
     assert "0.9700" not in text
+
+
+def test_classes_that_failed_are_one_reason() -> None:
+    text = head(*(of_class(str(d), 0.9 + d / 100) for d in (2, 5, 1, 0)))
+    reason = "accuracy of 0: 0.9000, expected ≥ 0.93; and 2 more classes: 1, 2"
+    assert text.count(reason) == 1
+
+
+def test_a_metric_that_nobody_knew_is_shown_by_itself() -> None:
+    demand = Demand("Evaluator", "my_own", "", 0.25, 0.2, AT_MOST, champion=0.125)
+    text = head(demand)
+    assert "Evaluator: my own: 0.2500, expected ≤ 0.2, champion 0.1250" in text
+    assert "change max of my_own in [[gates.metrics]]" in text
+
+
+def test_what_is_overruled_is_not_called_refused() -> None:
+    findings = Demand("DataGate", "findings", "", 1.0, 0.0, AT_MOST, overruled=True)
+    verdict = Verdict(PUSHED, "Pushed as version 17", (), (findings,), "17")
+    text = Outline(verdict_section(verdict, {}).html).text
+    assert "DataGate: findings: 1, expected ≤ 0: overruled" in text
+    assert "refused" not in text.lower()
+
+
+def test_findings_are_told_and_not_only_counted() -> None:
+    findings = Demand("DataGate", "findings", "", 1.0, 0.0, AT_MOST)
+    text = head(findings, reasons=("split eval: too many threes",))
+    assert "split eval: too many threes" in text
+    assert "findings: 1, expected" not in text
+
+
+def test_what_the_demands_say_is_not_said_by_reasons_again() -> None:
+    assert "the same again" not in head(GATE, reasons=("the same again",))
 
 
 def test_an_edit_of_a_template_is_another_digest(

@@ -12,52 +12,48 @@ from components.report.standing import (
     REFUSED,
     UNCHANGED,
     Verdict,
-    model_gates,
+    model_demands,
     of_data,
     of_gates,
     of_push,
 )
-from contract.demands import GateResult
-from pipeline.config import Gates
+from contract.demands import AT_LEAST, AT_MOST, Demand
 
 FINDING = Finding("eval", "label", "too many threes")
-DATA = GateResult("DataGate", "findings", "0", "none", "", True)
-OVERRIDDEN = GateResult("DataGate", "findings", "1", "none", "", False, True)
-PASSED = GateResult("Evaluator", "accuracy", "0.98", ">= 0.97", "0.975", True)
-FAILED = GateResult("Evaluator", "digit 8", "0.91", ">= 0.93", "0.94", False)
-BROKEN = GateResult("ServingValidator", "answers", "no", "as trainer", "", False)
+DATA = Demand("DataGate", "findings", "", 0.0, 0.0, AT_MOST, passed=True)
+OVERRULED = Demand("DataGate", "findings", "", 1.0, 0.0, AT_MOST, overruled=True)
+PASSED = Demand("Evaluator", "accuracy", "", 0.98, 0.97, AT_LEAST, 0.975, passed=True)
+FAILED = Demand("Evaluator", "accuracy", "8", 0.91, 0.93, AT_LEAST, 0.94)
+BROKEN = Demand("ServingValidator", "failed_checks", "", 1.0, 0.0, AT_MOST)
 
 
 def test_clean_data_lets_the_run_go_on() -> None:
-    stands = of_data([], overridden=False)
+    stands = of_data([], overruled=False)
     assert (stands.kind, stands.gates, stands.reasons) == (PENDING, (DATA,), ())
 
 
 def test_a_finding_stops_it_with_the_reason() -> None:
-    stands = of_data([FINDING], overridden=False)
+    stands = of_data([FINDING], overruled=False)
     assert (stands.kind, stands.headline) == (REFUSED, "Refused by DataGate")
     assert stands.reasons == ("split eval, feature label: too many threes",)
-    [gate] = stands.gates
-    assert (gate.value, gate.passed, gate.overridden) == ("1", False, False)
+    [demand] = stands.gates
+    assert (demand.value, demand.refused) == (1, True)
 
 
-def test_a_finding_that_is_overridden_lets_it_go_on_and_stays_on_record() -> None:
-    stands = of_data([FINDING], overridden=True)
-    assert (stands.kind, stands.gates) == (PENDING, (OVERRIDDEN,))
+def test_a_finding_that_is_overruled_lets_it_go_on_and_stays_on_record() -> None:
+    stands = of_data([FINDING], overruled=True)
+    assert (stands.kind, stands.gates) == (PENDING, (OVERRULED,))
 
 
 def test_all_gates_passed_awaits_the_push() -> None:
-    stands = of_gates([OVERRIDDEN, PASSED])
-    assert (stands.kind, stands.gates) == (PENDING, (OVERRIDDEN, PASSED))
+    stands = of_gates([OVERRULED, PASSED])
+    assert (stands.kind, stands.gates) == (PENDING, (OVERRULED, PASSED))
 
 
-def test_the_first_gate_that_refused_is_named_and_all_reasons_given() -> None:
+def test_the_first_gate_that_refused_is_named() -> None:
     stands = of_gates([DATA, PASSED, FAILED, BROKEN])
     assert (stands.kind, stands.headline) == (REFUSED, "Refused by Evaluator")
-    assert stands.reasons == (
-        "digit 8: expected >= 0.93, found 0.91, champion 0.94",
-        "answers: expected as trainer, found no",
-    )
+    assert stands.gates == (DATA, PASSED, FAILED, BROKEN)
 
 
 @pytest.mark.parametrize(
@@ -83,4 +79,4 @@ def test_without_a_push_the_gates_verdict_stays(
 
 
 def test_gates_that_were_not_asked_are_not_there() -> None:
-    assert model_gates({}, Gates()) == []
+    assert model_demands({}) == []

@@ -11,9 +11,11 @@ import pytest
 import tensorflow as tf
 from tfx.types import standard_artifacts
 
+from components.image_example_gen import digits
 from components.serving_validator.executor import Executor
 from components.serving_validator.requests import Requests
 from contract.model_run import save_answers
+from contract.task import write_task
 
 Validate = Callable[..., Any]
 
@@ -30,6 +32,7 @@ def validate(artifact: Callable[..., Any], requests: Requests) -> Validate:
         examples = artifact(standard_artifacts.Examples, splits=["train", "test"])
         split = Path(examples.uri, "Split-test")
         split.mkdir()
+        write_task(examples.uri, digits.TASK)
         for shard, rows in enumerate((slice(0, 9), slice(9, 20))):
             path = split / f"data_tfrecord-{shard:05d}-of-00002.gz"
             with tf.io.TFRecordWriter(str(path), "GZIP") as writer:
@@ -85,57 +88,108 @@ def test_a_model_that_answers_in_a_fresh_process_is_blessed(
             "tf_examples, batch of 1",
             "tf_examples, batch of 7",
             "tf_examples, batch of 15",
-            "serving_default, refusal of a 14x56 image",
+            "classify, batch of 3",
+            "describe",
+            "serving_default, refusal of an image of 784x1",
         ],
         "failures": [],
     }
     assert_blessed(blessing, True)
 
 
-DEATHS: dict[str, tuple[str, str]] = {
-    "an error": (
+WHO = "the process that asks the model"
+
+OF_THE_MACHINE: dict[str, tuple[str, str]] = {
+    "an import": (
         "echo greetings >&2; echo 'ImportError: no such library' >&2; exit 3",
-        "the process ended with code 3: ImportError: no such library",
+        f"{WHO} ended with 3: ImportError: no such library",
     ),
     "an error in another encoding": (
         r"printf 'caf\351 closed\n' >&2; exit 1",
-        "the process ended with code 1: caf\ufffd closed",
+        f"{WHO} ended with 1: caf\ufffd closed",
     ),
-    "silence": ("exit 1", "the process ended with code 1: no output"),
-    "a crash": ("kill -ABRT $$", "the process ended with code -6: no output"),
-    "out of memory": ("kill -KILL $$", "the process ended with code -9: no output"),
-    "an early end": (
-        "echo loading; exit 0",
-        "the process ended with code 0 before it had an outcome",
+    "silence": ("exit 1", f"{WHO} ended with 1: no output"),
+    "out of memory": ("kill -KILL $$", f"{WHO} was ended by SIGKILL: no output"),
+    "memory that an allocation wanted": (
+        "echo \"terminate called after throwing an instance of 'std::bad_alloc'\" >&2\n"
+        "kill -ABRT $$",
+        f"{WHO} was ended by SIGABRT: terminate called after throwing an instance of "
+        "'std::bad_alloc'",
     ),
-    "an early end in silence": (
-        "exit 0",
-        "the process ended with code 0 before it had an outcome",
+    "threads": (
+        "echo 'pthread_create: Resource temporarily unavailable' >&2; kill -ABRT $$",
+        f"{WHO} was ended by SIGABRT: pthread_create: Resource temporarily unavailable",
     ),
+    "a shutdown": ("kill -TERM $$", f"{WHO} was ended by SIGTERM: no output"),
+    "an early end": ("echo loading; exit 0", f"{WHO} ended before it had an outcome"),
+    "an early end in silence": ("exit 0", f"{WHO} ended before it had an outcome"),
 }
 
 
-@pytest.mark.parametrize(("script", "reason"), DEATHS.values(), ids=list(DEATHS))
-def test_a_model_that_takes_the_process_down_is_not_blessed(
+@pytest.mark.parametrize(
+    ("script", "reason"), OF_THE_MACHINE.values(), ids=list(OF_THE_MACHINE)
+)
+def test_what_the_machine_ends_is_a_failure_and_no_verdict(
     validate: Validate,
     python: Callable[[str], None],
     tmp_path: Path,
     script: str,
     reason: str,
 ) -> None:
+    """A verdict would be kept in the cache, and refuse a good model for ever."""
     python(script)
-    blessing = validate(str(tmp_path))
-    assert report_of(blessing) == {"checks": [], "failures": [reason]}
-    assert_blessed(blessing, False)
+    with pytest.raises(RuntimeError) as caught:
+        validate(str(tmp_path))
+    assert str(caught.value) == reason
 
 
-def test_a_model_that_does_not_answer_in_time_is_not_blessed(
+def test_no_answer_in_time_is_a_failure_and_no_verdict(
     validate: Validate, python: Callable[[str], None], tmp_path: Path
 ) -> None:
     python("exec sleep 60")
-    blessing = validate(str(tmp_path), timeout_seconds=1)
-    assert report_of(blessing) == {"checks": [], "failures": ["no answer within 1 s"]}
+    with pytest.raises(TimeoutError, match="gave no answer within 1 s"):
+        validate(str(tmp_path), timeout_seconds=1)
+
+
+def test_a_process_that_cannot_be_started_is_a_failure_and_no_verdict(
+    validate: Validate, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "no-python"))
+    with pytest.raises(FileNotFoundError):
+        validate(str(tmp_path))
+
+
+@pytest.mark.parametrize("crash", ["SEGV", "ABRT", "FPE"])
+def test_a_model_that_crashes_the_process_twice_is_not_blessed(
+    validate: Validate, python: Callable[[str], None], tmp_path: Path, crash: str
+) -> None:
+    python(f"echo start >> {tmp_path}/starts; kill -{crash} $$")
+    blessing = validate(str(tmp_path))
+    failure = f"{WHO} was ended by SIG{crash}: no output, twice"
+    assert report_of(blessing) == {"checks": [], "failures": [failure]}
     assert_blessed(blessing, False)
+    assert (tmp_path / "starts").read_text().count("start") == 2
+
+
+def test_a_crash_that_does_not_come_again_says_nothing(
+    validate: Validate, python: Callable[[str], None], tmp_path: Path
+) -> None:
+    python(
+        f"[ -e {tmp_path}/crashed ] || {{ touch {tmp_path}/crashed; kill -SEGV $$; }}\n"
+        'echo \'{"checks": ["all"], "failures": []}\''
+    )
+    assert_blessed(validate(str(tmp_path)), True)
+
+
+def test_a_crash_and_then_a_kill_is_no_verdict(
+    validate: Validate, python: Callable[[str], None], tmp_path: Path
+) -> None:
+    python(
+        f"[ -e {tmp_path}/crashed ] || {{ touch {tmp_path}/crashed; kill -SEGV $$; }}\n"
+        "kill -KILL $$"
+    )
+    with pytest.raises(RuntimeError, match="SIGKILL"):
+        validate(str(tmp_path))
 
 
 def test_one_failure_is_enough_for_no_blessing(
@@ -163,7 +217,7 @@ def test_the_probe_is_asked_the_trainers_rows_in_their_order(
     )
     blessing = validate(str(tmp_path / "a-model"))
     command = (tmp_path / "command").read_text().split()
-    assert command == ["-m", "components.serving_validator.probe"]
+    assert command == ["-P", "-m", "components.serving_validator.probe"]
     question = json.loads((tmp_path / "question").read_text())
     assert Path(question["model"]).resolve() == tmp_path / "a-model"
     asked = Requests.load(str(tmp_path / "requests.npz"))

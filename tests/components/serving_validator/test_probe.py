@@ -10,12 +10,20 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from components.image_example_gen import digits
 from components.serving_validator import probe
 from components.serving_validator.requests import Requests
-from tests.components.serving_validator.conftest import (
+from contract.rows_apart import marker
+from serving.server import session
+from serving.server.errors import Code, ServingError
+from tests.components.softmax import (
     EXAMPLES,
     IMAGES,
+    INPUTS,
+    TEXT,
     answer,
+    classify,
+    describe,
     from_examples,
     from_images,
 )
@@ -43,16 +51,52 @@ def ask(
 
 IMAGE_CHECKS = [f"serving_default, batch of {size}" for size in (1, 7, 20)]
 EXAMPLE_CHECKS = [f"tf_examples, batch of {size}" for size in (1, 7, 20)]
-REFUSAL = "serving_default, refusal of a 14x56 image"
+FURTHER_CHECKS = ["classify, batch of 3", "describe"]
+REFUSAL = "serving_default, refusal of an image of 784x1"
 
 
 def test_of_a_right_model_every_check_passes(
     save: Save, ask: Callable[[str], Report]
 ) -> None:
     assert ask(save()) == {
-        "checks": [*IMAGE_CHECKS, *EXAMPLE_CHECKS, REFUSAL],
+        "checks": [*IMAGE_CHECKS, *EXAMPLE_CHECKS, *FURTHER_CHECKS, REFUSAL],
         "failures": [],
+        "withdrawn": [],
     }
+
+
+def test_rows_that_differ_together_lose_the_marker_and_others_get_none(
+    save: Save, ask: Callable[[str], Report], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def by_the_batch(examples: Any) -> dict[str, Any]:
+        answers = from_examples(examples)
+        alone = tf.cast(tf.size(examples) == 1, tf.float32)
+        answers["probabilities"] += alone * 2 * probe.TOLERANCE
+        return answers
+
+    model = save(tf_examples=(EXAMPLES, by_the_batch))
+    report = ask(model)
+    assert report["withdrawn"] == []
+    # As if the exporter had been wrong.
+    monkeypatch.setattr(marker, "judge", lambda folder: {"tf_examples": ""})
+    marker.write_marker(model)
+    report = ask(model)
+    assert report["checks"][-1] == (
+        "tf_examples, rows alone and together: they differ, its requests will not "
+        "share a batch"
+    )
+    assert report["withdrawn"] == ["tf_examples"]
+
+
+def test_rows_that_do_not_keep_the_marker(
+    save: Save, ask: Callable[[str], Report]
+) -> None:
+    model = save()
+    marked = marker.write_marker(model)
+    assert marked == ["classify", "serving_default", "tf_examples"]
+    report = ask(model)
+    assert report["checks"][-3:] == [f"{n}, rows alone and together" for n in marked]
+    assert report["withdrawn"] == []
 
 
 def test_further_signatures_do_not_matter(
@@ -182,7 +226,7 @@ def test_of_a_wrong_answer_the_first_reason_is_given(
     assert failure.startswith(f"serving_default, batch of {size}: {reason}")
     # What was right before it, and the other signature.
     passed = IMAGE_CHECKS[: IMAGE_CHECKS.index(f"serving_default, batch of {size}")]
-    assert report["checks"] == passed + EXAMPLE_CHECKS
+    assert report["checks"] == passed + EXAMPLE_CHECKS + FURTHER_CHECKS
 
 
 def test_the_row_that_differs_is_shown_with_both_answers(
@@ -212,7 +256,7 @@ def test_a_missing_signature_is_named_with_those_there_are(
         "tf_examples, batch of 1: LookupError: missing: expected among ["
     )
     assert "'serving_default'" in failure
-    assert report["checks"] == [*IMAGE_CHECKS, REFUSAL]
+    assert report["checks"] == [*IMAGE_CHECKS, *FURTHER_CHECKS, REFUSAL]
 
 
 def test_a_model_that_answers_no_images_refuses_none(
@@ -221,11 +265,99 @@ def test_a_model_that_answers_no_images_refuses_none(
     report = ask(
         save(serving_default=None, tf_examples=None, other=(IMAGES, from_images))
     )
-    assert report["checks"] == []
+    assert report["checks"] == FURTHER_CHECKS
     assert [failure.split(":")[0] for failure in report["failures"]] == [
         "serving_default, batch of 1",
         "tf_examples, batch of 1",
     ]
+
+
+def other_names(inputs: Any) -> dict[str, Any]:
+    answers = classify(inputs)
+    return {**answers, "classes": answers["classes"][:, ::-1]}
+
+
+def other_scores(inputs: Any) -> dict[str, Any]:
+    answers = classify(inputs)
+    return {**answers, "scores": answers["scores"][:, ::-1]}
+
+
+def no_names(inputs: Any) -> dict[str, Any]:
+    answers = classify(inputs)
+    return {**answers, "classes": answers["classes"][:0]}
+
+
+def only_scores(inputs: Any) -> dict[str, Any]:
+    return {"scores": classify(inputs)["scores"]}
+
+
+def another_task(text: Any) -> dict[str, Any]:
+    turned = digits.TASK.named(classes=digits.TASK.classes[::-1])
+    return {"task": tf.fill(tf.shape(text), turned.to_json())}
+
+
+def one_task_for_all(text: Any) -> dict[str, Any]:
+    return {"task": describe(text)["task"][:1]}
+
+
+@pytest.mark.parametrize(
+    ("signature", "spec", "function", "reason"),
+    [
+        ("classify", INPUTS, other_names, "batch of 3: expected the classes [b'0', "),
+        ("classify", INPUTS, no_names, "batch of 3: expected the classes [b'0', "),
+        ("classify", INPUTS, other_scores, "batch of 3: scores differ from the train"),
+        ("classify", INPUTS, only_scores, "batch of 3: expected outputs classes and "),
+        ("describe", TEXT, another_task, "expected the task for each text, found ['{"),
+        ("describe", TEXT, one_task_for_all, "expected the task for each text, found"),
+    ],
+)
+def test_what_a_model_says_of_its_classes_is_held_to_the_task(
+    save: Save,
+    ask: Callable[[str], Report],
+    signature: str,
+    spec: Any,
+    function: Callable[[Any], Any],
+    reason: str,
+) -> None:
+    (failure,) = ask(save(**{signature: (spec, function)}))["failures"]
+    assert failure.startswith(signature)
+    assert reason in failure
+
+
+def test_names_that_only_predict_can_ask_for_are_no_classify(
+    save: Save, ask: Callable[[str], Report]
+) -> None:
+    folder = save()
+    methods = tf.compat.v1.saved_model.signature_def_utils.MethodNameUpdater(folder)
+    methods.replace_method_name("classify", "tensorflow/serving/predict")
+    methods.save()
+    assert ask(folder)["failures"] == [
+        "classify, batch of 3: LookupError: expected the method "
+        "tensorflow/serving/classify, found tensorflow/serving/predict"
+    ]
+
+
+@pytest.mark.parametrize("what", ["load", "make_callable"])
+def test_where_memory_does_not_suffice_there_is_no_outcome(
+    save: Save,
+    ask: Callable[[str], Report],
+    monkeypatch: pytest.MonkeyPatch,
+    what: str,
+) -> None:
+    """Neither a check that passed nor a failure: it says nothing about the model."""
+
+    def exhausted(*_: Any, **__: Any) -> Any:
+        if what == "load":
+            raise ServingError(Code.RESOURCE_EXHAUSTED, "OOM when allocating")
+
+        def call(value: Any) -> Any:
+            raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating")
+
+        return call
+
+    monkeypatch.setattr(session, what, exhausted)
+    with pytest.raises(probe.MachineError, match="OOM when allocating"):
+        ask(save())
 
 
 def test_an_input_of_another_name_is_refused(
@@ -264,7 +396,7 @@ def test_images_of_another_size_must_be_an_error_and_not_an_answer(
         return answer(tf.reshape(images, [-1, 784]))
 
     assert ask(save(serving_default=(spec, of_any_shape))) == {
-        "checks": IMAGE_CHECKS + EXAMPLE_CHECKS,
+        "checks": IMAGE_CHECKS + EXAMPLE_CHECKS + FURTHER_CHECKS,
         "failures": [f"{REFUSAL}: expected an error, found an answer"],
     }
 

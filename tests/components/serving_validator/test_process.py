@@ -45,7 +45,22 @@ def test_one_that_was_started_ahead_is_taken_and_answers(
         report = taken.ask(save(), path, timeout_seconds=120)
 
     assert report["failures"] == []
-    assert len(report["checks"]) == 7
+    assert len(report["checks"]) == 9
+
+
+def test_what_lies_in_the_folder_of_the_person_is_not_imported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file of hers may be called as one of Python's, or of ours."""
+    for name in ("types.py", "numbers.py", "components.py"):
+        (tmp_path / name).write_text("raise SystemExit('imported')")
+    monkeypatch.chdir(tmp_path)
+    with Process() as waiting:
+        stdin = waiting._process.stdin
+        assert stdin is not None
+        stdin.close()
+        assert waiting._process.wait(timeout=60) == 0
+        waiting._process.stdin = None
 
 
 def test_it_is_taken_once() -> None:

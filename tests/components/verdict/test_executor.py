@@ -9,32 +9,29 @@ from typing import Any
 import pytest
 from tfx.types import standard_artifacts
 
-from components.verdict import executor
+from components.evaluator.results import DEMANDS_FILE, Evaluation
 from components.verdict.executor import Executor
-from contract.demands import GateResult
+from contract.demands import AT_LEAST, AT_MOST, Demand
 from contract.errors import GateRefusedError
-from pipeline.config import Gates
 
-ACCURATE = GateResult("Evaluator", "accuracy", "0.98", ">= 0.97", "", passed=True)
-POOR = GateResult("Evaluator", "accuracy", "0.11", ">= 0.97", "0.98", passed=False)
+ACCURATE = Demand("Evaluator", "accuracy", "", 0.98, 0.97, AT_LEAST, passed=True)
+POOR = Demand("Evaluator", "accuracy", "", 0.11, 0.97, AT_LEAST, champion=0.98)
+UNCALIBRATED = Demand("Evaluator", "calibration_error", "ring", 0.2, 0.05, AT_MOST)
 
 Judge = Callable[..., None]
 
 
 @pytest.fixture
-def judge(artifact: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> Judge:
-    """Runs the executor on what the gates have left.
-
-    What the Evaluator leaves is TFMA's own format, held to by the tests of
-    `components.evaluator.results`.
-    """
+def judge(artifact: Callable[..., Any]) -> Judge:
+    """Runs the executor on what the gates have left."""
 
     def judge(
         pushed: int = 1,
-        evaluation: GateResult = ACCURATE,
+        demands: tuple[Demand, ...] = (ACCURATE,),
         findings: list[str] | None = None,
         overridden: bool = False,
         failures: list[str] | None = None,
+        held_back: str = "",
     ) -> None:
         verdict = artifact(standard_artifacts.ExampleAnomalies)
         (Path(verdict.uri) / "verdict.json").write_text(
@@ -45,12 +42,15 @@ def judge(artifact: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> Judg
             json.dumps({"failures": failures or [], "checks": ["a", "b"]})
         )
         version = {"pushed_version": "7"} if pushed else {}
-        monkeypatch.setattr(executor, "read_bounds", lambda folder: Gates())
-        monkeypatch.setattr(executor, "read_gates", lambda folder, gates: [evaluation])
+        if held_back:
+            version = {"held_back": held_back}
+        evaluation = artifact(standard_artifacts.ModelEvaluation)
+        content = Evaluation(demands).to_json()
+        (Path(evaluation.uri) / DEMANDS_FILE).write_text(content)
         Executor().Do(
             {
                 "verdict": [verdict],
-                "evaluation": [artifact(standard_artifacts.ModelEvaluation)],
+                "evaluation": [evaluation],
                 "infra_blessing": [blessing],
                 "pushed_model": [
                     artifact(standard_artifacts.PushedModel, pushed=pushed, **version)
@@ -68,7 +68,7 @@ def lines(caplog: pytest.LogCaptureFixture) -> list[str]:
     return [
         message
         for message in caplog.messages
-        if message.startswith(("passed", "REFUSED", "served"))
+        if message.startswith(("passed", "REFUSED", "overruled", "served"))
     ]
 
 
@@ -78,9 +78,9 @@ def test_a_pushed_model_is_a_success(
     caplog.set_level(logging.INFO)
     judge()
     assert lines(caplog) == [
-        "passed: DataGate: findings: expected none, found 0",
-        "passed: Evaluator: accuracy: expected >= 0.97, found 0.98",
-        "passed: ServingValidator: answers: expected as trainer, found 2 checks",
+        "passed: DataGate: findings: expected ≤ 0, found 0",
+        "passed: Evaluator: accuracy: expected ≥ 0.97, found 0.9800",
+        "passed: ServingValidator: failed checks: expected ≤ 0, found 0",
         "served as version 7",
     ]
 
@@ -90,25 +90,48 @@ def test_a_refused_model_is_a_failure_with_the_gates_reasons(
 ) -> None:
     caplog.set_level(logging.INFO)
     with pytest.raises(GateRefusedError) as caught:
-        judge(pushed=0, evaluation=POOR, failures=["digit 3: no answer"])
+        judge(pushed=0, demands=(ACCURATE, POOR), failures=["describe: no answer"])
     assert caught.value.gate == "Evaluator"
     assert caught.value.reasons == [
-        "Evaluator: accuracy: expected >= 0.97, found 0.11, champion 0.98",
-        "ServingValidator: answers: expected as trainer, found digit 3: no answer",
+        "Evaluator: accuracy: expected ≥ 0.97, found 0.1100, champion 0.9800",
+        "ServingValidator: failed checks: expected ≤ 0, found 1: describe: no answer",
     ]
     assert "REFUSED: " + caught.value.reasons[0] in lines(caplog)
 
 
-def test_anomalies_that_were_overridden_refuse_nothing(
+def test_a_metric_that_is_new_has_its_line(
+    judge: Judge, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    with pytest.raises(GateRefusedError):
+        judge(pushed=0, demands=(ACCURATE, UNCALIBRATED))
+    assert (
+        "REFUSED: Evaluator: calibration error ring: expected ≤ 0.05, found 0.2000"
+    ) in lines(caplog)
+
+
+def test_findings_that_were_overruled_refuse_nothing(
     judge: Judge, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
     judge(findings=["label: out of range"], overridden=True)
+    assert lines(caplog)[0] == "overruled: DataGate: findings: expected ≤ 0, found 1"
     assert lines(caplog)[-1] == "served as version 7"
     with pytest.raises(GateRefusedError) as caught:
-        judge(0, POOR, ["label: out of range"], True)
+        judge(0, (POOR,), ["label: out of range"], True)
     assert caught.value.gate == "Evaluator"
     assert len(caught.value.reasons) == 1
+
+
+def test_a_model_that_was_rolled_back_from_is_a_refusal_by_the_pusher(
+    judge: Judge,
+) -> None:
+    with pytest.raises(GateRefusedError) as caught:
+        judge(pushed=0, held_back="version 7 was rolled back from (worse)")
+    assert caught.value.reasons == [
+        "Pusher: rolled back from: expected ≤ 0, found 1: version 7 was rolled back "
+        "from (worse)"
+    ]
 
 
 def test_an_unexplained_absence_is_no_refusal(judge: Judge) -> None:

@@ -2,7 +2,6 @@
 
 import graphlib
 import os
-from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +11,7 @@ import yaml
 
 from tests.kubeflow.emulation import driver
 from tests.kubeflow.emulation.launcher import USER, Launcher
+from tests.kubeflow.emulation.rules import KNOWN_BY_CONTAINER, RETRIED, VERSIONS
 from tests.kubeflow.emulation.store import ObjectStore
 
 Json = dict[str, Any]
@@ -22,10 +22,14 @@ ROOT = "minio://mlpipeline/v2/artifacts"
 
 @dataclass(frozen=True)
 class Task:
-    """A task's end: `succeeded`, `cached`, `failed`, `skipped`."""
+    """A task's end: `succeeded`, `cached`, `failed`, `skipped`.
+
+    `exit_code` is the last pod's, and `tries` how many there were.
+    """
 
     state: str
     exit_code: int = 0
+    tries: int = 1
     log: str = ""
     artifacts: dict[str, Json] = field(default_factory=dict)
 
@@ -40,9 +44,15 @@ class Cluster:
 
     Attributes:
         store: The object store.
+        secrets: Names of the Secrets that there are.
+        version: Of KFP, which may change between runs.
     """
 
-    def __init__(self, folder: Path, engine: str, workers: int = 2) -> None:
+    def __init__(
+        self, folder: Path, engine: str, version: str = VERSIONS[-1], workers: int = 2
+    ) -> None:
+        self.version = version
+        self.secrets: set[str] = set()
         self.store = ObjectStore(folder / "store")
         self._volumes = folder / "volumes"
         self._launcher = Launcher(engine, self.store, folder / "pods")
@@ -59,24 +69,19 @@ class Cluster:
         return path
 
     def run(
-        self,
-        package: str,
-        arguments: Json | None = None,
-        output_file: Callable[[str], str] = lambda task_root: driver.OUTPUT_FILE,
+        self, package: str, arguments: Json | None = None, until: str = ""
     ) -> dict[str, Task]:
         """Runs a compiled pipeline; returns each task's end.
 
         Args:
             package: The compiled pipeline's text.
             arguments: Run-time parameters.
-            output_file: Where a task writes its outputs' metadata, from its root.
+            until: A task, to run it and what it depends on; empty: all.
         """
         spec, platform = yaml.safe_load_all(package)
         self._runs += 1
-        run = _Run(
-            self, spec, platform, f"run-{self._runs}", arguments or {}, output_file
-        )
-        return run.to_the_end()
+        run = _Run(self, spec, platform, f"run-{self._runs}", arguments or {})
+        return run.to_the_end(until)
 
 
 class _Run:
@@ -87,12 +92,10 @@ class _Run:
         platform: Json,
         name: str,
         arguments: Json,
-        output_file: Callable[[str], str],
     ) -> None:
         self._cluster = cluster
         self._spec = spec
         self._name = name
-        self._output_file = output_file
         self._tasks: Json = spec["root"]["dag"]["tasks"]
         self._on_kubernetes: Json = platform["platforms"]["kubernetes"][
             "deploymentSpec"
@@ -109,10 +112,14 @@ class _Run:
         }
         self._ended: dict[str, Task] = {}
 
-    def to_the_end(self) -> dict[str, Task]:
-        order = graphlib.TopologicalSorter(
-            {name: task.get("dependentTasks", []) for name, task in self._tasks.items()}
-        )
+    def to_the_end(self, until: str) -> dict[str, Task]:
+        needs = {
+            name: task.get("dependentTasks", []) for name, task in self._tasks.items()
+        }
+        wanted = {until} if until else set(needs)
+        while more := {other for name in wanted for other in needs[name]} - wanted:
+            wanted |= more
+        order = graphlib.TopologicalSorter({name: needs[name] for name in wanted})
         order.prepare()
         with ThreadPoolExecutor(self._cluster._workers) as pool:
             running: dict[Future[Task], str] = {}
@@ -131,7 +138,7 @@ class _Run:
         before = [self._ended[other].state for other in task.get("dependentTasks", [])]
         if {"failed", "skipped"} & set(before):
             return Task("skipped")
-        component = self._spec["components"][task["componentRef"]["name"]]
+        component = self._component(task["componentRef"]["name"])
         executors = self._spec["deploymentSpec"]["executors"]
         executor = executors[component["executorLabel"]]
         values = driver.parameters(
@@ -152,23 +159,50 @@ class _Run:
             for key, source in task["inputs"].get("artifacts", {}).items()
         }
         given = driver.executor_input(
-            component, values, artifacts, task_root, self._output_file(task_root)
+            component, values, artifacts, task_root, self._cluster.version
         )
         key = driver.cache_key(task, container, given["inputs"])
         may_be_cached = task.get("cachingOptions", {}).get("enableCache", False)
         if may_be_cached and (cached := self._cluster._cache.get(key)):
             return Task("cached", artifacts=cached.artifacts)
-        ended = self._cluster._launcher.run(
-            f"{self._name}-{name.lower()}",
-            container,
-            given,
-            self._mounts(component["executorLabel"]),
-        )
+        label = component["executorLabel"]
+        again = RETRIED.at(self._cluster.version) == "failure"
+        most = task.get("retryPolicy", {}).get("maxRetryCount", 0) if again else 0
+        for attempt in range(most + 1):
+            ended = self._cluster._launcher.run(
+                f"{self._name}-{name.lower()}-{attempt}",
+                self._cluster.version,
+                ROOT,
+                container,
+                given,
+                self._mounts(label),
+                has_secret=self._has_secret(label),
+            )
+            if not ended.exit_code:
+                break
         state = "failed" if ended.exit_code else "succeeded"
-        result = Task(state, ended.exit_code, ended.log, ended.artifacts)
+        result = Task(state, ended.exit_code, attempt + 1, ended.log, ended.artifacts)
         if state == "succeeded":
             self._cluster._cache[key] = result
         return result
+
+    def _component(self, name: str) -> Json:
+        """Returns a component, or the one that KFP takes it for."""
+        components: Json = self._spec["components"]
+        executors = self._spec["deploymentSpec"]["executors"]
+        own = executors[components[name]["executorLabel"]]
+        alike = [
+            other
+            for other in components.values()
+            if "container" in own and executors[other["executorLabel"]] == own
+        ]
+        by_container = KNOWN_BY_CONTAINER.at(self._cluster.version) and alike
+        found: Json = alike[0] if by_container else components[name]
+        return found
+
+    def _has_secret(self, label: str) -> bool:
+        given = self._on_kubernetes["executors"].get(label, {}).get("secretAsEnv", [])
+        return {each["secretName"] for each in given} & self._cluster.secrets != set()
 
     def _mounts(self, label: str) -> dict[str, str]:
         mounts = self._on_kubernetes["executors"].get(label, {}).get("pvcMount", [])

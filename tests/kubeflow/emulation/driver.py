@@ -6,10 +6,9 @@ Source: backend/src/v2/driver/resolve.go and container.go.
 import json
 from typing import Any
 
-Json = dict[str, Any]
+from tests.kubeflow.emulation.rules import EMPTY_TYPES, OUTPUT_FILE
 
-OUTPUT_FILE = "/tmp/kfp_outputs/output_metadata.json"
-"""Of KFP up to 2.14; later ones keep it in the task's own folder."""
+Json = dict[str, Any]
 
 
 class DriverError(Exception):
@@ -47,7 +46,7 @@ def executor_input(
     parameter_values: Json,
     artifacts: dict[str, Json],
     task_root: str,
-    output_file: str,
+    version: str,
 ) -> Json:
     """Returns what `{{$}}` stands for, as the JSON that Go's protojson writes.
 
@@ -56,14 +55,15 @@ def executor_input(
         parameter_values: See `parameters`.
         artifacts: The inputs, as the launcher recorded them.
         task_root: URI below which the outputs are kept.
-        output_file: Where the launcher looks for the outputs' metadata.
+        version: Of KFP.
     """
+    folder = "/" + task_root.replace("://", "/")
     return {
         "inputs": {
             "parameterValues": parameter_values,
             "artifacts": {
                 # The heart of the matter: whatever was recorded, the type is empty.
-                key: {"artifacts": [{**artifact, "type": {"instanceSchema": ""}}]}
+                key: {"artifacts": [{**artifact, "type": EMPTY_TYPES.at(version)}]}
                 for key, artifact in artifacts.items()
             },
         },
@@ -78,13 +78,16 @@ def executor_input(
                 .get("artifacts", {})
                 .items()
             },
-            "outputFile": output_file,
+            "outputFile": OUTPUT_FILE.at(version).format(folder=folder),
         },
     }
 
 
 def cache_key(task: Json, container: Json, inputs: Json) -> str:
-    """Returns what KFP holds two executions to be the same by (cacheutils/cache.go)."""
+    """Returns what KFP holds two executions to be the same by (cacheutils/cache.go).
+
+    The environment is no part of it.
+    """
     return json.dumps(
         {
             "image": container["image"],

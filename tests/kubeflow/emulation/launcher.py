@@ -14,6 +14,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.kubeflow.emulation.rules import (
+    LAST_LINE,
+    OPENS_BY_ENVIRONMENT,
+    OTHER_BUCKET,
+    POD_EXIT_CODE,
+    SCRATCH,
+    STORE_IN_ARTIFACTS,
+)
 from tests.kubeflow.emulation.store import ObjectStore
 
 Json = dict[str, Any]
@@ -48,18 +56,27 @@ class Launcher:
     def run(
         self,
         name: str,
+        version: str,
+        root: str,
         container: Json,
         executor_input: Json,
         volumes: Mapping[str, str],
+        *,
+        has_secret: bool,
     ) -> Ended:
         """Runs one node.
 
         Args:
             name: Of the pod.
+            version: Of KFP.
+            root: The pipeline root.
             container: The executor's container specification.
             executor_input: From the driver.
             volumes: Folders on this machine by path in the pod.
+            has_secret: Its environment has another store's credentials.
         """
+        if reason := _unreachable(version, root, executor_input, has_secret):
+            return Ended(*_failed(version, "", reason), {})
         pod = self.scratch / name
         for folder in (*_ROOTS.values(), "tmp"):
             (pod / folder).mkdir(parents=True)
@@ -74,15 +91,18 @@ class Launcher:
         output_file = executor_input["outputs"]["outputFile"]
         written = pod / output_file.lstrip("/")
         written.parent.mkdir(parents=True, exist_ok=True)
-        _give(pod)
+        _give(pod, SCRATCH.at(version))
 
         done = self._contain(name, pod, container, executor_input, volumes)
         recorded: dict[str, Json] = {}
         if done.returncode == 0:
             output = json.loads(written.read_text()) if written.exists() else {}
-            recorded = self._collect(pod, executor_input, output)
+            recorded = self._collect(pod, version, executor_input, output)
         shutil.rmtree(pod)
-        return Ended(done.returncode, done.stdout, recorded)
+        if done.returncode:
+            reason = f"exit status {done.returncode}"
+            return Ended(*_failed(version, done.stdout, reason), {})
+        return Ended(0, done.stdout, recorded)
 
     def _contain(
         self,
@@ -103,6 +123,8 @@ class Launcher:
         mounts |= {"/tmp": str(pod / "tmp"), **volumes}
         for inside, outside in mounts.items():
             command += ["--volume", f"{outside}:{inside}"]
+        for variable in container.get("env", []):
+            command += ["--env", f"{variable['name']}={variable['value']}"]
         text = json.dumps(executor_input)
         command += ["--entrypoint", container["command"][0], container["image"]]
         command += container["command"][1:]
@@ -118,7 +140,7 @@ class Launcher:
         )
 
     def _collect(
-        self, pod: Path, executor_input: Json, output: Json
+        self, pod: Path, version: str, executor_input: Json, output: Json
     ) -> dict[str, Json]:
         """Uploads what lies at the outputs' paths; see uploadOutputArtifacts."""
         recorded = {}
@@ -127,8 +149,9 @@ class Launcher:
             said = output.get("artifacts", {}).get(key, {}).get("artifacts", [{}])[0]
             artifact["uri"] = said.get("uri") or artifact["uri"]
             artifact["metadata"] = {
+                # RecordArtifact adds them, and they come back with the inputs.
+                "store_session_info": STORE_IN_ARTIFACTS.at(version),
                 **said.get("metadata", {}),
-                # RecordArtifact adds it, and it comes back with the inputs.
                 "display_name": key,
             }
             local = _local(pod, artifact["uri"])
@@ -147,9 +170,33 @@ def _local(pod: Path, uri: str) -> Path | None:
     return None
 
 
-def _give(folder: Path) -> None:
-    """Makes everything below the folder the pod user's, as an emptyDir is."""
-    for parent, _, names in os.walk(folder):
-        os.chown(parent, USER, USER)
-        for name in names:
-            os.chown(Path(parent, name), USER, USER)
+def _failed(version: str, log: str, reason: str) -> tuple[int, str]:
+    """Returns exit code and log of a pod that failed."""
+    last = LAST_LINE.at(version).format(reason=reason)
+    return POD_EXIT_CODE.at(version), f"{log}{last}\n"
+
+
+def _unreachable(
+    version: str, root: str, executor_input: Json, has_secret: bool
+) -> str:
+    """Returns what the launcher says of an input that it cannot open, if there is."""
+    for key, listed in executor_input["inputs"]["artifacts"].items():
+        uri = listed["artifacts"][0]["uri"]
+        scheme = uri.partition("://")[0]
+        opens = has_secret and scheme in OPENS_BY_ENVIRONMENT.at(version)
+        if uri.split("/")[:3] != root.split("/")[:3] and not opens:
+            says: str = OTHER_BUCKET.at(version)[scheme]
+            return says.format(key=key, uri=uri)
+    return ""
+
+
+def _give(folder: Path, mode: int) -> None:
+    """Makes what is in the scratch volumes the pod user's, as its launcher made it.
+
+    The volumes themselves are root's.
+    """
+    for volume in folder.iterdir():
+        volume.chmod(mode)
+        for parent, folders, names in os.walk(volume):
+            for name in (*folders, *names):
+                os.chown(Path(parent, name), USER, USER)

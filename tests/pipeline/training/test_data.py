@@ -64,7 +64,7 @@ def test_what_does_not_fit_is_on_disk_and_comes_in_the_same_order(
     transform: tft.TFTransformOutput, examples: Path
 ) -> None:
     pattern = [str(examples / f"Split-{split}/*") for split in ("train", "eval")]
-    reader = Reader(transform, parse_rows=500)
+    reader = Reader(transform, parsed_values=500 * 28 * 28)
     whole = reader.load(pattern)
 
     bounded = reader.load(pattern, cache_bytes=600 * 28 * 28 * 4)
@@ -81,7 +81,7 @@ def test_what_does_not_fit_is_on_disk_and_comes_in_the_same_order(
 def test_parts_are_rows_in_the_order_asked_for(
     transform: tft.TFTransformOutput, examples: Path
 ) -> None:
-    reader = Reader(transform, parse_rows=500)
+    reader = Reader(transform, parsed_values=500 * 28 * 28)
     pattern = [str(examples / "Split-train/*")]
     whole = reader.load(pattern)
     bounded = reader.load(pattern, cache_bytes=0)

@@ -1,6 +1,7 @@
 """The SavedModel: its signatures, its weights, the Transform graph inside."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -9,24 +10,34 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tensorflow_transform as tft
+from tensorflow.core.protobuf import saved_model_pb2
 from tensorflow_serving.apis import prediction_log_pb2
 
+from components.image_example_gen import digits
 from contract.features import IMAGE, LABEL, SCALED_IMAGE
-from pipeline.model import build_model
-from pipeline.preprocessing import preprocessing_fn
-from pipeline.training.export import (
+from contract.signatures import (
+    CLASSIFY_SIGNATURE,
+    DESCRIBE_SIGNATURE,
     EXAMPLES_SIGNATURE,
     IMAGES_SIGNATURE,
-    WARMUP_BATCH_SIZES,
-    export,
 )
-from tests.pipeline.conftest import Trained
+from contract.task import Task
+from pipeline.model import mlp
+from pipeline.preprocessing import preprocessing_fn
+from pipeline.training.export import WARMUP_BATCH_SIZES, export
+from pipeline.training.settings import Training
+from tests.pipeline.conftest import Case, Trained
 from tests.pipeline.transforming import analyze
 
 Answer = dict[str, np.ndarray]
 Ask = Callable[[str, np.ndarray], Answer]
 
-INPUTS = {IMAGES_SIGNATURE: "images", EXAMPLES_SIGNATURE: "examples"}
+INPUTS = {
+    IMAGES_SIGNATURE: "images",
+    EXAMPLES_SIGNATURE: "examples",
+    CLASSIFY_SIGNATURE: "inputs",
+    DESCRIBE_SIGNATURE: "text",
+}
 ROWS = 20
 
 
@@ -164,7 +175,7 @@ def test_what_is_no_example_is_refused(trained: Trained, content: bytes) -> None
 
 def test_signatures_say_what_they_take_and_give(trained: Trained) -> None:
     loaded = tf.saved_model.load(str(trained.model))
-    assert set(loaded.signatures) == {IMAGES_SIGNATURE, EXAMPLES_SIGNATURE}
+    assert set(loaded.signatures) == set(INPUTS)
     taken = {
         name: {
             key: (spec.shape.as_list(), spec.dtype)
@@ -175,11 +186,14 @@ def test_signatures_say_what_they_take_and_give(trained: Trained) -> None:
     assert taken == {
         IMAGES_SIGNATURE: {"images": ([None, 28, 28], tf.uint8)},
         EXAMPLES_SIGNATURE: {"examples": ([None], tf.string)},
+        CLASSIFY_SIGNATURE: {"inputs": ([None], tf.string)},
+        DESCRIBE_SIGNATURE: {"text": ([None], tf.string)},
     }
-    for signature in loaded.signatures.values():
+    for name in (IMAGES_SIGNATURE, EXAMPLES_SIGNATURE):
+        signature = loaded.signatures[name]
         given = {
-            name: (spec.shape.as_list(), spec.dtype)
-            for name, spec in signature.structured_outputs.items()
+            key: (spec.shape.as_list(), spec.dtype)
+            for key, spec in signature.structured_outputs.items()
         }
         assert given == {
             "probabilities": ([None, 10], tf.float32),
@@ -230,9 +244,12 @@ def test_the_transform_graph_is_inside(
         return {SCALED_IMAGE: 1.0 - outputs[SCALED_IMAGE], LABEL: outputs[LABEL]}
 
     keras.utils.set_random_seed(1)
-    model = build_model((8,), 1e-3)
-    transform: tft.TFTransformOutput = analyze(inverted, tmp_path / "transform")
-    export(model, transform, str(tmp_path / "model"), np.resize(pixels, (32, 28, 28)))
+    model = mlp(digits.TASK, Training(hidden_units=(8,)))
+    transform: tft.TFTransformOutput = analyze(
+        inverted, digits.TASK, tmp_path / "transform"
+    )
+    warmup = np.resize(pixels, (32, 28, 28))
+    export(model, transform, digits.TASK, str(tmp_path / "model"), warmup)
 
     ask = in_a_session(tmp_path / "model")
     expected = model.predict(1 - pixels.astype(np.float32) / 255, verbose=0)
@@ -249,16 +266,17 @@ def test_a_vocabulary_of_the_transform_graph_travels_along(
 
     def blanked_unless_known(inputs: dict[str, Any]) -> dict[str, Any]:
         outputs = preprocessing_fn(inputs)
-        first_pixel = tf.strings.as_string(inputs[IMAGE][:, :1])
+        first_pixel = tf.strings.as_string(inputs[IMAGE][:, 0, :1])
         # Of the one row that is analysed, the vocabulary is "0": index 0, else -1.
         index = tft.compute_and_apply_vocabulary(first_pixel)
         known = tf.reshape(tf.cast(index + 1, tf.float32), [-1, 1, 1])
         return {SCALED_IMAGE: outputs[SCALED_IMAGE] * known, LABEL: outputs[LABEL]}
 
     keras.utils.set_random_seed(1)
-    model = build_model((8,), 1e-3)
-    transform = analyze(blanked_unless_known, tmp_path / "transform")
-    export(model, transform, str(tmp_path / "model"), np.resize(pixels, (32, 28, 28)))
+    model = mlp(digits.TASK, Training(hidden_units=(8,)))
+    transform = analyze(blanked_unless_known, digits.TASK, tmp_path / "transform")
+    warmup = np.resize(pixels, (32, 28, 28))
+    export(model, transform, digits.TASK, str(tmp_path / "model"), warmup)
     (tmp_path / "transform").rename(tmp_path / "gone")
 
     images = pixels[:2].copy()
@@ -269,3 +287,85 @@ def test_a_vocabulary_of_the_transform_graph_travels_along(
     for load in (in_python, in_a_session):
         check(load(tmp_path / "model")(IMAGES_SIGNATURE, images), expected)
     assert len(list((tmp_path / "model/assets").iterdir())) == 1
+
+
+@dataclass(frozen=True)
+class Served:
+    """A model of one of three tasks, in a session, and rows to ask it for.
+
+    Attributes:
+        task: What it answers.
+        folder: The SavedModel.
+        ask: Asks one of its signatures.
+        records: Serialised examples.
+        pixels: The same, uint8 `[rows, *task.shape]`.
+        expected: Keras' own probabilities for them.
+    """
+
+    task: Task
+    folder: Path
+    ask: Ask
+    records: np.ndarray
+    pixels: np.ndarray
+    expected: np.ndarray
+
+
+@pytest.fixture(scope="module", params=["digits_case", "letters_case", "shapes_case"])
+def served(request: pytest.FixtureRequest) -> Served:
+    """The three tasks: grey squares, 26 classes of another shape, and colour."""
+    case: Case = request.getfixturevalue(request.param)
+    trained = case.train(Training(epochs=1, hidden_units=(16,)))
+    files = sorted(map(str, (case.examples / "Split-test").iterdir()))
+    dataset = tf.data.TFRecordDataset(files, compression_type="GZIP").take(ROWS)
+    records = list(dataset.as_numpy_iterator())
+    pixels = np.array(
+        [
+            tf.train.Example.FromString(record).features.feature[IMAGE].int64_list.value
+            for record in records
+        ],
+        np.uint8,
+    ).reshape(-1, *case.task.shape)
+    model = keras.saving.load_model(trained.run / "model.keras")
+    return Served(
+        case.task,
+        trained.model,
+        in_a_session(trained.model),
+        np.array(records, object),
+        pixels,
+        model.predict(pixels.astype(np.float32) / 255, verbose=0),
+    )
+
+
+def test_a_session_answers_images_of_any_task(served: Served) -> None:
+    check(served.ask(IMAGES_SIGNATURE, served.pixels), served.expected)
+
+
+def test_a_session_answers_examples_of_any_task(served: Served) -> None:
+    check(served.ask(EXAMPLES_SIGNATURE, served.records), served.expected)
+
+
+def test_classify_answers_with_the_names_of_the_classes(served: Served) -> None:
+    answer = served.ask(CLASSIFY_SIGNATURE, served.records)
+    np.testing.assert_allclose(answer["scores"], served.expected, rtol=0, atol=1e-6)
+    names = [name.encode() for name in served.task.classes]
+    assert answer["classes"].tolist() == [names] * len(served.records)
+
+
+def test_describe_answers_with_the_task(served: Served) -> None:
+    answer = served.ask(DESCRIBE_SIGNATURE, np.array([b"", b"x"], object))
+    assert [Task.from_json(text) for text in answer["task"]] == [served.task] * 2
+
+
+def test_each_signature_is_called_by_the_method_that_its_api_asks_for(
+    served: Served,
+) -> None:
+    """TensorFlow Serving's Classify takes a signature with no other."""
+    content = saved_model_pb2.SavedModel()
+    content.ParseFromString((served.folder / "saved_model.pb").read_bytes())
+    signatures = content.meta_graphs[0].signature_def
+    assert {name: signatures[name].method_name for name in INPUTS} == {
+        IMAGES_SIGNATURE: "tensorflow/serving/predict",
+        EXAMPLES_SIGNATURE: "tensorflow/serving/predict",
+        CLASSIFY_SIGNATURE: "tensorflow/serving/classify",
+        DESCRIBE_SIGNATURE: "tensorflow/serving/predict",
+    }

@@ -8,10 +8,13 @@ import pytest
 import tensorflow as tf
 import tensorflow_transform as tft
 
-from pipeline.model import build_model
+from components.image_example_gen import digits as embedded
+from pipeline.model import mlp
 from pipeline.training import loop
+from pipeline.training.compiling import compile_model
 from pipeline.training.data import Reader, Samples
-from pipeline.training.loop import Epoch, fit, measure
+from pipeline.training.loop import Epoch, Loop
+from pipeline.training.settings import Training
 from pipeline.training.spill import Spill
 
 ROWS = 100
@@ -38,7 +41,22 @@ def held_out(digits: Samples) -> Samples:
 
 def network(seed: int = 1, learning_rate: float = 1e-3) -> keras.Model:
     keras.utils.set_random_seed(seed)
-    return build_model((16, 8), learning_rate)
+    settings = Training(hidden_units=(16, 8), learning_rate=learning_rate)
+    model = mlp(embedded.TASK, settings)
+    compile_model(model, settings, steps=1)
+    return model
+
+
+def fit(
+    model: keras.Model,
+    train: Samples,
+    validation: Samples,
+    *,
+    epochs: int,
+    batch_size: int,
+    seed: int,
+) -> list[Epoch]:
+    return Loop(model, batch_size).fit(train, validation, epochs=epochs, seed=seed)
 
 
 def trained(
@@ -112,8 +130,8 @@ def test_measuring_is_what_keras_evaluates(digits: Samples) -> None:
     # More rows than are measured at once.
     many = Samples(tf.tile(digits.images, [12, 1, 1]), tf.tile(digits.labels, [12]))
     model = network()
-    assert measure(model, many) == pytest.approx(
-        model.evaluate(many.images, many.labels, verbose=0), rel=1e-5
+    assert Loop(model, BATCH).measure(many) == pytest.approx(
+        model.evaluate(many.images, many.labels, verbose=0, return_dict=True), rel=1e-5
     )
 
 
@@ -125,7 +143,7 @@ def test_rows_on_disk_give_the_same_weights_bit_by_bit(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Read in several parts an epoch, the last one with the rows left over."""
-    monkeypatch.setattr(loop, "_PART_ROWS", 70)
+    monkeypatch.setattr(loop, "_PART_BYTES", 70 * 28 * 28 * 4)
     in_memory, history = trained(few, held_out, seed=5)
 
     model = network(5)
@@ -156,7 +174,9 @@ def partly_on_disk(samples: Samples, rows_in_memory: int) -> Samples:
 
 def test_it_learns(few: Samples, held_out: Samples) -> None:
     keras.utils.set_random_seed(1)
-    model = build_model((64,), 1e-2)
+    settings = Training(hidden_units=(64,), learning_rate=1e-2)
+    model = mlp(embedded.TASK, settings)
+    compile_model(model, settings, steps=1)
     history = list(fit(model, few, held_out, epochs=20, batch_size=BATCH, seed=1))
     assert history[-1].accuracy > 0.9
     assert history[-1].loss < history[0].loss / 3

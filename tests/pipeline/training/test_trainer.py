@@ -12,11 +12,10 @@ import tensorflow as tf
 import tensorflow_transform as tft
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from contract.model_run import load_answers
-from pipeline.config import Training
+from contract.model_run import load_answers, read_history, read_summary
 from pipeline.training import trainer
 from pipeline.training.data import Reader, Samples
-from pipeline.training.trainer import read_history, read_summary
+from pipeline.training.settings import Training
 from tests.pipeline.conftest import Trained
 
 
@@ -113,7 +112,7 @@ def told(train_only: Callable[[int], Trained]) -> tuple[Trained, list[str]]:
     lines: list[str] = []
     handler = logging.Handler()
     handler.emit = lambda record: lines.append(record.getMessage())  # type: ignore[method-assign]
-    log = logging.getLogger("pipeline.training.progress")
+    log = logging.getLogger("contract.progress")
     log.addHandler(handler)
     log.setLevel(logging.INFO)
     run = train_only(1)

@@ -26,7 +26,9 @@ def fake() -> Iterator[FakeKfp]:
     server.server_close()
 
 
-def specification(data: str = "mnist", *, cached: bool = False) -> dict[str, Any]:
+def specification(
+    data: str = "mnist", *, cached: bool = False, root: str = ""
+) -> dict[str, Any]:
     """What the compiler writes, without what the client does not look at."""
     parameters: dict[str, Any] = {
         parameter.name: {
@@ -39,6 +41,7 @@ def specification(data: str = "mnist", *, cached: bool = False) -> dict[str, Any
     parameters["data"] = {"parameterType": "STRING", "defaultValue": data}
     executor = {"container": {"image": "image:1", "command": ["true"]}}
     return {
+        **({"defaultPipelineRoot": root} if root else {}),
         "schemaVersion": "2.1.0",
         "sdkVersion": "tfx-1.16.0",
         "pipelineInfo": {"name": "mnist"},
@@ -70,10 +73,11 @@ WritePackage = Callable[..., Path]
 def write_package(tmp_path: Path) -> WritePackage:
     """Writes a compiled pipeline, in short, with a platform document."""
 
-    def write(name: str = "mnist.yaml", **how: Any) -> Path:
+    def write(name: str = "mnist.yaml", *, secret: str = "", **how: Any) -> Path:
         path = tmp_path / name
+        executors = {"x": {"secretAsEnv": [{"secretName": secret}]}} if secret else {}
         platform: dict[str, Any] = {
-            "platforms": {"kubernetes": {"deploymentSpec": {"executors": {}}}}
+            "platforms": {"kubernetes": {"deploymentSpec": {"executors": executors}}}
         }
         path.write_text(yaml.safe_dump_all([specification(**how), platform]))
         return path

@@ -1,15 +1,14 @@
 """A Kubeflow Pipelines of our own, as far as kfp's client and we talk to one.
 
 Real sockets; routes and fields are those of the published API (kubeflow/pipelines:
-backend/api/v2beta1/*.proto), the list of tasks is shaped as the API server makes it
-from Argo's nodes (backend/src/apiserver/server/api_converter.go).
+backend/api/v2beta1/*.proto). What a run looks like is in `frames`.
 """
 
 import json
 import re
 import ssl
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -19,7 +18,6 @@ from urllib.parse import parse_qs, urlsplit
 Json = dict[str, Any]
 
 CREATED = "2026-01-01T00:00:00Z"
-NEVER = "0001-01-01T00:00:00Z"
 
 
 @dataclass
@@ -47,20 +45,26 @@ class FakeKfp:
         accept: Answers each request with (status, headers, body) before KFP does,
             or with None to let it.
         multi_user: As in a Kubeflow with profiles.
+        tag_name: Of its release; empty: it does not say.
         frames: What a run looks like each time somebody asks; the last one stays.
         logs: By pod; others are not there.
         has_log_route: False for a user interface in front of the API.
         failing: How many of the coming requests for a run are answered with 503.
+        tasks: Of the API that a KFP without ML Metadata has; None: an earlier one.
+        tasks_on_a_page: Of that API.
     """
 
     host: str = ""
     token: str = ""
     accept: Callable[[Request], tuple[int, dict[str, str], str] | None] | None = None
     multi_user: bool = False
+    tag_name: str = ""
     frames: list[Json] = field(default_factory=list)
     logs: dict[str, str] = field(default_factory=dict)
     has_log_route: bool = True
     failing: int = 0
+    tasks: list[Json] | None = None
+    tasks_on_a_page: int = 100
     requests: list[Request] = field(default_factory=list)
     experiments: list[Json] = field(default_factory=list)
     pipelines: list[Json] = field(default_factory=list)
@@ -98,6 +102,7 @@ class FakeKfp:
             ("POST", r"/apis/v2beta1/experiments", FakeKfp._create_experiment),
             ("POST", r"/apis/v2beta1/runs", FakeKfp._create_run),
             ("GET", r"/apis/v2beta1/runs/([^/]+)", FakeKfp._get_run),
+            ("GET", r"/apis/v2beta1/runs/([^/]+)/tasks", FakeKfp._list_tasks),
             ("GET", r"/apis/v2beta1/recurringruns", FakeKfp._list_recurring),
             ("POST", r"/apis/v2beta1/recurringruns", FakeKfp._create_recurring),
             ("DELETE", r"/apis/v2beta1/recurringruns/(\S+)", FakeKfp._delete_recurring),
@@ -118,7 +123,8 @@ class FakeKfp:
         ]
 
     def _healthz(self, request: Request) -> Any:
-        return _json({"multi_user": self.multi_user})
+        version = {"tag_name": self.tag_name} if self.tag_name else {}
+        return _json({"multi_user": self.multi_user, **version})
 
     def _list_experiments(self, request: Request) -> Any:
         found = _matching(self.experiments, request)
@@ -143,6 +149,14 @@ class FakeKfp:
         frame = self.frames[min(self.asked, len(self.frames) - 1)]
         self.asked += 1
         return _json({"run_id": run_id, "created_at": CREATED, **frame})
+
+    def _list_tasks(self, request: Request, run_id: str) -> Any:
+        if self.tasks is None:
+            return _json({"message": "Not Found", "code": 5}, 404)
+        begin = int(request.query.get("page_token", "0"))
+        end = begin + self.tasks_on_a_page
+        more = {"next_page_token": str(end)} if end < len(self.tasks) else {}
+        return _json({"tasks": self.tasks[begin:end], **more})
 
     def _list_recurring(self, request: Request) -> Any:
         found = _matching(self.recurring_runs, request)
@@ -203,7 +217,11 @@ class FakeKfp:
         if not self.has_log_route:
             return 200, {"Content-Type": "text/html"}, "<html>the interface</html>"
         if pod not in self.logs:
-            return _json({"error_message": f'pods "{pod}" not found'}, 500)
+            # The status is sent before the pod is looked for (backend/src/apiserver/
+            # server/run_log_server.go); the rest is as that writes it.
+            error = {"error_message": f'pods "{pod}" not found', "error_details": "at"}
+            text = json.dumps(error, separators=(",", ":"))
+            return 200, {"Content-Type": "text/plain"}, text
         return 200, {"Content-Type": "text/plain"}, self.logs[pod]
 
     def _log_of_interface(self, request: Request) -> Any:
@@ -277,113 +295,3 @@ def serve(fake: FakeKfp, certificate: tuple[Path, Path] | None = None) -> Any:
     fake.host = f"{scheme}://localhost:{server.server_address[1]}"
     threading.Thread(target=server.serve_forever, daemon=True).start()
     return server
-
-
-@dataclass(frozen=True)
-class Ran:
-    """A node of a run, in the words of the tests.
-
-    `state` is `driving` (only the driver's pod so far), `undriven` (the driver
-    failed), `running`, `done`, `cached`, `failed` or `omitted`; `tries` is how
-    often the executor was started, where there were retries.
-    """
-
-    name: str
-    state: str
-    begin: int = 0
-    end: int = 0
-    tries: int = 0
-
-
-def frame(state: str, *nodes: Ran, error: str = "") -> Json:
-    """A run at one moment, as KFP's API tells it; times are seconds of one hour."""
-    first = [_id(f"root.{node.name}-driver") for node in nodes[:1]]
-    details: list[Json] = [_detail("root", "RUNNING", 0, None, first)]
-    for node in nodes:
-        details += _details(node)
-    answer: Json = {"state": state, "run_details": {"task_details": details}}
-    if error:
-        answer["error"] = {"code": 13, "message": error}
-    return answer
-
-
-def pod_of(name: str, attempt: int | None = None) -> str:
-    """The name of the pod of a node's executor; of an attempt, where it has some."""
-    node = f"root.{name}.executor"
-    if attempt is None:
-        return f"mnist-x-system-container-impl-{_number(node)}"
-    return f"mnist-x-retry-system-container-impl-{_number(f'{node}({attempt})')}"
-
-
-_PHASES = {
-    "running": "RUNNING",
-    "done": "SUCCEEDED",
-    "cached": "SUCCEEDED",
-    "failed": "FAILED",
-    "omitted": "RUNTIME_STATE_UNSPECIFIED",
-}
-
-
-def _details(node: Ran) -> Sequence[Json]:
-    name = f"root.{node.name}"
-    driver = {
-        "driving": ("RUNNING", False),
-        "undriven": ("FAILED", True),
-    }.get(node.state, ("SUCCEEDED", True))
-    driver_end = node.begin + 1 if driver[1] else None
-    below = [] if node.state in ("driving", "undriven") else [_id(name)]
-    found = [_detail(f"{node.name}-driver", driver[0], node.begin, driver_end, below)]
-    if node.state in ("driving", "undriven"):
-        return found
-    if node.state == "omitted":
-        return [_detail(node.name, _PHASES["omitted"], 0, 0, [])]
-    phase = _PHASES[node.state]
-    end = None if node.state == "running" else node.end
-    executor = f"{name}.executor"
-    attempts = [f"{executor}({attempt})" for attempt in range(node.tries)]
-    state = "SKIPPED" if node.state == "cached" else phase
-    begin = node.begin + 1
-    return [
-        *found,
-        _detail(node.name, phase, begin, end, [_id(executor)]),
-        _detail("executor", state, begin, end, [_id(each) for each in attempts]),
-        *(
-            _detail(
-                each.rpartition(".")[2],
-                phase if each == attempts[-1] else "FAILED",
-                *(begin, end, []),
-            )
-            for each in attempts
-        ),
-    ]
-
-
-def _id(name: str) -> str:
-    """Argo's id of a node."""
-    return f"mnist-x-{_number(name)}"
-
-
-def _number(name: str) -> int:
-    """FNV-1a of a node's full name, as in Go's hash/fnv."""
-    digest = 2166136261
-    for byte in f"mnist-x.{name}".encode():
-        digest = ((digest ^ byte) * 16777619) % 2**32
-    return digest
-
-
-def _detail(
-    name: str, state: str, begin: int, end: int | None, children: list[str]
-) -> Json:
-    return {
-        "task_id": f"task-of-{name}",
-        "display_name": name,
-        "state": state,
-        "create_time": CREATED,
-        "start_time": _at(begin),
-        "end_time": NEVER if end is None else _at(end),
-        "child_tasks": [{"pod_name": child} for child in children],
-    }
-
-
-def _at(second: int) -> str:
-    return f"2026-01-01T00:{second // 60:02}:{second % 60:02}Z"

@@ -6,12 +6,13 @@ from typing import Any
 import pytest
 
 from components.image_example_gen import digits
-from components.image_example_gen.source import MNIST_FINGERPRINT, open_source
+from components.image_example_gen.mnist import FINGERPRINT as MNIST_FINGERPRINT
+from components.image_example_gen.source import open_source
 from contract.errors import BadInputError
 from pipeline.config import Config, Data
 from runner.kubeflow.deployment import Deployment
 from runner.kubeflow.flags import IMAGE, recipe
-from runner.kubeflow.places import kind
+from runner.kubeflow.places import check_reach, kind
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 
@@ -35,7 +36,7 @@ def test_digits_have_their_name_and_bounds() -> None:
     found = recipe(data="digits", settings=("gates.min_accuracy=0.5",))
     assert (found.name, found.fingerprint) == ("digits", "")
     assert found.config.gates.min_accuracy == 0.5
-    assert found.config.gates.min_digit_accuracy == 0.75
+    assert found.config.gates.min_class_accuracy == 0.75
 
 
 def test_a_config_file_names_data_and_model_and_neither_is_compiled_in(
@@ -73,6 +74,19 @@ def test_the_fingerprint_of_a_copy(tmp_path: Path) -> None:
         ({"data": "digits", "name": "x"}, "--name: x: expected without --data digits"),
         ({"image": "a b"}, "--image: expected an image's name, found 'a b'"),
         ({"models_volume": "A_b"}, "--models-volume: expected the name of a Persis"),
+        ({"models_volume": "a.b"}, "--models-volume: expected the name of a Persis"),
+        ({"models_volume": "a" * 64}, "63 characters at most and without dots"),
+        ({"name": "a" * 59}, "--name: expected 58 characters at most on Kubeflow"),
+        ({"data_secret": "A_b"}, "--data-secret: expected the name of a Secret"),
+        ({"data_secret": "s"}, "--data-secret: expected together with --data s3://"),
+        (
+            {"data_secret": "s", "data": "gs://b/x"},
+            "--data-secret: expected together with --data s3://",
+        ),
+        (
+            {"data": "minio://other/x", "pipeline_root": "minio://mlpipeline/v2"},
+            "data: minio://other/x: in another bucket than the pipeline root",
+        ),
         ({"data_volume": "d"}, "--data-volume: expected together with --data /data/"),
         ({"pipeline_root": "/tmp/x"}, "--pipeline-root: expected minio://, s3://"),
         ({"fingerprint": "abc"}, "--fingerprint: expected the 64 hexadecimal digits"),
@@ -127,3 +141,40 @@ def test_a_uri_without_bucket_or_key(data: str) -> None:
 def test_a_place_that_no_pod_knows(data: str) -> None:
     with pytest.raises(BadInputError, match=r"^data: expected mnist, digits, a path"):
         kind(data)
+
+
+ROOT = "minio://mlpipeline/v2/artifacts"
+
+
+@pytest.mark.parametrize(
+    ("data", "root"),
+    [
+        ("minio://mlpipeline/mnist", ROOT),
+        ("s3://bucket/mnist", "s3://bucket/root"),
+        ("mnist", ROOT),
+        ("/data/mnist", ""),
+    ],
+)
+def test_what_the_launcher_brings_in_any_case(data: str, root: str) -> None:
+    assert check_reach(data, root, has_secret=False) == ""
+
+
+@pytest.mark.parametrize(
+    ("data", "root"),
+    [
+        # The root is the cluster's, and may be in that bucket.
+        ("minio://datasets/mnist", ""),
+        # The account may bring credentials.
+        ("s3://other/mnist", "s3://bucket/root"),
+        ("gs://other/mnist", ROOT),
+    ],
+)
+def test_what_depends_on_the_cluster_has_a_note(data: str, root: str) -> None:
+    note = check_reach(data, root, has_secret=False)
+    assert note.startswith(f"note: {data}: a bucket other than the pipeline root's")
+    assert check_reach(data, root, has_secret=True) == ""
+
+
+def test_names_and_claims_as_long_as_they_may_be() -> None:
+    found = recipe(name="a" * 58, data="/data/x", models_volume="b" * 63)
+    assert (found.name, found.deployment.models_volume) == ("a" * 58, "b" * 63)

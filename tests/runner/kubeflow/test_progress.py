@@ -57,11 +57,17 @@ def test_on_a_terminal_there_is_a_row_for_every_node() -> None:
 def test_the_end_is_gates_headline_reasons_and_where_to_look() -> None:
     stream = io.StringIO()
     long = "accuracy: expected >= 0.97, found 0.1 " + "x" * 200
-    ending = Ending(Exit.REFUSED, "refused", [long], [(True, "a [b]"), (False, long)])
+    ending = Ending(
+        Exit.REFUSED,
+        "refused",
+        [long],
+        [("passed", "a [b]"), ("overruled", "c"), ("REFUSED", long)],
+    )
     ProgressScreen(stream).show("mnist", ending, "http://host/#/runs/details/1")
     assert stream.getvalue().splitlines() == [
         "Gates",
         "  ✓ a [b]",
+        "  ✓ c (overruled)",
         f"  ✗ {long}",
         "mnist: refused",
         f"  {long}",

@@ -9,9 +9,7 @@ import os
 import re
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import kfp.components
 import pytest
@@ -20,63 +18,24 @@ from google.protobuf import json_format
 from kfp.pipeline_spec import pipeline_spec_pb2
 
 from pipeline.config import Config, load_config
-from runner.kubeflow.deployment import Deployment, limits
+from runner.kubeflow.deployment import limits
+from runner.kubeflow.origin import Origin
 from runner.kubeflow.package import planned
-from runner.kubeflow.parameters import PARAMETERS, PREFIX, with_values
-from runner.kubeflow.specification import compile_pipeline, exec_properties
-from runner.kubeflow.specification import surroundings as surroundings_of
+from runner.kubeflow.parameters import PARAMETERS, PREFIX
+from runner.kubeflow.specification import compile_pipeline, nodes_of, properties_of
+from tests.runner.kubeflow.compiled import (
+    DEPLOYMENT,
+    FINGERPRINT,
+    NODES,
+    PLACES,
+    compiled,
+    container,
+    origin,
+    tasks,
+    text_of,
+)
 
 REPOSITORY = Path(__file__).resolve().parents[3]
-DEPLOYMENT = Deployment(image="mnist-tfx-pipeline:0.1.0")
-FINGERPRINT = "ab" * 32
-
-NODES = {
-    "Champion",
-    "DataGate",
-    "DataReport",
-    "Evaluator",
-    "ExampleValidator",
-    "ImportSchemaGen",
-    "ImageExampleGen",
-    "ModelReport",
-    "Pusher",
-    "Report",
-    "ServingValidator",
-    "StatisticsGen",
-    "Trainer",
-    "Transform",
-    "Verdict",
-}
-
-_cache: dict[tuple[Any, ...], str] = {}
-
-
-def text_of(data: str = "mnist", fingerprint: str = "", **more: Any) -> str:
-    key = (data, fingerprint, *sorted(more.items()))
-    if key not in _cache:
-        deployment = replace(DEPLOYMENT, **more)
-        _cache[key] = compile_pipeline(Config(), deployment, "mnist", data, fingerprint)
-    return _cache[key]
-
-
-def compiled(*arguments: str, **more: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The pipeline and what is Kubernetes' own."""
-    spec, platform = yaml.safe_load_all(text_of(*arguments, **more))
-    return spec, platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
-
-
-def tasks(spec: dict[str, Any]) -> dict[str, Any]:
-    found: dict[str, Any] = spec["root"]["dag"]["tasks"]
-    return found
-
-
-def container(spec: dict[str, Any], node: str) -> dict[str, Any]:
-    executors = spec["deploymentSpec"]["executors"]
-    found: dict[str, Any] = executors[spec["components"][node]["executorLabel"]]
-    return found["container"]
-
-
-PLACES = ["mnist", "/data/mnist", "s3://bucket/mnist"]
 
 
 @pytest.mark.parametrize("data", PLACES)
@@ -99,7 +58,7 @@ class TestFormat:
     def test_what_is_checked_before_compiling_is_what_is_declared(
         self, data: str
     ) -> None:
-        expected = planned(Config(), "mnist", data, "")
+        expected = planned(Config(), DEPLOYMENT, "mnist", data, "")
         declared = compiled(data)[0]["root"]["inputDefinitions"]["parameters"]
         assert expected.parameters == {
             name: (definition["parameterType"], definition["defaultValue"])
@@ -175,21 +134,72 @@ class TestEachNode:
             if "retryPolicy" in task
         }
         assert set(retried) == NODES - {"DataGate", "Verdict"}
-        assert retried["ImageExampleGen"] == 2
+        assert set(retried.values()) == {1}
 
-    def test_each_is_told_its_outputs_types(self) -> None:
+    def test_the_window_of_retries_holds_every_try_to_its_deadline(self) -> None:
+        """Argo counts it from the first try's start."""
+        spec, platform = compiled()
+        for node, task in tasks(spec).items():
+            if "retryPolicy" in task:
+                executor = platform[spec["components"][node]["executorLabel"]]
+                deadline = int(executor["activeDeadlineSeconds"])
+                tries = task["retryPolicy"]["maxRetryCount"] + 1
+                window = int(task["retryPolicy"]["backoffMaxDuration"].rstrip("s"))
+                assert window > tries * deadline
+
+    def test_each_is_told_its_name_and_the_digests_of_what_it_is(self) -> None:
         spec, _ = compiled()
         for node in NODES:
-            [told] = [
-                json.loads(argument.removeprefix("--outputs_spec="))
-                for argument in container(spec, node)["args"]
-                if argument.startswith("--outputs_spec=")
-            ]
-            artifacts = told.get("artifacts", {})
-            outputs = spec["components"][node].get("outputDefinitions", {})
-            assert set(artifacts) == set(outputs.get("artifacts", {}))
-            for artifact in artifacts.values():
-                assert "title: " in artifact["artifactType"]["instanceSchema"]
+            *given, properties, code = container(spec, node)["args"]
+            assert given == ["--executor_input", "{{$}}", f"--node={node}"]
+            assert re.fullmatch(r"--properties=[0-9a-f]{16}", properties)
+            assert re.fullmatch(r"--project_digest=[0-9a-f]{16}", code)
+
+    def test_no_two_have_the_same_container(self) -> None:
+        """KFP's compiler would take their components for the same."""
+        spec, _ = compiled()
+        texts = {json.dumps(container(spec, node)) for node in NODES}
+        assert len(texts) == len(NODES)
+
+    def test_a_setting_changes_the_digest_of_whom_it_concerns(self) -> None:
+        before, _ = compiled()
+        config = load_config(settings=["training.epochs=7"])
+        after = yaml.safe_load(
+            compile_pipeline(config, DEPLOYMENT, "mnist", "mnist").split("---")[0]
+        )
+        changed = {
+            node
+            for node in NODES
+            if container(before, node)["args"] != container(after, node)["args"]
+        }
+        assert changed == {"Trainer", "Pusher"}
+        assert origin(after, "Trainer").config.training.epochs == 7
+
+    def test_who_compiled_is_told_only_to_the_one_that_writes_it_down(self) -> None:
+        spec, _ = compiled()
+        told = {node for node in NODES if origin(spec, node).provenance.lock_digest}
+        assert told == {"Pusher"}
+
+    def test_what_is_left_of_the_parameters_is_what_kfp_fills_in(self) -> None:
+        spec, _ = compiled()
+        left = {
+            (node, key)
+            for node, task in tasks(spec).items()
+            for key in task.get("inputs", {}).get("parameters", {})
+            if not key.startswith(PREFIX)
+        }
+        assert left == {
+            ("ImageExampleGen", "source"),
+            ("Pusher", "run"),
+            ("Report", "run"),
+        }
+
+    def test_types_are_their_titles(self) -> None:
+        spec, _ = compiled()
+        for component in spec["components"].values():
+            for side in ("inputDefinitions", "outputDefinitions"):
+                for artifact in component.get(side, {}).get("artifacts", {}).values():
+                    assert set(artifact["artifactType"]) == {"schemaTitle"}
 
     def test_pages_are_html_for_kfps_user_interface(self) -> None:
         spec, _ = compiled()
@@ -199,81 +209,9 @@ class TestEachNode:
             for artifact in component.get("outputDefinitions", {})
             .get("artifacts", {})
             .values()
-            if artifact["artifactType"]
-            == {"schemaTitle": "system.HTML", "schemaVersion": "0.0.1"}
+            if artifact["artifactType"] == {"schemaTitle": "system.HTML"}
         }
         assert html == {"DataReport", "ModelReport", "Report"}
-
-
-class TestCache:
-    @staticmethod
-    def cached(*arguments: str) -> set[str]:
-        spec, _ = compiled(*arguments)
-        return {
-            node
-            for node, task in tasks(spec).items()
-            if task["cachingOptions"].get("enableCache")
-        }
-
-    def test_what_reads_something_kfp_cannot_see_is_not_cached(self) -> None:
-        never = {"Champion", "Pusher", "Verdict"}
-        assert self.cached("mnist") == NODES - never - {"ImageExampleGen"}
-
-    def test_the_data_is_cached_if_its_content_is_known(self) -> None:
-        assert "ImageExampleGen" in self.cached("mnist", FINGERPRINT)
-        spec, _ = compiled("mnist", FINGERPRINT)
-        parameters = tasks(spec)["ImageExampleGen"]["inputs"]["parameters"]
-        assert parameters["fingerprint"]["runtimeValue"]["constant"] == FINGERPRINT
-
-
-class TestPlaces:
-    @staticmethod
-    def mounts(data: str, **more: str) -> dict[str, tuple[str, str]]:
-        spec, platform = compiled(data, **more)
-        return {
-            node: (mount["constant"], mount["mountPath"])
-            for node in spec["components"]
-            for mount in platform.get(
-                spec["components"][node]["executorLabel"], {}
-            ).get("pvcMount", [])
-        }
-
-    def test_the_models_volume_is_where_versions_are_read_and_pushed(self) -> None:
-        assert self.mounts("mnist") == {
-            "Champion": ("mnist-models", "/models"),
-            "Pusher": ("mnist-models", "/models"),
-        }
-
-    def test_the_data_volume_is_where_data_is_read(self) -> None:
-        assert self.mounts("/data/mnist")["ImageExampleGen"] == ("mnist-data", "/data")
-
-    def test_data_in_a_store_comes_by_an_importer(self) -> None:
-        data = "s3://bucket/mnist"
-        spec, _ = compiled(data)
-        importer = spec["deploymentSpec"]["executors"]["Data_executor"]["importer"]
-        assert importer["artifactUri"] == {"runtimeParameter": "uri"}
-        given = tasks(spec)["Data"]["inputs"]["parameters"]["uri"]
-        assert given == {"componentInputParameter": "data"}
-        default = spec["root"]["inputDefinitions"]["parameters"]["data"]["defaultValue"]
-        assert default == data
-        assert "Data" in tasks(spec)["ImageExampleGen"]["dependentTasks"]
-        assert "ImageExampleGen" not in self.mounts(data)
-
-    def test_other_volumes_and_another_root(self) -> None:
-        more = {
-            "image": "registry.example/mnist@sha256:abc",
-            "models_volume": "models-b",
-            "data_volume": "data-b",
-            "pipeline_root": "gs://bucket/root",
-        }
-        spec, _ = compiled("/data/mnist", **more)
-        assert spec["defaultPipelineRoot"] == "gs://bucket/root"
-        assert container(spec, "Trainer")["image"] == more["image"]
-        assert self.mounts("/data/mnist", **more) == {
-            "Champion": ("models-b", "/models"),
-            "Pusher": ("models-b", "/models"),
-            "ImageExampleGen": ("data-b", "/data"),
-        }
 
 
 class TestRunTimeParameters:
@@ -290,7 +228,7 @@ class TestRunTimeParameters:
             "learning_rate": ("NUMBER_DOUBLE", 0.001),
             "seed": ("NUMBER_INTEGER", 1),
             "min_accuracy": ("NUMBER_DOUBLE", 0.97),
-            "min_digit_accuracy": ("NUMBER_DOUBLE", 0.93),
+            "min_class_accuracy": ("NUMBER_DOUBLE", 0.93),
             "max_champion_loss": ("NUMBER_DOUBLE", 0.005),
             "allow_anomalies": ("BOOLEAN", False),
         }
@@ -305,7 +243,7 @@ class TestRunTimeParameters:
             ("learning_rate", {"Trainer", "Pusher"}),
             ("seed", {"Trainer", "Pusher"}),
             ("min_accuracy", {"Evaluator", "ModelReport", "Report", "Pusher"}),
-            ("min_digit_accuracy", {"Evaluator", "ModelReport", "Report", "Pusher"}),
+            ("min_class_accuracy", {"Evaluator", "ModelReport", "Report", "Pusher"}),
             ("max_champion_loss", {"Evaluator", "ModelReport", "Report", "Pusher"}),
             (
                 "allow_anomalies",
@@ -325,29 +263,10 @@ class TestRunTimeParameters:
         }
         assert takers == nodes
 
-    def test_who_gets_one_can_compute_what_it_means(self) -> None:
-        spec, _ = compiled()
-        for node, task in tasks(spec).items():
-            arguments = container(spec, node)["args"]
-            takes = [
-                key
-                for key in task.get("inputs", {}).get("parameters", {})
-                if key.startswith(PREFIX)
-            ]
-            assert (f"--node={node}" in arguments) == bool(takes)
-            [origin] = [a for a in arguments if a.startswith("--compiled_from=")] or [
-                None
-            ]
-            if takes:
-                assert origin is not None
-                told = json.loads(origin.removeprefix("--compiled_from="))
-                assert Config.model_validate(told["config"]) == Config()
-                assert told["around"]["models"] == "/models/mnist"
-
     def test_what_is_computed_is_what_would_have_been_compiled(self) -> None:
-        config, around = Config(), surroundings_of(Config(), "mnist", "mnist", "")
-        other = with_values(config, {"epochs": 3})
-        before, now = exec_properties(config, around), exec_properties(other, around)
+        made = Origin({}, "mnist", "mnist", "")
+        before = properties_of(nodes_of(made))
+        now = properties_of(nodes_of(made, {"epochs": 3}))
         changed = {node for node in now if now[node] != before[node]}
         assert changed == {"Trainer", "Pusher"}
         told = json.loads(now["Trainer"]["custom_config"])["training"]

@@ -41,8 +41,8 @@ class TestLog:
     def test_gates_and_version_among_other_lines(self) -> None:
         assert read(PASSED) == Printed(
             gates=[
-                (True, "DataGate: findings: expected none, found none"),
-                (True, "Evaluator: accuracy: expected >= 0.97, found 0.9785"),
+                ("passed", "DataGate: findings: expected none, found none"),
+                ("passed", "Evaluator: accuracy: expected >= 0.97, found 0.9785"),
             ],
             version="7",
         )
@@ -50,7 +50,7 @@ class TestLog:
     def test_a_refusal_ends_where_its_reasons_do(self) -> None:
         printed = read(REFUSED)
         assert printed.gates[1] == (
-            False,
+            "REFUSED",
             "Evaluator: accuracy: expected >= 0.97, found 0.1135",
         )
         assert printed.refused_by == "Evaluator"
@@ -61,7 +61,9 @@ class TestLog:
         assert printed.error == ""
 
     def test_an_error_is_the_line_that_says_so(self) -> None:
-        assert read(BROKEN) == Printed(error="OSError: disk full")
+        assert read(BROKEN) == Printed(
+            error="OSError: disk full", launcher="exit status 1"
+        )
 
     def test_words_of_others_are_not_the_gates(self) -> None:
         log = "INFO all tests passed: yes\nWARN something REFUSED: it\nno error: here\n"
@@ -93,7 +95,7 @@ def test_success_is_the_verdict_nodes_words() -> None:
     found = ending("SUCCEEDED", node("Verdict", "done"), logs={"pod-Verdict": PASSED})
     assert found.code is Exit.PUSHED
     assert found.headline == "pushed: the model is served as version 7"
-    assert [passed for passed, _ in found.gates] == [True, True]
+    assert [outcome for outcome, _ in found.gates] == ["passed", "passed"]
     assert found.lines == []
 
 
@@ -142,14 +144,68 @@ def test_a_gate_that_failed_without_its_log_is_not_called_a_refusal() -> None:
     )
 
 
-def test_a_pod_that_was_killed_says_nothing() -> None:
+def test_what_gave_no_reason_has_the_launchers_in_words() -> None:
+    found = ending(
+        "FAILED",
+        node("Trainer", "failed"),
+        logs={
+            "pod-Trainer": "INFO epoch 3\n"
+            "F1126 00:46:01.833032       1 main.go:59] failed to execute component: "
+            "signal: killed\n"
+        },
+    )
+    assert found.lines == [
+        "Trainer was killed: it needed more than its 4 GB of memory, or was stopped",
+        KUBECTL,
+    ]
+
+
+def test_what_ended_without_a_last_word_was_stopped_from_outside() -> None:
     found = ending(
         "FAILED", node("Trainer", "failed"), logs={"pod-Trainer": "INFO epoch 3\n"}
     )
     assert found.lines == [
-        "Trainer printed no reason: it may have been out of memory or of time: "
-        + KUBECTL
+        "Trainer ended without a last word: it ran for more than its 7200 s, needed "
+        "more than its 4 GB, or lost its machine",
+        KUBECTL,
     ]
+
+
+def listed(name: str, state: str) -> Node:
+    """A node of a list that stopped before the run did."""
+    return Node(name, state, 1.0, (f"pod-{name}",))
+
+
+def test_a_refusal_that_the_list_does_not_reach_is_found_in_the_log() -> None:
+    found = ending(
+        "FAILED",
+        node("Trainer", "done"),
+        listed("Pusher", "running"),
+        listed("Verdict", "waiting"),
+        logs={"pod-Pusher": PASSED, "pod-Verdict": REFUSED},
+    )
+    assert found.code is Exit.REFUSED
+    assert found.headline == "refused by Evaluator, nothing was pushed"
+
+
+def test_a_success_that_the_list_does_not_reach_has_its_version() -> None:
+    found = ending(
+        "SUCCEEDED", listed("Verdict", "waiting"), logs={"pod-Verdict": PASSED}
+    )
+    assert found.headline == "pushed: the model is served as version 7"
+    assert found.lines == []
+
+
+def test_a_failure_that_neither_list_nor_log_has() -> None:
+    found = ending("FAILED", node("Trainer", "done"), listed("Verdict", "waiting"))
+    assert found == Ending(
+        Exit.BROKEN,
+        "a node failed",
+        [
+            "KFP's list of nodes ends before it: KFP says no more: see the run's page",
+            KUBECTL,
+        ],
+    )
 
 
 def test_a_kfp_that_does_not_tell_the_pod() -> None:

@@ -1,9 +1,13 @@
 """What the client's tests share."""
 
-from collections.abc import Iterator
+import json
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import pytest
 
+from serving.client import cli
 from tests.serving.client.fake_server import FakeServer, serve
 
 
@@ -14,3 +18,36 @@ def fake() -> Iterator[FakeServer]:
     server = serve(fake)
     yield fake
     server.stop(None)
+
+
+@dataclass
+class Run:
+    """What a command left behind."""
+
+    code: int
+    out: str
+    err: str
+
+    def objects(self) -> list[dict]:
+        return [json.loads(line) for line in self.out.splitlines()]
+
+
+@pytest.fixture
+def run(
+    fake: FakeServer,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> Callable[..., Run]:
+    """Run the command line against the fake server, in this process."""
+    monkeypatch.setenv("SERVING_ADDRESS", fake.address)
+
+    def run(*arguments: object) -> Run:
+        monkeypatch.setattr(sys, "argv", ["client", *map(str, arguments)])
+        with pytest.raises(SystemExit) as caught:
+            cli.main()
+        captured = capsys.readouterr()
+        code = caught.value.code
+        assert isinstance(code, int)
+        return Run(int(code), captured.out, captured.err)
+
+    return run

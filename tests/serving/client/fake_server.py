@@ -6,6 +6,7 @@ this server needs no TensorFlow; the embedded server has its own tests.
 
 import threading
 from collections import deque
+from collections.abc import Callable
 from concurrent import futures
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,17 +14,33 @@ from typing import Any
 import grpc
 import numpy as np
 
+from contract.task import Task
 from serving.client import calls, protocol, tensors
+from tests.serving.tasks import DIGITS
 
 
 @dataclass
 class FakeServer:
-    """Serves a model whose answer is the image's brightest row, modulo ten."""
+    """Serves a model whose answer is the image's brightest row, modulo the classes.
+
+    Attributes:
+        task: Its task; its name is the model's.
+        tells: Whether it has the signature `describe`.
+        on_predict: Called before each request of images is answered.
+        metadata_of: Replaces what GetModelMetadata says of `serving_default`: inputs
+            and outputs, each as alias to (DataType, shape).
+    """
+
+    task: Task = DIGITS
+    tells: bool = True
+    on_predict: Callable[[], Any] | None = None
+    metadata_of: tuple[dict[str, Any], dict[str, Any]] | None = None
 
     versions: dict[int, str] = field(default_factory=lambda: {3: "AVAILABLE"})
     labels: dict[str, int] = field(default_factory=lambda: {"stable": 3})
     failures: deque[tuple[grpc.StatusCode, str]] = field(default_factory=deque)
     requests: list[Any] = field(default_factory=list)
+    asked: list[Any] = field(default_factory=list)
     attempts: int = 0
     address: str = ""
     hold: threading.Event | None = None
@@ -58,7 +75,7 @@ class FakeServer:
         if self.failures:
             context.abort(*self.failures.popleft())
         spec = request.model_spec
-        if spec.name != "mnist":
+        if spec.name != self.task.name:
             context.abort(
                 grpc.StatusCode.NOT_FOUND,
                 f"Servable not found for request: Latest({spec.name})",
@@ -85,15 +102,30 @@ class FakeServer:
         return version
 
     def predict(self, request: Any, context: grpc.ServicerContext) -> Any:
+        if self.on_predict and request.model_spec.signature_name != "describe":
+            self.on_predict()
         version = self._enter(request, context)
-        images = tensors.decode(request.inputs["images"])
-        probabilities = np.full((len(images), 10), 0.01, np.float32)
-        for row, image in zip(probabilities, images, strict=True):
-            row[image.sum(1).argmax() % 10] = 0.91
         response = protocol.PredictResponse()
-        response.model_spec.name = "mnist"
+        response.model_spec.name = self.task.name
         response.model_spec.version.value = version
         response.model_spec.signature_name = request.model_spec.signature_name
+        if request.model_spec.signature_name == "describe":
+            if not self.tells:
+                context.abort(
+                    grpc.StatusCode.FAILED_PRECONDITION,
+                    'Serving signature key "describe" not found.',
+                )
+            texts = [self.task.to_json()] * len(request.inputs["text"].string_val)
+            response.outputs["task"].CopyFrom(tensors.encode(texts))
+            return response
+        self.asked.append(request)
+        images = tensors.decode(request.inputs["images"])
+        classes = len(self.task.classes)
+        rest = 0.09 / (classes - 1)
+        probabilities = np.full((len(images), classes), rest, np.float32)
+        for row, image in zip(probabilities, images, strict=True):
+            rows = image.reshape(len(image), -1).sum(1)
+            row[rows.argmax() % classes] = 0.91
         output = response.outputs["probabilities"]  # as TensorFlow Serving writes it
         output.dtype = 1
         for size in probabilities.shape:
@@ -116,15 +148,26 @@ class FakeServer:
     def metadata(self, request: Any, context: grpc.ServicerContext) -> Any:
         version = self._enter(request, context)
         signatures = protocol.SignatureDefMap()
-        signature = signatures.signature_def["serving_default"]
-        signature.method_name = "tensorflow/serving/predict"
-        signature.inputs["images"].dtype = 4
-        for size in (-1, 28, 28):
-            signature.inputs["images"].tensor_shape.dim.add().size = size
-        signature.outputs["probabilities"].dtype = 1
-        signature.outputs["probabilities"].tensor_shape.unknown_rank = True
+        default = self.metadata_of or (
+            {"images": (4, [-1, *self.task.shape])},
+            {"probabilities": (1, [-1, len(self.task.classes)]), "class_id": (9, [-1])},
+        )
+        declared = {"serving_default": default}
+        if self.tells:
+            declared["describe"] = ({"text": (7, [-1])}, {"task": (7, [-1])})
+        for name, (inputs, outputs) in declared.items():
+            signature = signatures.signature_def[name]
+            signature.method_name = "tensorflow/serving/predict"
+            for infos, specs in (
+                (signature.inputs, inputs),
+                (signature.outputs, outputs),
+            ):
+                for alias, (dtype, shape) in specs.items():
+                    infos[alias].dtype = dtype
+                    for size in shape:
+                        infos[alias].tensor_shape.dim.add().size = size
         response = protocol.GetModelMetadataResponse()
-        response.model_spec.name = "mnist"
+        response.model_spec.name = self.task.name
         response.model_spec.version.value = version
         response.metadata["signature_def"].value = signatures.SerializeToString()
         return response

@@ -3,11 +3,11 @@
 import gzip
 import io
 import json
+import os
 import struct
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import grpc
@@ -16,41 +16,10 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
-from serving.client import cli, render
+from serving.client import render
+from tests.serving.client.conftest import Run
 from tests.serving.client.fake_server import FakeServer
-
-
-@dataclass
-class Run:
-    """What a command left behind."""
-
-    code: int
-    out: str
-    err: str
-
-    def objects(self) -> list[dict]:
-        return [json.loads(line) for line in self.out.splitlines()]
-
-
-@pytest.fixture
-def run(
-    fake: FakeServer,
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
-) -> Callable[..., Run]:
-    """Run the command line against the fake server, in this process."""
-    monkeypatch.setenv("SERVING_ADDRESS", fake.address)
-
-    def run(*arguments: object) -> Run:
-        monkeypatch.setattr(sys, "argv", ["client", *map(str, arguments)])
-        with pytest.raises(SystemExit) as caught:
-            cli.main()
-        captured = capsys.readouterr()
-        code = caught.value.code
-        assert isinstance(code, int)
-        return Run(int(code), captured.out, captured.err)
-
-    return run
+from tests.serving.tasks import SHAPES
 
 
 @pytest.fixture
@@ -84,7 +53,7 @@ def test_a_picture_is_drawn_beside_the_three_best(
     assert len(lines) == 15
     # 20 of 28 rows, 7 of 28 columns: ten of the 14 lines
     assert [line[:28].count("@") for line in lines[:14]] == [0, 0] + [7] * 10 + [0, 0]
-    assert "Answer  4" in result.out
+    assert "digit  4" in result.out
     assert "mnist version 3" in result.out
     shares = [line.split()[-1] for line in lines if line.endswith("%")]
     assert shares == ["91.0%", "1.0%", "1.0%"]
@@ -97,8 +66,11 @@ def test_the_json_schema(run: Callable[..., Run], picture: Path) -> None:
     assert answer == {
         "source": str(picture),
         "index": None,
+        "class": "4",
+        "class_id": 4,
         "digit": 4,
         "probability": pytest.approx(0.91),
+        "prepared": "drawing",
         "probabilities": pytest.approx([0.01] * 4 + [0.91] + [0.01] * 5),
         "model": {"name": "mnist", "version": 3, "signature": "serving_default"},
     }
@@ -110,7 +82,7 @@ def test_an_idx_file_goes_in_batches(
     result = run("predict", idx, "--json", "--batch-size", 8)
     assert [a["digit"] for a in result.objects()] == [n % 10 for n in range(20)]
     assert [a["index"] for a in result.objects()] == list(range(20))
-    sizes = [r.inputs["images"].tensor_shape.dim[0].size for r in fake.requests]
+    sizes = [r.inputs["images"].tensor_shape.dim[0].size for r in fake.asked]
     assert sizes == [8, 8, 4]
 
 
@@ -173,7 +145,7 @@ def test_status_metadata_and_wait(run: Callable[..., Run], fake: FakeServer) -> 
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (["predict"], 2, "Missing argument 'IMAGE...'"),
+        (["predict"], 2, "Missing argument 'PICTURE...'"),
         (["status", "--version", 1, "--label", "a"], 2, "--version or --label"),
         (["status", "--label", "a"], 2, "status knows --version, not --label"),
         (["status", "--retries", 9], 2, "9 is not in the range 0<=x<=4"),
@@ -221,7 +193,7 @@ def test_a_terminal_gets_grey_half_blocks() -> None:
     ramp[0, 0], ramp[1, 0] = 255, 128
     screen = io.StringIO()
     console = Console(file=screen, force_terminal=True, color_system="truecolor")
-    console.print(render.drawing(ramp, colour=render.colourful(console))[0])
+    console.print(render.drawing(ramp, 0, colour=render.colourful(console))[0])
     start = "\x1b[38;2;255;255;255;48;2;128;128;128m▀"
     assert screen.getvalue().startswith(start)
 
@@ -230,7 +202,7 @@ def test_a_terminal_gets_grey_half_blocks() -> None:
 def test_no_colour_means_plain_letters(settings: dict) -> None:
     console = Console(file=io.StringIO(), **settings)
     full = np.full((28, 28), 255, np.uint8)
-    lines = render.drawing(full, colour=render.colourful(console))
+    lines = render.drawing(full, 0, colour=render.colourful(console))
     assert [line.plain for line in lines] == ["@" * 28] * 14
 
 
@@ -251,6 +223,25 @@ def test_as_a_process_it_reads_standard_input_without_tensorflow(
     )
     assert json.loads(result.stdout)["digit"] == 4
     assert result.stderr == b"False\n"
+
+
+def test_names_that_the_locale_cannot_write_are_escaped(
+    fake: FakeServer, tmp_path: Path
+) -> None:
+    fake.task = SHAPES
+    image = np.zeros((12, 16, 3), np.uint8)
+    image[3] = 255
+    np.save(tmp_path / "x.npy", image)
+    client = [sys.executable, "-m", "serving.client", "predict"]
+    client.append(str(tmp_path / "x.npy"))
+    client += ["--server", fake.address, "--model", "shapes"]
+    ascii_only = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    for option in ("--draw", "--json"):
+        result = subprocess.run(
+            [*client, option], env=ascii_only, capture_output=True, check=True
+        )
+        assert b"\\u03c6 wave" in result.stdout
+    assert json.loads(result.stdout)["class"] == SHAPES.classes[3]
 
 
 def test_as_a_process_it_stops_quietly_when_its_reader_does(

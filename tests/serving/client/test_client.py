@@ -12,6 +12,7 @@ import grpc
 import numpy as np
 import pytest
 
+from contract.task import Task
 from serving.client import (
     AsyncClient,
     Client,
@@ -25,6 +26,7 @@ from serving.client import (
 )
 from tests.serving.client.fake_server import FakeServer, serve
 from tests.serving.client.pki import Pki
+from tests.serving.tasks import SHAPES, TASKS
 
 UNAVAILABLE = (grpc.StatusCode.UNAVAILABLE, "the queue is full")
 
@@ -71,18 +73,62 @@ def test_predict_returns_arrays_and_who_answered(
     assert answer.signature == "serving_default"
 
 
-def test_digits_go_in_batches_and_come_back_in_order(
+def test_images_go_in_batches_and_come_back_in_order(
     ask: Callable, fake: FakeServer
 ) -> None:
     images = np.stack([image(row) for row in range(10)])
     answers = ask(
-        fake.address, "mnist", lambda c: c.predict_digits(images, batch_size=4)
+        fake.address, "mnist", lambda c: c.predict_images(images, batch_size=4)
     )
-    assert [answer.digit for answer in answers] == list(range(10))
+    assert [answer.class_id for answer in answers] == list(range(10))
     assert [round(answer.probability, 2) for answer in answers] == [0.91] * 10
-    sizes = [r.inputs["images"].tensor_shape.dim[0].size for r in fake.requests]
+    sizes = [r.inputs["images"].tensor_shape.dim[0].size for r in fake.asked]
     assert sizes == [4, 4, 2]
-    assert list(fake.requests[0].output_filter) == ["probabilities"]
+    assert list(fake.asked[0].output_filter) == ["probabilities"]
+
+
+@pytest.mark.parametrize("task", TASKS, ids=lambda task: task.name)
+def test_the_model_tells_its_task(ask: Callable, fake: FakeServer, task: Task) -> None:
+    fake.task = task
+    served = ask(fake.address, task.name, lambda c: c.task())
+    assert (served.task, served.version, served.told) == (task, 3, True)
+    images = np.zeros((2, *task.shape), np.uint8)
+    images[1, 2] = 255
+    answers = ask(fake.address, task.name, lambda c: c.predict_images(images))
+    assert [answer.name for answer in answers] == [task.classes[0], task.classes[2]]
+
+
+def test_a_task_that_is_not_told_is_derived(ask: Callable, fake: FakeServer) -> None:
+    fake.task, fake.tells = SHAPES, False
+    served = ask(fake.address, "shapes", lambda c: c.task())
+    assert not served.told
+    assert served.task.shape == (12, 16, 3)
+    assert served.task.classes == ("0", "1", "2", "3")
+
+
+def test_large_images_go_in_smaller_requests(
+    ask: Callable, fake: FakeServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from serving.client import calls
+
+    monkeypatch.setattr(calls, "MAX_REQUEST_VALUES", 3 * 784)
+    images = np.zeros((7, 28, 28), np.uint8)
+    assert len(ask(fake.address, "mnist", lambda c: c.predict_images(images))) == 7
+    sizes = [r.inputs["images"].tensor_shape.dim[0].size for r in fake.asked]
+    assert sizes == [3, 3, 1]
+
+
+def test_the_names_of_version_0_1_work_and_say_what_replaces_them(
+    ask: Callable, fake: FakeServer
+) -> None:
+    images = np.stack([image(4)])
+    with pytest.warns(DeprecationWarning, match="use predict_images"):
+        (answer,) = ask(fake.address, "mnist", lambda c: c.predict_digits(images))
+    with pytest.warns(DeprecationWarning, match="use class_id"):
+        assert answer.digit == 4
+    with pytest.warns(DeprecationWarning, match="use ClassAnswer"):
+        from serving.client import DigitAnswer
+    assert isinstance(answer, DigitAnswer)
 
 
 @pytest.mark.parametrize(
@@ -94,8 +140,8 @@ def test_images_of_another_form_are_not_sent(
     ask: Callable, fake: FakeServer, images: np.ndarray
 ) -> None:
     with pytest.raises(ValueError, match=r"uint8 and shape \[n, 28, 28\]"):
-        ask(fake.address, "mnist", lambda c: c.predict_digits(images))
-    assert fake.attempts == 0
+        ask(fake.address, "mnist", lambda c: c.predict_images(images))
+    assert fake.asked == []
 
 
 @pytest.mark.parametrize(
@@ -133,7 +179,10 @@ def test_metadata_tells_types_and_shapes(ask: Callable, fake: FakeServer) -> Non
     ]
     assert signature.method_name == "tensorflow/serving/predict"
     assert signature.inputs == {"images": TensorSpec("uint8", (None, 28, 28))}
-    assert signature.outputs == {"probabilities": TensorSpec("float32", None)}
+    assert signature.outputs == {
+        "class_id": TensorSpec("int64", (None,)),
+        "probabilities": TensorSpec("float32", (None, 10)),
+    }
 
 
 def test_unavailable_is_tried_again(ask: Callable, fake: FakeServer) -> None:
@@ -203,7 +252,7 @@ def test_an_answer_of_another_model_is_an_error(
     monkeypatch.setattr(calls, "PROBABILITIES", "logits")
     images = np.stack([image(1)])
     with pytest.raises(ServingError, match="expected output 'logits'"):
-        ask(fake.address, "mnist", lambda c: c.predict_digits(images))
+        ask(fake.address, "mnist", lambda c: c.predict_images(images))
 
 
 def test_wait_returns_the_version_once_it_serves(

@@ -1,6 +1,7 @@
 """Pictures are brought to MNIST's form as MNIST's authors did it."""
 
 import gzip
+import hashlib
 import io
 from collections.abc import Callable
 from pathlib import Path
@@ -11,8 +12,9 @@ from PIL import Image
 from sklearn.datasets import load_digits
 from sklearn.neural_network import MLPClassifier
 
-from serving.client import prepare
+from serving.client import pictures
 from serving.client.errors import InputError
+from tests.serving.tasks import DIGITS
 
 MNIST = Path(__file__).resolve().parents[4] / "shared" / "mnist"
 MNIST_TEST = 500
@@ -22,6 +24,13 @@ def encoded(grey: np.ndarray, kind: str = "PNG", **options: object) -> bytes:
     content = io.BytesIO()
     Image.fromarray(grey).save(content, kind, **options)
     return content.getvalue()
+
+
+def drawing(content: bytes) -> np.ndarray:
+    """The digit that the client would send."""
+    pixels, way = pictures.from_bytes(content, DIGITS)
+    assert way is pictures.Way.DRAWING
+    return pixels
 
 
 def bar(height: int = 60, width: int = 60) -> np.ndarray:
@@ -96,7 +105,7 @@ def test_real_digits_redrawn_keep_97_percent_of_the_accuracy(
 ) -> None:
     images, truth, model = mnist
     rng = np.random.default_rng(0)
-    prepared = [prepare.digit_from_bytes(PAGES[page](im, rng)) for im in images]
+    prepared = [drawing(PAGES[page](im, rng)) for im in images]
     original = model.score(images.reshape(-1, 784) / 255, truth)
     kept = model.score(np.reshape(prepared, (-1, 784)) / 255, truth)
     assert original > 0.9
@@ -107,10 +116,7 @@ def test_mnist_images_are_kept_byte_for_byte(
     mnist: tuple[np.ndarray, np.ndarray, MLPClassifier],
 ) -> None:
     images = mnist[0]
-    same = [
-        np.array_equal(prepare.digit_from_bytes(encoded(image)), image)
-        for image in images
-    ]
+    same = [np.array_equal(drawing(encoded(image)), image) for image in images]
     assert np.mean(same) >= 0.999
 
 
@@ -118,17 +124,27 @@ def test_other_handwriting_takes_mnists_form() -> None:
     # scikit-learn's digits: 8x8, 0 to 16, from other writers.
     for image in load_digits().images[:100]:
         grey = 255 - np.kron(image * 15, np.ones((9, 9))).astype(np.uint8)
-        pixels = prepare.digit_from_bytes(encoded(grey))
+        pixels = drawing(encoded(grey))
         assert longer_side(pixels) == 20
         # half a pixel, and what rounding to 255 levels adds
         assert np.abs(centre_of_mass(pixels) - 14).max() <= 0.51
         assert pixels.max() == 255
 
 
+def test_digits_are_what_version_0_1_made_of_them() -> None:
+    made = hashlib.sha256()
+    for image in load_digits().images[:200]:
+        grey = 255 - np.kron(image * 15, np.ones((9, 9))).astype(np.uint8)
+        made.update(drawing(encoded(grey)).tobytes())
+    assert made.hexdigest() == (
+        "65034f57d797d83b386dca8f2e6fe0041cf122f38a8c25833cdf445f1179f512"
+    )
+
+
 @pytest.mark.parametrize("inverted", [False, True])
 def test_both_polarities_give_the_same_digit(inverted: bool) -> None:
     grey = 255 - bar() if inverted else bar()
-    pixels = prepare.digit_from_bytes(encoded(grey))
+    pixels = drawing(encoded(grey))
     assert np.argwhere(pixels == 255).min(0).tolist() == [4, 12]
     assert np.argwhere(pixels == 255).max(0).tolist() == [23, 16]
     assert np.count_nonzero(pixels) == 20 * 5
@@ -137,34 +153,34 @@ def test_both_polarities_give_the_same_digit(inverted: bool) -> None:
 @pytest.mark.parametrize("ink", [0, 255])
 def test_ink_on_transparent_paper_is_found(ink: int) -> None:
     layers = np.dstack([np.full((60, 60), ink, np.uint8), bar()])
-    pixels = prepare.digit_from_bytes(encoded(layers))
-    np.testing.assert_array_equal(pixels, prepare.digit_from_bytes(encoded(bar())))
+    pixels = drawing(encoded(layers))
+    np.testing.assert_array_equal(pixels, drawing(encoded(bar())))
 
 
 def test_sixteen_bit_pictures_are_read() -> None:
     wide = bar().astype(np.uint16) * 257
-    pixels = prepare.digit_from_bytes(encoded(wide))
-    np.testing.assert_array_equal(pixels, prepare.digit_from_bytes(encoded(bar())))
+    pixels = drawing(encoded(wide))
+    np.testing.assert_array_equal(pixels, drawing(encoded(bar())))
 
 
 def test_a_photograph_is_turned_upright() -> None:
     exif = Image.Exif()
     exif[0x0112] = 6  # the camera was held on its side
     sideways = np.rot90(bar())
-    pixels = prepare.digit_from_bytes(encoded(sideways, "PNG", exif=exif))
-    np.testing.assert_array_equal(pixels, prepare.digit_from_bytes(encoded(bar())))
+    pixels = drawing(encoded(sideways, "PNG", exif=exif))
+    np.testing.assert_array_equal(pixels, drawing(encoded(bar())))
 
 
 def test_large_pictures_are_read() -> None:
     large = np.kron(bar(), np.ones((50, 50), np.uint8))
-    pixels = prepare.digit_from_bytes(encoded(large))
+    pixels = drawing(encoded(large))
     assert longer_side(pixels) == 20
 
 
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"GIF89a", "expected a PNG or JPEG picture, found neither"),
+        (b"<svg/>", "expected a picture .PNG, JPEG, GIF, BMP, TIFF or WebP., an IDX"),
         (encoded(bar())[:60], "the picture is damaged"),
         (encoded(np.full((50, 50), 200, np.uint8)), "the picture is blank"),
         (
@@ -177,4 +193,4 @@ def test_large_pictures_are_read() -> None:
 )
 def test_what_holds_no_digit_is_refused(content: bytes, message: str) -> None:
     with pytest.raises(InputError, match=message):
-        prepare.digit_from_bytes(content)
+        drawing(content)

@@ -11,7 +11,7 @@ from selenium.webdriver import ActionChains
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
-from selenium.webdriver.support.ui import WebDriverWait
+from selenium.webdriver.support.ui import Select, WebDriverWait
 
 BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
 DRIVER = shutil.which("chromedriver")
@@ -93,6 +93,14 @@ class Page:
                 if place == 0:
                     hand.click_and_hold()
             hand.release().perform()
+
+    def show(self, picture: Path) -> None:
+        """Choose a picture's file."""
+        self.element("file").send_keys(str(picture))
+
+    def choose(self, name: str, value: str) -> None:
+        """Choose an option of a list."""
+        Select(self.element(name)).select_by_value(value)
 
     def errors(self) -> list[str]:
         return [entry["message"] for entry in self.browser.get_log("browser")]

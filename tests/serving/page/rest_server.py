@@ -3,30 +3,36 @@
 import asyncio
 import threading
 from dataclasses import dataclass, field
-from pathlib import Path
+from typing import Any
 
 import numpy as np
 from aiohttp import web
 from sklearn.neural_network import MLPClassifier
 
-import serving.page
-
-PAGE = Path(serving.page.__file__).with_name("index.html")
+from contract.task import Task
+from serving.page import FILE
+from tests.serving.tasks import DIGITS
 
 
 @dataclass
 class RestServer:
-    """What TensorFlow Serving answers to the page's three requests.
+    """What TensorFlow Serving answers to the page's requests.
 
     Attributes:
-      versions: Version to state; changing it swaps models.
-      asked: The paths asked so far.
-      refusal: A text to refuse every prediction with, or empty.
+        task: The model's task; its name is the model's.
+        tells: Whether the model has the signature `describe`.
+        versions: Version to state; changing it swaps models.
+        asked: The paths asked so far.
+      images: The images asked about so far.
+          refusal: A text to refuse every prediction with, or empty.
     """
 
     classifier: MLPClassifier
+    task: Task = DIGITS
+    tells: bool = True
     versions: dict[int, str] = field(default_factory=lambda: {1700000000: "AVAILABLE"})
     asked: list[str] = field(default_factory=list)
+    images: list[np.ndarray] = field(default_factory=list)
     refusal: str = ""
     url: str = ""
     port: int = 0
@@ -54,6 +60,9 @@ class RestServer:
         app.router.add_post(
             r"/v1/models/{name}/versions/{version:\d+}:predict", self._predict
         )
+        app.router.add_get(
+            r"/v1/models/{name}/versions/{version:\d+}/metadata", self._metadata
+        )
         self._runner = web.AppRunner(app, shutdown_timeout=0.1)
         self._loop.run_until_complete(self._runner.setup())
         site = web.TCPSite(self._runner, "127.0.0.1", self.port, reuse_address=True)
@@ -64,12 +73,12 @@ class RestServer:
         self._loop.run_forever()
 
     async def _page(self, request: web.Request) -> web.Response:
-        return web.Response(text=PAGE.read_text(), content_type="text/html")
+        return web.Response(text=FILE.read_text(), content_type="text/html")
 
     async def _status(self, request: web.Request) -> web.Response:
         self.asked.append(request.path)
         name = request.match_info["name"]
-        if name != "mnist":
+        if name != self.task.name:
             text = f"Could not find any versions of model {name}"
             return web.json_response({"error": text}, status=404)
         ok = {"error_code": "OK", "error_message": ""}
@@ -79,16 +88,48 @@ class RestServer:
         ]
         return web.json_response({"model_version_status": items})
 
+    async def _metadata(self, request: web.Request) -> web.Response:
+        def info(dtype: str, *sides: int) -> dict[str, Any]:
+            dims = [{"size": str(side), "name": ""} for side in sides]
+            shape = {"dim": dims, "unknown_rank": False}
+            return {"dtype": dtype, "tensor_shape": shape, "name": "x:0"}
+
+        signatures = {
+            "serving_default": {
+                "inputs": {"images": info("DT_UINT8", -1, *self.task.shape)},
+                "outputs": {
+                    "probabilities": info("DT_FLOAT", -1, len(self.task.classes)),
+                    "class_id": info("DT_INT64", -1),
+                },
+            }
+        }
+        if self.tells:
+            signatures["describe"] = {
+                "inputs": {"text": info("DT_STRING", -1)},
+                "outputs": {"task": info("DT_STRING", -1)},
+            }
+        content = {"signature_def": {"signature_def": signatures}}
+        return web.json_response({"metadata": content})
+
     async def _predict(self, request: web.Request) -> web.Response:
+        body = await request.json()
+        if body.get("signature_name") == "describe":
+            texts = [self.task.to_json() for _ in body["inputs"]]
+            return web.json_response({"outputs": texts})
         self.asked.append(request.path)
         version = int(request.match_info["version"])
         if self.refusal:
             return web.json_response({"error": self.refusal}, status=400)
         if self.versions.get(version) != "AVAILABLE":
-            text = f"Servable not found for request: Specific(mnist, {version})"
+            text = (
+                f"Servable not found for request: Specific({self.task.name}, {version})"
+            )
             return web.json_response({"error": text}, status=404)
-        images = np.array((await request.json())["instances"], np.uint8)
-        rows = self.classifier.predict_proba(images.reshape(-1, 784) / 255)
+        images = np.array(body["instances"], np.uint8)
+        if images.shape[1:] != self.task.shape:
+            return web.json_response({"error": f"shape {images.shape}"}, status=400)
+        self.images.append(images[0])
+        rows = self.classifier.predict_proba(images.reshape(len(images), -1) / 255)
         predictions = [
             {"probabilities": row.tolist(), "class_id": int(row.argmax())}
             for row in rows

@@ -2,38 +2,18 @@
 
 import itertools
 import re
-from collections.abc import Iterator
 
 import numpy as np
 import pytest
-from selenium import webdriver
 from selenium.webdriver import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
 from serving.client import prepare
-from tests.serving import stand_in
-from tests.serving.page.browser import DIGITS, Page, headless, needs_browser
-from tests.serving.page.rest_server import PAGE, RestServer
-
-
-@pytest.fixture
-def server() -> Iterator[RestServer]:
-    server = RestServer(stand_in.train())
-    server.start()
-    yield server
-    server.stop()
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
-    with headless(tmp_path_factory.mktemp("profile")) as browser:
-        yield browser
-
-
-@pytest.fixture
-def page(browser: webdriver.Chrome, server: RestServer) -> Page:
-    return Page(browser, server.url)
+from serving.page import FILE
+from tests.serving.page.browser import DIGITS, Page, needs_browser
+from tests.serving.page.rest_server import RestServer
+from tests.serving.tasks import DIGITS as DIGITS_TASK
 
 
 @needs_browser
@@ -42,7 +22,7 @@ def test_a_drawn_digit_is_read(page: Page, digit: int) -> None:
     page.open()
     page.wait_for(lambda: page.text("state") == "mnist version 1700000000 is ready")
     page.draw(DIGITS[digit])
-    page.wait_for(lambda: page.text("digit") == str(digit))
+    page.wait_for(lambda: page.text("answer") == str(digit))
     page.wait_for(lambda: page.text("spoken").startswith(f"{digit}, "))
     state = page.text("state").replace("\u00a0", " ")
     assert state.startswith("mnist version 1700000000 answered in ")
@@ -68,10 +48,10 @@ def test_a_drawn_digit_is_read(page: Page, digit: int) -> None:
 def test_clear_and_undo_take_strokes_back(page: Page) -> None:
     page.open()
     page.draw(DIGITS[1])
-    page.wait_for(lambda: page.text("digit") == "1")
+    page.wait_for(lambda: page.text("answer") == "1")
     page.draw([[(-20, 0), (20, 0)]])
     page.element("undo").click()
-    page.wait_for(lambda: page.text("digit") == "1")
+    page.wait_for(lambda: page.text("answer") == "1")
     page.element("clear").click()
     page.wait_for(lambda: page.text("sure") == "Nothing drawn yet")
     assert not page.element("clear").is_enabled()
@@ -83,7 +63,7 @@ def test_a_digit_is_drawn_with_the_keyboard_alone(page: Page) -> None:
     page.open()
     keys = ActionChains(page.browser)
     keys.send_keys(Keys.TAB, " ", *[Keys.ARROW_DOWN] * 14, " ").perform()
-    page.wait_for(lambda: page.text("digit") == "1")
+    page.wait_for(lambda: page.text("answer") == "1")
     focused = page.browser.switch_to.active_element
     assert focused.get_attribute("id") == "paper"
     outline = focused.value_of_css_property("outline-style")
@@ -111,7 +91,7 @@ def test_touch_draws_and_does_not_scroll(page: Page) -> None:
         page.browser.execute_cdp_cmd(
             "Input.dispatchTouchEvent", {"type": kind, "touchPoints": points}
         )
-    page.wait_for(lambda: page.text("digit") == "1")
+    page.wait_for(lambda: page.text("answer") == "1")
     assert page.browser.execute_script("return scrollY") == 0
 
 
@@ -138,9 +118,9 @@ def test_a_server_that_is_gone_is_said_and_found_again(
     server.stop()
     page.draw(DIGITS[1])
     page.wait_for(lambda: "The server does not answer" in page.text("state"))
-    assert page.text("digit") == "?"
+    assert page.text("answer") == "?"
     server.start()
-    page.wait_for(lambda: page.text("digit") == "1")
+    page.wait_for(lambda: page.text("answer") == "1")
 
 
 @needs_browser
@@ -182,6 +162,7 @@ def test_it_fits_the_screen_and_its_text_is_legible(
         {"features": [{"name": "prefers-color-scheme", "value": scheme}]},
     )
     page.open(width=width)
+    page.wait_for(lambda: "is ready" in page.text("state"))
     sideways = "return document.documentElement.scrollWidth"
     assert page.browser.execute_script(sideways) <= width
     contrasts = page.browser.execute_script(
@@ -204,6 +185,7 @@ def test_it_fits_the_screen_and_its_text_is_legible(
 @needs_browser
 def test_it_centres_as_the_client_does(page: Page) -> None:
     page.open()
+    page.wait_for(lambda: "is ready" in page.text("state"))
     rng = np.random.default_rng(0)
     for _ in range(12):
         height, width = (int(side) for side in rng.integers(5, 150, 2))
@@ -212,19 +194,19 @@ def test_it_centres_as_the_client_does(page: Page) -> None:
         soft = prepare.Image.fromarray(coarse.astype(np.float32))
         ink = np.clip(np.asarray(soft.resize((width, height))) - 0.1, 0, 1)
         theirs = page.browser.execute_script(
-            "return Array.from(toMnist(Float32Array.from(arguments[0]),"
-            " arguments[1], arguments[2]))",
+            "return Array.from(toForm(Float32Array.from(arguments[0]),"
+            " arguments[1], arguments[2], formOf(task)))",
             ink.ravel().tolist(),
             width,
             height,
         )
-        ours = prepare.to_mnist(ink)
+        ours = prepare.to_form(ink, prepare.Form.of(DIGITS_TASK))
         difference = np.abs(np.reshape(theirs, (28, 28)) - ours.astype(int))
         assert difference.max() <= 1  # rounding
 
 
 def test_the_page_loads_nothing_from_elsewhere() -> None:
-    html = PAGE.read_text()
+    html = FILE.read_text()
     addresses = set(re.findall(r"https?:\S+?(?=['\"])", html))
     assert addresses == {"http://www.w3.org/2000/svg"}  # a name, not a place
     assert " src=" not in html

@@ -51,12 +51,15 @@ def server(
     models.write_text(CONFIG.format(root=library))
     monitoring = folder / "monitoring.config"
     monitoring.write_text("prometheus_config { enable: true }")
+    html = folder / "page.html"
+    html.write_text("<style>p { color: red }</style><p>Hello</p><script>1</script>")
     with RunningServer(
         model_config_file=str(models),
         monitoring_config_file=str(monitoring),
         allow_version_labels_for_unavailable_models=False,
         max_message_bytes=1 << 20,
         grpc_socket_path=str(folder / "grpc.sock"),
+        page=str(html),
     ) as running:
         yield running
 

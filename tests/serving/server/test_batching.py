@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -14,11 +15,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from serving.server.batching import Scheduler
+from serving.server.batching import BATCH, GRPC, REST, Scheduler
 from serving.server.configs import BatchingParameters
 from serving.server.errors import ServingError
-from serving.server.plan import Plan, Sharing
+from serving.server.plan import Plan, Program
+from serving.server.shapes import ShapeRule
 from serving.server.tensors import TensorSpec
+from serving.server.workers import Pools
 from tests.serving.server.running import (
     Failure,
     RunningServer,
@@ -51,28 +54,38 @@ class Function:
         return [self._compute(x)]
 
 
-def make_plan(function: Function, sharing: Sharing = Sharing.PROVEN) -> Plan:
-    plan = Plan([X], [Y], function, stateless=True)
-    plan.sharing = sharing
-    return plan
+def make_plan(function: Function, rows_apart: bool = True) -> Plan:
+    rule = ShapeRule([X], frozenset(), lambda shapes: None)
+    program = Program(function, rule, None)
+    return Plan([X], [Y], program, group="adder", rows_apart=rows_apart)
 
 
 def arrays(*values: float) -> tuple[np.ndarray]:
     return (np.array(values, np.float32),)
 
 
-def make_scheduler(strict: bool = False, **parameters: Any) -> Scheduler:
-    parameters.setdefault("num_batch_threads", 2)
-    return Scheduler(
-        BatchingParameters(**parameters),
-        share=True,
-        strict=strict,
-        observe=lambda rows, waited: None,
-    )
+class RunningScheduler(Scheduler):
+    """A scheduler with threads of its own."""
+
+    def __init__(self, strict: bool, parameters: BatchingParameters):
+        self._own = Pools({GRPC: 4, REST: 4, BATCH: 4})
+        super().__init__(
+            parameters,
+            self._own,
+            enable_batching=strict,
+            observe=lambda rows, waited: None,
+        )
+
+    def close(self) -> None:
+        assert self._own.close(time.monotonic() + 30)
+
+
+def make_scheduler(strict: bool = False, **parameters: Any) -> RunningScheduler:
+    return RunningScheduler(strict, BatchingParameters(**parameters))
 
 
 async def queue_behind_one(
-    scheduler: Scheduler, plan: Plan, function: Function, requests: Any
+    scheduler: RunningScheduler, plan: Plan, function: Function, requests: Any
 ) -> list[Any]:
     """Submit requests while a first one runs; return all their results."""
     function.gate.clear()
@@ -121,6 +134,51 @@ class TestScheduler:
         plan.seconds = 0.5
         await scheduler.submit(plan, arrays(1))
         assert function.threads != [threading.get_ident()]
+        scheduler.close()
+
+    async def test_without_a_marker_requests_run_apart(self) -> None:
+        function = Function(lambda x: x)
+        scheduler, plan = make_scheduler(), make_plan(function, rows_apart=False)
+        plan.seconds = 1e-5
+        await asyncio.gather(*(scheduler.submit(plan, arrays(i)) for i in range(3)))
+        assert sorted(function.calls) == [[0], [1], [2]]
+        assert threading.get_ident() not in function.threads
+        scheduler.close()
+
+    async def test_other_shapes_than_the_declared_one_run_apart(self) -> None:
+        function = Function(lambda x: x)
+        scheduler, plan = make_scheduler(), make_plan(function)
+        futures = [scheduler.submit(plan, arrays(i), alone=True) for i in range(3)]
+        await asyncio.gather(*futures)
+        assert sorted(function.calls) == [[0], [1], [2]]
+        scheduler.close()
+
+    @pytest.mark.parametrize("rows", [9, 2**20])
+    async def test_a_large_request_leaves_the_event_loop_alone(self, rows: int) -> None:
+        function = Function(lambda x: x)
+        scheduler, plan = make_scheduler(), make_plan(function)
+        plan.seconds = 1e-5
+        await scheduler.submit(plan, arrays(*range(rows)))
+        assert function.threads != [threading.get_ident()]
+        scheduler.close()
+
+    async def test_a_long_batch_keeps_nobody_waiting(self) -> None:
+        second = threading.Event()
+
+        def compute(x: np.ndarray) -> np.ndarray:
+            # The first ends once the second, which came later, has run.
+            if x[0] == 0:
+                assert second.wait(30)
+            else:
+                second.set()
+            return x
+
+        function = Function(compute)
+        scheduler, plan = make_scheduler(), make_plan(function)
+        first = scheduler.submit(plan, arrays(0))
+        await asyncio.to_thread(function.entered.wait, 30)
+        await asyncio.gather(first, scheduler.submit(plan, arrays(1)))
+        assert function.calls == [[0], [1]]
         scheduler.close()
 
     async def test_a_batch_has_an_end(self) -> None:
@@ -227,74 +285,6 @@ class TestScheduler:
         function.gate.set()
         await asyncio.gather(first, waiting)
         scheduler.close()
-
-
-class TestSharing:
-    """A signature shares runs once it was shown that its rows do not mix."""
-
-    def prove(self, compute: Callable[[np.ndarray], np.ndarray]) -> Sharing:
-        plan = make_plan(Function(compute), Sharing.UNPROVEN)
-        plan.prove([arrays(1), arrays(2), arrays(4, 5)])
-        return plan.sharing
-
-    def test_rows_apart(self) -> None:
-        assert self.prove(lambda x: x * 2) is Sharing.PROVEN
-
-    def test_rows_mixed(self) -> None:
-        assert self.prove(lambda x: x - x.mean()) is Sharing.NEVER
-
-    def test_another_number_of_rows(self) -> None:
-        assert self.prove(lambda x: x[:1]) is Sharing.NEVER
-
-    def test_rounding_is_no_difference(self) -> None:
-        assert self.prove(lambda x: x * (1 + 1e-6 * len(x))) is Sharing.PROVEN
-
-    def test_equal_rows_prove_nothing(self) -> None:
-        plan = make_plan(Function(lambda x: x - x.mean()), Sharing.UNPROVEN)
-        plan.prove([arrays(1), arrays(1)])
-        assert plan.sharing is Sharing.UNPROVEN
-
-    def test_rows_the_model_refuses_prove_nothing(self) -> None:
-        def refuse(x: np.ndarray) -> np.ndarray:
-            raise ValueError("no")
-
-        assert self.prove(refuse) is Sharing.UNPROVEN
-
-    def test_one_request_is_varied(self) -> None:
-        plan = make_plan(Function(lambda x: x * 2), Sharing.UNPROVEN)
-        plan.prove_with(arrays(1))
-        assert plan.sharing is Sharing.PROVEN
-
-    @pytest.mark.parametrize(
-        ("signature", "expected"),
-        [
-            ("serving_default", Sharing.PROVEN),
-            ("two_inputs", Sharing.PROVEN),
-            ("pair", Sharing.PROVEN),
-            ("rows", Sharing.UNPROVEN),
-            ("text", Sharing.UNPROVEN),
-            ("centred", Sharing.NEVER),
-            ("noise", Sharing.NEVER),
-            ("counter", Sharing.NEVER),
-            ("scalar", Sharing.NEVER),
-            ("slow", Sharing.NEVER),
-        ],
-    )
-    def test_real_signatures_after_loading(
-        self, server: RunningServer, signature: str, expected: Sharing
-    ) -> None:
-        manager = server.server.manager
-        servable = manager.acquire(spec(version=1))
-        try:
-            found = servable.signatures[signature]
-            plan = servable.signature_plan(found, tuple(found.outputs))
-            # Requests of other tests may have settled what was open.
-            allowed = {expected}
-            if expected is Sharing.UNPROVEN:
-                allowed.add(Sharing.PROVEN)
-            assert plan.sharing in allowed
-        finally:
-            manager.release(servable)
 
 
 class TestUnderLoad:

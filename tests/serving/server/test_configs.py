@@ -42,7 +42,6 @@ def test_batching_parameters(write: Callable[[str], str]) -> None:
         max_request_size=32,
         batch_timeout_micros=5000,
         max_enqueued_batches=7,
-        num_batch_threads=3,
         batches_per_signature=3,
         allowed_batch_sizes=(8, 32),
         pad_variable_length_inputs=True,

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
+from serving.server.app import ModelServer
+from serving.server.errors import Code, ServingError
 from serving.server.flags import Options, parse
 
 
@@ -39,6 +43,7 @@ def test_a_manifest_s_command_line_starts_this_server_too() -> None:
         tensorflow_intra_op_parallelism=2,
         enable_batching=True,
         batching_parameters_file="/etc/tfs/batching.config",
+        grpc_max_threads=8,
     )
 
 
@@ -70,6 +75,50 @@ def test_mistakes(
         parse(arguments)
     assert caught.value.code == 2
     assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--skip_initialize_tpu"],
+        ["--mixed_precision="],
+        ["--prefer_tflite_model=true"],
+        ["--use_tflite_model=true"],
+        ["--enforce_session_run_timeout=false"],
+        ["--enable_profiler"],
+    ],
+)
+def test_flags_that_tensorflow_model_server_takes(arguments: list[str]) -> None:
+    assert parse([*arguments, "--port=9500"]) is not None
+
+
+def test_another_name_of_a_flag() -> None:
+    assert parse(["--use_tflite_model"]) == Options(prefer_tflite_model=True)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            {"batching_parameters_file": "/b.config"},
+            "batching_parameters_file is set without setting server_options.enable",
+        ),
+        (
+            {
+                "tensorflow_session_parallelism": 1,
+                "tensorflow_intra_op_parallelism": 1,
+                "tensorflow_inter_op_parallelism": 1,
+            },
+            "You cannot configure all.",
+        ),
+    ],
+)
+def test_what_tensorflow_model_server_refuses(
+    options: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ServingError, match=message) as caught:
+        ModelServer(Options(model_base_path="/models", **options))
+    assert caught.value.code is Code.INVALID_ARGUMENT
 
 
 def test_a_refused_flag_may_be_off() -> None:

@@ -203,12 +203,12 @@ class TestPredict:
                 "[?,8,8,1].",
             ),
             (
-                {"images": np.zeros([1, 28, 27], np.uint8)},
-                spec("digits"),
+                {"images": np.zeros([1, 8, 7, 1], np.float32)},
+                spec("conv"),
                 (),
                 BAD,
-                "Shape of tensor images [1,28,27] is not compatible with expected "
-                "shape [?,28,28].",
+                "Shape of tensor images [1,8,7,1] is not compatible with expected "
+                "shape [?,8,8,1].",
             ),
             (
                 {"x": [1.0]},

@@ -156,11 +156,6 @@ class TestMultiInference:
                 StatusCode.UNIMPLEMENTED,
                 "Unsupported signature method_name: predict",
             ),
-            (
-                (("regress", REGRESS), ("regress_elsewhere", REGRESS)),
-                BAD,
-                "Input tensor must be the same for all Signatures.",
-            ),
         ],
     )
     def test_refusals(

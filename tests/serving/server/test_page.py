@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from pathlib import Path
 
 import pytest
 
 from serving.server import page
+from serving.server.errors import ServingError
 from tests.serving.server.running import RunningServer
 
 
@@ -32,18 +34,13 @@ def test_a_page_without_scripts_may_run_none() -> None:
 
 
 def test_it_is_at_the_root(server: RunningServer) -> None:
-    found = page.load()
-    if found is None:
-        pytest.skip("serving/page/index.html is not there")
+    found = page.load(server.options.page)
     status, body, headers = server.http("/")
     assert (status, body) == (200, found.body)
     assert headers["Content-Type"] == "text/html; charset=utf-8"
     assert "unsafe-inline" not in headers["Content-Security-Policy"]
 
 
-def test_a_missing_page_is_a_clear_404(
-    server: RunningServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(page, "load", lambda: None)
-    status, answer = server.rest("/")
-    assert (status, answer) == (404, {"error": "GET /: the page is not installed"})
+def test_a_page_that_cannot_be_read_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(ServingError, match=r"--page: cannot read '.*none.html'"):
+        page.load(str(tmp_path / "none.html"))

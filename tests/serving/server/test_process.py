@@ -75,7 +75,7 @@ class TestFlags:
         done = run("--help")
         assert done.returncode == 0
         _, idle = done.stdout.split("accepted without effect:")
-        assert "--grpc_max_threads" in idle
+        assert "--flush_filesystem_caches" in idle
 
     def test_no_heavy_import_before_the_flags_are_read(self) -> None:
         code = (

@@ -8,11 +8,8 @@ import sys
 from pathlib import Path
 
 from tests.runner.kubeflow.conftest import WritePackage
-from tests.runner.kubeflow.fake_kfp import (
-    FakeKfp,
-    Ran,
-    frame,
-)
+from tests.runner.kubeflow.fake_kfp import FakeKfp
+from tests.runner.kubeflow.frames import Ran, frame
 
 REPOSITORY = Path(__file__).resolve().parents[4]
 

@@ -6,9 +6,7 @@ from typing import Any
 import pytest
 
 from tests.runner.kubeflow.conftest import Run, WritePackage
-from tests.runner.kubeflow.fake_kfp import (
-    FakeKfp,
-)
+from tests.runner.kubeflow.fake_kfp import FakeKfp
 
 
 def schedule(run: Run, fake: FakeKfp, package: Path, *more: str) -> Any:
@@ -100,3 +98,13 @@ def test_no_schedule(
     assert ended.code == 2
     assert ended.errors.startswith(f"error: {problem}")
     assert fake.requests == []
+
+
+def test_the_root_of_a_package_is_handed_over_as_kfp_does_not_read_it(
+    fake: FakeKfp, run: Run, write_package: WritePackage
+) -> None:
+    package = str(write_package(root="s3://bucket/root"))
+    where = ("schedule", "--package", package, "--host", fake.host)
+    assert run(*where, "--every", "6h").code == 0
+    [made] = fake.recurring_runs
+    assert made["runtime_config"]["pipeline_root"] == "s3://bucket/root"

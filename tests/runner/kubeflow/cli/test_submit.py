@@ -12,13 +12,8 @@ import yaml
 from runner.kubeflow import cli
 from runner.kubeflow.flags import Recipe
 from tests.runner.kubeflow.conftest import Run, WritePackage, specification
-from tests.runner.kubeflow.fake_kfp import (
-    FakeKfp,
-    Ran,
-    Request,
-    frame,
-    serve,
-)
+from tests.runner.kubeflow.fake_kfp import FakeKfp, Request, serve
+from tests.runner.kubeflow.frames import Ran, frame
 from tests.serving.client.pki import Pki
 
 
@@ -246,3 +241,60 @@ def test_what_kfp_refuses_is_one_line_with_its_reason(
     assert ended.errors == (
         f"error: {fake.host}: 403: User 'me' is not authorized: create runs in team-b\n"
     )
+
+
+def test_the_root_of_a_package_is_handed_over_as_kfp_does_not_read_it(
+    fake: FakeKfp, run: Run, write_package: WritePackage
+) -> None:
+    package = str(write_package(root="s3://bucket/root"))
+    where = ("submit", "--package", package, "--host", fake.host)
+    assert run(*where).code == 0
+    assert run(*where, "--pipeline-root", "gs://other/root").code == 0
+    roots = [each["runtime_config"]["pipeline_root"] for each in fake.runs]
+    assert roots == ["s3://bucket/root", "gs://other/root"]
+
+
+def test_a_server_that_is_too_old(
+    fake: FakeKfp, run: Run, write_package: WritePackage
+) -> None:
+    fake.tag_name = "2.2.0"
+    ended = run("submit", "--package", str(write_package()), "--host", fake.host)
+    assert ended.code == 2
+    assert "expected Kubeflow Pipelines 2.14 or later, found 2.2" in ended.errors
+    assert fake.runs == []
+
+
+class TestDataInAnotherBucket:
+    DATA = "minio://datasets/mnist"
+    ROOT = ("--pipeline-root", "minio://mlpipeline/v2/artifacts")
+
+    def test_is_refused_where_the_root_is_known(
+        self, fake: FakeKfp, run: Run, write_package: WritePackage
+    ) -> None:
+        package = str(write_package(data=self.DATA))
+        where = ("submit", "--package", package, "--host", fake.host)
+        ended = run(*where, *self.ROOT)
+        assert ended.code == 2
+        assert f"data: {self.DATA}: in another bucket than the pipeline" in ended.errors
+        assert fake.requests == []
+
+    def test_has_a_note_where_it_is_not(
+        self, fake: FakeKfp, run: Run, write_package: WritePackage
+    ) -> None:
+        package = str(write_package(data=self.DATA))
+        ended = run("submit", "--package", package, "--host", fake.host)
+        assert ended.code == 0
+        assert ended.errors.startswith(f"note: {self.DATA}: a bucket other than")
+
+    def test_needs_a_server_with_a_driver_for_it(
+        self, fake: FakeKfp, run: Run, write_package: WritePackage
+    ) -> None:
+        package = str(write_package(data=self.DATA, secret="credentials"))
+        where = ("submit", "--package", package, "--host", fake.host)
+        fake.tag_name = "2.16.1"
+        ended = run(*where, *self.ROOT)
+        assert ended.code == 2
+        assert "expected Kubeflow Pipelines 2.17 or later for minio://" in ended.errors
+        assert fake.runs == []
+        fake.tag_name = "2.17.0"
+        assert run(*where, *self.ROOT).code == 0

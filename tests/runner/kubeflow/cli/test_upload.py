@@ -5,9 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.runner.kubeflow.conftest import Run, WritePackage
-from tests.runner.kubeflow.fake_kfp import (
-    FakeKfp,
-)
+from tests.runner.kubeflow.fake_kfp import FakeKfp
 
 
 def upload(run: Run, fake: FakeKfp, package: Path, *more: str) -> Any:
@@ -48,3 +46,28 @@ def test_the_same_again_is_known_and_another_is_a_version(
     assert "version release-1 uploaded" in named.screen
     assert len(fake.pipelines) == 1
     assert len(fake.versions) == 4
+
+
+def test_the_pipeline_root_is_a_runs_and_not_a_packages(
+    fake: FakeKfp, run: Run, write_package: WritePackage
+) -> None:
+    ended = upload(run, fake, write_package(), "--pipeline-root", "s3://b/root")
+    assert ended.code == 2
+    assert ended.errors.startswith("error: --pipeline-root: expected with `submit`")
+    assert fake.requests == []
+
+    noted = upload(run, fake, write_package(root="s3://bucket/root"))
+    assert noted.code == 0
+    assert noted.errors.startswith(
+        "note: KFP does not read the pipeline root of the package (s3://bucket/root)"
+    )
+
+
+def test_a_server_that_is_too_old(
+    fake: FakeKfp, run: Run, write_package: WritePackage
+) -> None:
+    fake.tag_name = "2.5.0"
+    ended = upload(run, fake, write_package())
+    assert ended.code == 2
+    assert "expected Kubeflow Pipelines 2.14 or later, found 2.5" in ended.errors
+    assert fake.versions == []

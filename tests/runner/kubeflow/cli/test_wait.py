@@ -7,13 +7,8 @@ import pytest
 
 from runner.kubeflow import client
 from tests.runner.kubeflow.conftest import Run, WritePackage
-from tests.runner.kubeflow.fake_kfp import (
-    FakeKfp,
-    Ran,
-    Request,
-    frame,
-    pod_of,
-)
+from tests.runner.kubeflow.fake_kfp import FakeKfp, Request
+from tests.runner.kubeflow.frames import Ran, frame, pod_of
 
 VERDICT_POD = pod_of("Verdict")
 
@@ -106,6 +101,41 @@ def test_a_failure(fake: FakeKfp, run: Run, write_package: WritePackage) -> None
     assert "Verdict" not in ended.screen
 
 
+@pytest.mark.parametrize(
+    ("state", "log", "code"), [("done", VERDICT, 0), ("failed", REFUSED, 3)]
+)
+def test_a_kfp_that_numbers_each_level(
+    fake: FakeKfp,
+    run: Run,
+    write_package: WritePackage,
+    state: str,
+    log: str,
+    code: int,
+) -> None:
+    """As from 2.17 on; Verdict has a number there without retries of its own."""
+    whole = "SUCCEEDED" if code == 0 else "FAILED"
+    nodes = done("Trainer", verdict=state)
+    fake.frames = [frame(whole, *nodes, numbered=True)]
+    fake.logs[pod_of("Verdict", numbered=True)] = log
+    ended = wait(run, fake, write_package())
+    assert ended.code == code
+    assert "Gates\n" in ended.screen
+    assert "cannot be read" not in ended.screen
+
+
+@pytest.mark.parametrize("numbered", [False, True])
+def test_a_list_that_stops_before_the_run(
+    fake: FakeKfp, run: Run, write_package: WritePackage, numbered: bool
+) -> None:
+    """Argo has packed the nodes; the refusal is in the log of one that is not told."""
+    trainer = Ran("Trainer", "done", 0, 9)
+    fake.frames = [frame("FAILED", trainer, numbered=numbered)]
+    fake.logs[pod_of("Verdict", numbered=numbered)] = REFUSED
+    ended = wait(run, fake, write_package())
+    assert ended.code == 3
+    assert "mnist: refused by Evaluator, nothing was pushed\n" in ended.screen
+
+
 def test_the_log_by_way_of_a_user_interface(
     fake: FakeKfp, run: Run, write_package: WritePackage
 ) -> None:
@@ -127,7 +157,7 @@ def test_no_log_to_be_had(fake: FakeKfp, run: Run, write_package: WritePackage) 
     assert ended.code == 0
     assert ended.screen.splitlines()[-3:-1] == [
         "mnist: pushed: the model is served",
-        f'  the log of Verdict cannot be read here (500: pods "{VERDICT_POD}" not '
+        f'  the log of Verdict cannot be read here (pods "{VERDICT_POD}" not '
         "found): kubectl logs --namespace kubeflow --container main --prefix "
         "--tail 20 --selector pipeline/runid=run-1",
     ]
@@ -184,3 +214,30 @@ def test_a_token_that_expires_meanwhile(
     assert ended.errors.endswith(
         f"; the run goes on: {fake.host}/#/runs/details/run-1\n"
     )
+
+
+def test_a_kfp_that_has_an_api_of_tasks(
+    fake: FakeKfp, run: Run, write_package: WritePackage
+) -> None:
+    times = {"create_time": "2026-01-01T00:00:00Z", "end_time": "2026-01-01T00:00:09Z"}
+    pods = [{"name": "pod-of-verdict", "type": "EXECUTOR"}]
+    fake.tasks = [
+        {"name": "Trainer", "state": "CACHED", **times},
+        {"name": "Verdict", "state": "SUCCEEDED", "pods": pods, **times},
+    ]
+    fake.frames = [{"state": "SUCCEEDED", "run_details": {}}]
+    fake.logs["pod-of-verdict"] = VERDICT
+    ended = wait(run, fake, write_package())
+    assert ended.code == 0
+    assert "↺ Trainer                   9 s  reused" in ended.screen
+    assert "mnist: pushed: the model is served as version 7" in ended.screen
+
+
+def test_a_pod_that_does_not_start_is_told_while_one_waits(
+    fake: FakeKfp, run: Run, write_package: WritePackage
+) -> None:
+    waiting = frame("RUNNING", Ran("Trainer", "running", 0))
+    waiting["run_details"]["task_details"][-1]["state"] = "PENDING"
+    fake.frames = [waiting]
+    ended = wait(run, fake, write_package(), "--timeout", "1")
+    assert ended.screen.count("a pod of Trainer has been waiting for") == 1

@@ -12,8 +12,11 @@ import pytest
 
 from contract.errors import BadInputError, GateRefusedError
 from contract.exits import Exit
+from pipeline.config import Config
 from runner.kubeflow.entrypoint import command, contract
+from runner.kubeflow.entrypoint.settings import Step
 from runner.kubeflow.fingerprints import project_digest
+from runner.kubeflow.origin import VARIABLE
 
 REPOSITORY = Path(__file__).resolve().parents[4]
 
@@ -32,14 +35,11 @@ def arguments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Arguments:
             "inputs": {"parameterValues": parameters},
             "outputs": {**listed, "outputFile": str(tmp_path / "output.json")},
         }
-        types = {"artifacts": {"examples": {"artifactType": {"instanceSchema": "x"}}}}
+        monkeypatch.setenv(VARIABLE, '{"data":"mnist","name":"mnist"}')
         return [
-            *("--executor_class_path", "a.b.Executor"),
-            *("--json_serialized_invocation_args", json.dumps(executor_input)),
-            *("--json_serialized_inputs_spec_args", "{}"),
-            f"--outputs_spec={json.dumps(types)}",
+            *("--executor_input", json.dumps(executor_input)),
+            *("--node=ImageExampleGen", "--properties=0123456789abcdef"),
             f"--project_digest={digest or project_digest()}",
-            "--runner=DirectRunner",
         ]
 
     return make
@@ -50,8 +50,8 @@ def test_tfx_sees_local_paths_and_the_launcher_remote_ones(
 ) -> None:
     seen: dict[str, Any] = {}
 
-    def execute(options: Any, node_input: Any, beam_args: list[str]) -> None:
-        seen.update(input=node_input, beam=beam_args, path=options.executor_class_path)
+    def execute(step: Step, node_input: Any) -> None:
+        seen.update(input=node_input, beam=step.beam_args, path=step.executor)
         [artifact] = node_input["outputs"]["artifacts"]["examples"]["artifacts"]
         written = {"artifacts": {"examples": {"artifacts": [{"uri": artifact["uri"]}]}}}
         Path(node_input["outputs"]["outputFile"]).write_text(json.dumps(written))
@@ -60,16 +60,18 @@ def test_tfx_sees_local_paths_and_the_launcher_remote_ones(
     (tmp_path / "mnist").mkdir()
     command.run(arguments(source="s3://mnist"))
 
-    assert seen["path"] == "a.b.Executor"
-    assert seen["beam"] == ["--runner=DirectRunner"]
-    assert seen["input"]["inputs"]["parameterValues"]["source"] == f"{tmp_path}/mnist"
+    assert seen["path"] == "components.image_example_gen.executor.Executor"
+    assert seen["beam"] == Config().beam.pipeline_args()
+    parameters = seen["input"]["inputs"]["parameterValues"]
+    # What KFP fills in wins over what the pipeline was compiled with.
+    assert parameters["source"] == f"{tmp_path}/mnist"
+    assert parameters["eval_fraction"] == Config().data.eval_fraction
     [artifact] = seen["input"]["outputs"]["artifacts"]["examples"]["artifacts"]
     assert artifact["uri"] == f"{tmp_path}/bucket/examples"
-    assert artifact["type"] == {"instanceSchema": "x"}
+    assert artifact["type"] == {"schemaTitle": "tfx.types.standard_artifacts.Examples"}
     written = json.loads((tmp_path / "output.json").read_text())
-    assert written["artifacts"]["examples"]["artifacts"] == [
-        {"uri": "s3://bucket/examples"}
-    ]
+    [examples] = written["artifacts"]["examples"]["artifacts"]
+    assert examples["uri"] == "s3://bucket/examples"
 
 
 def test_an_image_with_other_code_is_refused(arguments: Arguments) -> None:
@@ -79,6 +81,11 @@ def test_an_image_with_other_code_is_refused(arguments: Arguments) -> None:
         "image: expected the code that the pipeline was compiled from "
         f"(0123456789abcdef), found other code ({project_digest()}): "
     )
+
+
+def test_a_package_of_other_code_may_have_had_other_flags() -> None:
+    with pytest.raises(BadInputError, match=r"^image: expected the code that"):
+        command.run(["--outputs_spec={}", "--project_digest=0123456789abcdef"])
 
 
 @pytest.mark.parametrize(

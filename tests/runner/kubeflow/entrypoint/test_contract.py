@@ -129,12 +129,45 @@ class TestToRemote:
         entry = {"uri": uri, "metadata": {"pushed_version": "7"}}
         return {"artifacts": {key: {"artifacts": [entry]}}}
 
+    @staticmethod
+    def only(output: dict[str, Any]) -> dict[str, Any]:
+        """The one artifact of an output."""
+        [listed] = output["artifacts"].values()
+        [artifact] = listed["artifacts"]
+        found: dict[str, Any] = artifact
+        return found
+
     def test_uris_are_remote_again_and_properties_stay(self, local_root: Path) -> None:
         remote = {"model": "s3://bucket/run/model"}
         written = self.written("model", f"{local_root}/bucket/run/model")
-        found = contract.to_remote(written, remote, set())
-        assert found == self.written("model", "s3://bucket/run/model")
+        found = self.only(contract.to_remote(written, remote, set()))
+        assert found["uri"] == "s3://bucket/run/model"
+        assert found["metadata"]["pushed_version"] == "7"
         assert written["artifacts"]["model"]["artifacts"][0]["uri"].startswith("/")
+
+    def test_a_property_that_is_a_local_path_is_a_uri_again(
+        self, local_root: Path
+    ) -> None:
+        """As Evaluator's `current_model`."""
+        written = self.written("blessing", f"{local_root}/bucket/run/blessing")
+        properties = self.only(written)["metadata"]
+        properties["current_model"] = f"{local_root}/bucket/run/model"
+        remote = {"blessing": "s3://bucket/run/blessing"}
+        found = self.only(contract.to_remote(written, remote, set()))
+        assert found["metadata"]["current_model"] == "s3://bucket/run/model"
+
+    def test_only_a_page_has_the_way_to_its_store_recorded(
+        self, local_root: Path
+    ) -> None:
+        written = self.written("model", f"{local_root}/bucket/run/model")
+        remote = {"model": "s3://bucket/run/model"}
+        found = self.only(contract.to_remote(written, remote, set()))
+        assert found["metadata"]["store_session_info"] == ""
+        # KFP fills it in where it is missing.
+        (local_root / "bucket/run/model").mkdir(parents=True)
+        (local_root / "bucket/run/model/report.html").touch()
+        page = self.only(contract.to_remote(written, remote, {"model"}))
+        assert "store_session_info" not in page["metadata"]
 
     @pytest.mark.parametrize("slash", ["", "/"])
     def test_a_page_is_its_one_file(self, local_root: Path, slash: str) -> None:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from components.image_example_gen import mirrors
 from components.image_example_gen.source import open_source
 from contract.errors import BadInputError
 from runner.kubeflow.entrypoint import contract
@@ -25,7 +26,7 @@ def test_a_uri_is_where_the_launcher_put_it(
 def test_the_digits_come_with_the_image(tmp_path: Path) -> None:
     path = locate("digits", str(tmp_path))
     assert Path(path).is_relative_to(tmp_path)
-    assert open_source(path).test.count() == 360
+    assert open_source(path).test.count == 360
 
 
 @pytest.mark.parametrize(
@@ -39,3 +40,19 @@ def test_what_is_not_there(data: str, problem: str) -> None:
     with pytest.raises(BadInputError) as caught:
         locate(data, "unused")
     assert str(caught.value).startswith(f"{data}: {problem}")
+
+
+def test_a_cluster_without_internet_is_told_what_to_compile_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unreachable(folder: str) -> None:
+        raise mirrors.MirrorsUnreachableError("mirror.example: no connection")
+
+    monkeypatch.setattr(mirrors, "download", unreachable)
+    with pytest.raises(BadInputError) as caught:
+        locate("mnist", str(tmp_path))
+    assert str(caught.value).startswith(
+        "mnist: no mirror answers from this pod (mirror.example: no connection): "
+    )
+    assert "compile the pipeline again with --data /data/..." in str(caught.value)
+    assert str(tmp_path) not in str(caught.value)

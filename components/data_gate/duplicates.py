@@ -1,0 +1,37 @@
+"""Test images that a model may know by heart, as it was trained on them."""
+
+import json
+
+from tfx import types
+
+from components.data_gate.checks import Finding
+from contract import properties
+from contract.features import IMAGE, TEST
+
+PLACE = "data.max_duplicates"
+"""The setting with the bound."""
+
+
+def findings(examples: types.Artifact, most: float) -> list[Finding]:
+    """Returns a finding if too many test images are in the training part, too.
+
+    A model answers rightly what it was trained on, so that its accuracy on the test
+    split is too good by up to the share of such rows times its error on others.
+
+    Args:
+        examples: From ImageExampleGen, which counts them while it reads.
+        most: The share of the test split that may be such rows; itself allowed.
+    """
+    counts = json.loads(examples.get_string_custom_property(properties.COUNTS))
+    rows = examples.get_int_custom_property(properties.TEST_ROWS_IN_TRAINING)
+    if rows <= most * counts[TEST]:
+        return []
+    return [
+        Finding(
+            TEST,
+            IMAGE,
+            f"exact duplicates: expected at most {most:.2%} of the images in the "
+            f"training part as well ({PLACE}), found {rows / counts[TEST]:.2%}, "
+            f"{rows:,} of {counts[TEST]:,}",
+        )
+    ]

@@ -1,0 +1,1 @@
+"""The forms in which people have labelled images: one module for each."""

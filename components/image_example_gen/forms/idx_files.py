@@ -1,0 +1,125 @@
+"""IDX files: MNIST, Fashion-MNIST, KMNIST, EMNIST, QMNIST, by whatever name."""
+
+import re
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from components.image_example_gen import class_names, idx, roles
+from components.image_example_gen.files import File
+from components.image_example_gen.forms.opened import Opened
+from components.image_example_gen.part import Part, check_image, squeezed
+from contract.errors import BadInputError
+
+_NAME = re.compile(r"idx\d|ubyte", re.IGNORECASE)
+
+
+def is_one(file: File) -> bool:
+    """Whether a file is called like an IDX file."""
+    return bool(_NAME.search(file.name)) and roles.kind_of(file.relative) is not None
+
+
+def open_parts(path: str, files: Sequence[File], resized: bool) -> Opened:
+    """Opens the four files, or those of a validation part as well.
+
+    Args:
+        path: Of the data set, for messages.
+        files: All of it.
+        resized: Whether images are brought to another size.
+
+    Raises:
+        BadInputError: One is missing, there are several of a kind, or a header is
+            not that of images and as many labels.
+    """
+    found: dict[tuple[str, str], File] = {}
+    for file in (file for file in files if is_one(file)):
+        part, kind = roles.part_of(file.relative), roles.kind_of(file.relative)
+        key = (part or roles.TRAIN, str(kind))
+        # The same file may lie there packed and unpacked; the plain one is quicker.
+        other = found.get(key)
+        if other is not None and _plain(other) != _plain(file):
+            raise BadInputError(
+                f"{path}: expected one file with the {kind} of the {key[0]} part, "
+                f"found {other.relative} and {file.relative}: name the data set that "
+                "is meant by the beginning of its files' names, with --prefix"
+            )
+        if other is None or other.name.lower().endswith(".gz"):
+            found[key] = file
+    parts = {
+        name: _part(
+            _need(path, files, found, name, roles.IMAGES),
+            _need(path, files, found, name, roles.LABELS),
+            resized,
+        )
+        for name in (roles.TRAIN, roles.TEST, roles.VALIDATION)
+        if name == roles.TRAIN or any(part == name for part, _ in found)
+    }
+    return Opened(
+        parts[roles.TRAIN],
+        parts.get(roles.TEST),
+        parts.get(roles.VALIDATION),
+        class_names.find_names(files),
+    )
+
+
+def _need(
+    path: str,
+    files: Sequence[File],
+    found: dict[tuple[str, str], File],
+    part: str,
+    kind: str,
+) -> File:
+    if (part, kind) not in found:
+        raise BadInputError(
+            f"{path}: missing: expected an IDX file with the {kind} of the {part} "
+            f"part, as {_example(part, kind)}, found {roles.names_text(files)}"
+        )
+    return found[part, kind]
+
+
+def _example(part: str, kind: str) -> str:
+    stem = {roles.TRAIN: "train", roles.TEST: "t10k"}.get(part, part)
+    return f"{stem}-{kind}-idx{3 if kind == roles.IMAGES else 1}-ubyte"
+
+
+def _plain(file: File) -> str:
+    return file.name.lower().removesuffix(".gz")
+
+
+def _part(images: File, labels: File, resized: bool) -> Part:
+    (count, *shape), dtype = idx.read_header(images)
+    (of_labels, *columns), _ = idx.read_header(labels)
+    if dtype != np.uint8:
+        raise BadInputError(
+            f"{images}: wrong magic number: expected unsigned bytes (0x08), found "
+            f"{dtype}"
+        )
+    check_image(str(images), squeezed(shape), resized)
+    # QMNIST: eight numbers for each image, of which the first is the class
+    # (https://github.com/facebookresearch/qmnist).
+    if len(columns) > 1:
+        raise BadInputError(
+            f"{labels}: expected a number for each image, found "
+            f"{len(columns) + 1} dimensions"
+        )
+    if count != of_labels:
+        raise BadInputError(
+            f"{labels}: counts differ: expected {count:,} labels for the images "
+            f"in {images.name}, found {of_labels:,}"
+        )
+
+    def label_blocks(rows: int) -> Iterator[np.ndarray]:
+        blocks = idx.read_blocks(labels, rows)
+        return (block[:, 0] for block in blocks) if columns else blocks
+
+    return Part(
+        str(images),
+        str(labels),
+        count,
+        squeezed(shape),
+        lambda rows: (
+            block.reshape(-1, *squeezed(shape))
+            for block in idx.read_blocks(images, rows)
+        ),
+        label_blocks,
+    )

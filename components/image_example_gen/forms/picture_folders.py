@@ -1,0 +1,154 @@
+"""A folder for each class: `train/cat/1.png`, or `cat/1.png` without parts."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from components.image_example_gen import class_names, pictures, roles
+from components.image_example_gen.files import File
+from components.image_example_gen.forms.opened import Opened
+from components.image_example_gen.hints import Hints
+from components.image_example_gen.labelling import sorted_texts
+from components.image_example_gen.part import Part, in_memory
+from contract.errors import BadInputError
+
+_Paths = Mapping[str, list[tuple[str, File]]]
+"""By part: the folders below it in which a picture lies, and the picture."""
+
+
+def is_one(file: File) -> bool:
+    """Whether a file is called like a picture."""
+    return file.suffix in pictures.SUFFIXES
+
+
+def open_parts(path: str, files: Sequence[File], hints: Hints) -> Opened:
+    """Opens pictures whose folders are called like their classes.
+
+    Args:
+        path: Of the data set, for messages.
+        files: All of it.
+        hints: What `pictures.find_form` takes.
+
+    Raises:
+        BadInputError: There are no folders of classes, or a picture cannot be read.
+    """
+    notices = []
+    own = [file for file in files if is_one(file)]
+    others = [f for f in files if not is_one(f) and not class_names.is_names_file(f)]
+    if others:
+        notices.append(
+            f"{len(others):,} files are no pictures by their names, and are left out: "
+            f"{roles.names_text(others)}"
+        )
+    by_part, unlabelled = _parts(own)
+    for part, count in unlabelled.items():
+        notices.append(
+            f"{count:,} pictures of {part} lie in no class's folder, and are left out"
+        )
+    if not by_part.get(roles.TRAIN):
+        raise BadInputError(
+            f"{path}: expected a folder of pictures for each class, as cat/1.png or "
+            f"train/cat/1.png, found {roles.names_text(files)}"
+        )
+    names = sorted_texts(name for part in by_part.values() for name, _ in part)
+    place = {name: label for label, name in enumerate(names)}
+    rows = {part: _spread(found) for part, found in by_part.items()}
+    form = pictures.find_form([_picture(file) for _, file in rows[roles.TRAIN]], hints)
+    parts = {
+        part: Part(
+            f"{path}: {part}" if len(rows) > 1 else path,
+            path,
+            len(found),
+            form.shape,
+            _decoding([file for _, file in found], form),
+            in_memory(np.array([place[name] for name, _ in found], np.int64)),
+        )
+        for part, found in rows.items()
+    }
+    return Opened(
+        parts[roles.TRAIN],
+        parts.get(roles.TEST),
+        parts.get(roles.VALIDATION),
+        class_names.by_label(names),
+        in_order=False,
+        notices=tuple(notices),
+    )
+
+
+def has_classes(files: Sequence[File]) -> bool:
+    """Whether pictures lie in at least two folders."""
+    return len({f.relative.rpartition("/")[0] for f in files if is_one(f)}) > 1
+
+
+def _parts(files: Sequence[File]) -> tuple[_Paths, dict[str, int]]:
+    """Returns (class, picture) by part, and how many lie in no class's folder."""
+    paths = _without_wrapping([(file.relative.split("/"), file) for file in files])
+    tops = {steps[0] for steps, _ in paths if len(steps) > 1}
+    parts = {top: roles.part_of(top) for top in tops}
+    kinds = set(parts.values())
+    # A class may be called train: beside cars and ships it is one.
+    are_parts = roles.TRAIN in kinds and (
+        len(tops) == 1 or bool(kinds & {roles.TEST, roles.VALIDATION})
+    )
+    by_part: dict[str, list[tuple[list[str], File]]] = {}
+    unlabelled: Counter[str] = Counter()
+    for steps, file in paths:
+        if not are_parts:
+            by_part.setdefault(roles.TRAIN, []).append((steps, file))
+        elif len(steps) > 1 and (part := parts[steps[0]]):
+            by_part.setdefault(part, []).append((steps[1:], file))
+        else:
+            unlabelled[steps[0] if len(steps) > 1 else "the top folder"] += 1
+    labelled: dict[str, list[tuple[str, File]]] = {}
+    for part, found in by_part.items():
+        for steps, file in _without_wrapping(found, inside_part=are_parts):
+            if len(steps) > 1:
+                labelled.setdefault(part, []).append((steps[0], file))
+            else:
+                unlabelled[part] += 1
+    return labelled, unlabelled
+
+
+def _without_wrapping(
+    paths: list[tuple[list[str], File]], inside_part: bool = False
+) -> list[tuple[list[str], File]]:
+    """Returns the paths without folders that are around all of them.
+
+    The last folder is kept: pictures of one class only are an error to be told.
+    """
+
+    def is_wrapped() -> bool:
+        tops = {steps[0] for steps, _ in paths}
+        if len(tops) != 1 or any(len(steps) < 3 for steps, _ in paths):
+            return False
+        below = {roles.part_of(steps[1]) for steps, _ in paths}
+        return inside_part or roles.part_of(tops.pop()) is None or roles.TRAIN in below
+
+    while is_wrapped():
+        paths = [(steps[1:], file) for steps, file in paths]
+    return paths
+
+
+def _spread(found: Sequence[tuple[str, File]]) -> list[tuple[str, File]]:
+    """Returns the pictures so that any stretch of rows has each class in its share."""
+    sizes = Counter(name for name, _ in found)
+    seen: Counter[str] = Counter()
+    keyed = []
+    for place, (name, file) in enumerate(found):
+        keyed.append(((seen[name] + 0.5) / sizes[name], place, name, file))
+        seen[name] += 1
+    keyed.sort(key=lambda entry: entry[:2])
+    return [(name, file) for _, _, name, file in keyed]
+
+
+def _picture(file: File) -> pictures.Picture:
+    return str(file), file.read
+
+
+def _decoding(files: Sequence[File], form: pictures.Form) -> Any:
+    def blocks(rows: int) -> Iterator[np.ndarray]:
+        return pictures.decode_blocks(map(_picture, files), form, rows)
+
+    return blocks

@@ -1,0 +1,297 @@
+"""CSV: a label and the pixels of an image in each row, with or without a header."""
+
+import gzip
+import io
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import IO, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv as pa_csv
+
+from components.image_example_gen import class_names, roles
+from components.image_example_gen.files import File, line
+from components.image_example_gen.forms.arrays import square
+from components.image_example_gen.forms.opened import Opened
+from components.image_example_gen.labelling import sorted_texts
+from components.image_example_gen.part import (
+    Part,
+    check_image,
+    in_memory,
+    rebatched,
+    squeezed,
+)
+from contract.errors import BadInputError
+from contract.task import MOST_VALUES
+
+SUFFIXES = (".csv", ".tsv")
+_LABELS = ("label", "labels", "class", "target", "y", "category", "digit", "letter")
+_NO_PIXELS = ("", "unnamed: 0", "index", "id")
+"""What pandas and people put before the columns that matter."""
+_BLOCK_BYTES = 4 << 20
+_LONGEST_LINE = 8 * MOST_VALUES
+
+
+@dataclass(frozen=True)
+class _Table:
+    """A file, and which of its columns are what."""
+
+    file: File
+    delimiter: str
+    columns: list[str]
+    has_header: bool
+    label: str | None
+    pixels: list[str]
+
+
+_Labels = tuple[list[str], np.ndarray]
+"""The texts that occur in a column, and which of them each row has."""
+
+
+def is_one(file: File) -> bool:
+    """Whether a file is called like a table, and not like the names of classes."""
+    return file.suffix in SUFFIXES and not class_names.is_names_file(file)
+
+
+def open_parts(
+    path: str,
+    files: Sequence[File],
+    shape: tuple[int, ...] | None,
+    label: str,
+    resized: bool,
+) -> Opened:
+    """Opens one table, or one for each part.
+
+    Args:
+        path: Of the data set, for messages.
+        files: All of it.
+        shape: Of an image; None: square.
+        label: The column with the labels, by name or by number from 0; empty: the one
+            that is called so, or the first.
+        resized: Whether images are brought to another size.
+
+    Raises:
+        BadInputError: No labels, or rows that are no images.
+    """
+    tables: dict[str, _Table] = {}
+    notices = []
+    named = {file: roles.part_of(file.relative) for file in files if is_one(file)}
+    for file, part_or_none in named.items():
+        part = part_or_none or roles.TRAIN
+        if part_or_none is None and roles.TRAIN in named.values():
+            notices.append(f"{file.relative} is of no part by its name, and left out")
+            continue
+        table = _look_at(file, label)
+        if table.label is None and part != roles.TRAIN:
+            notices.append(
+                f"{file.relative} has no column with labels, and is left out"
+            )
+            continue
+        if table.label is None:
+            raise BadInputError(
+                f"{file}: expected a column with labels, called "
+                f"{' or '.join(_LABELS)}, found "
+                f"{', '.join(table.columns[:8])}: name it with --label"
+            )
+        if part in tables:
+            raise BadInputError(
+                f"{path}: expected one table for the {part} part, found "
+                f"{tables[part].file.relative} and {file.relative}: name the one that "
+                "is meant"
+            )
+        tables[part] = table
+    if roles.TRAIN not in tables:
+        raise BadInputError(
+            f"{path}: missing: expected a table to train on, as train.csv, found "
+            f"{roles.names_text(files)}"
+        )
+    raw = {part: _read_labels(table) for part, table in tables.items()}
+    texts = _texts(raw.values())
+    parts = {}
+    for part, table in tables.items():
+        parts[part] = _part(table, _encode(raw[part], texts), shape, resized)
+    return Opened(
+        parts[roles.TRAIN],
+        parts.get(roles.TEST),
+        parts.get(roles.VALIDATION),
+        class_names.by_label(texts) or class_names.find_names(files),
+        notices=tuple(notices),
+    )
+
+
+def _look_at(file: File, label: str) -> _Table:
+    with _opened(file) as stream:
+        lines = io.BufferedReader(stream)  # type: ignore[type-var]
+        first, second = (lines.readline(_LONGEST_LINE) for _ in range(2))
+    try:
+        head, row = first.decode("utf-8-sig").strip(), second.decode("utf-8").strip()
+    except UnicodeDecodeError as error:
+        raise BadInputError(f"{file}: expected text, found bytes: {error}") from error
+    if not head:
+        raise BadInputError(f"{file}: no records: expected at least 1, found none")
+    delimiter = max(",;\t", key=head.count)
+    columns = [name.strip().strip('"') for name in head.split(delimiter)]
+    has_header = not any(_is_number(name) for name in columns[1:]) or bool(
+        {name.lower() for name in columns} & set(_LABELS)
+    )
+    values = [v.strip().strip('"') for v in (row or head).split(delimiter)]
+    if not has_header:
+        values, columns = columns, [f"column {n}" for n in range(len(columns))]
+    if len(set(columns)) < len(columns):
+        twice = next(name for name in columns if columns.count(name) > 1)
+        raise BadInputError(
+            f"{file}: expected a name of its own for each column, found {twice!r} twice"
+        )
+    chosen = _label_column(file, columns, values, has_header, label)
+    pixels = [
+        name
+        for name in columns
+        if name != chosen and not (has_header and name.lower() in _NO_PIXELS)
+    ]
+    return _Table(file, delimiter, columns, has_header, chosen, pixels)
+
+
+def _label_column(
+    file: File, columns: list[str], values: list[str], has_header: bool, label: str
+) -> str | None:
+    if label:
+        if label in columns:
+            return label
+        if label.isdecimal() and int(label) < len(columns):
+            return columns[int(label)]
+        raise BadInputError(
+            f"{file}: data.label: expected one of its columns, "
+            f"{', '.join(columns[:8])}, or a number, found {label!r}"
+        )
+    if has_header:
+        named = [name for name in columns if name.lower() in _LABELS]
+        return named[0] if named else None
+    texts = [
+        column
+        for column, value in zip(columns, values, strict=False)
+        if not _is_number(value)
+    ]
+    return texts[0] if len(texts) == 1 else columns[0]
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+@contextmanager
+def _opened(file: File) -> Iterator[IO[bytes]]:
+    with file.open() as raw:
+        magic = raw.read(2)
+        raw.seek(0)
+        if magic != b"\x1f\x8b":
+            yield raw
+            return
+        try:
+            with gzip.open(raw) as payload:
+                yield payload  # type: ignore[misc]  # GzipFile is an IO[bytes]
+        except (EOFError, gzip.BadGzipFile) as error:
+            raise BadInputError(f"{file}: broken gzip: {line(error)}") from error
+
+
+def _batches(table: _Table, columns: dict[str, Any]) -> Iterator[pa.RecordBatch]:
+    """Yields the rows of some columns, as they come; nothing is held."""
+    with _opened(table.file) as stream:
+        try:
+            reader = pa_csv.open_csv(
+                stream,
+                read_options=pa_csv.ReadOptions(
+                    column_names=table.columns,
+                    skip_rows=int(table.has_header),
+                    block_size=max(_BLOCK_BYTES, 8 * len(table.columns)),
+                    use_threads=False,
+                ),
+                parse_options=pa_csv.ParseOptions(delimiter=table.delimiter),
+                convert_options=pa_csv.ConvertOptions(
+                    include_columns=list(columns),
+                    column_types=columns,
+                    strings_can_be_null=False,
+                ),
+            )
+            yield from reader
+        except (pa.ArrowException, EOFError, OSError) as error:
+            raise BadInputError(
+                f"{table.file}: expected rows with a label and whole numbers from 0 to "
+                f"255, found: {line(error)}"
+            ) from error
+
+
+def _read_labels(table: _Table) -> _Labels:
+    """Returns all labels: the texts that occur, and which of them each row has."""
+    assert table.label is not None, "looked at before"
+    place: dict[str, int] = {}
+    rows = []
+    for batch in _batches(table, {table.label: pa.dictionary(pa.int32(), pa.string())}):
+        column = batch.column(0)
+        of_batch = [
+            place.setdefault(text, len(place)) for text in column.dictionary.to_pylist()
+        ]
+        rows.append(np.array(of_batch, np.int32)[column.indices.to_numpy()])
+    if not rows:
+        raise BadInputError(
+            f"{table.file}: no records: expected at least 1, found none"
+        )
+    return list(place), np.concatenate(rows)
+
+
+def _texts(labels: Iterable[_Labels]) -> list[str]:
+    """Returns the names that stand as labels, in order; empty if they are numbers."""
+    distinct = set().union(*(texts for texts, _ in labels))
+    if all(_is_whole(text) for text in distinct):
+        return []
+    return sorted_texts(distinct)
+
+
+def _is_whole(text: str) -> bool:
+    return _is_number(text) and float(text).is_integer()
+
+
+def _encode(labels: _Labels, texts: list[str]) -> np.ndarray:
+    place = {text: label for label, text in enumerate(texts)}
+    found, rows = labels
+    values = [place[text] if texts else int(float(text)) for text in found]
+    return np.array(values, np.int64)[rows]
+
+
+def _part(
+    table: _Table, labels: np.ndarray, shape: tuple[int, ...] | None, resized: bool
+) -> Part:
+    name, values = str(table.file), len(table.pixels)
+    shape = shape or square(values)
+    if shape is None or int(np.prod(shape)) != values:
+        raise BadInputError(
+            f"{name}: wrong image size: expected the numbers of a square image, found "
+            f"{values:,} columns beside the label: say what they are with --image-size "
+            "WxH, or WxHx3"
+        )
+    shape = squeezed(shape)
+    check_image(name, shape, resized)
+    types = dict.fromkeys(table.pixels, pa.uint8())
+
+    def image_blocks(rows: int) -> Iterator[np.ndarray]:
+        blocks = (_pixels(table, batch) for batch in _batches(table, types))
+        return (block.reshape(-1, *shape) for block in rebatched(blocks, rows))
+
+    return Part(name, name, len(labels), shape, image_blocks, in_memory(labels))
+
+
+def _pixels(table: _Table, batch: pa.RecordBatch) -> np.ndarray:
+    pixels = np.empty((len(batch), batch.num_columns), np.uint8)
+    for place, column in enumerate(batch.columns):
+        if column.null_count:
+            raise BadInputError(
+                f"{table.file}: expected whole numbers from 0 to 255, found nothing in "
+                f"{table.pixels[place]}"
+            )
+        pixels[:, place] = column.to_numpy()
+    return pixels

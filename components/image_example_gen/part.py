@@ -1,0 +1,210 @@
+"""Labelled images in a fixed order, read block by block."""
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import zip_longest
+
+import numpy as np
+from PIL import Image
+
+from contract.errors import BadInputError
+from contract.task import MOST_VALUES
+
+BLOCK_VALUES = 4 << 20
+"""Most values of images that are held in memory at once: 4 MB."""
+
+MOST_RESIZED = 300_000_000
+"""Most values of an image that is to be made smaller: a photograph of 100 megapixels,
+and the most that is held of it."""
+
+_LABELS_AT_ONCE = 1 << 20
+
+Blocks = Callable[[int], Iterator[np.ndarray]]
+"""Yields arrays of so many rows; the last may have fewer."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """Labelled images in a fixed order.
+
+    Attributes:
+        images_name: What the images are read from, for messages.
+        labels_name: What the labels are read from.
+        count: Images, as the headers promise.
+        shape: Of one image: `(height, width)` or `(height, width, channels)`.
+        image_blocks: Yields uint8 `[rows, *shape]`.
+        label_blocks: Yields whole numbers `[rows]`: what the data calls the classes.
+    """
+
+    images_name: str
+    labels_name: str
+    count: int
+    shape: tuple[int, ...]
+    image_blocks: Blocks
+    label_blocks: Blocks
+
+    def labels(self) -> Iterator[np.ndarray]:
+        """Yields all labels, int64, as many at once as are easily held.
+
+        Raises:
+            BadInputError: One is negative, or the files are not what they say.
+        """
+        start = 0
+        for block in self.label_blocks(_LABELS_AT_ONCE):
+            labels = block.astype(np.int64)
+            if labels.min() < 0:
+                row = int(np.argmax(labels < 0))
+                raise BadInputError(
+                    f"{self.labels_name}: label out of range: expected 0 or more, "
+                    f"found {labels[row]} in row {start + row:,}"
+                )
+            start += len(labels)
+            yield labels
+
+    def blocks(
+        self, most_rows: int | None = None
+    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Yields (images uint8 `[rows, *shape]`, labels int64 `[rows]`), in order.
+
+        Args:
+            most_rows: In one block; None: as many as `BLOCK_VALUES` allows.
+
+        Raises:
+            BadInputError: At the first thing that is wrong with the files.
+        """
+        rows = max(1, BLOCK_VALUES // int(np.prod(self.shape)))
+        rows = min(rows, most_rows or rows)
+        for images, labels in zip_longest(
+            self.image_blocks(rows), self.label_blocks(rows)
+        ):
+            if images is None or labels is None or len(images) != len(labels):
+                raise BadInputError(
+                    f"{self.images_name}: counts differ: expected {self.count:,} "
+                    "images and as many labels, found more of one"
+                )
+            yield images, labels.astype(np.int64)
+
+    def transposed(self) -> "Part":
+        """Returns the same with rows and columns of every image exchanged."""
+        height, width, *channels = self.shape
+        return replace(
+            self,
+            shape=(width, height, *channels),
+            image_blocks=lambda rows: (
+                np.ascontiguousarray(block.swapaxes(1, 2))
+                for block in self.image_blocks(rows)
+            ),
+        )
+
+    def resized(self, width: int, height: int) -> "Part":
+        """Returns the same with every image brought to a size."""
+        if self.shape[:2] == (height, width):
+            return self
+        return replace(
+            self,
+            shape=(height, width, *self.shape[2:]),
+            image_blocks=lambda rows: (
+                np.stack([stretched(Image.fromarray(i), width, height) for i in block])
+                for block in self._small_blocks(rows)
+            ),
+        )
+
+    def _small_blocks(self, rows: int) -> Iterator[np.ndarray]:
+        """Yields blocks of so many rows, read in smaller ones if images are large."""
+        at_once = max(1, min(rows, BLOCK_VALUES // int(np.prod(self.shape))))
+        yield from rebatched(self.image_blocks(at_once), rows)
+
+
+def check_image(name: str, shape: tuple[int, ...], resized: bool = False) -> None:
+    """Refuses what is no image, or too large a one for the pipeline.
+
+    Args:
+        name: Of what it was read from.
+        shape: Of one image.
+        resized: Whether it is brought to another size before it is used.
+
+    Raises:
+        BadInputError: It is neither grey, nor red, green and blue; or too large.
+    """
+    if len(shape) != 2 and not (len(shape) == 3 and shape[2] in (1, 3)):
+        raise BadInputError(
+            f"{name}: wrong image size: expected height x width, or height x width "
+            f"x 3, found {shape_text(shape) or 'single numbers'}"
+        )
+    values = math.prod(shape)
+    if values > MOST_RESIZED:
+        raise BadInputError(
+            f"{name}: wrong image size: expected at most {MOST_RESIZED:,} values an "
+            f"image, found {shape_text(shape)}"
+        )
+    if not resized and values > MOST_VALUES:
+        raise BadInputError(
+            f"{name}: wrong image size: expected at most {MOST_VALUES:,} values an "
+            f"image, as an example has a number for each, found {shape_text(shape)}: "
+            "give a size to bring them to with --resize, as --resize 224x224"
+        )
+
+
+def shape_text(shape: Sequence[int]) -> str:
+    """Returns the shape of an image for people: `28x28`, `12x16x3`."""
+    return "x".join(map(str, shape))
+
+
+def squeezed(shape: Sequence[int]) -> tuple[int, ...]:
+    """Returns the shape of an image; one of a single channel is grey."""
+    return tuple(shape[:2]) if tuple(shape[2:]) == (1,) else tuple(shape)
+
+
+def stretched(image: Image.Image, width: int, height: int) -> np.ndarray:
+    """Returns a picture in another size, all of it, whatever its proportions.
+
+    The client does the same to a picture that it is asked about
+    (`serving/client/pictures.py`): what a model learns from is what it is asked.
+
+    Args:
+        image: Grey (`L`) or red, green and blue (`RGB`).
+        width: Pixels.
+        height: Pixels.
+    """
+    if image.size == (width, height):
+        return np.asarray(image)
+    # Sides longer than this are averaged down first: few pixels are left in the end.
+    factor = -(-max(image.size) // _WORKING_SIDE)
+    if factor > 1:
+        image = image.reduce(factor)
+    layers = [
+        np.asarray(
+            layer.convert("F").resize((width, height), Image.Resampling.BILINEAR)
+        )
+        for layer in image.split()
+    ]
+    values = layers[0] if len(layers) == 1 else np.stack(layers, axis=-1)
+    return np.clip(np.floor(values + 0.5), 0, 255).astype(np.uint8)
+
+
+_WORKING_SIDE = 1024
+
+
+def rebatched(blocks: Iterator[np.ndarray], rows: int) -> Iterator[np.ndarray]:
+    """Yields the rows of blocks of any size in blocks of one size."""
+    waiting: list[np.ndarray] = []
+    held = 0
+    for block in blocks:
+        while held + len(block) >= rows:
+            taken = rows - held
+            whole = [*waiting, block[:taken]]
+            yield np.concatenate(whole) if waiting else whole[0]
+            block, waiting, held = block[taken:], [], 0
+        if len(block):
+            waiting.append(block)
+            held += len(block)
+    if waiting:
+        yield np.concatenate(waiting)
+
+
+def in_memory(labels: np.ndarray) -> Blocks:
+    """Returns the blocks of labels that are held already."""
+    return lambda rows: (
+        labels[start : start + rows] for start in range(0, len(labels), rows)
+    )

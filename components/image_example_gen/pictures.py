@@ -1,0 +1,227 @@
+"""Pictures of any common form become arrays: palette, transparency, 16 bit, EXIF."""
+
+import io
+import os
+import struct
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from itertools import islice
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from components.image_example_gen.hints import Hints
+from components.image_example_gen.part import (
+    BLOCK_VALUES,
+    check_image,
+    squeezed,
+    stretched,
+)
+from contract.errors import BadInputError
+
+SUFFIXES = (
+    *(".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".gif", ".tif", ".tiff"),
+    *(".webp", ".ppm", ".pgm", ".pbm", ".pnm"),
+)
+"""What a picture's name ends with."""
+
+MOST_PIXELS = 100_000_000
+"""Of one picture on the disk: 300 MB when it is decoded."""
+
+_FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM")
+_ORIENTATION = 0x0112
+_UNREADABLE = (
+    *(OSError, SyntaxError, ValueError, EOFError, MemoryError, struct.error),
+    *(TypeError, LookupError, ArithmeticError, AttributeError),
+)
+"""What Pillow raises on bytes that make no sense."""
+
+_WHITE = 255
+_SAMPLED = 2_000
+"""Pictures whose headers are looked at before all of them are read."""
+_THREADS = min(4, os.cpu_count() or 1)
+"""That decode: Pillow lets go of Python's lock while it does."""
+_HELD_AT_ONCE = 16
+"""Pictures whose bytes are in memory while they wait to be decoded."""
+
+Read = Callable[[], bytes]
+Picture = tuple[str, Read]
+"""The name of a picture, for messages, and what returns its bytes."""
+
+
+@dataclass(frozen=True)
+class Form:
+    """What all pictures of a data set are brought to.
+
+    Attributes:
+        shape: `(height, width)` or `(height, width, 3)`.
+        resized: Whether pictures of another size are brought to it, or refused.
+        paper: What shines through where a picture is transparent.
+        insists: Whether a person said that they are grey; or they just seem so.
+    """
+
+    shape: tuple[int, ...]
+    resized: bool
+    paper: int
+    insists: bool
+
+
+def find_form(pictures: Sequence[Picture], hints: Hints) -> Form:
+    """Returns what the pictures are brought to, from the headers of some of them.
+
+    They are in colour if one of them is, and of the size that the first one has.
+
+    Args:
+        pictures: All of the training part; some are looked at, from all over.
+        hints: `colour`, `resize`, `background`.
+
+    Raises:
+        BadInputError: One cannot be read, or is too large.
+    """
+    step = max(1, len(pictures) // _SAMPLED)
+    is_colour, first = False, (0, 0)
+    for name, read in islice(pictures, 0, None, step):
+        with _opened(name, read()) as image:
+            first = first if any(first) else _size(image)
+            is_colour = is_colour or _is_colour(image)
+        if is_colour and hints.colour:
+            break
+    width, height = hints.size_after or first
+    colour = hints.colour == "rgb" if hints.colour else is_colour
+    form = Form(
+        shape=squeezed((height, width, 3 if colour else 1)),
+        resized=hints.size_after is not None,
+        paper=int(hints.background) if hints.background.isdecimal() else _WHITE,
+        insists=bool(hints.colour),
+    )
+    check_image(pictures[0][0], form.shape)
+    return form
+
+
+def decode_blocks(
+    pictures: Iterator[Picture], form: Form, rows: int
+) -> Iterator[np.ndarray]:
+    """Yields decoded pictures, uint8 `[rows, *form.shape]`, in order.
+
+    Raises:
+        BadInputError: At the first one that cannot be read, or does not fit.
+    """
+    with ThreadPoolExecutor(_THREADS) as pool:
+        while block := list(islice(pictures, rows)):
+            images = np.empty((len(block), *form.shape), np.uint8)
+            for start in range(0, len(block), _HELD_AT_ONCE):
+                some = block[start : start + _HELD_AT_ONCE]
+                # Bytes are read here, one after the other, as an archive is one file.
+                contents = [read() for _, read in some]
+                names = [name for name, _ in some]
+                decoded = pool.map(partial(decode, form=form), names, contents)
+                for row, image in enumerate(decoded, start):
+                    images[row] = image
+            yield images
+
+
+def decode(name: str, content: bytes, form: Form) -> np.ndarray:
+    """Returns one picture, uint8 of the form's shape.
+
+    Args:
+        name: For messages.
+        content: The bytes of its file.
+        form: What it is brought to.
+
+    Raises:
+        BadInputError: It cannot be read, is of another size (and is not to be
+            resized), or in colour where the others are grey.
+    """
+    height, width, *channels = form.shape
+    with _opened(name, content) as image:
+        if not channels and not form.insists and _is_colour(image):
+            raise BadInputError(
+                f"{name}: expected a grey picture, as the others are, found one in "
+                "colour: say what all of them shall be with --colour rgb or "
+                "--colour grey"
+            )
+        if not form.resized and _size(image) != (width, height):
+            found = "x".join(map(str, _size(image)))
+            raise BadInputError(
+                f"{name}: images of mixed sizes: expected {width}x{height}, as the "
+                f"first, found {found}: give a size to bring all of them to with "
+                f"--resize, as --resize {_sensible(width, height)}"
+            )
+        ImageOps.exif_transpose(image, in_place=True)
+        return stretched(_plain(image, bool(channels), form.paper), width, height)
+
+
+@contextmanager
+def _opened(name: str, content: bytes) -> Iterator[Image.Image]:
+    """Opens a picture; what Pillow says of it becomes one line."""
+    try:
+        with warnings.catch_warnings():
+            # Of size we judge ourselves; of odd metadata the pixels are none the worse.
+            warnings.simplefilter("ignore")
+            with Image.open(io.BytesIO(content), formats=_FORMATS) as image:
+                if image.width * image.height > MOST_PIXELS:
+                    raise _too_large(name)
+                yield image
+    except UnidentifiedImageError:
+        found = "an empty file" if not content else f"0x{content[:4].hex()}"
+        raise BadInputError(
+            f"{name}: expected a picture, found {found}: mend it or take it out"
+        ) from None
+    except Image.DecompressionBombError:
+        raise _too_large(name) from None
+    except _UNREADABLE as error:
+        reason = str(error).partition("\n")[0] or type(error).__name__
+        raise BadInputError(
+            f"{name}: expected a whole picture, found: {reason}: mend it or take it out"
+        ) from error
+
+
+def _too_large(name: str) -> BadInputError:
+    return BadInputError(f"{name}: expected at most {MOST_PIXELS:,} pixels, found more")
+
+
+def _size(image: Image.Image) -> tuple[int, int]:
+    """Returns (width, height) as a person sees the picture; EXIF may turn it."""
+    # Pillow decodes all of a PNG to look for EXIF behind its pixels.
+    has_exif = image.format != "PNG" or "exif" in image.info
+    turned = has_exif and image.getexif().get(_ORIENTATION, 1) in (5, 6, 7, 8)
+    return (image.height, image.width) if turned else image.size
+
+
+def _is_colour(image: Image.Image) -> bool:
+    if image.mode == "P":
+        palette = np.array(image.getpalette("RGB") or [], np.uint8).reshape(-1, 3)
+        return bool((palette != palette[:, :1]).any())
+    return image.mode not in ("1", "L", "LA", "La", "F") and image.mode[0] != "I"
+
+
+def _plain(image: Image.Image, colour: bool, paper: int) -> Image.Image:
+    """Returns the picture as `L` or `RGB`, 8 bit, without transparency."""
+    if image.mode[0] == "I":
+        # 16 bits a pixel; what Pillow calls I may hold 8 or 16.
+        values = np.asarray(image).astype(np.int64)
+        if values.min() < 0 or values.max() > 0xFFFF:
+            raise ValueError(f"levels of {values.min()} to {values.max()}")
+        deep = image.mode != "I" or values.max() > 0xFF
+        image = Image.fromarray((values // 257 if deep else values).astype(np.uint8))
+    elif image.mode == "F":
+        raise ValueError("levels that are no whole numbers")
+    elif image.has_transparency_data:
+        image = image.convert("RGBA")
+        ground = Image.new("RGBA", image.size, (paper, paper, paper, 255))
+        image = Image.alpha_composite(ground, image)
+    elif image.mode == "P":
+        image = image.convert("RGB")
+    wanted = "RGB" if colour else "L"
+    return image if image.mode == wanted else image.convert(wanted)
+
+
+def _sensible(width: int, height: int) -> str:
+    """Returns a size to propose: the picture's own, or one that can be learned."""
+    if width * height * 3 * 10 <= BLOCK_VALUES:
+        return f"{width}x{height}"
+    return "128x128"

@@ -1,0 +1,88 @@
+"""What a file or an array is, by its name: of which part, images or labels."""
+
+import re
+from collections.abc import Sequence
+from typing import TypeVar
+
+from components.image_example_gen.files import File
+from contract.errors import BadInputError
+
+TRAIN, VALIDATION, TEST = "train", "validation", "test"
+
+_PARTS = {
+    **dict.fromkeys(("train", "training", "trn"), TRAIN),
+    **dict.fromkeys(("test", "testing", "tst", "t10k"), TEST),
+    **dict.fromkeys(("val", "valid", "validation", "dev"), VALIDATION),
+}
+
+IMAGES, LABELS = "images", "labels"
+
+_KINDS = {
+    **dict.fromkeys(
+        ("images", "image", "imgs", "img", "x", "data", "features", "pixels", "xs"),
+        IMAGES,
+    ),
+    **dict.fromkeys(
+        ("labels", "label", "y", "targets", "target", "classes", "ys", "lbls"), LABELS
+    ),
+}
+
+_T = TypeVar("_T")
+
+
+def words(name: str) -> list[str]:
+    """Returns the words of a name: `kmnist-train-imgs.npz`, `xTrain`, `y_test`."""
+    spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)
+    return re.findall(r"t10k|[a-z]+", spaced.lower())
+
+
+def part_of(relative: str) -> str | None:
+    """Returns the part that a file is of: its own name says it, or a folder's."""
+    for name in reversed(relative.split("/")):
+        found = [_PARTS[word] for word in words(name) if word in _PARTS]
+        if found:
+            return found[-1] if "t10k" not in words(name) else TEST
+    return None
+
+
+def kind_of(relative: str) -> str | None:
+    """Returns whether a name speaks of images or of labels; None if of neither."""
+    for name in reversed(relative.split("/")):
+        found = {_KINDS[word] for word in words(name) if word in _KINDS}
+        if len(found) == 1:
+            return found.pop()
+    return None
+
+
+def stem_of(path: str) -> str:
+    """Returns a part's name if a file is called by nothing else: `train.csv`."""
+    name = re.sub(r"(\.[a-z]+)+$", "", path.rpartition("/")[2], flags=re.IGNORECASE)
+    return _PARTS.get(name.lower(), "")
+
+
+def with_prefix(files: Sequence[File], prefix: str, path: str) -> list[File]:
+    """Returns the files whose names begin so.
+
+    Raises:
+        BadInputError: None does.
+    """
+    if not prefix:
+        return list(files)
+    kept = [
+        file
+        for file in files
+        if file.name.startswith(prefix) or file.relative.startswith(prefix)
+    ]
+    if not kept:
+        raise BadInputError(
+            f"{path}: data.prefix: expected the beginning of a file's name, found "
+            f"{prefix!r} before none of {names_text(files)}"
+        )
+    return kept
+
+
+def names_text(files: Sequence[File]) -> str:
+    """Returns the names of some files on one line."""
+    names = [file.relative for file in files[:8]]
+    more = f" and {len(files) - 8:,} more" if len(files) > 8 else ""
+    return (", ".join(names) or "nothing") + more

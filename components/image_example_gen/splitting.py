@@ -1,0 +1,198 @@
+"""Which row goes into which split: train, eval, test."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from components.data_gate.chance import share_bound
+from contract.errors import BadInputError
+from contract.features import EVAL, SPLITS, TEST, TRAIN
+
+AUTO, LAST, STRATIFIED, OWN = "auto", "last", "stratified", "own"
+"""How the eval split is chosen: `OWN` is said of a validation part of the data's."""
+
+_LEVEL = 1e-6
+"""How seldom rows in an order made by chance are taken for ordered by class."""
+
+_CODES = {split: code for code, split in enumerate(SPLITS)}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How rows are split; see `pipeline.config.Data`.
+
+    Attributes:
+        split: `AUTO`, `LAST` or `STRATIFIED`.
+        seed: Of the stratified split.
+        eval_fraction: Share of the rows to train on that is held out as `eval`.
+        test_fraction: Share of all rows that is the test split, where the data has
+            no test part of its own.
+    """
+
+    split: str = AUTO
+    seed: int = 1
+    eval_fraction: float = 0.2
+    test_fraction: float = 0.2
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """Which split each row of each part goes into.
+
+    Attributes:
+        how: `LAST`, `STRATIFIED` or `OWN`.
+        why: The reason, for people.
+        rows: By part: the place in `SPLITS`, uint8 `[rows]`.
+    """
+
+    how: str
+    why: str
+    rows: Mapping[str, np.ndarray]
+
+
+def assign(
+    path: str,
+    labels: Mapping[str, np.ndarray],
+    classes: tuple[str, ...],
+    settings: Settings,
+    in_order: bool,
+) -> Assignment:
+    """Assigns all rows of a data set to splits.
+
+    With `AUTO`, data with a test part of its own holds out the last rows of the
+    training part, as Keras' `validation_split` does, unless the classes' shares there
+    and in the rest differ by more than chance allows (Fisher's exact test for each
+    class, in all once in a million orders), or a class is in the last rows only: then
+    the rows are ordered by class, at least in part, and the split is stratified. Data
+    without a test part, and pictures in folders (whose order is nobody's choice), are
+    split stratified.
+
+    Args:
+        path: Of the data set, for messages.
+        labels: By part (`train`, and perhaps `eval` and `test`): from 0, int64.
+        classes: Their names.
+        settings: What was asked for.
+        in_order: Whether the order of rows is somebody's choice.
+
+    Raises:
+        BadInputError: A split would be empty, or a class is too small to be split.
+    """
+    of_train = labels[TRAIN]
+    codes = np.full(len(of_train), _CODES[TRAIN], np.uint8)
+    rows = {
+        part: np.full(len(of), _CODES[part], np.uint8) for part, of in labels.items()
+    }
+    rows[TRAIN] = codes
+    needs = [split for split in (TEST, EVAL) if split not in labels]
+    if not needs:
+        return Assignment(OWN, "the data has a part for each split", rows)
+    how, why = _way(of_train, len(classes), settings, in_order, TEST in needs)
+    if how == STRATIFIED:
+        _check_classes(path, of_train, classes, len(needs) + 1, TEST in needs)
+    fractions = {TEST: settings.test_fraction, EVAL: settings.eval_fraction}
+    for split in needs:
+        free = np.flatnonzero(codes == _CODES[TRAIN])
+        if how == LAST:
+            taken = free[len(free) - last_rows(len(free), fractions[split], split) :]
+        else:
+            taken = free[_stratified(of_train[free], fractions[split], settings.seed)]
+        codes[taken] = _CODES[split]
+    for split in (TRAIN, *needs):
+        if not (codes == _CODES[split]).any():
+            raise BadInputError(
+                f"{path}: expected rows for split {split}, found too few: "
+                f"{len(of_train):,} to share out"
+            )
+    return Assignment(how, why, rows)
+
+
+def count(
+    labels: Mapping[str, np.ndarray], assignment: Assignment, classes: int
+) -> dict[str, np.ndarray]:
+    """Returns the rows of each class, by split; int64 `[classes]`."""
+    counts = {split: np.zeros(classes, np.int64) for split in SPLITS}
+    for part, of_part in labels.items():
+        for split, code in _CODES.items():
+            chosen = of_part[assignment.rows[part] == code]
+            counts[split] += np.bincount(chosen, minlength=classes)
+    return counts
+
+
+def last_rows(count: int, fraction: float, split: str = EVAL) -> int:
+    """Returns how many of the last rows are held out.
+
+    The same rows as Keras' `validation_split`
+    (keras/src/trainers/data_adapters/array_slicing.py: `train_validation_split`).
+
+    Raises:
+        BadInputError: One of the two splits would be empty.
+    """
+    held_out = count - int(count * (1 - fraction))
+    if not 0 < held_out < count:
+        raise BadInputError(
+            f"{split} fraction: expected one that leaves examples in both splits, "
+            f"found {fraction} of {count} rows"
+        )
+    return held_out
+
+
+def is_ordered(labels: np.ndarray, classes: int, eval_fraction: float) -> bool:
+    """Whether the last rows hold other classes than the rest; see `assign`."""
+    held_out = last_rows(len(labels), eval_fraction)
+    rest, last = (
+        np.bincount(of, minlength=classes) for of in np.split(labels, [-held_out])
+    )
+    difference = np.abs(rest / rest.sum() - last / last.sum())
+    beyond_chance = difference > share_bound(rest, last, _LEVEL)
+    return bool(beyond_chance.any() or ((rest == 0) & (last > 0)).any())
+
+
+def _way(
+    labels: np.ndarray, classes: int, settings: Settings, in_order: bool, no_test: bool
+) -> tuple[str, str]:
+    if settings.split != AUTO:
+        return settings.split, f"data.split is {settings.split}"
+    if no_test:
+        return STRATIFIED, "the data has no test part of its own"
+    if not in_order:
+        return STRATIFIED, "files in folders have no order of their own"
+    if is_ordered(labels, classes, settings.eval_fraction):
+        return STRATIFIED, "the rows of the training part are ordered by class"
+    return LAST, "the data has a test part, and its rows are not ordered by class"
+
+
+def _check_classes(
+    path: str, labels: np.ndarray, classes: tuple[str, ...], least: int, no_test: bool
+) -> None:
+    """Refuses classes of which not each split can have an image."""
+    counts = np.bincount(labels, minlength=len(classes))
+    small = np.flatnonzero((counts > 0) & (counts < least))
+    if no_test and small.size:
+        raise BadInputError(
+            f"{path}: expected at least {least} images of each class, one for each "
+            f"split, found {counts[small[0]]} of {classes[small[0]]!r}: add some, or "
+            "take the class out"
+        )
+
+
+def _stratified(labels: np.ndarray, fraction: float, seed: int) -> np.ndarray:
+    """Returns which rows are taken: of each class its share, chosen by the seed.
+
+    Args:
+        labels: int64 `[rows]`.
+        fraction: Of each class; at least one row, and never all of a class.
+        seed: The same one takes the same rows.
+
+    Returns:
+        bool `[rows]`.
+    """
+    keys = np.random.default_rng(seed).random(len(labels))
+    order = np.lexsort((keys, labels))
+    counts = np.bincount(labels)
+    starts = np.concatenate([[0], np.cumsum(counts)[:-1]])
+    rank = np.empty(len(labels), np.int64)
+    rank[order] = np.arange(len(labels)) - np.repeat(starts, counts)
+    wanted = np.clip(np.round(counts * fraction), 1, np.maximum(counts - 1, 0))
+    taken: np.ndarray = rank < wanted[labels]
+    return taken

@@ -1,0 +1,36 @@
+"""Starts a command line, also for a Python that has not got what it needs."""
+
+import importlib
+import sys
+from typing import Never
+
+_OURS = (
+    *("benchmarks", "components", "contract", "lineage"),
+    *("pipeline", "runner", "serving", "version_store"),
+)
+
+
+def start(module: str) -> Never:
+    """Runs `main` of a module; without the environment, one line says how to.
+
+    Args:
+        module: Dotted name. It is imported here, so that what is missing is known.
+    """
+    try:
+        main = importlib.import_module(module).main
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.split(".")[0] in _OURS:
+            raise
+        print(
+            f"error: {error.name} is not installed for {sys.executable}: make the "
+            "environment with `make setup`, and start this with .venv/bin/python",
+            file=sys.stderr,
+        )
+        sys.exit(1)
+    try:
+        main()
+        sys.stdout.flush()
+    except OSError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(1)
+    sys.exit(0)

@@ -1,0 +1,77 @@
+"""`python -m pipeline.schema infer --data PATH`: a beginning for another schema."""
+
+import os
+import sys
+
+import click
+
+from contract.command import run
+from contract.errors import BadInputError
+from pipeline.config import Config, load_config
+from pipeline.schema.infer import Levels, infer
+
+
+@click.group()
+def main() -> None:
+    """Write schemas for data of one's own."""
+
+
+@main.command("infer", context_settings={"max_content_width": 88})
+@click.option("--data", required=True, metavar="PATH", help="Labelled images.")
+@click.option("--config", "config_path", metavar="FILE", help="Settings, as TOML.")
+@click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="SECTION.KEY=VALUE",
+    help="Any setting of [data], as data.resize=64x64; may be repeated.",
+)
+@click.option("--out", metavar="FILE", help="Where to write it. [standard output]")
+def infer_command(
+    data: str, config_path: str | None, settings: tuple[str, ...], out: str | None
+) -> None:
+    """Write a schema to begin with, with the reason for each of its bounds.
+
+    Without --out it is printed. A file that is there already is left alone.
+    """
+    config = load_config(config_path, [*settings, ("data.path", data)])
+    text = _inferred(config, data)
+    if out is None:
+        click.echo(text, nl=False)
+        return
+    try:
+        with open(out, "x", encoding="utf-8") as stream:
+            stream.write(text)
+    except FileExistsError:
+        raise BadInputError(
+            f"--out: {out}: is there already: expected a new file, as that one may "
+            "have been edited"
+        ) from None
+    except OSError as error:
+        raise BadInputError(
+            f"--out: {out}: cannot be written: {error.strerror}"
+        ) from error
+    click.echo(
+        f"{out}: read its comments, edit its bounds, and name it with --schema",
+        file=sys.stderr,
+    )
+
+
+def _inferred(config: Config, data: str) -> str:
+    from components.image_example_gen import splitting
+    from components.image_example_gen.source import open_source
+    from components.image_example_gen.understanding import name_of, understand
+
+    hints = config.data.hints(config.data.name or name_of(data))
+    source, levels = open_source(data, hints), Levels()
+    task = understand(source, hints, source.fingerprint(levels))
+    labels = {part: source.labels(part) for part in source.parts}
+    split = splitting.assign(
+        data, labels, task.classes, config.data.splitting(), source.in_order
+    )
+    counts = splitting.count(labels, split, len(task.classes))
+    return infer(task, counts, levels, os.path.basename(os.path.abspath(data)))
+
+
+if __name__ == "__main__":
+    run(main, "python -m pipeline.schema")

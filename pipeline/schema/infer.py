@@ -1,0 +1,158 @@
+"""A curated starting point for another data set's schema, from its own numbers."""
+
+import json
+
+import numpy as np
+
+from components.data_gate.chance import share_bound
+from contract.features import EVAL, IMAGE, LABEL, TEST, TRAIN
+from contract.task import Task
+
+_LEVELS = 64
+"""Bins in which the levels of pixels are compared; TFDV takes about as many."""
+
+_LEAST_SKEW = 0.05
+"""What MNIST is held to: a share that a person would want to know of."""
+_LEAST_DRIFT = 0.01
+_MARGIN = 3
+"""How much farther than this data's own splits the next data may be."""
+
+
+class Levels:
+    """How often each level of a pixel occurs, by part; see `Source.fingerprint`."""
+
+    def __init__(self) -> None:
+        """Has seen nothing."""
+        self.by_part: dict[str, np.ndarray] = {}
+
+    def __call__(self, part: str, images: np.ndarray, labels: np.ndarray) -> None:
+        """Takes note of a block."""
+        counts = np.bincount(images.ravel(), minlength=256)
+        self.by_part[part] = self.by_part.get(part, 0) + counts
+
+    def divergence(self) -> float | None:
+        """Returns how far training and test part are apart; None without two parts.
+
+        The Jensen-Shannon divergence of their levels, in bits, as TFDV measures it.
+        """
+        if not {TRAIN, TEST} <= self.by_part.keys():
+            return None
+        first, second = (
+            self.by_part[part].reshape(_LEVELS, -1).sum(axis=1)
+            for part in (TRAIN, TEST)
+        )
+        one, other = first / first.sum(), second / second.sum()
+        middle = (one + other) / 2
+        return float((_divergence(one, middle) + _divergence(other, middle)) / 2)
+
+
+def infer(
+    task: Task, counts: dict[str, np.ndarray], levels: Levels, source: str
+) -> str:
+    """Returns a judgement, in the form that `parse_judgement` takes, with reasons.
+
+    What an image and a label are is left out, as the task says it.
+
+    Args:
+        task: What the data poses.
+        counts: Rows of each class, by split.
+        levels: Of the pixels.
+        source: What the data was read from, for the head of the file.
+    """
+    sizes = {split: int(of_split.sum()) for split, of_split in counts.items()}
+    found, label = _largest_skew(counts)
+    chance = max(
+        float(share_bound(counts[TRAIN], counts[split]).max()) for split in (EVAL, TEST)
+    )
+    skew = _round_up(max(_LEAST_SKEW, found * 1.5))
+    measured = levels.divergence()
+    drift = _round_up(max(_LEAST_DRIFT, _MARGIN * (measured or 0.0)))
+    of_pixels = (
+        f"training and test part of this data are {measured:.5f} apart; the bound is "
+        f"{_MARGIN} times that, and at least {_LEAST_DRIFT}"
+        if measured is not None
+        else f"this data has one part, so that nothing was measured; {_LEAST_DRIFT} is "
+        "what MNIST is held to"
+    )
+    return _TEXT.format(
+        source=source,
+        name=json.dumps(task.name),
+        size=task.size_text,
+        classes=len(task.classes),
+        rows=", ".join(f"{split} {rows:,}" for split, rows in sizes.items()),
+        image=IMAGE,
+        label=LABEL,
+        drift=f"{drift:g}",
+        of_pixels=_wrapped(of_pixels),
+        skew=f"{skew:g}",
+        found=f"{found:.4f}",
+        of_class=json.dumps(task.classes[label], ensure_ascii=False),
+        chance=f"{chance:.4f}",
+    )
+
+
+def _largest_skew(counts: dict[str, np.ndarray]) -> tuple[float, int]:
+    """Returns the largest difference of a class's shares, and the class."""
+    train = counts[TRAIN] / counts[TRAIN].sum()
+    differences = [
+        np.abs(train - counts[split] / counts[split].sum()) for split in (EVAL, TEST)
+    ]
+    largest = np.max(differences, axis=0)
+    label = int(largest.argmax())
+    return float(largest[label]), label
+
+
+def _divergence(one: np.ndarray, other: np.ndarray) -> float:
+    there = one > 0
+    return float((one[there] * np.log2(one[there] / other[there])).sum())
+
+
+def _round_up(value: float) -> float:
+    """Returns a bound with two digits that are read easily."""
+    digits = 2 if value >= 0.1 else 3
+    return float(np.ceil(round(value * 10**digits, 6)) / 10**digits)
+
+
+def _wrapped(text: str) -> str:
+    """Returns a comment's text in lines that begin as its first does."""
+    import textwrap
+
+    return "\n  # ".join(textwrap.wrap(text, 80))
+
+
+_TEXT = """\
+# How far {name} may move before a person looks at it: a beginning, made by
+#   python -m pipeline.schema infer --data {source}
+# from {size} images, {classes} classes, rows: {rows}.
+# What an image and a label are (size, values, number of classes) is not written here:
+# it comes from the task. A tensorflow.metadata.v0.Schema in text format, named by
+# data.schema (--schema FILE). Its bounds are enforced: DataGate stops the run.
+#
+# Look at, before it is taken into use:
+# 1. Does each example have to have an image and a label? Here: yes.
+# 2. Do the shares of the classes stay as they are, from one delivery to the next? If
+#    they follow the season, the label's drift_comparator has to be wider, or go.
+# 3. Are pictures always taken alike (light, scanner, background)? If not, the image's
+#    drift_comparator has to be wider.
+
+feature {{
+  name: "{image}"
+  # Every example has one: an image that is missing is an error of who wrote the file.
+  presence {{ min_fraction: 1.0 min_count: 1 }}
+  # The levels of the pixels against the run that was pushed last:
+  # {of_pixels}.
+  drift_comparator {{ jensen_shannon_divergence {{ threshold: {drift} }} }}
+}}
+
+feature {{
+  name: "{label}"
+  presence {{ min_fraction: 1.0 min_count: 1 }}
+  # The largest difference in the share of one class: between split train and the
+  # others of a run (skew), and against the run that was pushed last (drift). In this
+  # data it is {found}, of {of_class}; the bound is half as much again, and at least
+  # 0.05. DataGate widens it by itself where chance alone makes more at so many rows:
+  # here {chance}.
+  skew_comparator {{ infinity_norm {{ threshold: {skew} }} }}
+  drift_comparator {{ infinity_norm {{ threshold: {skew} }} }}
+}}
+"""

@@ -1,0 +1,75 @@
+"""How a model was really fitted: what `summary.json` of a ModelRun says."""
+
+from typing import Any
+
+import keras
+import numpy as np
+
+from contract.task import Task
+from pipeline.training.compiling import describe_optimizer
+from pipeline.training.loop import Epoch
+from pipeline.training.settings import Training
+
+
+def summarize(
+    model: keras.Model,
+    training: Training,
+    task: Task,
+    *,
+    weights: np.ndarray | None,
+    history: list[Epoch],
+    kept: dict[str, Any],
+) -> dict[str, Any]:
+    """Returns Keras' `model.summary()` as data, and what it was fitted with.
+
+    Args:
+        model: Trained.
+        training: The settings.
+        task: That it answers.
+        weights: What each class counted in training; None if all the same.
+        history: Of the training.
+        kept: Which epoch's weights it has, and why; see `callbacks.Kept`.
+    """
+    others: list[str] = sorted({name for epoch in history for name in epoch.others})
+    return {
+        "layers": [_describe(layer) for layer in model.layers],
+        "parameters": model.count_params(),
+        "trainable_parameters": sum(
+            int(np.prod(weight.shape)) for weight in model.trainable_weights
+        ),
+        "network": training.model,
+        "optimizer": type(model.optimizer).__name__,
+        "optimizer_config": describe_optimizer(model.optimizer),
+        "schedule": training.schedule.as_dict(),
+        "loss": _name(model.loss),
+        "class_weights": None
+        if weights is None
+        else dict(zip(task.classes, map(float, weights), strict=True)),
+        "kept": kept,
+        "monitored": {
+            name: [epoch.others.get(name) for epoch in history] for name in others
+        },
+        "training": training.model_dump(mode="json"),
+    }
+
+
+def _describe(layer: keras.Layer) -> dict[str, Any]:
+    try:
+        shape = list(layer.output.shape[1:])
+    except (AttributeError, ValueError):
+        # A layer of a model that is a class has no one output, nor has a shared one.
+        shape = []
+    return {
+        "name": layer.name,
+        "kind": type(layer).__name__,
+        "output_shape": shape,
+        "activation": getattr(getattr(layer, "activation", None), "__name__", ""),
+        "parameters": layer.count_params() if layer.built else 0,
+    }
+
+
+def _name(loss: Any) -> str:
+    """Returns what a loss is called, however it was given."""
+    if isinstance(loss, str):
+        return loss
+    return getattr(loss, "__name__", type(loss).__name__)

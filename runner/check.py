@@ -1,0 +1,152 @@
+"""What can be said of a data set before anything is trained on it."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from components.data_gate.chance import share_bound
+from components.image_example_gen import splitting
+from components.image_example_gen.duplicates import Hashes
+from contract.features import EVAL, TEST, TRAIN
+from contract.task import Task
+from pipeline.config import Config
+from runner.datasets import DataSet
+from runner.sheet import Samples
+from version_store.served import Served
+
+_FEW = 10
+"""Training images of a class, from which little can be learned."""
+_UNEVEN = 10
+"""How many times more images one class has than another that is worth a word."""
+
+
+class Look:
+    """Takes from a data set what is to be shown, while it is read once.
+
+    Attributes:
+        samples: Pictures of the training part.
+        hashes: Of all images.
+    """
+
+    def __init__(self) -> None:
+        """Has seen nothing."""
+        self.samples = Samples()
+        self.hashes = Hashes()
+
+    def __call__(self, part: str, images: np.ndarray, labels: np.ndarray) -> None:
+        """Takes note of a block; see `Source.fingerprint`."""
+        self.hashes.add(part, images)
+        if part == TRAIN:
+            self.samples.add(images, labels)
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What there is to know.
+
+    Attributes:
+        split: How the rows are split.
+        counts: Rows of each class, by split.
+        duplicates: Test rows whose image is in the training part, too.
+        warnings: What a person should look at, a line each.
+    """
+
+    split: splitting.Assignment
+    counts: dict[str, np.ndarray]
+    duplicates: int
+    warnings: list[str]
+
+
+def examine(config: Config, dataset: DataSet, look: Look) -> Findings:
+    """Splits the rows as a run would, and says what is odd.
+
+    Args:
+        config: Of the run.
+        dataset: Read while `look` looked on.
+        look: What it saw.
+
+    Raises:
+        BadInputError: The rows cannot be split.
+    """
+    source = dataset.source
+    assert source is not None, "`resolve` opens it"
+    labels = {part: source.labels(part) for part in source.parts}
+    classes = dataset.task.classes
+    split = splitting.assign(
+        source.path, labels, classes, config.data.splitting(), source.in_order
+    )
+    counts = splitting.count(labels, split, len(classes))
+    duplicates = look.hashes.test_rows_in_training(split.rows)
+    warnings = [dataset.notice] if dataset.notice else []
+    warnings += _of_classes(config, dataset.task, counts)
+    share = duplicates / counts[TEST].sum()
+    if duplicates:
+        verdict = "more" if share > config.data.max_duplicates else "not more"
+        warnings.append(
+            f"{duplicates:,} test images ({share:.2%}) are in the training part as "
+            f"well, {verdict} than data.max_duplicates "
+            f"({config.data.max_duplicates:.2%}) allows"
+        )
+    warnings += _of_skew(dataset.task, counts)
+    return Findings(split, counts, duplicates, warnings)
+
+
+def served_text(served: Served | None, task: Task) -> str:
+    """Returns what is served under the name that the model would get."""
+    if served is None:
+        return "nothing is served under that name"
+    if served.task is None:
+        return (
+            f"version {served.version} is served, which does not say what it is asked"
+        )
+    if task.asks_the_same(served.task):
+        return f"version {served.version} of the same task is served"
+    return (
+        f"version {served.version} of another task is served: "
+        f"{task.difference(served.task)}; a run is refused without another name "
+        "(--name) or --replace-task"
+    )
+
+
+def _of_classes(config: Config, task: Task, counts: dict[str, np.ndarray]) -> list[str]:
+    found = []
+    for split, least, why in (
+        (TRAIN, _FEW, "little can be learned from them"),
+        (TEST, round(1 / (1 - config.gates.min_class_accuracy + 1e-9)), _why(config)),
+    ):
+        few = np.flatnonzero(counts[split] < least)
+        if few.size:
+            named = ", ".join(
+                f"{task.classes[label]} ({counts[split][label]})" for label in few[:8]
+            )
+            more = f" and {few.size - 8} more" if few.size > 8 else ""
+            found.append(f"few {split} images of {named}{more}: {why}")
+    training = counts[TRAIN][counts[TRAIN] > 0]
+    if training.max() >= _UNEVEN * training.min():
+        found.append(
+            f"classes are uneven: {training.min():,} to {training.max():,} images to "
+            "train on"
+        )
+    return found
+
+
+def _why(config: Config) -> str:
+    bound = config.gates.min_class_accuracy
+    return f"one mistake may fail gates.min_class_accuracy ({bound:g})"
+
+
+def _of_skew(task: Task, counts: dict[str, np.ndarray]) -> list[str]:
+    found = []
+    for split in (EVAL, TEST):
+        train, other = counts[TRAIN], counts[split]
+        difference = np.abs(train / train.sum() - other / other.sum())
+        beyond = difference - share_bound(train, other)
+        label = int(beyond.argmax())
+        if beyond[label] > 0:
+            found.append(
+                f"split {split} has another share of {task.classes[label]} than train: "
+                f"{other[label] / other.sum():.1%} and "
+                f"{train[label] / train.sum():.1%}, more than chance makes; DataGate "
+                "holds it to the schema's skew_comparator"
+            )
+    return found

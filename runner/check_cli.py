@@ -1,0 +1,117 @@
+"""`python local_runner.py check`: the flags of a run, and a look at its data."""
+
+import os
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from contract.command import console, print_json
+from contract.errors import BadInputError
+from contract.features import SPLITS
+from runner import check as checking
+from runner import cli, flags, sheet
+from runner.datasets import DataSet
+from runner.workspace import Workspace
+from version_store.served import find_served
+
+_MOST_ROWS = 40
+"""Classes in the table; the others are in the JSON."""
+
+
+@click.command(context_settings={"max_content_width": 88})
+@flags.configuring
+@click.option(
+    "--sheet",
+    "sheet_path",
+    metavar="FILE",
+    help="Where to write a sheet of pictures with their classes' names, as PNG. "
+    "[check-NAME.png in the output folder]",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def check(
+    config_path: str | None,
+    settings: tuple[str, ...],
+    output: str,
+    sheet_path: str | None,
+    as_json: bool,
+    **given: Any,
+) -> None:
+    """Show the data as a run would understand it; nothing is trained.
+
+    Prints the task, the rows of each class in each split, what is odd, and the name
+    that the model would get; writes a sheet of pictures with their names. Exit codes:
+    0 the data can be used, 2 it cannot.
+    """
+    config = flags.configuration(config_path, settings, given)
+    look = checking.Look()
+    dataset = cli.find_data(config, look)
+    config = cli.with_bounds(config, dataset)
+    findings = checking.examine(config, dataset, look)
+    served = find_served(Workspace(os.path.abspath(output)).models(dataset.name))
+    named = list(dataset.task.classes)
+    path = sheet_path or os.path.join(output, f"check-{dataset.name}.png")
+    _write_sheet(look, named, path)
+    standing = checking.served_text(served, dataset.task)
+    if as_json:
+        print_json(_content(dataset, findings, standing, path))
+        return
+    here = console()
+    here.print(Text(f"{dataset.name}: {dataset.description}"))
+    here.print(Text(f"  {dataset.task_text}"))
+    here.print(Text(f"  split {findings.split.how}: {findings.split.why}"))
+    here.print(_table(here, named, findings))
+    if here.is_terminal and here.color_system in ("truecolor", "256"):
+        for line in sheet.in_terminal(look.samples, named, here.width):
+            here.print(line, no_wrap=True, overflow="crop")
+    for warning in findings.warnings:
+        here.print(Text(f"warning: {warning}", "yellow"))
+    here.print(Text(f"model: {dataset.name}: {standing}"))
+    here.print(Text(f"pictures: {path}"))
+
+
+def _write_sheet(look: checking.Look, names: list[str], path: str) -> None:
+    try:
+        os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
+        sheet.draw(look.samples, names).save(path, "PNG")
+    except OSError as error:
+        raise BadInputError(
+            f"--sheet: {path}: cannot be written: {error.strerror or error}"
+        ) from error
+
+
+def _table(here: Console, names: list[str], findings: checking.Findings) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 2))
+    table.add_column("class")
+    for split in SPLITS:
+        table.add_column(split, justify="right")
+    for label, name in enumerate(names[:_MOST_ROWS]):
+        rows = (f"{findings.counts[split][label]:,}" for split in SPLITS)
+        table.add_row(Text(name), *rows)
+    if len(names) > _MOST_ROWS:
+        table.add_row(f"... {len(names) - _MOST_ROWS:,} more")
+    sums = (f"{findings.counts[split].sum():,}" for split in SPLITS)
+    table.add_row("all", *sums, style="bold")
+    return table
+
+
+def _content(
+    dataset: DataSet, findings: checking.Findings, standing: str, path: str
+) -> dict[str, Any]:
+    return {
+        "name": dataset.name,
+        "description": dataset.description,
+        "fingerprint": dataset.fingerprint,
+        "task": dataset.task.as_dict(),
+        "split": {"how": findings.split.how, "why": findings.split.why},
+        "rows": {
+            split: dict(zip(dataset.task.classes, counts.tolist(), strict=True))
+            for split, counts in findings.counts.items()
+        },
+        "test_rows_in_training": findings.duplicates,
+        "warnings": findings.warnings,
+        "served": standing,
+        "sheet": path,
+    }

@@ -1,0 +1,46 @@
+"""`python local_runner.py clean`: make room in the output folder."""
+
+import os
+from dataclasses import asdict
+
+import click
+
+from contract import environment, logs
+from contract.command import print_json
+from runner.workspace import Workspace
+from version_store.render import size
+
+
+@click.command(context_settings={"max_content_width": 88})
+@click.option("--output", default="output", show_default=True, help="Folder.")
+@click.option(
+    "--keep-runs",
+    type=click.IntRange(min=1),
+    default=5,
+    show_default=True,
+    help="How many runs of each model stay whole; the next run reuses what they made.",
+)
+@click.option("--dry-run", is_flag=True, help="Only say what would be removed.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def clean(output: str, keep_runs: int, dry_run: bool, as_json: bool) -> None:
+    """Remove what earlier runs left and nothing needs any more.
+
+    Versions stay (see `python -m version_store prune` for those), and so do the log
+    and the report of each run that pushed one that is there.
+    """
+    workspace = Workspace(os.path.abspath(output))
+    environment.prepare()
+    with workspace.locked(), logs.captured(os.devnull, verbose=False):
+        from runner import cleaning
+
+        found = cleaning.clean(workspace, keep_runs, dry_run=dry_run)
+    if as_json:
+        print_json({**asdict(found), "dry_run": dry_run})
+        return
+    verb = "would remove" if dry_run else "removed"
+    for folder in (*found.artifacts, *found.runs):
+        click.echo(f"{verb} {folder}")
+    click.echo(
+        f"{verb} {len(found.artifacts)} folders of artifacts and {len(found.runs)} of "
+        f"runs, {size(found.size)}; {len(found.kept_runs)} runs are kept whole"
+    )

@@ -1,0 +1,159 @@
+"""Removing what earlier runs left and nothing needs any more."""
+
+import os
+import shutil
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from ml_metadata.proto import metadata_store_pb2
+
+from lineage.records import Run, read_runs
+from runner.workspace import Workspace
+from version_store.inventory import all_versions
+from version_store.metadata import PUSHED_MODEL, Store, open_store
+
+_SYSTEM = ".system"
+"""TFX's own folder beside a node's outputs, for what executions work with."""
+
+
+@dataclass(frozen=True)
+class Cleaned:
+    """What was removed, or would be.
+
+    Attributes:
+        artifacts: Folders of artifacts.
+        runs: Folders of runs: log, result, report.
+        kept_runs: Names of the runs that everything is kept of.
+        size: Bytes of all of them.
+    """
+
+    artifacts: list[str] = field(default_factory=list)
+    runs: list[str] = field(default_factory=list)
+    kept_runs: list[str] = field(default_factory=list)
+    size: int = 0
+
+
+def clean(workspace: Workspace, keep: int, *, dry_run: bool) -> Cleaned:
+    """Removes all but what the newest runs of each model made or reused.
+
+    Versions are not touched: each carries its manifest, card and statistics, so that
+    where it came from stays readable; the log and the report of the run that pushed
+    one that is there are kept, too. ML Metadata keeps what it knows, and learns which
+    artifacts are gone.
+
+    Args:
+        workspace: Held by the caller.
+        keep: How many runs of each model stay whole.
+        dry_run: Whether to change nothing.
+    """
+    if not os.path.exists(workspace.metadata):
+        return Cleaned()
+    store = open_store(workspace.metadata, read_only=dry_run)
+    runs = read_runs(store)
+    kept = list(_newest(runs, keep))
+    needed = {
+        artifact.id
+        for run in kept
+        for step in run.steps.values()
+        for some in (*step.inputs.values(), *step.outputs.values())
+        for artifact in some
+    }
+    gone = [
+        artifact
+        for artifact in _artifacts(store, workspace.all_artifacts)
+        if artifact.id not in needed
+    ]
+    folders = [artifact.uri for artifact in gone if os.path.isdir(artifact.uri)]
+    folders += _working_folders(workspace, store, kept)
+    old_runs = list(_old_runs(workspace, runs, kept))
+    found = Cleaned(
+        sorted(folders),
+        sorted(old_runs),
+        [run.name or run.id for run in kept],
+        sum(map(_size, (*folders, *old_runs))),
+    )
+    if not dry_run:
+        # First the record: a folder that is there and unknown harms nobody.
+        for artifact in gone:
+            artifact.state = metadata_store_pb2.Artifact.DELETED
+        if gone:
+            store.put_artifacts(gone)
+        for folder in (*found.artifacts, *found.runs):
+            shutil.rmtree(folder, ignore_errors=True)
+    return found
+
+
+def _newest(runs: list[Run], keep: int) -> Iterator[Run]:
+    """Yields the newest runs of each model; they come newest first."""
+    seen: Counter[str | None] = Counter()
+    for run in runs:
+        seen[run.model] += 1
+        if seen[run.model] <= keep:
+            yield run
+
+
+def _artifacts(store: Store, root: str) -> Iterator[Any]:
+    """Yields the artifacts that are there, as far as the store knows, below a folder.
+
+    Without those that stand for versions: their folders are empty, and their state
+    says whether the version is there.
+    """
+    versions = {artifact.id for artifact in store.get_artifacts_by_type(PUSHED_MODEL)}
+    for artifact in store.get_artifacts():
+        is_gone = artifact.state == metadata_store_pb2.Artifact.DELETED
+        below = os.path.normpath(artifact.uri).startswith(root + os.sep)
+        if below and not is_gone and artifact.id not in versions:
+            yield artifact
+
+
+def _working_folders(workspace: Workspace, store: Store, kept: list[Run]) -> list[str]:
+    """Returns what TFX keeps of executions that are not among the kept runs'."""
+    numbers = {
+        str(execution.id)
+        for run in kept
+        for context in [store.get_context_by_type_and_name("pipeline_run", run.id)]
+        for execution in store.get_executions_by_context(context.id)
+    }
+    found = []
+    for model in _folders(workspace.all_artifacts):
+        for node in _folders(model):
+            for kind in _folders(os.path.join(node, _SYSTEM)):
+                found += [
+                    folder
+                    for folder in _folders(kind)
+                    if os.path.basename(folder) not in numbers
+                ]
+    return found
+
+
+def _old_runs(workspace: Workspace, runs: list[Run], kept: list[Run]) -> Iterator[str]:
+    """Yields the folders of runs that are neither kept nor behind a version."""
+    names = {run.name for run in kept}
+    if os.path.isdir(workspace.all_models):
+        names |= {
+            version.manifest.run
+            for version in all_versions(workspace.all_models)
+            if version.manifest
+        }
+    if not runs:
+        return
+    for folder in _folders(os.path.dirname(workspace.run("any"))):
+        if os.path.basename(folder) not in names:
+            yield folder
+
+
+def _folders(folder: str) -> list[str]:
+    try:
+        return [entry.path for entry in os.scandir(folder) if entry.is_dir()]
+    except OSError:
+        return []
+
+
+def _size(folder: str) -> int:
+    return sum(
+        os.lstat(os.path.join(root, name)).st_size
+        for root, _, files in os.walk(folder)
+        for name in files
+    )

@@ -1,0 +1,51 @@
+"""The last line of KFP's launcher, in words.
+
+The launcher wraps a node's command in its pod and ends with 1 whatever failed; the
+reason is in its last line (kubeflow/pipelines: backend/src/v2/cmd/launcher-v2/
+main.go).
+"""
+
+import re
+
+from runner.kubeflow.deployment import Limits
+
+LAST_LINE = r"F\d{4} .*\bmain\.go:\d+\] failed to execute component: (.+)"
+
+_DOCS = "docs/kubeflow.md"
+
+_STORE = (
+    r"no driver registered for|Invalid region|[Ff]ailed to open bucket"
+    r"|failed to (?:list objects|download input artifact|fetch non default buckets)"
+)
+
+
+def explain(reason: str, limits: Limits) -> str:
+    """Returns what happened to a node that gave no reason of its own.
+
+    Args:
+        reason: The launcher's, as `LAST_LINE` finds it; empty: there is none.
+        limits: What the node was given.
+    """
+    if not reason:
+        return (
+            f"ended without a last word: it ran for more than its {limits.seconds} s, "
+            f"needed more than its {limits.memory:g} GB, or lost its machine"
+        )
+    if reason in ("signal: killed", "exit status 137"):
+        return (
+            f"was killed: it needed more than its {limits.memory:g} GB of memory, or "
+            "was stopped"
+        )
+    if re.fullmatch(r"exit status \d+|signal: .+", reason):
+        return f"ended without a reason ({reason})"
+    if re.search(r"mkdir /\w+: permission denied", reason):
+        return (
+            f"was not started: this Kubeflow Pipelines is too old for the image "
+            f'({_DOCS}, "Versions"): {reason}'
+        )
+    if re.search(_STORE, reason):
+        return (
+            f"was not started: KFP's launcher cannot read the object store ({_DOCS}, "
+            f'"Data in another bucket"): {reason}'
+        )
+    return f"was not run to its end by KFP's launcher: {reason}"

@@ -1,0 +1,94 @@
+"""What became of each node, out of the API of tasks that a later KFP has.
+
+(kubeflow/pipelines#13986: backend/api/v2beta1/run.proto, ListTasks, PipelineTask.
+In no release up to 2.18; there the list of a run's details is gone.)
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import requests
+
+from runner.kubeflow.api_errors import AwayError, reason
+from runner.kubeflow.connection import Connection
+from runner.kubeflow.tasks import Node, Picture
+
+_STATES = {
+    "RUNNING": "running",
+    "SUCCEEDED": "done",
+    "CACHED": "cached",
+    "FAILED": "failed",
+}
+_PAGE = "100"
+
+
+def tasks_of(connection: Connection, run_id: str) -> list[dict[str, Any]] | None:
+    """Returns the tasks of a run; None from a KFP that has no such API.
+
+    Raises:
+        AwayError: Nothing answers for now.
+    """
+    found: list[dict[str, Any]] = []
+    token = ""
+    while True:
+        try:
+            answer = connection.get(
+                f"/apis/v2beta1/runs/{run_id}/tasks", page_size=_PAGE, page_token=token
+            )
+        except requests.RequestException as error:
+            kind = type(error).__name__
+            raise AwayError(f"{connection.host}: does not answer: {kind}") from error
+        if answer.status_code >= 500 or answer.status_code == 429:
+            raise AwayError(f"{connection.host}: {reason(answer)}")
+        if answer.status_code != 200:
+            return None
+        try:
+            page = answer.json()
+        except requests.JSONDecodeError:
+            return None
+        if not isinstance(page, dict):
+            return None
+        found += page.get("tasks") or []
+        token = page.get("next_page_token") or ""
+        if not token:
+            return found
+
+
+def picture(
+    names: Sequence[str], tasks: Iterable[Mapping[str, Any]], now: datetime
+) -> Picture:
+    """Returns the state of each node.
+
+    Args:
+        names: The nodes of the pipeline, in the order in which to return them.
+        tasks: `PipelineTask`s, as JSON.
+        now: To count the seconds of what is going on.
+    """
+    by_name: dict[str, Mapping[str, Any]] = {}
+    for task in sorted(tasks, key=lambda task: str(task.get("create_time", ""))):
+        by_name[str(task.get("name"))] = task
+    return Picture([_node(name, by_name.get(name), now) for name in names])
+
+
+def _node(name: str, task: Mapping[str, Any] | None, now: datetime) -> Node:
+    if task is None:
+        return Node(name, "waiting")
+    state = _STATES.get(str(task.get("state")), "waiting")
+    if state == "waiting":
+        return Node(name, state)
+    begin = _moment(task.get("create_time")) or now
+    end = _moment(task.get("end_time")) or now
+    # Of several tries the last one first, and all executors before the driver.
+    pods = list(reversed(task.get("pods") or []))
+    pods.sort(key=lambda pod: pod.get("type") != "EXECUTOR")
+    names = tuple(str(pod["name"]) for pod in pods if pod.get("name"))
+    seconds = max(0.0, (end - begin).total_seconds())
+    return Node(name, state, seconds, names, None if state == "running" else end)
+
+
+def _moment(text: Any) -> datetime | None:
+    if not isinstance(text, str):
+        return None
+    moment = datetime.fromisoformat(text)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

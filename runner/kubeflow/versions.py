@@ -1,0 +1,68 @@
+"""Which versions of Kubeflow Pipelines run what is compiled here."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from contract.errors import BadInputError
+
+OLDEST = (2, 14)
+"""The first one that nothing is known to be wrong with; 2.5 came before it."""
+
+# What goes wrong below a version; the first that fits is told.
+_REASONS = (
+    ((2, 3), "its launcher cannot write in the pods of an image that is not root's"),
+    ((2, 5), "it does not fill in the name of the run, and retries nothing"),
+    (OLDEST, "it names pods after nodes, and Kubernetes refuses capital letters"),
+)
+
+_STORE_OF_ITS_OWN = (2, 17)
+"""The first whose launcher opens a `minio://` bucket other than the root's."""
+
+
+def of_server(health: Mapping[str, Any]) -> tuple[int, int] | None:
+    """Returns the version that a server tells; None if it tells none.
+
+    A release says so in its health (kubeflow/pipelines: backend/src/apiserver/
+    main.go, `tag_name`); who builds KFP himself may leave it out.
+    """
+    found = re.match(r"v?(\d+)\.(\d+)\b", str(health.get("tag_name", "")))
+    return (int(found[1]), int(found[2])) if found else None
+
+
+def check(host: str, version: tuple[int, int] | None) -> None:
+    """Refuses a server on which no run could succeed.
+
+    Raises:
+        BadInputError: It is too old; why.
+    """
+    for below, reason in _REASONS:
+        if version is not None and version < below:
+            raise BadInputError(
+                f"{host}: expected Kubeflow Pipelines {_text(OLDEST)} or later, found "
+                f"{_text(version)}: {reason}"
+            )
+
+
+def check_store(host: str, version: tuple[int, int] | None, data: str) -> None:
+    """Refuses data that a server's launcher has no driver for.
+
+    Args:
+        host: Its address.
+        version: Its version.
+        data: A place in another bucket than the pipeline root's.
+
+    Raises:
+        BadInputError: It has none.
+    """
+    if data.startswith("minio://") and version and version < _STORE_OF_ITS_OWN:
+        raise BadInputError(
+            f"{host}: data: {data}: expected Kubeflow Pipelines "
+            f"{_text(_STORE_OF_ITS_OWN)} or later for minio:// in another bucket than "
+            f"the pipeline root's, found {_text(version)}: name it as s3://..., with "
+            "the same Secret"
+        )
+
+
+def _text(version: tuple[int, int]) -> str:
+    return ".".join(map(str, version))

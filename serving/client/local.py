@@ -1,0 +1,122 @@
+"""A version's folder, asked in this process: the same answers without a server."""
+
+import os
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from contract.errors import BadInputError
+from contract.task import read_task
+from serving.client import calls
+from serving.client.errors import InputError, UnexpectedResponse, one_line
+from serving.client.results import (
+    ClassAnswer,
+    ModelMetadata,
+    ServedTask,
+    Signature,
+    TensorSpec,
+)
+from serving.client.tasks import (
+    DESCRIBE,
+    TASK,
+    TEXT,
+    NoTaskError,
+    derived_task,
+    is_told,
+    told_task,
+)
+
+
+class LocalModel:
+    """A SavedModel, loaded by TensorFlow, which is imported only then.
+
+    Args:
+        folder: A version's folder, `.../NAME/VERSION`.
+        signature: A signature of input `images` and output `probabilities`.
+
+    Raises:
+        InputError: It holds no SavedModel that can be asked about images.
+    """
+
+    def __init__(self, folder: Path, signature: str = calls.DEFAULT_SIGNATURE) -> None:
+        folder = folder.resolve()
+        if not (folder / "saved_model.pb").is_file():
+            raise InputError(
+                f"{folder}: expected a version's folder, which has a saved_model.pb"
+            )
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+        try:
+            with warnings.catch_warnings():
+                # What libraries say to their developers.
+                warnings.simplefilter("ignore")
+                import tensorflow as tf
+
+                self._loaded = tf.saved_model.load(str(folder))
+        except Exception as error:  # whatever a damaged file makes TensorFlow raise
+            raise InputError(
+                f"{folder}: cannot be loaded: {one_line(str(error))[:300]}"
+            ) from error
+        self._name, self._signature = folder.parent.name, signature
+        self._version = int(folder.name) if folder.name.isdecimal() else 0
+        try:
+            self.served = self._served_task(folder)
+        except (NoTaskError, BadInputError) as error:
+            raise InputError(
+                f"{folder}: cannot be asked about images: {error}"
+            ) from error
+
+    def _served_task(self, folder: Path) -> ServedTask:
+        metadata = ModelMetadata(
+            self._name,
+            self._version,
+            {
+                name: _signature(function)
+                for name, function in sorted(self._loaded.signatures.items())
+            },
+        )
+        derived_task(metadata, self._signature)  # it takes images, whatever it tells
+        if task := read_task(str(folder)):
+            return ServedTask(task, self._name, self._version)
+        if is_told(metadata):
+            import tensorflow as tf
+
+            describe = self._loaded.signatures[DESCRIBE]
+            texts = describe(**{TEXT: tf.constant([DESCRIBE])})[TASK]
+            return told_task(metadata, texts.numpy())
+        return derived_task(metadata, self._signature)
+
+    def predict_images(self, images: np.ndarray) -> list[ClassAnswer]:
+        """Classifies images, uint8 [n, *task.shape].
+
+        Raises:
+            InputError: The model fails, or answers something else.
+        """
+        import tensorflow as tf
+
+        function = self._loaded.signatures[self._signature]
+        try:
+            outputs = function(**{calls.IMAGES: tf.constant(images)})
+            rows = outputs.get(calls.PROBABILITIES)
+            return calls.class_answers(
+                None if rows is None else rows.numpy(), len(images), self.served
+            )
+        except (tf.errors.OpError, ValueError, UnexpectedResponse) as error:
+            raise InputError(f"{self._name}: {one_line(str(error))[:300]}") from error
+
+
+def _signature(function: Any) -> Signature:
+    def specs(items: Any) -> dict[str, TensorSpec]:
+        return {
+            alias: TensorSpec(
+                spec.dtype.name,
+                None if spec.shape.rank is None else tuple(spec.shape.as_list()),
+            )
+            for alias, spec in items.items()
+        }
+
+    return Signature(
+        specs(function.structured_input_signature[1]),
+        specs(function.structured_outputs),
+    )

@@ -1,0 +1,127 @@
+"""TFRecord files that are bounded on disk, and an index beside each.
+
+A record goes to the file in one write, and its line of the index after it, so what a
+kill leaves is whole: every id in the index has its record. The format is that of
+tensorflow/core/lib/io/record_writer.h.
+"""
+
+from __future__ import annotations
+
+import glob
+import json
+import os
+import struct
+import time
+from typing import Any
+
+import google_crc32c
+
+RECORDS, INDEX = ".tfrecord", ".index.jsonl"
+# A log is kept in about this many files, the oldest of which goes when it is full.
+_FILES = 8
+_CRC_MASK = 0xA282EAD8
+# Requests are their senders' own: nobody but the server's user reads them.
+_MODE = 0o600
+
+
+def framed(data: bytes) -> bytes:
+    """Return a record as a TFRecord file holds it."""
+    length = struct.pack("<Q", len(data))
+    return b"".join((length, _masked_crc(length), data, _masked_crc(data)))
+
+
+def _masked_crc(data: bytes) -> bytes:
+    crc = google_crc32c.value(data)
+    masked = ((crc >> 15 | crc << 17) + _CRC_MASK) & 0xFFFFFFFF
+    return struct.pack("<I", masked)
+
+
+class RecordFiles:
+    """The files of one prefix: `PREFIX-TIME-PID-NUMBER.tfrecord` and `.index.jsonl`."""
+
+    def __init__(self, prefix: str, max_bytes: int):
+        """Open the first.
+
+        Args:
+            prefix: path and beginning of the names.
+            max_bytes: most bytes that all files of this prefix may have.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        self._prefix = prefix
+        self._max_bytes = max_bytes
+        os.makedirs(os.path.dirname(prefix), exist_ok=True)
+        self._number = 0
+        self._open()
+
+    def append(self, data: bytes, entry: dict[str, Any]) -> None:
+        """Write a record and its line of the index.
+
+        Args:
+            data: the record.
+            entry: what the line says; the record's place is added.
+
+        Raises:
+            OSError: the disk is full, or the record larger than the bound.
+        """
+        record = framed(data)
+        line = json.dumps(
+            {**entry, "record": self._records, "offset": self._size}
+        ).encode()
+        needed = len(record) + len(line) + 1
+        if needed > self._max_bytes // 2:
+            raise OSError(f"a record of {needed} bytes is too large for the bound")
+        if self._bytes and self._bytes + needed > self._max_bytes // _FILES:
+            self.close()
+            self._open()
+            self._prune(max(needed, self._max_bytes // _FILES))
+            line = json.dumps({**entry, "record": 0, "offset": 0}).encode()
+        elif not self._bytes:
+            self._prune(needed)
+        self._write_whole(self._data, record, self._size)
+        self._size += len(record)
+        self._records += 1
+        os.write(self._index, line + b"\n")
+        self._bytes += needed
+
+    def close(self) -> None:
+        """Close the file at hand."""
+        os.close(self._data)
+        os.close(self._index)
+
+    def _open(self) -> None:
+        moment = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+        stem = f"{self._prefix}-{moment}-{os.getpid()}-{self._number:05d}"
+        self._number += 1
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
+        self._data = os.open(stem + RECORDS, flags, _MODE)
+        self._index = os.open(stem + INDEX, flags, _MODE)
+        self._stem = stem
+        self._size = self._records = self._bytes = 0
+
+    @staticmethod
+    def _write_whole(file: int, data: bytes, start: int) -> None:
+        """Write all of `data`, or leave the file as it was."""
+        try:
+            written = os.write(file, data)
+            while written < len(data):
+                written += os.write(file, data[written:])
+        except OSError:
+            os.ftruncate(file, start)
+            raise
+
+    def _prune(self, needed: int) -> None:
+        """Remove the oldest files until there is room for `needed` bytes."""
+        sizes = {
+            path: os.path.getsize(path)
+            for path in glob.glob(glob.escape(self._prefix) + "-*")
+            if path.endswith((RECORDS, INDEX))
+        }
+        total = sum(sizes.values()) + needed
+        # The names begin with the time.
+        for path in sorted(sizes):
+            if total <= self._max_bytes or path.startswith(self._stem):
+                break
+            os.remove(path)
+            total -= sizes[path]

@@ -1,0 +1,204 @@
+"""What runs a TensorFlow Lite model: a pool of interpreters.
+
+Sources: tensorflow_serving/servables/tensorflow/{tflite_session,
+tflite_interpreter_pool}.cc. Signatures are those that the file names, as the converter
+writes them; for a file without, one is made of the tensors' names, as there.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import queue
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from tensorflow.core.protobuf import meta_graph_pb2
+
+from serving.server.errors import Code, ServingError, invalid_argument
+from serving.server.flags import Options
+from serving.server.plan import Program
+from serving.server.shapes import ShapeRule, Shapes
+from serving.server.signatures import DEFAULT_SIGNATURE, Signature
+from serving.server.tensors import TensorSpec
+
+TFLITE_FILE = "model.tflite"
+_METHOD = "tensorflow/serving/predict"
+
+
+def wanted(path: str, options: Options) -> bool:
+    """Whether a version folder is to be served by this."""
+    return options.prefer_tflite_model and tf.io.gfile.exists(
+        os.path.join(path, TFLITE_FILE)
+    )
+
+
+def _interpreter_class() -> Any:
+    """Return the interpreter of TensorFlow, or of the package that takes its place."""
+    if hasattr(tf.lite, "Interpreter"):
+        return tf.lite.Interpreter
+    try:
+        from ai_edge_litert.interpreter import Interpreter
+    except ImportError as error:
+        raise ServingError(
+            Code.FAILED_PRECONDITION,
+            "TensorFlow Lite models need the package ai-edge-litert with this "
+            "TensorFlow; it is not installed",
+        ) from error
+    return Interpreter
+
+
+class TfliteRuntime:
+    """A `model.tflite`; attributes as those of `GraphRuntime`."""
+
+    def __init__(self, path: str, options: Options):
+        """Load it; arguments as those of `Servable`.
+
+        Raises:
+            ServingError: INVALID_ARGUMENT; it is none.
+        """
+        file = os.path.join(path, TFLITE_FILE)
+        with tf.io.gfile.GFile(file, "rb") as opened:
+            content = opened.read()
+        make = _interpreter_class()
+        self._pool: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        try:
+            for _ in range(options.num_tflite_pools):
+                interpreter = make(model_content=content, num_threads=1)
+                interpreter.allocate_tensors()
+                self._pool.put(interpreter)
+        except (ValueError, RuntimeError) as error:
+            raise invalid_argument(
+                f"Cannot build FlatBufferModel from buffer: {file}: {error}"
+            ) from error
+        self.signature_defs, self.signatures = _signatures(interpreter)
+
+    def compile(
+        self, inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec]
+    ) -> Program:
+        """Return what runs `outputs` from `inputs`."""
+        # Every tensor is called SIGNATURE/INDEX here; see `_signatures`.
+        signature, feeds = _places(inputs)
+        other, fetches = _places(outputs)
+        if signature not in ("", other):
+            raise ServingError(
+                Code.UNIMPLEMENTED, "Signatures of TensorFlow Lite run one at a time"
+            )
+
+        def run(*arrays: np.ndarray) -> list[np.ndarray]:
+            interpreter = self._pool.get()
+            try:
+                return _run(interpreter, feeds, fetches, arrays)
+            finally:
+                self._pool.put(interpreter)
+
+        def infer(shapes: Shapes) -> str | None:
+            return None
+
+        # Its kernels were not tried on other ranks: none of them may pass.
+        risky = frozenset(spec.name for spec in inputs)
+        return Program(run, ShapeRule(inputs, risky, infer), None)
+
+    def close(self) -> None:
+        """Free the interpreters; nothing may run any more."""
+        while not self._pool.empty():
+            self._pool.get()
+
+
+def _places(specs: Sequence[TensorSpec]) -> tuple[str, list[int]]:
+    """Return the signature of tensors, and their indices in the interpreter."""
+    names = {spec.name.rpartition("/")[0] for spec in specs}
+    if len(names) > 1:
+        raise ServingError(
+            Code.UNIMPLEMENTED, "Signatures of TensorFlow Lite run one at a time"
+        )
+    return next(iter(names), ""), [int(s.name.rpartition("/")[2]) for s in specs]
+
+
+def _run(
+    interpreter: Any,
+    feeds: Sequence[int],
+    fetches: Sequence[int],
+    arrays: Sequence[np.ndarray],
+) -> list[np.ndarray]:
+    """Run an interpreter that nobody else has.
+
+    Raises:
+        ServingError: INTERNAL; it cannot be run on these.
+    """
+    try:
+        resized = False
+        for index, array in zip(feeds, arrays, strict=True):
+            if tuple(interpreter.tensor(index)().shape) != array.shape:
+                interpreter.resize_tensor_input(index, array.shape)
+                resized = True
+        if resized:
+            interpreter.allocate_tensors()
+        for index, array in zip(feeds, arrays, strict=True):
+            interpreter.set_tensor(index, array)
+        interpreter.invoke()
+        return [np.asarray(interpreter.get_tensor(index)) for index in fetches]
+    except (ValueError, RuntimeError) as error:
+        raise ServingError(
+            Code.INTERNAL, f"Failed to invoke TfLite interpreter: {error}"
+        ) from error
+
+
+def _signatures(interpreter: Any) -> tuple[dict[str, Any], dict[str, Signature]]:
+    """Return the signatures of a model, for the metadata and for the checks."""
+    primary = {
+        "inputs": {_plain(d["name"]): d for d in interpreter.get_input_details()},
+        "outputs": {_plain(d["name"]): d for d in interpreter.get_output_details()},
+    }
+    own = {d["index"] for tensors in primary.values() for d in tensors.values()}
+    found = {}
+    for name in interpreter.get_signature_list():
+        runner = interpreter.get_signature_runner(name)
+        tensors = {
+            "inputs": runner.get_input_details(),
+            "outputs": runner.get_output_details(),
+        }
+        # Others are of subgraphs that TensorFlow Serving does not run either.
+        if own.issuperset(d["index"] for t in tensors.values() for d in t.values()):
+            found[name] = tensors
+    if not found:
+        found[DEFAULT_SIGNATURE] = primary
+    definitions, signatures = {}, {}
+    for name, tensors in found.items():
+        definition = meta_graph_pb2.SignatureDef(method_name=_METHOD)
+        for kind, by_alias in tensors.items():
+            for alias, details in by_alias.items():
+                info = getattr(definition, kind)[alias]
+                info.name = f"{name}/{details['index']}"
+                info.dtype = tf.dtypes.as_dtype(_type(details)).as_datatype_enum
+                for size in details["shape_signature"].tolist():
+                    info.tensor_shape.dim.add(size=size)
+        definitions[name] = definition
+        signatures[name] = _of_any_batch(Signature.from_def(name, definition))
+    return definitions, signatures
+
+
+def _plain(name: str) -> str:
+    """Strip what TensorFlow appends to a tensor's name."""
+    return name.partition(":")[0]
+
+
+def _type(details: Any) -> Any:
+    """Return the type of a tensor; texts are `bytes_` to the interpreter."""
+    return tf.string if details["dtype"] in (np.bytes_, np.str_) else details["dtype"]
+
+
+def _of_any_batch(signature: Signature) -> Signature:
+    """Let the first dimension be of any size: the interpreter is resized to it."""
+
+    def freed(spec: TensorSpec) -> TensorSpec:
+        if not spec.shape:
+            return spec
+        return dataclasses.replace(spec, shape=(None, *spec.shape[1:]))
+
+    return dataclasses.replace(
+        signature,
+        inputs={alias: freed(spec) for alias, spec in signature.inputs.items()},
+    )

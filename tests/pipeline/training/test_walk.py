@@ -1,0 +1,78 @@
+"""Every optimiser and option of Keras trains as in Keras' `fit`; none hangs."""
+
+import inspect
+import json
+import subprocess
+import sys
+from typing import Any
+
+import keras
+import pytest
+
+from pipeline.training.settings import OPTIMIZERS
+
+SECONDS = 400
+"""For a process that takes some 60; one that hangs is ended."""
+
+OF_LOSS = 1e-4
+
+_WRAPPERS = ("LossScaleOptimizer", "MultiOptimizer")
+_NO_OPTIMIZER = ("Optimizer", "OptimizerMap")
+
+OPTIONS: list[dict[str, Any]] = [
+    {"clipnorm": 0.5},
+    {"clipvalue": 0.1},
+    {"global_clipnorm": 0.5},
+    {"use_ema": True, "ema_momentum": 0.9},
+    {"use_ema": True, "ema_overwrite_frequency": 3},
+    {"loss_scale_factor": 8.0},
+    {"gradient_accumulation_steps": 2},
+    {"weight_decay": 0.01},
+]
+"""Of any optimiser."""
+
+CASES: dict[str, list[tuple[str, dict[str, Any]]]] = {
+    "each optimiser": [(name, {}) for name in (*OPTIMIZERS, *_WRAPPERS)],
+    "options of Adam": [("Adam", o) for o in (*OPTIONS, {"amsgrad": True})],
+    "options of SGD": [
+        ("SGD", o) for o in (*OPTIONS, {"momentum": 0.9, "nesterov": True})
+    ],
+    "options inside of a loss scale": [
+        ("LossScaleOptimizer", o) for o in (OPTIONS[0], OPTIONS[3], OPTIONS[6])
+    ],
+}
+
+
+def keras_optimizers() -> dict[str, type]:
+    return {
+        name: found
+        for name, found in vars(keras.optimizers).items()
+        if isinstance(found, type) and name not in _NO_OPTIMIZER
+    }
+
+
+def test_the_settings_know_all_optimisers_that_keras_has() -> None:
+    assert {*OPTIMIZERS, *_WRAPPERS} == set(keras_optimizers())
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_the_settings_know_all_options_of_an_optimiser(name: str) -> None:
+    taken = inspect.signature(keras_optimizers()[name]).parameters
+    of_settings = {"learning_rate", "weight_decay", "name", "kwargs"}
+    assert set(OPTIMIZERS[name]) == set(taken) - of_settings
+
+
+@pytest.mark.parametrize("walk", CASES)
+def test_it_trains_as_in_keras(walk: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.pipeline.training.walk", json.dumps(CASES[walk])],
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    results = [json.loads(line) for line in done.stdout.splitlines() if line[:1] == "["]
+    assert [(name, options) for name, options, _, _ in results] == CASES[walk]
+    apart = {f"{name} {options}": loss for name, options, _, loss in results}
+    assert {what: loss for what, loss in apart.items() if loss > OF_LOSS} == {}

@@ -1,0 +1,70 @@
+"""The compiled pipeline, as tests look at it."""
+
+from dataclasses import replace
+from typing import Any
+
+import yaml
+
+from pipeline.config import Config
+from runner.kubeflow.deployment import Deployment
+from runner.kubeflow.origin import VARIABLE, Origin, from_json
+from runner.kubeflow.specification import compile_pipeline
+
+DEPLOYMENT = Deployment(image="mnist-tfx-pipeline:0.1.0")
+FINGERPRINT = "ab" * 32
+
+NODES = {
+    "Champion",
+    "DataGate",
+    "DataReport",
+    "Evaluator",
+    "ExampleValidator",
+    "TaskSchemaGen",
+    "ImageExampleGen",
+    "ModelReport",
+    "Pusher",
+    "Report",
+    "ServingValidator",
+    "StatisticsGen",
+    "Trainer",
+    "Transform",
+    "Verdict",
+}
+
+_cache: dict[tuple[Any, ...], str] = {}
+
+
+def text_of(data: str = "mnist", fingerprint: str = "", **more: Any) -> str:
+    key = (data, fingerprint, *sorted(more.items()))
+    if key not in _cache:
+        deployment = replace(DEPLOYMENT, **more)
+        _cache[key] = compile_pipeline(Config(), deployment, "mnist", data, fingerprint)
+    return _cache[key]
+
+
+def compiled(*arguments: str, **more: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The pipeline and what is Kubernetes' own."""
+    spec, platform = yaml.safe_load_all(text_of(*arguments, **more))
+    return spec, platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
+
+
+def tasks(spec: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = spec["root"]["dag"]["tasks"]
+    return found
+
+
+def container(spec: dict[str, Any], node: str) -> dict[str, Any]:
+    executors = spec["deploymentSpec"]["executors"]
+    found: dict[str, Any] = executors[spec["components"][node]["executorLabel"]]
+    return found["container"]
+
+
+def origin(spec: dict[str, Any], node: str) -> Origin:
+    """What a pod is told to build its node from."""
+    [variable] = container(spec, node)["env"]
+    assert variable["name"] == VARIABLE
+    return from_json(variable["value"])
+
+
+PLACES = ["mnist", "/data/mnist", "s3://bucket/mnist"]
+"""One of each kind."""

@@ -1,0 +1,144 @@
+"""A run as KFP's API tells it: Argo's nodes in a flat list.
+
+Shaped as the API server makes it (kubeflow/pipelines: backend/src/apiserver/server/
+api_converter.go); names and states as recorded of KFP 2.16.1 and 2.17.0.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tests.runner.kubeflow.fake_kfp import CREATED, Json
+
+NEVER = "0001-01-01T00:00:00Z"
+
+
+@dataclass(frozen=True)
+class Ran:
+    """A node of a run, in the words of the tests.
+
+    `state` is `driving` (only the driver's pod so far), `undriven` (the driver
+    failed), `running`, `done`, `cached`, `failed` or `omitted`; `tries` is how
+    often the executor was started, where there were retries.
+    """
+
+    name: str
+    state: str
+    begin: int = 0
+    end: int = 0
+    tries: int = 0
+
+
+def frame(state: str, *nodes: Ran, error: str = "", numbered: bool = False) -> Json:
+    """A run at one moment, as KFP's API tells it; times are seconds of one hour.
+
+    Args:
+        state: Of the run.
+        nodes: Of the pipeline.
+        error: KFP's own word on what is wrong.
+        numbered: As from KFP 2.17 on, where each level may be tried again; names as
+            recorded.
+    """
+    root = "mnist-x(0).root(0)" if numbered else "mnist-x.root"
+    first = [_id(f"{root}.{node.name}-driver") for node in nodes[:1]]
+    details: list[Json] = [_detail("root", "RUNNING", 0, None, first)]
+    if numbered:
+        details += [
+            _detail("mnist-x", "RUNNING", 0, None, [_id("mnist-x(0)")]),
+            _detail("root", "RUNNING", 0, None, [_id(root)]),
+            _detail("root(0)", "RUNNING", 0, None, first),
+        ]
+    for node in nodes:
+        details += _details(node, root, numbered)
+    answer: Json = {"state": state, "run_details": {"task_details": details}}
+    if error:
+        answer["error"] = {"code": 13, "message": error}
+    return answer
+
+
+def pod_of(name: str, attempt: int | None = None, *, numbered: bool = False) -> str:
+    """The name of the pod of a node's executor; of an attempt, where it has some."""
+    if numbered:
+        node = f"mnist-x(0).root(0).{name}(0).executor({attempt or 0})"
+        return f"mnist-x-system-container-impl-{_number(node)}"
+    node = f"mnist-x.root.{name}.executor"
+    if attempt is None:
+        return f"mnist-x-system-container-impl-{_number(node)}"
+    return f"mnist-x-retry-system-container-impl-{_number(f'{node}({attempt})')}"
+
+
+_PHASES = {
+    "running": "RUNNING",
+    "done": "SUCCEEDED",
+    "cached": "SUCCEEDED",
+    "failed": "FAILED",
+    "omitted": "RUNTIME_STATE_UNSPECIFIED",
+}
+
+
+def _details(node: Ran, root: str, numbered: bool) -> Sequence[Json]:
+    name = f"{root}.{node.name}"
+    driver = {
+        "driving": ("RUNNING", False),
+        "undriven": ("FAILED", True),
+    }.get(node.state, ("SUCCEEDED", True))
+    driver_end = node.begin + 1 if driver[1] else None
+    below = [] if node.state in ("driving", "undriven") else [_id(name)]
+    found = [_detail(f"{node.name}-driver", driver[0], node.begin, driver_end, below)]
+    if node.state in ("driving", "undriven"):
+        return found
+    if node.state == "omitted":
+        return [_detail(node.name, _PHASES["omitted"], 0, 0, [])]
+    phase = _PHASES[node.state]
+    end = None if node.state == "running" else node.end
+    begin = node.begin + 1
+    tries = max(node.tries, 1) if numbered else node.tries
+    if numbered:
+        found.append(_detail(node.name, phase, begin, end, [_id(f"{name}(0)")]))
+        name = f"{name}(0)"
+    executor = f"{name}.executor"
+    attempts = [f"{executor}({attempt})" for attempt in range(tries)]
+    state = "SKIPPED" if node.state == "cached" else phase
+    return [
+        *found,
+        _detail(name.rpartition(".")[2], phase, begin, end, [_id(executor)]),
+        _detail("executor", state, begin, end, [_id(each) for each in attempts]),
+        *(
+            _detail(
+                each.rpartition(".")[2],
+                phase if each == attempts[-1] else "FAILED",
+                *(begin, end, []),
+            )
+            for each in attempts
+        ),
+    ]
+
+
+def _id(name: str) -> str:
+    """Argo's id of a node."""
+    return f"mnist-x-{_number(name)}"
+
+
+def _number(name: str) -> int:
+    """FNV-1a of a node's full name, as in Go's hash/fnv."""
+    digest = 2166136261
+    for byte in name.encode():
+        digest = ((digest ^ byte) * 16777619) % 2**32
+    return digest
+
+
+def _detail(
+    name: str, state: str, begin: int, end: int | None, children: list[str]
+) -> Json:
+    return {
+        "task_id": f"task-of-{name}",
+        "display_name": name,
+        "state": state,
+        "create_time": CREATED,
+        "start_time": _at(begin),
+        "end_time": NEVER if end is None else _at(end),
+        "child_tasks": [{"pod_name": child} for child in children],
+    }
+
+
+def _at(second: int) -> str:
+    return f"2026-01-01T00:{second // 60:02}:{second % 60:02}Z"

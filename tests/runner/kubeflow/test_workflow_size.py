@@ -1,0 +1,39 @@
+"""How large Argo's workflow becomes, which it has to hold whole."""
+
+import gzip
+from pathlib import Path
+
+import pytest
+
+from pipeline.config import Config
+from runner.kubeflow.deployment import Deployment
+from runner.kubeflow.specification import compile_pipeline
+from tests.runner.kubeflow.finished_workflow import Finished
+
+RECORDED = Path(__file__).parent / "recorded" / "mnist-c99ba7c.yaml.gz"
+"""The package that ran on the real controller when the sizes below were taken."""
+
+MOST = 700_000
+"""Of the 1,048,576 bytes from which on Argo packs what KFP then cannot read; the
+rest is for pods that are lost and started again."""
+
+
+@pytest.mark.parametrize(
+    ("every_level_retries", "recorded"), [(False, 818_622), (True, 1_247_617)]
+)
+def test_the_computation_gives_what_was_recorded(
+    every_level_retries: bool, recorded: int
+) -> None:
+    """Sizes of KFP 2.16.1 with Argo 3.7.8, and of 2.17.0 with 4.0.5."""
+    package = gzip.decompress(RECORDED.read_bytes()).decode()
+    finished = Finished(package, every_level_retries, names_store=True)
+    assert finished.size == pytest.approx(recorded, rel=0.03)
+
+
+@pytest.mark.parametrize("data", ["mnist", "/data/mnist", "s3://bucket/mnist"])
+def test_a_finished_workflow_leaves_room_for_lost_pods(data: str) -> None:
+    """With the nodes that 2.17 makes for tries of each level."""
+    name = "registry.example/team/mnist-tfx-pipeline@sha256:" + "ab" * 32
+    deployment = Deployment(name, data_secret="credentials")
+    package = compile_pipeline(Config(), deployment, "mnist", data, "ab" * 32)
+    assert Finished(package, every_level_retries=True).size < MOST

@@ -1,0 +1,100 @@
+"""What is removed, and what stays: on a store that real nodes have filled."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tfx.orchestration import metadata
+from tfx.orchestration.local.local_dag_runner import LocalDagRunner
+from tfx.orchestration.pipeline import Pipeline
+
+from components.image_example_gen import digits
+from components.image_example_gen.component import ImageExampleGen
+from components.task_schema_gen.component import TaskSchemaGen
+from lineage.records import read_runs
+from pipeline.schema import judgement
+from runner.cleaning import clean
+from runner.workspace import Workspace
+from version_store.metadata import open_store
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """Four runs of two nodes: of the first setting, of a second, and that again."""
+    root = tmp_path_factory.mktemp("cleaning")
+    digits.write(str(root / "digits"))
+    workspace = Workspace(str(root / "output"))
+    for shard_rows in (700, 800, 800, 700):
+        example_gen = ImageExampleGen(
+            source=str(root / "digits"), shard_rows=shard_rows
+        )
+        schema_gen = TaskSchemaGen(example_gen.outputs["examples"], judgement())
+        LocalDagRunner().run(
+            Pipeline(
+                "digits",
+                workspace.artifacts("digits"),
+                components=[example_gen, schema_gen],
+                enable_cache=True,
+                metadata_connection_config=metadata.sqlite_metadata_connection_config(
+                    workspace.metadata
+                ),
+            )
+        )
+    shutil.copytree(workspace.root, root / "saved", symlinks=True)
+    return workspace
+
+
+@pytest.fixture
+def workspace(filled: Workspace) -> Workspace:
+    """The same, as it was, under the same path, which the store has."""
+    shutil.rmtree(filled.root)
+    shutil.copytree(Path(filled.root).parent / "saved", filled.root, symlinks=True)
+    return filled
+
+
+def examples(workspace: Workspace) -> list[str]:
+    folder = Path(workspace.artifacts("digits"), "ImageExampleGen/examples")
+    return sorted(entry.name for entry in folder.iterdir())
+
+
+def test_a_dry_run_changes_nothing(workspace: Workspace) -> None:
+    before = examples(workspace)
+    found = clean(workspace, 1, dry_run=True)
+    assert len(before) == 2
+    assert examples(workspace) == before
+    assert found.size > 0
+    assert any("ImageExampleGen/examples" in folder for folder in found.artifacts)
+
+
+def test_with_all_runs_kept_nothing_goes(workspace: Workspace) -> None:
+    found = clean(workspace, 4, dry_run=True)
+    assert (found.artifacts, found.runs) == ([], [])
+
+
+def test_what_a_kept_run_reused_stays_however_old(workspace: Workspace) -> None:
+    """The newest run made nothing: it reused what the first one had made."""
+    store: Any = open_store(workspace.metadata)
+    newest = read_runs(store)[0]
+    reused = newest.output("ImageExampleGen", "examples")
+    assert newest.steps["ImageExampleGen"].state == "cached"
+    assert reused is not None
+
+    found = clean(workspace, 1, dry_run=False)
+
+    assert examples(workspace) == [Path(reused.uri).name]
+    assert len(found.kept_runs) == 1
+    assert Path(reused.uri, "task.json").is_file()
+    # The store knows what is gone, so that no later run takes it for its own.
+    gone = [
+        artifact
+        for artifact in open_store(workspace.metadata).get_artifacts()
+        if artifact.state == 4
+    ]
+    assert len(gone) == 2
+    assert len(read_runs(store)) == 4
+    assert clean(workspace, 1, dry_run=True).artifacts == []
+
+
+def test_an_empty_folder_has_nothing_to_remove(tmp_path: Path) -> None:
+    assert clean(Workspace(str(tmp_path)), 1, dry_run=False).artifacts == []

@@ -1,0 +1,31 @@
+"""What the next run would do, where paths have what means something in a URI."""
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from runner import why
+
+
+@pytest.mark.parametrize("name", ["a#b", "a%25b", "a?mode=rwc", "my [v2]"])
+def test_the_copy_of_the_store_is_of_the_one_that_was_named(
+    tmp_path: Path, name: str
+) -> None:
+    (tmp_path / name).mkdir()
+    database = tmp_path / name / "metadata.sqlite"
+    with sqlite3.connect(database) as written:
+        written.execute("create table kept (number int)")
+        written.execute("insert into kept values (7)")
+    written.close()
+    with why._copy_of(str(database)) as copy:
+        read = sqlite3.connect(copy)
+        assert read.execute("select number from kept").fetchall() == [(7,)]
+        read.close()
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_where_there_is_no_store_the_copy_is_empty(tmp_path: Path) -> None:
+    with why._copy_of(str(tmp_path / "metadata.sqlite")) as copy:
+        assert not Path(copy).exists()
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,196 @@
+"""``make serve`` takes the best server the machine has, and says which and why."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from serving.launch import servers
+from serving.launch.errors import LaunchError
+from serving.launch.models import Model, find_model
+from serving.launch.servers import NotUsable, Ports, choose, image_for
+from tests.serving.launch.conftest import push, server_binary
+
+
+@pytest.mark.parametrize(
+    ("tensorflow", "tag"),
+    [
+        ("2.16.1", "2.16.1"),
+        ("2.16.2", "2.17.0"),
+        ("2.19.0", "2.19.1"),
+        ("2.21.0", "2.21.0"),
+    ],
+)
+def test_the_image_is_not_older_than_the_model(tensorflow: str, tag: str) -> None:
+    assert image_for(tensorflow) == f"tensorflow/serving:{tag}"
+
+
+def test_no_image_is_better_than_an_older_one() -> None:
+    with pytest.raises(NotUsable, match=r"\(up to 2.21.0\) is older .* 2.22.0"):
+        image_for("2.22.0")
+
+
+class TestChoice:
+    """What is chosen, and what is said about the rest."""
+
+    @pytest.fixture
+    def model(self, models: Path) -> Model:
+        return find_model(models, None)
+
+    def test_the_real_server_comes_first(
+        self, model: Model, path: Callable[[str, str], Path]
+    ) -> None:
+        binary = path("tensorflow_model_server", server_binary("2.17.0"))
+        path("docker", "exit 0")
+        server, reasons = choose("auto", model, Ports())
+        assert server.command == (
+            str(binary),
+            "--port=8500",
+            "--rest_api_port=8501",
+            "--model_name=mnist",
+            f"--model_base_path={model.base_path}",
+            "--load_retry_interval_micros=5000000",
+        )
+        assert reasons == []
+
+    def test_an_older_real_server_is_passed_over(
+        self, model: Model, path: Callable[[str, str], Path]
+    ) -> None:
+        path("tensorflow_model_server", server_binary("2.15.1"))
+        server, reasons = choose("auto", model, Ports())
+        assert server.what == "the embedded server"
+        assert "has TensorFlow 2.15.1, older than the model's 2.16.2" in reasons[0]
+
+    def test_then_a_running_engine_with_the_hardening_of_compose(
+        self, model: Model, path: Callable[[str, str], Path]
+    ) -> None:
+        docker = path("docker", "exit 0")
+        server, reasons = choose("auto", model, Ports(9500, 9501))
+        assert reasons == ["no tensorflow_model_server on the PATH"]
+        assert server.command[:3] == (str(docker), "run", "--rm")
+        assert set(servers.HARDENING) <= set(server.command)
+        assert "--publish=127.0.0.1:9500:9500" in server.command
+        assert "--publish=127.0.0.1:9501:9501" in server.command
+        image = server.command.index("tensorflow/serving:2.17.0")
+        assert server.command[image + 1 :] == servers.server_flags(
+            model, "/models/mnist", Ports(9500, 9501)
+        )
+        (user,) = (arg for arg in server.command if arg.startswith("--user="))
+        assert not user.startswith("--user=0")
+
+    def test_an_image_that_is_not_there_is_fetched(
+        self, model: Model, path: Callable[[str, str], Path]
+    ) -> None:
+        docker = path("docker", '[ "$1" != image ]')
+        choose("auto", model, Ports())
+        assert docker.with_name("docker.log").read_text().splitlines() == [
+            "info",
+            "image inspect tensorflow/serving:2.17.0",
+            "pull tensorflow/serving:2.17.0",
+        ]
+
+    @pytest.mark.parametrize(
+        ("programs", "reason"),
+        [
+            ({}, "no container engine"),
+            (
+                {"docker": "exit 1"},
+                "docker is installed but its engine does not answer",
+            ),
+            (
+                {"podman": '[ "$1" = info ]'},
+                "tensorflow/serving:2.17.0 could not be fetched",
+            ),
+        ],
+    )
+    def test_last_the_embedded_server_and_why(
+        self,
+        model: Model,
+        path: Callable[[str, str], Path],
+        programs: dict[str, str],
+        reason: str,
+    ) -> None:
+        for name, script in programs.items():
+            path(name, script)
+        server, reasons = choose("auto", model, Ports())
+        assert server.command[:4] == (sys.executable, "-P", "-m", "serving.server")
+        assert reasons == ["no tensorflow_model_server on the PATH", reason]
+
+    def test_podman_serves_where_docker_does_not_run(
+        self, model: Model, path: Callable[[str, str], Path]
+    ) -> None:
+        path("docker", "exit 1")
+        podman = path("podman", "exit 0")
+        assert choose("auto", model, Ports())[0].command[0] == str(podman)
+
+    @pytest.mark.parametrize("kind", ["binary", "container"])
+    def test_one_that_is_asked_for_is_not_replaced(
+        self, model: Model, path: Callable[[str, str], Path], kind: str
+    ) -> None:
+        with pytest.raises(LaunchError, match=f"--server {kind}: no "):
+            choose(kind, model, Ports())
+
+    def test_an_arm_machine_has_no_image(
+        self, model: Model, path: Callable[[str, str], Path]
+    ) -> None:
+        path("docker", "echo ' Architecture: aarch64'")
+        server, reasons = choose("auto", model, Ports())
+        assert server.what == "the embedded server"
+        assert reasons[-1] == (
+            "tensorflow/serving has images for amd64 only, and docker runs on aarch64"
+        )
+        own, _ = choose("container", model, Ports(), "registry/serving:arm")
+        assert "registry/serving:arm" in own.command
+
+    @pytest.mark.parametrize(
+        ("engine", "enforce", "option"),
+        [
+            ("docker", "1", "--volume={}:/models/mnist:ro,z"),
+            (
+                "podman",
+                "1",
+                "--mount=type=bind,source={},target=/models/mnist,readonly,"
+                "relabel=shared",
+            ),
+            (
+                "docker",
+                "0",
+                "--mount=type=bind,source={},target=/models/mnist,readonly",
+            ),
+        ],
+    )
+    def test_the_mount_is_labelled_where_selinux_enforces(
+        self,
+        model: Model,
+        path: Callable[[str, str], Path],
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        engine: str,
+        enforce: str,
+        option: str,
+    ) -> None:
+        (tmp_path / "enforce").write_text(enforce)
+        monkeypatch.setattr(servers, "SELINUX", tmp_path / "enforce")
+        path(engine, "echo '  arch: amd64'")
+        server, _ = choose("container", model, Ports())
+        assert option.format(model.base_path) in server.command
+
+    def test_a_comma_in_the_path_is_quoted(
+        self, tmp_path: Path, path: Callable[[str, str], Path]
+    ) -> None:
+        push(tmp_path / "a,b", "mnist", "1")
+        path("docker", "exit 0")
+        server, _ = choose("container", find_model(tmp_path / "a,b", None), Ports())
+        source = tmp_path / "a,b" / "mnist"
+        assert (
+            f'--mount=type=bind,"source={source}",target=/models/mnist,readonly'
+            in server.command
+        )
+
+    def test_an_image_of_ones_own(
+        self, model: Model, path: Callable[[str, str], Path]
+    ) -> None:
+        path("docker", "exit 0")
+        server, _ = choose("container", model, Ports(), "registry/serving:1")
+        assert "registry/serving:1" in server.command

@@ -1,0 +1,73 @@
+"""serving/compose.yaml asks for what ``make serve`` does."""
+
+import re
+import socket
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+
+from serving.launch import servers
+from serving.launch.models import Model
+from serving.launch.servers import Ports, image_for
+
+ROOT = Path(__file__).resolve().parents[2]
+COMPOSE = ROOT / "serving" / "compose.yaml"
+
+
+class TestCompose:
+    """serving/compose.yaml asks for what `make serve` does."""
+
+    @pytest.fixture(scope="class")
+    def service(self) -> dict:
+        return yaml.safe_load(COMPOSE.read_text())["services"]["serving"]
+
+    def test_the_image_fits_the_training_tensorflow(self, service: dict) -> None:
+        # Whichever lock trained: a server reads models of older TensorFlows, too.
+        locks = [
+            (ROOT / "requirements" / f"{lock}.txt").read_text()
+            for lock in ("compat", "current")
+        ]
+        trained = re.findall(r"^tensorflow==([\d.]+)", "\n".join(locks), re.M)
+        assert len(trained) == len(locks)
+        newest = max(trained, key=lambda version: [int(x) for x in version.split(".")])
+        repository, _, tag = image_for(newest).partition(":")
+        assert service["image"] == f"{repository}:${{TF_SERVING_TAG:-{tag}}}"
+
+    def test_the_architecture_is_the_images(self, service: dict) -> None:
+        assert service["platform"] == "linux/amd64"
+
+    def test_the_hardening_is_the_same(self, service: dict) -> None:
+        asked = {
+            "--init": service["init"] is True,
+            "--read-only": service["read_only"] is True,
+            "--tmpfs=/tmp": service["tmpfs"] == ["/tmp"],
+            "--cap-drop=ALL": service["cap_drop"] == ["ALL"],
+            "--security-opt=no-new-privileges": service["security_opt"]
+            == ["no-new-privileges:true"],
+        }
+        assert asked == dict.fromkeys(servers.HARDENING, True)
+        assert service["user"] == "${SERVING_USER:-1000:1000}"
+        assert service["entrypoint"] == [servers.SERVER]
+        assert all(port.startswith("127.0.0.1:") for port in service["ports"])
+        assert all(volume["read_only"] for volume in service["volumes"])
+        # As `make serve` labels the mount where SELinux enforces.
+        assert all(volume["bind"]["selinux"] == "z" for volume in service["volumes"])
+
+    def test_the_flags_are_the_same(self, service: dict) -> None:
+        model = Model("${MODEL_NAME:-mnist}", Path("/"), 1, "2.16.2")
+        flags = servers.server_flags(model, f"/models/{model.name}", Ports())
+        assert set(flags) <= set(service["command"])
+
+    def test_the_health_check_needs_only_bash(self, service: dict) -> None:
+        command, shell, option, line = service["healthcheck"]["test"]
+        assert (command, shell, option) == ("CMD", "bash", "-c")
+        with socket.socket() as listener:
+            listener.bind(("127.0.0.1", 0))
+            listener.listen()
+            port = str(listener.getsockname()[1])
+            check = ["/bin/bash", "-c", line.replace("8500", port)]
+            assert subprocess.run(check, check=False).returncode == 0
+        gone = subprocess.run(check, check=False, capture_output=True)
+        assert gone.returncode == 1

@@ -1,0 +1,89 @@
+"""Every command line, whatever surrounds it: one line, a documented code, no traceback.
+
+They are found, not listed: one that is added later is held to the same.
+"""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+INNER = ("pipeline", "runner.kubeflow.entrypoint")
+"""Not for people: former names that forward, and what a pod runs."""
+
+DOCUMENTED = range(9)
+"""The codes that help texts and docs/serving.md name, but for those of signals."""
+
+
+def command_lines() -> Iterator[list[str]]:
+    """Yields each as what follows `python`."""
+    for script in sorted(ROOT.glob("*_runner.py")):
+        yield [script.name]
+    for main in sorted(ROOT.glob("[a-z]*/**/__main__.py")):
+        module = ".".join(main.relative_to(ROOT).parent.parts)
+        if not module.startswith((*INNER, "tests")):
+            yield ["-m", module]
+
+
+def run(
+    command: list[str], *, change: dict[str, str | None], shell: str = ""
+) -> "subprocess.CompletedProcess[str]":
+    """Runs a command; `shell` is what a shell does with its streams."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    for name, value in change.items():
+        environment.pop(name, None)
+        if value is not None:
+            environment[name] = value
+    words = " ".join(f"'{word}'" for word in [sys.executable, *command])
+    return subprocess.run(
+        f"{words} {shell}",
+        shell=True,
+        executable="/bin/bash",
+        cwd=ROOT,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+COMMANDS = [pytest.param(words, id=words[-1]) for words in command_lines()]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize(
+    ("arguments", "change", "shell"),
+    [
+        pytest.param(["--help"], {}, "", id="help"),
+        pytest.param(["--help"], {"HOME": None}, "", id="no home"),
+        pytest.param(["--help"], {"HOME": "/dev/null"}, "", id="a home that is none"),
+        pytest.param(["--help"], {"LC_ALL": "C", "PYTHONUTF8": "0"}, "", id="ASCII"),
+        pytest.param(["--help"], {"TERM": "dumb", "FORCE_COLOR": "1"}, "", id="dumb"),
+        pytest.param(["--help"], {"COLUMNS": "40"}, "", id="narrow"),
+        pytest.param(["--help"], {}, ">/dev/full", id="a full disk"),
+        pytest.param(["--help"], {}, ">&-", id="no standard output"),
+        pytest.param(["--no-such-flag"], {}, "", id="an unknown flag"),
+    ],
+)
+def test_it_ends_as_documented(
+    command: list[str], arguments: list[str], change: dict[str, str | None], shell: str
+) -> None:
+    done = run([*command, *arguments], change=change, shell=shell)
+    said = done.stderr.strip()
+    assert "Traceback" not in said
+    assert "Exception ignored" not in said
+    assert done.returncode in DOCUMENTED
+    if arguments == ["--help"] and not shell:
+        assert done.returncode == 0
+        assert done.stdout.strip()
+        assert said == ""
+    if arguments == ["--no-such-flag"]:
+        assert done.returncode == 2
+        assert "--no-such-flag" in said

@@ -1,0 +1,214 @@
+"""What people decided about a model: not to serve it any more, or again.
+
+A rollback says that the model which was served is not to be. That holds for the model,
+by its digest, and not for one version: else the next run of the same recipe would push
+it again. It holds until somebody allows it, or rolls back to it.
+
+The decision is made with the rename that makes the version rolled back to appear, and
+its manifest says who, when and why: whole or not at all. `DECISIONS_FILE` keeps it when
+that version is pruned; what it lacks, as after a kill between both, is read from
+manifests.
+"""
+
+import json
+import os
+import shlex
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from contract.errors import BadInputError
+from version_store import changes, versions
+from version_store.manifest import Manifest, ManifestError, read_manifest
+
+DECISIONS_FILE = ".decisions.json"
+"""In a model's folder; servers read only what is called by a number."""
+
+_LEAST_DIGITS = 8
+
+
+@dataclass(frozen=True)
+class Decision:
+    """That a model is not to be served, or is again.
+
+    Attributes:
+        digest: Of the model.
+        allowed: Whether it may be served.
+        version: The version that it was when that was decided.
+        recipe: Of what makes the model; empty where it is unknown.
+        reason: As given; empty if none was.
+        by: Who, as user@host.
+        at: When, UTC, ISO 8601.
+        rollback: The version that the rollback made; None for a plain permission.
+    """
+
+    digest: str
+    allowed: bool
+    version: int
+    recipe: str
+    reason: str
+    by: str
+    at: str
+    rollback: int | None = None
+
+    def __str__(self) -> str:
+        """Returns it in a sentence."""
+        why = self.reason or "no reason given"
+        return (
+            f"version {self.version} was rolled back from at {self.at} by {self.by} "
+            f"({why})"
+        )
+
+
+def read_decisions(base: str) -> list[Decision]:
+    """Returns all decisions about the models of a folder, oldest first.
+
+    Args:
+        base: The model's folder.
+
+    Raises:
+        BadInputError: What is on record cannot be read.
+    """
+    recorded = _recorded(base)
+    known = {decision.rollback for decision in recorded}
+    missing = [
+        decision
+        for number in versions.list_versions(base)
+        if number not in known
+        for decision in _of_rollback(base, number)
+    ]
+    return [*recorded, *missing]
+
+
+def keep(base: str, decisions: Sequence[Decision]) -> None:
+    """Writes decisions down, in one step; while the folder is locked."""
+    if not decisions:
+        return
+    content = [asdict(decision) for decision in decisions]
+    # What a killed one leaves there goes when the folder is locked again.
+    staged = changes.stage(base)
+    path = os.path.join(staged, DECISIONS_FILE)
+    with open(path, "w", encoding="utf-8") as stream:
+        json.dump(content, stream, indent=2, ensure_ascii=False)
+        stream.flush()
+        os.fsync(stream.fileno())
+    os.replace(path, os.path.join(base, DECISIONS_FILE))
+    changes.discard(staged)
+
+
+def withdrawn(base: str) -> dict[str, Decision]:
+    """Returns what is not to be served, by the model's digest.
+
+    Raises:
+        BadInputError: What is on record cannot be read.
+    """
+    last = {decision.digest: decision for decision in read_decisions(base)}
+    return {digest: one for digest, one in last.items() if not one.allowed}
+
+
+def barred(base: str, recipe: str) -> str | None:
+    """Returns why what a recipe comes to would not be pushed; None if it would.
+
+    Args:
+        base: The model's folder.
+        recipe: Digest of all that goes into the model.
+
+    Raises:
+        BadInputError: What is on record cannot be read.
+    """
+    for decision in withdrawn(base).values():
+        if recipe and decision.recipe == recipe:
+            return f"{decision}: {how_to_allow(base, decision)}"
+    return None
+
+
+def how_to_allow(base: str, decision: Decision) -> str:
+    """Returns what a person can do about a model that is not to be served."""
+    models, name = os.path.split(os.path.abspath(base))
+    return (
+        f"python -m version_store allow {decision.version} --models "
+        f"{shlex.quote(models)} --name {name} --reason TEXT lets it be pushed again"
+    )
+
+
+def find_withdrawn(base: str, asked: str) -> Decision:
+    """Returns the decision that is meant by a version's number or a digest.
+
+    Args:
+        base: The model's folder.
+        asked: A version's number; or a digest, or its first eight digits or more.
+
+    Raises:
+        BadInputError: No such model is held back.
+    """
+    found = withdrawn(base)
+    by_digest = [
+        one
+        for digest, one in found.items()
+        if len(asked) >= _LEAST_DIGITS and digest.startswith(asked.lower())
+    ]
+    by_number = [one for one in found.values() if asked == str(one.version)]
+    numbered = _digest_of(base, int(asked)) if asked.isdecimal() else None
+    if numbered in found:
+        by_number.append(found[numbered])
+    for decision in (*by_number, *by_digest):
+        return decision
+    held = ", ".join(f"{one.version} ({d[:12]})" for d, one in found.items())
+    raise BadInputError(
+        f"{asked}: expected a version or digest that was rolled back from, found "
+        f"{held or 'none'}"
+    )
+
+
+def _recorded(base: str) -> list[Decision]:
+    path = os.path.join(base, DECISIONS_FILE)
+    try:
+        with open(path, encoding="utf-8") as stream:
+            return [Decision(**one) for one in json.load(stream)]
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise BadInputError(f"{path}: cannot be read: {error.strerror}") from error
+    except (ValueError, TypeError) as error:
+        raise BadInputError(
+            f"{path}: expected what was decided about versions, found: {error}"
+        ) from error
+
+
+def _of_rollback(base: str, number: int) -> list[Decision]:
+    """Returns what making a version decided, if it was rolled back to."""
+    manifest = _manifest(base, number)
+    back = manifest.rolled_back if manifest else None
+    if manifest is None or back is None:
+        return []
+    common: dict[str, Any] = {
+        "reason": back.reason or "",
+        "by": back.by,
+        "at": back.at,
+        "rollback": number,
+    }
+    found = []
+    instead = _manifest(base, back.instead_of)
+    # Version 0.1 did not keep the digest, but the version may still be there.
+    digest = back.instead_of_digest or (instead.model_digest if instead else None)
+    recipe = back.instead_of_recipe or (instead.recipe if instead else None)
+    if digest:
+        found.append(Decision(digest, False, back.instead_of, recipe or "", **common))
+    if manifest.model_digest:
+        recipe = manifest.recipe or ""
+        found.append(Decision(manifest.model_digest, True, back.of, recipe, **common))
+    return found
+
+
+def _digest_of(base: str, number: int) -> str | None:
+    manifest = _manifest(base, number)
+    return manifest.model_digest if manifest else None
+
+
+def _manifest(base: str, number: int) -> Manifest | None:
+    try:
+        return read_manifest(versions.version_path(base, number))
+    except ManifestError:
+        # A rollback's is sealed when it is made: a torn one decided nothing that
+        # could be known.
+        return None
