@@ -94,12 +94,13 @@ class Beam(Section):
         if info.data.get("runner") in ENGINES:
             if workers not in (1, LOOPBACK) and not re.match(_ADDRESS, str(workers)):
                 raise ValueError(
-                    f"should be {LOOPBACK} or the host:port of a worker pool"
+                    f"should be {LOOPBACK} or the host:port of a worker pool, "
+                    f"found {workers!r}"
                 )
         elif not isinstance(workers, int):
-            raise ValueError("should be a number, 0 for one a core")
+            raise ValueError(f"should be a number, 0 for one a core, found {workers!r}")
         elif workers < 0:
-            raise ValueError("should be greater than or equal to 0")
+            raise ValueError(f"should be greater than or equal to 0, found {workers!r}")
         return workers
 
     @field_validator("parallelism")
@@ -107,7 +108,8 @@ class Beam(Section):
     def _as_spark_says_itself(cls, parallelism: int, info: ValidationInfo) -> int:
         if info.data.get("runner") == "SparkRunner" and parallelism != 1:
             raise ValueError(
-                "should be left out: Spark's stands in its job server's master URL"
+                "should be left out: Spark's stands in its job server's master URL, "
+                f"found {parallelism}"
             )
         return parallelism
 

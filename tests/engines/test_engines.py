@@ -81,8 +81,17 @@ def test_on_an_embedded_flink_a_run_comes_to_the_same(
     code, screen = runs.run("--beam-runner", "FlinkRunner")
     assert code == 0, screen
     assert_equal(runs.folder, in_process)
-    # Nothing of the probe is left, and what is done is reused on any engine.
     assert not list(runs.folder.glob("artifacts/digits/.probe*"))
+
+
+def test_a_run_that_is_answered_from_the_cache_needs_no_engine(
+    runs: Runs, embedded_flink: subprocess.Popen[bytes]
+) -> None:
+    code, screen = runs.run("--beam-runner", "FlinkRunner")
+    assert code == 0, screen
+    os.killpg(embedded_flink.pid, signal.SIGKILL)
+    code, screen = runs.run("--beam-runner", "FlinkRunner")
+    assert code == 0, screen
 
 
 @pytest.mark.usefixtures("spark")
@@ -101,13 +110,6 @@ def test_on_a_separate_flink_with_a_worker_pool_a_run_comes_to_the_same(
     assert code == 0, screen
     assert_equal(runs.folder, in_process)
     assert set(processes.flink_jobs()) == {"FINISHED"}
-
-
-def test_a_run_that_is_answered_from_the_cache_needs_no_engine(
-    in_process: Path,
-) -> None:
-    code, screen = Runs(in_process).run("--beam-runner", "FlinkRunner")
-    assert code == 0, screen
 
 
 def test_nobody_at_the_endpoint_is_bad_input(runs: Runs) -> None:
