@@ -50,6 +50,9 @@ class Beam(Section):
         endpoint: Of Flink and Spark: where the Beam job server listens.
         parallelism: Of Flink: how many parts of a step run at once. Spark's stands in
             its job server's master URL.
+        flink_rest: The REST address of a Flink that does not live in the job server:
+            Beam's job server lets go of a job that is cancelled, and such a Flink
+            runs it on unless it is told itself.
         start_seconds: Of Flink and Spark: how long a worker may take to answer the
             first, small job. A separate Flink is sent the job server's class path, and
             a worker imports this package: a minute on two busy cores.
@@ -64,6 +67,7 @@ class Beam(Section):
     )
     endpoint: str = Field("localhost:8099", pattern=_ADDRESS)
     parallelism: int = Field(1, ge=1)
+    flink_rest: str | None = Field(None, pattern=_ADDRESS)
     start_seconds: int = Field(150, ge=1)
     engine_options: dict[str, str | int | float | bool] = Field({})
     args: tuple[str, ...] = Field((), strict=False)
@@ -90,12 +94,13 @@ class Beam(Section):
         if info.data.get("runner") in ENGINES:
             if workers not in (1, LOOPBACK) and not re.match(_ADDRESS, str(workers)):
                 raise ValueError(
-                    f"should be {LOOPBACK} or the host:port of a worker pool"
+                    f"should be {LOOPBACK} or the host:port of a worker pool, "
+                    f"found {workers!r}"
                 )
         elif not isinstance(workers, int):
-            raise ValueError("should be a number, 0 for one a core")
+            raise ValueError(f"should be a number, 0 for one a core, found {workers!r}")
         elif workers < 0:
-            raise ValueError("should be greater than or equal to 0")
+            raise ValueError(f"should be greater than or equal to 0, found {workers!r}")
         return workers
 
     @field_validator("parallelism")
@@ -103,7 +108,8 @@ class Beam(Section):
     def _as_spark_says_itself(cls, parallelism: int, info: ValidationInfo) -> int:
         if info.data.get("runner") == "SparkRunner" and parallelism != 1:
             raise ValueError(
-                "should be left out: Spark's stands in its job server's master URL"
+                "should be left out: Spark's stands in its job server's master URL, "
+                f"found {parallelism}"
             )
         return parallelism
 
@@ -142,6 +148,8 @@ class Beam(Section):
             ]
         if self.runner == "FlinkRunner":
             args.append(f"--parallelism={self.parallelism}")
+            if self.flink_rest:
+                args.append(f"--flink_rest={self.flink_rest}")
         if shared_folder:
             args += [
                 f"--shared_folder={shared_folder}",

@@ -84,7 +84,9 @@ def plan(
             pipeline_root=workspace.artifacts(dataset.name),
             components=components,
             enable_cache=True,
-            beam_pipeline_args=config.beam.pipeline_args(),
+            beam_pipeline_args=config.beam.pipeline_args(
+                workspace.artifacts(dataset.name)
+            ),
             metadata_connection_config=_connection(copy),
         )
         last = next(

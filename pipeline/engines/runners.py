@@ -5,6 +5,7 @@ worker that cannot start, and report a lost server by the name of a gRPC class.
 """
 
 import copy
+import hashlib
 import logging
 import os
 import re
@@ -12,11 +13,17 @@ import shutil
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import apache_beam as beam
 import grpc
-from apache_beam.options.pipeline_options import PipelineOptions, PortableOptions
+import requests
+from apache_beam.options.pipeline_options import (
+    GoogleCloudOptions,
+    PipelineOptions,
+    PortableOptions,
+)
 from apache_beam.portability.api import beam_job_api_pb2, beam_job_api_pb2_grpc
 from apache_beam.runners.portability import flink_runner, portable_runner, spark_runner
 from apache_beam.runners.runner import PipelineState
@@ -60,12 +67,17 @@ class _Portable(portable_runner.PortableRunner):
         return self._submit(pipeline, options)
 
     def _submit(self, pipeline: Any, options: PipelineOptions) -> "_Job":
-        endpoint = options.view_as(PortableOptions).job_endpoint
-        tag = uuid.uuid4().hex
-        options.view_as(EngineOptions).job_tag = tag
-        with _ended_with_the_block(endpoint, tag):
+        mine = options.view_as(EngineOptions)
+        mine.job_tag = uuid.uuid4().hex
+        # Beam has this option in that group only. It becomes the job's name in Flink.
+        named = options.view_as(GoogleCloudOptions)
+        named.job_name = _job_name(mine.shared_folder, mine.job_tag)
+        address = _Address(
+            options.view_as(PortableOptions).job_endpoint, mine.flink_rest
+        )
+        with _ended_with_the_block(address, mine):
             result = super().run_portable_pipeline(pipeline, options)
-        return _Job(result, endpoint, tag)
+        return _Job(result, address, mine)
 
     def _probe(self, endpoint: str, options: PipelineOptions) -> None:
         """Runs a job that writes and reads the folder from a worker."""
@@ -79,7 +91,8 @@ class _Portable(portable_runner.PortableRunner):
         if not folder:
             return
         # Nobody but this run may write there now: what still does is an orphan.
-        _cancel(endpoint, "shared_folder", folder)
+        rest = options.view_as(EngineOptions).flink_rest
+        _cancel(_Address(endpoint, rest), "shared_folder", folder, _job_name(folder))
         probe = os.path.join(folder, f".probe-{uuid.uuid4().hex}")
         os.makedirs(probe)
         try:
@@ -126,10 +139,10 @@ class SparkRunner(_Portable, spark_runner.SparkRunner):
 class _Job:
     """A submitted job: what Beam and TFX ask of a `PipelineResult`."""
 
-    def __init__(self, result: Any, endpoint: str, tag: str) -> None:
+    def __init__(self, result: Any, address: "_Address", mine: EngineOptions) -> None:
         self._result = result
-        self._endpoint = endpoint
-        self._tag = tag
+        self._address = address
+        self._mine = mine
 
     def wait_until_finish(self, duration: int | None = None) -> str:
         """Waits; a job that is not done then is cancelled.
@@ -140,10 +153,10 @@ class _Job:
         Raises:
             EngineError: The job failed, or its server is gone.
         """
-        with _ended_with_the_block(self._endpoint, self._tag):
+        with _ended_with_the_block(self._address, self._mine):
             state: str = self._result.wait_until_finish(duration)
         if state not in _ENDED:
-            _cancel(self._endpoint, "job_tag", self._tag)
+            _cancel_job(self._address, self._mine)
         return state
 
     def metrics(self) -> Any:
@@ -151,24 +164,30 @@ class _Job:
         return self._result.metrics()
 
 
+@dataclass(frozen=True)
+class _Address:
+    """Where a job is reached: its job server, and Flink itself where that is known."""
+
+    endpoint: str
+    rest: str | None
+
+
 @contextmanager
-def _ended_with_the_block(endpoint: str, tag: str) -> Iterator[None]:
+def _ended_with_the_block(address: _Address, mine: EngineOptions) -> Iterator[None]:
     """Cancels a job whose block is left by an exception, and says what went wrong."""
     try:
         yield
     except BaseException as error:
-        lost = isinstance(error, grpc.RpcError | grpc.FutureTimeoutError)
-        if not lost:
-            _cancel(endpoint, "job_tag", tag)
-        if lost:
+        _cancel_job(address, mine)
+        if isinstance(error, grpc.RpcError | grpc.FutureTimeoutError):
             raise EngineError(
-                f"the job server at {endpoint} is gone: see why, start it again, and "
-                "cancel in the engine what it still shows of this run"
+                f"the job server at {address.endpoint} is gone: see why, start it "
+                "again, and cancel in the engine what it still shows of this run"
             ) from error
         if isinstance(error, RuntimeError):
-            logging.exception("the job of %s failed", endpoint)
+            logging.exception("the job of %s failed", address.endpoint)
             raise EngineError(
-                f"the job server at {endpoint} says: {reason(str(error))}"
+                f"the job server at {address.endpoint} says: {reason(str(error))}"
             ) from error
         raise
 
@@ -189,11 +208,30 @@ def _check_server(endpoint: str) -> None:
             ) from error
 
 
-def _cancel(endpoint: str, option: str, value: str) -> None:
-    """Cancels the jobs that have an option of this value; never raises."""
+def _job_name(folder: str | None, tag: str = "") -> str:
+    """Returns the name of a job in the engine, or how those of a folder begin."""
+    of_folder = hashlib.sha256((folder or "").encode()).hexdigest()[:12]
+    return f"pipeline-{of_folder}-{tag}"
+
+
+def _cancel_job(address: _Address, mine: EngineOptions) -> None:
+    name = _job_name(mine.shared_folder, mine.job_tag)
+    _cancel(address, "job_tag", mine.job_tag, name)
+
+
+def _cancel(address: _Address, option: str, value: str, name: str) -> None:
+    """Cancels the jobs with an option of this value; never raises.
+
+    Args:
+        address: Where.
+        option: Which.
+        value: Of the option.
+        name: How the names of these jobs begin. A job server of Beam lets go of a job
+            that is cancelled there, but a separate Flink runs it on.
+    """
     key = f"beam:option:{option}:v1"
     try:
-        with grpc.insecure_channel(endpoint) as channel:
+        with grpc.insecure_channel(address.endpoint) as channel:
             service = _service(channel)
             jobs = service.GetJobs(
                 beam_job_api_pb2.GetJobsRequest(), timeout=_SERVER_SECONDS
@@ -202,13 +240,26 @@ def _cancel(endpoint: str, option: str, value: str) -> None:
                 if job.state in portable_runner.TERMINAL_STATES:
                     continue
                 if value == dict(job.pipeline_options).get(key):
-                    logging.warning("cancelling job %s of %s", job.job_id, endpoint)
+                    logging.warning("cancelling job %s", job.job_id)
                     service.Cancel(
                         beam_job_api_pb2.CancelJobRequest(job_id=job.job_id),
                         timeout=_SERVER_SECONDS,
                     )
     except grpc.RpcError:
-        logging.exception("jobs of %s could not be cancelled", endpoint)
+        logging.exception("jobs of %s could not be cancelled", address.endpoint)
+    if address.rest is None:
+        return
+    jobs_url = f"http://{address.rest}/jobs"
+    try:
+        answer = requests.get(f"{jobs_url}/overview", timeout=_SERVER_SECONDS)
+        for job in answer.json()["jobs"]:
+            if job["name"].startswith(name) and job["end-time"] < 0:
+                logging.warning("cancelling %s in Flink", job["name"])
+                requests.patch(
+                    f"{jobs_url}/{job['jid']}?mode=cancel", timeout=_SERVER_SECONDS
+                ).raise_for_status()
+    except (requests.RequestException, ValueError, KeyError):
+        logging.exception("jobs of Flink at %s could not be cancelled", address.rest)
 
 
 def _service(channel: grpc.Channel) -> Any:

@@ -16,6 +16,7 @@ SEPARATE = (
     "--beam-runner=FlinkRunner",
     *("--set", f'beam.workers="localhost:{processes.POOL_PORT}"'),
     *("--set", "beam.parallelism=2"),
+    *("--set", f"beam.flink_rest=localhost:{processes.REST_PORT}"),
 )
 
 

@@ -34,6 +34,9 @@ rest.bind-address: localhost
 taskmanager.numberOfTaskSlots: 2
 taskmanager.network.sort-shuffle.min-parallelism: 128
 classloader.resolve-order: parent-first
+heartbeat.interval: 2000
+heartbeat.timeout: 10000
+slot.request.timeout: 20000
 taskmanager.cpu.cores: 2
 taskmanager.memory.task.heap.size: 384m
 taskmanager.memory.task.off-heap.size: 64m
@@ -62,8 +65,10 @@ def wait_for(what: str, found: Callable[[], Any], seconds: float = 120) -> Any:
     """Waits until something is there; returns it."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
-        if value := found():
-            return value
+        # What is just starting may answer with an error.
+        with contextlib.suppress(OSError):
+            if value := found():
+                return value
         time.sleep(0.2)
     raise TimeoutError(f"{what}: not within {seconds} s")
 

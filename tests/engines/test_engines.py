@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 from collections.abc import Callable
@@ -17,6 +16,14 @@ from tests.engines import processes
 from tests.engines.conftest import SEPARATE, Runs
 
 Cluster = dict[str, subprocess.Popen[bytes]]
+
+
+def after_probe_in_flink() -> None:
+    """Waits until the job is in Flink itself, and not only in the job server."""
+    processes.wait_for(
+        "a job after the probe's",
+        lambda: sorted(processes.flink_jobs()) == ["FINISHED", "RUNNING"],
+    )
 
 
 def one(folder: Path, pattern: str) -> Path:
@@ -74,8 +81,17 @@ def test_on_an_embedded_flink_a_run_comes_to_the_same(
     code, screen = runs.run("--beam-runner", "FlinkRunner")
     assert code == 0, screen
     assert_equal(runs.folder, in_process)
-    # Nothing of the probe is left, and what is done is reused on any engine.
     assert not list(runs.folder.glob("artifacts/digits/.probe*"))
+
+
+def test_a_run_that_is_answered_from_the_cache_needs_no_engine(
+    runs: Runs, embedded_flink: subprocess.Popen[bytes]
+) -> None:
+    code, screen = runs.run("--beam-runner", "FlinkRunner")
+    assert code == 0, screen
+    os.killpg(embedded_flink.pid, signal.SIGKILL)
+    code, screen = runs.run("--beam-runner", "FlinkRunner")
+    assert code == 0, screen
 
 
 @pytest.mark.usefixtures("spark")
@@ -96,15 +112,6 @@ def test_on_a_separate_flink_with_a_worker_pool_a_run_comes_to_the_same(
     assert set(processes.flink_jobs()) == {"FINISHED"}
 
 
-def test_a_run_that_is_answered_from_the_cache_needs_no_engine(
-    runs: Runs, in_process: Path
-) -> None:
-    shutil.copytree(in_process, runs.folder, symlinks=True)
-    code, screen = runs.run("--beam-runner", "FlinkRunner")
-    # The copied store names the folder that it was made in: all is still there.
-    assert code == 0, screen
-
-
 def test_nobody_at_the_endpoint_is_bad_input(runs: Runs) -> None:
     code, screen = runs.run("--beam-runner", "FlinkRunner")
     assert code == 2
@@ -121,12 +128,13 @@ def test_a_run_that_is_ended_leaves_no_job(
     start_pool()
     run = runs.start(*SEPARATE)
     runs.job_runs(run)
+    after_probe_in_flink()
     run.send_signal(sent)
     screen, _ = run.communicate(timeout=60)
     assert run.returncode == code, screen
     processes.wait_for(
-        "the end of all jobs",
-        lambda: {"FINISHED", "CANCELED"} == set(processes.flink_jobs()),
+        "the end of the job",
+        lambda: sorted(processes.flink_jobs()) == ["CANCELED", "FINISHED"],
         30,
     )
 
@@ -137,6 +145,7 @@ def test_a_taskmanager_that_dies_is_one_line(
     start_pool()
     run = runs.start(*SEPARATE)
     runs.job_runs(run)
+    after_probe_in_flink()
     os.killpg(cluster["taskmanager"].pid, signal.SIGKILL)
     screen, _ = run.communicate(timeout=200)
     assert run.returncode == 1
