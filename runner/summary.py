@@ -101,7 +101,7 @@ def next_commands(result: Result) -> dict[str, str]:
     if pushed is None:
         return {}
     models = os.path.dirname(os.path.dirname(pushed.path))
-    return commands(result.dataset.name, result.dataset.task.noun, models)
+    return commands(result.dataset.name, models, result.dataset.task.noun)
 
 
 def _line(console: Console, text: str, style: str = "") -> None:

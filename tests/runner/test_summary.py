@@ -26,7 +26,7 @@ SCANS = DataSet(
 )
 PASSED = Demand("Evaluator", "accuracy", "", 0.9781, 0.97, AT_LEAST, 0.979, passed=True)
 FAILED = Demand("Evaluator", "accuracy", "8", 0.91, 0.93, AT_LEAST)
-OVERRULED = Demand("DataGate", "findings", "", 2.0, 0.0, AT_MOST, overruled=True)
+OVERRULED = Demand("DataGate", "findings", "", 2, 0, AT_MOST, overruled=True)
 STEPS = [
     Step("Trainer", 12.34, "cached"),
     Step("Evaluator", 5.0, "refused", peak_memory=900_000_000),

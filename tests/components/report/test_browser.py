@@ -86,7 +86,7 @@ def make_page(task: Task, data: Dataset) -> Page:
         ChampionRule(0.1),
     )
     gates = (
-        Demand("DataGate", "findings", "", 1.0, 0.0, AT_MOST, overruled=True),
+        Demand("DataGate", "findings", "", 1, 0, AT_MOST, overruled=True),
         *demands,
         Demand(
             "ServingValidator", "failed_checks", "", 3.0, 0.0, AT_MOST, detail=HOSTILE

@@ -55,7 +55,7 @@ def test_a_refusal_is_a_demand_with_all_classes_that_failed() -> None:
 
 
 def test_what_is_overruled_is_no_refusal() -> None:
-    demand = Demand("DataGate", "findings", "", 3.0, 0.0, AT_MOST, overruled=True)
+    demand = Demand("DataGate", "findings", "", 3, 0, AT_MOST, overruled=True)
     assert refusals([demand]) == []
     assert what_to_do([demand]) == []
 

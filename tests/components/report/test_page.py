@@ -190,7 +190,7 @@ def test_a_metric_that_nobody_knew_is_shown_by_itself() -> None:
 
 
 def test_what_is_overruled_is_not_called_refused() -> None:
-    findings = Demand("DataGate", "findings", "", 1.0, 0.0, AT_MOST, overruled=True)
+    findings = Demand("DataGate", "findings", "", 1, 0, AT_MOST, overruled=True)
     verdict = Verdict(PUSHED, "Pushed as version 17", (), (findings,), "17")
     text = Outline(verdict_section(verdict, {}).html).text
     assert "DataGate: findings: 1, expected ≤ 0: overruled" in text
@@ -198,7 +198,7 @@ def test_what_is_overruled_is_not_called_refused() -> None:
 
 
 def test_findings_are_told_and_not_only_counted() -> None:
-    findings = Demand("DataGate", "findings", "", 1.0, 0.0, AT_MOST)
+    findings = Demand("DataGate", "findings", "", 1, 0, AT_MOST)
     text = head(findings, reasons=("split eval: too many threes",))
     assert "split eval: too many threes" in text
     assert "findings: 1, expected" not in text

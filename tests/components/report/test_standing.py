@@ -20,8 +20,8 @@ from components.report.standing import (
 from contract.demands import AT_LEAST, AT_MOST, Demand
 
 FINDING = Finding("eval", "label", "too many threes")
-DATA = Demand("DataGate", "findings", "", 0.0, 0.0, AT_MOST, passed=True)
-OVERRULED = Demand("DataGate", "findings", "", 1.0, 0.0, AT_MOST, overruled=True)
+DATA = Demand("DataGate", "findings", "", 0, 0, AT_MOST, passed=True)
+OVERRULED = Demand("DataGate", "findings", "", 1, 0, AT_MOST, overruled=True)
 PASSED = Demand("Evaluator", "accuracy", "", 0.98, 0.97, AT_LEAST, 0.975, passed=True)
 FAILED = Demand("Evaluator", "accuracy", "8", 0.91, 0.93, AT_LEAST, 0.94)
 BROKEN = Demand("ServingValidator", "failed_checks", "", 1.0, 0.0, AT_MOST)
