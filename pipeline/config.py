@@ -343,7 +343,10 @@ def _explain(dotted: str, error: Any) -> str:
     if error["type"] == "model_type":
         return f"expected a section [{dotted}], found {error['input']!r}"
     if error["type"] == "value_error":
-        return f"{key}{error['ctx']['error']}"
+        text, value = str(error["ctx"]["error"]), error["input"]
+        is_section = isinstance(value, dict)
+        found = "" if is_section or "found" in text else f", found {value!r}"
+        return f"{key}{text}{found}"
     text = error["msg"].removeprefix("Input ").removeprefix("String ")
     text = text.replace("a valid tuple", "an array")
     return f"{key}{text}, found {error['input']!r}"

@@ -16,8 +16,10 @@ def read_withdrawn(folder: str) -> set[str]:
     """Returns signatures whose marker came out wrong; see `contract.rows_apart`.
 
     Args:
-        folder: Of the `blessing` artifact.
+        folder: Of the `blessing` artifact; another validator's has no such report.
     """
+    if not fileio.exists(os.path.join(folder, REPORT_FILE)):
+        return set()
     return set(_read(folder).get("withdrawn", ()))
 
 

@@ -25,6 +25,8 @@ _PACKAGES = (
 def project_digest() -> str:
     """Returns a digest of all Python and data files of the project's packages.
 
+    Documentation beside the code is neither, and not in an image.
+
     A compiled pipeline carries that of the code it was compiled from. In the
     arguments of each container it makes KFP's cache see an edit behind an
     unchanged image tag, and lets a pod say that its image is not the one that
@@ -35,7 +37,9 @@ def project_digest() -> str:
     for package in _PACKAGES:
         root = Path(package.__path__[0])
         for path in sorted(root.rglob("*")):
-            if path.is_file() and "__pycache__" not in path.parts:
+            if not path.is_file() or path.suffix == ".md":
+                continue
+            if "__pycache__" not in path.parts:
                 name = path.relative_to(root.parent).as_posix()
                 digest.update(name.encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()[:16]

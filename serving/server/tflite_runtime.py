@@ -8,6 +8,7 @@ writes them; for a file without, one is made of the tensors' names, as there.
 from __future__ import annotations
 
 import dataclasses
+import importlib
 import os
 import queue
 from collections.abc import Sequence
@@ -40,14 +41,13 @@ def _interpreter_class() -> Any:
     if hasattr(tf.lite, "Interpreter"):
         return tf.lite.Interpreter
     try:
-        from ai_edge_litert.interpreter import Interpreter
+        return importlib.import_module("ai_edge_litert.interpreter").Interpreter
     except ImportError as error:
         raise ServingError(
             Code.FAILED_PRECONDITION,
             "TensorFlow Lite models need the package ai-edge-litert with this "
             "TensorFlow; it is not installed",
         ) from error
-    return Interpreter
 
 
 class TfliteRuntime:

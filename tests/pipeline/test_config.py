@@ -13,7 +13,7 @@ from pipeline.config import Beam, Config, Gates, load_config
 from pipeline.training.settings import Training
 
 OF_TRAINING = ", ".join(Training.model_fields)
-SECTIONS = "data, training, gates, beam"
+SECTIONS = "data, training, gates, beam, storage"
 EXPECTED_SETTING = "expected section.key=value, as training.epochs=5"
 NAME = "'^[a-z0-9]([a-z0-9-]{0,56}[a-z0-9])?$'"
 

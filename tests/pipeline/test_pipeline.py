@@ -90,6 +90,7 @@ def test_node_ids_are_legal_wherever_the_pipeline_runs(by_id: dict[str, Any]) ->
         (
             "DataGate",
             {
+                "ImageExampleGen",
                 "StatisticsGen",
                 "TaskSchemaGen",
                 "ExampleValidator",

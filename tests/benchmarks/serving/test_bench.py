@@ -117,7 +117,7 @@ def test_a_short_run_of_everything(pushed_model: Path, tmp_path: Path) -> None:
     outcome = json.loads(out.read_text())
     assert {(item["server"], item["concurrency"]) for item in outcome["results"]} == {
         (name, concurrency)
-        for name in ("embedded", "plain", "limit")
+        for name in ("embedded", "alone", "logged", "plain", "limit")
         for concurrency in (1, 8, 32)
     }
     assert all(item["median"]["answers"] > 0 for item in outcome["results"])

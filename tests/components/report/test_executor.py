@@ -68,7 +68,9 @@ class TestData:
         for distance in data["between"]:
             expected = np.abs(shares[distance["split"]] - shares["train"]).max()
             assert distance["value"] == pytest.approx(expected, abs=1e-6)
-            assert (distance["feature"], distance["bound"]) == ("label", 0.05)
+            assert distance["feature"] == "label"
+            # Of so few rows chance alone makes more than the schema's bound.
+            assert distance["bound"] > 0.05
         assert data["sampled"]["rows"] == len(given.rows[TRAIN])
         assert facts(page, "verdict")["kind"] == "pending"
         text = Outline(page.render()).text

@@ -90,4 +90,4 @@ def test_the_epoch_that_was_kept_is_told_where_the_training_says_it() -> None:
 def test_of_weights_nothing_is_said_that_the_training_does_not_say() -> None:
     facts = describe_model(HISTORY, SUMMARY)
     assert facts.kept is None
-    assert "weights" not in model_section(facts).html
+    assert "weights after epoch" not in model_section(facts).html

@@ -93,6 +93,7 @@ def test_a_model_that_answers_in_a_fresh_process_is_blessed(
             "serving_default, refusal of an image of 784x1",
         ],
         "failures": [],
+        "withdrawn": [],
     }
     assert_blessed(blessing, True)
 
