@@ -15,6 +15,8 @@ import pytest
 
 from components.image_example_gen import digits, mirrors
 from contract.exits import Exit
+from pipeline.beam import Beam
+from pipeline.training.settings import Training
 from runner.cli import main
 from runner.one_run import Ending
 from runner.workspace import Workspace
@@ -79,8 +81,8 @@ def write(path: str, content: bytes) -> None:
         ),
         (
             ["--config", "typo.toml"],
-            "typo.toml: training.epoch: unknown key, expected one of epochs, "
-            "batch_size, learning_rate, hidden_units, seed, cache_mb",
+            "typo.toml: training.epoch: unknown key, expected one of "
+            f"{', '.join(Training.model_fields)}",
         ),
         (
             ["--config", "broken.toml"],
@@ -89,8 +91,8 @@ def write(path: str, content: bytes) -> None:
         ),
         (
             ["--set", "beam.worker=2"],
-            "setting beam.worker: unknown key, expected one of runner, workers, "
-            "running_mode, args",
+            "setting beam.worker: unknown key, expected one of "
+            f"{', '.join(Beam.model_fields)}",
         ),
         (
             ["--beam-workers", "-1"],

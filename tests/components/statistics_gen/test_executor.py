@@ -188,7 +188,7 @@ def test_of_16_times_the_rows_it_says_what_tfx_says(
     ):
         quantiles, of_tfx_quantiles = (
             [
-                bucket["highValue"]
+                bucket.get("highValue", 0)
                 for histogram in each.get("numStats", {}).get("histograms", [])
                 if histogram.get("type") == "QUANTILES"
                 for bucket in histogram["buckets"]

@@ -73,5 +73,7 @@ def test_all_that_it_looks_at_is_installed_into_an_image() -> None:
     suffixes = {Path(name).suffix for name in listed.stdout.splitlines()}
     setup = (REPOSITORY / "setup.py").read_text(encoding="utf-8")
     assert [
-        suffix for suffix in sorted(suffixes - {".py", ".md"}) if f'"*{suffix}"' not in setup
+        suffix
+        for suffix in sorted(suffixes - {".py", ".md"})
+        if f'"*{suffix}"' not in setup
     ] == []

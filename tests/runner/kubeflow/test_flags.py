@@ -76,7 +76,7 @@ def test_the_fingerprint_of_a_copy(tmp_path: Path) -> None:
         ({"models_volume": "A_b"}, "--models-volume: expected the name of a Persis"),
         ({"models_volume": "a.b"}, "--models-volume: expected the name of a Persis"),
         ({"models_volume": "a" * 64}, "63 characters at most and without dots"),
-        ({"name": "a" * 59}, "--name: expected 58 characters at most on Kubeflow"),
+        ({"name": "a" * 59}, "digits and dashes, 58 at most, found "),
         ({"data_secret": "A_b"}, "--data-secret: expected the name of a Secret"),
         ({"data_secret": "s"}, "--data-secret: expected together with --data s3://"),
         (

@@ -21,7 +21,7 @@ LEFT_OUT = {
 }
 # Read for one field only: the version of TensorFlow that wrote a SavedModel.
 EXCERPTS = {
-    "tensorflow.MetaGraphDef": {"meta_info_def"},
+    "tensorflow.MetaGraphDef": {"meta_info_def", "signature_def"},
     "tensorflow.MetaGraphDef.MetaInfoDef": {"tensorflow_version"},
     "tensorflow.SavedModel": {"meta_graphs"},
 }
