@@ -64,7 +64,9 @@ class Metrics(_Section):
 
     Attributes:
         epochs: How many were trained.
-        train_loss: And the three after it: after the last epoch.
+        kept_epoch: After which of them the weights are that were kept, from 1.
+        kept_why: Why of that one.
+        train_loss: And the three after it: after that epoch.
         train_accuracy: On the rows trained on, as they were seen.
         val_loss: On the held-out rows.
         val_accuracy: On the held-out rows.
@@ -75,6 +77,8 @@ class Metrics(_Section):
     """
 
     epochs: int | None = None
+    kept_epoch: int | None = None
+    kept_why: str | None = None
     train_loss: float | None = None
     train_accuracy: float | None = None
     val_loss: float | None = None

@@ -192,11 +192,13 @@ def _analyses(m: Manifest) -> list[str]:
     if m.metrics is None:
         return ["Unknown."]
     measured = m.metrics
+    kept = measured.kept_epoch
+    epoch = f"epoch {kept} ({measured.kept_why})" if kept else "last epoch"
     facts = [
         ("Test accuracy", _number(measured.test_accuracy)),
         ("Test loss (cross-entropy)", _number(measured.test_loss)),
-        ("Validation accuracy, last epoch", _number(measured.val_accuracy)),
-        ("Validation loss, last epoch", _number(measured.val_loss)),
+        (f"Validation accuracy, {epoch}", _number(measured.val_accuracy)),
+        (f"Validation loss, {epoch}", _number(measured.val_loss)),
         ("Champion's test accuracy", _number(measured.champion_accuracy)),
     ]
     if not m.champion and measured.champion_accuracy is None:

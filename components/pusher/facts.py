@@ -206,19 +206,30 @@ def _training(model_run: str) -> dict[str, Any] | None:
     return training
 
 
+def _kept(model_run: str) -> dict[str, Any]:
+    """Returns the epoch whose weights were kept and why; empty where nobody said."""
+    if not fileio.exists(os.path.join(model_run, SUMMARY_FILE)):
+        return {}
+    kept: dict[str, Any] = read_summary(model_run).get("kept") or {}
+    return kept
+
+
 def _metrics(
     model_run: str | None, evaluation: str | None, task: Task | None
 ) -> Metrics | None:
     found: dict[str, Any] = {}
     if model_run:
         history = read_history(model_run)
-        last = history["epochs"][-1]
+        kept = _kept(model_run)
+        of_kept = history["epochs"][kept["epoch"] - 1 if kept else -1]
         found = {
             "epochs": len(history["epochs"]),
-            "train_loss": last["loss"],
-            "train_accuracy": last["accuracy"],
-            "val_loss": last["val_loss"],
-            "val_accuracy": last["val_accuracy"],
+            "kept_epoch": kept.get("epoch"),
+            "kept_why": kept.get("why"),
+            "train_loss": of_kept["loss"],
+            "train_accuracy": of_kept["accuracy"],
+            "val_loss": of_kept["val_loss"],
+            "val_accuracy": of_kept["val_accuracy"],
             "test_loss": history["test"]["loss"],
             "test_accuracy": history["test"]["accuracy"],
         }

@@ -11,7 +11,7 @@ import tensorflow_transform as tft
 from contract.features import IMAGE, LABEL, SCALED_IMAGE
 from pipeline.training.spill import Spill
 
-_PARSED_VALUES = 2048 * 28 * 28
+_PARSED_VALUES = 1_600_000
 """About as many values of pixels are parsed at once: 13 MB as int64."""
 
 UNBOUNDED = 2**63 - 1

@@ -28,7 +28,7 @@ EVAL_SPLITS = (EVAL, TEST)
 
 CONFIG_KEY = "training"
 
-_PREDICTED_BYTES = 16_384 * 28 * 28 * 4
+_PREDICTED_BYTES = 52_000_000
 """Of images, at once. Keras makes a data set of each array it is given, at a fixed
 cost."""
 

@@ -165,7 +165,9 @@ def recipe(
         deployment=deployment,
         name=_name(name or config.data.name, data),
         data=data,
-        fingerprint=places.fingerprint(data, fingerprint, fingerprint_of),
+        fingerprint=places.fingerprint(
+            data, fingerprint, fingerprint_of, config.data.hints("")
+        ),
     )
 
 

@@ -4,6 +4,7 @@ import os
 import re
 
 from components.image_example_gen.digits import NAME as DIGITS
+from components.image_example_gen.hints import Hints
 from components.image_example_gen.mnist import FINGERPRINT as MNIST_FINGERPRINT
 from components.image_example_gen.mnist import NAME as MNIST
 from components.image_example_gen.source import open_source
@@ -43,13 +44,16 @@ def kind(data: str) -> str:
     raise BadInputError(f"data: expected {PLACES}, found {data}{hint}")
 
 
-def fingerprint(data: str, given: str | None, local_copy: str | None) -> str:
+def fingerprint(
+    data: str, given: str | None, local_copy: str | None, hints: Hints
+) -> str:
     """Returns the fingerprint of the data's content, or nothing if it is not known.
 
     Args:
         data: What is compiled for.
         given: A fingerprint, or None.
         local_copy: Path of a copy of the data to compute it from, or None.
+        hints: What a person says of the data.
 
     Raises:
         BadInputError: Both were given, or one is not usable.
@@ -66,7 +70,7 @@ def fingerprint(data: str, given: str | None, local_copy: str | None) -> str:
             )
         return given
     if local_copy is not None:
-        return open_source(os.path.expanduser(local_copy)).fingerprint()
+        return open_source(os.path.expanduser(local_copy), hints).fingerprint()
     if data == MNIST:
         # What comes from a mirror is verified to be just that.
         return MNIST_FINGERPRINT
