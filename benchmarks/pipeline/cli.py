@@ -182,8 +182,8 @@ def in_turn(names: list[str], number: int) -> list[str]:
     `rerun` stays behind `pipeline`, whose output it finds done.
 
     Args:
-      names: All of them.
-      number: Of the round, from 0; it says which one begins.
+        names: All of them.
+        number: Of the round, from 0; it says which one begins.
     """
     free = [name for name in names if name != contenders.RERUN]
     first = number % max(len(free), 1)

@@ -39,10 +39,10 @@ class Bench:
     """What all contenders of a round share.
 
     Attributes:
-      inputs: The data in all its forms.
-      epochs: Of every training.
-      folder: Of this round, empty at its beginning.
-      seed: Of the weights and the order of rows; None: as each has it by default.
+        inputs: The data in all its forms.
+        epochs: Of every training.
+        folder: Of this round, empty at its beginning.
+        seed: Of the weights and the order of rows; None: as each has it by default.
     """
 
     inputs: Inputs
@@ -59,8 +59,8 @@ class Bench:
         """Runs a contender and returns what it took.
 
         Raises:
-          CommandError: It failed.
-          ComparisonError: It did not do the training it should.
+            CommandError: It failed.
+            ComparisonError: It did not do the training it should.
         """
         if contender == NOTEBOOK:
             measured = self._notebook()

@@ -47,7 +47,7 @@ def write(data: Path, times: int, folder: Path) -> int:
     """Writes the data set `times` over as IDX files; returns the number of images.
 
     Raises:
-      BadInputError: The data set is not usable.
+        BadInputError: The data set is not usable.
     """
     source = open_source(str(data))
     folder.mkdir()
@@ -74,7 +74,7 @@ def measure(data: Path, times: int, epochs: int, folder: Path) -> Grown:
     """Runs `local_runner.py` on the data repeated so many times.
 
     Raises:
-      CommandError: The run failed.
+        CommandError: The run failed.
     """
     grown = folder / "data"
     images = write(data, times, grown)

@@ -22,11 +22,11 @@ class Inputs:
     """What the contenders read.
 
     Attributes:
-      data: The data set as `local_runner.py` takes it.
-      fingerprint: Of its content.
-      npz: The same as Keras publishes it.
-      records: Folder with the same as gzipped TFRecords, by split.
-      rows: Examples by split: `train`, `eval`, `test`.
+        data: The data set as `local_runner.py` takes it.
+        fingerprint: Of its content.
+        npz: The same as Keras publishes it.
+        records: Folder with the same as gzipped TFRecords, by split.
+        rows: Examples by split: `train`, `eval`, `test`.
     """
 
     data: Path
@@ -40,7 +40,7 @@ def prepare(data: Path, folder: Path) -> Inputs:
     """Reads and checks a data set and writes both other forms into a folder.
 
     Raises:
-      BadInputError: The data set is not usable.
+        BadInputError: The data set is not usable.
     """
     # For this process alone: contenders start without it.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")

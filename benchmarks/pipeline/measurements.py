@@ -18,12 +18,12 @@ class Facts(_Model):
     """What a training was: the same for all contenders, or they do not compare.
 
     Attributes:
-      steps: Updates of the weights.
-      parameters: Numbers that are trained.
-      optimizer: Its class.
-      learning_rate: Its step size.
-      test_accuracy: Share of the test split answered rightly.
-      fit_seconds: The training loop alone, validation after each epoch included.
+        steps: Updates of the weights.
+        parameters: Numbers that are trained.
+        optimizer: Its class.
+        learning_rate: Its step size.
+        test_accuracy: Share of the test split answered rightly.
+        fit_seconds: The training loop alone, validation after each epoch included.
     """
 
     steps: int
@@ -38,11 +38,11 @@ class Measured(_Model):
     """One run of one contender, as a whole process.
 
     Attributes:
-      seconds: Wall time.
-      cpu_seconds: User and system time of the process and its descendants.
-      peak_mb: Largest resident memory of all of them together, in MB.
-      components: Seconds by component, where there are any.
-      facts: Of its training, where there was one.
+        seconds: Wall time.
+        cpu_seconds: User and system time of the process and its descendants.
+        peak_mb: Largest resident memory of all of them together, in MB.
+        components: Seconds by component, where there are any.
+        facts: Of its training, where there was one.
     """
 
     seconds: float
@@ -56,9 +56,9 @@ class NodeGrowth(_Model):
     """One component at one size.
 
     Attributes:
-      seconds: How long it took.
-      peak_mb: Largest memory of the process tree while it ran.
-      added_mb: How much of that was not there when it began.
+        seconds: How long it took.
+        peak_mb: Largest memory of the process tree while it ran.
+        added_mb: How much of that was not there when it began.
     """
 
     seconds: float
@@ -70,11 +70,11 @@ class Grown(_Model):
     """One run at one size of the data.
 
     Attributes:
-      images: In all splits together.
-      epochs: Of the training.
-      seconds: The whole process.
-      peak_mb: Of the whole process tree.
-      nodes: By component.
+        images: In all splits together.
+        epochs: Of the training.
+        seconds: The whole process.
+        peak_mb: Of the whole process tree.
+        nodes: By component.
     """
 
     images: int
@@ -88,11 +88,11 @@ class Results(_Model):
     """Everything in a results file.
 
     Attributes:
-      machine: What it was measured on.
-      settings: What was measured: fingerprint of the data, epochs.
-      rounds: By round: contender to what it took. A round may lack some.
-      accuracies: By contender: seed to test accuracy.
-      growth: By the number of times the data was repeated.
+        machine: What it was measured on.
+        settings: What was measured: fingerprint of the data, epochs.
+        rounds: By round: contender to what it took. A round may lack some.
+        accuracies: By contender: seed to test accuracy.
+        growth: By the number of times the data was repeated.
     """
 
     machine: dict[str, str]
@@ -125,7 +125,7 @@ def load(path: Path) -> Results:
     """Reads a results file.
 
     Raises:
-      ResultsError: There is none, or it is no results file.
+        ResultsError: There is none, or it is no results file.
     """
     try:
         return Results.model_validate_json(path.read_bytes())
@@ -148,7 +148,7 @@ def load_or_begin(
     """Reads the file to add to, or begins a new one.
 
     Raises:
-      ResultsError: The file there is about other data, settings or versions.
+        ResultsError: The file there is about other data, settings or versions.
     """
     if not path.exists():
         return Results(machine=machine, settings=settings)

@@ -25,9 +25,9 @@ class Sample:
     """The resident memory of a process and all its descendants.
 
     Attributes:
-      time: Seconds since 1970.
-      mb: Sum of the resident sets in MB (10**6 bytes). Pages that processes share
-        count in each, so it is an upper bound.
+        time: Seconds since 1970.
+        mb: Sum of the resident sets in MB (10**6 bytes). Pages that processes share
+            count in each, so it is an upper bound.
     """
 
     time: float
@@ -39,11 +39,11 @@ class Usage:
     """What a process and all its descendants took.
 
     Attributes:
-      started: Seconds since 1970.
-      seconds: From its start to its end.
-      cpu_seconds: User and system time.
-      peak_mb: The largest of the samples' memory, in MB.
-      samples: Memory over time, every `SAMPLE_SECONDS`.
+        started: Seconds since 1970.
+        seconds: From its start to its end.
+        cpu_seconds: User and system time.
+        peak_mb: The largest of the samples' memory, in MB.
+        samples: Memory over time, every `SAMPLE_SECONDS`.
     """
 
     started: float
@@ -59,12 +59,12 @@ def run(
     """Runs a command in the repository and waits for it.
 
     Args:
-      command: Program and arguments.
-      log: Where its output goes.
-      variables: Of the environment, on top of this process's.
+        command: Program and arguments.
+        log: Where its output goes.
+        variables: Of the environment, on top of this process's.
 
     Raises:
-      CommandError: It ended with another code than 0.
+        CommandError: It ended with another code than 0.
     """
     # A benchmark of start-up must not write bytecode anew at every import, and
     # what the caller set for its own process is not the contender's.

@@ -32,10 +32,10 @@ class Verdict:
     """A target and what was measured.
 
     Attributes:
-      text: What it says.
-      measured: What came out; None where it was not measured.
-      bound: At most this.
-      unit: Behind both.
+        text: What it says.
+        measured: What came out; None where it was not measured.
+        bound: At most this.
+        unit: Behind both.
     """
 
     text: str

@@ -17,9 +17,9 @@ class Span:
     """When a component ran.
 
     Attributes:
-      node: Its id.
-      start: Seconds since 1970.
-      end: The same.
+        node: Its id.
+        start: Seconds since 1970.
+        end: The same.
     """
 
     node: str
@@ -36,7 +36,7 @@ def spans(lines: Iterable[str]) -> list[Span]:
     """Returns the components that ended, in the order in which they did.
 
     Args:
-      lines: A log of LocalDagRunner, in local time.
+        lines: A log of LocalDagRunner, in local time.
     """
     started: dict[str, float] = {}
     found = []

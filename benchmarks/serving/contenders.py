@@ -25,9 +25,9 @@ class Contender:
     """A server under test.
 
     Attributes:
-      name: One of `NAMES`.
-      address: Where it listens.
-      pid: Its process.
+        name: One of `NAMES`.
+        address: Where it listens.
+        pid: Its process.
     """
 
     name: str
@@ -44,8 +44,8 @@ class Command:
     """How a contender is started.
 
     Attributes:
-      port: Where it will listen.
-      arguments: What follows ``python -m``.
+        port: Where it will listen.
+        arguments: What follows ``python -m``.
     """
 
     port: int
@@ -56,8 +56,8 @@ def commands(model: Model, folder: Path) -> dict[str, Command]:
     """The command line of each contender, on free ports.
 
     Args:
-      model: What they serve.
-      folder: For a copy of it without its marker, and for a configuration.
+        model: What they serve.
+        folder: For a copy of it without its marker, and for a configuration.
     """
     embedded, alone, logged, plain, limit = _free_ports(5)
     shutil.copytree(
@@ -114,12 +114,12 @@ def running(
     """Start the contenders, wait until each has answered, stop them at the end.
 
     Args:
-      commands: By the contender's name.
-      model: The name of the model they serve.
-      logs: A folder for what they print.
+        commands: By the contender's name.
+        model: The name of the model they serve.
+        logs: A folder for what they print.
 
     Raises:
-      StartError: One ended, or did not answer within `START_SECONDS`.
+        StartError: One ended, or did not answer within `START_SECONDS`.
     """
     environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
     with contextlib.ExitStack() as stack:

@@ -21,13 +21,13 @@ class Measurement:
     """One run of one contender at one concurrency.
 
     Attributes:
-      rate: Answers in a second.
-      p50: Median latency in milliseconds.
-      p99: 99th percentile of the latency in milliseconds.
-      answers: How many were counted.
-      server_cpu: Milliseconds of processor time the server spent on an answer; 0
-        where the system does not tell.
-      client_cpu: The same of the load generator.
+        rate: Answers in a second.
+        p50: Median latency in milliseconds.
+        p99: 99th percentile of the latency in milliseconds.
+        answers: How many were counted.
+        server_cpu: Milliseconds of processor time the server spent on an answer; 0
+            where the system does not tell.
+        client_cpu: The same of the load generator.
     """
 
     rate: float
@@ -50,8 +50,8 @@ def predict_once(address: str, model: str) -> None:
     """Ask once and check the answer.
 
     Raises:
-      grpc.RpcError: The server does not answer, or refuses.
-      ValueError: The answer is not ten probabilities.
+        grpc.RpcError: The server does not answer, or refuses.
+        ValueError: The answer is not ten probabilities.
     """
     call = request(model)
     with grpc.insecure_channel(address) as channel:
@@ -80,7 +80,7 @@ async def measure(
     possible of the machine goes to the generator.
 
     Raises:
-      grpc.RpcError: A call failed; nothing is counted then.
+        grpc.RpcError: A call failed; nothing is counted then.
     """
     all_answers = 0
     content = request(model).request.SerializeToString()

@@ -20,12 +20,12 @@ class Target:
     """A ratio the embedded server is held to.
 
     Attributes:
-      text: What it says.
-      metric: The field of `Measurement` that is compared.
-      against: The other contender.
-      concurrency: At which concurrency.
-      bound: The ratio, embedded to the other.
-      at_least: Whether the bound is a floor; a ceiling otherwise.
+        text: What it says.
+        metric: The field of `Measurement` that is compared.
+        against: The other contender.
+        concurrency: At which concurrency.
+        bound: The ratio, embedded to the other.
+        at_least: Whether the bound is a floor; a ceiling otherwise.
     """
 
     text: str

@@ -34,7 +34,7 @@ class ApiServer:
     """The objects of a cluster.
 
     Attributes:
-      objects: By kind, namespace and name.
+        objects: By kind, namespace and name.
     """
 
     objects: dict[Key, Manifest] = field(default_factory=dict)
@@ -43,7 +43,7 @@ class ApiServer:
         """Do `kubectl -n NAMESPACE apply`.
 
         Raises:
-          FieldIsImmutable: An object is there and differs where it cannot.
+            FieldIsImmutable: An object is there and differs where it cannot.
         """
         for manifest in manifests:
             key = _key(manifest, namespace)

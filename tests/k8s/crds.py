@@ -149,8 +149,8 @@ def validate(manifest: Manifest) -> None:
     """Validate an object of one of these kinds.
 
     Raises:
-      pydantic.ValidationError: A field is unknown, missing or of another type.
-      KeyError: It is of another kind.
+        pydantic.ValidationError: A field is unknown, missing or of another type.
+        KeyError: It is of another kind.
     """
     by_kind = {
         "ServiceMonitor": _monitor,

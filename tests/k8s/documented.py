@@ -15,9 +15,9 @@ class Command:
     """A `kubectl apply -k` or `kubectl delete -k` of the page.
 
     Attributes:
-      verb: ``apply`` or ``delete``.
-      namespace: Of ``-n``; empty without.
-      folder: The kustomization, or `other` of a comment behind the command.
+        verb: ``apply`` or ``delete``.
+        namespace: Of ``-n``; empty without.
+        folder: The kustomization, or `other` of a comment behind the command.
     """
 
     verb: str

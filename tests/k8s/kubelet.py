@@ -23,8 +23,8 @@ class Kubelet:
     """Runs the probes of a pod that serves on this machine.
 
     Attributes:
-      pod: Its PodSpec.
-      ports: The ports it really has, by their numbers in the pod.
+        pod: Its PodSpec.
+        ports: The ports it really has, by their numbers in the pod.
     """
 
     pod: Manifest
@@ -34,7 +34,7 @@ class Kubelet:
         """Run a probe as kubelet does, once.
 
         Args:
-          name: ``startupProbe``, ``readinessProbe`` or ``livenessProbe``.
+            name: ``startupProbe``, ``readinessProbe`` or ``livenessProbe``.
         """
         container = server_of(self.pod)
         probe = container[name]
@@ -100,11 +100,11 @@ def start(
     """Start a pod's server with the pod's own arguments and files.
 
     Args:
-      pod: A PodSpec whose server is the embedded one.
-      files: The files that its ConfigMaps make.
-      folder: Stands for the container's root.
-      ports: The ports to take in place of the pod's.
-      replaced: Flags with another value, to hurry.
+        pod: A PodSpec whose server is the embedded one.
+        files: The files that its ConfigMaps make.
+        folder: Stands for the container's root.
+        ports: The ports to take in place of the pod's.
+        replaced: Flags with another value, to hurry.
     """
 
     models = f"{folder}{MODELS}"

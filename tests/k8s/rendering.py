@@ -117,11 +117,11 @@ def render(name: str, folder: Path) -> list[Manifest]:
     """Render one of `ALL` with the first renderer that is here.
 
     Args:
-      name: Which.
-      folder: An empty folder, for the kustomization of a combination.
+        name: Which.
+        folder: An empty folder, for the kustomization of a combination.
 
     Returns:
-      The objects, in the order in which they would be applied.
+        The objects, in the order in which they would be applied.
     """
     path = write(COMBINATIONS[name], folder) if name in COMBINATIONS else K8S / name
     if not renderers():
@@ -148,7 +148,7 @@ def write(kustomization: dict[str, Any], folder: Path) -> Path:
     """Write a kustomization that stands beside k8s/ into a folder that does not.
 
     Returns:
-      The folder, as kustomize wants it.
+        The folder, as kustomize wants it.
     """
     folder = folder.resolve()
 

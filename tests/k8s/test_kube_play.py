@@ -64,8 +64,8 @@ class Played:
     """A pod that podman runs.
 
     Attributes:
-      container: The name of its server's container.
-      kubelet: Runs its probes.
+        container: The name of its server's container.
+        kubelet: Runs its probes.
     """
 
     container: str

@@ -51,11 +51,11 @@ def create(
     """Returns the pipeline.
 
     Args:
-      records: Folder with `train-*`, `eval-*` and `test-*`, gzipped TFRecords.
-      output: Where everything goes.
-      epochs: Passes over the training rows.
-      steps: Batches of 32 in one of them.
-      eval_steps: Batches of 32 in the eval split.
+        records: Folder with `train-*`, `eval-*` and `test-*`, gzipped TFRecords.
+        output: Where everything goes.
+        epochs: Passes over the training rows.
+        steps: Batches of 32 in one of them.
+        eval_steps: Batches of 32 in the eval split.
     """
     Split = tfx.proto.Input.Split
     example_gen = tfx.components.ImportExampleGen(

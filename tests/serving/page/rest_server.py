@@ -19,12 +19,12 @@ class RestServer:
     """What TensorFlow Serving answers to the page's requests.
 
     Attributes:
-        task: The model's task; its name is the model's.
-        tells: Whether the model has the signature `describe`.
-        versions: Version to state; changing it swaps models.
-        asked: The paths asked so far.
-      images: The images asked about so far.
-          refusal: A text to refuse every prediction with, or empty.
+            task: The model's task; its name is the model's.
+            tells: Whether the model has the signature `describe`.
+            versions: Version to state; changing it swaps models.
+            asked: The paths asked so far.
+        images: The images asked about so far.
+            refusal: A text to refuse every prediction with, or empty.
     """
 
     classifier: MLPClassifier
