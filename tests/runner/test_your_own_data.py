@@ -8,12 +8,14 @@ import pytest
 from click.testing import CliRunner
 
 from components.task_schema_gen.schema import parse_judgement
+from pipeline.config import load_config
 from pipeline.schema.__main__ import main as schema
 from runner.cli import cli
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "your-own-data.md"
-_SECTION = re.compile(r"^## (.+?)\n(.*?)(?=^## |\Z)", re.MULTILINE | re.DOTALL)
-_BLOCK = re.compile(r"^```(python)?\n(.*?)^```", re.MULTILINE | re.DOTALL)
+_ALL = re.MULTILINE | re.DOTALL
+_SECTION = re.compile(r"^## (.+?)\n(.*?)(?=^## |\Z)", _ALL)
+_BLOCK = re.compile(r"^```(python)?\n(.*?)^```", _ALL)
 
 SECTIONS = dict(_SECTION.findall(PAGE.read_text("utf-8")))
 
@@ -77,3 +79,10 @@ def test_a_schema_of_your_own() -> None:
     run("Another form of files")
     run("A schema of your own")
     parse_judgement(Path("scans.pbtxt").read_text("utf-8"), "scans.pbtxt")
+
+
+def test_a_metric_with_a_bound() -> None:
+    [toml] = re.findall(r"^```toml\n(.*?)^```", SECTIONS["A metric with a bound"], _ALL)
+    Path("run.toml").write_text(toml)
+    bounds = {bound.name: bound for bound in load_config("run.toml").gates.bounds()}
+    assert bounds["macro_f1"].bound == 0.85
