@@ -92,7 +92,7 @@ def test_the_log_of_a_refusal_ends_with_the_reason(story: Story) -> None:
     *_, headline, reason, last = verdict.last_lines
 
     assert headline == "refused by Evaluator:"
-    assert reason.startswith("  Evaluator: accuracy: expected >= 0.9999, found 0.9")
+    assert reason.startswith("  Evaluator: accuracy: expected ≥ 0.9999, found 0.9")
     # Our exit code; the pod's own is the launcher's.
     assert last.endswith("failed to execute component: exit status 3")
     assert verdict.exit_code == 1
