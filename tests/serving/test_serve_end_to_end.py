@@ -104,7 +104,7 @@ def test_the_page_is_drawn_on(
 ) -> None:
     client("wait", "--server", served.grpc)
     with headless(tmp_path_factory.mktemp("profile")) as browser:
-        page = Page(browser, served.rest).open()
+        page = Page(browser, served.rest).open().ready()
         for digit, strokes in DIGITS.items():
             page.draw(strokes)
             page.wait_for_text("answer", str(digit))

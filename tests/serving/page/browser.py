@@ -70,6 +70,11 @@ class Page:
         self.browser.get_log("browser")
         return self
 
+    def ready(self) -> "Page":
+        """Wait until the page knows what is served: before, nothing can be drawn."""
+        self.wait_for(lambda: "is ready" in self.text("state"))
+        return self
+
     def element(self, name: str) -> WebElement:
         return self.browser.find_element(By.ID, name)
 

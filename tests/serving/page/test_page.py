@@ -46,7 +46,7 @@ def test_a_drawn_digit_is_read(page: Page, digit: int) -> None:
 
 @needs_browser
 def test_clear_and_undo_take_strokes_back(page: Page) -> None:
-    page.open()
+    page.open().ready()
     page.draw(DIGITS[1])
     page.wait_for(lambda: page.text("answer") == "1")
     page.draw([[(-20, 0), (20, 0)]])
@@ -60,7 +60,7 @@ def test_clear_and_undo_take_strokes_back(page: Page) -> None:
 
 @needs_browser
 def test_a_digit_is_drawn_with_the_keyboard_alone(page: Page) -> None:
-    page.open()
+    page.open().ready()
     keys = ActionChains(page.browser)
     keys.send_keys(Keys.TAB, " ", *[Keys.ARROW_DOWN] * 14, " ").perform()
     page.wait_for(lambda: page.text("answer") == "1")
@@ -75,7 +75,7 @@ def test_a_digit_is_drawn_with_the_keyboard_alone(page: Page) -> None:
 
 @needs_browser
 def test_touch_draws_and_does_not_scroll(page: Page) -> None:
-    page.open(width=390, height=700)
+    page.open(width=390, height=700).ready()
     box = page.element("paper").rect
     centre = box["x"] + box["width"] / 2
     for kind, share in [
@@ -100,7 +100,7 @@ def test_the_newest_available_version_answers_also_after_a_swap(
     page: Page, server: RestServer
 ) -> None:
     server.versions = {3: "AVAILABLE", 20: "AVAILABLE", 21: "LOADING"}
-    page.open()
+    page.open().ready()
     page.draw(DIGITS[1])
     page.wait_for(lambda: "version 20 answered" in page.text("state"))
     server.versions = {21: "AVAILABLE", 20: "END"}
@@ -113,8 +113,7 @@ def test_the_newest_available_version_answers_also_after_a_swap(
 def test_a_server_that_is_gone_is_said_and_found_again(
     page: Page, server: RestServer
 ) -> None:
-    page.open()
-    page.wait_for(lambda: "is ready" in page.text("state"))
+    page.open().ready()
     server.stop()
     page.draw(DIGITS[1])
     page.wait_for(lambda: "The server does not answer" in page.text("state"))
@@ -161,8 +160,7 @@ def test_it_fits_the_screen_and_its_text_is_legible(
         "Emulation.setEmulatedMedia",
         {"features": [{"name": "prefers-color-scheme", "value": scheme}]},
     )
-    page.open(width=width)
-    page.wait_for(lambda: "is ready" in page.text("state"))
+    page.open(width=width).ready()
     sideways = "return document.documentElement.scrollWidth"
     assert page.browser.execute_script(sideways) <= width
     contrasts = page.browser.execute_script(
@@ -184,8 +182,7 @@ def test_it_fits_the_screen_and_its_text_is_legible(
 
 @needs_browser
 def test_it_centres_as_the_client_does(page: Page) -> None:
-    page.open()
-    page.wait_for(lambda: "is ready" in page.text("state"))
+    page.open().ready()
     rng = np.random.default_rng(0)
     for _ in range(12):
         height, width = (int(side) for side in rng.integers(5, 150, 2))
