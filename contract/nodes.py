@@ -32,8 +32,16 @@ MODEL_RUN = "model_run"
 EVALUATION = "evaluation"
 BLESSING = "blessing"
 PAGE = "page"
+METRICS = "metrics"
+CLASSIFICATION = "classification"
 PUSHED_MODEL = "pushed_model"
 """Keys of outputs; those of TFX's own nodes are TFX's."""
+
+HTML_TYPE = "system.HTML"
+METRICS_TYPE = "system.Metrics"
+CLASSIFICATION_TYPE = "system.ClassificationMetrics"
+"""Types of those three, by which Kubeflow's user interface shows them
+(kubeflow/pipelines: sdk/python/kfp/dsl/types/artifact_types.py)."""
 
 FORMER_IDS = {
     "MnistExampleGen": EXAMPLE_GEN,

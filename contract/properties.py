@@ -37,6 +37,9 @@ PUSHED_DESTINATION = "pushed_destination"
 ALREADY_SERVED = "already_served"
 """Of a PushedModel; the first three are TFX's."""
 
+NOT_SHOWN = "not_shown"
+"""Of Report's classification: what was too much for Kubeflow's page; mostly missing."""
+
 RUN = "run"
 """Of a `pipeline_run` context: the runner's name of the run."""
 

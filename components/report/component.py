@@ -5,7 +5,7 @@ from tfx.dsl.components.base import base_component, executor_spec
 from tfx.types import standard_artifacts
 from tfx.types.component_spec import ChannelParameter, ExecutionParameter
 
-from components.artifact import HTML
+from components.artifact import HTML, ClassificationMetrics, Metrics
 from components.report import executor, page
 from contract import nodes, properties
 from contract.code import code_digest
@@ -44,7 +44,13 @@ class ReportSpec(types.ComponentSpec):
             type=standard_artifacts.PushedModel, optional=True
         ),
     }
-    OUTPUTS = {nodes.PAGE: ChannelParameter(type=HTML)}
+    OUTPUTS = {
+        nodes.PAGE: ChannelParameter(type=HTML),
+        nodes.METRICS: ChannelParameter(type=Metrics, optional=True),
+        nodes.CLASSIFICATION: ChannelParameter(
+            type=ClassificationMetrics, optional=True
+        ),
+    }
 
 
 class Report(base_component.BaseComponent):
@@ -60,7 +66,9 @@ class Report(base_component.BaseComponent):
     What it cannot make is said in the page and in the log; it never fails a run
     that would go well without it.
 
-    Output `page`: one file, `report.html`.
+    Output `page`: one file, `report.html`. Where a model was judged there are two
+    more, `metrics` and `classification`: the same in numbers, by which Kubeflow's user
+    interface compares runs. They are this component's, as it has all that they need.
     """
 
     SPEC_CLASS = ReportSpec
@@ -112,6 +120,10 @@ class Report(base_component.BaseComponent):
             "infra_blessing": infra_blessing,
             nodes.PUSHED_MODEL: pushed_model,
         }
+        outputs = {nodes.PAGE: types.Channel(type=HTML)}
+        if model_run and evaluation and examples:
+            outputs[nodes.METRICS] = types.Channel(type=Metrics)
+            outputs[nodes.CLASSIFICATION] = types.Channel(type=ClassificationMetrics)
         super().__init__(
             spec=ReportSpec(
                 **{key: channel for key, channel in inputs.items() if channel},
@@ -119,6 +131,6 @@ class Report(base_component.BaseComponent):
                 **({} if run is None else {executor.RUN_KEY: run}),
                 allow_anomalies=int(allow_anomalies),
                 code=code_digest(executor.__name__) + page.templates_digest(),
-                page=types.Channel(type=HTML),
+                **outputs,
             )
         )

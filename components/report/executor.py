@@ -1,5 +1,6 @@
 """Makes the sections that its inputs allow, and adds them to the page so far."""
 
+import logging
 import os
 from dataclasses import replace
 from typing import Any
@@ -10,7 +11,7 @@ from tfx.types import artifact_utils
 from tfx.utils import io_utils
 
 from components.data_gate.checks import Finding
-from components.report import page, sections, standing
+from components.report import metrics, page, sections, standing
 from components.report.run import RunFacts, commands, versions
 from contract import nodes
 from contract.demands import Demand
@@ -33,7 +34,7 @@ class Executor(base_executor.BaseExecutor):
         output_dict: dict[str, list[types.Artifact]],
         exec_properties: dict[str, Any],
     ) -> None:
-        """Writes the `page` artifact; see `Report` for what it reads."""
+        """Writes the page and the numbers; see `Report` for what it reads."""
         self._log_startup(input_dict, output_dict, exec_properties)
         inputs = {
             key: artifact_utils.get_single_instance(artifacts)
@@ -50,6 +51,18 @@ class Executor(base_executor.BaseExecutor):
         )
         output = artifact_utils.get_single_uri(output_dict[nodes.PAGE])
         io_utils.write_string_file(os.path.join(output, PAGE_FILE), made.render())
+        if nodes.METRICS in output_dict:
+            try:
+                metrics.write(
+                    inputs,
+                    artifact_utils.get_single_instance(output_dict[nodes.METRICS]),
+                    artifact_utils.get_single_instance(
+                        output_dict[nodes.CLASSIFICATION]
+                    ),
+                )
+            except Exception:
+                # As with a section of the page: it must not be what breaks the run.
+                logging.exception("report: the numbers could not be handed on")
 
 
 def read_page(artifact: types.Artifact) -> page.Page:

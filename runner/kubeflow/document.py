@@ -18,7 +18,7 @@ from runner.kubeflow.deployment import (
     Deployment,
     limits,
 )
-from runner.kubeflow.entrypoint.contract import HTML_TYPE, is_remote
+from runner.kubeflow.entrypoint.contract import is_remote
 from runner.kubeflow.fingerprints import project_digest
 from runner.kubeflow.origin import VARIABLE
 from runner.kubeflow.parameters import DATA
@@ -144,20 +144,6 @@ def add_data(spec: Json, data: str) -> None:
         }
     }
     example_gen["dependentTasks"] = [IMPORTER]
-
-
-def use_html(spec: Json, type_name: str) -> None:
-    """Gives pages the type by which KFP's user interface knows them.
-
-    Args:
-        spec: The document.
-        type_name: That TFX knows them by.
-    """
-    for component in spec["components"].values():
-        artifacts = component.get("outputDefinitions", {}).get("artifacts", {})
-        for artifact in artifacts.values():
-            if artifact["artifactType"] == _type(type_name):
-                artifact["artifactType"] = _type(HTML_TYPE)
 
 
 def add_limits(spec: Json, fingerprint: str) -> None:

@@ -18,7 +18,6 @@ from tfx.orchestration.kubeflow.v2.kubeflow_v2_dag_runner import (
 )
 from tfx.orchestration.pipeline import Pipeline
 
-from components.artifact import HTML
 from components.champion.executor import LATEST
 from components.verdict.component import Verdict
 from contract import nodes as graph
@@ -150,7 +149,6 @@ def compile_pipeline(
     _leave_to_image(spec, components, origin)
     _add_parameters(spec, origin)
     document.add_data(spec, data)
-    document.use_html(spec, HTML.TYPE_NAME)
     document.add_limits(spec, fingerprint)
     return document.to_yaml([spec, document.platform(spec, deployment, data)])
 
@@ -158,20 +156,27 @@ def compile_pipeline(
 def _leave_to_image(spec: Json, components: list[BaseNode], origin: Origin) -> None:
     """Takes out what a pod can build from the code, and tells it from what to.
 
-    A digest of the node's properties stands for them in KFP's cache. What the data
-    are, and who compiled, is told to the nodes that write it down, and to no other.
+    A digest of the node's properties stands for them in KFP's cache. What does not
+    change a node is not told to it, so that a hundred names of classes, or a schema of
+    one's own, are in the workflow for one node and not for all.
     """
     known = properties_of(components)
-    shorter = [
-        replace(origin, fingerprint="", provenance=Provenance()),
-        replace(origin, provenance=Provenance()),
-    ]
-    choices = [(each, properties_of(nodes_of(each))) for each in shorter]
+    told = dict.fromkeys(known, origin)
+    settings = {key: of for key, of in origin.settings.items() if key != "data"}
+    for less in (
+        {"fingerprint": ""},
+        {"provenance": Provenance()},
+        {"schema": ""},
+        {"settings": settings},
+    ):
+        without = properties_of(nodes_of(replace(origin, **less)))
+        for node, properties in known.items():
+            if without[node] == properties:
+                told[node] = replace(told[node], **less)
     for node, properties in known.items():
-        told = next((each for each, of in choices if of[node] == properties), origin)
         text = json.dumps(properties, sort_keys=True, default=str)
         digest = hashlib.sha256(text.encode()).hexdigest()[:16]
-        document.leave_to_image(spec, node, digest, told.to_json())
+        document.leave_to_image(spec, node, digest, told[node].to_json())
 
 
 def _provenance() -> Provenance:

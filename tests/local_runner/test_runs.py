@@ -28,6 +28,7 @@ from contract.demands import Demand, bound_text, words
 from contract.provenance import Provenance
 from pipeline.config import Training
 from runner.events import STARTED_MESSAGE
+from runner.records import read_outputs
 from tests.local_runner.conftest import (
     ALL_REUSED,
     NODES,
@@ -153,6 +154,36 @@ class TestFirstRun:
         assert published.run == shown.run
         for name in ("verdict", "data", "model", "evaluation"):
             assert published.sections[name] == shown.sections[name]
+
+    def test_what_kubeflow_compares_runs_by_is_what_is_on_record(
+        self, first: Ended, saved: Path
+    ) -> None:
+        """ML Metadata has it here as there."""
+        [path] = saved.glob("models/scans/*/manifest.json")
+        measured = json.loads(path.read_text())["metrics"]
+        database = str(saved / "metadata.sqlite")
+        outputs = read_outputs(database, first.result["run"])
+        metrics = outputs[nodes.MODEL_REPORT, nodes.METRICS]
+        number = metrics.get_float_custom_property
+        assert metrics.type_name == "system.Metrics"
+        assert number("test_accuracy") == first.result["test_accuracy"]
+        of_run = ("epochs", "train_loss", "train_accuracy", "val_loss", "val_accuracy")
+        for name in (*of_run, "test_loss", "test_accuracy"):
+            assert number(name) == measured[name]
+        for gate in first.result["gates"]:
+            if gate["gate"] == nodes.EVALUATOR:
+                name = f"{gate['metric']} {gate['slice']}".strip()
+                assert number(name) == gate["value"]
+        matrix = outputs[nodes.MODEL_REPORT, nodes.CLASSIFICATION]
+        assert matrix.type_name == "system.ClassificationMetrics"
+        confusion = matrix.get_json_value_custom_property("confusionMatrix")
+        names = [one["displayName"] for one in confusion["annotationSpecs"]]
+        assert names == first.result["task"]["classes"]
+        for label, (name, one) in enumerate(zip(names, confusion["rows"], strict=True)):
+            of_class = measured["classes"][name]
+            assert sum(one["row"]) == of_class["examples"]
+            right = one["row"][label] / of_class["examples"]
+            assert right == pytest.approx(of_class["accuracy"])
 
     @pytest.mark.skipif(sys.platform != "linux", reason="Linux tells it")
     def test_the_peak_of_memory_of_each_component_is_measured(

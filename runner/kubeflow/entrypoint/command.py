@@ -87,9 +87,9 @@ def run(arguments: Sequence[str] | None) -> None:
     output_file = node_input["outputs"]["outputFile"]
     with open(output_file) as stream:
         written = json.load(stream)
-    html = contract.pages(executor_input)
+    types = contract.output_types(executor_input)
     with open(output_file, "w") as stream:
-        json.dump(contract.to_remote(written, remote, html), stream)
+        json.dump(contract.to_remote(written, remote, types), stream)
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:

@@ -15,14 +15,12 @@ import copy
 import os
 from typing import Any
 
+from contract import nodes
+
 Json = dict[str, Any]
 
 # launcher_v2.go: LocalPathForURI.
 _LOCAL_ROOTS = {"gs://": "/gcs/", "minio://": "/minio/", "s3://": "/s3/"}
-
-# The file that is an HTML artifact for KFP's user interface, which opens the URI
-# itself; a TFX artifact is a folder.
-HTML_TYPE = "system.HTML"
 
 _SESSION = "store_session_info"
 
@@ -88,21 +86,26 @@ def _folder(path: str) -> str:
     return os.path.dirname(path) if path.endswith(".html") else path
 
 
-def pages(executor_input: Json) -> set[str]:
-    """Returns the keys of the outputs that are a page for KFP."""
+def output_types(executor_input: Json) -> dict[str, str]:
+    """Returns the outputs' types, as the compiled pipeline has them, by key."""
     return {
-        key
+        key: artifact.get("type", {}).get("schemaTitle", "")
         for key, listed in executor_input["outputs"].get("artifacts", {}).items()
         for artifact in listed["artifacts"]
-        if artifact.get("type", {}).get("schemaTitle") == HTML_TYPE
     }
 
 
-def to_remote(executor_output: Json, remote: dict[str, str], html: set[str]) -> Json:
+def to_remote(
+    executor_output: Json, remote: dict[str, str], types: dict[str, str]
+) -> Json:
     """Returns what the launcher is to be given.
 
     A property that is a local path is that of an artifact, as which model was
-    evaluated, and becomes its URI.
+    evaluated, and becomes its URI. A page for KFP's user interface, which opens the
+    URI itself, is its one file; the other artifacts are TFX's folders. Of metrics
+    only numbers are left: KFP shows each property as one, TFX's version too, and
+    takes what is none for 0 (backend/src/v2/metadata/client.go,
+    FormatScalarMetricArtifacts).
 
     KFP adds to each artifact how the user interface reaches its store
     (backend/src/v2/metadata/client.go, RecordArtifact, `store_session_info`), if
@@ -113,7 +116,7 @@ def to_remote(executor_output: Json, remote: dict[str, str], html: set[str]) -> 
     Args:
         executor_output: A `pipeline_spec.ExecutorOutput`, as TFX wrote it.
         remote: Each output's remote URI by key.
-        html: Keys of the outputs that are a page.
+        types: Each output's type by key; see `output_types`.
     """
     result = copy.deepcopy(executor_output)
     for key, listed in result.get("artifacts", {}).items():
@@ -121,8 +124,14 @@ def to_remote(executor_output: Json, remote: dict[str, str], html: set[str]) -> 
             folder = local_path(remote[key])
             artifact["uri"] = remote[key]
             metadata = _remote(artifact.get("metadata", {}))
+            if types[key] == nodes.METRICS_TYPE:
+                metadata = {
+                    name: value
+                    for name, value in metadata.items()
+                    if isinstance(value, float | int)
+                }
             artifact["metadata"] = metadata
-            if key in html:
+            if types[key] == nodes.HTML_TYPE:
                 (page,) = os.listdir(folder)
                 artifact["uri"] = f"{remote[key].rstrip('/')}/{page}"
             else:

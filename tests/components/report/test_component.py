@@ -6,9 +6,8 @@ from typing import Any
 import pytest
 from tfx import types
 from tfx.types import standard_artifacts
-from tfx.utils import import_utils
 
-from components.artifact import HTML
+from components.artifact import HTML, ClassificationMetrics, Metrics
 from components.report import page
 from components.report.component import Report
 
@@ -33,10 +32,20 @@ def test_only_what_is_given_is_waited_for(report: Report) -> None:
     assert set(data.inputs) == {"examples", "statistics"}
 
 
-def test_its_output_can_be_found_again_by_its_name(report: Report) -> None:
-    """A container on Kubeflow knows nothing of the type but the name."""
-    assert report.outputs["page"].type is HTML
-    assert import_utils.import_class_by_path(HTML.TYPE_NAME) is HTML
+def test_only_where_a_model_was_judged_there_are_numbers(report: Report) -> None:
+    assert {key: made.type for key, made in report.outputs.items()} == {"page": HTML}
+    judged = Report(
+        "mnist",
+        allow_anomalies=False,
+        examples=channel(standard_artifacts.Examples),
+        model_run=channel(standard_artifacts.ModelRun),
+        evaluation=channel(standard_artifacts.ModelEvaluation),
+    )
+    assert {key: made.type for key, made in judged.outputs.items()} == {
+        "page": HTML,
+        "metrics": Metrics,
+        "classification": ClassificationMetrics,
+    }
 
 
 def test_its_parameters_hold_what_is_overruled_the_code_and_the_templates(

@@ -1,11 +1,13 @@
 """The compiled pipeline, as tests look at it."""
 
+import json
 from dataclasses import replace
 from typing import Any
 
 import yaml
 
-from pipeline.config import Config
+from contract.task import Task
+from pipeline.config import Config, load_config
 from runner.kubeflow.deployment import Deployment
 from runner.kubeflow.origin import VARIABLE, Origin, from_json
 from runner.kubeflow.specification import compile_pipeline
@@ -39,6 +41,21 @@ def text_of(data: str = "mnist", fingerprint: str = "", **more: Any) -> str:
     if key not in _cache:
         deployment = replace(DEPLOYMENT, **more)
         _cache[key] = compile_pipeline(Config(), deployment, "mnist", data, fingerprint)
+    return _cache[key]
+
+
+def of_task(task: Task) -> str:
+    """The pipeline of a task of one's own, on the data volume, by settings alone."""
+    key = (task.name,)
+    if key not in _cache:
+        settings = {"classes": json.dumps(task.classes), "noun": task.noun}
+        _cache[key] = compile_pipeline(
+            load_config(settings=[f"data.{k}={v}" for k, v in settings.items()]),
+            DEPLOYMENT,
+            task.name,
+            f"/data/{task.name}",
+            FINGERPRINT,
+        )
     return _cache[key]
 
 

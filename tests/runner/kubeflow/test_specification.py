@@ -15,11 +15,13 @@ import kfp.components
 import pytest
 import yaml
 from google.protobuf import json_format
+from kfp.dsl import HTML, ClassificationMetrics, Metrics
 from kfp.pipeline_spec import pipeline_spec_pb2
 
+from contract.task import Task
 from pipeline.config import Config, load_config
 from runner.kubeflow.deployment import limits
-from runner.kubeflow.origin import Origin
+from runner.kubeflow.origin import Origin, from_json
 from runner.kubeflow.package import planned
 from runner.kubeflow.parameters import PARAMETERS, PREFIX
 from runner.kubeflow.specification import compile_pipeline, nodes_of, properties_of
@@ -30,10 +32,12 @@ from tests.runner.kubeflow.compiled import (
     PLACES,
     compiled,
     container,
+    of_task,
     origin,
     tasks,
     text_of,
 )
+from tests.tasks import LETTERS, SHAPES
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 
@@ -201,17 +205,72 @@ class TestEachNode:
                 for artifact in component.get(side, {}).get("artifacts", {}).values():
                     assert set(artifact["artifactType"]) == {"schemaTitle"}
 
-    def test_pages_are_html_for_kfps_user_interface(self) -> None:
+    def test_what_kfps_user_interface_shows_has_kfps_types(self) -> None:
         spec, _ = compiled()
-        html = {
-            node
+        shown = {
+            (node, key): kind
             for node, component in spec["components"].items()
-            for artifact in component.get("outputDefinitions", {})
+            for key, artifact in component.get("outputDefinitions", {})
             .get("artifacts", {})
-            .values()
-            if artifact["artifactType"] == {"schemaTitle": "system.HTML"}
+            .items()
+            if (kind := artifact["artifactType"]["schemaTitle"]).startswith("system.")
         }
-        assert html == {"DataReport", "ModelReport", "Report"}
+        assert shown == {
+            ("DataReport", "page"): HTML.schema_title,
+            ("ModelReport", "page"): HTML.schema_title,
+            ("ModelReport", "metrics"): Metrics.schema_title,
+            ("ModelReport", "classification"): ClassificationMetrics.schema_title,
+            ("Report", "page"): HTML.schema_title,
+        }
+
+
+@pytest.mark.parametrize("task", [LETTERS, SHAPES], ids=lambda task: task.name)
+class TestTasksOfOnesOwn:
+    """26 letters in grey, and four shapes in colour."""
+
+    def test_the_pipeline_has_the_tasks_name_and_the_same_nodes(
+        self, task: Task
+    ) -> None:
+        spec, platform = yaml.safe_load_all(of_task(task))
+        json_format.ParseDict(spec, pipeline_spec_pb2.PipelineSpec())
+        json_format.ParseDict(platform, pipeline_spec_pb2.PlatformSpec())
+        assert spec["pipelineInfo"]["name"] == task.name
+        assert set(tasks(spec)) == NODES
+        for node in NODES:
+            assert origin(spec, node).name == task.name
+
+    def test_the_parameters_are_those_of_any_task(self, task: Task) -> None:
+        declared = yaml.safe_load(of_task(task).split("---")[0])["root"][
+            "inputDefinitions"
+        ]["parameters"]
+        mnist = compiled()[0]["root"]["inputDefinitions"]["parameters"]
+        assert declared.pop("data")["defaultValue"] == f"/data/{task.name}"
+        assert declared == {key: mnist[key] for key in mnist if key != "data"}
+
+    def test_no_other_task_is_spoken_of(self, task: Task) -> None:
+        assert not re.search("digit|mnist(?!-)", of_task(task))
+
+    def test_classes_and_noun_are_told_to_the_nodes_that_they_change(
+        self, task: Task
+    ) -> None:
+        """To all of them, a hundred classes would not fit in a workflow."""
+        spec, _ = yaml.safe_load_all(of_task(task))
+        told = {node: origin(spec, node).config.data for node in NODES}
+        knowing = {node for node in NODES if told[node].classes}
+        assert knowing == {"ImageExampleGen", "Pusher"}
+        assert {told[node].classes for node in knowing} == {task.classes}
+        assert {told[node].noun for node in knowing} == {task.noun}
+
+    def test_a_pod_builds_each_node_as_it_was_compiled(self, task: Task) -> None:
+        spec, _ = yaml.safe_load_all(of_task(task))
+        whole = properties_of(nodes_of(origin(spec, "Pusher")))
+        told = {origin(spec, node).to_json() for node in NODES}
+        assert len(told) > 1
+        for text in told:
+            built = properties_of(nodes_of(from_json(text)))
+            for node in NODES:
+                if origin(spec, node).to_json() == text:
+                    assert built[node] == whole[node], node
 
 
 class TestRunTimeParameters:

@@ -1,14 +1,18 @@
 """How large Argo's workflow becomes, which it has to hold whole."""
 
 import gzip
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from contract.task import Task
 from pipeline.config import Config
 from runner.kubeflow.deployment import Deployment
 from runner.kubeflow.specification import compile_pipeline
+from tests.runner.kubeflow.compiled import of_task
 from tests.runner.kubeflow.finished_workflow import Finished
+from tests.tasks import LETTERS, SHAPES
 
 RECORDED = Path(__file__).parent / "recorded" / "mnist-c99ba7c.yaml.gz"
 """The package that ran on the real controller when the sizes below were taken."""
@@ -28,6 +32,21 @@ def test_the_computation_gives_what_was_recorded(
     package = gzip.decompress(RECORDED.read_bytes()).decode()
     finished = Finished(package, every_level_retries, names_store=True)
     assert finished.size == pytest.approx(recorded, rel=0.03)
+
+
+@pytest.mark.parametrize("task", [LETTERS, SHAPES], ids=lambda task: task.name)
+def test_so_does_that_of_a_task_of_ones_own(task: Task) -> None:
+    assert Finished(of_task(task), every_level_retries=True).size < MOST
+
+
+def test_a_hundred_classes_do_not_fill_it() -> None:
+    """Only the nodes that the names change are told them."""
+    many = replace(
+        LETTERS, name="many", classes=tuple(f"a class called {i}" for i in range(100))
+    )
+    names = len("".join(many.classes))
+    few = Finished(of_task(LETTERS), every_level_retries=True).size
+    assert Finished(of_task(many), every_level_retries=True).size < few + 40 * names
 
 
 @pytest.mark.parametrize("data", ["mnist", "/data/mnist", "s3://bucket/mnist"])

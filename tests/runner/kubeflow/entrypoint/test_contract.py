@@ -32,7 +32,9 @@ def executor_input() -> dict[str, Any]:
         "outputs": {
             "outputFile": "/tmp/kfp_outputs/output_metadata.json",
             "artifacts": {
-                "model": artifact("gs://bucket/run/model", MODEL),
+                "model": artifact(
+                    "gs://bucket/run/model", {"schemaTitle": "tfx.Model"}
+                ),
                 "page": artifact(
                     "s3://bucket/run/page", {"schemaTitle": "system.HTML"}
                 ),
@@ -111,9 +113,12 @@ def test_local_path(uri: str, path: str) -> None:
     assert contract.is_remote(uri) == (uri != path)
 
 
-def test_pages_are_known_by_kfps_type(executor_input: dict[str, Any]) -> None:
-    assert contract.pages(executor_input) == {"page"}
-    assert contract.pages({"outputs": {}}) == set()
+def test_outputs_have_the_types_that_were_compiled(
+    executor_input: dict[str, Any],
+) -> None:
+    types = contract.output_types(executor_input)
+    assert types == {"model": "tfx.Model", "page": "system.HTML"}
+    assert contract.output_types({"outputs": {}}) == {}
 
 
 class TestToRemote:
@@ -140,7 +145,9 @@ class TestToRemote:
     def test_uris_are_remote_again_and_properties_stay(self, local_root: Path) -> None:
         remote = {"model": "s3://bucket/run/model"}
         written = self.written("model", f"{local_root}/bucket/run/model")
-        found = self.only(contract.to_remote(written, remote, set()))
+        found = self.only(
+            contract.to_remote(written, remote, {next(iter(remote)): "tfx.Model"})
+        )
         assert found["uri"] == "s3://bucket/run/model"
         assert found["metadata"]["pushed_version"] == "7"
         assert written["artifacts"]["model"]["artifacts"][0]["uri"].startswith("/")
@@ -153,7 +160,9 @@ class TestToRemote:
         properties = self.only(written)["metadata"]
         properties["current_model"] = f"{local_root}/bucket/run/model"
         remote = {"blessing": "s3://bucket/run/blessing"}
-        found = self.only(contract.to_remote(written, remote, set()))
+        found = self.only(
+            contract.to_remote(written, remote, {next(iter(remote)): "tfx.Model"})
+        )
         assert found["metadata"]["current_model"] == "s3://bucket/run/model"
 
     def test_only_a_page_has_the_way_to_its_store_recorded(
@@ -161,13 +170,29 @@ class TestToRemote:
     ) -> None:
         written = self.written("model", f"{local_root}/bucket/run/model")
         remote = {"model": "s3://bucket/run/model"}
-        found = self.only(contract.to_remote(written, remote, set()))
+        found = self.only(
+            contract.to_remote(written, remote, {next(iter(remote)): "tfx.Model"})
+        )
         assert found["metadata"]["store_session_info"] == ""
         # KFP fills it in where it is missing.
         (local_root / "bucket/run/model").mkdir(parents=True)
         (local_root / "bucket/run/model/report.html").touch()
-        page = self.only(contract.to_remote(written, remote, {"model"}))
+        page = self.only(contract.to_remote(written, remote, {"model": "system.HTML"}))
         assert "store_session_info" not in page["metadata"]
+
+    def test_of_metrics_only_numbers_are_left(self, local_root: Path) -> None:
+        """KFP would show TFX's version among them, and hand it on as 0."""
+        written = self.written("metrics", f"{local_root}/bucket/run/metrics")
+        properties = self.only(written)["metadata"]
+        properties |= {"accuracy": 0.97, "epochs": 25.0, "tfx_version": "1.21.0"}
+        remote = {"metrics": "s3://bucket/run/metrics"}
+        found = contract.to_remote(written, remote, {"metrics": "system.Metrics"})
+        assert self.only(found)["metadata"] == {
+            "accuracy": 0.97,
+            "epochs": 25.0,
+            # How the user interface reaches the store; KFP leaves it out.
+            "store_session_info": "",
+        }
 
     @pytest.mark.parametrize("slash", ["", "/"])
     def test_a_page_is_its_one_file(self, local_root: Path, slash: str) -> None:
@@ -177,9 +202,11 @@ class TestToRemote:
         found = contract.to_remote(
             self.written("page", str(folder)),
             {"page": f"s3://bucket/page{slash}"},
-            {"page"},
+            {"page": "system.HTML"},
         )
         assert found == self.written("page", "s3://bucket/page/report.html")
 
     def test_a_node_that_wrote_nothing_down(self) -> None:
-        assert contract.to_remote({}, {"model": "s3://b/m"}, set()) == {}
+        assert (
+            contract.to_remote({}, {"model": "s3://b/m"}, {"model": "tfx.Model"}) == {}
+        )
