@@ -64,6 +64,23 @@ class Workflow:
         ]
         return tuple(known or [*importer, *self._guesses(task)])
 
+    def is_answered(self, task: str, *, asks_for_retries: bool) -> bool:
+        """Tells whether KFP's cache has answered: the executor has no try then.
+
+        Args:
+            task: One that is done; its last try in the last pass counts.
+            asks_for_retries: Up to KFP 2.16 the executor of a task that asks for none
+                is a pod itself, and not told from one that was skipped. It counts as
+                one that ran.
+        """
+        executors = [f"{of_task}.executor" for of_task in self._tries_of(task)][:1]
+        return any(
+            self._is_known(executor)
+            and self._attempts(executor) == [executor]
+            and (asks_for_retries or self._numbers_all)
+            for executor in executors
+        )
+
     def _tries_of(self, task: str) -> list[str]:
         return [
             of_task

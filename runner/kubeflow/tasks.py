@@ -22,14 +22,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 from runner.kubeflow.argo import Workflow
+from runner.kubeflow.deployment import limits
 
 _ENDED = {"SUCCEEDED": "done", "FAILED": "failed", "CANCELED": "failed"}
 _GOING_ON = ("RUNNING", "PENDING", "CANCELING", "PAUSED")
 
 _PASS = r"root\(\d+\)"
-
-_SHORTEST_EXECUTOR_SECONDS = 5.0
-"""To import TFX alone takes longer."""
 
 
 @dataclass(frozen=True)
@@ -87,15 +85,8 @@ def picture(names: Sequence[str], details: Iterable[Any], now: datetime) -> Pict
     begins = [moment for each in passes if (moment := _moment(each, "start_time"))]
     last_pass = max(begins, default=datetime.min.replace(tzinfo=UTC))
     by_name = _latest(tasks, last_pass)
-    skipped = [
-        moment
-        for task in tasks
-        if task.display_name == "executor"
-        and _state(task) == "SKIPPED"
-        and (moment := _moment(task, "start_time")) is not None
-    ]
     return Picture(
-        nodes=[_node(name, by_name, workflow, skipped, now) for name in names],
+        nodes=[_node(name, by_name, workflow, now) for name in names],
         passes=max(1, len(passes)),
         pending=max(
             (
@@ -126,7 +117,6 @@ def _node(
     name: str,
     by_name: Mapping[str, Any],
     workflow: Workflow,
-    skipped: list[datetime],
     now: datetime,
 ) -> Node:
     driver, task = by_name.get(f"{name}-driver"), by_name.get(name)
@@ -149,7 +139,10 @@ def _node(
         if _state(task) not in _GOING_ON:
             return Node(name, "waiting", pods=pods)
         return Node(name, "running", _seconds(begin, now), pods)
-    if state == "done" and _is_cached(task, skipped):
+    asks_for_retries = bool(limits(name).retries)
+    if state == "done" and workflow.is_answered(
+        name, asks_for_retries=asks_for_retries
+    ):
         state = "cached"
     return _ended(name, state, task, begin, now, pods)
 
@@ -164,17 +157,6 @@ def _ended(
 ) -> Node:
     end = _moment(task, "end_time") or now
     return Node(name, state, _seconds(begin, end), pods, end)
-
-
-def _is_cached(task: Any, skipped: list[datetime]) -> bool:
-    """Tells whether KFP's cache has answered: the executor is skipped then."""
-    begin, end = _moment(task, "start_time"), _moment(task, "end_time")
-    return (
-        begin is not None
-        and end is not None
-        and _seconds(begin, end) < _SHORTEST_EXECUTOR_SECONDS
-        and any(begin <= moment <= end for moment in skipped)
-    )
 
 
 def _state(task: Any) -> str:

@@ -7,6 +7,7 @@ api_converter.go); names and states as recorded of KFP 2.16.1 and 2.17.0.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from runner.kubeflow.deployment import limits
 from tests.runner.kubeflow.fake_kfp import CREATED, Json
 
 NEVER = "0001-01-01T00:00:00Z"
@@ -18,14 +19,14 @@ class Ran:
 
     `state` is `driving` (only the driver's pod so far), `undriven` (the driver
     failed), `running`, `done`, `cached`, `failed` or `omitted`; `tries` is how
-    often the executor was started, where there were retries.
+    often the executor was started, where the task asks for retries.
     """
 
     name: str
     state: str
     begin: int = 0
     end: int = 0
-    tries: int = 0
+    tries: int = 1
 
 
 def frame(state: str, *nodes: Ran, error: str = "", numbered: bool = False) -> Json:
@@ -55,13 +56,13 @@ def frame(state: str, *nodes: Ran, error: str = "", numbered: bool = False) -> J
     return answer
 
 
-def pod_of(name: str, attempt: int | None = None, *, numbered: bool = False) -> str:
-    """The name of the pod of a node's executor; of an attempt, where it has some."""
+def pod_of(name: str, attempt: int = 0, *, numbered: bool = False) -> str:
+    """The name of the pod of a node's executor, of an attempt where it has some."""
     if numbered:
-        node = f"mnist-x(0).root(0).{name}(0).executor({attempt or 0})"
+        node = f"mnist-x(0).root(0).{name}(0).executor({attempt})"
         return f"mnist-x-system-container-impl-{_number(node)}"
     node = f"mnist-x.root.{name}.executor"
-    if attempt is None:
+    if not limits(name).retries:
         return f"mnist-x-system-container-impl-{_number(node)}"
     return f"mnist-x-retry-system-container-impl-{_number(f'{node}({attempt})')}"
 
@@ -91,12 +92,14 @@ def _details(node: Ran, root: str, numbered: bool) -> Sequence[Json]:
     phase = _PHASES[node.state]
     end = None if node.state == "running" else node.end
     begin = node.begin + 1
-    tries = max(node.tries, 1) if numbered else node.tries
+    tries = node.tries if numbered or limits(node.name).retries else 0
     if numbered:
         found.append(_detail(node.name, phase, begin, end, [_id(f"{name}(0)")]))
         name = f"{name}(0)"
     executor = f"{name}.executor"
     attempts = [f"{executor}({attempt})" for attempt in range(tries)]
+    if node.state == "cached":
+        attempts = []
     state = "SKIPPED" if node.state == "cached" else phase
     return [
         *found,

@@ -6,6 +6,7 @@ checkout, where there is one. The names and states that other tests need are in
 """
 
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -129,6 +130,24 @@ def test_a_recorded_run_ends_as_it_did(
     assert f"mnist: {told.headline}\n" in ended.screen
     assert ended.code == told.code
     assert ("Gates\n" in ended.screen) == told.has_gates
+
+
+def test_what_the_cache_answered_and_nothing_else_is_called_reused(
+    fake: FakeKfp, run: Run, tmp_path: Path
+) -> None:
+    recording = json.loads((RECORDINGS / "217-cached.json").read_text())
+    fake.frames = [{"state": "SUCCEEDED", "run_details": recording[WHOLE]}]
+    fake.logs = logs(recording)
+    path = package(tmp_path, recording)
+    ended = run("submit", "--package", str(path), "--host", fake.host, "--wait")
+    reused = re.findall(r"^↺ (\w+) .* reused$", ended.screen, re.MULTILINE)
+    skipped = {
+        node["name"].split(".")[2].partition("(")[0]
+        for node in recording["argo_nodes"]
+        if node["phase"] == "Skipped"
+    }
+    assert set(reused) == skipped
+    assert skipped == {"Transform", "Trainer"}
 
 
 def test_a_pod_killed_for_its_memory_is_called_that(
