@@ -70,6 +70,24 @@ def test_the_report_is_a_page_for_the_user_interface(
     assert "<html" in cluster.store.path(page["uri"]).read_text()[:500]
 
 
+def test_runs_are_compared_by_the_numbers_of_the_manifest(
+    story: Story, cluster: Cluster
+) -> None:
+    folder = cluster.volume("mnist-models") / NAME / story.versions_after_push[0]
+    measured = json.loads((folder / "manifest.json").read_text())["metrics"]
+    artifacts = story.pushed["ModelReport"].artifacts
+    metrics, classification = artifacts["metrics"], artifacts["classification"]
+
+    assert metrics["type"] == {"schemaTitle": "system.Metrics"}
+    for name in ("test_accuracy", "val_loss", "epochs"):
+        assert metrics["metadata"][name] == measured[name]
+    assert "tfx_version" not in metrics["metadata"]
+    assert classification["type"] == {"schemaTitle": "system.ClassificationMetrics"}
+    rows = classification["metadata"]["confusionMatrix"]["rows"]
+    examples = [of_class["examples"] for of_class in measured["classes"].values()]
+    assert [sum(row["row"]) for row in rows] == examples
+
+
 def test_verdicts_travel_as_metadata(story: Story) -> None:
     blessing = story.pushed["Evaluator"].artifacts["blessing"]["metadata"]
     pushed = story.pushed["Pusher"].artifacts["pushed_model"]["metadata"]
