@@ -54,6 +54,10 @@ class Evaluator(base_beam_component.BaseBeamComponent):
     thresholds compare in binary floating point, know no metric of a class alone and
     nothing of a champion that fails on the new data; so the demands are ours.
 
+    Most of TFMA's time on one machine is Beam's own work and the hand-over of single
+    rows, so there its computations are fed with batches, without Beam; as soon as
+    another runner is named, TFX's executor does all of it.
+
     Output `evaluation`: TFMA's results, and `demands.json`: every demand with its
     value, bound and verdict. Output `blessing`: as TFX's Evaluator writes it.
     """

@@ -4,17 +4,22 @@ import json
 import os
 from typing import Any
 
+from google.protobuf import json_format
+
+# TFMA 0.52 no longer has this at its top.
+from tensorflow_model_analysis.proto import config_pb2
 from tfx import types
 from tfx.components.evaluator import constants, executor
 from tfx.types import artifact_utils, standard_component_specs
-from tfx.utils import io_utils
+from tfx.utils import io_utils, json_utils, path_utils
 
-from components.evaluator import results
+from components.beam import in_process
+from components.evaluator import results, without_beam
 from components.evaluator.judgement import Champion, ChampionRule, Numbers, judge
 from contract import nodes, progress, properties
 from contract.bounds import Bound
 from contract.metric import make_metric
-from contract.task import read_task
+from contract.task import Task, read_task
 
 BOUNDS_KEY = "bounds"
 MAX_CHAMPION_FALL_KEY = "max_champion_fall"
@@ -42,11 +47,15 @@ class Executor(executor.Executor):
                 for key, artifacts in input_dict.items()
                 if key != standard_component_specs.BASELINE_MODEL_KEY
             }
-        super().Do(input_dict, output_dict, exec_properties)
-
         folder = artifact_utils.get_single_uri(output_dict[nodes.EVALUATION])
         task = read_task(artifact_utils.get_single_uri(input_dict[nodes.EXAMPLES]))
         assert task is not None, "ImageExampleGen writes the task"
+        if in_process(self._beam_pipeline_args):
+            self._log_startup(input_dict, output_dict, exec_properties)
+            _evaluate(input_dict, exec_properties, task, folder)
+        else:
+            super().Do(input_dict, output_dict, exec_properties)
+
         values = results.read_values(folder)
         bounds = [Bound.from_dict(b) for b in json.loads(exec_properties[BOUNDS_KEY])]
         demands = judge(
@@ -90,6 +99,39 @@ class Executor(executor.Executor):
         )
         if refused := sum(demand.refused for demand in demands):
             progress.tell_refused(f"{refused} of {len(demands)} demands are not met")
+
+
+def _evaluate(
+    input_dict: dict[str, list[types.Artifact]],
+    exec_properties: dict[str, Any],
+    task: Task,
+    folder: str,
+) -> None:
+    models = {
+        results.CANDIDATE: nodes.MODEL,
+        results.CHAMPION: standard_component_specs.BASELINE_MODEL_KEY,
+    }
+    without_beam.evaluate(
+        json_format.Parse(
+            exec_properties[standard_component_specs.EVAL_CONFIG_KEY],
+            config_pb2.EvalConfig(),
+        ),
+        {
+            name: path_utils.serving_model_path(
+                artifact_utils.get_single_uri(input_dict[key])
+            )
+            for name, key in models.items()
+            if key in input_dict
+        },
+        [
+            artifact_utils.get_split_uri(input_dict[nodes.EXAMPLES], split)
+            for split in json_utils.loads(
+                exec_properties[standard_component_specs.EXAMPLE_SPLITS_KEY]
+            )
+        ],
+        task,
+        folder,
+    )
 
 
 def _of_model(values: results.Values, model: str) -> Numbers:

@@ -14,7 +14,7 @@ import tensorflow_model_analysis as tfma
 from tensorflow_model_analysis.proto import config_pb2
 from tfx.dsl.io import fileio
 
-from components.evaluator.tfma_metrics import Measured
+from components.evaluator import tfma_metrics
 from contract.bounds import Bound
 from contract.demands import Demand
 from contract.features import LABEL
@@ -50,21 +50,28 @@ def eval_config(bounds: Sequence[Bound]) -> config_pb2.EvalConfig:
         metrics_specs=[
             config_pb2.MetricsSpec(
                 metrics=[
-                    config_pb2.MetricConfig(class_name="ExampleCount"),
+                    _metric(tfma_metrics.RowCount),
                     *(
-                        config_pb2.MetricConfig(
-                            class_name=Measured.__name__,
-                            module=Measured.__module__,
-                            config=json.dumps(
-                                {"name": name, "path": m.path, "options": m.options}
-                            ),
+                        _metric(
+                            tfma_metrics.Measured,
+                            {"name": name, "path": m.path, "options": m.options},
                         )
                         for name, m in metrics.items()
                     ),
-                    config_pb2.MetricConfig(class_name="MultiClassConfusionMatrixPlot"),
+                    _metric(tfma_metrics.AnswersPlot),
                 ]
             )
         ],
+    )
+
+
+def _metric(
+    kind: type[tfma.metrics.Metric], options: dict[str, Any] | None = None
+) -> config_pb2.MetricConfig:
+    return config_pb2.MetricConfig(
+        class_name=kind.__name__,
+        module=kind.__module__,
+        config=json.dumps(options or {}),
     )
 
 

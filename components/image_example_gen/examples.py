@@ -16,7 +16,7 @@ from contract.task import Task
 _RECORD_OPTIONS = {"compression_type": "GZIP", "compression_level": 1}
 
 _READ_VALUES = 2 << 20
-"""About as many values of images are parsed at once: 16 MB of int64."""
+"""About as many values of images are held at once: 16 MB of int64, once parsed."""
 
 
 @dataclass(frozen=True)
@@ -119,6 +119,20 @@ def read_serialized(split_uri: str, limit: int | None = None) -> tf.data.Dataset
     return records if limit is None else records.take(limit)
 
 
+def read_blocks(
+    split_uri: str, task: Task, limit: int | None = None
+) -> tf.data.Dataset:
+    """Returns serialised examples, string `[rows]`, in blocks of bounded memory.
+
+    Args:
+        split_uri: Folder of the split, or a pattern of its files.
+        task: That the examples are of.
+        limit: Most rows to read; None is all.
+    """
+    rows = max(1, _READ_VALUES // task.size)
+    return read_serialized(split_uri, limit).batch(rows)
+
+
 def read_rows(split_uri: str, task: Task, limit: int | None = None) -> Rows:
     """Reads a split's first examples.
 
@@ -129,8 +143,7 @@ def read_rows(split_uri: str, task: Task, limit: int | None = None) -> Rows:
     """
     images = [np.empty((0, *task.shape), np.uint8)]
     labels = [np.empty(0, np.int64)]
-    rows = max(1, _READ_VALUES // task.size)
-    for block in read_serialized(split_uri, limit).batch(rows):
+    for block in read_blocks(split_uri, task, limit):
         parsed = tf.io.parse_example(block, parsing_spec(task))
         images.append(parsed[IMAGE].numpy().astype(np.uint8))
         labels.append(parsed[LABEL].numpy())

@@ -5,18 +5,15 @@ from collections.abc import Collection
 import numpy as np
 import tensorflow as tf
 
-from components.image_example_gen.examples import parsing_spec, read_serialized
+from components.image_example_gen.examples import parsing_spec, read_blocks
 from contract.features import IMAGE, LABEL
 from contract.task import Task
-
-_BATCH_VALUES = 1 << 20
-"""About as many values of images are held at once, serialised."""
 
 
 def read_labels(split_uri: str, task: Task) -> np.ndarray:
     """Returns the labels of a whole split, int64 `[rows]`, in its order."""
     spec = {LABEL: parsing_spec(task)[LABEL]}
-    blocks = _blocks(split_uri, task)
+    blocks = read_blocks(split_uri, task)
     labels = [tf.io.parse_example(block, spec)[LABEL].numpy() for block in blocks]
     return np.concatenate([np.empty(0, np.int64), *labels])
 
@@ -28,7 +25,7 @@ def read_images(
     spec = {IMAGE: parsing_spec(task)[IMAGE]}
     images: dict[int, np.ndarray] = {}
     first = 0
-    for block in _blocks(split_uri, task):
+    for block in read_blocks(split_uri, task):
         here = sorted(row for row in rows if first <= row < first + len(block))
         if here:
             chosen = tf.gather(block, np.subtract(here, first))
@@ -36,7 +33,3 @@ def read_images(
             images.update(zip(here, parsed.astype(np.uint8), strict=True))
         first += len(block)
     return images
-
-
-def _blocks(split_uri: str, task: Task) -> tf.data.Dataset:
-    return read_serialized(split_uri).batch(max(1, _BATCH_VALUES // task.size))

@@ -10,11 +10,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from apache_beam.options.pipeline_options import (
-    DirectOptions,
-    PipelineOptions,
-    StandardOptions,
-)
 from tensorflow_data_validation import StatsOptions
 
 # The combiners have no public name. What is used of this module is the same in TFDV
@@ -30,6 +25,7 @@ from tfx.types import artifact_utils
 from tfx.utils import io_utils, json_utils
 from tfx_bsl.tfxio.dataset_options import RecordBatchesOptions
 
+from components.beam import in_process
 from contract import nodes
 
 _BATCH_VALUES = 1_000_000
@@ -59,7 +55,7 @@ class Executor(executor.Executor):
             )
         )
         most = max(f.int_domain.max for f in schema.feature if _is_category(f))
-        if most >= _EXACT_CATEGORIES or not _in_process(self._beam_pipeline_args):
+        if most >= _EXACT_CATEGORIES or not in_process(self._beam_pipeline_args):
             super().Do(input_dict, output_dict, exec_properties)
             return
         self._log_startup(input_dict, output_dict, exec_properties)
@@ -107,16 +103,6 @@ def combine(
             datasets=[statistics_pb2.DatasetFeatureStatistics()]
         )
     return stats_impl.extract_statistics_output(partial, generators)
-
-
-def _in_process(beam_args: Sequence[str]) -> bool:
-    """Tells whether Beam would run in this process, with one worker."""
-    options = PipelineOptions(list(beam_args))
-    runner = options.view_as(StandardOptions).runner or "DirectRunner"
-    return (
-        runner.rpartition(".")[2] in ("DirectRunner", "FnApiRunner")
-        and options.view_as(DirectOptions).direct_num_workers == 1
-    )
 
 
 def _is_category(feature: schema_pb2.Feature) -> bool:

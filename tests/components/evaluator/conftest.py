@@ -21,13 +21,23 @@ from components.image_example_gen import digits
 from components.image_example_gen.examples import Rows, SplitWriter
 from contract.bounds import Bound
 from contract.task import Task, write_task
-from pipeline.config import Beam, Gates
+from pipeline.config import Beam, Gates, MetricBound
 from tests.components.datasets import Dataset
 from tests.components.softmax import of_weights, save_softmax
 
 CLASSES = tuple("abcdefghij")
 TASK = digits.TASK.named(classes=CLASSES)
 """The digits by other names, so that none is known from elsewhere."""
+
+FURTHER = (
+    MetricBound(name="macro_f1", min=0.9),
+    MetricBound(name="top_k", k=2, min=0.9, slices="class"),
+    MetricBound(name="log_loss", max=0.5, max_champion_loss=0.1),
+    MetricBound(name="calibration_error", max=0.5),
+    MetricBound(name="tests.components.evaluator.own_metric.Confidence", min=0.2),
+)
+BOUNDS = Gates(min_accuracy=0.5, min_class_accuracy=0.3, metrics=FURTHER).bounds()
+"""By every metric there is."""
 
 
 @dataclass(frozen=True)
@@ -112,6 +122,7 @@ def evaluate(all_digits: Dataset, tmp_path_factory: pytest.TempPathFactory) -> E
         accuracy_then: float = -1.0,
         allow_fall: bool = False,
         beam: Sequence[str] | None = None,
+        further: Sequence[Any] = (),
     ) -> Evaluated:
         folder = tmp_path_factory.mktemp("evaluated")
         examples = standard_artifacts.Examples()
@@ -142,6 +153,8 @@ def evaluate(all_digits: Dataset, tmp_path_factory: pytest.TempPathFactory) -> E
         blessing = standard_artifacts.ModelBlessing()
         blessing.uri = str(folder / "blessing")
         chosen = Gates().bounds() if bounds is None else bounds
+        config = eval_config(chosen)
+        config.metrics_specs[0].metrics.extend(further)
         context = BaseBeamExecutor.Context(
             beam_pipeline_args=beam or Beam().pipeline_args(),
             tmp_dir=str(folder / "tmp"),
@@ -150,7 +163,7 @@ def evaluate(all_digits: Dataset, tmp_path_factory: pytest.TempPathFactory) -> E
             {"examples": [examples], "model": models[:1], "baseline_model": models[1:]},
             {"evaluation": [evaluation], "blessing": [blessing]},
             {
-                "eval_config": json_format.MessageToJson(eval_config(chosen)),
+                "eval_config": json_format.MessageToJson(config),
                 "example_splits": '["test"]',
                 "bounds": json.dumps([bound.as_dict() for bound in chosen]),
                 "max_champion_fall": 0.1,

@@ -11,18 +11,16 @@ from sklearn import metrics
 from components.evaluator.results import read_confusion, read_evaluation
 from contract.bounds import BY_CLASS, Bound
 from contract.demands import Demand
-from pipeline.config import Gates, MetricBound
+from pipeline.config import Gates
 from tests.components.datasets import Dataset
-from tests.components.evaluator.conftest import CLASSES, Evaluate, Evaluated, Model
-
-FURTHER = (
-    MetricBound(name="macro_f1", min=0.9),
-    MetricBound(name="top_k", k=2, min=0.9, slices="class"),
-    MetricBound(name="log_loss", max=0.5, max_champion_loss=0.1),
-    MetricBound(name="calibration_error", max=0.5),
-    MetricBound(name="tests.components.evaluator.own_metric.Confidence", min=0.2),
+from tests.components.evaluator.conftest import (
+    BOUNDS,
+    CLASSES,
+    Evaluate,
+    Evaluated,
+    Model,
 )
-BOUNDS = Gates(min_accuracy=0.5, min_class_accuracy=0.3, metrics=FURTHER).bounds()
+
 NAMES = {
     "accuracy",
     "macro_f1",

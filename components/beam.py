@@ -1,0 +1,25 @@
+"""Where Beam would run."""
+
+from collections.abc import Sequence
+
+from apache_beam.options.pipeline_options import (
+    DirectOptions,
+    PipelineOptions,
+    StandardOptions,
+)
+
+
+def in_process(beam_args: Sequence[str]) -> bool:
+    """Tells whether Beam would run in this process, with one worker.
+
+    There is nothing to spread then, and a component may do its work without Beam.
+
+    Args:
+        beam_args: Of the pipeline, as TFX hands them to an executor.
+    """
+    options = PipelineOptions(list(beam_args))
+    runner = options.view_as(StandardOptions).runner or "DirectRunner"
+    return (
+        runner.rpartition(".")[2] in ("DirectRunner", "FnApiRunner")
+        and options.view_as(DirectOptions).direct_num_workers == 1
+    )
