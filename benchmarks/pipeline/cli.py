@@ -10,9 +10,9 @@ import click
 from rich.console import Console
 
 from benchmarks.machine import describe
-from benchmarks.pipeline import contenders, growth, report
-from benchmarks.pipeline.inputs import Inputs, prepare
-from benchmarks.pipeline.measurements import Results, ResultsError, load, load_or_begin
+from benchmarks.pipeline import contenders, report
+from benchmarks.pipeline.inputs import prepare
+from benchmarks.pipeline.measurements import Results, ResultsError, load_or_begin
 from benchmarks.pipeline.process import ROOT, CommandError
 from contract.errors import BadInputError
 
@@ -49,6 +49,7 @@ def _times(_: click.Context, __: click.Parameter, value: str | None) -> list[int
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option(
     "--data",
+    required=True,
     type=click.Path(path_type=Path, exists=True),
     help="Folder with MNIST's IDX files, or an npz.",
 )
@@ -68,10 +69,9 @@ def _times(_: click.Context, __: click.Parameter, value: str | None) -> list[int
     help=f"Some of: {', '.join(contenders.ALL)}.",
 )
 @click.option(
-    "--seeds",
-    type=click.IntRange(min=0),
-    default=0,
-    help="Also compare accuracies over so many seeds.",
+    "--earlier",
+    type=click.Path(path_type=Path, exists=True, file_okay=False, resolve_path=True),
+    help="Another checkout of this project, to compare with.",
 )
 @click.option(
     "--growth",
@@ -81,66 +81,38 @@ def _times(_: click.Context, __: click.Parameter, value: str | None) -> list[int
     help="Also run with so many times the data, as 1,4,16.",
 )
 @click.option(
+    "--workers",
+    type=click.IntRange(min=0, max=2),
+    default=0,
+    help="Of a Flink for that; without, Beam works in the run's own process.",
+)
+@click.option(
     "--json",
     "json_path",
     type=click.Path(path_type=Path, dir_okay=False),
     default=ROOT / "output" / "benchmarks" / "pipeline.json",
-    help="The results file; rounds are added to it.  "
+    help="The results file; what is measured is added to it.  "
     "[default: output/benchmarks/pipeline.json]",
 )
-@click.option(
-    "--work",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Where runs write, a temporary folder by default.",
-)
-@click.option(
-    "--render",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="Only show what a results file holds.",
-)
-@click.option("--strict", is_flag=True, help="Exit 1 when a target is missed.")
 def cli(
-    data: Path | None,
-    rounds: int,
-    epochs: int,
-    names: list[str],
-    seeds: int,
-    sizes: list[int],
-    json_path: Path,
-    work: Path | None,
-    render: Path | None,
-    strict: bool,
-) -> None:
-    """Compare a whole run with the bare notebook and with a stock TFX pipeline.
-
-    Every contender is a process of its own. What was measured is kept at once, and
-    another call adds to it.
-    """
-    if render is not None:
-        results = load(render)
-    else:
-        if data is None:
-            raise click.UsageError("expected --data, the folder with MNIST's files")
-        results = _measure(data, rounds, epochs, names, seeds, sizes, json_path, work)
-    Console(highlight=False, width=None).print(report.render(results))
-    if strict and not all(each.met is not False for each in report.verdicts(results)):
-        raise SystemExit(1)
-
-
-def _measure(
     data: Path,
     rounds: int,
     epochs: int,
     names: list[str],
-    seeds: int,
+    earlier: Path | None,
     sizes: list[int],
+    workers: int,
     json_path: Path,
-    work: Path | None,
-) -> Results:
+) -> None:
+    """Compare a whole run with the bare notebook and with a stock TFX pipeline.
+
+    Every contender is a process of its own. What was measured is kept at once, and
+    another call adds to it; with --rounds 0, the file is only shown.
+    """
     progress = Console(stderr=True, highlight=False)
-    if work is not None:
-        work.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=work) as temporary:
+    if earlier is None:
+        names = [name for name in names if name != contenders.EARLIER]
+    with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         progress.print("preparing the data for all contenders")
         inputs = prepare(data, folder)
@@ -150,30 +122,35 @@ def _measure(
             {"data": inputs.fingerprint, "epochs": epochs},
         )
         for number in range(rounds):
+            of_round = folder / f"round-{number}"
+            of_round.mkdir()
+            bench = contenders.Bench(inputs, epochs, of_round, earlier)
             order = in_turn(names, len(results.rounds))
             results.rounds.append({})
-            bench = contenders.Bench(inputs, epochs, folder / f"round-{number}")
-            bench.folder.mkdir()
             for name in order:
                 measured = bench.measure(name)
                 results.rounds[-1][name] = measured
                 results.save(json_path)
                 progress.print(
-                    f"round {len(results.rounds)}  {name:<18} {measured.seconds:8.1f} s"
+                    f"round {len(results.rounds)}  {name:<12} {measured.seconds:8.1f} s"
                 )
-            shutil.rmtree(bench.folder)
-        for seed in range(1, seeds + 1):
-            _accuracies(results, inputs, epochs, seed, folder, progress)
-            results.save(json_path)
+            shutil.rmtree(of_round)
         for times in sizes:
-            of_size = folder / f"growth-{times}"
-            of_size.mkdir()
-            # One epoch: the training's pace does not hang on how many there are.
-            results.growth[times] = growth.measure(data, times, 1, of_size)
-            progress.print(f"{times} times  {results.growth[times].seconds:8.1f} s")
+            _grow(results, data, times, workers, folder)
             results.save(json_path)
-            shutil.rmtree(of_size)
-    return results
+    Console(highlight=False, width=None).print(report.render(results))
+
+
+def _grow(results: Results, data: Path, times: int, workers: int, folder: Path) -> None:
+    # It needs the engines' tests, which not every contender does.
+    from benchmarks.pipeline import growth
+
+    of_size = folder / f"growth-{times}"
+    of_size.mkdir()
+    where = f"Flink, {workers} workers" if workers else "in process"
+    found = results.growth.setdefault(where, {})
+    found[times] = growth.measure(data, times, workers, of_size)
+    shutil.rmtree(of_size)
 
 
 def in_turn(names: list[str], number: int) -> list[str]:
@@ -193,29 +170,6 @@ def in_turn(names: list[str], number: int) -> list[str]:
     return order
 
 
-def _accuracies(
-    results: Results,
-    inputs: Inputs,
-    epochs: int,
-    seed: int,
-    folder: Path,
-    progress: Console,
-) -> None:
-    """Trains notebook and pipeline from the seed; those known are not run again."""
-    for name in (contenders.NOTEBOOK, contenders.PIPELINE):
-        known = results.accuracies.setdefault(name, {})
-        if seed in known:
-            continue
-        of_seed = folder / f"seed-{seed}-{name}"
-        of_seed.mkdir()
-        bench = contenders.Bench(inputs, epochs, of_seed, seed)
-        facts = bench.measure(name).facts
-        assert facts is not None, "both of them train"
-        known[seed] = facts.test_accuracy
-        progress.print(f"seed {seed}  {name:<18} {facts.test_accuracy:8.4f}")
-        shutil.rmtree(of_seed)
-
-
 def main() -> Never:
     """Run the command line; an error is one line on standard error."""
     try:
@@ -226,10 +180,7 @@ def main() -> Never:
     except (BadInputError, ResultsError) as error:
         print(f"{PROGRAM}: {error}", file=sys.stderr)
         sys.exit(2)
-    except (CommandError, contenders.ComparisonError) as error:
-        print(f"{PROGRAM}: {error}", file=sys.stderr)
-        sys.exit(1)
-    except OSError as error:
+    except (CommandError, contenders.ComparisonError, OSError) as error:
         print(f"{PROGRAM}: {error}", file=sys.stderr)
         sys.exit(1)
     except (click.Abort, KeyboardInterrupt):

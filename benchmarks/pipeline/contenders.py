@@ -1,6 +1,5 @@
 """What is compared, how each is started, and what each came to."""
 
-import json
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,26 +7,17 @@ from pathlib import Path
 
 from benchmarks.pipeline.inputs import Inputs
 from benchmarks.pipeline.measurements import Facts, Measured
-from benchmarks.pipeline.process import Usage, run
+from benchmarks.pipeline.process import ROOT, Usage, run
 from benchmarks.pipeline.runlog import Span, spans
 from pipeline.config import Training
 
 NOTEBOOK, STOCK, PIPELINE = "notebook", "stock", "pipeline"
-RERUN, IMPORT_TFX, IMPORT_TENSORFLOW = "rerun", "import tfx", "import tensorflow"
-LIMIT = "limit"
+RERUN, EARLIER, IMPORT_TFX = "rerun", "earlier", "import tfx"
 
-TRAINED = (NOTEBOOK, STOCK, PIPELINE)
-"""Those that train; their facts have to agree."""
-
-ALL = (*TRAINED, RERUN, IMPORT_TFX, IMPORT_TENSORFLOW, LIMIT)
+ALL = (NOTEBOOK, STOCK, PIPELINE, RERUN, EARLIER, IMPORT_TFX)
 """`rerun` takes what the same round's `pipeline` left, so it follows it."""
 
 START_UP, ENDING = "(start-up)", "(ending)"
-
-_IMPORTS = {
-    IMPORT_TFX: ("from tfx.orchestration.local.local_dag_runner import LocalDagRunner"),
-    IMPORT_TENSORFLOW: "import tensorflow",
-}
 
 
 class ComparisonError(Exception):
@@ -42,13 +32,13 @@ class Bench:
         inputs: The data in all its forms.
         epochs: Of every training.
         folder: Of this round, empty at its beginning.
-        seed: Of the weights and the order of rows; None: as each has it by default.
+        earlier: Another checkout of this project, which is `EARLIER`.
     """
 
     inputs: Inputs
     epochs: int
     folder: Path
-    seed: int | None = None
+    earlier: Path | None = None
 
     @property
     def steps(self) -> int:
@@ -67,14 +57,15 @@ class Bench:
         elif contender == STOCK:
             measured = self._stock()
         elif contender == PIPELINE:
-            measured = self._pipeline()
+            measured = self._pipeline(PIPELINE, ROOT)
         elif contender == RERUN:
-            measured = self._runner(contender)
-        elif contender == LIMIT:
-            measured = self._limit()
+            measured = self._runner(RERUN, PIPELINE, ROOT)
+        elif contender == EARLIER:
+            assert self.earlier is not None, "the command line asks for it"
+            measured = self._pipeline(EARLIER, self.earlier)
         else:
-            code = _IMPORTS[contender]
-            measured = _measured(self._run(contender, ["-c", code]))
+            runner = "from tfx.orchestration.local.local_dag_runner import *"
+            measured = _measured(self._run(contender, ["-c", runner]))
         self._check(contender, measured.facts)
         return measured
 
@@ -87,7 +78,6 @@ class Bench:
                 f"--data={self.inputs.npz}",
                 f"--facts={facts}",
                 f"--epochs={self.epochs}",
-                *self._seed(),
             ],
         )
         return _measured(usage, facts=facts)
@@ -110,13 +100,12 @@ class Bench:
             # Or `tf.keras` hangs on which import comes first; TFX means Keras 2.
             {"TF_USE_LEGACY_KERAS": "1"},
         )
-        found = _spans(self.folder / "stock.log")
-        return _measured(usage, found, facts)
+        return _measured(usage, _spans(self.folder / "stock.log"), facts)
 
-    def _pipeline(self) -> Measured:
-        measured = self._runner(PIPELINE)
-        facts = self.folder / "pipeline.json"
-        [model_run] = (self.output / "artifacts").glob("*/Trainer/model_run/*")
+    def _pipeline(self, name: str, tree: Path) -> Measured:
+        measured = self._runner(name, name, tree)
+        facts = self.folder / f"{name}.json"
+        [model_run] = self.folder.glob(f"{name}/artifacts/*/Trainer/model_run/*")
         run(
             [
                 *(sys.executable, "-m", "benchmarks.pipeline.trained"),
@@ -127,54 +116,31 @@ class Bench:
         )
         return measured.model_copy(update={"facts": _facts(facts)})
 
-    @property
-    def output(self) -> Path:
-        """Where `local_runner.py` writes."""
-        return self.folder / "output"
-
-    def _runner(self, name: str) -> Measured:
+    def _runner(self, name: str, output: str, tree: Path) -> Measured:
         usage = self._run(
             name,
             [
                 "local_runner.py",
                 f"--data={self.inputs.data}",
-                f"--output={self.output}",
+                f"--output={self.folder / output}",
                 f"--epochs={self.epochs}",
                 *self._bounds(),
-                *self._seed(),
             ],
+            tree=tree,
         )
-        latest = max((self.output / "runs").glob("*/run.log"))
+        latest = max(self.folder.glob(f"{output}/runs/*/run.log"))
         return _measured(usage, _spans(latest))
-
-    def _limit(self) -> Measured:
-        seconds = self.folder / "limit.json"
-        usage = self._run(
-            LIMIT,
-            [
-                *("-m", "benchmarks.pipeline.limit"),
-                f"--epochs={self.epochs}",
-                f"--rows={self.inputs.rows['train']}",
-                f"--eval-rows={self.inputs.rows['eval']}",
-                f"--seconds={seconds}",
-            ],
-            # Products this small only wait for a second thread.
-            {"OPENBLAS_NUM_THREADS": "1"},
-        )
-        of_all = float(json.loads(seconds.read_text()))
-        return _measured(usage).model_copy(update={"seconds": of_all})
 
     def _run(
         self,
         name: str,
         arguments: list[str],
         variables: Mapping[str, str] | None = None,
+        tree: Path = ROOT,
     ) -> Usage:
         log = self.folder / f"{name.replace(' ', '-')}.log"
-        return run([sys.executable, "-W", "ignore", *arguments], log, variables)
-
-    def _seed(self) -> list[str]:
-        return [] if self.seed is None else [f"--seed={self.seed}"]
+        command = [sys.executable, "-W", "ignore", *arguments]
+        return run(command, log, variables, tree)
 
     def _bounds(self) -> list[str]:
         """Lowers the gates' bounds for a trial with fewer epochs; they stay on."""
@@ -210,17 +176,22 @@ def _spans(log: Path) -> list[Span]:
 def _measured(
     usage: Usage, found: list[Span] | None = None, facts: Path | None = None
 ) -> Measured:
-    components = {}
+    components, cpu = {}, {}
     if found:
-        components[START_UP] = min(span.start for span in found) - usage.started
-        components |= {span.node: span.seconds for span in found}
         ended = usage.started + usage.seconds
-        components[ENDING] = ended - max(span.end for span in found)
+        parts = [
+            Span(START_UP, usage.started, min(span.start for span in found)),
+            *found,
+            Span(ENDING, max(span.end for span in found), ended),
+        ]
+        components = {span.node: span.seconds for span in parts}
+        cpu = {span.node: usage.cpu_between(span.start, span.end) for span in parts}
     return Measured(
         seconds=usage.seconds,
         cpu_seconds=usage.cpu_seconds,
         peak_mb=usage.peak_mb,
         components=components,
+        components_cpu=cpu,
         facts=None if facts is None else _facts(facts),
     )
 

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.pipeline.measurements import Grown, NodeGrowth
-from benchmarks.pipeline.process import Sample, Usage, run
-from benchmarks.pipeline.runlog import Span, spans
+from benchmarks.pipeline import cluster
+from benchmarks.pipeline.measurements import Grown
+from benchmarks.pipeline.process import run
+from benchmarks.pipeline.runlog import spans
 from components.image_example_gen import idx
 from components.image_example_gen.source import Part, open_source
 
@@ -70,8 +71,14 @@ def _arrays(part: Part) -> tuple[np.ndarray, np.ndarray]:
     return np.concatenate(images), np.concatenate(labels)
 
 
-def measure(data: Path, times: int, epochs: int, folder: Path) -> Grown:
-    """Runs `local_runner.py` on the data repeated so many times.
+def measure(data: Path, times: int, workers: int, folder: Path) -> Grown:
+    """Runs `local_runner.py` on the data repeated so many times, for one epoch.
+
+    Args:
+        data: The data set.
+        times: How often it is repeated.
+        workers: Of a Flink that is started for it; 0 is Beam in the run's own process.
+        folder: Empty; everything is written there.
 
     Raises:
         CommandError: The run failed.
@@ -83,28 +90,25 @@ def measure(data: Path, times: int, epochs: int, folder: Path) -> Grown:
         *(sys.executable, "-W", "ignore", "local_runner.py", "--name=grown"),
         f"--data={grown}",
         f"--output={output}",
-        f"--epochs={epochs}",
+        "--epochs=1",
         # Of a model that has seen so little, and digits at the frame's edge.
-        *("--min-accuracy=0.5", "--min-digit-accuracy=0.2"),
+        *("--min-accuracy=0.5", "--min-class-accuracy=0.2"),
     ]
-    usage = run(command, folder / "run.log")
+    if workers:
+        with cluster.started(workers, folder) as servers:
+            command += cluster.flags(workers)
+            usage = run(command, folder / "run.log", servers=servers)
+        live = cluster.live_mb(folder)
+    else:
+        usage = run(command, folder / "run.log")
+        live = {}
     [log] = (output / "runs").glob("*/run.log")
     with log.open(errors="replace") as lines:
         found = spans(lines)
     return Grown(
         images=images,
-        epochs=epochs,
         seconds=usage.seconds,
-        peak_mb=usage.peak_mb,
-        nodes={span.node: _of_node(span, usage) for span in found},
-    )
-
-
-def _of_node(span: Span, usage: Usage) -> NodeGrowth:
-    before = [sample for sample in usage.samples if sample.time <= span.start]
-    during = [s.mb for s in usage.samples if span.start <= s.time <= span.end]
-    start = before[-1] if before else Sample(usage.started, 0.0)
-    peak = max(during, default=start.mb)
-    return NodeGrowth(
-        seconds=span.seconds, peak_mb=peak, added_mb=max(0.0, peak - start.mb)
+        components={span.node: span.seconds for span in found},
+        peaks_mb=usage.peaks,
+        live_mb=live,
     )

@@ -41,7 +41,8 @@ class Measured(_Model):
         seconds: Wall time.
         cpu_seconds: User and system time of the process and its descendants.
         peak_mb: Largest resident memory of all of them together, in MB.
-        components: Seconds by component, where there are any.
+        components: Wall seconds by component, where there are any.
+        components_cpu: Processor seconds of the process itself, likewise.
         facts: Of its training, where there was one.
     """
 
@@ -49,21 +50,8 @@ class Measured(_Model):
     cpu_seconds: float
     peak_mb: float
     components: dict[str, float] = Field(default_factory=dict)
+    components_cpu: dict[str, float] = Field(default_factory=dict)
     facts: Facts | None = None
-
-
-class NodeGrowth(_Model):
-    """One component at one size.
-
-    Attributes:
-        seconds: How long it took.
-        peak_mb: Largest memory of the process tree while it ran.
-        added_mb: How much of that was not there when it began.
-    """
-
-    seconds: float
-    peak_mb: float
-    added_mb: float
 
 
 class Grown(_Model):
@@ -71,17 +59,17 @@ class Grown(_Model):
 
     Attributes:
         images: In all splits together.
-        epochs: Of the training.
         seconds: The whole process.
-        peak_mb: Of the whole process tree.
-        nodes: By component.
+        components: Wall seconds by component.
+        peaks_mb: The most memory of each process.
+        live_mb: Of each Java process, the most of its heap that a collection left.
     """
 
     images: int
-    epochs: int
     seconds: float
-    peak_mb: float
-    nodes: dict[str, NodeGrowth]
+    components: dict[str, float]
+    peaks_mb: dict[str, float]
+    live_mb: dict[str, float] = Field(default_factory=dict)
 
 
 class Results(_Model):
@@ -91,15 +79,13 @@ class Results(_Model):
         machine: What it was measured on.
         settings: What was measured: fingerprint of the data, epochs.
         rounds: By round: contender to what it took. A round may lack some.
-        accuracies: By contender: seed to test accuracy.
-        growth: By the number of times the data was repeated.
+        growth: By where Beam ran, and the number of times the data was repeated.
     """
 
     machine: dict[str, str]
     settings: dict[str, Any]
     rounds: list[dict[str, Measured]] = Field(default_factory=list)
-    accuracies: dict[str, dict[int, float]] = Field(default_factory=dict)
-    growth: dict[int, Grown] = Field(default_factory=dict)
+    growth: dict[str, dict[int, Grown]] = Field(default_factory=dict)
 
     def of(self, contender: str) -> list[Measured]:
         """Every run of a contender, oldest first."""

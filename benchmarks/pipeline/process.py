@@ -15,6 +15,9 @@ ROOT = Path(__file__).resolve().parents[2]
 
 SAMPLE_SECONDS = 0.1
 
+RUN = "run"
+"""Name of the command's own process among those that are watched."""
+
 
 class CommandError(Exception):
     """A command failed; says what it printed last."""
@@ -22,16 +25,21 @@ class CommandError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """The resident memory of a process and all its descendants.
+    """What some processes have and took at one moment.
 
     Attributes:
         time: Seconds since 1970.
-        mb: Sum of the resident sets in MB (10**6 bytes). Pages that processes share
-            count in each, so it is an upper bound.
+        mb: Resident memory by name of process, in MB (10**6 bytes); of each one's
+            descendants, the largest alone, as `<name>'s child`.
+        total_mb: Of all processes together. Pages that they share count in each, so
+            it is an upper bound.
+        cpu_seconds: That the command's own process took so far, without descendants.
     """
 
     time: float
-    mb: float
+    mb: dict[str, float]
+    total_mb: float
+    cpu_seconds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,26 +50,49 @@ class Usage:
         started: Seconds since 1970.
         seconds: From its start to its end.
         cpu_seconds: User and system time.
-        peak_mb: The largest of the samples' memory, in MB.
-        samples: Memory over time, every `SAMPLE_SECONDS`.
+        samples: Over time, every `SAMPLE_SECONDS`.
     """
 
     started: float
     seconds: float
     cpu_seconds: float
-    peak_mb: float
     samples: tuple[Sample, ...]
+
+    @property
+    def peak_mb(self) -> float:
+        """The most memory of all processes at one moment, in MB."""
+        return max((sample.total_mb for sample in self.samples), default=0.0)
+
+    @property
+    def peaks(self) -> dict[str, float]:
+        """The most memory of each process, in MB, by its name."""
+        names = {name: None for sample in self.samples for name in sample.mb}
+        return {n: max(s.mb.get(n, 0.0) for s in self.samples) for n in names}
+
+    def cpu_between(self, start: float, end: float) -> float:
+        """Processor seconds of the command's own process between two moments."""
+        first, last = (
+            min(self.samples, key=lambda sample: abs(sample.time - moment))
+            for moment in (start, end)
+        )
+        return last.cpu_seconds - first.cpu_seconds
 
 
 def run(
-    command: Sequence[str], log: Path, variables: Mapping[str, str] | None = None
+    command: Sequence[str],
+    log: Path,
+    variables: Mapping[str, str] | None = None,
+    tree: Path = ROOT,
+    servers: Mapping[str, int] | None = None,
 ) -> Usage:
-    """Runs a command in the repository and waits for it.
+    """Runs a command and waits for it.
 
     Args:
         command: Program and arguments.
-        log: Where its output goes.
+        log: File for what it prints.
         variables: Of the environment, on top of this process's.
+        tree: Folder that it runs in.
+        servers: Process ids by name of what else works for it and is watched.
 
     Raises:
         CommandError: It ended with another code than 0.
@@ -79,14 +110,15 @@ def run(
         began, started = time.time(), time.perf_counter()
         process = subprocess.Popen(
             command,
-            cwd=ROOT,
+            cwd=tree,
             env=environment,
             stdin=subprocess.DEVNULL,
             stdout=stream,
             stderr=subprocess.STDOUT,
         )
+        watched = {RUN: process.pid, **(servers or {})}
         ended = threading.Event()
-        sampler = threading.Thread(target=_sample, args=(process.pid, samples, ended))
+        sampler = threading.Thread(target=_sample, args=(watched, samples, ended))
         sampler.start()
         try:
             code = process.wait()
@@ -111,31 +143,37 @@ def run(
         + after.children_system
         - before.children_system
     )
-    peak = max((sample.mb for sample in samples), default=0.0)
-    return Usage(began, seconds, cpu, peak, tuple(samples))
+    return Usage(began, seconds, cpu, tuple(samples))
 
 
-def _sample(pid: int, samples: list[Sample], ended: threading.Event) -> None:
-    try:
-        root = psutil.Process(pid)
-    except psutil.NoSuchProcess:
-        return
+def _sample(
+    watched: Mapping[str, int], samples: list[Sample], ended: threading.Event
+) -> None:
+    processes = {name: psutil.Process(pid) for name, pid in watched.items()}
     while not ended.wait(SAMPLE_SECONDS):
-        samples.append(Sample(time.time(), _tree_mb(root)))
-
-
-def _tree_mb(root: psutil.Process) -> float:
-    total = 0
-    try:
-        tree = [root, *root.children(recursive=True)]
-    except psutil.NoSuchProcess:
-        return 0.0
-    for process in tree:
+        mb: dict[str, float] = {}
+        total = 0.0
         try:
-            total += process.memory_info().rss
+            times = processes[RUN].cpu_times()
+            for name, process in processes.items():
+                mb[name] = process.memory_info().rss / 1e6
+                children = _children_mb(process)
+                if children:
+                    mb[f"{name}'s child"] = max(children)
+                total += mb[name] + sum(children)
         except psutil.NoSuchProcess:
             continue
-    return total / 1e6
+        samples.append(Sample(time.time(), mb, total, times.user + times.system))
+
+
+def _children_mb(process: psutil.Process) -> list[float]:
+    found = []
+    for child in process.children(recursive=True):
+        try:
+            found.append(child.memory_info().rss / 1e6)
+        except psutil.NoSuchProcess:
+            continue
+    return found
 
 
 def _end_tree(process: subprocess.Popen[bytes]) -> None:

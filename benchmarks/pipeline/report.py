@@ -1,9 +1,8 @@
 """From measurements to medians, ratios and verdicts."""
 
 import statistics
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -11,20 +10,16 @@ from rich.text import Text
 
 from benchmarks.pipeline.contenders import (
     ALL,
-    ENDING,
+    EARLIER,
     IMPORT_TFX,
-    LIMIT,
     NOTEBOOK,
     PIPELINE,
     RERUN,
-    START_UP,
     STOCK,
 )
-from benchmarks.pipeline.measurements import Measured, Results
+from benchmarks.pipeline.measurements import Grown, Measured, Results
 
-_INGEST = "ImageExampleGen"
-_NOT_THE_REST = (_INGEST, "Trainer", START_UP, ENDING)
-_GROWING = (_INGEST, "StatisticsGen", "Transform")
+_DATA_NODES = ("StatisticsGen", "Evaluator")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +30,11 @@ class Verdict:
         text: What it says.
         measured: What came out; None where it was not measured.
         bound: At most this.
-        unit: Behind both.
     """
 
     text: str
     measured: float | None
     bound: float
-    unit: str = ""
 
     @property
     def met(self) -> bool | None:
@@ -50,105 +43,110 @@ class Verdict:
 
 
 def verdicts(results: Results) -> list[Verdict]:
-    """Returns every target with what was measured."""
+    """Returns every target with what was measured.
+
+    A ratio is the median over the rounds of one's figure to the other's: a machine
+    that slows down half-way slows both.
+    """
+
+    def ratio(
+        one: str, other: str, figure: Callable[[Measured], float]
+    ) -> float | None:
+        pairs = results.pairs(one, other)
+        return _median(figure(a) / figure(b) for a, b in pairs)
+
+    def wall(measured: Measured) -> float:
+        return measured.seconds
+
+    def cpu(measured: Measured) -> float:
+        return measured.cpu_seconds
+
+    def fit(measured: Measured) -> float:
+        assert measured.facts is not None, "it trains"
+        return measured.facts.fit_seconds
+
+    def data_nodes(measured: Measured) -> float:
+        return sum(measured.components_cpu[node] for node in _DATA_NODES)
+
+    def peak(measured: Measured) -> float:
+        return measured.peak_mb
+
     return [
         Verdict(
-            "whole run, of the notebook's",
-            _ratio(results, PIPELINE, NOTEBOOK),
-            0.5,
+            "whole run, wall, of the notebook's", ratio(PIPELINE, NOTEBOOK, wall), 0.27
         ),
         Verdict(
-            "whole run, of the stock pipeline's", _ratio(results, PIPELINE, STOCK), 0.2
+            "whole run, wall, of the stock pipeline's",
+            ratio(PIPELINE, STOCK, wall),
+            0.14,
         ),
         Verdict(
-            "training loop, of the notebook's fit",
-            _fit_ratio(results, PIPELINE, NOTEBOOK),
+            "training loop, wall, of the notebook's fit",
+            ratio(PIPELINE, NOTEBOOK, fit),
             0.25,
         ),
-        Verdict("ingest", _components(results, lambda name: name == _INGEST), 5, " s"),
         Verdict(
-            "all other components but the Trainer",
-            _components(results, lambda name: name not in _NOT_THE_REST),
-            30,
-            " s",
-        ),
-        Verdict(
-            "a re-run with nothing to do, of importing TFX's local runner",
-            _ratio(results, RERUN, IMPORT_TFX),
+            "re-run with nothing to do, wall, of importing TFX's local runner",
+            ratio(RERUN, IMPORT_TFX, wall),
             1.3,
         ),
         Verdict(
-            "accuracy below the notebook's, percentage points, same seeds",
-            _accuracy_loss(results),
-            0.1,
+            "whole run, processor, of the earlier one's",
+            ratio(PIPELINE, EARLIER, cpu),
+            1.05,
         ),
         Verdict(
-            "peak memory of the run",
-            _median(each.peak_mb for each in results.of(PIPELINE)),
-            2000,
-            " MB",
+            "whole run, memory, of the earlier one's",
+            ratio(PIPELINE, EARLIER, peak),
+            1.0,
         ),
-        *_growth_verdicts(results),
+        Verdict(
+            "StatisticsGen and Evaluator, processor, of the earlier ones'",
+            ratio(PIPELINE, EARLIER, data_nodes),
+            0.55,
+        ),
+        *(
+            verdict
+            for where, by_times in results.growth.items()
+            for verdict in _growth_verdicts(where, by_times)
+        ),
     ]
 
 
-def _ratio(results: Results, one: str, other: str) -> float | None:
-    """The median over the rounds of one's wall time to the other's.
-
-    Paired, so that a machine that slows down half-way slows both.
-    """
-    return _median(a.seconds / b.seconds for a, b in results.pairs(one, other))
-
-
-def _fit_ratio(results: Results, one: str, other: str) -> float | None:
-    return _median(
-        a.facts.fit_seconds / b.facts.fit_seconds
-        for a, b in results.pairs(one, other)
-        if a.facts and b.facts
-    )
-
-
-def _components(results: Results, counts: Callable[[str], bool]) -> float | None:
-    return _median(
-        sum(seconds for name, seconds in each.components.items() if counts(name))
-        for each in results.of(PIPELINE)
-    )
-
-
-def _accuracy_loss(results: Results) -> float | None:
-    ours = results.accuracies.get(PIPELINE, {})
-    theirs = results.accuracies.get(NOTEBOOK, {})
-    both = sorted(ours.keys() & theirs.keys())
-    if not both:
-        return None
-    mean = statistics.fmean
-    return 100 * (mean(theirs[n] for n in both) - mean(ours[n] for n in both))
-
-
-def _growth_verdicts(results: Results) -> list[Verdict]:
-    if len(results.growth) < 2:
+def _growth_verdicts(where: str, by_times: Mapping[int, Grown]) -> list[Verdict]:
+    if len(by_times) < 2:
         return []
-    smallest, largest = min(results.growth), max(results.growth)
-    small, large = results.growth[smallest], results.growth[largest]
-    found = []
-    for node in _GROWING:
-        a, b = small.nodes[node], large.nodes[node]
-        found += [
+    *_, before, largest = sorted(by_times)
+    a, b = by_times[before], by_times[largest]
+    memory = {
+        f"{name}{what}": (of_b[name] / of_a[name])
+        for what, of_a, of_b in (
+            ("", a.peaks_mb, b.peaks_mb),
+            (", live heap", a.live_mb, b.live_mb),
+        )
+        for name in of_a
+        # What of a Java process is not its heap's live part is up to Java.
+        if name in of_b and (what or name not in a.live_mb)
+    }
+    return [
+        Verdict(
+            f"{where}: whole run, time of an image at {largest} times, of that at "
+            f"{before}",
+            (b.seconds / b.images) / (a.seconds / a.images),
+            1.0,
+        ),
+        *(
             Verdict(
-                f"{node}, seconds per image at {largest} times, of those at {smallest}",
-                (b.seconds / large.images) / (a.seconds / small.images),
-                1.0,
-            ),
-            Verdict(
-                f"{node}, peak memory at {largest} times, of that at {smallest}",
-                b.peak_mb / a.peak_mb,
-                1.3,
-            ),
-        ]
-    return found
+                f"{where}: {name}, memory at {largest} times, of that at {before}",
+                ratio,
+                1.1,
+            )
+            for name, ratio in memory.items()
+        ),
+    ]
 
 
-def _median(values: Any) -> float | None:
+def _median(values: Iterable[float]) -> float | None:
     found = list(values)
     return statistics.median(found) if found else None
 
@@ -158,10 +156,7 @@ def render(results: Results) -> RenderableType:
     parts: list[RenderableType] = [_machine_table(results)]
     if results.rounds:
         parts += [_contenders_table(results), _components_table(results)]
-    if results.accuracies:
-        parts.append(_accuracies_table(results))
-    if results.growth:
-        parts.append(_growth_table(results))
+    parts += [_growth_table(w, by_times) for w, by_times in results.growth.items()]
     parts.append(_verdicts_table(results))
     spaced: list[RenderableType] = []
     for part in parts:
@@ -169,10 +164,10 @@ def render(results: Results) -> RenderableType:
     return Group(*spaced[:-1])
 
 
-def _plain(*columns: str, left: int = 1) -> Table:
+def _plain(*columns: str) -> Table:
     table = Table(box=None, header_style="bold", pad_edge=False)
     for number, column in enumerate(columns):
-        table.add_column(column, justify="left" if number < left else "right")
+        table.add_column(column, justify="right" if number else "left")
     return table
 
 
@@ -194,17 +189,16 @@ def _contenders_table(results: Results) -> Table:
             continue
         walls = [each.seconds for each in runs]
         facts = [each.facts for each in runs if each.facts]
-        fit = [each.fit_seconds for each in facts]
+        fit = _median(each.fit_seconds for each in facts)
         table.add_row(
             name,
             f"{statistics.median(walls):.1f}",
             f"{min(walls):.1f}",
             f"{max(walls):.1f}",
-            # The limit's process times one epoch of many.
-            "" if name == LIMIT else f"{_of(runs, 'cpu_seconds'):.1f}",
-            "" if name == LIMIT else f"{_of(runs, 'peak_mb'):,.0f}",
-            f"{statistics.median(fit):.1f}" if fit else "",
-            f"{1000 * statistics.median(fit) / facts[0].steps:.2f}" if fit else "",
+            f"{statistics.median(each.cpu_seconds for each in runs):.1f}",
+            f"{statistics.median(each.peak_mb for each in runs):,.0f}",
+            f"{fit:.1f}" if fit else "",
+            f"{1000 * fit / facts[0].steps:.2f}" if fit else "",
             f"{statistics.median(each.test_accuracy for each in facts):.4f}"
             if facts
             else "",
@@ -212,76 +206,48 @@ def _contenders_table(results: Results) -> Table:
     return table
 
 
-def _of(runs: list[Measured], figure: str) -> float:
-    return statistics.median(getattr(each, figure) for each in runs)
-
-
 def _components_table(results: Results) -> Table:
-    names = [name for name in (PIPELINE, STOCK, RERUN) if results.of(name)]
-    table = _plain("seconds by component", *names)
-    nodes: dict[str, None] = {}
-    for name in names:
-        for each in results.of(name):
-            nodes |= dict.fromkeys(each.components)
+    names = [name for name in (PIPELINE, EARLIER, STOCK, RERUN) if results.of(name)]
+    table = _plain("seconds by component, wall (processor)", *names)
+    nodes = dict.fromkeys(
+        node for name in names for each in results.of(name) for node in each.components
+    )
     for node in nodes:
         cells = []
         for name in names:
-            seconds = [
-                each.components[node]
-                for each in results.of(name)
-                if node in each.components
-            ]
-            cells.append(f"{statistics.median(seconds):.1f}" if seconds else "")
+            runs = [each for each in results.of(name) if node in each.components]
+            wall = _median(each.components[node] for each in runs)
+            cpu = _median(each.components_cpu[node] for each in runs)
+            cells.append("" if wall is None else f"{wall:.1f} ({cpu:.1f})")
         table.add_row(node, *cells)
     return table
 
 
-def _accuracies_table(results: Results) -> Table:
-    seeds = sorted({seed for each in results.accuracies.values() for seed in each})
-    table = _plain("test accuracy by seed", *map(str, seeds), "mean")
-    for name, by_seed in results.accuracies.items():
-        cells = [f"{by_seed[n]:.4f}" if n in by_seed else "" for n in seeds]
-        table.add_row(name, *cells, f"{statistics.fmean(by_seed.values()):.4f}")
-    return table
+def _growth_table(where: str, by_times: Mapping[int, Grown]) -> Table:
+    """One column a size: times of components, and memory of processes."""
+    table = _plain(where, *(f"{times} times" for times in sorted(by_times)))
+    grown = [by_times[times] for times in sorted(by_times)]
 
+    def add(text: str, figure: Callable[[Grown], float | None], digits: int) -> None:
+        found = [figure(each) for each in grown]
+        table.add_row(text, *("" if v is None else f"{v:,.{digits}f}" for v in found))
 
-def _growth_table(results: Results) -> Table:
-    table = _plain(
-        "times", "component", "seconds", "us an image", "peak MB", "added MB", left=2
-    )
-    for times, grown in sorted(results.growth.items()):
-        for node in (*_GROWING, "Trainer", "Evaluator"):
-            of_node = grown.nodes[node]
-            table.add_row(
-                str(times) if node == _INGEST else "",
-                node,
-                f"{of_node.seconds:.1f}",
-                f"{1e6 * of_node.seconds / grown.images:.0f}",
-                f"{of_node.peak_mb:,.0f}",
-                f"{of_node.added_mb:,.0f}",
-            )
-        table.add_row(
-            "",
-            f"whole run, {grown.images:,} images",
-            f"{grown.seconds:.1f}",
-            f"{1e6 * grown.seconds / grown.images:.0f}",
-            f"{grown.peak_mb:,.0f}",
-            "",
-        )
+    add("images", lambda each: each.images, 0)
+    for node in grown[0].components:
+        add(f"{node}, s", lambda each, node=node: each.components.get(node), 1)
+    add("whole run, s", lambda each: each.seconds, 1)
+    add("whole run, us an image", lambda each: 1e6 * each.seconds / each.images, 0)
+    for name in grown[0].peaks_mb:
+        add(f"{name}, peak MB", lambda each, name=name: each.peaks_mb.get(name), 0)
+    for name in grown[0].live_mb:
+        add(f"{name}, live heap MB", lambda each, name=name: each.live_mb.get(name), 0)
     return table
 
 
 def _verdicts_table(results: Results) -> Table:
     table = _plain("target", "measured", "at most", "")
+    met = {True: "[green]met[/]", False: "[red]missed[/]", None: "not measured"}
     for verdict in verdicts(results):
-        met = {True: "[green]met[/]", False: "[red]missed[/]", None: "not measured"}
-        digits = 2 if not verdict.unit else 1
-        table.add_row(
-            verdict.text,
-            ""
-            if verdict.measured is None
-            else f"{verdict.measured:,.{digits}f}{verdict.unit}",
-            f"{verdict.bound:,.{digits}f}{verdict.unit}",
-            met[verdict.met],
-        )
+        measured = "" if verdict.measured is None else f"{verdict.measured:.2f}"
+        table.add_row(verdict.text, measured, f"{verdict.bound:.2f}", met[verdict.met])
     return table

@@ -3,14 +3,18 @@
 import json
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from benchmarks.pipeline import limit
-from benchmarks.pipeline.contenders import START_UP, Bench, ComparisonError, _measured
+from benchmarks.pipeline.contenders import (
+    ENDING,
+    START_UP,
+    Bench,
+    ComparisonError,
+    _measured,
+)
 from benchmarks.pipeline.inputs import Inputs
 from benchmarks.pipeline.measurements import Facts
-from benchmarks.pipeline.process import Usage
+from benchmarks.pipeline.process import Sample, Usage
 from benchmarks.pipeline.runlog import Span
 
 ROWS = {"train": 48_000, "eval": 12_000, "test": 10_000}
@@ -52,14 +56,14 @@ def test_another_training_is_refused(bench: Bench, what: str, value: object) -> 
 def test_start_up_and_ending_are_what_no_component_took(tmp_path: Path) -> None:
     facts = tmp_path / "facts.json"
     facts.write_text(json.dumps(RIGHT))
-    usage = Usage(1000.0, 20.0, 25.0, 700.0, ())
+    samples = [(1007.0, 6.0), (1010.0, 8.0), (1010.5, 8.1), (1018.0, 15.0)]
+    usage = Usage(
+        1000.0, 20.0, 25.0, tuple(Sample(t, {}, 700.0, cpu) for t, cpu in samples)
+    )
     found = [Span("A", 1007.0, 1010.0), Span("B", 1010.5, 1018.0)]
     measured = _measured(usage, found, facts)
-    assert measured.components == {START_UP: 7, "A": 3, "B": 7.5, "(ending)": 2}
+    assert measured.components == {START_UP: 7, "A": 3, "B": 7.5, ENDING: 2}
+    assert measured.components_cpu["A"] == 2
+    assert measured.components_cpu["B"] == pytest.approx(6.9)
+    assert measured.peak_mb == 700
     assert measured.facts == Facts.model_validate(RIGHT)
-
-
-def test_the_limits_products_are_those_of_the_network() -> None:
-    """Shapes that did not fit would fail; the work grows with the steps."""
-    assert limit.epoch_seconds(1, 32, 5000) > 0
-    assert np.prod(limit._LAYERS, axis=1).sum() == 104_938 - (128 + 32 + 10)

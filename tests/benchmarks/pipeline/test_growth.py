@@ -5,9 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.pipeline import growth
-from benchmarks.pipeline.process import Sample, Usage
-from benchmarks.pipeline.runlog import Span
+from benchmarks.pipeline import cluster, growth
 from components.image_example_gen import idx
 from components.image_example_gen.source import open_source
 
@@ -59,10 +57,12 @@ def test_a_data_set_several_times_over(tmp_path: Path) -> None:
     assert len({image.tobytes() for image in images}) == 15
 
 
-def test_a_nodes_memory_is_that_of_its_time() -> None:
-    samples = tuple(Sample(t, mb) for t, mb in [(1, 100), (2, 300), (3, 250), (4, 900)])
-    usage = Usage(0.5, 5, 5, 900, samples)
-    found = growth._of_node(Span("A", 1.5, 3.5), usage)
-    assert (found.seconds, found.peak_mb, found.added_mb) == (2, 300, 200)
-    quick = growth._of_node(Span("B", 3.1, 3.2), usage)
-    assert (quick.peak_mb, quick.added_mb) == (250, 0)
+def test_what_lives_is_the_most_that_a_collection_left(tmp_path: Path) -> None:
+    (tmp_path / "job_server.collections").write_text(
+        "[1.2s][info][gc] GC(0) Pause Young (Normal) 50M->12M(128M) 4.1ms\n"
+        "[1.9s][info][gc] GC(1) Concurrent Mark Cycle 3.0ms\n"
+        "[2.4s][info][gc] GC(2) Pause Young (Normal) 90M->31M(128M) 4.1ms\n"
+        "[3.5s][info][gc] GC(3) Pause Full (System.gc()) 70M->20M(128M) 9.9ms\n"
+    )
+    (tmp_path / "taskmanager.collections").write_text("")
+    assert cluster.live_mb(tmp_path) == {"job server": 31.0}

@@ -16,7 +16,6 @@ SETTINGS = {"data": "abc", "epochs": 25}
 
 
 def test_what_is_saved_comes_back(tmp_path: Path, results: Results) -> None:
-    results.accuracies = {"notebook": {3: 0.97}}
     path = tmp_path / "new" / "results.json"
     results.save(path)
     assert load(path) == results

@@ -1,5 +1,6 @@
 """A command is measured with everything that it starts."""
 
+import subprocess
 import sys
 from pathlib import Path
 
@@ -24,7 +25,8 @@ def test_children_count(tmp_path: Path) -> None:
     assert usage.seconds >= usage.cpu_seconds / 4
     assert usage.cpu_seconds >= 0.6
     assert usage.peak_mb >= 120
-    assert max(sample.mb for sample in usage.samples) == usage.peak_mb
+    assert usage.peaks["run's child"] >= 120
+    assert usage.peaks["run"] < 120
     assert usage.started < usage.samples[0].time
 
 
@@ -48,3 +50,15 @@ def test_a_command_that_fails_is_named_with_its_last_words(tmp_path: Path) -> No
         CommandError, match=r"expected exit code 0, found 1: last words"
     ):
         run([sys.executable, "-c", code], tmp_path / "log")
+
+
+def test_servers_that_work_for_it_are_watched(tmp_path: Path) -> None:
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=-1) as server:
+        usage = run(
+            [sys.executable, "-c", "import time; time.sleep(0.5)"],
+            tmp_path / "log",
+            servers={"server": server.pid},
+        )
+        server.communicate(b"\n")
+    assert usage.peaks["server"] > 1
+    assert usage.peak_mb > usage.peaks["server"]
