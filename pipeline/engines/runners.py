@@ -71,7 +71,7 @@ class _Portable(portable_runner.PortableRunner):
         mine.job_tag = uuid.uuid4().hex
         # Beam has this option in that group only. It becomes the job's name in Flink.
         named = options.view_as(GoogleCloudOptions)
-        named.job_name = _job_name(mine.shared_folder, mine.job_tag)
+        named.job_name = job_name(mine.shared_folder, mine.job_tag)
         address = _Address(
             options.view_as(PortableOptions).job_endpoint, mine.flink_rest
         )
@@ -92,7 +92,7 @@ class _Portable(portable_runner.PortableRunner):
             return
         # Nobody but this run may write there now: what still does is an orphan.
         rest = options.view_as(EngineOptions).flink_rest
-        _cancel(_Address(endpoint, rest), "shared_folder", folder, _job_name(folder))
+        _cancel(_Address(endpoint, rest), "shared_folder", folder, job_name(folder))
         probe = os.path.join(folder, f".probe-{uuid.uuid4().hex}")
         os.makedirs(probe)
         try:
@@ -208,14 +208,14 @@ def _check_server(endpoint: str) -> None:
             ) from error
 
 
-def _job_name(folder: str | None, tag: str = "") -> str:
+def job_name(folder: str | None, tag: str = "") -> str:
     """Returns the name of a job in the engine, or how those of a folder begin."""
     of_folder = hashlib.sha256((folder or "").encode()).hexdigest()[:12]
     return f"pipeline-{of_folder}-{tag}"
 
 
 def _cancel_job(address: _Address, mine: EngineOptions) -> None:
-    name = _job_name(mine.shared_folder, mine.job_tag)
+    name = job_name(mine.shared_folder, mine.job_tag)
     _cancel(address, "job_tag", mine.job_tag, name)
 
 

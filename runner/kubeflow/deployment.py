@@ -3,9 +3,12 @@
 from dataclasses import dataclass
 
 from contract import nodes
+from contract.errors import BadInputError
+from pipeline.beam import LOOPBACK, Beam
 
 MODELS_FOLDER = "/models"
 DATA_FOLDER = "/data"
+BEAM_FOLDER = "/beam"
 IMAGE_LOCK = "current"
 """Which of `requirements/` the image is made from; see Dockerfile."""
 
@@ -19,6 +22,7 @@ class Deployment:
         models_volume: Claim of the volume with the models' versions; Pusher and
             Champion mount it, and so does the server.
         data_volume: Claim of the volume with the data, where the data is a path.
+        beam_volume: Claim of the volume that nodes on an engine share with its workers.
         pipeline_root: URI under which artifacts are kept; empty: the cluster's.
         data_secret: Secret with the credentials of another store's data, for the
             one node that reads them; empty: none.
@@ -27,8 +31,44 @@ class Deployment:
     image: str
     models_volume: str = "mnist-models"
     data_volume: str = "mnist-data"
+    beam_volume: str = "mnist-beam"
     pipeline_root: str = ""
     data_secret: str = ""
+
+
+ENGINE = {
+    "endpoint": "beam-job-server:8099",
+    "workers": "localhost:50000",
+    "flink_rest": "flink-jobmanager:8081",
+}
+"""What `k8s/flink` is reached by, as settings of `beam`; the workers are beside each
+taskmanager, in its pod."""
+
+
+def on_cluster(beam: Beam) -> Beam:
+    """Returns where Beam's work is done on a cluster: `k8s/flink`, or what is named.
+
+    Raises:
+        BadInputError: No pod could reach it.
+    """
+    if not beam.on_engine:
+        return beam
+    if beam.runner != "FlinkRunner":
+        raise BadInputError(
+            f"setting beam.runner: should be DirectRunner or FlinkRunner on Kubeflow, "
+            f"found {beam.runner}"
+        )
+    left_out = {
+        key: value for key, value in ENGINE.items() if key not in beam.model_fields_set
+    }
+    found = beam.model_copy(update=left_out)
+    if found.workers in (1, LOOPBACK):
+        raise BadInputError(
+            "setting beam.workers: should be the host:port of a worker pool as a "
+            f"taskmanager sees it, found {found.workers}: nobody reaches the workers "
+            "of a node's own pod"
+        )
+    return found
 
 
 SECRET_KEYS = {

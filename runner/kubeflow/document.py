@@ -12,6 +12,7 @@ import yaml
 
 from contract import nodes
 from runner.kubeflow.deployment import (
+    BEAM_FOLDER,
     DATA_FOLDER,
     MODELS_FOLDER,
     SECRET_KEYS,
@@ -175,9 +176,19 @@ def add_limits(spec: Json, fingerprint: str) -> None:
         task["cachingOptions"] = {"enableCache": True} if given.cached and known else {}
 
 
-def platform(spec: Json, deployment: Deployment, data: str) -> Json:
-    """Returns the document with what only Kubernetes knows: volumes, deadlines."""
-    mounts = {
+def platform(
+    spec: Json, deployment: Deployment, data: str, on_engine: Iterable[str] = ()
+) -> Json:
+    """Returns the document with what only Kubernetes knows: volumes, deadlines.
+
+    Args:
+        spec: The pipeline's document.
+        deployment: Where it runs.
+        data: See `compile_pipeline`.
+        on_engine: The nodes whose work an engine's workers do.
+    """
+    mounts = dict.fromkeys(on_engine, (deployment.beam_volume, BEAM_FOLDER))
+    mounts |= {
         nodes.CHAMPION: (deployment.models_volume, MODELS_FOLDER),
         nodes.PUSHER: (deployment.models_volume, MODELS_FOLDER),
     }

@@ -16,7 +16,7 @@ from pipeline.config import MODEL_NAME_PATTERN, Config, load_config
 from runner.datasets import DIGITS_BOUNDS
 from runner.kubeflow import places
 from runner.kubeflow.connection import HOST_VARIABLE, TOKEN_VARIABLE
-from runner.kubeflow.deployment import Deployment
+from runner.kubeflow.deployment import Deployment, on_cluster
 from runner.kubeflow.entrypoint.contract import is_remote
 
 IMAGE = "mnist-tfx-pipeline:0.1.0"
@@ -51,6 +51,7 @@ compiling = _all(
     click.option("--image", help=f"The project's image. [{IMAGE}]"),
     click.option("--models-volume", help="Claim for the models. [mnist-models]"),
     click.option("--data-volume", help="Claim for data in /data. [mnist-data]"),
+    click.option("--beam-volume", help="Claim shared with Flink. [mnist-beam]"),
     click.option(
         "--data-secret",
         metavar="NAME",
@@ -125,6 +126,7 @@ def recipe(
     image: str | None = None,
     models_volume: str | None = None,
     data_volume: str | None = None,
+    beam_volume: str | None = None,
     data_secret: str | None = None,
     pipeline_root: str | None = None,
     fingerprint: str | None = None,
@@ -147,6 +149,7 @@ def recipe(
         image=_word("--image", image or IMAGE),
         models_volume=_claim("--models-volume", models_volume or "mnist-models"),
         data_volume=_claim("--data-volume", data_volume or "mnist-data"),
+        beam_volume=_claim("--beam-volume", beam_volume or "mnist-beam"),
         pipeline_root=pipeline_root or "",
         data_secret=_secret(data_secret, data),
     )
@@ -156,12 +159,18 @@ def recipe(
             f"--data-volume: expected together with --data /data/..., found --data "
             f"{data}"
         )
+    beam = on_cluster(config.beam)
+    if beam_volume and not beam.on_engine:
+        raise BadInputError(
+            "--beam-volume: expected together with --set beam.runner=FlinkRunner, "
+            f"found {beam.runner}"
+        )
     # What says where the data is has done its part, and is no part of the model.
     split = config.data.model_copy(
         update={"path": None, "dataset": "auto", "name": None}
     )
     return Recipe(
-        config=config.model_copy(update={"data": split}),
+        config=config.model_copy(update={"data": split, "beam": beam}),
         deployment=deployment,
         name=_name(name or config.data.name, data),
         data=data,

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tfx.dsl.components.base.base_node import BaseNode
+from tfx.dsl.components.base.executor_spec import BeamExecutorSpec
 from tfx.orchestration.kubeflow.v2.kubeflow_v2_dag_runner import (
     KubeflowV2DagRunner,
     KubeflowV2DagRunnerConfig,
@@ -97,6 +98,11 @@ def nodes_of(origin: Origin, values: dict[str, Any] | None = None) -> list[BaseN
     return nodes(config, replace(around, recipe=own_recipe))
 
 
+def is_on_engine(node: BaseNode, config: Config) -> bool:
+    """Tells whether the workers of an engine do a node's work."""
+    return config.beam.on_engine and isinstance(node.executor_spec, BeamExecutorSpec)
+
+
 def properties_of(nodes: Iterable[BaseNode]) -> dict[str, Json]:
     """Returns each node's exec properties, by node."""
     return {
@@ -150,7 +156,9 @@ def compile_pipeline(
     _add_parameters(spec, origin)
     document.add_data(spec, data)
     document.add_limits(spec, fingerprint)
-    return document.to_yaml([spec, document.platform(spec, deployment, data)])
+    on_engine = [node.id for node in components if is_on_engine(node, config)]
+    platform = document.platform(spec, deployment, data, on_engine)
+    return document.to_yaml([spec, platform])
 
 
 def _leave_to_image(spec: Json, components: list[BaseNode], origin: Origin) -> None:

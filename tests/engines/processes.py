@@ -12,44 +12,31 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[2]
+from runner.kubeflow.deployment import ENGINE
+from tests.k8s.pods import containers, pod_specs
+from tests.k8s.rendering import ROOT, Manifest, of_kind
 
-JOB_PORT, REST_PORT, POOL_PORT = 8099, 8081, 50000
+SERVICES = ("beam-job-server", "flink-jobmanager")
+"""Names in k8s/flink that are this machine's, here."""
+
+POOL_PORT = int(ENGINE["workers"].rpartition(":")[2])
 
 _OPENS = (
     *("java.base/java.lang", "java.base/java.lang.invoke", "java.base/java.util"),
     *("java.base/java.net", "java.base/java.nio", "java.base/java.time"),
     *("java.base/java.io", "java.base/java.util.concurrent", "java.base/sun.nio.ch"),
 )
-"""Of Java 17, what Flink and Spark reach into."""
+"""Of Java 17, what Spark reaches into."""
 
-FLINK_CONFIG = """
-jobmanager.rpc.address: localhost
-rest.address: localhost
-rest.bind-address: localhost
-taskmanager.numberOfTaskSlots: 2
-taskmanager.network.sort-shuffle.min-parallelism: 128
-classloader.resolve-order: parent-first
+_SOONER = """
 heartbeat.interval: 2000
 heartbeat.timeout: 10000
-slot.request.timeout: 20000
-taskmanager.cpu.cores: 2
-taskmanager.memory.task.heap.size: 384m
-taskmanager.memory.task.off-heap.size: 64m
-taskmanager.memory.network.min: 96m
-taskmanager.memory.network.max: 96m
-taskmanager.memory.managed.size: 256m
-taskmanager.memory.framework.heap.size: 128m
-taskmanager.memory.framework.off-heap.size: 128m
-taskmanager.memory.jvm-metaspace.size: 256m
-taskmanager.memory.jvm-overhead.min: 192m
-taskmanager.memory.jvm-overhead.max: 192m
 """
-"""The sizes are what Flink's start scripts, which no package has, would work out."""
+"""A lost taskmanager is found in seconds, and not in a minute."""
 
 
 def loopback_up() -> None:
@@ -61,8 +48,19 @@ def loopback_up() -> None:
         fcntl.ioctl(any_socket, 0x8914, struct.pack("16sh14x", b"lo", flags))
 
 
-def wait_for(what: str, found: Callable[[], Any], seconds: float = 120) -> Any:
-    """Waits until something is there; returns it."""
+def name_services(folder: Path) -> None:
+    """Makes the Services' names this machine's, in the mount namespace of the tests."""
+    hosts = folder / "hosts"
+    hosts.write_text(f"127.0.0.1 localhost {' '.join(SERVICES)}\n")
+    subprocess.run(["mount", "--bind", hosts, "/etc/hosts"], check=True)
+
+
+def wait_for(what: str, found: Callable[[], Any], seconds: float = 240) -> Any:
+    """Waits until something is there; returns it.
+
+    The bound is for what never comes: a busy machine takes many times what a quick one
+    does.
+    """
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         # What is just starting may answer with an error.
@@ -81,25 +79,37 @@ def listens(port: int) -> bool:
 
 @contextmanager
 def process(
-    command: Sequence[str], log: Path, port: int | None = None, **env: str
+    command: Sequence[str],
+    log: Path,
+    ports: Sequence[int] = (),
+    cwd: Path = ROOT,
+    **env: str,
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Runs a process, in a group of its own, while the block lasts."""
+    scratch = log.with_suffix(".tmp")
+    scratch.mkdir(exist_ok=True)
+    here = {
+        # The project's Python comes first, as in its image.
+        "PATH": f"{os.path.dirname(sys.executable)}:{os.environ['PATH']}",
+        "TMPDIR": str(scratch),
+        "JAVA_TOOL_OPTIONS": f"-Djava.io.tmpdir={scratch}",
+    }
     with (
         log.open("wb") as stream,
         subprocess.Popen(
             command,
             stdout=stream,
             stderr=subprocess.STDOUT,
-            cwd=ROOT,
-            env={**os.environ, **env},
+            cwd=cwd,
+            env={**os.environ, **here, **env},
             start_new_session=True,
         ) as started,
     ):
         try:
-            if port is not None:
+            for port in ports:
                 wait_for(
-                    f"{command[0]}, see {log}",
-                    lambda: listens(port) or started.poll() is not None,
+                    f"{command[0]} at {port}, see {log}",
+                    lambda port=port: listens(port) or started.poll() is not None,
                 )
                 assert started.poll() is None, log.read_text(errors="replace")[-2000:]
             yield started
@@ -108,40 +118,111 @@ def process(
                 os.killpg(started.pid, signal.SIGKILL)
 
 
-def java(jars: str, main: str, *args: str, heap: str = "768m") -> list[str]:
+def java(jars: str, main: str, *args: str) -> list[str]:
     opens = [f"--add-opens={package}=ALL-UNNAMED" for package in _OPENS]
-    return ["java", f"-Xmx{heap}", *opens, "-cp", f"{jars}/*", main, *args]
+    return ["java", "-Xmx768m", *opens, "-cp", f"{jars}/*", main, *args]
 
 
-def job_server(jars: str, main: str, folder: Path, *args: str) -> list[str]:
+def job_server(jars: str, main: str, port: int, folder: Path, *args: str) -> list[str]:
     return java(
         jars,
         main,
         "--job-host=localhost",
-        f"--job-port={JOB_PORT}",
-        "--artifact-port=8098",
+        f"--job-port={port}",
+        f"--artifact-port={port - 1}",
         "--expansion-port=-1",
         f"--artifacts-dir={folder / 'artifacts'}",
         *args,
     )
 
 
-def pool() -> list[str]:
-    return [
-        sys.executable,
-        "-m",
-        "apache_beam.runners.worker.worker_pool_main",
-        f"--service_port={POOL_PORT}",
-    ]
+def pool(port: int) -> list[str]:
+    module = "apache_beam.runners.worker.worker_pool_main"
+    return ["python", "-m", module, f"--service_port={port}"]
+
+
+class Installation:
+    """The containers of k8s/flink, as processes of this machine.
+
+    Their commands and files are the manifests'. Paths of the image and of the pods'
+    volumes are this machine's.
+    """
+
+    def __init__(
+        self, manifests: list[Manifest], jars: str, folder: Path, stack: ExitStack
+    ) -> None:
+        self._containers: dict[str, Manifest] = {
+            container["name"]: container
+            for _, pod in pod_specs(manifests)
+            for container in containers(pod)
+        }
+        config = folder / "flink"
+        config.mkdir()
+        [files] = of_kind(manifests, "ConfigMap")
+        for name, content in files["data"].items():
+            (config / name).write_text(content + _SOONER)
+        self._paths = {
+            "/opt/apache/beam/jars": jars,
+            "/etc/flink": str(config),
+            "/tmp/artifacts": str(folder / "artifacts"),
+        }
+        self._folder = folder
+        self._stack = stack
+        self._started: dict[str, subprocess.Popen[bytes]] = {}
+
+    def complete(self) -> None:
+        """Starts what does not run, and waits until nothing else is going on."""
+        for name in ("jobmanager", "taskmanager", "job-server", "worker-pool"):
+            if name not in self._started or self._started[name].poll() is not None:
+                self._start(name)
+
+        def is_idle() -> bool:
+            found = flink("overview")
+            slots = (found["slots-total"], found["slots-available"])
+            return found["taskmanagers"] == 1 and slots == (2, 2)
+
+        wait_for("two free slots", is_idle)
+
+    def _start(self, name: str) -> None:
+        container = self._containers[name]
+        words = [*container["command"], *container["args"]]
+        for of_pod, here in self._paths.items():
+            words = [word.replace(of_pod, here) for word in words]
+        ports = [port["containerPort"] for port in container.get("ports", [])]
+        if name == "worker-pool":
+            ports = [POOL_PORT]
+        log = self._folder / f"{name}.log"
+        running = process(words, log, ports, cwd=ROOT)
+        self._started[name] = self._stack.enter_context(running)
+
+    def kill(self, name: str) -> None:
+        os.killpg(self._started[name].pid, signal.SIGKILL)
+        self._started[name].wait()
+
+    @contextmanager
+    def standing_still(self) -> Iterator[None]:
+        """Holds the workers, so that no job ends by itself in the block."""
+        group = self._started["worker-pool"].pid
+        os.killpg(group, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.killpg(group, signal.SIGCONT)
 
 
 def flink(path: str) -> Any:
     """Asks the REST API of a separate Flink."""
-    url = f"http://localhost:{REST_PORT}/{path}"
+    url = f"http://{ENGINE['flink_rest']}/{path}"
     with urllib.request.urlopen(url, timeout=10) as answer:
         return json.load(answer)
 
 
-def flink_jobs() -> list[str]:
-    """Returns the states of all jobs of a separate Flink."""
-    return [str(job["state"]) for job in flink("jobs/overview")["jobs"]]
+def flink_jobs(folder: str) -> list[str]:
+    """Returns the states of all jobs that write to a folder."""
+    from pipeline.engines.runners import job_name
+
+    return [
+        str(job["state"])
+        for job in flink("jobs/overview")["jobs"]
+        if job["name"].startswith(job_name(folder))
+    ]

@@ -26,14 +26,17 @@ OLDEST_KUSTOMIZE = (4, 5, 4)
 
 KUSTOMIZATIONS = (
     "base",
+    "flink",
     "kserve",
     "kubeflow",
     "kubeflow/launcher",
     "overlays/local",
+    "overlays/local-beam",
     "overlays/local-data",
     "overlays/local-storage",
     "overlays/production",
     "storage",
+    "storage/beam",
     "storage/data",
     "toolbox",
     "train",

@@ -72,6 +72,7 @@ def test_another_namespace_takes_all_of_it(rendered: Rendered) -> None:
     [
         (("storage", "overlays/local-storage"), "models_volume"),
         (("storage/data", "overlays/local-data"), "data_volume"),
+        (("storage/beam", "overlays/local-beam"), "beam_volume"),
     ],
 )
 def test_the_runner_mounts_the_volumes_that_are_made(

@@ -15,7 +15,10 @@ from tests.k8s.rendering import KUSTOMIZATIONS, Manifest, of_kind, the
 # A `delete` makes way for the `apply` behind it; both are done together.
 Step = tuple[Command, ...]
 
-STORAGE = ("storage", "storage/data", "overlays/local-data", "overlays/local-storage")
+STORAGE = (
+    *("storage", "storage/beam", "storage/data"),
+    *("overlays/local-beam", "overlays/local-data", "overlays/local-storage"),
+)
 
 
 def steps(commands: list[Command]) -> list[Step]:
@@ -125,9 +128,11 @@ def test_what_is_deleted_takes_nothing_along_that_others_need(
     # Those that stand for each other (local, production: base) left out.
     parts = (
         "base",
+        "flink",
         "kserve",
         "kubeflow",
         "storage",
+        "storage/beam",
         "storage/data",
         "toolbox",
         "train",

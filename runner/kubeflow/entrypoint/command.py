@@ -15,10 +15,12 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from contract import environment
-from contract.errors import BadInputError, GateRefusedError
+from contract.command import terminating
+from contract.errors import BadInputError, GateRefusedError, Terminated
 from contract.exits import Exit
 from runner.kubeflow import origin
-from runner.kubeflow.entrypoint import contract, settings, source
+from runner.kubeflow.deployment import BEAM_FOLDER
+from runner.kubeflow.entrypoint import contract, settings, sharing, source
 from runner.kubeflow.fingerprints import project_digest
 
 Json = dict[str, Any]
@@ -43,6 +45,8 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         ]
     except BadInputError as error:
         code, reasons = Exit.BAD_INPUT, [f"error: {error}"]
+    except Terminated:
+        code, reasons = Exit.TERMINATED, ["terminated"]
     except Exception as error:
         code = Exit.BROKEN
         traceback.print_exc()
@@ -61,6 +65,8 @@ def run(arguments: Sequence[str] | None) -> None:
         BadInputError: The data, a run-time parameter or the image is not what the
             pipeline needs.
         GateRefusedError: The node is a gate, and it refused.
+        Terminated: KFP ended the run while an engine worked for the node, whose job
+            is cancelled.
         Exception: Whatever the executor raised.
     """
     options = _parse(arguments)
@@ -82,7 +88,17 @@ def run(arguments: Sequence[str] | None) -> None:
     with tempfile.TemporaryDirectory() as folder:
         if "source" in parameters:
             parameters["source"] = source.locate(parameters["source"], folder)
-        _execute(step, node_input)
+        if step.on_engine:
+            with (
+                terminating(),
+                sharing.on_volume(node_input, BEAM_FOLDER) as (
+                    shared,
+                    task,
+                ),
+            ):
+                _execute(step, shared, step.beam.pipeline_args(task))
+        else:
+            _execute(step, node_input, step.beam.pipeline_args())
 
     output_file = node_input["outputs"]["outputFile"]
     with open(output_file) as stream:
@@ -120,7 +136,7 @@ def _check_image(expected: str) -> None:
         )
 
 
-def _execute(step: settings.Step, node_input: Json) -> None:
+def _execute(step: settings.Step, node_input: Json, beam_args: list[str]) -> None:
     """Hands over to TFX's own entry point."""
     with environment.heavy_imports():
         from tfx.orchestration.kubeflow.v2.container import kubeflow_v2_run_executor
@@ -130,4 +146,4 @@ def _execute(step: settings.Step, node_input: Json) -> None:
         json_serialized_invocation_args=json.dumps(node_input),
         json_serialized_inputs_spec_args=json.dumps(step.inputs),
     )
-    kubeflow_v2_run_executor.main((tfx_options, step.beam_args))
+    kubeflow_v2_run_executor.main((tfx_options, beam_args))

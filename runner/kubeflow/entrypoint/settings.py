@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+from pipeline.beam import Beam
 from runner.kubeflow.origin import Origin
 from runner.kubeflow.parameters import PARAMETERS, PREFIX
 
@@ -21,14 +22,16 @@ class Step:
             kubeflow_v2_entrypoint_utils); the parameters are those that are whole
             numbers, as JSON has one kind of number.
         outputs: A `ComponentOutputsSpec`, in the same way.
-        beam_args: Options of Beam.
+        beam: Where Beam's work is done.
+        on_engine: That is another process's workers, for this node.
     """
 
     executor: str
     properties: Json
     inputs: Json
     outputs: Json
-    beam_args: list[str]
+    beam: Beam
+    on_engine: bool = False
 
 
 def take_asked(parameters: Json) -> Json:
@@ -52,7 +55,7 @@ def step(node_id: str, origin: Origin, asked: Json) -> Step:
         BadInputError: An impossible value.
     """
     # Imported here: this imports every component, and so every library.
-    from runner.kubeflow.specification import nodes_of, properties_of
+    from runner.kubeflow.specification import is_on_engine, nodes_of, properties_of
 
     [node] = [node for node in nodes_of(origin, asked) if node.id == node_id]
     whole = {"parameterType": "NUMBER_INTEGER"}
@@ -68,7 +71,8 @@ def step(node_id: str, origin: Origin, asked: Json) -> Step:
             },
         },
         outputs={"artifacts": _artifacts(node.outputs)},
-        beam_args=origin.config.beam.pipeline_args(),
+        beam=origin.config.beam,
+        on_engine=is_on_engine(node, origin.config),
     )
 
 

@@ -1,11 +1,15 @@
 """What open-source KFP needs in the compiled pipeline: cache, places, a safe YAML."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 import yaml
 
+from pipeline.config import Config
+from runner.kubeflow.specification import compile_pipeline
 from tests.runner.kubeflow.compiled import (
+    DEPLOYMENT,
     FINGERPRINT,
     NODES,
     PLACES,
@@ -57,6 +61,23 @@ class TestPlaces:
 
     def test_the_data_volume_is_where_data_is_read(self) -> None:
         assert self.mounts("/data/mnist")["ImageExampleGen"] == ("mnist-data", "/data")
+
+    def test_nodes_on_an_engine_share_a_volume_with_its_workers(self) -> None:
+        flink = Config.model_validate({"beam": {"runner": "FlinkRunner"}})
+        deployment = replace(DEPLOYMENT, beam_volume="scratch")
+        text = compile_pipeline(flink, deployment, "mnist", "mnist")
+        spec, platform = yaml.safe_load_all(text)
+        before, platform_before = compiled("mnist")
+        on_kubernetes = platform["platforms"]["kubernetes"]["deploymentSpec"]
+        for node, component in spec["components"].items():
+            label = component["executorLabel"]
+            found = on_kubernetes["executors"][label]
+            if node in ("StatisticsGen", "Transform", "Evaluator"):
+                mount = {"constant": "scratch", "mountPath": "/beam"}
+                assert found.pop("pvcMount") == [mount]
+            assert found == platform_before[label]
+            assert component == before["components"][node]
+            assert tasks(spec)[node] == tasks(before)[node]
 
     def test_data_in_a_store_comes_by_an_importer(self) -> None:
         data = "s3://bucket/mnist"

@@ -10,7 +10,7 @@ from components.image_example_gen.mnist import FINGERPRINT as MNIST_FINGERPRINT
 from components.image_example_gen.source import open_source
 from contract.errors import BadInputError
 from pipeline.config import Config, Data
-from runner.kubeflow.deployment import Deployment
+from runner.kubeflow.deployment import ENGINE, Deployment
 from runner.kubeflow.flags import IMAGE, recipe
 from runner.kubeflow.places import check_reach, kind
 
@@ -66,6 +66,14 @@ def test_the_fingerprint_of_a_copy(tmp_path: Path) -> None:
     assert recipe(data="/data/mine", fingerprint="0" * 64).fingerprint == "0" * 64
 
 
+def test_by_its_name_alone_flink_is_the_one_of_k8s() -> None:
+    beam = recipe(settings=("beam.runner=FlinkRunner",)).config.beam
+    assert {key: getattr(beam, key) for key in ENGINE} == ENGINE
+    settings = ("beam.runner=FlinkRunner", 'beam.endpoint="beam.team-b:8099"')
+    beam = recipe(settings=settings).config.beam
+    assert (beam.endpoint, beam.workers) == ("beam.team-b:8099", ENGINE["workers"])
+
+
 @pytest.mark.parametrize(
     ("flags", "problem"),
     [
@@ -88,6 +96,15 @@ def test_the_fingerprint_of_a_copy(tmp_path: Path) -> None:
             "data: minio://other/x: in another bucket than the pipeline root",
         ),
         ({"data_volume": "d"}, "--data-volume: expected together with --data /data/"),
+        ({"beam_volume": "b"}, "--beam-volume: expected together with --set beam.run"),
+        (
+            {"settings": ("beam.runner=SparkRunner",)},
+            "setting beam.runner: should be DirectRunner or FlinkRunner on Kubeflow",
+        ),
+        (
+            {"settings": ("beam.runner=FlinkRunner", "beam.workers=loopback")},
+            "setting beam.workers: should be the host:port of a worker pool",
+        ),
         ({"pipeline_root": "/tmp/x"}, "--pipeline-root: expected minio://, s3://"),
         ({"fingerprint": "abc"}, "--fingerprint: expected the 64 hexadecimal digits"),
         (

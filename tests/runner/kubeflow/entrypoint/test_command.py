@@ -5,19 +5,22 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from contract.errors import BadInputError, GateRefusedError
+from contract.errors import BadInputError, GateRefusedError, Terminated
 from contract.exits import Exit
+from pipeline.beam import Beam
 from pipeline.config import Config
-from runner.kubeflow.entrypoint import command, contract
+from runner.kubeflow.entrypoint import command, contract, settings
 from runner.kubeflow.entrypoint.settings import Step
 from runner.kubeflow.fingerprints import project_digest
-from runner.kubeflow.origin import VARIABLE
+from runner.kubeflow.origin import VARIABLE, Origin
 
+ORIGIN = Origin({}, "mnist", "mnist", "")
 REPOSITORY = Path(__file__).resolve().parents[4]
 
 Arguments = Callable[..., list[str]]
@@ -50,8 +53,8 @@ def test_tfx_sees_local_paths_and_the_launcher_remote_ones(
 ) -> None:
     seen: dict[str, Any] = {}
 
-    def execute(step: Step, node_input: Any) -> None:
-        seen.update(input=node_input, beam=step.beam_args, path=step.executor)
+    def execute(step: Step, node_input: Any, beam_args: list[str]) -> None:
+        seen.update(input=node_input, beam=beam_args, path=step.executor)
         [artifact] = node_input["outputs"]["artifacts"]["examples"]["artifacts"]
         written = {"artifacts": {"examples": {"artifacts": [{"uri": artifact["uri"]}]}}}
         Path(node_input["outputs"]["outputFile"]).write_text(json.dumps(written))
@@ -72,6 +75,32 @@ def test_tfx_sees_local_paths_and_the_launcher_remote_ones(
     written = json.loads((tmp_path / "output.json").read_text())
     [examples] = written["artifacts"]["examples"]["artifacts"]
     assert examples["uri"] == "s3://bucket/examples"
+
+
+def test_a_node_on_an_engine_works_on_the_volume(
+    arguments: Arguments, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(command, "BEAM_FOLDER", str(tmp_path / "volume"))
+    seen: dict[str, Any] = {}
+
+    def execute(step: Step, node_input: Any, beam_args: list[str]) -> None:
+        [artifact] = node_input["outputs"]["artifacts"]["examples"]["artifacts"]
+        seen.update(uri=artifact["uri"], beam=beam_args)
+        Path(node_input["outputs"]["outputFile"]).write_text("{}")
+
+    beam = Beam(runner="FlinkRunner", endpoint="server:8099", workers="localhost:1")
+    step = replace(settings.step("ImageExampleGen", ORIGIN, {}), beam=beam)
+    for on_engine in (True, False):
+        changed = replace(step, on_engine=on_engine)
+        monkeypatch.setattr(settings, "step", lambda *given, to=changed: to)
+        monkeypatch.setattr(command, "_execute", execute)
+        (tmp_path / "mnist").mkdir(exist_ok=True)
+        command.run(arguments(source="s3://mnist"))
+        is_there = seen["uri"].startswith(f"{tmp_path}/volume/")
+        assert is_there == on_engine
+        [folder] = [a for a in seen["beam"] if a.startswith("--shared_folder")] or [""]
+        assert bool(folder) == on_engine
+        assert seen["uri"].startswith(folder.partition("=")[2])
 
 
 def test_an_image_with_other_code_is_refused(arguments: Arguments) -> None:
@@ -98,13 +127,14 @@ def test_a_package_of_other_code_may_have_had_other_flags() -> None:
             ["refused by DataGate:", "  label: bad", "  image: worse"],
         ),
         (BadInputError("x: missing"), Exit.BAD_INPUT, ["error: x: missing"]),
+        (Terminated(), Exit.TERMINATED, ["terminated"]),
         (OSError("disk full"), Exit.BROKEN, ["error: OSError: disk full"]),
     ],
 )
 def test_exit_codes_and_last_words(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
-    error: Exception | None,
+    error: BaseException | None,
     code: Exit,
     last_words: list[str],
 ) -> None:
