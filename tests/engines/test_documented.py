@@ -1,6 +1,5 @@
 """The commands of docs/more-than-one-machine.md, in a fresh clone, as printed."""
 
-import re
 import shlex
 import subprocess
 import sys
@@ -11,9 +10,8 @@ import pytest
 from tests.engines import processes
 from tests.engines.comparing import assert_equal
 from tests.engines.conftest import Runs
+from tests.engines.page import commands
 from tests.k8s.rendering import ROOT
-
-PAGE = ROOT / "docs" / "more-than-one-machine.md"
 
 ALONE = [
     *("unshare", "--net", sys.executable, "-c"),
@@ -35,16 +33,6 @@ def clone(tmp_path: Path) -> Path:
     subprocess.run(["tar", "-x"], cwd=folder, input=archive.stdout, check=True)
     (folder / ".venv").symlink_to(ROOT / ".venv")
     return folder
-
-
-def commands() -> list[str]:
-    """The five commands of the section on this machine."""
-    section = PAGE.read_text().partition("## A cluster on this machine\n")[2]
-    block = re.search(r"^```sh\n(.*?)^```", section, re.MULTILINE | re.DOTALL)
-    assert block
-    found = block[1].splitlines()
-    assert len(found) == 5
-    return found
 
 
 def test_the_five_commands_come_to_the_same(

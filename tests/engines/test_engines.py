@@ -11,6 +11,7 @@ import pytest
 from tests.engines import processes
 from tests.engines.comparing import assert_equal
 from tests.engines.conftest import FLINK_PORT, SPARK_PORT, Runs
+from tests.engines.page import is_documented
 from tests.engines.processes import Installation
 
 EMBEDDED = ("--beam-runner", "FlinkRunner")
@@ -57,8 +58,8 @@ def test_on_a_separate_flink_with_a_worker_pool_a_run_comes_to_the_same(
 def test_nobody_at_the_endpoint_is_bad_input(runs: Runs) -> None:
     code, screen = runs.run(*EMBEDDED)
     assert code == 2
-    expected = f"beam.endpoint: expected a Beam job server at localhost:{FLINK_PORT}"
-    assert expected in screen
+    assert is_documented("beam.endpoint: ", screen)
+    assert f"localhost:{FLINK_PORT}" in screen
 
 
 @pytest.mark.parametrize(
@@ -89,7 +90,7 @@ def test_a_taskmanager_that_dies_is_one_line(
         installation.kill("taskmanager")
     screen, _ = run.communicate()
     assert run.returncode == 1
-    assert "the job server at beam-job-server:8099 says: " in screen
+    assert is_documented("the job server at ... says: ", screen)
     assert not list((runs.folder / "models").glob("*/*"))
 
 
@@ -101,7 +102,7 @@ def test_a_job_server_that_dies_is_one_line_and_the_next_run_writes_elsewhere(
     os.killpg(embedded_flink.pid, signal.SIGKILL)
     screen, _ = run.communicate()
     assert run.returncode == 1
-    assert f"the job server at localhost:{FLINK_PORT} is gone" in screen
+    assert is_documented("the job server at ... is gone", screen)
     failed = {
         path.name
         for path in runs.folder.glob("artifacts/digits/StatisticsGen/.system/*/*")
@@ -125,7 +126,7 @@ def test_a_pool_with_another_python_is_bad_input(runs: Runs, tmp_path: Path) -> 
             *runs.on_installation(OTHER_POOL_PORT), "--set", "beam.start_seconds=5"
         )
     assert code == 2
-    assert "beam.workers: no worker answered within 5 s" in screen
+    assert is_documented("beam.workers: no worker answered within ", screen)
 
 
 @pytest.mark.usefixtures("installation")
@@ -139,4 +140,4 @@ def test_workers_that_do_not_see_the_folder_are_bad_input(
     with processes.process(pool, tmp_path / "pool.log", [OTHER_POOL_PORT]):
         code, screen = runs.run(*runs.on_installation(OTHER_POOL_PORT))
     assert code == 2
-    assert f"workers cannot use {runs.folder}" in screen.replace("\n", "")
+    assert is_documented("beam.workers: workers cannot use ", screen)
