@@ -34,7 +34,8 @@ from contract.task import Task, read_task
 from version_store.manifest import Metrics
 
 NUMBERS_FILE = "numbers.json"
-"""The same as the properties: an artifact without a file would not be kept."""
+"""The same as the properties: an artifact without a file would not be kept. ML Metadata
+keeps six decimals of a property."""
 
 MOST_CLASSES = 100
 """A confusion matrix of more has cells that nobody can see on Kubeflow's page."""
