@@ -1,9 +1,13 @@
-"""The numbers that Kubeflow's user interface compares runs by."""
+"""The numbers that Kubeflow's user interface compares runs by.
+
+Their form is what KFP's own SDK writes of a component that calls it.
+"""
 
 import json
 from pathlib import Path
 from typing import Any
 
+import kfp.dsl
 import numpy as np
 import pytest
 
@@ -84,17 +88,12 @@ class TestWrite:
         self, written: Any, small: Make, trained: Make, name: str
     ) -> None:
         found = properties(written[1])
-        classes = small(name).task.classes
-        assert set(found) == {"confusionMatrix"}
-        assert found["confusionMatrix"] == {
-            "annotationSpecs": [{"displayName": called} for called in classes],
-            "rows": [
-                {"row": counts}
-                for counts in small(name).confusion(
-                    trained(name).probabilities.argmax(axis=1)
-                )
-            ],
-        }
+        answers = trained(name).probabilities.argmax(axis=1)
+        expected = kfp.dsl.ClassificationMetrics()
+        expected.log_confusion_matrix(
+            list(small(name).task.classes), small(name).confusion(answers)
+        )
+        assert found == expected.metadata
 
     def test_a_file_has_the_same(self, written: Any) -> None:
         """In an object store nothing else of an artifact remains."""
@@ -139,15 +138,18 @@ class TestShapes:
         answers = np.stack([1 - of_one, of_one], axis=1)
         labels = np.array([1, 0, 1, 0])
         found = metrics.shapes(task(2), np.eye(2, dtype=int), labels, answers)
-        points = [
-            (each["falsePositiveRate"], each["recall"])
-            for each in found["confidenceMetrics"]
-        ]
-        assert points == [(0, 0), (0, 0.5), (0.5, 0.5), (0.5, 1), (1, 1)]
-        thresholds = [
-            each["confidenceThreshold"] for each in found["confidenceMetrics"]
-        ]
-        assert thresholds == pytest.approx([1.9, 0.9, 0.8, 0.3, 0.1])
+        expected = kfp.dsl.ClassificationMetrics()
+        expected.log_roc_curve(
+            fpr=[0, 0, 0.5, 0.5, 1],
+            tpr=[0, 0.5, 0.5, 1, 1],
+            threshold=[1.9, 0.9, 0.8, 0.3, 0.1],
+        )
+        for point, right in zip(
+            found["confidenceMetrics"],
+            expected.metadata["confidenceMetrics"],
+            strict=True,
+        ):
+            assert point == pytest.approx(right)
 
     def test_a_long_curve_keeps_its_ends(self) -> None:
         rng = np.random.default_rng(1)
