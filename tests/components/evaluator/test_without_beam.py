@@ -101,6 +101,8 @@ def plots_of(found: Evaluated) -> dict[tuple[Any, ...], Any]:
 
 def hold_equal(ours: Evaluated, theirs: Evaluated) -> None:
     metrics, plots = metrics_of(theirs), plots_of(theirs)
+    assert metrics
+    assert plots
     for expected in (metrics, plots):
         for name, *rest in [key for key in expected if key[0].startswith("tfmas_")]:
             value = expected.pop((name, *rest))
