@@ -30,8 +30,6 @@ def _names(_: click.Context, __: click.Parameter, value: str | None) -> list[str
             raise click.BadParameter(
                 f"{name!r}: expected some of {', '.join(contenders.ALL)}"
             )
-    if contenders.RERUN in names and contenders.PIPELINE not in names:
-        raise click.BadParameter("rerun: expected pipeline, which it reuses, as well")
     return [name for name in contenders.ALL if name in names]
 
 
@@ -41,8 +39,8 @@ def _times(_: click.Context, __: click.Parameter, value: str | None) -> list[int
         found = [int(times) for times in value.split(",")] if value else []
     except ValueError:
         found = [0]
-    if any(not 1 <= times <= 49 for times in found):
-        raise click.BadParameter(f"{value!r}: expected numbers of 1 to 49, as 1,4,16")
+    if any(not 1 <= times <= 28 for times in found):
+        raise click.BadParameter(f"{value!r}: expected numbers of 1 to 28, as 1,4,16")
     return found
 
 
@@ -156,18 +154,12 @@ def _grow(results: Results, data: Path, times: int, workers: int, folder: Path) 
 def in_turn(names: list[str], number: int) -> list[str]:
     """Returns the contenders in the order of a round; each begins another one.
 
-    `rerun` stays behind `pipeline`, whose output it finds done.
-
     Args:
         names: All of them.
         number: Of the round, from 0; it says which one begins.
     """
-    free = [name for name in names if name != contenders.RERUN]
-    first = number % max(len(free), 1)
-    order = free[first:] + free[:first]
-    if contenders.RERUN in names:
-        order.insert(order.index(contenders.PIPELINE) + 1, contenders.RERUN)
-    return order
+    first = number % max(len(names), 1)
+    return names[first:] + names[:first]
 
 
 def main() -> Never:

@@ -1,7 +1,7 @@
 """What is compared, how each is started, and what each came to."""
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,11 +11,10 @@ from benchmarks.pipeline.process import ROOT, Usage, run
 from benchmarks.pipeline.runlog import Span, spans
 from pipeline.config import Training
 
-NOTEBOOK, STOCK, PIPELINE = "notebook", "stock", "pipeline"
-RERUN, EARLIER, IMPORT_TFX = "rerun", "earlier", "import tfx"
+NOTEBOOK, STOCK = "notebook", "stock"
+PIPELINE, EARLIER = "pipeline", "earlier"
 
-ALL = (NOTEBOOK, STOCK, PIPELINE, RERUN, EARLIER, IMPORT_TFX)
-"""`rerun` takes what the same round's `pipeline` left, so it follows it."""
+ALL = (NOTEBOOK, STOCK, PIPELINE, EARLIER)
 
 START_UP, ENDING = "(start-up)", "(ending)"
 
@@ -58,15 +57,10 @@ class Bench:
             measured = self._stock()
         elif contender == PIPELINE:
             measured = self._pipeline(PIPELINE, ROOT)
-        elif contender == RERUN:
-            measured = self._runner(RERUN, PIPELINE, ROOT)
-        elif contender == EARLIER:
+        else:
             assert self.earlier is not None, "the command line asks for it"
             measured = self._pipeline(EARLIER, self.earlier)
-        else:
-            runner = "from tfx.orchestration.local.local_dag_runner import *"
-            measured = _measured(self._run(contender, ["-c", runner]))
-        self._check(contender, measured.facts)
+        _check(contender, measured.facts, self.steps)
         return measured
 
     def _notebook(self) -> Measured:
@@ -80,7 +74,7 @@ class Bench:
                 f"--epochs={self.epochs}",
             ],
         )
-        return _measured(usage, facts=facts)
+        return _measured(usage, facts)
 
     def _stock(self) -> Measured:
         facts, output = self.folder / "stock.json", self.folder / "stock"
@@ -100,10 +94,20 @@ class Bench:
             # Or `tf.keras` hangs on which import comes first; TFX means Keras 2.
             {"TF_USE_LEGACY_KERAS": "1"},
         )
-        return _measured(usage, _spans(self.folder / "stock.log"), facts)
+        return _measured(usage, facts, _spans(self.folder / "stock.log"))
 
     def _pipeline(self, name: str, tree: Path) -> Measured:
-        measured = self._runner(name, name, tree)
+        usage = self._run(
+            name,
+            [
+                "local_runner.py",
+                f"--data={self.inputs.data}",
+                f"--output={self.folder / name}",
+                f"--epochs={self.epochs}",
+                *self._bounds(),
+            ],
+            tree=tree,
+        )
         facts = self.folder / f"{name}.json"
         [model_run] = self.folder.glob(f"{name}/artifacts/*/Trainer/model_run/*")
         run(
@@ -114,22 +118,8 @@ class Bench:
             ],
             self.folder / "trained.log",
         )
-        return measured.model_copy(update={"facts": _facts(facts)})
-
-    def _runner(self, name: str, output: str, tree: Path) -> Measured:
-        usage = self._run(
-            name,
-            [
-                "local_runner.py",
-                f"--data={self.inputs.data}",
-                f"--output={self.folder / output}",
-                f"--epochs={self.epochs}",
-                *self._bounds(),
-            ],
-            tree=tree,
-        )
-        latest = max(self.folder.glob(f"{output}/runs/*/run.log"))
-        return _measured(usage, _spans(latest))
+        [log] = self.folder.glob(f"{name}/runs/*/run.log")
+        return _measured(usage, facts, _spans(log))
 
     def _run(
         self,
@@ -138,7 +128,7 @@ class Bench:
         variables: Mapping[str, str] | None = None,
         tree: Path = ROOT,
     ) -> Usage:
-        log = self.folder / f"{name.replace(' ', '-')}.log"
+        log = self.folder / f"{name}.log"
         command = [sys.executable, "-W", "ignore", *arguments]
         return run(command, log, variables, tree)
 
@@ -147,21 +137,20 @@ class Bench:
         whole = self.epochs >= Training().epochs
         return [] if whole else ["--min-accuracy=0.5", "--min-digit-accuracy=0.2"]
 
-    def _check(self, contender: str, facts: Facts | None) -> None:
-        if facts is None:
-            return
-        expected = {
-            "steps": self.steps,
-            "parameters": 104_938,
-            "optimizer": "Adam",
-            "learning_rate": 0.001,
-        }
-        for what, value in expected.items():
-            found = getattr(facts, what)
-            if found != value:
-                raise ComparisonError(
-                    f"{contender}: expected {what} {value}, found {found}"
-                )
+
+def _check(contender: str, facts: Facts, steps: int) -> None:
+    expected = {
+        "steps": steps,
+        "parameters": 104_938,
+        "optimizer": "Adam",
+        "learning_rate": 0.001,
+    }
+    for what, value in expected.items():
+        found = getattr(facts, what)
+        if found != value:
+            raise ComparisonError(
+                f"{contender}: expected {what} {value}, found {found}"
+            )
 
 
 def _batches(rows: int, size: int = 32) -> int:
@@ -173,10 +162,8 @@ def _spans(log: Path) -> list[Span]:
         return spans(lines)
 
 
-def _measured(
-    usage: Usage, found: list[Span] | None = None, facts: Path | None = None
-) -> Measured:
-    components, cpu = {}, {}
+def _measured(usage: Usage, facts: Path, found: Sequence[Span] = ()) -> Measured:
+    parts: list[Span] = []
     if found:
         ended = usage.started + usage.seconds
         parts = [
@@ -184,17 +171,11 @@ def _measured(
             *found,
             Span(ENDING, max(span.end for span in found), ended),
         ]
-        components = {span.node: span.seconds for span in parts}
-        cpu = {span.node: usage.cpu_between(span.start, span.end) for span in parts}
     return Measured(
         seconds=usage.seconds,
         cpu_seconds=usage.cpu_seconds,
         peak_mb=usage.peak_mb,
-        components=components,
-        components_cpu=cpu,
-        facts=None if facts is None else _facts(facts),
+        components={span.node: span.seconds for span in parts},
+        components_cpu={n.node: usage.cpu_between(n.start, n.end) for n in parts},
+        facts=Facts.model_validate_json(facts.read_bytes()),
     )
-
-
-def _facts(path: Path) -> Facts:
-    return Facts.model_validate_json(path.read_bytes())

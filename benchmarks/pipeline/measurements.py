@@ -43,7 +43,7 @@ class Measured(_Model):
         peak_mb: Largest resident memory of all of them together, in MB.
         components: Wall seconds by component, where there are any.
         components_cpu: Processor seconds of the process itself, likewise.
-        facts: Of its training, where there was one.
+        facts: Of its training.
     """
 
     seconds: float
@@ -51,7 +51,7 @@ class Measured(_Model):
     peak_mb: float
     components: dict[str, float] = Field(default_factory=dict)
     components_cpu: dict[str, float] = Field(default_factory=dict)
-    facts: Facts | None = None
+    facts: Facts
 
 
 class Grown(_Model):

@@ -11,10 +11,8 @@ from rich.text import Text
 from benchmarks.pipeline.contenders import (
     ALL,
     EARLIER,
-    IMPORT_TFX,
     NOTEBOOK,
     PIPELINE,
-    RERUN,
     STOCK,
 )
 from benchmarks.pipeline.measurements import Grown, Measured, Results
@@ -62,7 +60,6 @@ def verdicts(results: Results) -> list[Verdict]:
         return measured.cpu_seconds
 
     def fit(measured: Measured) -> float:
-        assert measured.facts is not None, "it trains"
         return measured.facts.fit_seconds
 
     def data_nodes(measured: Measured) -> float:
@@ -84,11 +81,6 @@ def verdicts(results: Results) -> list[Verdict]:
             "training loop, wall, of the notebook's fit",
             ratio(PIPELINE, NOTEBOOK, fit),
             0.25,
-        ),
-        Verdict(
-            "re-run with nothing to do, wall, of importing TFX's local runner",
-            ratio(RERUN, IMPORT_TFX, wall),
-            1.3,
         ),
         Verdict(
             "whole run, processor, of the earlier one's",
@@ -188,8 +180,8 @@ def _contenders_table(results: Results) -> Table:
         if not runs:
             continue
         walls = [each.seconds for each in runs]
-        facts = [each.facts for each in runs if each.facts]
-        fit = _median(each.fit_seconds for each in facts)
+        fit = statistics.median(each.facts.fit_seconds for each in runs)
+        accuracy = statistics.median(each.facts.test_accuracy for each in runs)
         table.add_row(
             name,
             f"{statistics.median(walls):.1f}",
@@ -197,17 +189,15 @@ def _contenders_table(results: Results) -> Table:
             f"{max(walls):.1f}",
             f"{statistics.median(each.cpu_seconds for each in runs):.1f}",
             f"{statistics.median(each.peak_mb for each in runs):,.0f}",
-            f"{fit:.1f}" if fit else "",
-            f"{1000 * fit / facts[0].steps:.2f}" if fit else "",
-            f"{statistics.median(each.test_accuracy for each in facts):.4f}"
-            if facts
-            else "",
+            f"{fit:.1f}",
+            f"{1000 * fit / runs[0].facts.steps:.2f}",
+            f"{accuracy:.4f}",
         )
     return table
 
 
 def _components_table(results: Results) -> Table:
-    names = [name for name in (PIPELINE, EARLIER, STOCK, RERUN) if results.of(name)]
+    names = [name for name in (PIPELINE, EARLIER, STOCK) if results.of(name)]
     table = _plain("seconds by component, wall (processor)", *names)
     nodes = dict.fromkeys(
         node for name in names for each in results.of(name) for node in each.components

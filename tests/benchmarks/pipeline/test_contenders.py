@@ -10,6 +10,7 @@ from benchmarks.pipeline.contenders import (
     START_UP,
     Bench,
     ComparisonError,
+    _check,
     _measured,
 )
 from benchmarks.pipeline.inputs import Inputs
@@ -48,9 +49,9 @@ def test_steps_are_all_batches_of_all_epochs(bench: Bench) -> None:
     ],
 )
 def test_another_training_is_refused(bench: Bench, what: str, value: object) -> None:
-    bench._check("stock", Facts.model_validate(RIGHT))
+    _check("stock", Facts.model_validate(RIGHT), bench.steps)
     with pytest.raises(ComparisonError, match=rf"^stock: expected {what} .*{value}$"):
-        bench._check("stock", Facts.model_validate({**RIGHT, what: value}))
+        _check("stock", Facts.model_validate({**RIGHT, what: value}), bench.steps)
 
 
 def test_start_up_and_ending_are_what_no_component_took(tmp_path: Path) -> None:
@@ -61,7 +62,7 @@ def test_start_up_and_ending_are_what_no_component_took(tmp_path: Path) -> None:
         1000.0, 20.0, 25.0, tuple(Sample(t, {}, 700.0, cpu) for t, cpu in samples)
     )
     found = [Span("A", 1007.0, 1010.0), Span("B", 1010.5, 1018.0)]
-    measured = _measured(usage, found, facts)
+    measured = _measured(usage, facts, found)
     assert measured.components == {START_UP: 7, "A": 3, "B": 7.5, ENDING: 2}
     assert measured.components_cpu["A"] == 2
     assert measured.components_cpu["B"] == pytest.approx(6.9)

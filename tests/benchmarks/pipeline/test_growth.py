@@ -3,38 +3,10 @@
 from pathlib import Path
 
 import numpy as np
-import pytest
 
 from benchmarks.pipeline import cluster, growth
 from components.image_example_gen import idx
 from components.image_example_gen.source import open_source
-
-
-def test_shifts_are_all_different_and_begin_with_none() -> None:
-    shifts = [growth.shift(copy) for copy in range(49)]
-    assert shifts[0] == (0, 0)
-    assert len(set(shifts)) == 49
-    assert max(map(abs, (step for each in shifts for step in each))) == 3
-
-
-@pytest.mark.parametrize("copy", range(49))
-def test_a_digit_inside_its_frame_loses_nothing(copy: int) -> None:
-    image = np.zeros((1, 28, 28), np.uint8)
-    image[0, 4:24, 4:24] = np.arange(1, 401).reshape(20, 20) % 255 + 1
-    down, right = growth.shift(copy)
-    moved = growth.shifted(image, copy)
-    np.testing.assert_array_equal(
-        moved[0, 4 + down : 24 + down, 4 + right : 24 + right], image[0, 4:24, 4:24]
-    )
-    assert moved.sum() == image.sum()
-
-
-def test_what_leaves_the_frame_does_not_come_back_on_the_other_side() -> None:
-    full = np.full((1, 28, 28), 255, np.uint8)
-    for copy in range(49):
-        down, right = growth.shift(copy)
-        kept = (28 - abs(down)) * (28 - abs(right))
-        assert growth.shifted(full, copy).sum() == 255 * kept
 
 
 def test_a_data_set_several_times_over(tmp_path: Path) -> None:
