@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Never
 
 import click
+import psutil
 from rich.console import Console
 
 from benchmarks.machine import describe
-from benchmarks.pipeline import contenders, report
+from benchmarks.pipeline import contenders, growth, report
 from benchmarks.pipeline.inputs import prepare
-from benchmarks.pipeline.measurements import Results, ResultsError, load_or_begin
+from benchmarks.pipeline.measurements import ResultsError, load_or_begin
 from benchmarks.pipeline.process import ROOT, CommandError
 from contract.errors import BadInputError
 
@@ -41,6 +42,19 @@ def _times(_: click.Context, __: click.Parameter, value: str | None) -> list[int
         found = [0]
     if any(not 1 <= times <= 28 for times in found):
         raise click.BadParameter(f"{value!r}: expected numbers of 1 to 28, as 1,4,16")
+    return found
+
+
+def _servers(
+    _: click.Context, __: click.Parameter, values: tuple[str, ...]
+) -> dict[str, int]:
+    """Reads `--watch`: process ids by name."""
+    found = {}
+    for value in values:
+        name, _sign, pid = value.partition("=")
+        if not pid.isdigit() or not psutil.pid_exists(int(pid)):
+            raise click.BadParameter(f"{value!r}: expected NAME=PID of a process")
+        found[name] = int(pid)
     return found
 
 
@@ -79,10 +93,17 @@ def _times(_: click.Context, __: click.Parameter, value: str | None) -> list[int
     help="Also run with so many times the data, as 1,4,16.",
 )
 @click.option(
-    "--workers",
-    type=click.IntRange(min=0, max=2),
-    default=0,
-    help="Of a Flink for that; without, Beam works in the run's own process.",
+    "--config",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False, resolve_path=True),
+    help="For that: TOML for local_runner.py, which says where Beam runs.",
+)
+@click.option(
+    "--watch",
+    "servers",
+    callback=_servers,
+    multiple=True,
+    metavar="NAME=PID",
+    help="For that: a process whose memory counts as well, as an engine's.",
 )
 @click.option(
     "--json",
@@ -99,7 +120,8 @@ def cli(
     names: list[str],
     earlier: Path | None,
     sizes: list[int],
-    workers: int,
+    config: Path | None,
+    servers: dict[str, int],
     json_path: Path,
 ) -> None:
     """Compare a whole run with the bare notebook and with a stock TFX pipeline.
@@ -134,21 +156,15 @@ def cli(
                 )
             shutil.rmtree(of_round)
         for times in sizes:
-            _grow(results, data, times, workers, folder)
+            of_size = folder / f"growth-{times}"
+            of_size.mkdir()
+            where = config.stem if config else "in process"
+            grown = growth.measure(data, times, of_size, config, servers)
+            results.growth.setdefault(where, {})[times] = grown
             results.save(json_path)
+            progress.print(f"{times} times  {grown.seconds:8.1f} s")
+            shutil.rmtree(of_size)
     Console(highlight=False, width=None).print(report.render(results))
-
-
-def _grow(results: Results, data: Path, times: int, workers: int, folder: Path) -> None:
-    # It needs the engines' tests, which not every contender does.
-    from benchmarks.pipeline import growth
-
-    of_size = folder / f"growth-{times}"
-    of_size.mkdir()
-    where = f"Flink, {workers} workers" if workers else "in process"
-    found = results.growth.setdefault(where, {})
-    found[times] = growth.measure(data, times, workers, of_size)
-    shutil.rmtree(of_size)
 
 
 def in_turn(names: list[str], number: int) -> list[str]:

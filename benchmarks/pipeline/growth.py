@@ -4,17 +4,23 @@ MNIST is repeated, each copy moved round by another number of columns, so that t
 records differ and no compression, cache or sketch profits from their being the same.
 """
 
+import re
+import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
+import psutil
 
-from benchmarks.pipeline import cluster
 from benchmarks.pipeline.measurements import Grown
 from benchmarks.pipeline.process import run
 from benchmarks.pipeline.runlog import spans
 from components.image_example_gen import idx
 from components.image_example_gen.source import Part, open_source
+
+_LEFT = re.compile(r"Pause .* \d+M->(\d+)M\(")
+"""In Java's log of collections: how many MB of the heap were left."""
 
 
 def write(data: Path, times: int, folder: Path) -> int:
@@ -44,14 +50,21 @@ def _arrays(part: Part) -> tuple[np.ndarray, np.ndarray]:
     return np.concatenate(images), np.concatenate(labels)
 
 
-def measure(data: Path, times: int, workers: int, folder: Path) -> Grown:
+def measure(
+    data: Path,
+    times: int,
+    folder: Path,
+    config: Path | None,
+    servers: Mapping[str, int],
+) -> Grown:
     """Runs `local_runner.py` on the data repeated so many times, for one epoch.
 
     Args:
         data: The data set.
         times: How often it is repeated.
-        workers: Of a Flink that is started for it; 0 is Beam in the run's own process.
         folder: Empty; everything is written there.
+        config: Where Beam runs; None is in the run's own process.
+        servers: Process ids by name of what else works for it.
 
     Raises:
         CommandError: The run failed.
@@ -66,15 +79,14 @@ def measure(data: Path, times: int, workers: int, folder: Path) -> Grown:
         "--epochs=1",
         # Of a model that has seen so little, and digits at the frame's edge.
         *("--min-accuracy=0.5", "--min-class-accuracy=0.2"),
+        *([] if config is None else [f"--config={config}"]),
     ]
-    if workers:
-        with cluster.started(workers, folder) as servers:
-            command += cluster.flags(workers)
-            usage = run(command, folder / "run.log", servers=servers)
-        live = cluster.live_mb(folder)
-    else:
-        usage = run(command, folder / "run.log")
-        live = {}
+    collections = {
+        name: _log_collections(pid, folder / f"{name}.collections")
+        for name, pid in servers.items()
+        if psutil.Process(pid).name() == "java"
+    }
+    usage = run(command, folder / "run.log", servers=servers)
     [log] = (output / "runs").glob("*/run.log")
     with log.open(errors="replace") as lines:
         found = spans(lines)
@@ -83,5 +95,18 @@ def measure(data: Path, times: int, workers: int, folder: Path) -> Grown:
         seconds=usage.seconds,
         components={span.node: span.seconds for span in found},
         peaks_mb=usage.peaks,
-        live_mb=live,
+        live_mb={name: live_mb(path) for name, path in collections.items()},
     )
+
+
+def _log_collections(pid: int, path: Path) -> Path:
+    """Has a Java process write its garbage collections to a file."""
+    command = ["jcmd", str(pid), "VM.log", f"output={path}", "what=gc"]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    return path
+
+
+def live_mb(collections: Path) -> float:
+    """Returns the most that any collection left of a heap, in MB; 0 if none was."""
+    text = collections.read_text()
+    return float(max(map(int, _LEFT.findall(text)), default=0))

@@ -29,6 +29,10 @@ def bench(*arguments: str) -> subprocess.CompletedProcess[str]:
             "'notebok': expected some of notebook, stock, pipeline,",
         ),
         (("--data=.", "--growth=1,x"), "'1,x': expected numbers of 1 to 28, as 1,4,16"),
+        (
+            ("--data=.", "--watch=job server"),
+            "'job server': expected NAME=PID of a process",
+        ),
         (("--data=nowhere",), "'nowhere' does not exist"),
     ],
 )

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.pipeline import cluster, growth
+from benchmarks.pipeline import growth
 from components.image_example_gen import idx
 from components.image_example_gen.source import open_source
 
@@ -30,11 +30,13 @@ def test_a_data_set_several_times_over(tmp_path: Path) -> None:
 
 
 def test_what_lives_is_the_most_that_a_collection_left(tmp_path: Path) -> None:
-    (tmp_path / "job_server.collections").write_text(
+    log = tmp_path / "collections"
+    log.write_text(
         "[1.2s][info][gc] GC(0) Pause Young (Normal) 50M->12M(128M) 4.1ms\n"
         "[1.9s][info][gc] GC(1) Concurrent Mark Cycle 3.0ms\n"
         "[2.4s][info][gc] GC(2) Pause Young (Normal) 90M->31M(128M) 4.1ms\n"
         "[3.5s][info][gc] GC(3) Pause Full (System.gc()) 70M->20M(128M) 9.9ms\n"
     )
-    (tmp_path / "taskmanager.collections").write_text("")
-    assert cluster.live_mb(tmp_path) == {"job server": 31.0}
+    assert growth.live_mb(log) == 31
+    log.write_text("")
+    assert growth.live_mb(log) == 0

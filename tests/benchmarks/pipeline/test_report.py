@@ -68,8 +68,8 @@ def test_growth_is_judged_from_the_size_before_the_largest(results: Results) -> 
         4: grown(280, 10, taskmanager=50),
         16: grown(1120, 20, taskmanager=60),
     }
-    results.growth = {"Flink, 1 workers": by_times}
-    of_growth = [v for v in report.verdicts(results) if v.text.startswith("Flink")]
+    results.growth = {"flink": by_times}
+    of_growth = [v for v in report.verdicts(results) if v.text.startswith("flink")]
     assert {v.text.split(": ")[1].split(" at ")[0]: v.measured for v in of_growth} == {
         "whole run, time of an image": pytest.approx(0.5),
         "run, memory": 1.0,
