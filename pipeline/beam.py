@@ -11,8 +11,8 @@ _FN_API_RUNNER = "apache_beam.runners.portability.fn_api_runner.FnApiRunner"
 """What DirectRunner takes for a batch pipeline in the end. On the way it imports
 Google's Pub/Sub, walks the pipeline twice to see which of three runners could run
 it, and may fetch one of them, Prism, from the network
-(apache_beam/runners/direct/direct_runner.py). By its name: 1.5 s of processor time
-less for each of StatisticsGen and Evaluator, and the same runner everywhere."""
+(apache_beam/runners/direct/direct_runner.py). By its name: up to 1.5 s of processor
+time less for each component that works on Beam, and the same runner everywhere."""
 
 
 ENGINES = {
@@ -35,11 +35,12 @@ _ADDRESS = r"^[^\s:/]+:[0-9]{1,5}$"
 class Beam(Section):
     """Where Beam runs StatisticsGen, Transform and Evaluator.
 
-    One worker in this process is the best on one machine at this size. Measured for
-    StatisticsGen on MNIST, two cores beside other work, as seconds of wall and of
-    processor time: in_memory 15.4 and 13.5; multi_threading with two workers 14.6 and
-    13.2, as they share Python's lock; multi_processing with two 33.7 and some 20, as
-    each worker imports TensorFlow again.
+    One worker in this process is the best on one machine at this size: StatisticsGen
+    and Evaluator then do without Beam. Measured for StatisticsGen with Beam, on MNIST,
+    two cores beside other work, as seconds of wall and of processor time: in_memory
+    15.4 and 13.5; multi_threading with two workers 14.6 and 13.2, as they share
+    Python's lock; multi_processing with two 33.7 and some 20, as each worker imports
+    TensorFlow again.
 
     Attributes:
         runner: DirectRunner, FlinkRunner, SparkRunner, or another one of Beam's.
