@@ -218,19 +218,27 @@ def _growth_table(where: str, by_times: Mapping[int, Grown]) -> Table:
     table = _plain(where, *(f"{times} times" for times in sorted(by_times)))
     grown = [by_times[times] for times in sorted(by_times)]
 
-    def add(text: str, figure: Callable[[Grown], float | None], digits: int) -> None:
-        found = [figure(each) for each in grown]
-        table.add_row(text, *("" if v is None else f"{v:,.{digits}f}" for v in found))
-
-    add("images", lambda each: each.images, 0)
-    for node in grown[0].components:
-        add(f"{node}, s", lambda each, node=node: each.components.get(node), 1)
-    add("whole run, s", lambda each: each.seconds, 1)
-    add("whole run, us an image", lambda each: 1e6 * each.seconds / each.images, 0)
-    for name in grown[0].peaks_mb:
-        add(f"{name}, peak MB", lambda each, name=name: each.peaks_mb.get(name), 0)
-    for name in grown[0].live_mb:
-        add(f"{name}, live heap MB", lambda each, name=name: each.live_mb.get(name), 0)
+    rows = {
+        "images": [f"{each.images:,}" for each in grown],
+        **{
+            f"{node}, s": [f"{each.components[node]:.1f}" for each in grown]
+            for node in grown[0].components
+        },
+        "whole run, s": [f"{each.seconds:.1f}" for each in grown],
+        "whole run, us an image": [
+            f"{1e6 * each.seconds / each.images:,.0f}" for each in grown
+        ],
+        **{
+            f"{name}, peak MB": [f"{each.peaks_mb.get(name, 0):,.0f}" for each in grown]
+            for name in grown[0].peaks_mb
+        },
+        **{
+            f"{name}, live heap MB": [f"{each.live_mb[name]:,.0f}" for each in grown]
+            for name in grown[0].live_mb
+        },
+    }
+    for text, cells in rows.items():
+        table.add_row(text, *cells)
     return table
 
 

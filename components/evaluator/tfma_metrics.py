@@ -11,7 +11,7 @@ would hand each row over a second time; it has TFMA's key for that
 
 from abc import abstractmethod
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, TypeAlias
 
 import apache_beam as beam
@@ -127,12 +127,14 @@ def _measured(
     """Returns what TFMA has to compute; what several metrics ask for it runs once."""
     metric = make_metric(path, options)
     key = _key(name, model_name, output_name, example_weighted)
-    if metric.needs_probabilities:
-        sums = _AddUp.computation(key, eval_config, metric)
-        of_rows = _of_sums
-    else:
-        sums = _CountAnswers.computation(key, eval_config)
-        of_rows = _of_answers
+    sums = (
+        _AddUp.computation(key, eval_config, metric)
+        if metric.needs_probabilities
+        else _CountAnswers.computation(key, eval_config)
+    )
+    of_rows: Callable[[Metric, Any], dict[int | None, float | None]] = (
+        _of_sums if metric.needs_probabilities else _of_answers
+    )
 
     def measure(values: dict[Any, Any]) -> dict[Any, float]:
         found = of_rows(metric, values[sums.keys[0]])
