@@ -1,37 +1,23 @@
 """The component: input, parameters, outputs."""
 
-from tfx import types
-from tfx.dsl.components.base import base_component, executor_spec
 from tfx.types import standard_artifacts
-from tfx.types.component_spec import ChannelParameter, ExecutionParameter
 
 from components.champion import executor
-from contract import nodes, properties
-from contract.code import code_digest
+from components.declaration import Component
+from contract import nodes
 
 
-class ChampionSpec(types.ComponentSpec):
-    """What goes in and out of Champion."""
-
-    PARAMETERS = {
-        executor.MODELS_KEY: ExecutionParameter(type=str),
-        executor.VERSION_KEY: ExecutionParameter(type=str),
-        executor.REPLACE_TASK_KEY: ExecutionParameter(type=int),
-        properties.CODE: ExecutionParameter(type=str),
-    }
-    INPUTS = {nodes.EXAMPLES: ChannelParameter(type=standard_artifacts.Examples)}
-    OUTPUTS = {
-        nodes.MODEL: ChannelParameter(type=standard_artifacts.Model),
-        nodes.STATISTICS: ChannelParameter(type=standard_artifacts.ExampleStatistics),
-    }
-
-
-class Champion(base_component.BaseComponent):
+class Champion(Component):
     """Brings the model that is being served now into the pipeline.
 
     TFX's Resolver asks the metadata store for the latest blessed model. That
     does not exist on open-source Kubeflow, and "blessed" is not "served": after
     a rollback they differ. So this looks where the server looks.
+
+    Input `examples`: from ImageExampleGen, with the task. Parameters: `models`, the
+    model's folder, with the versions in it; `version`, a number, `none`, or `latest`,
+    which depends on what is in the folder, so that a runner that caches passes one of
+    the others; `replace_task`, whether a model of another task may be replaced.
 
     Output `model`: the served version, a baseline for the Evaluator. Output
     `statistics`: of the data it was trained on, for DataGate. Both exist also
@@ -40,33 +26,18 @@ class Champion(base_component.BaseComponent):
     version has another task, or cannot be asked.
     """
 
-    SPEC_CLASS = ChampionSpec
-    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(executor.Executor)
-
-    def __init__(
-        self,
-        examples: types.BaseChannel,
-        models: str,
-        version: str = executor.LATEST,
-        replace_task: bool = False,
-    ) -> None:
-        """Construct the component.
-
-        Args:
-            examples: From ImageExampleGen, with the task.
-            models: The model's folder, with the versions in it.
-            version: A number, `none`, or `latest`. The last depends on what is
-                in the folder, so a runner that caches passes one of the others.
-            replace_task: Whether a model of another task may be replaced.
-        """
-        super().__init__(
-            spec=ChampionSpec(
-                examples=examples,
-                models=models,
-                version=version,
-                replace_task=int(replace_task),
-                code=code_digest(executor.__name__),
-                model=types.Channel(type=standard_artifacts.Model),
-                statistics=types.Channel(type=standard_artifacts.ExampleStatistics),
-            )
-        )
+    EXECUTOR = executor.Executor
+    INPUTS = {nodes.EXAMPLES: standard_artifacts.Examples}
+    PARAMETERS = {
+        executor.MODELS_KEY: str,
+        executor.VERSION_KEY: str,
+        executor.REPLACE_TASK_KEY: int,
+    }
+    OUTPUTS = {
+        nodes.MODEL: standard_artifacts.Model,
+        nodes.STATISTICS: standard_artifacts.ExampleStatistics,
+    }
+    DEFAULTS = {
+        executor.VERSION_KEY: executor.LATEST,
+        executor.REPLACE_TASK_KEY: False,
+    }

@@ -7,12 +7,11 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from tfx import types
-from tfx.dsl.components.base import base_executor
 from tfx.dsl.io import fileio
 from tfx.types import artifact_utils
 from tfx.utils import io_utils, path_utils
 
+from components.executing import Artifacts, BaseExecutor
 from components.image_example_gen.examples import serialize
 from contract import nodes, properties
 from contract.errors import BadInputError
@@ -38,14 +37,11 @@ _SPLIT_PREFIX = "Split-"
 _NO_CHAMPION_FILE = "NO_CHAMPION"
 
 
-class Executor(base_executor.BaseExecutor):
+class Executor(BaseExecutor):
     """Finds the champion and hands it on, or says that there is none."""
 
-    def Do(
-        self,
-        input_dict: dict[str, list[types.Artifact]],
-        output_dict: dict[str, list[types.Artifact]],
-        exec_properties: dict[str, Any],
+    def run(
+        self, inputs: Artifacts, outputs: Artifacts, parameters: dict[str, Any]
     ) -> None:
         """Writes the `model` and `statistics` artifacts; see `Champion`.
 
@@ -54,15 +50,14 @@ class Executor(base_executor.BaseExecutor):
                 of another task that nobody wants to replace; or Pusher, which has
                 the same folder, could not write there.
         """
-        self._log_startup(input_dict, output_dict, exec_properties)
-        model = artifact_utils.get_single_instance(output_dict[nodes.MODEL])
-        statistics = artifact_utils.get_single_instance(output_dict[nodes.STATISTICS])
-        task = read_task(artifact_utils.get_single_uri(input_dict[nodes.EXAMPLES]))
+        model = outputs[nodes.MODEL]
+        statistics = outputs[nodes.STATISTICS]
+        task = read_task(inputs[nodes.EXAMPLES].uri)
         assert task is not None, "ImageExampleGen writes the task"
-        base = exec_properties[MODELS_KEY].rstrip("/")
+        base = parameters[MODELS_KEY].rstrip("/")
         _check_writable(base)
-        version = _resolve(base, exec_properties[VERSION_KEY])
-        replace = bool(exec_properties[REPLACE_TASK_KEY])
+        version = _resolve(base, parameters[VERSION_KEY])
+        replace = bool(parameters[REPLACE_TASK_KEY])
         check_name(find_served(base), task, os.path.basename(base), replace)
         left_out = ""
         if version is not None:

@@ -9,12 +9,12 @@ from typing import Any
 import tensorflow_data_validation as tfdv
 from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2
 from tfx import types
-from tfx.dsl.components.base import base_executor
 from tfx.dsl.io import fileio
 from tfx.types import artifact_utils
 from tfx.utils import io_utils
 
 from components.data_gate import checks, duplicates
+from components.executing import Artifacts, BaseExecutor
 from contract import nodes, properties
 from contract.errors import GateRefusedError
 from contract.features import TRAIN
@@ -29,14 +29,11 @@ _STATISTICS_FILE = "FeatureStats.pb"
 _ANOMALIES_FILE = "SchemaDiff.pb"
 
 
-class Executor(base_executor.BaseExecutor):
+class Executor(BaseExecutor):
     """Fails on an anomaly, unless told to go on."""
 
-    def Do(
-        self,
-        input_dict: dict[str, list[types.Artifact]],
-        output_dict: dict[str, list[types.Artifact]],
-        exec_properties: dict[str, Any],
+    def run(
+        self, inputs: Artifacts, outputs: Artifacts, parameters: dict[str, Any]
     ) -> None:
         """Writes the `verdict` artifact; see `DataGate` for what it reads.
 
@@ -44,22 +41,19 @@ class Executor(base_executor.BaseExecutor):
             GateRefusedError: Something is wrong with the data and it was not
                 said that the run should go on all the same.
         """
-        self._log_startup(input_dict, output_dict, exec_properties)
-        champion = artifact_utils.get_single_instance(
-            input_dict[CHAMPION_STATISTICS_KEY]
-        )
+        champion = inputs[CHAMPION_STATISTICS_KEY]
         version = champion.get_string_custom_property(properties.CHAMPION_VERSION)
         findings = judge(
-            schema=artifact_utils.get_single_instance(input_dict[nodes.SCHEMA]),
-            statistics=artifact_utils.get_single_instance(input_dict[nodes.STATISTICS]),
-            anomalies=artifact_utils.get_single_instance(input_dict[nodes.ANOMALIES]),
+            schema=inputs[nodes.SCHEMA],
+            statistics=inputs[nodes.STATISTICS],
+            anomalies=inputs[nodes.ANOMALIES],
             champion=champion,
         )
         findings += duplicates.findings(
-            artifact_utils.get_single_instance(input_dict[nodes.EXAMPLES]),
-            exec_properties[MAX_DUPLICATES_KEY],
+            inputs[nodes.EXAMPLES],
+            parameters[MAX_DUPLICATES_KEY],
         )
-        overridden = bool(findings) and bool(exec_properties[ALLOW_KEY])
+        overridden = bool(findings) and bool(parameters[ALLOW_KEY])
         if findings and not overridden:
             raise GateRefusedError(
                 nodes.DATA_GATE, [str(finding) for finding in findings]
@@ -67,7 +61,7 @@ class Executor(base_executor.BaseExecutor):
 
         for finding in findings:
             logging.warning("%s overruled: %s", nodes.DATA_GATE, finding)
-        verdict = artifact_utils.get_single_instance(output_dict[nodes.DATA_VERDICT])
+        verdict = outputs[nodes.DATA_VERDICT]
         verdict.set_int_custom_property(properties.OVERRIDDEN, int(overridden))
         verdict.set_int_custom_property(properties.FINDINGS, len(findings))
         io_utils.write_string_file(

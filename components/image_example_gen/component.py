@@ -1,44 +1,29 @@
 """The component: parameters, output."""
 
 import json
+from typing import Any
 
-from tfx import types
-from tfx.dsl.components.base import base_component, executor_spec
 from tfx.types import standard_artifacts
-from tfx.types.component_spec import ChannelParameter, ExecutionParameter
 
+from components.declaration import Component
 from components.image_example_gen import executor
 from components.image_example_gen.hints import Hints
-from contract import nodes, properties
-from contract.code import code_digest
+from contract import nodes
 
 
-class ImageExampleGenSpec(types.ComponentSpec):
-    """What goes in and out of ImageExampleGen."""
-
-    PARAMETERS = {
-        executor.SOURCE_KEY: ExecutionParameter(type=str),
-        executor.FINGERPRINT_KEY: ExecutionParameter(type=str),
-        executor.HINTS_KEY: ExecutionParameter(type=str),
-        executor.EVAL_FRACTION_KEY: ExecutionParameter(type=float),
-        executor.TEST_FRACTION_KEY: ExecutionParameter(type=float),
-        executor.SPLIT_KEY: ExecutionParameter(type=str),
-        executor.SPLIT_SEED_KEY: ExecutionParameter(type=int),
-        executor.SHARD_ROWS_KEY: ExecutionParameter(type=int),
-        properties.CODE: ExecutionParameter(type=str),
-    }
-    INPUTS: dict[str, ChannelParameter] = {}
-    OUTPUTS = {
-        nodes.EXAMPLES: ChannelParameter(type=standard_artifacts.Examples),
-    }
-
-
-class ImageExampleGen(base_component.BaseComponent):
+class ImageExampleGen(Component):
     """Turns labelled images into the splits train, eval and test.
 
     It has no driver (Kubeflow ignores them) and still caches by content: the
     runner announces the data's fingerprint, which is part of the cache key, and
     the executor holds the content to it.
+
+    Parameters: `source`, folder or file with the images, see `open_source`;
+    `fingerprint`, the content's expected one, empty where it is not known beforehand
+    (then do not cache this node); `eval_fraction`, the share of the training part held
+    out as `eval`; `test_fraction`, the share of all rows that is `test`, where the data
+    has no test part of its own; `split`, how, see `splitting.assign`; `split_seed`, of
+    a stratified split; `shard_rows`, most examples in one file.
 
     Output `examples`: gzipped TFRecords of tf.Example, see `contract.features`, and
     `task.json`, see `contract.task`, and `split.json` (how the rows were split, and the
@@ -47,44 +32,33 @@ class ImageExampleGen(base_component.BaseComponent):
     and `test_rows_in_training` (exact duplicates).
     """
 
-    SPEC_CLASS = ImageExampleGenSpec
-    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(executor.Executor)
+    EXECUTOR = executor.Executor
+    PARAMETERS = {
+        executor.SOURCE_KEY: str,
+        executor.FINGERPRINT_KEY: str,
+        executor.HINTS_KEY: str,
+        executor.EVAL_FRACTION_KEY: float,
+        executor.TEST_FRACTION_KEY: float,
+        executor.SPLIT_KEY: str,
+        executor.SPLIT_SEED_KEY: int,
+        executor.SHARD_ROWS_KEY: int,
+    }
+    OUTPUTS = {nodes.EXAMPLES: standard_artifacts.Examples}
+    DEFAULTS = {
+        executor.FINGERPRINT_KEY: "",
+        executor.EVAL_FRACTION_KEY: 0.2,
+        executor.TEST_FRACTION_KEY: 0.2,
+        executor.SPLIT_KEY: "auto",
+        executor.SPLIT_SEED_KEY: 1,
+        executor.SHARD_ROWS_KEY: 12_000,
+    }
 
-    def __init__(
-        self,
-        source: str,
-        fingerprint: str = "",
-        hints: Hints | None = None,
-        eval_fraction: float = 0.2,
-        test_fraction: float = 0.2,
-        split: str = "auto",
-        split_seed: int = 1,
-        shard_rows: int = 12_000,
-    ) -> None:
-        """Construct the component.
+    def __init__(self, hints: Hints | None = None, **given: Any) -> None:
+        """Constructs the component.
 
         Args:
-            source: Folder or file with the images; see `open_source`.
-            fingerprint: The content's expected fingerprint; empty where it is
-                not known beforehand (then do not cache this node).
             hints: What the data does not say of itself.
-            eval_fraction: Share of the training part held out as `eval`.
-            test_fraction: Share of all rows that is `test`, where the data has no test
-                part of its own.
-            split: How; see `splitting.assign`.
-            split_seed: Of a stratified split.
-            shard_rows: Most examples in one file.
+            given: The other parameters.
         """
-        spec = ImageExampleGenSpec(
-            source=source,
-            fingerprint=fingerprint,
-            hints=json.dumps((hints or Hints()).as_dict(), ensure_ascii=False),
-            eval_fraction=eval_fraction,
-            test_fraction=test_fraction,
-            split=split,
-            split_seed=split_seed,
-            shard_rows=shard_rows,
-            code=code_digest(executor.__name__),
-            examples=types.Channel(type=standard_artifacts.Examples),
-        )
-        super().__init__(spec=spec)
+        text = json.dumps((hints or Hints()).as_dict(), ensure_ascii=False)
+        super().__init__(**given, **{executor.HINTS_KEY: text})

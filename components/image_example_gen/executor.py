@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from tfx import types
-from tfx.dsl.components.base import base_executor
 from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils
 from tfx.utils import io_utils
 
+from components.executing import Artifacts, BaseExecutor
 from components.image_example_gen import splitting
 from components.image_example_gen.duplicates import Hashes
 from components.image_example_gen.examples import Rows, SplitWriter
@@ -36,14 +35,11 @@ SPLIT_FILE = "split.json"
 """In the artifact: how the rows were split, and how many of each class are where."""
 
 
-class Executor(base_executor.BaseExecutor):
+class Executor(BaseExecutor):
     """Reads the source once, writes the splits, records what it was."""
 
-    def Do(
-        self,
-        input_dict: dict[str, list[types.Artifact]],
-        output_dict: dict[str, list[types.Artifact]],
-        exec_properties: dict[str, Any],
+    def run(
+        self, inputs: Artifacts, outputs: Artifacts, parameters: dict[str, Any]
     ) -> None:
         """Writes the `examples` artifact; see `ImageExampleGen` for the properties.
 
@@ -51,24 +47,23 @@ class Executor(base_executor.BaseExecutor):
             BadInputError: The source is not usable, or is not the one whose
                 fingerprint was announced.
         """
-        self._log_startup(input_dict, output_dict, exec_properties)
-        hints = Hints.from_dict(json.loads(exec_properties[HINTS_KEY]))
-        source = open_source(exec_properties[SOURCE_KEY], hints)
-        examples = artifact_utils.get_single_instance(output_dict[nodes.EXAMPLES])
+        hints = Hints.from_dict(json.loads(parameters[HINTS_KEY]))
+        source = open_source(parameters[SOURCE_KEY], hints)
+        examples = outputs[nodes.EXAMPLES]
 
         settings = splitting.Settings(
-            exec_properties[SPLIT_KEY],
-            exec_properties[SPLIT_SEED_KEY],
-            exec_properties[EVAL_FRACTION_KEY],
-            exec_properties[TEST_FRACTION_KEY],
+            parameters[SPLIT_KEY],
+            parameters[SPLIT_SEED_KEY],
+            parameters[EVAL_FRACTION_KEY],
+            parameters[TEST_FRACTION_KEY],
         )
         written = write_splits(
-            source, examples.uri, settings, exec_properties[SHARD_ROWS_KEY]
+            source, examples.uri, settings, parameters[SHARD_ROWS_KEY]
         )
-        announced = exec_properties.get(FINGERPRINT_KEY)
+        announced = parameters.get(FINGERPRINT_KEY)
         if announced and announced != written.fingerprint:
             raise BadInputError(
-                f"{exec_properties[SOURCE_KEY]}: changed while the run was going on: "
+                f"{parameters[SOURCE_KEY]}: changed while the run was going on: "
                 f"expected content {announced[:12]}..., found "
                 f"{written.fingerprint[:12]}..."
             )

@@ -1,59 +1,18 @@
 """The component: inputs, parameters, output."""
 
-from tfx import types
-from tfx.dsl.components.base import base_component, executor_spec
+from collections.abc import Iterable, Mapping
+from typing import Any
+
 from tfx.types import standard_artifacts
-from tfx.types.component_spec import ChannelParameter, ExecutionParameter
 
 from components.artifact import HTML, ClassificationMetrics, Metrics
+from components.declaration import Component
 from components.report import executor, page
 from contract import nodes, properties
 from contract.code import code_digest
 
 
-class ReportSpec(types.ComponentSpec):
-    """What goes in and out of Report."""
-
-    PARAMETERS = {
-        executor.MODEL_NAME_KEY: ExecutionParameter(type=str),
-        executor.RUN_KEY: ExecutionParameter(type=str, optional=True),
-        executor.ALLOW_ANOMALIES_KEY: ExecutionParameter(type=int),
-        properties.CODE: ExecutionParameter(type=str),
-    }
-    INPUTS = {
-        executor.SO_FAR_KEY: ChannelParameter(type=HTML, optional=True),
-        "examples": ChannelParameter(type=standard_artifacts.Examples, optional=True),
-        "statistics": ChannelParameter(
-            type=standard_artifacts.ExampleStatistics, optional=True
-        ),
-        "schema": ChannelParameter(type=standard_artifacts.Schema, optional=True),
-        "anomalies": ChannelParameter(
-            type=standard_artifacts.ExampleAnomalies, optional=True
-        ),
-        "champion_statistics": ChannelParameter(
-            type=standard_artifacts.ExampleStatistics, optional=True
-        ),
-        "model_run": ChannelParameter(type=standard_artifacts.ModelRun, optional=True),
-        "evaluation": ChannelParameter(
-            type=standard_artifacts.ModelEvaluation, optional=True
-        ),
-        "infra_blessing": ChannelParameter(
-            type=standard_artifacts.InfraBlessing, optional=True
-        ),
-        nodes.PUSHED_MODEL: ChannelParameter(
-            type=standard_artifacts.PushedModel, optional=True
-        ),
-    }
-    OUTPUTS = {
-        nodes.PAGE: ChannelParameter(type=HTML),
-        nodes.METRICS: ChannelParameter(type=Metrics, optional=True),
-        nodes.CLASSIFICATION: ChannelParameter(
-            type=ClassificationMetrics, optional=True
-        ),
-    }
-
-
-class Report(base_component.BaseComponent):
+class Report(Component):
     """Writes what a person wants to see of a run as one self-contained page.
 
     TFX publishes nothing of a node that fails and runs nothing after it, so one
@@ -66,71 +25,52 @@ class Report(base_component.BaseComponent):
     What it cannot make is said in the page and in the log; it never fails a run
     that would go well without it.
 
+    Inputs, all of which may be left out: `so_far`, another Report's page, to go on
+    with; `examples` and the four after it, for the data; `model_run`, from Trainer, for
+    the model, and with `examples` for its answers; `evaluation` and `infra_blessing`,
+    for the gates' verdicts; `pushed_model`, for how the run ended. Parameters:
+    `model_name`, for the title and the commands; `allow_anomalies`, whether the run
+    goes on in spite of what DataGate finds; `run`, the run's name, which differs each
+    time, so that only a node that runs each time is to have it.
+
     Output `page`: one file, `report.html`. Where a model was judged there are two
     more, `metrics` and `classification`: the same in numbers, by which Kubeflow's user
     interface compares runs. They are this component's, as it has all that they need.
     """
 
-    SPEC_CLASS = ReportSpec
-    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(executor.Executor)
+    EXECUTOR = executor.Executor
+    INPUTS = {
+        executor.SO_FAR_KEY: HTML,
+        "examples": standard_artifacts.Examples,
+        "statistics": standard_artifacts.ExampleStatistics,
+        "schema": standard_artifacts.Schema,
+        "anomalies": standard_artifacts.ExampleAnomalies,
+        "champion_statistics": standard_artifacts.ExampleStatistics,
+        "model_run": standard_artifacts.ModelRun,
+        "evaluation": standard_artifacts.ModelEvaluation,
+        "infra_blessing": standard_artifacts.InfraBlessing,
+        nodes.PUSHED_MODEL: standard_artifacts.PushedModel,
+    }
+    PARAMETERS = {
+        executor.MODEL_NAME_KEY: str,
+        executor.RUN_KEY: str,
+        executor.ALLOW_ANOMALIES_KEY: int,
+    }
+    OUTPUTS = {
+        nodes.PAGE: HTML,
+        nodes.METRICS: Metrics,
+        nodes.CLASSIFICATION: ClassificationMetrics,
+    }
+    DEFAULTS = dict.fromkeys(
+        (*INPUTS, executor.RUN_KEY, nodes.METRICS, nodes.CLASSIFICATION)
+    )
 
-    def __init__(
-        self,
-        model_name: str,
-        allow_anomalies: bool,
-        so_far: types.BaseChannel | None = None,
-        examples: types.BaseChannel | None = None,
-        statistics: types.BaseChannel | None = None,
-        schema: types.BaseChannel | None = None,
-        anomalies: types.BaseChannel | None = None,
-        champion_statistics: types.BaseChannel | None = None,
-        model_run: types.BaseChannel | None = None,
-        evaluation: types.BaseChannel | None = None,
-        infra_blessing: types.BaseChannel | None = None,
-        pushed_model: types.BaseChannel | None = None,
-        run: str | None = None,
-    ) -> None:
-        """Construct the component.
+    def __init__(self, **given: Any) -> None:
+        """Constructs the component; the page's templates are code of its own."""
+        code = code_digest(executor.__name__) + page.templates_digest()
+        super().__init__(**given, **{properties.CODE: code})
 
-        Args:
-            model_name: For the title and the commands.
-            allow_anomalies: Whether the run goes on in spite of what DataGate finds.
-            so_far: Another Report's page, to go on with.
-            examples: From ExampleGen. With the next four: the data.
-            statistics: From StatisticsGen.
-            schema: With the bounds.
-            anomalies: From ExampleValidator.
-            champion_statistics: From Champion.
-            model_run: From Trainer: the model; with `examples`: its answers.
-            evaluation: From Evaluator: its verdict.
-            infra_blessing: From ServingValidator: its verdict.
-            pushed_model: From Pusher: how the run ended.
-            run: Name of this run. It differs each time, so only a node that
-                runs each time is to have it.
-        """
-        inputs = {
-            executor.SO_FAR_KEY: so_far,
-            "examples": examples,
-            "statistics": statistics,
-            "schema": schema,
-            "anomalies": anomalies,
-            "champion_statistics": champion_statistics,
-            "model_run": model_run,
-            "evaluation": evaluation,
-            "infra_blessing": infra_blessing,
-            nodes.PUSHED_MODEL: pushed_model,
-        }
-        outputs = {nodes.PAGE: types.Channel(type=HTML)}
-        if model_run and evaluation and examples:
-            outputs[nodes.METRICS] = types.Channel(type=Metrics)
-            outputs[nodes.CLASSIFICATION] = types.Channel(type=ClassificationMetrics)
-        super().__init__(
-            spec=ReportSpec(
-                **{key: channel for key, channel in inputs.items() if channel},
-                model_name=model_name,
-                **({} if run is None else {executor.RUN_KEY: run}),
-                allow_anomalies=int(allow_anomalies),
-                code=code_digest(executor.__name__) + page.templates_digest(),
-                **outputs,
-            )
-        )
+    def makes(self, given: Mapping[str, Any]) -> Iterable[str]:
+        """Returns the page, and the numbers where a model was judged."""
+        judged = all(given.get(key) for key in ("model_run", "evaluation", "examples"))
+        return self.OUTPUTS if judged else (nodes.PAGE,)

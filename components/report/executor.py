@@ -6,11 +6,10 @@ from dataclasses import replace
 from typing import Any
 
 from tfx import types
-from tfx.dsl.components.base import base_executor
-from tfx.types import artifact_utils
 from tfx.utils import io_utils
 
 from components.data_gate.checks import Finding
+from components.executing import Artifacts, BaseExecutor
 from components.report import metrics, page, sections, standing
 from components.report.run import RunFacts, commands, versions
 from contract import nodes
@@ -25,40 +24,27 @@ ALLOW_ANOMALIES_KEY = "allow_anomalies"
 PAGE_FILE = "report.html"
 
 
-class Executor(base_executor.BaseExecutor):
+class Executor(BaseExecutor):
     """Writes the page; see `Report`."""
 
-    def Do(
-        self,
-        input_dict: dict[str, list[types.Artifact]],
-        output_dict: dict[str, list[types.Artifact]],
-        exec_properties: dict[str, Any],
+    def run(
+        self, inputs: Artifacts, outputs: Artifacts, parameters: dict[str, Any]
     ) -> None:
         """Writes the page and the numbers; see `Report` for what it reads."""
-        self._log_startup(input_dict, output_dict, exec_properties)
-        inputs = {
-            key: artifact_utils.get_single_instance(artifacts)
-            for key, artifacts in input_dict.items()
-            if artifacts
-        }
-        so_far = page.Page(exec_properties[MODEL_NAME_KEY])
+        so_far = page.Page(parameters[MODEL_NAME_KEY])
         if earlier := inputs.get(SO_FAR_KEY):
             so_far = read_page(earlier)
-        allow_anomalies = bool(exec_properties[ALLOW_ANOMALIES_KEY])
+        allow_anomalies = bool(parameters[ALLOW_ANOMALIES_KEY])
         made = replace(
             grown(so_far, inputs, allow_anomalies),
-            run=exec_properties.get(RUN_KEY) or "",
+            run=parameters.get(RUN_KEY) or "",
         )
-        output = artifact_utils.get_single_uri(output_dict[nodes.PAGE])
+        output = outputs[nodes.PAGE].uri
         io_utils.write_string_file(os.path.join(output, PAGE_FILE), made.render())
-        if nodes.METRICS in output_dict:
+        if nodes.METRICS in outputs:
             try:
                 metrics.write(
-                    inputs,
-                    artifact_utils.get_single_instance(output_dict[nodes.METRICS]),
-                    artifact_utils.get_single_instance(
-                        output_dict[nodes.CLASSIFICATION]
-                    ),
+                    inputs, outputs[nodes.METRICS], outputs[nodes.CLASSIFICATION]
                 )
             except Exception:
                 # As with a section of the page: it must not be what breaks the run.

@@ -7,11 +7,10 @@ import tempfile
 from typing import Any
 
 import numpy as np
-from tfx import types
-from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
 from tfx.utils import io_utils, path_utils
 
+from components.executing import Artifacts, BaseExecutor
 from components.image_example_gen.examples import read_rows, read_serialized
 from components.serving_validator import process
 from components.serving_validator.requests import Requests
@@ -31,14 +30,11 @@ REPORT_FILE = "report.json"
 _BLESSED_FILE, _NOT_BLESSED_FILE = "INFRA_BLESSED", "INFRA_NOT_BLESSED"
 
 
-class Executor(base_executor.BaseExecutor):
+class Executor(BaseExecutor):
     """Blesses a model that answers in a fresh process as it did when trained."""
 
-    def Do(
-        self,
-        input_dict: dict[str, list[types.Artifact]],
-        output_dict: dict[str, list[types.Artifact]],
-        exec_properties: dict[str, Any],
+    def run(
+        self, inputs: Artifacts, outputs: Artifacts, parameters: dict[str, Any]
     ) -> None:
         """Writes the `blessing` artifact; see `ServingValidator`.
 
@@ -46,21 +42,16 @@ class Executor(base_executor.BaseExecutor):
             RuntimeError: The model could not be asked, for a reason of this machine.
             OSError: Likewise.
         """
-        self._log_startup(input_dict, output_dict, exec_properties)
-        model = path_utils.serving_model_path(
-            artifact_utils.get_single_uri(input_dict[nodes.MODEL])
-        )
-        expected = load_answers(
-            artifact_utils.get_single_uri(input_dict[nodes.MODEL_RUN])
-        )[:ROWS]
-        test = artifact_utils.get_split_uri(input_dict[nodes.EXAMPLES], TEST)
+        model = path_utils.serving_model_path(inputs[nodes.MODEL].uri)
+        expected = load_answers(inputs[nodes.MODEL_RUN].uri)[:ROWS]
+        test = artifact_utils.get_split_uri([inputs[nodes.EXAMPLES]], TEST)
         report = probe(
             model,
             _requests(test, expected),
-            timeout_seconds=exec_properties[TIMEOUT_KEY],
+            timeout_seconds=parameters[TIMEOUT_KEY],
         )
 
-        blessing = artifact_utils.get_single_instance(output_dict[nodes.BLESSING])
+        blessing = outputs[nodes.BLESSING]
         blessed = not report["failures"]
         blessing.set_int_custom_property(properties.BLESSED, int(blessed))
         verdict = _BLESSED_FILE if blessed else _NOT_BLESSED_FILE

@@ -1,27 +1,13 @@
 """The component: input, parameter, output."""
 
-from tfx import types
-from tfx.dsl.components.base import base_component, executor_spec
 from tfx.types import standard_artifacts
-from tfx.types.component_spec import ChannelParameter, ExecutionParameter
 
+from components.declaration import Component
 from components.task_schema_gen import executor
-from contract import nodes, properties
-from contract.code import code_digest
+from contract import nodes
 
 
-class TaskSchemaGenSpec(types.ComponentSpec):
-    """What goes in and out of TaskSchemaGen."""
-
-    PARAMETERS = {
-        executor.JUDGEMENT_KEY: ExecutionParameter(type=str),
-        properties.CODE: ExecutionParameter(type=str),
-    }
-    INPUTS = {nodes.EXAMPLES: ChannelParameter(type=standard_artifacts.Examples)}
-    OUTPUTS = {nodes.SCHEMA: ChannelParameter(type=standard_artifacts.Schema)}
-
-
-class TaskSchemaGen(base_component.BaseComponent):
+class TaskSchemaGen(Component):
     """Writes the schema that the examples are held to.
 
     TFX's SchemaGen infers everything from the data, and so finds nothing wrong with
@@ -29,24 +15,13 @@ class TaskSchemaGen(base_component.BaseComponent):
     only. Here a person's judgement (presence, bounds of drift and skew) stands in
     the file, and sizes and domains come from the task.
 
+    Input `examples`: from ImageExampleGen, with the task. Parameter `judgement`: a
+    schema in text format without what the task says.
+
     Output `schema`: one file, `schema.pbtxt`.
     """
 
-    SPEC_CLASS = TaskSchemaGenSpec
-    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(executor.Executor)
-
-    def __init__(self, examples: types.BaseChannel, judgement: str) -> None:
-        """Construct the component.
-
-        Args:
-            examples: From ImageExampleGen, with the task.
-            judgement: A schema in text format without what the task says.
-        """
-        super().__init__(
-            spec=TaskSchemaGenSpec(
-                examples=examples,
-                judgement=judgement,
-                code=code_digest(executor.__name__),
-                schema=types.Channel(type=standard_artifacts.Schema),
-            )
-        )
+    EXECUTOR = executor.Executor
+    INPUTS = {nodes.EXAMPLES: standard_artifacts.Examples}
+    PARAMETERS = {executor.JUDGEMENT_KEY: str}
+    OUTPUTS = {nodes.SCHEMA: standard_artifacts.Schema}

@@ -3,10 +3,7 @@
 import logging
 from typing import Any
 
-from tfx import types
-from tfx.dsl.components.base import base_executor
-from tfx.types import artifact_utils
-
+from components.executing import Artifacts, BaseExecutor
 from components.pusher.demand import read_demands as of_pusher
 from components.pusher.facts import Folders, read_demands
 from contract import nodes, properties
@@ -16,14 +13,11 @@ from contract.errors import GateRefusedError
 INFRA_BLESSING_KEY = "infra_blessing"
 
 
-class Executor(base_executor.BaseExecutor):
+class Executor(BaseExecutor):
     """Fails unless the model was pushed, or was served already."""
 
-    def Do(
-        self,
-        input_dict: dict[str, list[types.Artifact]],
-        output_dict: dict[str, list[types.Artifact]],
-        exec_properties: dict[str, Any],
+    def run(
+        self, inputs: Artifacts, outputs: Artifacts, parameters: dict[str, Any]
     ) -> None:
         """Logs one line for each demand; see `Verdict`.
 
@@ -31,17 +25,14 @@ class Executor(base_executor.BaseExecutor):
             GateRefusedError: A gate refused, so nothing was pushed.
             RuntimeError: Nothing was pushed, and no gate says why.
         """
-        self._log_startup(input_dict, output_dict, exec_properties)
         demands = read_demands(
             Folders(
-                verdict=artifact_utils.get_single_uri(input_dict[nodes.DATA_VERDICT]),
-                evaluation=artifact_utils.get_single_uri(input_dict[nodes.EVALUATION]),
-                infra_blessing=artifact_utils.get_single_uri(
-                    input_dict[INFRA_BLESSING_KEY]
-                ),
+                verdict=inputs[nodes.DATA_VERDICT].uri,
+                evaluation=inputs[nodes.EVALUATION].uri,
+                infra_blessing=inputs[INFRA_BLESSING_KEY].uri,
             )
         )
-        pushed = artifact_utils.get_single_instance(input_dict[nodes.PUSHED_MODEL])
+        pushed = inputs[nodes.PUSHED_MODEL]
         demands += of_pusher(pushed)
         for demand in demands:
             logging.info("%s: %s", outcome_text(demand), demand)

@@ -1,0 +1,90 @@
+"""What a component of ours is to TFX, made of what it declares."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, ClassVar
+
+from tfx import types
+from tfx.dsl.components.base import (
+    base_beam_component,
+    base_component,
+    base_executor,
+    executor_spec,
+)
+from tfx.types.component_spec import ChannelParameter, ExecutionParameter
+
+from contract import properties
+from contract.code import code_digest
+
+
+class Component(base_component.BaseComponent):
+    """A node with an executor of ours.
+
+    It is constructed with its inputs and parameters, by their keys; TFX refuses a key
+    that is missing, unknown, or of another type. Every component has one more
+    parameter, `code`: the digest of its executor's code, so that an edited executor
+    is not taken for the one whose outputs are in the cache.
+
+    Attributes:
+        EXECUTOR: The class that does the work, alone in its module with what it needs.
+        INPUTS: Type of artifact by key.
+        PARAMETERS: Type by key: `int`, which is also for `bool`, `float`, `str`, or a
+            message's class.
+        OUTPUTS: Type of artifact by key.
+        DEFAULTS: What may be left out, and what stands for it then; None for nothing.
+    """
+
+    EXECUTOR: ClassVar[type[base_executor.BaseExecutor]]
+    INPUTS: ClassVar[dict[str, type[types.Artifact]]] = {}
+    PARAMETERS: ClassVar[dict[str, type]] = {}
+    OUTPUTS: ClassVar[dict[str, type[types.Artifact]]] = {}
+    DEFAULTS: ClassVar[dict[str, Any]] = {}
+
+    def __init_subclass__(cls) -> None:
+        """Makes TFX's specification of what the class declares."""
+        super().__init_subclass__()
+        optional = {key for key, value in cls.DEFAULTS.items() if value is None}
+        parameters = {**cls.PARAMETERS, properties.CODE: str}
+        cls.SPEC_CLASS = type(
+            f"{cls.__name__}Spec",
+            (types.ComponentSpec,),
+            {
+                "INPUTS": {
+                    key: ChannelParameter(type=kind, optional=key in optional)
+                    for key, kind in cls.INPUTS.items()
+                },
+                "PARAMETERS": {
+                    key: ExecutionParameter(type=kind, optional=key in optional)
+                    for key, kind in parameters.items()
+                },
+                "OUTPUTS": {
+                    key: ChannelParameter(type=kind, optional=key in optional)
+                    for key, kind in cls.OUTPUTS.items()
+                },
+            },
+        )
+        on_beam = issubclass(cls, base_beam_component.BaseBeamComponent)
+        cls.EXECUTOR_SPEC = (
+            executor_spec.BeamExecutorSpec(cls.EXECUTOR)
+            if on_beam
+            else executor_spec.ExecutorClassSpec(cls.EXECUTOR)
+        )
+
+    def __init__(self, **given: Any) -> None:
+        """Constructs the component.
+
+        Args:
+            given: Channels of its inputs, and values of its parameters, by key.
+        """
+        values = {properties.CODE: code_digest(self.EXECUTOR.__module__)}
+        for key, value in {**self.DEFAULTS, **given}.items():
+            if value is not None:
+                kind = self.PARAMETERS.get(key)
+                is_number = kind in (int, float) and isinstance(value, int)
+                values[key] = kind(value) if is_number else value
+        for key in self.makes(given):
+            values[key] = types.Channel(type=self.OUTPUTS[key])
+        super().__init__(spec=self.SPEC_CLASS(**values))
+
+    def makes(self, given: Mapping[str, Any]) -> Iterable[str]:
+        """Returns the keys of the outputs that there are, with what was given."""
+        return self.OUTPUTS

@@ -1,0 +1,45 @@
+"""What the executors of ours share."""
+
+from abc import abstractmethod
+from typing import Any
+
+from tfx import types
+from tfx.dsl.components.base import base_executor
+from tfx.types import artifact_utils
+
+Artifacts = dict[str, types.Artifact]
+"""Artifacts by key; TFX hands on lists of them, ours have one artifact each."""
+
+
+class BaseExecutor(base_executor.BaseExecutor):
+    """An executor whose inputs and outputs are one artifact each."""
+
+    def Do(
+        self,
+        input_dict: dict[str, list[types.Artifact]],
+        output_dict: dict[str, list[types.Artifact]],
+        exec_properties: dict[str, Any],
+    ) -> None:
+        """Takes the artifacts out of TFX's lists; what was left out has no key."""
+        self._log_startup(input_dict, output_dict, exec_properties)
+        self.run(_single(input_dict), _single(output_dict), exec_properties)
+
+    @abstractmethod
+    def run(
+        self, inputs: Artifacts, outputs: Artifacts, parameters: dict[str, Any]
+    ) -> None:
+        """Does the work.
+
+        Args:
+            inputs: As far as they are there.
+            outputs: To be written to, by their `uri`.
+            parameters: By key.
+        """
+
+
+def _single(artifacts: dict[str, list[types.Artifact]]) -> Artifacts:
+    return {
+        key: artifact_utils.get_single_instance(some)
+        for key, some in artifacts.items()
+        if some
+    }
