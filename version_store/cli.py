@@ -1,17 +1,15 @@
 """The command line of `python -m version_store`."""
 
-import os
 import sys
-from collections.abc import Callable
-from typing import Any, Never, TypeVar
+from typing import Any, Never
 
 import click
 
 from contract.command import console, print_json, run
+from version_store.where import Where, where
 
 PROGRAM = "python -m version_store"
 
-_Command = TypeVar("_Command", bound=Callable[..., Any])
 _VERSION = click.IntRange(min=0)
 
 _HELP = """
@@ -28,39 +26,6 @@ why.
 """
 
 
-def _where(command: _Command) -> _Command:
-    """Gives a command the options that say where things are."""
-    for option in reversed(
-        (
-            click.option(
-                "--output",
-                default="output",
-                show_default=True,
-                help="Folder of the runs, with models/ and metadata.sqlite.",
-            ),
-            click.option("--models", help="Folder of the models. [OUTPUT/models]"),
-            click.option("--name", help="Name of the model. [the only one]"),
-            click.option("--json", "as_json", is_flag=True, help="Print JSON."),
-        )
-    ):
-        command = option(command)
-    return command
-
-
-_METADATA = click.option(
-    "--metadata",
-    metavar="PATH|URL",
-    help="ML Metadata store: a sqlite file, or mysql://user:password@host:port/"
-    "database (password also from METADATA_PASSWORD). [OUTPUT/metadata.sqlite]",
-)
-
-_CONFIG = click.option(
-    "--config",
-    metavar="FILE",
-    help="The server's --model_config_file, which says what it serves. [the highest]",
-)
-
-
 @click.group(
     help=_HELP,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 88},
@@ -70,25 +35,18 @@ def cli() -> None:
 
 
 @cli.command("list")
-@_CONFIG
-@_where
-def list_command(
-    config: str | None,
-    output: str,
-    models: str | None,
-    name: str | None,
-    as_json: bool,
-) -> None:
+@where("config", "name")
+def list_command(here: Where) -> None:
     """List the versions, highest first: what is served and what was."""
     from version_store import inventory, render
 
-    folder = _models(output, models)
-    found = (
-        inventory.all_versions(folder, config)
-        if name is None
-        else inventory.list_versions(folder, inventory.find_model(folder, name), config)
-    )
-    if as_json:
+    folder, config = here.models, here.config
+    if here.name is None:
+        found = inventory.all_versions(folder, config)
+    else:
+        model = inventory.find_model(folder, here.name)
+        found = inventory.list_versions(folder, model, config)
+    if here.as_json:
         print_json([render.as_facts(version) for version in found])
     elif found:
         render.show_versions(console(), found)
@@ -99,19 +57,8 @@ def list_command(
 @cli.command()
 @click.argument("version", type=_VERSION, required=False)
 @click.option("--reason", help="Why; kept on record.")
-@_METADATA
-@_CONFIG
-@_where
-def rollback(
-    version: int | None,
-    reason: str | None,
-    metadata: str | None,
-    config: str | None,
-    output: str,
-    models: str | None,
-    name: str | None,
-    as_json: bool,
-) -> None:
+@where("metadata", "config", "name")
+def rollback(here: Where, version: int | None, reason: str | None) -> None:
     """Serve VERSION again, by default the one before what is served.
 
     It comes back as a new version, which a server takes with its next poll. It
@@ -120,11 +67,11 @@ def rollback(
     """
     from version_store import inventory, operations, render
 
-    folder = _models(output, models)
-    model = inventory.find_model(folder, name, version)
-    store = _store(output, models, metadata)
-    done = operations.rollback(folder, model, version, reason, store, config)
-    if as_json:
+    model = inventory.find_model(here.models, here.name, version)
+    done = operations.rollback(
+        here.models, model, version, reason, _store(here), here.config
+    )
+    if here.as_json:
         print_json({**render.as_facts(done.made), "recorded": done.recorded})
     else:
         render.show_rollback(console(), done)
@@ -135,25 +82,17 @@ def rollback(
 @cli.command()
 @click.argument("asked", metavar="VERSION|DIGEST")
 @click.option("--reason", required=True, help="Why; kept on record.")
-@_where
-def allow(
-    asked: str,
-    reason: str,
-    output: str,
-    models: str | None,
-    name: str | None,
-    as_json: bool,
-) -> None:
+@where("name")
+def allow(here: Where, asked: str, reason: str) -> None:
     """Let a model be pushed again that was rolled back from.
 
     Until then no run pushes that very model, whatever its gates say.
     """
     from version_store import inventory, operations
 
-    folder = _models(output, models)
-    model = inventory.find_model(folder, name)
-    before = operations.allow(folder, model, asked, reason)
-    if as_json:
+    model = inventory.find_model(here.models, here.name)
+    before = operations.allow(here.models, model, asked, reason)
+    if here.as_json:
         print_json({"model": model, "digest": before.digest, "version": before.version})
     else:
         click.echo(f"{model}: version {before.version} may be pushed again")
@@ -167,27 +106,21 @@ def allow(
     help="How many versions stay: those that are served, and the newest.",
 )
 @click.option("--dry-run", is_flag=True, help="Only say what would be removed.")
-@_METADATA
-@_CONFIG
-@_where
-def prune(
-    keep: int,
-    dry_run: bool,
-    metadata: str | None,
-    config: str | None,
-    output: str,
-    models: str | None,
-    name: str | None,
-    as_json: bool,
-) -> None:
+@where("metadata", "config", "name")
+def prune(here: Where, keep: int, dry_run: bool) -> None:
     """Remove old versions; never one that is served."""
     from version_store import inventory, operations, render
 
-    folder = _models(output, models)
-    model = inventory.find_model(folder, name)
-    store = None if dry_run else _store(output, models, metadata)
-    gone = operations.prune(folder, model, keep, store, dry_run=dry_run, config=config)
-    if as_json:
+    model = inventory.find_model(here.models, here.name)
+    gone = operations.prune(
+        here.models,
+        model,
+        keep,
+        None if dry_run else _store(here),
+        dry_run=dry_run,
+        config=here.config,
+    )
+    if here.as_json:
         removed = [version.number for version in gone]
         print_json({"model": model, "removed": removed, "dry_run": dry_run})
     else:
@@ -196,63 +129,32 @@ def prune(
 
 @cli.command()
 @click.argument("version", type=_VERSION, required=False)
-@_where
-def verify(
-    version: int | None,
-    output: str,
-    models: str | None,
-    name: str | None,
-    as_json: bool,
-) -> None:
+@where("name")
+def verify(here: Where, version: int | None) -> None:
     """Hold the files of VERSION, by default of all, to its manifest."""
     from version_store import inventory, render, verification
 
-    folder = _models(output, models)
-    if version is None and name is None:
-        found = inventory.all_versions(folder)
+    if version is None and here.name is None:
+        found = inventory.all_versions(here.models)
     else:
-        model = inventory.find_model(folder, name, version)
-        found = inventory.list_versions(folder, model)
+        model = inventory.find_model(here.models, here.name, version)
+        found = inventory.list_versions(here.models, model)
         if version is not None:
             found = [inventory.find_version(found, version)]
     results = [(one, verification.verify(one)) for one in found]
-    if as_json:
-        print_json(
-            [
-                {
-                    "model": one.model,
-                    "version": one.number,
-                    "ok": not problems,
-                    "held": verification.what_was_held(one),
-                    "problems": [
-                        {"file": problem.file or None, "what": problem.what}
-                        for problem in problems
-                    ],
-                }
-                for one, problems in results
-            ]
-        )
+    if here.as_json:
+        print_json([render.verified_facts(*result) for result in results])
     else:
         render.show_verified(console(), results)
     if any(problems for _, problems in results):
         sys.exit(1)
 
 
-def _models(output: str, models: str | None) -> str:
-    return models or os.path.join(output, "models")
-
-
-def _store(output: str, models: str | None, metadata: str | None) -> Any:
-    """Returns the store to record in; None where none is named and none is there."""
+def _store(here: Where) -> Any:
+    """Returns the store to record in; None where there is none."""
     from version_store.metadata import open_store
 
-    default = os.path.join(output, "metadata.sqlite")
-    if metadata is None:
-        # Another folder's models are not what this folder's store is about.
-        if models is not None or not os.path.exists(default):
-            return None
-        metadata = default
-    return open_store(metadata, read_only=False)
+    return open_store(here.metadata, read_only=False) if here.metadata else None
 
 
 def main() -> Never:

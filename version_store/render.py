@@ -25,7 +25,7 @@ def as_facts(version: Version) -> dict[str, Any]:
         "version": version.number,
         "served": version.served,
         "held_back": version.held_back,
-        "pushed_at": _when(version),
+        "pushed_at": manifest.pushed_at if manifest else None,
         "bytes": version.size(),
         "rolled_back": back.model_dump() if back else None,
         "test_accuracy": metrics.test_accuracy if metrics else None,
@@ -113,6 +113,19 @@ def show_verified(
             console.print(text, style="bold red", soft_wrap=True)
 
 
+def verified_facts(version: Version, problems: list[Problem]) -> dict[str, Any]:
+    """Returns what `verify` says of a version, for programs."""
+    return {
+        "model": version.model,
+        "version": version.number,
+        "ok": not problems,
+        "held": what_was_held(version),
+        "problems": [
+            {"file": problem.file or None, "what": problem.what} for problem in problems
+        ],
+    }
+
+
 def local_time(stamp: str | None) -> str:
     """Returns an ISO 8601 time in this machine's zone, to the second."""
     if stamp is None:
@@ -128,11 +141,6 @@ def size(count: int) -> str:
             return f"{value:.3g} {unit}"
         value /= 1000
     return f"{value:.3g} GB"
-
-
-def _when(version: Version) -> str | None:
-    """Returns when a version was pushed, as its manifest says."""
-    return version.manifest.pushed_at if version.manifest else None
 
 
 def plain_table(console: Console, *columns: str) -> Table:

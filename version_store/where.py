@@ -1,0 +1,101 @@
+"""The options that say where versions and their record are; one object of them."""
+
+import functools
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import click
+
+Command = Callable[..., Any]
+
+_OPTIONS: dict[str, Callable[[Command], Command]] = {
+    "output": click.option(
+        "--output",
+        default="output",
+        show_default=True,
+        help="Folder of the runs, with models/ and metadata.sqlite.",
+    ),
+    "models": click.option("--models", help="Folder of the models. [OUTPUT/models]"),
+    "name": click.option("--name", help="Name of the model. [the only one]"),
+    "metadata": click.option(
+        "--metadata",
+        metavar="PATH|URL",
+        help="ML Metadata store: a sqlite file, or mysql://user:password@host:port/"
+        "database (password also from METADATA_PASSWORD). [OUTPUT/metadata.sqlite]",
+    ),
+    "config": click.option(
+        "--config",
+        metavar="FILE",
+        help="The server's --model_config_file, which says what it serves. "
+        "[the highest]",
+    ),
+    "as_json": click.option("--json", "as_json", is_flag=True, help="Print JSON."),
+}
+
+
+@dataclass(frozen=True)
+class Where:
+    """What the options say; those that a command does not have are not given.
+
+    Attributes:
+        output: Folder of the runs.
+        given_models: Folder of the models, if it was named.
+        name: Of the model, if it was named.
+        given_metadata: Of the store, if it was named.
+        config: The server's configuration, if it was named.
+        as_json: Whether to print for programs.
+    """
+
+    output: str
+    given_models: str | None
+    name: str | None
+    given_metadata: str | None
+    config: str | None
+    as_json: bool
+
+    @property
+    def models(self) -> str:
+        """The folder with the versions of every model name."""
+        return self.given_models or os.path.join(self.output, "models")
+
+    @property
+    def metadata(self) -> str | None:
+        """Where the store is; None where none is named and none is there.
+
+        Another folder's models are not what this folder's store is about.
+        """
+        default = os.path.join(self.output, "metadata.sqlite")
+        if self.given_metadata or self.given_models or not os.path.exists(default):
+            return self.given_metadata
+        return default
+
+
+def where(*more: str) -> Callable[[Command], Command]:
+    """Gives a command the options, which it takes as one `Where`, its first argument.
+
+    Args:
+        more: Names of options that not every command has: `name`, `metadata`, `config`.
+    """
+
+    def give(command: Command) -> Command:
+        @functools.wraps(command)
+        def wrapper(
+            output: str,
+            models: str | None,
+            as_json: bool,
+            name: str | None = None,
+            metadata: str | None = None,
+            config: str | None = None,
+            **rest: Any,
+        ) -> Any:
+            here = Where(output, models, name, metadata, config, as_json)
+            return command(here, **rest)
+
+        given: Command = wrapper
+        for option in reversed((*more, "output", "models", "as_json")):
+            given = _OPTIONS[option](given)
+        return given
+
+    return give
