@@ -12,9 +12,9 @@ from contract.command import console, print_json
 from contract.errors import BadInputError
 from contract.features import SPLITS
 from runner import check as checking
-from runner import cli, flags, sheet
+from runner import cli, sheet
 from runner.datasets import DataSet
-from runner.workspace import Workspace
+from runner.flags import Asked, configuring
 from version_store.served import find_served
 
 _MOST_ROWS = 40
@@ -22,7 +22,7 @@ _MOST_ROWS = 40
 
 
 @click.command(context_settings={"max_content_width": 88})
-@flags.configuring
+@configuring
 @click.option(
     "--sheet",
     "sheet_path",
@@ -31,28 +31,19 @@ _MOST_ROWS = 40
     "[check-NAME.png in the output folder]",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def check(
-    config_path: str | None,
-    settings: tuple[str, ...],
-    output: str,
-    sheet_path: str | None,
-    as_json: bool,
-    **given: Any,
-) -> None:
+def check(asked: Asked, sheet_path: str | None, as_json: bool) -> None:
     """Show the data as a run would understand it; nothing is trained.
 
     Prints the task, the rows of each class in each split, what is odd, and the name
     that the model would get; writes a sheet of pictures with their names. Exit codes:
     0 the data can be used, 2 it cannot.
     """
-    config = flags.configuration(config_path, settings, given)
     look = checking.Look()
-    dataset = cli.find_data(config, look)
-    config = cli.with_bounds(config, dataset)
+    config, dataset = cli.find_data(asked.config, look)
     findings = checking.examine(config, dataset, look)
-    served = find_served(Workspace(os.path.abspath(output)).models(dataset.name))
+    served = find_served(asked.workspace.models(dataset.name))
     named = list(dataset.task.classes)
-    path = sheet_path or os.path.join(output, f"check-{dataset.name}.png")
+    path = sheet_path or os.path.join(asked.output, f"check-{dataset.name}.png")
     _write_sheet(look, named, path)
     standing = checking.served_text(served, dataset.task)
     if as_json:

@@ -1,8 +1,7 @@
 """`python local_runner.py`: commands, exit codes, and the order of things."""
 
 import importlib
-import os
-from typing import Any, Never
+from typing import Never
 
 import click
 from rich.console import Console
@@ -11,12 +10,11 @@ from components.image_example_gen import mirrors
 from components.image_example_gen.source import Observer, ignore
 from contract import command
 from pipeline.config import Config
-from runner import flags as run_flags
 from runner.datasets import DIGITS_BOUNDS, DataSet, resolve
+from runner.flags import Asked, configuring
 from runner.folders import cache_folder
 from runner.one_run import execute
 from runner.screen import DownloadBar
-from runner.workspace import Workspace
 
 _HELP = """
 Run the pipeline on this machine: data, checks, training, gates, push.
@@ -72,30 +70,16 @@ def cli() -> None:
 
 
 @cli.command(_RUN, help=_HELP, epilog=_EPILOG, context_settings=_WIDTH)
-@run_flags.configuring
+@configuring
 @click.option("--no-reuse", is_flag=True, help="Run everything anew.")
 @click.option("--verbose", is_flag=True, help="Show the log on the screen as well.")
-def run(
-    config_path: str | None,
-    settings: tuple[str, ...],
-    output: str,
-    no_reuse: bool,
-    verbose: bool,
-    **flags: Any,
-) -> int:
+def run(asked: Asked, no_reuse: bool, verbose: bool) -> int:
     """Runs the pipeline; returns one of the documented codes."""
-    config = run_flags.configuration(config_path, settings, flags)
-    workspace = Workspace(os.path.abspath(output))
+    workspace = asked.workspace
     workspace.check()
     with workspace.locked():
-        dataset = find_data(config)
-        code = execute(
-            with_bounds(config, dataset),
-            dataset,
-            workspace,
-            reuse=not no_reuse,
-            verbose=verbose,
-        )
+        config, dataset = find_data(asked.config)
+        code = execute(config, dataset, workspace, reuse=not no_reuse, verbose=verbose)
     return code.value
 
 
@@ -104,17 +88,16 @@ def main() -> Never:
     command.run(cli, _PROGRAM)
 
 
-def with_bounds(config: Config, dataset: DataSet) -> Config:
-    """Returns the configuration with the bounds that fit the data by default."""
-    return config.with_gate_defaults(**DIGITS_BOUNDS) if dataset.is_digits else config
+def find_data(config: Config, observe: Observer = ignore) -> tuple[Config, DataSet]:
+    """Finds, fetches and checks the data, before anything heavy is imported.
 
-
-def find_data(config: Config, observe: Observer = ignore) -> DataSet:
-    """Finds, fetches and checks the data, before anything heavy is imported."""
+    Returns:
+        The configuration, with the bounds that fit the data by default; and the data.
+    """
     console = Console(highlight=False)
     bar = DownloadBar(console)
     try:
-        return resolve(
+        dataset = resolve(
             config.data,
             cache_folder(),
             lambda folder: mirrors.download(folder, bar),
@@ -122,3 +105,6 @@ def find_data(config: Config, observe: Observer = ignore) -> DataSet:
         )
     finally:
         bar.stop()
+    if dataset.is_digits:
+        config = config.with_gate_defaults(**DIGITS_BOUNDS)
+    return config, dataset

@@ -1,148 +1,131 @@
 """The flags of `local_runner.py` that say what a run is: for every command alike."""
 
+import functools
 import os
-from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal, get_args, get_origin
 
 import click
 
 from contract.errors import BadInputError
-from pipeline.config import Config, load_config
+from pipeline.config import FORMER_SETTINGS, Config, load_config
+from runner.workspace import Workspace
 
-_Command = TypeVar("_Command", bound=Callable[..., Any])
+Command = Callable[..., Any]
 
-_SETTINGS = {
-    "data": "data.path",
-    "dataset": "data.dataset",
-    "name": "data.name",
-    "classes": "data.classes",
-    "noun": "data.noun",
-    "background": "data.background",
-    "schema": "data.schema",
-    "prefix": "data.prefix",
-    "transpose": "data.transpose",
-    "resize": "data.resize",
-    "colour": "data.colour",
-    "image_size": "data.image_size",
-    "label": "data.label",
-    "split": "data.split",
-    "epochs": "training.epochs",
-    "batch_size": "training.batch_size",
-    "seed": "training.seed",
-    "min_accuracy": "gates.min_accuracy",
-    "min_class_accuracy": "gates.min_class_accuracy",
-    "min_digit_accuracy": "gates.min_digit_accuracy",
-    "max_champion_loss": "gates.max_champion_loss",
-    "allow_anomalies": "gates.allow_anomalies",
-    "allow_champion_fall": "gates.allow_champion_fall",
-    "replace_task": "gates.replace_task",
-    "beam_runner": "beam.runner",
-    "beam_workers": "beam.workers",
-    "beam_running_mode": "beam.running_mode",
-}
-"""The setting that each flag is."""
+_DEFAULTS = Config()
+_IN_NAMES = "__"
+"""Stands for the dot of a setting where a name has to be Python's."""
+
+
+def _flag(setting: str, text: str = "", name: str = "", **more: Any) -> Command:
+    """Returns the flag of a setting, which has its type and shows its default.
+
+    Args:
+        setting: As `section.key`.
+        text: What it is, for the help, with the default in brackets where the setting's
+            own does not say it.
+        name: Of the flag; empty for the setting's key.
+        more: What click's option is to be told besides.
+    """
+    section, _, key = FORMER_SETTINGS.get(setting, setting).partition(".")
+    fields = type(getattr(_DEFAULTS, section)).model_fields.items()
+    [field] = [one for own, one in fields if key in (own, one.alias)]
+    kind = field.annotation
+    if kind is bool:
+        more |= {"is_flag": True, "default": None}
+    elif kind in (int, float):
+        more.setdefault("type", kind)
+    elif get_origin(kind) is Literal:
+        more["metavar"] = "|".join(get_args(kind))
+    if "[" not in text and field.default and kind is not bool:
+        text += f" [{field.default}]"
+    name = name or setting.partition(".")[2].replace("_", "-")
+    place = setting.replace(".", _IN_NAMES)
+    return click.option(f"--{name}", place, help=text, **more)
+
 
 _OPTIONS = (
-    click.option(
-        "--data",
-        metavar="PATH",
-        help="Labelled images: IDX files, an npz, a folder of pictures for each class, "
+    _flag(
+        "data.path",
+        "Labelled images: IDX files, an npz, a folder of pictures for each class, "
         "CSV or Parquet; see docs/your-own-data.md.",
+        name="data",
+        metavar="PATH",
     ),
-    click.option(
-        "--dataset",
-        metavar="auto|mnist|digits",
-        help="Without --data: which one to take. auto is mnist, or the embedded digits "
+    _flag(
+        "data.dataset",
+        "Without --data: which one to take. auto is mnist, or the embedded digits "
         "where no mirror answers.",
     ),
-    click.option("--name", help="Name of the model. [made from the data's]"),
-    click.option(
-        "--classes",
-        metavar="A,B,...|FILE",
-        help="Names of the classes, label 0 first; a file has one a line. "
+    _flag("data.name", "Name of the model. [made from the data's]"),
+    _flag(
+        "data.classes",
+        "Names of the classes, label 0 first; a file has one a line. "
         "[as the data says]",
+        metavar="A,B,...|FILE",
     ),
-    click.option("--noun", help="What an image shows, as letter. [image]"),
-    click.option(
-        "--background",
+    _flag("data.noun", "What an image shows, as letter. [image]"),
+    _flag(
+        "data.background",
+        "Value of the pixels where nothing is drawn. [looked for]",
         metavar="0-255|none",
-        help="Value of the pixels where nothing is drawn. [looked for]",
     ),
-    click.option(
-        "--prefix", help="Only files whose names begin so, as emnist-letters."
+    _flag("data.prefix", "Only files whose names begin so, as emnist-letters."),
+    _flag(
+        "data.transpose", "Exchange rows and columns of each image, as EMNIST's need."
     ),
-    click.option(
-        "--transpose",
-        is_flag=True,
-        default=None,
-        help="Exchange rows and columns of each image, as EMNIST's need.",
-    ),
-    click.option(
-        "--resize", metavar="WxH", help="The size that images are brought to."
-    ),
-    click.option(
-        "--colour", metavar="auto|grey|rgb", help="What pictures are brought to."
-    ),
-    click.option(
-        "--image-size",
+    _flag("data.resize", "The size that images are brought to.", metavar="WxH"),
+    _flag("data.colour", "What pictures are brought to."),
+    _flag(
+        "data.image_size",
+        "Of images that stand as rows of numbers. [square]",
         metavar="WxH[x3]",
-        help="Of images that stand as rows of numbers. [square]",
     ),
-    click.option(
-        "--label", metavar="COLUMN", help="Of a table: where the labels stand."
+    _flag("data.label", "Of a table: where the labels stand.", metavar="COLUMN"),
+    _flag(
+        "data.split",
+        "How rows are held out. [auto: the last ones, or each class's share]",
     ),
-    click.option(
-        "--split",
-        metavar="auto|last|stratified",
-        help="How rows are held out. [auto: the last ones, or each class's share]",
+    _flag("data.schema", "A schema of one's own.", metavar="FILE"),
+    _flag("training.epochs", "Passes over the training rows."),
+    _flag("training.batch_size", "Rows a step."),
+    _flag("training.seed", "The same seed gives the same weights."),
+    _flag("gates.min_accuracy", "Gate. [0.97; digits: 0.93]"),
+    _flag(
+        "gates.min_class_accuracy",
+        "Gate, for each class alone. [0.93; digits: 0.75]",
     ),
-    click.option("--schema", metavar="FILE", help="A schema of one's own."),
-    click.option("--epochs", type=int, help="Passes over the training rows. [25]"),
-    click.option("--batch-size", type=int, help="Rows a step. [32]"),
-    click.option("--seed", type=int, help="The same seed gives the same weights. [1]"),
-    click.option("--min-accuracy", type=float, help="Gate. [0.97; digits: 0.93]"),
-    click.option(
-        "--min-class-accuracy",
-        type=float,
-        help="Gate, for each class alone. [0.93; digits: 0.75]",
+    _flag("gates.min_digit_accuracy", hidden=True),
+    _flag(
+        "gates.max_champion_loss",
+        "Gate: accuracy that a model may lose against the served one.",
     ),
-    click.option("--min-digit-accuracy", type=float, hidden=True),
-    click.option(
-        "--max-champion-loss",
-        type=float,
-        help="Gate: accuracy that a model may lose against the served one. [0.005]",
+    _flag(
+        "gates.allow_anomalies",
+        "Go on in spite of what DataGate finds; it is kept on record.",
     ),
-    click.option(
-        "--allow-anomalies",
-        is_flag=True,
-        default=None,
-        help="Go on in spite of what DataGate finds; it is kept on record.",
+    _flag(
+        "gates.allow_champion_fall",
+        "Go on where the served model fails on this data; kept on record.",
     ),
-    click.option(
-        "--allow-champion-fall",
-        is_flag=True,
-        default=None,
-        help="Go on where the served model fails on this data; kept on record.",
+    _flag(
+        "gates.replace_task", "Push under the name of a model that has another task."
     ),
-    click.option(
-        "--replace-task",
-        is_flag=True,
-        default=None,
-        help="Push under the name of a model that has another task.",
-    ),
-    click.option(
-        "--beam-runner",
+    _flag(
+        "beam.runner",
+        "Who runs StatisticsGen, Transform and Evaluator.",
+        name="beam-runner",
         metavar="NAME",
-        help="Who runs StatisticsGen, Transform and Evaluator. [DirectRunner]",
     ),
-    click.option(
-        "--beam-workers", type=int, help="Of DirectRunner; 0: one a core. [1]"
+    _flag(
+        "beam.workers",
+        "Of DirectRunner; 0: one a core.",
+        name="beam-workers",
+        type=int,
     ),
-    click.option(
-        "--beam-running-mode",
-        metavar="in_memory|multi_threading|multi_processing",
-        help="Of DirectRunner. [in_memory]",
-    ),
+    _flag("beam.running_mode", "Of DirectRunner.", name="beam-running-mode"),
     click.option("--config", "config_path", metavar="FILE", help="Settings, as TOML."),
     click.option(
         "--set",
@@ -156,36 +139,53 @@ _OPTIONS = (
 )
 
 
-def configuring(command: _Command) -> _Command:
-    """Gives a command the flags of a run; `configuration` reads them."""
-    for option in reversed(_OPTIONS):
-        command = option(command)
-    return command
+@dataclass(frozen=True)
+class Asked:
+    """What the flags of a run say.
 
-
-def configuration(
-    config_path: str | None,
-    settings: Sequence[str],
-    flags: dict[str, Any],
-) -> Config:
-    """Returns what the flags ask for.
-
-    Args:
-        config_path: Of a TOML file, or None.
-        settings: Texts `section.key=value`, over the file.
-        flags: The other flags, over both; None: not given.
-
-    Raises:
-        BadInputError: One of them cannot be used.
+    Attributes:
+        config: The settings: flags over those of `--set`, over the file.
+        output: The folder, as it was named.
     """
-    given = {name: value for name, value in flags.items() if value is not None}
-    if (classes := given.get("classes")) is not None:
-        given["classes"] = _classes(classes)
-    return load_config(
-        config_path,
-        [*settings, *((_SETTINGS[name], value) for name, value in given.items())],
-        note=lambda line: click.echo(f"note: {line}", err=True),
-    )
+
+    config: Config
+    output: str
+
+    @property
+    def workspace(self) -> Workspace:
+        """Where the run's output goes."""
+        return Workspace(os.path.abspath(self.output))
+
+
+def configuring(command: Command) -> Command:
+    """Gives a command the flags of a run; it takes an `Asked`, its first argument.
+
+    The flags raise BadInputError where one of them cannot be used.
+    """
+    own = {parameter.name for parameter in getattr(command, "__click_params__", ())}
+
+    @functools.wraps(command)
+    def wrapper(
+        config_path: str | None, settings: tuple[str, ...], output: str, **flags: Any
+    ) -> Any:
+        given = {
+            name.replace(_IN_NAMES, "."): value
+            for name, value in flags.items()
+            if name not in own and value is not None
+        }
+        if (classes := given.get("data.classes")) is not None:
+            given["data.classes"] = _classes(classes)
+        config = load_config(
+            config_path,
+            [*settings, *given.items()],
+            note=lambda line: click.echo(f"note: {line}", err=True),
+        )
+        return command(Asked(config, output), **{name: flags[name] for name in own})
+
+    given: Command = wrapper
+    for option in reversed(_OPTIONS):
+        given = option(given)
+    return given
 
 
 def _classes(text: str) -> list[str]:

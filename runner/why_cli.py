@@ -2,45 +2,34 @@
 
 import os
 from dataclasses import asdict
-from typing import Any
 
 import click
 from rich.text import Text
 
 from contract import environment, logs
 from contract.command import console, print_json
-from runner import cli, flags
-from runner.workspace import Workspace
+from runner import cli
+from runner.flags import Asked, configuring
 from version_store.render import plain_table
 
 
 @click.command(context_settings={"max_content_width": 88})
-@flags.configuring
+@configuring
 @click.option("--no-reuse", is_flag=True, help="As if everything had to run anew.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def why(
-    config_path: str | None,
-    settings: tuple[str, ...],
-    output: str,
-    no_reuse: bool,
-    as_json: bool,
-    **given: Any,
-) -> None:
+def why(asked: Asked, no_reuse: bool, as_json: bool) -> None:
     """Tell which nodes the next run would execute, and why.
 
     Runs nothing: against the last run of the same model, it names the input, the
     parameter or the code that makes a node execute. What is reused today may change
     while a run goes on.
     """
-    config = flags.configuration(config_path, settings, given)
-    dataset = cli.find_data(config)
-    config = cli.with_bounds(config, dataset)
+    config, dataset = cli.find_data(asked.config)
     environment.prepare()
     with logs.captured(os.devnull, verbose=False), environment.heavy_imports():
         from runner.why import plan
-    workspace = Workspace(os.path.abspath(output))
     with logs.captured(os.devnull, verbose=False):
-        plans = plan(config, dataset, workspace, reuse=not no_reuse)
+        plans = plan(config, dataset, asked.workspace, reuse=not no_reuse)
     if as_json:
         print_json([asdict(one) for one in plans])
         return
