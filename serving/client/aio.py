@@ -9,46 +9,29 @@ import grpc
 import numpy as np
 
 from serving.client import calls
+from serving.client.base import DEFAULT_BATCH_SIZE, BaseClient
 from serving.client.calls import Call, Result
-from serving.client.channel import Connection
-from serving.client.client import DEFAULT_BATCH_SIZE, DEFAULT_MODEL, warn_of_digits
 from serving.client.errors import ServingError, unexpected
 from serving.client.results import (
     Answer,
     ClassAnswer,
     ModelMetadata,
-    ModelSpec,
     ServedTask,
     VersionStatus,
 )
-from serving.client.tasks import NoTaskError, derived_task, is_told
+from serving.client.tasks import is_told
 from serving.client.waiting import WAIT_TIMEOUT, Wait
 
 
-class AsyncClient:
+class AsyncClient(BaseClient):
     """Asks one model of a TensorFlow Serving server, over gRPC, with asyncio.
 
     Open it inside a running event loop. Arguments, results and errors are those
     of `serving.client.Client`; calls may run concurrently.
     """
 
-    def __init__(
-        self,
-        connection: Connection | str = "localhost:8500",
-        model: ModelSpec | str = DEFAULT_MODEL,
-    ) -> None:
-        if isinstance(connection, str):
-            connection = Connection(connection)
-        self.connection = connection
-        self.model = ModelSpec(model) if isinstance(model, str) else model
-        self._channel = connection.open_async()
-        self._stubs = {
-            rpc.path: self._channel.unary_unary(
-                rpc.path, rpc.request.SerializeToString, rpc.response.FromString
-            )
-            for rpc in calls.RPCS
-        }
-        self._served: ServedTask | None = None
+    def _open(self) -> grpc.aio.Channel:
+        return self.connection.open_async()
 
     async def __aenter__(self) -> Self:
         return self
@@ -83,16 +66,13 @@ class AsyncClient:
         signature: str = calls.DEFAULT_SIGNATURE,
     ) -> ServedTask:
         """Returns what the model is asked; see `serving.client.Client.task`."""
-        spec = self.model if version is None else ModelSpec(self.model.name, version)
-        metadata = await self._call(calls.metadata(spec))
-        if is_told(metadata):
-            self._served = await self._call(calls.describe(metadata))
-            return self._served
-        try:
-            self._served = derived_task(metadata, signature)
-            return self._served
-        except NoTaskError as error:
-            raise self.connection.unsuitable(metadata, error) from error
+        metadata = await self._call(calls.metadata(self._version(version)))
+        self._served = (
+            await self._call(calls.describe(metadata))
+            if is_told(metadata)
+            else self._derived(metadata, signature)
+        )
+        return self._served
 
     async def predict_images(
         self,
@@ -108,22 +88,8 @@ class AsyncClient:
             answer = await self._call(call)
             if answer.version != served.version:  # names belong to a version
                 served = await self.task(answer.version, signature)
-            rows = answer.outputs.get(calls.PROBABILITIES)
-            with unexpected(self.connection.address):
-                answers = calls.class_answers(rows, len(batch), served)
-            for each in answers:
+            for each in self._class_answers(answer, batch, served):
                 yield each
-
-    def predict_digits(
-        self,
-        images: np.ndarray,
-        *,
-        signature: str = calls.DEFAULT_SIGNATURE,
-        batch_size: int = DEFAULT_BATCH_SIZE,
-    ) -> AsyncIterator[ClassAnswer]:
-        """Does what `predict_images` does, under its name in version 0.1."""
-        warn_of_digits()
-        return self.predict_images(images, signature=signature, batch_size=batch_size)
 
     async def status(self) -> list[VersionStatus]:
         """Returns the state of each version the server knows, newest first."""

@@ -13,8 +13,9 @@ from click.core import ParameterSource
 from rich.console import Console
 
 from serving.client import calls, render
+from serving.client.base import DEFAULT_BATCH_SIZE, DEFAULT_MODEL
 from serving.client.channel import DEFAULT_ADDRESS, MAX_RETRIES, Connection, Tls
-from serving.client.client import DEFAULT_BATCH_SIZE, DEFAULT_MODEL, Client
+from serving.client.client import Client
 from serving.client.errors import ClientError, ExitCode, ServingError, one_line
 from serving.client.idx import Selection
 from serving.client.pictures import Fit

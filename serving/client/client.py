@@ -1,7 +1,6 @@
 """The synchronous client."""
 
 import time
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self
@@ -10,36 +9,26 @@ import grpc
 import numpy as np
 
 from serving.client import calls
+from serving.client.base import DEFAULT_BATCH_SIZE, BaseClient
 from serving.client.calls import Call, Result
-from serving.client.channel import Connection
 from serving.client.errors import ServingError, unexpected
 from serving.client.results import (
     Answer,
     ClassAnswer,
     ModelMetadata,
-    ModelSpec,
     ServedTask,
     VersionStatus,
 )
-from serving.client.tasks import NoTaskError, derived_task, is_told
+from serving.client.tasks import is_told
 from serving.client.waiting import WAIT_TIMEOUT, Wait
 
-DEFAULT_MODEL = "mnist"
-"""Nothing in the protocol lists a server's models, so one has to be named."""
 
-DEFAULT_BATCH_SIZE = 64
-
-
-class Client:
+class Client(BaseClient):
     """Asks one model of a TensorFlow Serving server, over gRPC.
 
     Thread-safe; every method raises `ServingError` when the server refuses, fails
-    or is not reached within the connection's deadline.
-
-    Args:
-        connection: The server's address, or a `Connection` for TLS, deadline and
-            retries.
-        model: The model's name, or a `ModelSpec` for a version or label.
+    or is not reached within the connection's deadline. See `BaseClient` for how it is
+    constructed.
 
     Example:
         >>> with Client("localhost:8500") as client:
@@ -47,23 +36,8 @@ class Client:
         ...     client.predict({"images": images}).outputs["probabilities"]
     """
 
-    def __init__(
-        self,
-        connection: Connection | str = "localhost:8500",
-        model: ModelSpec | str = DEFAULT_MODEL,
-    ) -> None:
-        if isinstance(connection, str):
-            connection = Connection(connection)
-        self.connection = connection
-        self.model = ModelSpec(model) if isinstance(model, str) else model
-        self._channel = connection.open()
-        self._stubs = {
-            rpc.path: self._channel.unary_unary(
-                rpc.path, rpc.request.SerializeToString, rpc.response.FromString
-            )
-            for rpc in calls.RPCS
-        }
-        self._served: ServedTask | None = None
+    def _open(self) -> grpc.Channel:
+        return self.connection.open()
 
     def __enter__(self) -> Self:
         return self
@@ -112,16 +86,13 @@ class Client:
         Raises:
             ServingError: There is none, or it takes no images.
         """
-        spec = self.model if version is None else ModelSpec(self.model.name, version)
-        metadata = self._call(calls.metadata(spec))
-        if is_told(metadata):
-            self._served = self._call(calls.describe(metadata))
-            return self._served
-        try:
-            self._served = derived_task(metadata, signature)
-            return self._served
-        except NoTaskError as error:
-            raise self.connection.unsuitable(metadata, error) from error
+        metadata = self._call(calls.metadata(self._version(version)))
+        self._served = (
+            self._call(calls.describe(metadata))
+            if is_told(metadata)
+            else self._derived(metadata, signature)
+        )
+        return self._served
 
     def predict_images(
         self,
@@ -151,21 +122,7 @@ class Client:
             answer = self._call(call)
             if answer.version != served.version:  # names belong to a version
                 served = self.task(answer.version, signature)
-            rows = answer.outputs.get(calls.PROBABILITIES)
-            with unexpected(self.connection.address):
-                answers = calls.class_answers(rows, len(batch), served)
-            yield from answers
-
-    def predict_digits(
-        self,
-        images: np.ndarray,
-        *,
-        signature: str = calls.DEFAULT_SIGNATURE,
-        batch_size: int = DEFAULT_BATCH_SIZE,
-    ) -> Iterator[ClassAnswer]:
-        """Does what `predict_images` does, under its name in version 0.1."""
-        warn_of_digits()
-        return self.predict_images(images, signature=signature, batch_size=batch_size)
+            yield from self._class_answers(answer, batch, served)
 
     def status(self) -> list[VersionStatus]:
         """Returns the state of each version the server knows, newest first."""
@@ -199,12 +156,3 @@ class Client:
             raise self.connection.failure(error) from error
         with unexpected(self.connection.address):
             return call.read(response)
-
-
-def warn_of_digits() -> None:
-    """Says by what `predict_digits` is replaced."""
-    warnings.warn(
-        "predict_digits is deprecated: use predict_images",
-        DeprecationWarning,
-        stacklevel=3,
-    )

@@ -1,0 +1,95 @@
+"""What the sync and the async client share: all that does not wait."""
+
+import warnings
+from typing import Any
+
+import numpy as np
+
+from serving.client import calls
+from serving.client.channel import Connection
+from serving.client.errors import unexpected
+from serving.client.results import (
+    Answer,
+    ClassAnswer,
+    ModelMetadata,
+    ModelSpec,
+    ServedTask,
+)
+from serving.client.tasks import NoTaskError, derived_task
+
+DEFAULT_MODEL = "mnist"
+"""Nothing in the protocol lists a server's models, so one has to be named."""
+
+DEFAULT_BATCH_SIZE = 64
+
+
+class BaseClient:
+    """One model of a server, and how to reach it.
+
+    Args:
+        connection: The server's address, or a `Connection` for TLS, deadline and
+            retries.
+        model: The model's name, or a `ModelSpec` for a version or label.
+    """
+
+    def __init__(
+        self,
+        connection: Connection | str = "localhost:8500",
+        model: ModelSpec | str = DEFAULT_MODEL,
+    ) -> None:
+        if isinstance(connection, str):
+            connection = Connection(connection)
+        self.connection = connection
+        self.model = ModelSpec(model) if isinstance(model, str) else model
+        self._channel = self._open()
+        self._stubs = {
+            rpc.path: self._channel.unary_unary(
+                rpc.path, rpc.request.SerializeToString, rpc.response.FromString
+            )
+            for rpc in calls.RPCS
+        }
+        self._served: ServedTask | None = None
+
+    def _open(self) -> Any:
+        """Opens a channel."""
+        raise NotImplementedError
+
+    def predict_images(self, images: np.ndarray) -> Any:
+        """Classifies images; see the clients."""
+        raise NotImplementedError
+
+    def predict_digits(self, images: np.ndarray, **options: Any) -> Any:
+        """Does what `predict_images` does, under its name in version 0.1."""
+        warnings.warn(
+            "predict_digits is deprecated: use predict_images",
+            DeprecationWarning,
+            stacklevel=2,
+        )
+        return self.predict_images(images, **options)
+
+    def _version(self, version: int | None) -> ModelSpec:
+        """Returns the model, or a version of it."""
+        return self.model if version is None else ModelSpec(self.model.name, version)
+
+    def _derived(self, metadata: ModelMetadata, signature: str) -> ServedTask:
+        """Returns the task of a version that does not tell it.
+
+        Raises:
+            ServingError: It takes no images.
+        """
+        try:
+            return derived_task(metadata, signature)
+        except NoTaskError as error:
+            raise self.connection.unsuitable(metadata, error) from error
+
+    def _class_answers(
+        self, answer: Answer, batch: np.ndarray, served: ServedTask
+    ) -> list[ClassAnswer]:
+        """Returns what the version that answered sees in a batch of images.
+
+        Raises:
+            ServingError: It answered with something else.
+        """
+        rows = answer.outputs.get(calls.PROBABILITIES)
+        with unexpected(self.connection.address):
+            return calls.class_answers(rows, len(batch), served)
