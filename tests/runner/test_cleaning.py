@@ -29,7 +29,9 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
         example_gen = ImageExampleGen(
             source=str(root / "digits"), shard_rows=shard_rows
         )
-        schema_gen = TaskSchemaGen(example_gen.outputs["examples"], judgement())
+        schema_gen = TaskSchemaGen(
+            examples=example_gen.outputs["examples"], judgement=judgement()
+        )
         LocalDagRunner().run(
             Pipeline(
                 "digits",

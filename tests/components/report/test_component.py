@@ -18,13 +18,13 @@ def channel(kind: type) -> Any:
 
 @pytest.fixture
 def report() -> Report:
-    return Report("mnist", allow_anomalies=True, so_far=channel(HTML))
+    return Report(model_name="mnist", allow_anomalies=True, so_far=channel(HTML))
 
 
 def test_only_what_is_given_is_waited_for(report: Report) -> None:
     assert set(report.inputs) == {"so_far"}
     data = Report(
-        "mnist",
+        model_name="mnist",
         allow_anomalies=False,
         examples=channel(standard_artifacts.Examples),
         statistics=channel(standard_artifacts.ExampleStatistics),
@@ -60,5 +60,7 @@ def test_its_parameters_hold_what_is_overruled_the_code_and_the_templates(
 
 def test_a_run_is_only_named_where_it_is_given(report: Report) -> None:
     assert report.exec_properties.get("run") is None
-    named = Report("mnist", allow_anomalies=False, so_far=channel(HTML), run="mnist-1")
+    named = Report(
+        model_name="mnist", allow_anomalies=False, so_far=channel(HTML), run="mnist-1"
+    )
     assert named.exec_properties["run"] == "mnist-1"
