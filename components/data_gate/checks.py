@@ -11,6 +11,9 @@ from components.data_gate.chance import share_bound
 
 Statistics: TypeAlias = statistics_pb2.DatasetFeatureStatisticsList
 
+SKEW, DRIFT = "skew_comparator", "drift_comparator"
+"""The schema's bounds between splits, and since an earlier run."""
+
 _DATASET = "(data set)"
 
 _PLACE = (
@@ -72,35 +75,69 @@ def against_schema(
     return findings
 
 
+@dataclass(frozen=True)
+class Comparison:
+    """A split's statistics, held to others.
+
+    Attributes:
+        split: Whose.
+        comparator: Which of the schema's bounds, `SKEW` or `DRIFT`.
+        difference: What a value beyond its bound means, for people.
+        one: Statistics of one side, as they were before what is not in common was
+            left out.
+        other: Of the other.
+        compared: What TFDV made of both.
+    """
+
+    split: str
+    comparator: str
+    difference: str
+    one: Statistics
+    other: Statistics
+    compared: anomalies_pb2.Anomalies
+
+    def findings(self) -> list[Finding]:
+        """Returns what is beyond its bound."""
+        return [
+            Finding(
+                found.split,
+                found.feature,
+                f"{self.difference}: {found.reason}"
+                + _place(found, self.comparator, self.one, self.other),
+            )
+            for found in _findings(self.split, self.compared)
+        ]
+
+    def distances(self) -> list[Distance]:
+        """Returns all that was measured, whether within its bound or not."""
+        kind = self.comparator.removesuffix("_comparator")
+        return [
+            Distance(self.split, ".".join(info.path.step), *measurement)
+            for info in self.compared.drift_skew_info
+            for measurement in _measurements(getattr(info, f"{kind}_measurements"))
+        ]
+
+
 def between_splits(
     statistics: Mapping[str, Statistics], schema: schema_pb2.Schema, reference: str
-) -> list[Finding]:
-    """Returns where a split's distribution differs from the reference split's.
-
-    The bounds are the schema's `skew_comparator`s.
-    """
-    return [
-        Finding(
-            f.split,
-            f.feature,
-            f"differs from split {reference}: {f.reason}"
-            + _place(f, "skew_comparator", statistics[reference], statistics[split]),
+) -> Iterator[Comparison]:
+    """Compares each split with the reference split, by the `skew_comparator`s."""
+    for split in statistics:
+        if split == reference:
+            continue
+        whole = statistics[reference], statistics[split]
+        expected, compared = _in_common(schema, *whole)
+        yield Comparison(
+            split,
+            SKEW,
+            f"differs from split {reference}",
+            *whole,
+            tfdv.validate_statistics(
+                expected,
+                _comparing(schema, SKEW, expected, compared),
+                serving_statistics=compared,
+            ),
         )
-        for split, compared in _between_splits(statistics, schema, reference)
-        for f in _findings(split, compared)
-    ]
-
-
-def distances_between_splits(
-    statistics: Mapping[str, Statistics], schema: schema_pb2.Schema, reference: str
-) -> list[Distance]:
-    """Returns all that `between_splits` measures, whether within its bound or not."""
-    return [
-        Distance(split, ".".join(info.path.step), *measurement)
-        for split, compared in _between_splits(statistics, schema, reference)
-        for info in compared.drift_skew_info
-        for measurement in _measurements(info.skew_measurements)
-    ]
 
 
 def since(
@@ -108,10 +145,8 @@ def since(
     schema: schema_pb2.Schema,
     previous: Mapping[str, Statistics],
     version: str,
-) -> list[Finding]:
-    """Returns where a split has drifted from the same split of an earlier run.
-
-    The bounds are the schema's `drift_comparator`s.
+) -> Iterator[Comparison]:
+    """Compares each split with that of an earlier run, by the `drift_comparator`s.
 
     Args:
         statistics: Of this run, by split.
@@ -119,66 +154,17 @@ def since(
         previous: Of the earlier run, by split.
         version: What that run pushed, for the message.
     """
-    return [
-        Finding(
-            f.split,
-            f.feature,
-            f"drifted since version {version}: {f.reason}"
-            + _place(f, "drift_comparator", statistics[split], previous[split]),
-        )
-        for split, compared in _since(statistics, schema, previous)
-        for f in _findings(split, compared)
-    ]
-
-
-def distances_since(
-    statistics: Mapping[str, Statistics],
-    schema: schema_pb2.Schema,
-    previous: Mapping[str, Statistics],
-) -> list[Distance]:
-    """Returns all that `since` measures, whether within its bound or not."""
-    return [
-        Distance(split, ".".join(info.path.step), *measurement)
-        for split, compared in _since(statistics, schema, previous)
-        for info in compared.drift_skew_info
-        for measurement in _measurements(info.drift_measurements)
-    ]
-
-
-_Compared: TypeAlias = Iterator[tuple[str, anomalies_pb2.Anomalies]]
-
-
-def _between_splits(
-    statistics: Mapping[str, Statistics], schema: schema_pb2.Schema, reference: str
-) -> _Compared:
-    for split in statistics:
-        if split == reference:
-            continue
-        expected, compared = _in_common(
-            schema, statistics[reference], statistics[split]
-        )
-        yield (
-            split,
-            tfdv.validate_statistics(
-                expected,
-                _comparing(schema, "skew_comparator", expected, compared),
-                serving_statistics=compared,
-            ),
-        )
-
-
-def _since(
-    statistics: Mapping[str, Statistics],
-    schema: schema_pb2.Schema,
-    previous: Mapping[str, Statistics],
-) -> _Compared:
     for split in sorted(statistics.keys() & previous.keys()):
-        current, before = _in_common(schema, statistics[split], previous[split])
-        yield (
+        whole = statistics[split], previous[split]
+        current, before = _in_common(schema, *whole)
+        yield Comparison(
             split,
+            DRIFT,
+            f"drifted since version {version}",
+            *whole,
             tfdv.validate_statistics(
                 current,
-                _comparing(schema, "drift_comparator", current, before),
+                _comparing(schema, DRIFT, current, before),
                 previous_statistics=before,
             ),
         )

@@ -43,7 +43,7 @@ class Executor(BaseExecutor):
         """
         champion = inputs[CHAMPION_STATISTICS_KEY]
         version = champion.get_string_custom_property(properties.CHAMPION_VERSION)
-        findings = judge(
+        findings, _ = judge(
             schema=inputs[nodes.SCHEMA],
             statistics=inputs[nodes.STATISTICS],
             anomalies=inputs[nodes.ANOMALIES],
@@ -82,8 +82,8 @@ def judge(
     statistics: types.Artifact,
     anomalies: types.Artifact,
     champion: types.Artifact,
-) -> list[checks.Finding]:
-    """Returns all findings; those against the schema first.
+) -> tuple[list[checks.Finding], list[checks.Comparison]]:
+    """Returns all findings, those against the schema first, and what was compared.
 
     Args:
         schema: With the bounds.
@@ -96,11 +96,12 @@ def judge(
     found = {
         split: _load_anomalies(uri) for split, uri in _split_uris(anomalies).items()
     }
-    findings = checks.against_schema(found, current)
-    findings += checks.between_splits(current, contract, reference=TRAIN)
+    comparisons = list(checks.between_splits(current, contract, reference=TRAIN))
     if version := champion.get_string_custom_property(properties.CHAMPION_VERSION):
-        findings += checks.since(current, contract, load_statistics(champion), version)
-    return findings
+        before = load_statistics(champion)
+        comparisons += checks.since(current, contract, before, version)
+    findings = checks.against_schema(found, current)
+    return findings + [f for one in comparisons for f in one.findings()], comparisons
 
 
 def load_schema(artifact: types.Artifact) -> schema_pb2.Schema:

@@ -64,7 +64,7 @@ def grown(
 
     Args:
         so_far: Sections that it has are kept.
-        inputs: By the names of `ReportSpec`'s inputs, as far as they are there.
+        inputs: By the names of `Report`'s inputs, as far as they are there.
         allow_anomalies: Whether the run goes on in spite of what DataGate finds.
     """
     grown = sections.completed(so_far, inputs, allow_anomalies)

@@ -39,7 +39,7 @@ from contract.model_run import load_answers, read_history, read_summary
 from contract.task import DEFAULT_NOUN, Task, read_task
 
 Inputs = Mapping[str, Artifact]
-"""What a run has made, by the name of `ReportSpec`'s input."""
+"""What a run has made, by the name of `Report`'s input."""
 
 SAMPLED_ROWS = 4096
 """Of the train split; looked at one by one, the others only by StatisticsGen."""
@@ -72,7 +72,7 @@ def completed(so_far: Page, inputs: Inputs, allow_anomalies: bool) -> Page:
 
     Args:
         so_far: What there is already.
-        inputs: By the names of `ReportSpec`'s inputs, as far as they are there.
+        inputs: By the names of `Report`'s inputs, as far as they are there.
         allow_anomalies: Whether the run goes on in spite of what DataGate finds.
     """
     missing = [
@@ -105,15 +105,22 @@ def gather_data(inputs: Inputs, allow_anomalies: bool) -> tuple[DataFacts, Rows]
     examples, champion = inputs["examples"], inputs["champion_statistics"]
     task = _task(examples)
     statistics = data_gate.load_statistics(inputs["statistics"])
-    schema = data_gate.load_schema(inputs["schema"])
-    findings = data_gate.judge(
+    findings, comparisons = data_gate.judge(
         schema=inputs["schema"],
         statistics=inputs["statistics"],
         anomalies=inputs["anomalies"],
         champion=champion,
     )
     version = champion.get_string_custom_property(properties.CHAMPION_VERSION)
-    previous = data_gate.load_statistics(champion) if version else {}
+    distances = {
+        kind: tuple(
+            distance
+            for one in comparisons
+            if one.comparator == kind
+            for distance in one.distances()
+        )
+        for kind in (checks.SKEW, checks.DRIFT)
+    }
     rows = read_rows(
         artifact_utils.get_split_uri([examples], TRAIN),
         task,
@@ -125,8 +132,8 @@ def gather_data(inputs: Inputs, allow_anomalies: bool) -> tuple[DataFacts, Rows]
         splits=describe_splits(statistics, task, SPLITS),
         findings=tuple(findings),
         overruled=bool(findings) and allow_anomalies,
-        between=tuple(checks.distances_between_splits(statistics, schema, TRAIN)),
-        since=tuple(checks.distances_since(statistics, schema, previous)),
+        between=distances[checks.SKEW],
+        since=distances[checks.DRIFT],
         champion=version,
         left_out=champion.get_string_custom_property(properties.LEFT_OUT),
         sampled=describe_sample(TRAIN, rows, task),

@@ -82,10 +82,10 @@ def judge(schema: Any) -> Judge:
             for split, of_split in statistics.items()
         }
         findings = checks.against_schema(anomalies, statistics)
-        findings += checks.between_splits(statistics, schema, "train")
+        comparisons = list(checks.between_splits(statistics, schema, "train"))
         if previous is not None:
-            findings += checks.since(statistics, schema, previous, "1700000000")
-        return findings
+            comparisons += checks.since(statistics, schema, previous, "1700000000")
+        return findings + [f for one in comparisons for f in one.findings()]
 
     return judge
 
