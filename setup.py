@@ -19,5 +19,5 @@ setup(
             *("version_store", "version_store.*"),
         ]
     ),
-    package_data={"": ["*.css", "*.html", "*.pbtxt", "*.toml", "*.yaml"]},
+    package_data={"": ["*.css", "*.html", "*.j2", "*.pbtxt", "*.toml", "*.yaml"]},
 )
