@@ -53,52 +53,79 @@ class MachineError(BaseException):
     """The memory does not suffice: no finding about a model, so no `Exception`."""
 
 
+Ask = Callable[[str, str, np.ndarray], Answer]
+"""Asks a signature by its one input: (signature, input, value) -> outputs by name."""
+
+
+class Notes:
+    """What was checked.
+
+    Attributes:
+        checks: What went well.
+        failures: What did not, and why.
+    """
+
+    def __init__(self) -> None:
+        """Nothing was checked yet."""
+        self.checks: list[str] = []
+        self.failures: list[str] = []
+
+    def check(self, what: str, find_fault: Callable[[], str]) -> bool:
+        """Takes note of a check; an error is a fault. Returns whether there is none."""
+        try:
+            wrong = find_fault()
+        except Exception as error:
+            wrong = _line(error)
+        if wrong:
+            self.failures.append(f"{what}: {wrong}")
+        else:
+            self.checks.append(what)
+        return not wrong
+
+
 def main(model: str, requests: str) -> int:
     """Runs all checks; prints the outcome as JSON."""
-    checks: list[str] = []
-    failures: list[str] = []
+    notes = Notes()
     withdrawn: list[str] = []
     expected = Requests.load(requests)
     try:
         ask = _load(model)
     except Exception as error:
-        failures.append(f"loading: {_line(error)}")
+        notes.failures.append(f"loading: {_line(error)}")
     else:
-        answers_images = _check_signature(
-            IMAGES_SIGNATURE, "images", expected.images, ask, expected, checks, failures
-        )
-        examples = np.array(expected.examples, object)
-        _check_signature(
-            EXAMPLES_SIGNATURE, "examples", examples, ask, expected, checks, failures
-        )
-        _check(
-            f"{CLASSIFY_SIGNATURE}, batch of {_FEW}",
-            lambda: _wrong_names(
-                ask(CLASSIFY_SIGNATURE, "inputs", examples[:_FEW]), expected
-            ),
-            checks,
-            failures,
-        )
-        _check(
-            DESCRIBE_SIGNATURE,
-            lambda: _wrong_task(
-                ask(DESCRIBE_SIGNATURE, "text", np.array([b"", b"?"], object)), expected
-            ),
-            checks,
-            failures,
-        )
-        # Of a model that answers nothing an error says nothing.
-        if answers_images:
-            _check_refusal(ask, expected.images, checks, failures)
-            withdrawn = _check_marker(model, ask, expected, checks, failures)
+        withdrawn = _check_all(model, ask, expected, notes)
+    report = {"checks": notes.checks, "failures": notes.failures}
     # On a line of its own, whatever libraries printed.
-    report = {"checks": checks, "failures": failures, "withdrawn": withdrawn}
-    print("\n" + json.dumps(report))
+    print("\n" + json.dumps({**report, "withdrawn": withdrawn}))
     return 0
 
 
-def _load(model: str) -> Callable[[str, str, np.ndarray], Answer]:
-    """Returns a function (signature, input, value) -> outputs by name."""
+def _check_all(model: str, ask: Ask, expected: Requests, notes: Notes) -> list[str]:
+    """Asks each signature; returns those whose marker is to be withdrawn."""
+    images, examples = expected.images, np.array(expected.examples, object)
+    by_input = (IMAGES_SIGNATURE, "images", images)
+    answers_images = _check_signature(*by_input, ask, expected, notes)
+    _check_signature(EXAMPLES_SIGNATURE, "examples", examples, ask, expected, notes)
+    notes.check(
+        f"{CLASSIFY_SIGNATURE}, batch of {_FEW}",
+        lambda: _wrong_names(
+            ask(CLASSIFY_SIGNATURE, "inputs", examples[:_FEW]), expected
+        ),
+    )
+    texts = np.array([b"", b"?"], object)
+    notes.check(
+        DESCRIBE_SIGNATURE,
+        lambda: _wrong_task(ask(DESCRIBE_SIGNATURE, "text", texts), expected),
+    )
+    # Of a model that answers nothing an error says nothing.
+    if not answers_images:
+        return []
+    _check_refusal(ask, images, notes)
+    return _check_marker(model, ask, images, examples, notes)
+
+
+def _load(model: str) -> Ask:
+    """Loads the model as a server does; returns how it is asked."""
     from tensorflow.core.protobuf import config_pb2
     from tensorflow.python.framework.errors import ResourceExhaustedError
 
@@ -148,41 +175,20 @@ def _check_signature(
     name: str,
     input_name: str,
     rows: np.ndarray,
-    ask: Callable[[str, str, np.ndarray], Answer],
+    ask: Ask,
     requests: Requests,
-    checks: list[str],
-    failures: list[str],
+    notes: Notes,
 ) -> bool:
     """Asks in batches of several sizes; returns whether all answers were right."""
     return all(
-        _check(
+        notes.check(
             f"{name}, batch of {size}",
             lambda size=size: _compare(  # type: ignore[misc]
                 ask(name, input_name, rows[:size]), requests.probabilities[:size]
             ),
-            checks,
-            failures,
         )
         for size in (*_BATCH_SIZES, len(rows))
     )
-
-
-def _check(
-    what: str,
-    find_fault: Callable[[], str],
-    checks: list[str],
-    failures: list[str],
-) -> bool:
-    """Takes note of a check; an error is a fault. Returns whether there was none."""
-    try:
-        wrong = find_fault()
-    except Exception as error:
-        wrong = _line(error)
-    if wrong:
-        failures.append(f"{what}: {wrong}")
-    else:
-        checks.append(what)
-    return not wrong
 
 
 def _compare(answer: Answer, expected: np.ndarray) -> str:
@@ -235,12 +241,7 @@ def _wrong_task(answer: Answer, expected: Requests) -> str:
     return ""
 
 
-def _check_refusal(
-    ask: Callable[[str, str, np.ndarray], Answer],
-    images: np.ndarray,
-    checks: list[str],
-    failures: list[str],
-) -> None:
+def _check_refusal(ask: Ask, images: np.ndarray, notes: Notes) -> None:
     """An image of another size has to be an error, and not an answer."""
     height, width, *channels = images.shape[1:]
     # As many values, so that nothing but the shape tells.
@@ -254,25 +255,20 @@ def _check_refusal(
     try:
         ask(IMAGES_SIGNATURE, "images", other)
     except Exception:
-        checks.append(what)
+        notes.checks.append(what)
     else:
-        failures.append(f"{what}: expected an error, found an answer")
+        notes.failures.append(f"{what}: expected an error, found an answer")
 
 
 def _check_marker(
-    model: str,
-    ask: Callable[[str, str, np.ndarray], Answer],
-    requests: Requests,
-    checks: list[str],
-    failures: list[str],
+    model: str, ask: Ask, images: np.ndarray, examples: np.ndarray, notes: Notes
 ) -> list[str]:
     """Returns the marked signatures that answer otherwise together than alone.
 
     That they answer alike proves nothing, so nothing is marked here.
     """
-    examples = np.array(requests.examples, object)
     inputs = {
-        IMAGES_SIGNATURE: ("images", requests.images),
+        IMAGES_SIGNATURE: ("images", images),
         EXAMPLES_SIGNATURE: ("examples", examples),
         CLASSIFY_SIGNATURE: ("inputs", examples),
     }
@@ -284,17 +280,14 @@ def _check_marker(
                 withdrawn.append(name)
                 what = f"{what}: they differ, its requests will not share a batch"
         except Exception as error:
-            failures.append(f"{what}: {_line(error)}")
+            notes.failures.append(f"{what}: {_line(error)}")
         else:
-            checks.append(what)
+            notes.checks.append(what)
     return withdrawn
 
 
 def _rows_see_each_other(
-    name: str,
-    ask: Callable[[str, str, np.ndarray], Answer],
-    input_name: str,
-    rows: np.ndarray,
+    name: str, ask: Ask, input_name: str, rows: np.ndarray
 ) -> bool:
     """Compares a few rows asked one by one with the same asked in one batch."""
     few = rows[: _BATCH_SIZES[-1]]
