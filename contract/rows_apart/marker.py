@@ -10,13 +10,17 @@ nothing, while rows that came out wrong take the marker away.
 import hashlib
 import json
 import os
+from typing import Any
 
 import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
-from contract.rows_apart.analysis import Analysis
-from contract.rows_apart.rules import RULES
-from contract.rows_apart.values import Mixed
+# It has no public name. A TensorFlow without it fails tests/contract/rows_apart.
+from tensorflow.python.framework.convert_to_constants import (
+    convert_variables_to_constants_v2,
+)
+
+from contract.rows_apart.rules import Fixed, Mixed, Rows, Value, outputs_of
 
 MARKER_FILE = os.path.join("assets.extra", "rows_apart.json")
 _FORMAT = 1
@@ -32,32 +36,48 @@ def judge(folder: str) -> dict[str, str]:
         By name of the signature an empty text where its rows are shown not to see
         each other, and why that could not be shown otherwise.
     """
-    model = _read(folder)
     # A model of several graphs would be marked for whichever a server takes.
-    if len(model.meta_graphs) != 1:
+    if len(saved_model_pb2.SavedModel.FromString(_content(folder)).meta_graphs) != 1:
         return {}
-    graph = model.meta_graphs[0]
-    analysis = Analysis(graph.graph_def, RULES)
-    found = {}
-    for name, signature in graph.signature_def.items():
-        if name.startswith("__saved_model"):
-            continue
-        inputs, reason = {}, ""
-        for alias, info in signature.inputs.items():
-            shape = info.tensor_shape
-            if shape.unknown_rank or not shape.dim or shape.dim[0].size != -1:
-                reason = f"input {alias} has no dimension of rows"
-            dims = [dim.size if dim.size >= 0 else None for dim in shape.dim]
-            inputs[info.name] = dims
-        if not inputs:
-            reason = "it has no inputs"
-        try:
-            if not reason:
-                analysis.check(inputs, [i.name for i in signature.outputs.values()])
-        except Mixed as error:
-            reason = str(error)
-        found[name] = reason
-    return found
+    loaded = tf.saved_model.load(folder)
+    return {
+        name: _why_not_apart(function) for name, function in loaded.signatures.items()
+    }
+
+
+def _why_not_apart(function: Any) -> str:
+    """Returns why rows of a signature may see each other; empty if they do not."""
+    # One graph: the functions in it inlined, the weights constants.
+    try:
+        whole = convert_variables_to_constants_v2(function)
+    except (ValueError, tf.errors.OpError) as error:
+        return f"its graph cannot be followed: {error}"
+    captured = {inner.name for _, inner in function.graph.captures}
+    given = {one.name for one in whole.inputs} - captured
+    known: dict[str, Value] = {}
+    try:
+        for operation in whole.graph.get_operations():
+            if operation.type == "Placeholder":
+                [output] = operation.outputs
+                is_given = output.name in given
+                known[output.name] = _rows_of(output) if is_given else Fixed()
+                continue
+            values = [known.get(one.name) for one in operation.inputs]
+            outputs = outputs_of(operation, values)
+            for tensor, value in zip(operation.outputs, outputs, strict=True):
+                known[tensor.name] = value
+    except Mixed as error:
+        return str(error)
+    for tensor in whole.outputs:
+        if not isinstance(known[tensor.name], Rows):
+            return f"{tensor.name} does not have a row for each row of the inputs"
+    return "" if given else "it has no inputs"
+
+
+def _rows_of(tensor: tf.Tensor) -> Rows:
+    if not tensor.shape.rank or tensor.shape[0] is not None:
+        raise Mixed(f"input {tensor.op.name} has no dimension of rows")
+    return Rows()
 
 
 def write_marker(folder: str) -> list[str]:
@@ -98,10 +118,6 @@ def withdraw_marker(folder: str, signatures: set[str]) -> None:
         _write(folder, left)
     elif tf.io.gfile.exists(path := os.path.join(folder, MARKER_FILE)):
         tf.io.gfile.remove(path)
-
-
-def _read(folder: str) -> saved_model_pb2.SavedModel:
-    return saved_model_pb2.SavedModel.FromString(_content(folder))
 
 
 def _content(folder: str) -> bytes:

@@ -1,11 +1,382 @@
-"""The operations that keep rows apart, and the rule of each.
+"""What comes out of an operation on rows: the rule of each kind of operation.
 
 The first dimension is the rows', so no rule lets an operation join, reorder, reduce or
-shift along it.
+shift along it. Meanings of the operations: tensorflow/core/ops/*.cc. Shapes, and the
+values of constants, are TensorFlow's to infer.
 """
 
-from contract.rows_apart import arithmetic, shaping
-from contract.rows_apart.values import Rule
+import dataclasses
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import tensorflow as tf
+
+
+class Mixed(Exception):
+    """Rows may see each other; the text says by which operation."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Rows:
+    """A tensor with a row for each row of the inputs, made of that row alone."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Fixed:
+    """A tensor that depends on the inputs in no way, such as weights."""
+
+
+ROW_COUNT = "the number of rows"
+
+
+@dataclasses.dataclass(frozen=True)
+class Sizes:
+    """Whole numbers that depend on nothing of the inputs but the number of rows.
+
+    Attributes:
+        items: Numbers, `ROW_COUNT`, or None for what is not known.
+        scalar: Whether it is one number and not a vector.
+    """
+
+    items: tuple[int | str | None, ...]
+    scalar: bool = False
+
+
+Value = Rows | Sizes | Fixed | None
+"""Of a tensor; None where nothing is known: rows may see each other there."""
+
+
+class Step:
+    """An operation whose outputs are asked for, with what is known of its inputs."""
+
+    def __init__(self, operation: tf.Operation, values: Sequence[Value]) -> None:
+        """Takes the operation, and the values of its inputs."""
+        self.values = values
+        self.attribute: Callable[[str], Any] = operation.get_attr
+        self.kind = operation.type
+        self.outputs = operation.outputs
+        self._inputs = operation.inputs
+
+    def rank(self, place: int) -> int:
+        """Returns the rank of an input."""
+        rank = self._inputs[place].shape.rank
+        if rank is None:
+            raise Mixed("a rank is not known")
+        return int(rank)
+
+    def rows(self, place: int, least: int = 1) -> int:
+        """Sees that an input is rows of a least rank; returns the rank."""
+        if not isinstance(self.values[place], Rows):
+            raise Mixed("expected rows")
+        if self.rank(place) < least:
+            raise Mixed(f"expected rows of {least - 1} or more dimensions")
+        return self.rank(place)
+
+    def fixed(self, *places: int) -> None:
+        """Sees that inputs do not depend on the signature's."""
+        if not all(isinstance(self.values[place], Fixed) for place in places):
+            raise Mixed("expected what does not depend on the inputs")
+
+    def rest_fixed(self, first: int = 1) -> None:
+        """Sees that no later input depends on the signature's."""
+        self.fixed(*range(first, len(self.values)))
+
+    def dims(self, place: int) -> list[int | None]:
+        """Returns the shape of an input whose rank is known."""
+        self.rank(place)
+        return list(self._inputs[place].shape)
+
+    def sizes(self, place: int) -> tuple[int | str | None, ...]:
+        """Returns the items of an input that is a shape."""
+        value = self.values[place]
+        if isinstance(value, Sizes):
+            return value.items
+        self.fixed(place)
+        tensor = self._inputs[place]
+        while tensor.op.type == "Identity":
+            tensor = tensor.op.inputs[0]
+        constant = tf.get_static_value(tensor)
+        if constant is None:
+            raise Mixed("expected a constant")
+        return tuple(int(item) for item in constant.ravel())
+
+    def numbers(self, place: int) -> list[int]:
+        """Returns the values of an input that does not even hang on how many rows."""
+        items = [item for item in self.sizes(place) if isinstance(item, int)]
+        if len(items) != len(self.sizes(place)):
+            raise Mixed("expected a constant")
+        return items
+
+    def inner_axis(self, place: int, rank: int) -> None:
+        """Sees that an input is an axis that is not the rows'."""
+        [axis] = self.numbers(place)
+        check_axis(axis, rank)
+
+    def row_count_first(self, place: int) -> int:
+        """Sees that an input is the shape of rows; returns their rank."""
+        items = self.sizes(place)
+        if not items or items[0] != ROW_COUNT or ROW_COUNT in items[1:]:
+            raise Mixed("expected the number of rows as the first size, and only there")
+        return len(items)
+
+    def below(self, place: int, rank: int) -> None:
+        """Sees that a fixed input has no row of its own in a tensor of rows."""
+        self.fixed(place)
+        dims = self.dims(place)
+        if len(dims) > rank or (len(dims) == rank and dims[0] != 1):
+            raise Mixed("a constant has rows of its own")
+
+
+def check_axis(axis: int, rank: int) -> None:
+    """Sees that an axis, from the front or the back, is not the rows'."""
+    if not 0 < axis + (rank if axis < 0 else 0) < rank:
+        raise Mixed(f"works along axis {axis}")
+
+
+Rule = Callable[[Step], Any]
+"""Raises `Mixed`, or returns the outputs' values; nothing where all are rows."""
+
+
+def _elementwise(step: Step) -> None:
+    """Value by value, with NumPy's broadcasting."""
+    rank = step.outputs[0].shape.rank
+    for place, value in enumerate(step.values):
+        if not isinstance(value, Rows):
+            step.below(place, rank or 0)
+        elif step.rank(place) != rank:
+            raise Mixed("inputs of other ranks")
+
+
+def _same(step: Step) -> list[Value]:
+    """One input, passed on."""
+    return [step.values[0]]
+
+
+def _rows_by_weights(step: Step) -> None:
+    if step.rows(0) != 2 or step.attribute("transpose_a"):
+        raise Mixed("expected a matrix of rows, not transposed")
+    step.fixed(1)
+
+
+def _matrices(step: Step) -> None:
+    """Matrices in rows, times weights or times one another."""
+    rank = step.rows(0, 3)
+    if isinstance(step.values[1], Rows):
+        if step.rank(1) != rank:
+            raise Mixed("inputs of other ranks")
+    else:
+        step.fixed(1)
+        if step.rank(1) != 2:
+            raise Mixed("expected a matrix of weights")
+
+
+def _window(step: Step) -> None:
+    """Convolution and pooling of two dimensions, `[rows, height, width, channels]`."""
+    step.rows(0, 4)
+    step.rest_fixed()
+    windows = step.attribute("strides")[:1]
+    if len(step.values) > 1:
+        windows += step.attribute("dilations")[:1]
+    else:
+        size = step.attribute("ksize")
+        windows += [size[0], size[3]]
+    if (
+        step.attribute("data_format") != b"NHWC"
+        or step.attribute("padding") not in (b"SAME", b"VALID")
+        or set(windows) != {1}
+    ):
+        raise Mixed("expected NHWC, SAME or VALID, and windows within rows")
+
+
+def _batch_norm(step: Step) -> list[Value]:
+    """Normalisation by the statistics that training left."""
+    if step.attribute("is_training"):
+        raise Mixed("it normalises by the rows at hand")
+    step.rows(0, 2)
+    step.rest_fixed()
+    return [Rows(), *[None] * (len(step.outputs) - 1)]
+
+
+def _within(step: Step) -> None:
+    """Along the last dimension, by parameters that are fixed."""
+    step.rows(0, 2)
+    step.rest_fixed()
+
+
+def _top_k(step: Step) -> None:
+    """The largest of each row."""
+    step.rows(0, 2)
+    step.numbers(1)
+
+
+def _reduction(step: Step) -> None:
+    """Along dimensions within a row."""
+    rank = step.rows(0)
+    for axis in step.numbers(1):
+        check_axis(axis, rank)
+
+
+def _arg_extreme(step: Step) -> None:
+    step.inner_axis(1, step.rows(0, 2))
+
+
+def _gather(step: Step) -> None:
+    """Entries of a table by the rows' numbers, or of each row by fixed ones."""
+    axis = step.numbers(2)[0] if len(step.values) > 2 else 0
+    if step.attribute("batch_dims"):
+        raise Mixed("expected no batch_dims")
+    if isinstance(step.values[0], Fixed):
+        step.rows(1)
+        if axis:
+            raise Mixed("expected entries of a table")
+    else:
+        check_axis(axis, step.rows(0))
+        step.fixed(1)
+
+
+def _one_hot(step: Step) -> None:
+    step.rows(0)
+    step.rest_fixed()
+    if step.attribute("axis") != -1:
+        raise Mixed("expected the last axis")
+
+
+def _parse_example(step: Step) -> list[Value]:
+    """Features of one length, each out of its own example."""
+    if step.rows(0) != 1:
+        raise Mixed("expected a vector of examples")
+    step.rest_fixed()
+    # A length that is not given is that of the longest example at hand.
+    dense: list[Value] = [
+        Rows() if shape.is_fully_defined() else None
+        for shape in map(tf.TensorShape, step.attribute("dense_shapes"))
+    ]
+    sparse: list[Value] = [None] * (3 * step.attribute("num_sparse"))
+    ragged: list[Value] = [None] * (len(step.outputs) - len(sparse) - len(dense))
+    return [*sparse, *dense, *ragged]
+
+
+def _look_up(step: Step) -> None:
+    """Entries of a hash table; a string or number each."""
+    step.rows(1)
+    step.fixed(0, 2)
+
+
+def _reshape(step: Step) -> None:
+    """Rows stay rows where as many numbers make a row before and after."""
+    step.rows(0)
+    first, *rest = step.sizes(1) or (None,)
+    if not all(isinstance(item, int) for item in rest):
+        raise Mixed("the new shape is not known")
+    # `[-1, ...]` may cut elsewhere, unless a row's size is known to stay.
+    before, after = (
+        tf.TensorShape(dims).num_elements()
+        for dims in (step.dims(0)[1:], None if -1 in rest else rest)
+    )
+    if first != ROW_COUNT and not (first == -1 and before and before == after):
+        raise Mixed("it may cut rows at other places")
+
+
+def _expand_dims(step: Step) -> None:
+    step.inner_axis(1, step.rows(0) + 1)
+
+
+def _squeeze(step: Step) -> None:
+    rank = step.rows(0)
+    axes = step.attribute("squeeze_dims")
+    if not axes:
+        raise Mixed("it would take a single row's dimension away")
+    for axis in axes:
+        check_axis(axis, rank)
+
+
+def _transpose(step: Step) -> None:
+    step.rows(0)
+    if step.numbers(1)[0] != 0:
+        raise Mixed("it moves the rows' dimension")
+
+
+def _concat(step: Step) -> None:
+    """Joined within rows."""
+    ranks = {step.rows(place) for place in range(len(step.values) - 1)}
+    if len(ranks) != 1:
+        raise Mixed("inputs of other ranks")
+    step.inner_axis(len(step.values) - 1, ranks.pop())
+
+
+def _pack(step: Step) -> list[Value]:
+    """A shape of single sizes, or rows side by side."""
+    axis = step.attribute("axis")
+    if any(isinstance(value, Rows) for value in step.values):
+        ranks = {step.rows(place) for place in range(len(step.values))}
+        if len(ranks) != 1:
+            raise Mixed("inputs of other ranks")
+        check_axis(axis, ranks.pop() + 1)
+        return [Rows()]
+    items = [step.sizes(place) for place in range(len(step.values))]
+    if axis != 0 or any(len(item) != 1 for item in items):
+        raise Mixed("expected single sizes")
+    return [Sizes(tuple(item for (item,) in items))]
+
+
+def _shape_of(step: Step) -> list[Value]:
+    """The number of rows, and the shape of one."""
+    step.rows(0)
+    return [Sizes((ROW_COUNT, *step.dims(0)[1:]))]
+
+
+def _strided_slice(step: Step) -> list[Value]:
+    """One size of a shape, or a part of every row."""
+    value = step.values[0]
+    [start, *_], [end, *_], [stride, *_] = (step.numbers(place) for place in (1, 2, 3))
+    masks = {
+        name: step.attribute(f"{name}_mask")
+        for name in ("begin", "end", "ellipsis", "new_axis", "shrink_axis")
+    }
+    if masks["ellipsis"] or masks["new_axis"]:
+        raise Mixed("expected plain slices")
+    begins, ends = masks["begin"] & 1, masks["end"] & 1
+    if isinstance(value, Sizes) and not value.scalar:
+        if masks["shrink_axis"] & 1:
+            return [Sizes(value.items[start:][:1], scalar=True)]
+        part = slice(None if begins else start, None if ends else end, stride)
+        return [Sizes(value.items[part])]
+    step.rows(0)
+    if not (begins and ends) or masks["shrink_axis"] & 1 or stride != 1:
+        raise Mixed("it takes some of the rows")
+    return [Rows()]
+
+
+def _pad(step: Step) -> None:
+    step.rows(0)
+    if step.numbers(1)[:2] != [0, 0]:
+        raise Mixed("it adds rows")
+    step.rest_fixed(2)
+
+
+def _fill(step: Step) -> None:
+    """One value in every row."""
+    step.row_count_first(0)
+    step.fixed(1)
+
+
+def _broadcast_to(step: Step) -> None:
+    """The same in every row."""
+    step.below(0, step.row_count_first(1))
+
+
+def _tile(step: Step) -> None:
+    """The same in every row, or rows repeated within themselves."""
+    if isinstance(step.values[0], Rows):
+        if step.sizes(1)[0] != 1:
+            raise Mixed("it repeats rows")
+    else:
+        step.below(0, step.row_count_first(1))
+
+
+def _fixed_only(step: Step) -> None:
+    raise Mixed("expected what does not depend on the inputs")
+
 
 _ELEMENTWISE = """
     Abs Add AddV2 AsString Cast Ceil ClipByValue Cos Div DivNoNan Elu Equal Erf Exp
@@ -17,44 +388,52 @@ _ELEMENTWISE = """
 """
 
 RULES: dict[str, Rule] = {
-    **dict.fromkeys(_ELEMENTWISE.split(), arithmetic.elementwise),
+    **dict.fromkeys(_ELEMENTWISE.split(), _elementwise),
     **dict.fromkeys(
-        ("Identity", "PlaceholderWithDefault", "StopGradient"), arithmetic.same
+        ("EnsureShape", "Identity", "PlaceholderWithDefault", "StopGradient"), _same
     ),
-    **dict.fromkeys(
-        ("VarHandleOp", "Variable", "VariableV2", "HashTableV2"), arithmetic.variable
-    ),
-    **dict.fromkeys(("BatchMatMulV2", "BatchMatMulV3"), arithmetic.batch_mat_mul),
-    **dict.fromkeys(
-        ("Conv2D", "DepthwiseConv2dNative", "MaxPool", "AvgPool"), arithmetic.window
-    ),
-    **dict.fromkeys(("Softmax", "LogSoftmax"), arithmetic.softmax),
-    **dict.fromkeys(
-        ("All", "Any", "Max", "Mean", "Min", "Prod", "Sum"), arithmetic.reduction
-    ),
-    **dict.fromkeys(("ArgMax", "ArgMin"), arithmetic.arg_extreme),
-    **dict.fromkeys(("Pad", "PadV2", "MirrorPad"), shaping.pad),
-    **dict.fromkeys(("GatherV2", "ResourceGather"), arithmetic.gather),
-    "BiasAdd": arithmetic.bias_add,
-    "BroadcastTo": shaping.broadcast_to,
-    "ConcatV2": shaping.concat,
-    "Const": arithmetic.constant,
-    "EnsureShape": arithmetic.ensure_shape,
-    "ExpandDims": shaping.expand_dims,
-    "Fill": shaping.fill,
-    "FusedBatchNormV3": arithmetic.batch_norm,
-    "LookupTableFindV2": arithmetic.look_up,
-    "MatMul": arithmetic.mat_mul,
-    "NoOp": arithmetic.nothing,
-    "OneHot": arithmetic.one_hot,
-    "Pack": shaping.pack,
-    "ParseExampleV2": arithmetic.parse_example,
-    "ReadVariableOp": arithmetic.read,
-    "Reshape": shaping.reshape,
-    "Shape": shaping.shape_of,
-    "Squeeze": shaping.squeeze,
-    "StridedSlice": shaping.strided_slice,
-    "Tile": shaping.tile,
-    "TopKV2": arithmetic.top_k,
-    "Transpose": shaping.transpose,
+    **dict.fromkeys(("Const", "HashTableV2", "NoOp", "VarHandleOp"), _fixed_only),
+    **dict.fromkeys(("BatchMatMulV2", "BatchMatMulV3"), _matrices),
+    **dict.fromkeys(("Conv2D", "DepthwiseConv2dNative", "MaxPool", "AvgPool"), _window),
+    **dict.fromkeys(("BiasAdd", "LogSoftmax", "Softmax"), _within),
+    **dict.fromkeys(("All", "Any", "Max", "Mean", "Min", "Prod", "Sum"), _reduction),
+    **dict.fromkeys(("ArgMax", "ArgMin"), _arg_extreme),
+    **dict.fromkeys(("Pad", "PadV2", "MirrorPad"), _pad),
+    **dict.fromkeys(("GatherV2", "ResourceGather"), _gather),
+    "BroadcastTo": _broadcast_to,
+    "ConcatV2": _concat,
+    "ExpandDims": _expand_dims,
+    "Fill": _fill,
+    "FusedBatchNormV3": _batch_norm,
+    "LookupTableFindV2": _look_up,
+    "MatMul": _rows_by_weights,
+    "OneHot": _one_hot,
+    "Pack": _pack,
+    "ParseExampleV2": _parse_example,
+    "Reshape": _reshape,
+    "Shape": _shape_of,
+    "Squeeze": _squeeze,
+    "StridedSlice": _strided_slice,
+    "Tile": _tile,
+    "TopKV2": _top_k,
+    "Transpose": _transpose,
 }
+"""By the kind of operation. What has no rule may let rows see each other."""
+
+
+def outputs_of(operation: tf.Operation, values: Sequence[Value]) -> list[Value]:
+    """Returns the values of an operation's outputs.
+
+    Raises:
+        Mixed: Rows may see each other in it.
+    """
+    rule = RULES.get(operation.type)
+    if rule is None:
+        raise Mixed(f"{operation.type} is not known to keep rows apart")
+    if all(isinstance(value, Fixed) for value in values):
+        return [Fixed()] * len(operation.outputs)
+    try:
+        found: list[Value] | None = rule(Step(operation, values))
+    except Mixed as error:
+        raise Mixed(f"{operation.type}: {error}") from error
+    return [Rows()] * len(operation.outputs) if found is None else found
