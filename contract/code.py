@@ -10,10 +10,13 @@ import functools
 import hashlib
 import importlib.metadata
 import importlib.util
+import json
 import os
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from contract.errors import BadInputError
+from contract.properties import CODE
 
 _OURS = ("components", "contract", "pipeline", "serving", "version_store")
 _STACK = (
@@ -63,6 +66,18 @@ def function_digest(reference: str) -> str:
         source = stream.read()
     imported = _closure(_imports(source, ""), os.path.dirname(path))
     return _digest({**imported, "": path})
+
+
+def code_among(parameters: Mapping[str, Any]) -> str:
+    """Returns the digest of a node's code; it stands among its parameters.
+
+    Args:
+        parameters: As the component has them, or ML Metadata. Empty where there is
+            none: TFX's ExampleValidator takes none.
+    """
+    custom = parameters.get("custom_config")
+    of_custom = json.loads(custom).get(CODE, "") if isinstance(custom, str) else ""
+    return str(parameters.get(CODE) or of_custom)
 
 
 def split_reference(reference: str) -> tuple[str, str]:

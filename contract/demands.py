@@ -68,11 +68,10 @@ class Demand:
 
     def __str__(self) -> str:
         """Returns one line, as for a refusal."""
-        what = " ".join(part for part in (words(self.metric), self.slice) if part)
         against = f", champion {number(self.champion)}" if self.has_champion else ""
         why = f": {self.detail}" if self.detail else ""
         return (
-            f"{self.gate}: {what}: expected {bound_text(self)}, found "
+            f"{self.gate}: {what_text(self)}: expected {bound_text(self)}, found "
             f"{value_text(self)}{against}{why}"
         )
 
@@ -135,6 +134,16 @@ def value_text(demand: Demand) -> str:
 def bound_text(demand: Demand) -> str:
     """Returns what a demand was held to, for people: `≥ 0.97`."""
     return f"{_SIGNS[demand.direction]} {demand.bound:g}"
+
+
+def what_text(demand: Demand) -> str:
+    """Returns what was measured, of which rows: `accuracy 7`."""
+    return " ".join(part for part in (words(demand.metric), demand.slice) if part)
+
+
+def champion_text(demand: Demand) -> str:
+    """Returns the champion's value, for a table."""
+    return number(demand.champion) if demand.has_champion else "-"
 
 
 def outcome_text(demand: Demand) -> str:

@@ -49,6 +49,21 @@ def _open_screen() -> Iterator[TextIO]:
 
 
 @contextmanager
+def silenced() -> Iterator[None]:
+    """Keeps what TensorFlow's C++ says, as while it is imported, off the screen."""
+    sys.stderr.flush()
+    saved = os.dup(2)
+    with open(os.devnull, "w") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+    try:
+        yield
+    finally:
+        sys.stderr.flush()
+        os.dup2(saved, 2)
+        os.close(saved)
+
+
+@contextmanager
 def captured(path: str, verbose: bool) -> Iterator[TextIO]:
     """Sends this process's stdout, stderr and logging to a file.
 

@@ -6,7 +6,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from contract.demands import Demand, bound_text, number, outcome_text, value_text
+from contract.demands import (
+    Demand,
+    bound_text,
+    champion_text,
+    outcome_text,
+    value_text,
+)
 from lineage.explain import Subject, flat, plain
 from lineage.listing import Entry
 from version_store.render import UNKNOWN, local_time, plain_table
@@ -154,7 +160,7 @@ def _print_gates(console: Console, gates: dict[str, Any] | None) -> None:
             Text(name),
             value_text(demand),
             bound_text(demand),
-            number(demand.champion) if demand.has_champion else "-",
+            champion_text(demand),
             outcome_text(demand),
         )
     console.print(table)

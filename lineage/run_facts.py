@@ -3,10 +3,10 @@
 import json
 import logging
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 from contract import nodes, properties
+from contract.code import code_among
+from contract.logs import silenced
 from contract.model_run import HISTORY_FILE
 from lineage.records import Run
 from version_store.manifest import Facts
@@ -18,7 +18,7 @@ def facts_of_run(run: Run) -> Facts:
     What another version of this project wrote in another way stays unknown.
     Imports TensorFlow, which reads what TFMA wrote.
     """
-    with _silence():
+    with silenced():
         from components.pusher.facts import Folders, parse_counts, read_facts
 
     def readable(name: str, node: str, key: str) -> dict[str, str]:
@@ -59,7 +59,8 @@ def facts_of_run(run: Run) -> Facts:
         custom = json.loads(str(trainer.parameters.get("custom_config", "{}")))
         known = known.updated(training=custom.get("training"))
     if known.code is None:
-        known = known.updated(code=_code(run) or None)
+        code = {node: code_among(step.parameters) for node, step in run.steps.items()}
+        known = known.updated(code={n: one for n, one in code.items() if one} or None)
     return known.updated(model=run.model, run=run.name)
 
 
@@ -73,29 +74,3 @@ def accuracy(run: Run) -> float | None:
             return float(json.load(stream)["test"]["accuracy"])
     except (OSError, ValueError, KeyError):
         return None
-
-
-@contextmanager
-def _silence() -> Iterator[None]:
-    """Keeps what TensorFlow's C++ says while it is imported off the screen."""
-    saved = os.dup(2)
-    with open(os.devnull, "w") as nowhere:
-        os.dup2(nowhere.fileno(), 2)
-    try:
-        yield
-    finally:
-        os.dup2(saved, 2)
-        os.close(saved)
-
-
-def _code(run: Run) -> dict[str, str]:
-    """Returns the digests of nodes' code; they stand among their parameters."""
-    found = {}
-    for node, step in run.steps.items():
-        custom = step.parameters.get("custom_config")
-        of_custom = (
-            json.loads(custom).get(properties.CODE) if isinstance(custom, str) else None
-        )
-        if code := step.parameters.get(properties.CODE) or of_custom:
-            found[node] = str(code)
-    return found

@@ -1,10 +1,8 @@
 """The wiring: which component gets what from which."""
 
-import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from tfx.components import ExampleValidator, Trainer, Transform
 from tfx.dsl.components.base.base_node import BaseNode
@@ -21,7 +19,7 @@ from components.serving_validator.component import ServingValidator
 from components.statistics_gen.component import StatisticsGen
 from components.task_schema_gen.component import TaskSchemaGen
 from contract import nodes
-from contract.code import code_digest
+from contract.code import code_among, code_digest
 from contract.features import EVAL, TEST, TRAIN
 from contract.provenance import Provenance
 from pipeline.config import Config
@@ -223,20 +221,8 @@ def _facts(around: Surroundings, code_of: Sequence[BaseNode]) -> str:
         commit=origin.commit or None,
         tree_clean=origin.clean,
         lock=lock if origin.lock else None,
-        code={str(node.id): code_of_node(node.exec_properties) for node in code_of},
+        code={str(node.id): code_among(node.exec_properties) for node in code_of},
     ).model_dump_json(exclude_none=True)
-
-
-def code_of_node(properties: Mapping[str, Any]) -> str:
-    """Returns the digest of a node's code; it stands among its parameters.
-
-    Args:
-        properties: Its parameters, as the component has them or ML Metadata.
-            TFX's ExampleValidator takes none: empty.
-    """
-    custom = properties.get("custom_config")
-    of_custom = json.loads(custom).get("code", "") if isinstance(custom, str) else ""
-    return str(properties.get("code") or of_custom)
 
 
 def _module(function: str) -> str:

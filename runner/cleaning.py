@@ -13,6 +13,7 @@ from lineage.records import Run, read_runs
 from runner.workspace import Workspace
 from version_store.inventory import all_versions
 from version_store.metadata import PUSHED_MODEL, Store, open_store
+from version_store.versions import folder_size
 
 _SYSTEM = ".system"
 """TFX's own folder beside a node's outputs, for what executions work with."""
@@ -72,7 +73,7 @@ def clean(workspace: Workspace, keep: int, *, dry_run: bool) -> Cleaned:
         sorted(folders),
         sorted(old_runs),
         [run.name or run.id for run in kept],
-        sum(map(_size, (*folders, *old_runs))),
+        sum(map(folder_size, (*folders, *old_runs))),
     )
     if not dry_run:
         # First the record: a folder that is there and unknown harms nobody.
@@ -149,11 +150,3 @@ def _folders(folder: str) -> list[str]:
         return [entry.path for entry in os.scandir(folder) if entry.is_dir()]
     except OSError:
         return []
-
-
-def _size(folder: str) -> int:
-    return sum(
-        os.lstat(os.path.join(root, name)).st_size
-        for root, _, files in os.walk(folder)
-        for name in files
-    )

@@ -11,12 +11,13 @@ from contract.demands import AT_MOST, OVERALL, Demand
 from contract.errors import GateRefusedError, Terminated
 from contract.exits import Exit
 from pipeline.config import Config
+from pipeline.schema import judgement
 from runner import summary
-from runner.checks import check
 from runner.datasets import DataSet
 from runner.outcome import Outcome
 from runner.screen import Screen
 from runner.workspace import Workspace
+from version_store.served import check_name, find_served
 
 _ON_PURPOSE = (Exit.INTERRUPTED, Exit.TERMINATED)
 
@@ -68,7 +69,7 @@ def execute(
         BadInputError: The run cannot begin.
     """
     started = time.time()
-    check(config, dataset, workspace)
+    _check(config, dataset, workspace)
     name = workspace.new_run(dataset.name, datetime.now())
     log = os.path.join(workspace.run(name), "run.log")
     overruled = environment.prepare()
@@ -86,6 +87,18 @@ def execute(
         code = conclude(run, ending)
         screen.say(f"  log    {log}")
         return code
+
+
+def _check(config: Config, dataset: DataSet, workspace: Workspace) -> None:
+    """Finds before TensorFlow is loaded what a run would only find after it.
+
+    Raises:
+        BadInputError: The schema of one's own cannot be read, or another task is
+            served under the model's name.
+    """
+    judgement(config.data.schema_path)
+    served = find_served(workspace.models(dataset.name))
+    check_name(served, dataset.task, dataset.name, config.gates.replace_task)
 
 
 def run_pipeline(run: Run, reuse: bool) -> Ending:

@@ -15,10 +15,10 @@ from components.report.run import commands
 from contract.demands import (
     Demand,
     bound_text,
-    number,
+    champion_text,
     outcome_text,
     value_text,
-    words,
+    what_text,
 )
 from contract.exits import Exit
 from runner.datasets import DataSet
@@ -160,7 +160,7 @@ def _gates_table(demands: list[Demand]) -> Table:
     rows = [Shown(demand) for demand in demands] if few else shown(demands)
     for row in rows:
         demand, outcome = row.demand, outcome_text(row.demand)
-        what = " ".join(part for part in (words(demand.metric), demand.slice) if part)
+        what = what_text(demand)
         if row.worst_of:
             what += f" (worst of {row.worst_of})"
         if demand.detail:
@@ -170,7 +170,7 @@ def _gates_table(demands: list[Demand]) -> Table:
             Text(what),
             value_text(demand),
             bound_text(demand),
-            number(demand.champion) if demand.has_champion else "-",
+            champion_text(demand),
             Text(outcome, style=_STYLES[outcome]),
         )
         previous = demand.gate

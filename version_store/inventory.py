@@ -46,14 +46,6 @@ class Version:
         back = self.manifest.rolled_back if self.manifest else None
         return back.of if back else self.number
 
-    def size(self) -> int:
-        """Returns the bytes of all its files."""
-        return sum(
-            os.lstat(os.path.join(root, name)).st_size
-            for root, _, files in os.walk(self.path)
-            for name in files
-        )
-
 
 def list_models(models: str) -> list[str]:
     """Returns the names of the models that have a version.

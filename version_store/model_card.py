@@ -10,7 +10,13 @@ from collections.abc import Iterator, Sequence
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from contract.demands import bound_text, number, outcome_text, value_text, words
+from contract.demands import (
+    bound_text,
+    champion_text,
+    outcome_text,
+    value_text,
+    what_text,
+)
 from contract.features import SPLITS
 from contract.task import Task, names_text
 from version_store.digests import MODEL_CARD_FILE
@@ -60,10 +66,8 @@ def _gates(manifest: Manifest) -> Rows:
     yield "gate", "metric", "value", "bound", "champion", ""
     yield ["---"] * 6
     for demand in manifest.gates or ():
-        metric = f"{words(demand.metric)} {_plain(demand.slice)}"
-        champion = number(demand.champion) if demand.has_champion else "-"
-        values = value_text(demand), bound_text(demand), champion
-        yield demand.gate, metric, *values, outcome_text(demand)
+        values = value_text(demand), bound_text(demand), champion_text(demand)
+        yield demand.gate, _plain(what_text(demand)), *values, outcome_text(demand)
 
 
 def _statistics(manifest: Manifest) -> Rows:

@@ -11,6 +11,7 @@ from rich.text import Text
 from version_store.inventory import Version
 from version_store.operations import Done
 from version_store.verification import Problem, what_was_held
+from version_store.versions import folder_size
 
 UNKNOWN = "unknown"
 
@@ -26,7 +27,7 @@ def as_facts(version: Version) -> dict[str, Any]:
         "served": version.served,
         "held_back": version.held_back,
         "pushed_at": manifest.pushed_at if manifest else None,
-        "bytes": version.size(),
+        "bytes": folder_size(version.path),
         "rolled_back": back.model_dump() if back else None,
         "test_accuracy": metrics.test_accuracy if metrics else None,
         "run": manifest.run if manifest else None,

@@ -34,6 +34,15 @@ def version_path(base: str, version: int) -> str:
     return os.path.join(base, _folders(base).get(version, str(version)))
 
 
+def folder_size(folder: str) -> int:
+    """Returns the bytes of all files in a folder."""
+    return sum(
+        os.lstat(os.path.join(root, name)).st_size
+        for root, _, files in os.walk(folder)
+        for name in files
+    )
+
+
 def _folders(base: str) -> dict[int, str]:
     """Returns the folders of versions by number; `00000123` is one, too."""
     if not os.path.isdir(base):

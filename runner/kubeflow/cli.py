@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from contract import environment
+from contract import environment, logs
 from contract.errors import BadInputError
 from contract.exits import Exit
 from runner.kubeflow import flags, places, schedules, versions
@@ -179,7 +179,7 @@ def _exits() -> Iterator[None]:
 def _compiled(recipe: flags.Recipe) -> str:
     """Returns the compiled pipeline; imports TensorFlow and TFX for that."""
     environment.prepare()
-    with environment.heavy_imports(), _stderr_closed():
+    with environment.heavy_imports(), logs.silenced():
         from runner.kubeflow.specification import compile_pipeline
 
         return compile_pipeline(
@@ -189,21 +189,6 @@ def _compiled(recipe: flags.Recipe) -> str:
             recipe.data,
             recipe.fingerprint,
         )
-
-
-@contextmanager
-def _stderr_closed() -> Iterator[None]:
-    """Keeps what TensorFlow's C++ code says as it is imported off the screen."""
-    sys.stderr.flush()
-    saved = os.dup(2)
-    with open(os.devnull, "w") as nowhere:
-        os.dup2(nowhere.fileno(), 2)
-    try:
-        yield
-    finally:
-        sys.stderr.flush()
-        os.dup2(saved, 2)
-        os.close(saved)
 
 
 _CONNECTING = ("host", "token", "token_file", "ca_cert", "namespace")
