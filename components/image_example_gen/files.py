@@ -1,19 +1,24 @@
-"""The files of a data set: in a folder, in a zip archive, or one alone.
+"""The files of a data set: in a folder, in an archive (zip or tar), or one alone.
 
 What systems put beside people's files (`.DS_Store`, `Thumbs.db`, `__MACOSX`) is no
 part of a data set and is not seen here.
 """
 
+import bz2
+import gzip
 import lzma
 import os
 import re
 import struct
+import tarfile
+import tempfile
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import IO
+from functools import partial
+from typing import IO, Any
 
 from contract.errors import BadInputError
 
@@ -30,7 +35,17 @@ BROKEN_ARCHIVE = (
 """What `zipfile` and its codecs raise on bytes that make no sense. RuntimeError: an
 encrypted member, or a compression that they do not have."""
 
-ARCHIVES = (".zip", ".npz")
+ARCHIVES = (".zip", ".tar")
+"""What an archive's name ends with, as `File.suffix` says it."""
+
+_PACKED = (".gz", ".bz2", ".xz")
+_PACKED_TARS = (".tgz", ".tbz2", ".txz")
+_CODECS: tuple[tuple[bytes, str, Callable[[IO[bytes]], Any]], ...] = (
+    (b"\x1f\x8b", "gzip", gzip.open),
+    (b"BZh", "bzip2", bz2.BZ2File),
+    (b"\xfd7zXZ\0", "xz", lzma.LZMAFile),
+)
+_LONGEST_MAGIC = 6
 
 _LAST_RECORD = 22
 """Bytes of a zip archive's last record without its comment; the number of files
@@ -43,19 +58,22 @@ _NOT_OURS = {"thumbs.db", "desktop.ini", "__macosx", "$recycle.bin"}
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """One file.
+    """One file; what is packed by gzip, bzip2 or xz is unpacked as it is read.
 
     Attributes:
         path: Where it lies in the file system; of the archive, if it lies in one.
         member: Its name in the archive; empty if it lies in none.
         relative: Its name below what was named, with `/`.
-        archive: The open archive; its list of members is read once for all of them.
+        opener: Opens it where it lies in an archive; the archive's list of members is
+            read once for all of them.
     """
 
     path: str
     member: str = ""
     relative: str = ""
-    archive: zipfile.ZipFile | None = field(default=None, compare=False, repr=False)
+    opener: Callable[[], IO[bytes]] | None = field(
+        default=None, compare=False, repr=False
+    )
 
     def __str__(self) -> str:
         """Returns its name for messages: `data.zip: train/a.png`, `a.npz: x_train`."""
@@ -70,9 +88,11 @@ class File:
 
     @property
     def suffix(self) -> str:
-        """What its name ends with, in small letters, without `.gz`: `.csv`."""
-        stem = self.name.lower().removesuffix(".gz")
-        return os.path.splitext(stem)[1]
+        """What its name ends with, in small letters, without `.gz`: `.csv`, `.tar`."""
+        stem, suffix = os.path.splitext(self.name.lower())
+        if suffix in _PACKED_TARS:
+            return ".tar"
+        return os.path.splitext(stem)[1] if suffix in _PACKED else suffix
 
     @contextmanager
     def open(self) -> Iterator[IO[bytes]]:
@@ -81,7 +101,62 @@ class File:
         Raises:
             BadInputError: It is not there, or cannot be read.
         """
-        if self.archive is None:
+        with self._open_packed() as raw:
+            found = _codec(raw)
+            if found is None:
+                yield raw
+                return
+            name, unpack = found
+            try:
+                with unpack(raw) as payload:
+                    yield payload
+            except (gzip.BadGzipFile, EOFError, zlib.error, lzma.LZMAError) as error:
+                raise BadInputError(
+                    f"{self}: broken {name}: expected a whole {name} stream, found: "
+                    f"{line(error)}"
+                ) from error
+
+    def read(self) -> bytes:
+        """Returns all of its bytes.
+
+        Raises:
+            BadInputError: It cannot be read.
+        """
+        with self.open() as stream:
+            try:
+                return stream.read()
+            except OSError as error:
+                raise BadInputError(f"{self}: cannot be read: {line(error)}") from error
+
+    def seekable(self) -> IO[bytes]:
+        """Returns its bytes as a stream that is read from any place at once.
+
+        A file that is packed, or lies in an archive, is copied to a temporary file
+        without a name, which is gone with the stream.
+
+        Raises:
+            BadInputError: It cannot be read, or there is no room for the copy.
+        """
+        with self._open_packed() as raw:
+            if self.opener is None and _codec(raw) is None:
+                return open(self.path, "rb")
+        with self.open() as stream:
+            copy = tempfile.TemporaryFile()  # noqa: SIM115 - who asked for it closes it
+            while piece := stream.read(_AT_ONCE):
+                try:
+                    copy.write(piece)
+                    copy.flush()
+                except OSError as error:
+                    raise BadInputError(
+                        f"{self}: cannot be unpacked in {tempfile.gettempdir()}: "
+                        f"{error.strerror}: unpack it yourself, or set TMPDIR"
+                    ) from error
+        copy.seek(0)
+        return copy
+
+    @contextmanager
+    def _open_packed(self) -> Iterator[IO[bytes]]:
+        if self.opener is None:
             try:
                 stream = open(self.path, "rb")  # noqa: SIM115 - closed below
             except FileNotFoundError:
@@ -94,81 +169,106 @@ class File:
                 yield stream
             return
         try:
-            with self.archive.open(self.member) as member:
+            with self.opener() as member:
                 yield member
         except BROKEN_ARCHIVE as error:
             raise BadInputError(f"{self}: broken archive: {line(error)}") from error
 
-    def read(self) -> bytes:
-        """Returns all of its bytes.
 
-        Raises:
-            BadInputError: It cannot be read.
-        """
-        with self.open() as stream:
-            try:
-                return stream.read()
-            except OSError as error:
-                raise BadInputError(
-                    f"{self}: cannot be read: {error.strerror}"
-                ) from error
+def _codec(stream: IO[bytes]) -> tuple[str, Callable[[IO[bytes]], Any]] | None:
+    """Returns the name of what packed a stream, and what unpacks it; None if nothing.
+
+    It is told by the first bytes, and not by the name.
+    """
+    start = stream.read(_LONGEST_MAGIC)
+    stream.seek(0)
+    for magic, name, unpack in _CODECS:
+        if start.startswith(magic):
+            return name, unpack
+    return None
 
 
 def list_files(path: str) -> list[File]:
     """Returns the files of a data set, in the order of their names.
 
     Args:
-        path: A folder (which is gone through to its last corner), a zip archive or
-            an npz (their members), or a single file.
+        path: A folder (which is gone through to its last corner), an archive (its
+            members), or a single file.
 
     Raises:
         BadInputError: There is no such path, or it cannot be read.
     """
     if os.path.isdir(path):
-        found = list(_in_folder(path))
-    elif not os.path.isfile(path):
+        return in_order(_in_folder(path))
+    if not os.path.isfile(path):
         raise BadInputError(f"{path}: missing: expected a folder or a file")
-    elif os.path.splitext(path)[1].lower() in ARCHIVES or zipfile.is_zipfile(path):
-        found = members(path)
-    else:
-        # By its own name: the runner names data by a link that is called otherwise.
-        own = os.path.realpath(path)
-        found = [File(own, relative=os.path.basename(own))]
-    return sorted(found, key=lambda file: natural(file.relative))
+    # By its own name: the runner names data by a link that is called otherwise.
+    own = os.path.realpath(path)
+    alone = File(own, relative=os.path.basename(own))
+    if alone.suffix in (*ARCHIVES, ".npz") or zipfile.is_zipfile(path):
+        return in_order(members(File(path)))
+    return [alone]
 
 
-def members(path: str, below: str = "") -> list[File]:
-    """Returns the files in a zip archive.
+def in_order(files: Iterable[File]) -> list[File]:
+    """Returns files in the order of their names, `2` before `10`."""
+    return sorted(files, key=lambda file: natural(file.relative))
+
+
+def members(archive: File) -> list[File]:
+    """Returns the files in an archive, zip or tar; an npz is a zip archive.
 
     Args:
-        path: Of the archive.
-        below: The folder in which it was found; a part of their relative names.
+        archive: Its own relative name, without its ending, is a part of theirs.
 
     Raises:
         BadInputError: It is no archive.
     """
-    if not zipfile.is_zipfile(path):
+    below = os.path.splitext(archive.relative)[0]
+    is_tar = archive.suffix == ".tar"
+    stream = archive.seekable()
+    if not is_tar and not zipfile.is_zipfile(stream):
         raise BadInputError(
-            f"{path}: expected a zip archive (a npz is one), found a file that is no "
-            "zip archive"
+            f"{archive}: expected a zip archive (a npz is one), found a file that is "
+            "no zip archive"
         )
     try:
-        # Closed when the last of its files is forgotten.
-        archive = zipfile.ZipFile(path)
-        names = archive.namelist()
-        promised = _promised(path, len(archive.comment))
-    except BROKEN_ARCHIVE as error:
-        raise BadInputError(f"{path}: broken archive: {line(error)}") from error
+        found = _in_tar(stream) if is_tar else _in_zip(stream)
+    except (*BROKEN_ARCHIVE, tarfile.TarError) as error:
+        raise BadInputError(f"{archive}: broken archive: {line(error)}") from error
+    return [
+        File(str(archive), name, f"{below}/{name}" if below else name, opener)
+        for name, opener in found
+        if is_ours(name)
+    ]
+
+
+def _in_zip(stream: IO[bytes]) -> list[tuple[str, Callable[[], IO[bytes]]]]:
+    # Closed when the last of its files is forgotten.
+    archive = zipfile.ZipFile(stream)
+    names = archive.namelist()
+    promised = _promised(stream, len(archive.comment))
     # `zipfile` goes by the length of the list: where that is damaged, files are lost.
     if promised is not None and promised != len(names):
-        raise BadInputError(
-            f"{path}: broken archive: expected {promised:,} files, found {len(names):,}"
-        )
+        raise zipfile.BadZipFile(f"expected {promised:,} files, found {len(names):,}")
     return [
-        File(path, name, below + name, archive)
-        for name in names
-        if not name.endswith("/") and is_ours(name)
+        (name, partial(archive.open, name)) for name in names if not name.endswith("/")
     ]
+
+
+def _in_tar(stream: IO[bytes]) -> list[tuple[str, Callable[[], IO[bytes]]]]:
+    archive = tarfile.open(fileobj=stream, mode="r:")  # noqa: SIM115 - as above
+    return [
+        (member.name.removeprefix("./"), partial(_extracted, archive, member))
+        for member in archive
+        if member.isfile()
+    ]
+
+
+def _extracted(archive: tarfile.TarFile, member: tarfile.TarInfo) -> IO[bytes]:
+    stream = archive.extractfile(member)
+    assert stream is not None, "only plain files are listed"
+    return stream
 
 
 def read_upto(stream: IO[bytes], size: int) -> bytes:
@@ -225,9 +325,8 @@ def _in_folder(folder: str) -> Iterator[File]:
                 yield File(os.path.join(here, name), relative=relative)
 
 
-def _promised(path: str, comment: int) -> int | None:
+def _promised(stream: IO[bytes], comment: int) -> int | None:
     """Returns how many files an archive's last record counts; None if too many."""
-    with open(path, "rb") as stream:
-        stream.seek(-_LAST_RECORD - comment, os.SEEK_END)
-        (count,) = struct.unpack_from("<H", stream.read(_LAST_RECORD), 10)
+    stream.seek(-_LAST_RECORD - comment, os.SEEK_END)
+    (count,) = struct.unpack_from("<H", stream.read(_LAST_RECORD), 10)
     return None if count == 0xFFFF else int(count)

@@ -5,12 +5,9 @@ The format (http://yann.lecun.com/exdb/mnist): two zero bytes, a type code
 big-endian uint32, then the values in row-major order. Nothing follows them.
 """
 
-import gzip
 import math
 import struct
-import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import IO
 
 import numpy as np
@@ -24,7 +21,12 @@ _TYPES = {_UNSIGNED_BYTE: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4"}
 _MAGIC = bytes((0, 0, _UNSIGNED_BYTE))
 _MOST_DIMENSIONS = 4
 """Of images in colour: image, row, column, channel."""
-_GZIP_MAGIC = b"\x1f\x8b"
+
+
+def is_one(file: File) -> bool:
+    """Whether a file begins as an IDX file of bytes does."""
+    with file.open() as stream:
+        return stream.read(len(_MAGIC)) == _MAGIC
 
 
 def read_header(file: File) -> tuple[tuple[int, ...], np.dtype]:
@@ -33,7 +35,7 @@ def read_header(file: File) -> tuple[tuple[int, ...], np.dtype]:
     Raises:
         BadInputError: No IDX file of whole numbers, no items, or unreadable.
     """
-    with _open(file) as stream:
+    with file.open() as stream:
         return _read_header(file, stream)
 
 
@@ -52,7 +54,7 @@ def read_blocks(file: File, block_rows: int) -> Iterator[np.ndarray]:
         BadInputError: As `read_header`; and fewer or more bytes than the header
             says, broken gzip.
     """
-    with _open(file) as stream:
+    with file.open() as stream:
         (count, *item_shape), dtype = _read_header(file, stream)
         item_bytes = math.prod(item_shape) * dtype.itemsize
         for start in range(0, count, block_rows):
@@ -78,26 +80,6 @@ def write(path: str, items: np.ndarray) -> None:
         stream.write(struct.pack(">HBB", 0, _UNSIGNED_BYTE, items.ndim))
         stream.write(struct.pack(f">{items.ndim}I", *items.shape))
         stream.write(np.ascontiguousarray(items, np.uint8).tobytes())
-
-
-@contextmanager
-def _open(file: File) -> Iterator[IO[bytes]]:
-    """Opens the payload; turns what the codec or the system says into one line."""
-    try:
-        with file.open() as raw:
-            magic = raw.read(len(_GZIP_MAGIC))
-            raw.seek(0)
-            if magic == _GZIP_MAGIC:
-                with gzip.open(raw) as payload:
-                    yield payload  # type: ignore[misc]  # GzipFile is an IO[bytes]
-            else:
-                yield raw
-    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise BadInputError(
-            f"{file}: broken gzip: expected a whole gzip stream, found: {error}"
-        ) from error
-    except OSError as error:
-        raise BadInputError(f"{file}: cannot be read: {error.strerror}") from error
 
 
 def _read_header(file: File, stream: IO[bytes]) -> tuple[tuple[int, ...], np.dtype]:

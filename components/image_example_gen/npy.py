@@ -76,11 +76,13 @@ def _read_header(file: File, stream: IO[bytes]) -> tuple[tuple[int, ...], np.dty
         raise BadInputError(
             f"{file}: expected an array, found: {line(error)}"
         ) from error
-    if dtype.kind not in "uibUf" or (fortran and len(shape) > 1):
+    if dtype.kind not in "uibUSf" or (fortran and len(shape) > 1):
         raise BadInputError(
-            f"{file}: expected numbers (or texts) in C order, found {dtype}"
+            f"{file}: expected numbers (or texts) in C order, found "
+            + ("Python objects" if dtype.kind == "O" else str(dtype))
             + (" in Fortran order" if fortran else "")
-            + (": save it with .astype(str)" if dtype.kind == "O" else "")
+            + (": save texts with .astype(str)" if dtype.kind == "O" else "")
+            + (": save np.ascontiguousarray of it" if fortran else "")
         )
     if not shape or min(shape) < 1:
         raise BadInputError(

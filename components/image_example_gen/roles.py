@@ -15,6 +15,10 @@ _PARTS = {
     **dict.fromkeys(("val", "valid", "validation", "dev"), VALIDATION),
 }
 
+COLUMNAR = (".parquet", ".arrow", ".feather")
+TABLES = (".csv", ".tsv")
+"""What names end with of Arrow's files, and of tables as text."""
+
 IMAGES, LABELS = "images", "labels"
 
 _KINDS = {
@@ -31,8 +35,8 @@ _T = TypeVar("_T")
 
 
 def words(name: str) -> list[str]:
-    """Returns the words of a name: `kmnist-train-imgs.npz`, `xTrain`, `y_test`."""
-    spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)
+    """Returns the words of a name: `kmnist-train-imgs.npz`, `xTrain`, `Xtest`."""
+    spaced = re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=^[XYxy])(?=tr|te|va)", " ", name)
     return re.findall(r"t10k|[a-z]+", spaced.lower())
 
 

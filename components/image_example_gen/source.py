@@ -8,9 +8,22 @@ from functools import cached_property
 
 import numpy as np
 
-from components.image_example_gen import labelling, roles
-from components.image_example_gen.files import File, list_files
-from components.image_example_gen.forms import idx_files
+from components.image_example_gen import labelling, refusals, roles
+from components.image_example_gen.files import (
+    ARCHIVES,
+    File,
+    in_order,
+    list_files,
+    members,
+)
+from components.image_example_gen.forms import (
+    array_files,
+    arrays,
+    cifar_files,
+    idx_files,
+    listings,
+    picture_folders,
+)
 from components.image_example_gen.forms.opened import Opened
 from components.image_example_gen.hints import Hints
 from components.image_example_gen.part import Part, check_image, shape_text
@@ -22,6 +35,9 @@ EXPECTED = (
     "expected IDX files, an npz, a folder of pictures for each class, a CSV or a "
     "Parquet file (docs/your-own-data.md)"
 )
+
+_DEEPEST = 3
+"""Archives in each other that are opened."""
 
 
 Observer = Callable[[str, np.ndarray, np.ndarray], None]
@@ -179,9 +195,10 @@ class Fingerprint:
 def open_source(path: str, hints: Hints | None = None) -> Source:
     """Opens a data set in any of the forms that people have.
 
-    IDX files by any names that say train or test, images or labels; NumPy's arrays; a
-    folder of pictures for each class; CSV with a label and pixels; Parquet as Hugging
-    Face writes it. They may lie in folders of their own, or in a zip archive.
+    IDX files by any names that say train or test, images or labels; arrays of NumPy,
+    HDF5 and MATLAB; pictures in a folder for each class, or with a table of their
+    labels; CSV with a label and pixels; Parquet as Hugging Face writes it. They may lie
+    in folders of their own, or in archives.
 
     Args:
         path: A folder or a file.
@@ -192,10 +209,10 @@ def open_source(path: str, hints: Hints | None = None) -> Source:
             images and as many labels. Contents are checked while they are read.
     """
     hints = hints or Hints()
-    files = roles.with_prefix(list_files(path), hints.prefix, path)
-    opened = _open(path, files, hints)
+    files, of_archives = _unpacked(list_files(path))
+    opened = _open(path, roles.with_prefix(files, hints.prefix, path), hints)
     parts = {TRAIN: opened.train}
-    notices = list(opened.notices)
+    notices = [*of_archives, *opened.notices]
     if opened.test is None and opened.validation is not None:
         notices.append("there is no test part, and the validation part stands for it")
         parts[TEST] = opened.validation
@@ -219,22 +236,53 @@ def _open(path: str, files: list[File], hints: Hints) -> Opened:
     resized = bool(hints.resize)
     if any(idx_files.is_one(file) for file in files):
         return idx_files.open_parts(path, files, resized)
-    # The other forms are imported where they are met: their libraries take a tenth of
-    # a second, which MNIST does not need.
-    from components.image_example_gen.forms import arrays, picture_folders
-
-    if any(file.suffix == ".parquet" for file in files):
+    # These forms are imported where they are met: Arrow takes a tenth of a second,
+    # which MNIST does not need.
+    if any(file.suffix in roles.COLUMNAR for file in files):
         from components.image_example_gen.forms import parquet_files
 
         return parquet_files.open_parts(path, files, hints)
-    if any(arrays.is_one(file) for file in files):
+    if (meta := cifar_files.meta_file(files)) is not None:
+        return cifar_files.open_parts(path, files, meta)
+    if any(array_files.is_one(file) for file in files):
         return arrays.open_parts(path, files, hints.row_shape, resized)
-    if picture_folders.has_classes(files) or not any(
-        file.suffix in (".csv", ".tsv") for file in files
+    tables = [file for file in files if file.suffix in roles.TABLES]
+    if any(picture_folders.is_one(file) for file in files) and not (
+        any(map(listings.has_pixels, tables)) and not picture_folders.has_classes(files)
     ):
-        if not any(picture_folders.is_one(file) for file in files):
-            raise BadInputError(f"{path}: {EXPECTED}, found {roles.names_text(files)}")
         return picture_folders.open_parts(path, files, hints)
-    from components.image_example_gen.forms import tables
+    if tables:
+        from components.image_example_gen.forms import tables as pixel_tables
 
-    return tables.open_parts(path, files, hints.row_shape, hints.label, resized)
+        return pixel_tables.open_parts(
+            path, files, hints.row_shape, hints.label, resized
+        )
+    raise refusals.refusal(path, files, EXPECTED)
+
+
+def _unpacked(files: list[File]) -> tuple[list[File], tuple[str, ...]]:
+    """Returns the files with those of archives among them, and what is to be said.
+
+    Archives beside data are what it was unpacked from, and are left out.
+    """
+    for _ in range(_DEEPEST):
+        packed = [file for file in files if file.suffix in ARCHIVES]
+        others = [file for file in files if file.suffix not in ARCHIVES]
+        if not packed:
+            break
+        if any(map(_is_data, others)):
+            notice = f"{roles.names_text(packed)}: beside the data, and left out"
+            return others, (notice,)
+        inside = [file for archive in packed for file in members(archive)]
+        files = in_order([*others, *inside])
+    return files, ()
+
+
+def _is_data(file: File) -> bool:
+    return (
+        idx_files.is_one(file)
+        or array_files.is_one(file)
+        or picture_folders.is_one(file)
+        or file.suffix in roles.COLUMNAR
+        or (file.suffix in roles.TABLES and listings.has_pixels(file))
+    )

@@ -57,7 +57,10 @@ def name_of(path: str) -> str:
         whole = os.path.dirname(whole)
     stem = os.path.basename(whole)
     stem = re.sub(
-        r"(\.(npz|zip|csv|tsv|parquet|tar|gz))+$", "", stem, flags=re.IGNORECASE
+        r"(\.(npz|zip|csv|tsv|parquet|feather|arrow|mat|h5|hdf5|tar|tgz|gz|bz2|xz))+$",
+        "",
+        stem,
+        flags=re.IGNORECASE,
     )
     name = re.sub(r"[^a-z0-9]+", "-", stem.lower()).strip("-")[:58].strip("-")
     return name or "images"

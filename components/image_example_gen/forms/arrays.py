@@ -1,24 +1,29 @@
-"""NumPy's arrays: an npz, several of them, or npy files in a folder."""
+"""Arrays of images and of labels: npz, npy, HDF5, MATLAB."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from itertools import chain
 
 import numpy as np
 
-from components.image_example_gen import class_names, npy, roles
-from components.image_example_gen.files import File, members
+from components.image_example_gen import class_names, levels, roles
+from components.image_example_gen.files import File
+from components.image_example_gen.forms import array_files
+from components.image_example_gen.forms.array_files import Array, arrays_of
 from components.image_example_gen.forms.opened import Opened
 from components.image_example_gen.labelling import sorted_texts
-from components.image_example_gen.part import Part, check_image, squeezed
+from components.image_example_gen.part import (
+    Part,
+    check_image,
+    in_memory,
+    rebatched,
+    squeezed,
+)
 from contract.errors import BadInputError
 
-SUFFIXES = (".npz", ".npy")
-_NAMES_OF_CLASSES = ("classes", "class_names", "label_names", "names")
-
-
-def is_one(file: File) -> bool:
-    """Whether a file is called like an array or an archive of some."""
-    return file.suffix in SUFFIXES
+_NAMES_OF_CLASSES = ("classes", "class_names", "label_names", "list_classes", "names")
+_QUICK_DRAW = "full_numpy_bitmap_"
+_LEAST_OF_IMAGES = 3
+"""Dimensions of an array whose name says nothing, and that is images all the same."""
 
 
 def open_parts(
@@ -35,23 +40,28 @@ def open_parts(
     Raises:
         BadInputError: Images or labels are missing, or are neither.
     """
-    every = [array for file in files if is_one(file) for array in _arrays(file)]
-    arrays: dict[tuple[str, str], File] = {}
+    every = [a for file in files if array_files.is_one(file) for a in arrays_of(file)]
+    if _is_class_by_class(every):
+        return _class_by_class(every, shape, resized)
+    arrays: dict[tuple[str, str], Array] = {}
     names: Mapping[int, str] = {}
-    for file in every:
-        if _key(file) in _NAMES_OF_CLASSES and npy.read_header(file)[1].kind == "U":
-            names = class_names.by_label(_texts(file))
+    # What an array's name says goes before what its dimensions do.
+    for array in sorted(every, key=lambda a: roles.kind_of(a.relative) is None):
+        if array.key.lower() in _NAMES_OF_CLASSES and array.dtype.kind in "US":
+            names = class_names.by_label(array.texts())
             continue
-        kind = roles.kind_of(file.relative)
+        named = roles.kind_of(array.relative)
+        kind = named or _kind_by_dimensions(array)
         if kind is None:
             continue
-        key = (roles.part_of(file.relative) or roles.TRAIN, kind)
-        if key in arrays:
+        key = (roles.part_of(array.relative) or roles.TRAIN, kind)
+        if key not in arrays:
+            arrays[key] = array
+        elif named or roles.kind_of(arrays[key].relative) is None:
             raise BadInputError(
                 f"{path}: expected one array with the {kind} of the {key[0]} part, "
-                f"found {arrays[key].relative} and {file.relative}"
+                f"found {arrays[key].relative} and {array.relative}"
             )
-        arrays[key] = file
     present = [p for p in (roles.TRAIN, roles.TEST, roles.VALIDATION) if any(
         part == p for part, _ in arrays
     )]  # fmt: skip
@@ -65,46 +75,80 @@ def open_parts(
         for part in present
     }
     texts = _all_texts([labels for _, labels in pairs.values()])
-    parts = {
-        part: _part(images, labels, texts, shape, resized)
-        for part, (images, labels) in pairs.items()
-    }
+    parts, notices = levels.as_bytes(
+        {
+            part: _part(images, labels, texts, shape, resized)
+            for part, (images, labels) in pairs.items()
+        }
+    )
     return Opened(
         parts[roles.TRAIN],
         parts.get(roles.TEST),
         parts.get(roles.VALIDATION),
         class_names.by_label(texts) or names or class_names.find_names(files),
+        notices=notices,
     )
 
 
-def _arrays(file: File) -> list[File]:
-    if file.suffix == ".npy":
-        return [file]
-    if file.member:
-        raise BadInputError(
-            f"{file}: expected an npz that lies in a folder, found one in an archive: "
-            "unpack the archive"
+def _is_class_by_class(every: Sequence[Array]) -> bool:
+    """Whether there is an array of images for each class, as Quick, Draw! has them."""
+    return (
+        len(every) > 1
+        and len({array.shape[1:] for array in every}) == 1
+        and all(len(array.shape) > 1 for array in every)
+        and not any(
+            roles.kind_of(array.relative) or roles.part_of(array.relative)
+            for array in every
         )
-    inside = members(file.path, below=f"{file.relative}/" if file.relative else "")
-    return [array for array in inside if array.suffix == ".npy"]
+    )
 
 
-def _key(file: File) -> str:
-    return file.name.lower().removesuffix(".npy")
+def _class_by_class(
+    every: Sequence[Array], row_shape: tuple[int, ...] | None, resized: bool
+) -> Opened:
+    shape, arrange = layout(every[0].name, every[0].shape[1:], row_shape)
+    check_image(every[0].name, shape, resized)
+    counts = [array.shape[0] for array in every]
+
+    def image_blocks(rows: int) -> Iterator[np.ndarray]:
+        blocks = chain.from_iterable(array.blocks(rows) for array in every)
+        return map(arrange, rebatched(blocks, rows))
+
+    part = Part(
+        every[0].name,
+        every[0].name,
+        sum(counts),
+        shape,
+        image_blocks,
+        in_memory(np.repeat(np.arange(len(every)), counts)),
+    )
+    parts, notices = levels.as_bytes({roles.TRAIN: part})
+    names = [array.key.removeprefix(_QUICK_DRAW) for array in every]
+    return Opened(
+        parts[roles.TRAIN],
+        names=class_names.by_label(names),
+        in_order=False,
+        notices=notices,
+    )
+
+
+def _kind_by_dimensions(array: Array) -> str | None:
+    """Returns whether an array whose name says nothing is images, or labels."""
+    if len(array.shape) >= _LEAST_OF_IMAGES:
+        return roles.IMAGES
+    return roles.LABELS if len(array.shape) == 1 else None
 
 
 def _need(
     path: str,
-    every: Sequence[File],
-    arrays: Mapping[tuple[str, str], File],
+    every: Sequence[Array],
+    arrays: Mapping[tuple[str, str], Array],
     part: str,
     kind: str,
-) -> File:
+) -> Array:
     if (part, kind) not in arrays:
         prefix = "x" if kind == roles.IMAGES else "y"
-        found = ", ".join(
-            file.relative.removesuffix(".npy").rpartition("/")[2] for file in every
-        )
+        found = ", ".join(array.key for array in every)
         raise BadInputError(
             f"{path}: missing array: expected {prefix}_{part}, found "
             f"{found or 'nothing'}"
@@ -112,73 +156,80 @@ def _need(
     return arrays[part, kind]
 
 
-def _texts(file: File) -> list[str]:
-    blocks = npy.read_blocks(file, 1 << 16)
-    return [str(name) for block in blocks for name in block.reshape(-1)]
-
-
-def _all_texts(labels: Sequence[File]) -> list[str]:
+def _all_texts(labels: Sequence[Array]) -> list[str]:
     """Returns the names that stand as labels; empty where these are numbers."""
-    kinds = [npy.read_header(file)[1].kind for file in labels]
-    if "U" not in kinds:
+    of_texts = [array for array in labels if array.dtype.kind in "US"]
+    if not of_texts:
         return []
-    if set(kinds) != {"U"}:
+    if len(of_texts) < len(labels):
         raise BadInputError(
-            f"{labels[0]}: expected labels that are all texts or all numbers, as in "
-            f"{labels[-1]}, found both"
+            f"{labels[0].name}: expected labels that are all texts or all numbers, as "
+            f"in {labels[-1].name}, found both"
         )
-    found: set[str] = set()
-    for file in labels:
-        for block in npy.read_blocks(file, 1 << 16):
-            found.update(map(str, np.unique(block)))
-    return sorted_texts(found)
+    return sorted_texts(text for array in labels for text in array.texts())
 
 
 def _part(
-    images: File,
-    labels: File,
+    images: Array,
+    labels: Array,
     texts: Sequence[str],
     row_shape: tuple[int, ...] | None,
     resized: bool,
 ) -> Part:
-    (count, *on_disk), dtype = npy.read_header(images)
-    (of_labels, *columns), label_dtype = npy.read_header(labels)
-    if dtype.kind not in "uib":
+    (count, *on_disk), (of_labels, *columns) = images.shape, labels.shape
+    if images.dtype.kind not in "uibf":
         raise BadInputError(
-            f"{images}: expected whole numbers from 0 to 255, found {dtype}: save "
-            "(255 * x).round().astype('uint8') if they are from 0 to 1"
+            f"{images.name}: expected numbers from 0 to 255, found {images.dtype}"
         )
-    if label_dtype.kind == "b" or any(size != 1 for size in columns):
+    if len(columns) > 1 or labels.dtype.kind not in "uibfUS":
         raise BadInputError(
-            f"{labels}: expected a number or a text for each image, found "
-            f"{label_dtype} of shape {(of_labels, *columns)}: save y.argmax(axis=1) if "
-            "there is a column for each class"
+            f"{labels.name}: expected a number or a text for each image, found "
+            f"{labels.dtype} of shape {labels.shape}"
         )
     if count != of_labels:
         raise BadInputError(
-            f"{labels}: counts differ: expected {count:,} values for the images in "
-            f"{images.name.removesuffix('.npy')}, found {of_labels:,}"
+            f"{labels.name}: counts differ: expected {count:,} values for the images "
+            f"in {images.key}, found {of_labels:,}"
         )
-    shape, arrange = _layout(str(images), on_disk, row_shape)
-    check_image(str(images), shape, resized)
+    shape, arrange = layout(images.name, on_disk, row_shape)
+    check_image(images.name, shape, resized)
 
-    def image_blocks(rows: int) -> Iterator[np.ndarray]:
-        start = 0
-        for block in npy.read_blocks(images, rows):
-            yield arrange(_bytes(images, block, start))
-            start += len(block)
+    if texts:
+        place = {text: label for label, text in enumerate(texts)}
+        label_blocks = in_memory(
+            np.array([place[text] for text in labels.texts()], np.int64)
+        )
+    else:
 
-    def label_blocks(rows: int) -> Iterator[np.ndarray]:
-        for block in npy.read_blocks(labels, rows):
-            yield _numbers(labels, block.reshape(-1), texts)
+        def label_blocks(rows: int) -> Iterator[np.ndarray]:
+            start = 0
+            for block in labels.blocks(rows):
+                yield _numbers(labels, block, start)
+                start += len(block)
 
-    return Part(str(images), str(labels), count, shape, image_blocks, label_blocks)
+    return Part(
+        images.name,
+        labels.name,
+        count,
+        shape,
+        lambda rows: map(arrange, images.blocks(rows)),
+        label_blocks,
+    )
 
 
-def _layout(
+def layout(
     name: str, on_disk: Sequence[int], row_shape: tuple[int, ...] | None
 ) -> tuple[tuple[int, ...], Callable[[np.ndarray], np.ndarray]]:
-    """Returns the shape of an image, and what brings blocks to it."""
+    """Returns the shape of an image, and what brings blocks to it.
+
+    Args:
+        name: For messages.
+        on_disk: The shape of one item.
+        row_shape: Of an image, where items are rows of numbers; None: square.
+
+    Raises:
+        BadInputError: They are no squares.
+    """
     if len(on_disk) == 1:
         flat = row_shape or square(on_disk[0])
         if flat is None or int(np.prod(flat)) != on_disk[0]:
@@ -209,30 +260,24 @@ def square(values: int) -> tuple[int, ...] | None:
     return (side, side, 3) if 3 * side * side == values else None
 
 
-def _bytes(file: File, block: np.ndarray, start: int) -> np.ndarray:
-    if block.dtype == np.uint8:
-        return block
+def _numbers(labels: Array, block: np.ndarray, start: int) -> np.ndarray:
+    """Returns labels as whole numbers; of a column for each class, which has the 1."""
+    if block.ndim > 1 and block.shape[1] > 1:
+        one_hot = ((block == 0) | (block == 1)).all(axis=1) & (block.sum(axis=1) == 1)
+        if not one_hot.all():
+            raise BadInputError(
+                f"{labels.name}: expected one class for each image, found several, or "
+                f"none, in row {start + int(np.argmin(one_hot)):,}"
+            )
+        return block.argmax(axis=1)
+    block = block.reshape(-1)
     if block.dtype.kind == "b":
-        return block.astype(np.uint8) * np.uint8(255)
-    wrong = (block < 0) | (block > 255)
-    if wrong.any():
-        row = int(np.argwhere(wrong)[0][0])
-        raise BadInputError(
-            f"{file}: expected whole numbers from 0 to 255, found "
-            f"{block[wrong][0]} in row {start + row:,}"
-        )
-    return block.astype(np.uint8)
-
-
-def _numbers(file: File, block: np.ndarray, texts: Sequence[str]) -> np.ndarray:
-    if block.dtype.kind == "U":
-        place: dict[Any, int] = {text: label for label, text in enumerate(texts)}
-        return np.array([place[str(text)] for text in block], np.int64)
+        return block.astype(np.int64)
     if block.dtype.kind == "f":
         whole = block.astype(np.int64)
         if (whole != block).any():
             raise BadInputError(
-                f"{file}: expected whole numbers or texts, found "
+                f"{labels.name}: expected whole numbers or texts, found "
                 f"{block[whole != block][0]}"
             )
         return whole

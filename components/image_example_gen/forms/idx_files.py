@@ -15,8 +15,10 @@ _NAME = re.compile(r"idx\d|ubyte", re.IGNORECASE)
 
 
 def is_one(file: File) -> bool:
-    """Whether a file is called like an IDX file."""
-    return bool(_NAME.search(file.name)) and roles.kind_of(file.relative) is not None
+    """Whether a file is called like an IDX file, or has no ending and is one."""
+    if roles.kind_of(file.relative) is None:
+        return False
+    return bool(_NAME.search(file.name)) or (not file.suffix and idx.is_one(file))
 
 
 def open_parts(path: str, files: Sequence[File], resized: bool) -> Opened:

@@ -1,7 +1,11 @@
-"""Parquet as Hugging Face writes it: a picture's bytes, and a label with its name."""
+"""Parquet and Arrow as Hugging Face writes them: pictures' bytes, labels with names.
+
+The pixels may be lists of numbers, too, or a column each as in a CSV.
+"""
 
 import json
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -9,26 +13,34 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from components.image_example_gen import class_names, pictures, roles
+from components.image_example_gen import class_names, levels, pictures, roles
 from components.image_example_gen.files import File, line
+from components.image_example_gen.forms.arrays import layout
+from components.image_example_gen.forms.listings import LABELS
 from components.image_example_gen.forms.opened import Opened
 from components.image_example_gen.hints import Hints
 from components.image_example_gen.labelling import sorted_texts
-from components.image_example_gen.part import Part, in_memory
+from components.image_example_gen.part import (
+    Blocks,
+    Part,
+    check_image,
+    in_memory,
+    rebatched,
+)
 from contract.errors import BadInputError
 
-SUFFIXES = (".parquet",)
-_IMAGES = ("image", "img", "images", "picture", "pixel_values", "x")
-_LABELS = ("label", "labels", "class", "target", "fine_label", "coarse_label", "y")
+_IMAGES = (
+    *("image", "img", "images", "picture", "pixel_values", "pixels", "x"),
+    *("jpg", "jpeg", "png", "webp"),
+)
+_LABELS = (*LABELS[:2], "fine_label", "coarse_label", "cls", *LABELS[2:])
+_LEAST_PIXELS = 16
+"""Columns of numbers that are an image, where no column has pictures."""
 _METADATA = b"huggingface"
+_ARROW_MAGIC = b"ARROW1"
 _BROKEN = (pa.ArrowException, OSError, ValueError, LookupError, TypeError)
 """What pyarrow raises on bytes that make no sense."""
 _ROWS = 64
-
-
-def is_one(file: File) -> bool:
-    """Whether a file is called like one."""
-    return file.suffix in SUFFIXES
 
 
 def open_parts(path: str, files: Sequence[File], hints: Hints) -> Opened:
@@ -43,17 +55,25 @@ def open_parts(path: str, files: Sequence[File], hints: Hints) -> Opened:
         BadInputError: There is no column of pictures or of labels.
     """
     by_part: dict[str, list[File]] = {}
-    for file in (file for file in files if is_one(file)):
+    for file in (file for file in files if file.suffix in roles.COLUMNAR):
         by_part.setdefault(roles.part_of(file.relative) or roles.TRAIN, []).append(file)
     if roles.TRAIN not in by_part:
         raise BadInputError(
             f"{path}: missing: expected files to train on, as "
             f"train-00000-of-00001.parquet, found {roles.names_text(files)}"
         )
-    schema = _schema(by_part[roles.TRAIN][0])
-    image = _column(by_part[roles.TRAIN][0], schema, _IMAGES, "")
-    label = _column(by_part[roles.TRAIN][0], schema, _LABELS, hints.label)
-    notices = []
+    first = by_part[roles.TRAIN][0]
+    folders = {file.relative.rpartition("/")[0] for file in by_part[roles.TRAIN]}
+    if len(folders) > 1:
+        raise BadInputError(
+            f"{path}: expected one data set, found files to train on in "
+            f"{', '.join(sorted(folders)[:8])}: name the folder that is meant, or "
+            "begin with it in --prefix"
+        )
+    schema = _schema(first)
+    label = _column(first, schema, _LABELS, hints.label)
+    images = _columns_of_images(first, schema, label)
+    notices: list[str] = []
     for part in [part for part in by_part if part != roles.TRAIN]:
         if label not in _schema(by_part[part][0]).names:
             notices.append(f"the {part} part has no column {label}, and is left out")
@@ -64,20 +84,29 @@ def open_parts(path: str, files: Sequence[File], hints: Hints) -> Opened:
         text for labels in raw.values() for text in set(map(str, labels.tolist()))
     ) if is_text else []  # fmt: skip
     place = {text: value for value, text in enumerate(texts)}
-    form = _form(by_part[roles.TRAIN], image, hints)
+    of_numbers = not _holds_bytes(schema.field(images[0]).type)
+    form = None if of_numbers else _form(by_part[roles.TRAIN], images[0], hints)
     parts = {}
     for part, of_part in by_part.items():
         labels = raw[part]
         if is_text:
             labels = np.array([place[str(text)] for text in labels], np.int64)
+        shape, blocks = (
+            _numbers(of_part, images, hints)
+            if form is None
+            else (form.shape, _decoding(of_part, images[0], form))
+        )
         parts[part] = Part(
             str(of_part[0]),
             f"{of_part[0]}: {label}",
             len(labels),
-            form.shape,
-            _decoding(of_part, image, form),
+            shape,
+            blocks,
             in_memory(labels),
         )
+    if of_numbers:
+        parts, of_levels = levels.as_bytes(parts)
+        notices += of_levels
     return Opened(
         parts[roles.TRAIN],
         parts.get(roles.TEST),
@@ -90,19 +119,46 @@ def open_parts(path: str, files: Sequence[File], hints: Hints) -> Opened:
 
 
 @contextmanager
-def _opened(file: File) -> Iterator[pq.ParquetFile]:
-    with file.open() as stream:
+def _batches(
+    file: File, columns: Sequence[str] | None = None
+) -> Iterator[tuple[pa.Schema, Iterator[pa.RecordBatch]]]:
+    """Opens a file; yields its schema, and batches of some of its columns."""
+    with file.seekable() as stream:
         try:
-            yield pq.ParquetFile(stream)
+            if file.suffix == ".parquet":
+                parquet = pq.ParquetFile(stream)
+                yield parquet.schema_arrow, parquet.iter_batches(_ROWS, columns=columns)
+                return
+            # Files of Arrow have a list of their batches at the end, streams have not;
+            # https://arrow.apache.org/docs/format/Columnar.html.
+            is_file = stream.read(len(_ARROW_MAGIC)) == _ARROW_MAGIC
+            stream.seek(0)
+            if is_file:
+                whole = pa.ipc.open_file(stream)
+                stored = map(whole.get_batch, range(whole.num_record_batches))
+                yield whole.schema, _chosen(stored, columns)
+            else:
+                reader = pa.ipc.open_stream(stream)
+                yield reader.schema, _chosen(reader, columns)
         except _BROKEN as error:
             raise BadInputError(
-                f"{file}: expected a Parquet file, found: {line(error)}"
+                f"{file}: expected a {file.suffix[1:].capitalize()} file, found: "
+                f"{line(error)}"
             ) from error
 
 
+def _chosen(
+    batches: Iterable[pa.RecordBatch], columns: Sequence[str] | None
+) -> Iterator[pa.RecordBatch]:
+    for batch in batches:
+        table = pa.Table.from_batches([batch])
+        table = table if columns is None else table.select(columns)
+        yield from table.to_batches(max_chunksize=_ROWS)
+
+
 def _schema(file: File) -> pa.Schema:
-    with _opened(file) as parquet:
-        return parquet.schema_arrow
+    with _batches(file) as (schema, _):
+        return schema
 
 
 def _column(file: File, schema: pa.Schema, known: Sequence[str], given: str) -> str:
@@ -113,7 +169,34 @@ def _column(file: File, schema: pa.Schema, known: Sequence[str], given: str) -> 
             return name
     raise BadInputError(
         f"{file}: expected a column {' or '.join(wanted)}, found "
-        f"{', '.join(schema.names)}"
+        f"{', '.join(schema.names[:8])}"
+    )
+
+
+def _columns_of_images(file: File, schema: pa.Schema, label: str) -> list[str]:
+    """Returns the column of the pictures, or those of their pixels."""
+    for name in _IMAGES:
+        if name in schema.names:
+            return [name]
+    others = [field for field in schema if field.name != label]
+    of_bytes = [field.name for field in others if _holds_bytes(field.type)]
+    if len(of_bytes) == 1:
+        return of_bytes
+    pixels = [
+        field.name
+        for field in others
+        if pa.types.is_integer(field.type) or pa.types.is_floating(field.type)
+    ]
+    if len(pixels) >= _LEAST_PIXELS:
+        return [name for name in pixels if not name.startswith("__")]
+    return [_column(file, schema, _IMAGES[:6], "")]
+
+
+def _holds_bytes(kind: pa.DataType) -> bool:
+    return bool(
+        pa.types.is_binary(kind)
+        or pa.types.is_large_binary(kind)
+        or (pa.types.is_struct(kind) and kind.get_field_index("bytes") >= 0)
     )
 
 
@@ -121,8 +204,10 @@ def _labels(files: Sequence[File], column: str) -> np.ndarray:
     """Returns all labels of a part: int64, or texts as objects."""
     found = []
     for file in files:
-        with _opened(file) as parquet:
-            values = parquet.read(columns=[column]).column(column)
+        with _batches(file, [column]) as (schema, batches):
+            values = pa.Table.from_batches(
+                batches, pa.schema([schema.field(column)])
+            ).column(column)
         if values.null_count:
             raise BadInputError(
                 f"{file}: {column}: expected a label for each picture, found "
@@ -157,8 +242,8 @@ def _names(schema: pa.Schema, label: str) -> dict[int, str]:
 def _pictures(files: Sequence[File], column: str) -> Iterator[pictures.Picture]:
     for file in files:
         row = 0
-        with _opened(file) as parquet:
-            for batch in parquet.iter_batches(batch_size=_ROWS, columns=[column]):
+        with _batches(file, [column]) as (_, batches):
+            for batch in batches:
                 for value in batch.column(0):
                     yield f"{file}: row {row:,}", _reader(file, row, value)
                     row += 1
@@ -188,3 +273,46 @@ def _form(files: Sequence[File], column: str, hints: Hints) -> pictures.Form:
 
 def _decoding(files: Sequence[File], column: str, form: pictures.Form) -> Any:
     return lambda rows: pictures.decode_blocks(_pictures(files, column), form, rows)
+
+
+def _numbers(
+    files: Sequence[File], columns: Sequence[str], hints: Hints
+) -> tuple[tuple[int, ...], Blocks]:
+    """Returns the shape of images whose pixels are numbers, and what yields them."""
+    name = str(files[0])
+
+    def stored() -> Iterator[np.ndarray]:
+        for file in files:
+            with _batches(file, columns) as (_, batches):
+                for batch in batches:
+                    yield _pixels(file, batch)
+
+    first = next(stored(), None)
+    if first is None:
+        raise BadInputError(f"{name}: no records: expected at least 1, found none")
+    shape, arrange = layout(name, first.shape[1:], hints.row_shape)
+    check_image(name, shape, bool(hints.resize))
+    return shape, lambda rows: map(arrange, rebatched(stored(), rows))
+
+
+def _pixels(file: File, batch: pa.RecordBatch) -> np.ndarray:
+    """Returns the numbers of a batch: lists in lists, or a column for each pixel."""
+    if batch.num_columns > 1:
+        return np.stack([column.to_numpy(False) for column in batch.columns], axis=1)
+    values, shape = batch.column(0), [len(batch)]
+    while pa.types.is_list(values.type) or pa.types.is_large_list(values.type):
+        values = values.flatten()
+        each, left = divmod(len(values), max(1, math.prod(shape)))
+        if left:
+            raise BadInputError(
+                f"{file}: {batch.schema.names[0]}: expected as many numbers in each "
+                "row, found rows of several lengths"
+            )
+        shape.append(each)
+    numbers = values.to_numpy(False)
+    if numbers.dtype.kind not in "uibf":
+        raise BadInputError(
+            f"{file}: {batch.schema.names[0]}: expected the bytes of a picture or its "
+            f"numbers, found {values.type}: pictures that are elsewhere are not fetched"
+        )
+    return numbers.reshape(shape)

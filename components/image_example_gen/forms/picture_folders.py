@@ -1,4 +1,7 @@
-"""A folder for each class: `train/cat/1.png`, or `cat/1.png` without parts."""
+"""Pictures: a folder for each class, or a table that says what each of them shows.
+
+`train/cat/1.png`, or `cat/1.png` without parts; `labels.csv` beside `1.png`.
+"""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -8,6 +11,7 @@ import numpy as np
 
 from components.image_example_gen import class_names, pictures, roles
 from components.image_example_gen.files import File
+from components.image_example_gen.forms import listings
 from components.image_example_gen.forms.opened import Opened
 from components.image_example_gen.hints import Hints
 from components.image_example_gen.labelling import sorted_texts
@@ -24,33 +28,47 @@ def is_one(file: File) -> bool:
 
 
 def open_parts(path: str, files: Sequence[File], hints: Hints) -> Opened:
-    """Opens pictures whose folders are called like their classes.
+    """Opens pictures whose folders are called like their classes, or that are listed.
 
     Args:
         path: Of the data set, for messages.
         files: All of it.
-        hints: What `pictures.find_form` takes.
+        hints: `label`, and what `pictures.find_form` takes.
 
     Raises:
-        BadInputError: There are no folders of classes, or a picture cannot be read.
+        BadInputError: There are neither folders of classes nor a table, or a picture
+            cannot be read.
     """
-    notices = []
     own = [file for file in files if is_one(file)]
-    others = [f for f in files if not is_one(f) and not class_names.is_names_file(f)]
+    listing = listings.find(files, own, hints.label, has_classes(files))
+    notices = list(listing.notices)
+    known = {*own, *listing.sources}
+    others = [f for f in files if f not in known and not class_names.is_names_file(f)]
     if others:
         notices.append(
             f"{len(others):,} files are no pictures by their names, and are left out: "
             f"{roles.names_text(others)}"
         )
-    by_part, unlabelled = _parts(own)
-    for part, count in unlabelled.items():
+    by_part: dict[str, list[tuple[str, File]]] = dict(listing.by_part)
+    if roles.TRAIN not in by_part:
+        of_folders, unlabelled = _parts(own)
+        by_part = {**of_folders, **by_part}
+        for part, count in unlabelled.items():
+            if part not in listing.by_part:
+                notices.append(
+                    f"{count:,} pictures of {part} lie in no class's folder, and are "
+                    "left out"
+                )
+    elif unlisted := len(own) - sum(map(len, by_part.values())):
         notices.append(
-            f"{count:,} pictures of {part} lie in no class's folder, and are left out"
+            f"{unlisted:,} pictures are not in {listing.sources[0].relative}, and are "
+            "left out"
         )
     if not by_part.get(roles.TRAIN):
         raise BadInputError(
             f"{path}: expected a folder of pictures for each class, as cat/1.png or "
-            f"train/cat/1.png, found {roles.names_text(files)}"
+            "train/cat/1.png, or a table of pictures and labels, as labels.csv with "
+            f"1.png,cat, found {roles.names_text(files)}"
         )
     names = sorted_texts(name for part in by_part.values() for name, _ in part)
     place = {name: label for label, name in enumerate(names)}
@@ -71,10 +89,19 @@ def open_parts(path: str, files: Sequence[File], hints: Hints) -> Opened:
         parts[roles.TRAIN],
         parts.get(roles.TEST),
         parts.get(roles.VALIDATION),
-        class_names.by_label(names),
+        _named(names, [f for f in files if f not in listing.sources]),
         in_order=False,
         notices=tuple(notices),
     )
+
+
+def _named(names: Sequence[str], files: Sequence[File]) -> dict[int, str]:
+    """Returns the classes' names; for numbers, those that a file beside them has."""
+    if all(name.isdecimal() for name in names):
+        beside = class_names.find_names(files)
+        if all(int(name) in beside for name in names):
+            return {n: beside[int(name)] for n, name in enumerate(names)}
+    return class_names.by_label(names)
 
 
 def has_classes(files: Sequence[File]) -> bool:

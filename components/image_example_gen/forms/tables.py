@@ -1,19 +1,18 @@
 """CSV: a label and the pixels of an image in each row, with or without a header."""
 
-import gzip
 import io
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.csv as pa_csv
 
-from components.image_example_gen import class_names, roles
+from components.image_example_gen import class_names, levels, roles
 from components.image_example_gen.files import File, line
 from components.image_example_gen.forms.arrays import square
+from components.image_example_gen.forms.listings import LABELS
 from components.image_example_gen.forms.opened import Opened
 from components.image_example_gen.labelling import sorted_texts
 from components.image_example_gen.part import (
@@ -26,8 +25,6 @@ from components.image_example_gen.part import (
 from contract.errors import BadInputError
 from contract.task import MOST_VALUES
 
-SUFFIXES = (".csv", ".tsv")
-_LABELS = ("label", "labels", "class", "target", "y", "category", "digit", "letter")
 _NO_PIXELS = ("", "unnamed: 0", "index", "id")
 """What pandas and people put before the columns that matter."""
 _BLOCK_BYTES = 4 << 20
@@ -36,7 +33,11 @@ _LONGEST_LINE = 8 * MOST_VALUES
 
 @dataclass(frozen=True)
 class _Table:
-    """A file, and which of its columns are what."""
+    """A file, and which of its columns are what.
+
+    Whether pixels are whole numbers is told by the first row: programs write all of a
+    kind, and a fraction among whole numbers is a mistake to be told.
+    """
 
     file: File
     delimiter: str
@@ -44,6 +45,7 @@ class _Table:
     has_header: bool
     label: str | None
     pixels: list[str]
+    is_whole: bool
 
 
 _Labels = tuple[list[str], np.ndarray]
@@ -52,7 +54,7 @@ _Labels = tuple[list[str], np.ndarray]
 
 def is_one(file: File) -> bool:
     """Whether a file is called like a table, and not like the names of classes."""
-    return file.suffix in SUFFIXES and not class_names.is_names_file(file)
+    return file.suffix in roles.TABLES and not class_names.is_names_file(file)
 
 
 def open_parts(
@@ -92,7 +94,7 @@ def open_parts(
         if table.label is None:
             raise BadInputError(
                 f"{file}: expected a column with labels, called "
-                f"{' or '.join(_LABELS)}, found "
+                f"{' or '.join(LABELS[:8])}, found "
                 f"{', '.join(table.columns[:8])}: name it with --label"
             )
         if part in tables:
@@ -108,21 +110,31 @@ def open_parts(
             f"{roles.names_text(files)}"
         )
     raw = {part: _read_labels(table) for part, table in tables.items()}
-    texts = _texts(raw.values())
-    parts = {}
     for part, table in tables.items():
-        parts[part] = _part(table, _encode(raw[part], texts), shape, resized)
+        if not table.has_header and len(raw[part][0]) == 1:
+            raise BadInputError(
+                f"{table.file}: expected labels in {table.label}, found "
+                f"{raw[part][0][0]} in each row: say by its number, from 0, which "
+                f"column has them, as --label {len(table.columns) - 1}"
+            )
+    texts = _texts(raw.values())
+    parts, of_levels = levels.as_bytes(
+        {
+            part: _part(table, _encode(raw[part], texts), shape, resized)
+            for part, table in tables.items()
+        }
+    )
     return Opened(
         parts[roles.TRAIN],
         parts.get(roles.TEST),
         parts.get(roles.VALIDATION),
         class_names.by_label(texts) or class_names.find_names(files),
-        notices=tuple(notices),
+        notices=(*notices, *of_levels),
     )
 
 
 def _look_at(file: File, label: str) -> _Table:
-    with _opened(file) as stream:
+    with file.open() as stream:
         lines = io.BufferedReader(stream)  # type: ignore[type-var]
         first, second = (lines.readline(_LONGEST_LINE) for _ in range(2))
     try:
@@ -134,7 +146,7 @@ def _look_at(file: File, label: str) -> _Table:
     delimiter = max(",;\t", key=head.count)
     columns = [name.strip().strip('"') for name in head.split(delimiter)]
     has_header = not any(_is_number(name) for name in columns[1:]) or bool(
-        {name.lower() for name in columns} & set(_LABELS)
+        {name.lower() for name in columns} & set(LABELS)
     )
     values = [v.strip().strip('"') for v in (row or head).split(delimiter)]
     if not has_header:
@@ -150,7 +162,8 @@ def _look_at(file: File, label: str) -> _Table:
         for name in columns
         if name != chosen and not (has_header and name.lower() in _NO_PIXELS)
     ]
-    return _Table(file, delimiter, columns, has_header, chosen, pixels)
+    is_whole = "." not in (row if has_header else head)
+    return _Table(file, delimiter, columns, has_header, chosen, pixels, is_whole)
 
 
 def _label_column(
@@ -166,7 +179,7 @@ def _label_column(
             f"{', '.join(columns[:8])}, or a number, found {label!r}"
         )
     if has_header:
-        named = [name for name in columns if name.lower() in _LABELS]
+        named = [name for name in columns if name.lower() in LABELS]
         return named[0] if named else None
     texts = [
         column
@@ -184,24 +197,9 @@ def _is_number(text: str) -> bool:
     return True
 
 
-@contextmanager
-def _opened(file: File) -> Iterator[IO[bytes]]:
-    with file.open() as raw:
-        magic = raw.read(2)
-        raw.seek(0)
-        if magic != b"\x1f\x8b":
-            yield raw
-            return
-        try:
-            with gzip.open(raw) as payload:
-                yield payload  # type: ignore[misc]  # GzipFile is an IO[bytes]
-        except (EOFError, gzip.BadGzipFile) as error:
-            raise BadInputError(f"{file}: broken gzip: {line(error)}") from error
-
-
 def _batches(table: _Table, columns: dict[str, Any]) -> Iterator[pa.RecordBatch]:
     """Yields the rows of some columns, as they come; nothing is held."""
-    with _opened(table.file) as stream:
+    with table.file.open() as stream:
         try:
             reader = pa_csv.open_csv(
                 stream,
@@ -276,7 +274,7 @@ def _part(
         )
     shape = squeezed(shape)
     check_image(name, shape, resized)
-    types = dict.fromkeys(table.pixels, pa.uint8())
+    types = dict.fromkeys(table.pixels, pa.uint8() if table.is_whole else pa.float32())
 
     def image_blocks(rows: int) -> Iterator[np.ndarray]:
         blocks = (_pixels(table, batch) for batch in _batches(table, types))
@@ -286,7 +284,8 @@ def _part(
 
 
 def _pixels(table: _Table, batch: pa.RecordBatch) -> np.ndarray:
-    pixels = np.empty((len(batch), batch.num_columns), np.uint8)
+    kind = np.uint8 if table.is_whole else np.float32
+    pixels = np.empty((len(batch), batch.num_columns), kind)
     for place, column in enumerate(batch.columns):
         if column.null_count:
             raise BadInputError(

@@ -1,0 +1,59 @@
+"""Files that are not read, and what to do about them."""
+
+from collections.abc import Sequence
+
+from components.image_example_gen import roles
+from components.image_example_gen.files import File
+from contract.errors import BadInputError
+
+_PICKLED = "a pickle, which can run any program as it is read and is never opened"
+_RECORDS = ".tfrecord"
+_ADVICE = (
+    (
+        (".pkl", ".pickle", ".pt", ".pth", ".joblib"),
+        f"{_PICKLED}: save the arrays as an npz",
+    ),
+    (
+        (".heic", ".heif", ".avif", ".jp2", ".tga", ".ico", ".svg", ".dcm", ".psd"),
+        "pictures of a kind that is not read: convert them to PNG or JPEG",
+    ),
+    (
+        (".7z", ".rar", ".zst", ".lz4"),
+        "an archive of a kind that is not read: unpack it",
+    ),
+    (
+        (".xlsx", ".xls", ".ods", ".sqlite", ".db"),
+        "a table of a kind that is not read: save it as CSV",
+    ),
+    (
+        (_RECORDS, f"{_RECORDS}s"),
+        "TFRecords, which do not say how images are stored in them: write the images "
+        "as PNG files, a folder for each class, or as an npz",
+    ),
+    ((".bin", ".dat", ".raw"), "bytes of no known form: save the arrays as an npz"),
+)
+_PICKLES = tuple(bytes((0x80, protocol)) for protocol in range(2, 6))
+_LOOKED_AT = 20
+
+
+def refusal(path: str, files: Sequence[File], expected: str) -> BadInputError:
+    """Returns what to say of files of which none is read.
+
+    Args:
+        path: Of the data set.
+        files: All of it.
+        expected: What is read, for people.
+    """
+    for file in files[:_LOOKED_AT]:
+        # Of many files each has its number behind the ending.
+        ending = _RECORDS if f"{_RECORDS}-" in file.name else file.suffix
+        for endings, advice in _ADVICE:
+            if ending in endings:
+                return BadInputError(f"{file}: {expected}, found {advice}")
+        with file.open() as stream:
+            if stream.read(2) in _PICKLES:
+                return BadInputError(
+                    f"{file}: {expected}, found {_PICKLED}: save the arrays as an npz; "
+                    "CIFAR has a binary version, without pickles"
+                )
+    return BadInputError(f"{path}: {expected}, found {roles.names_text(files)}")
