@@ -1,9 +1,10 @@
 """CSV: a label and the pixels of an image in each row, with or without a header."""
 
 import io
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import pyarrow as pa
@@ -198,30 +199,44 @@ def _is_number(text: str) -> bool:
 
 
 def _batches(table: _Table, columns: dict[str, Any]) -> Iterator[pa.RecordBatch]:
-    """Yields the rows of some columns, as they come; nothing is held."""
+    """Yields the rows of some columns, as they come; one block of them is held."""
+    read, parse, convert = (
+        pa_csv.ReadOptions(column_names=table.columns, use_threads=False),
+        pa_csv.ParseOptions(delimiter=table.delimiter),
+        pa_csv.ConvertOptions(
+            include_columns=list(columns),
+            column_types=columns,
+            strings_can_be_null=False,
+        ),
+    )
+    lines = 0
     with table.file.open() as stream:
         try:
-            reader = pa_csv.open_csv(
-                stream,
-                read_options=pa_csv.ReadOptions(
-                    column_names=table.columns,
-                    skip_rows=int(table.has_header),
-                    block_size=max(_BLOCK_BYTES, 8 * len(table.columns)),
-                    use_threads=False,
-                ),
-                parse_options=pa_csv.ParseOptions(delimiter=table.delimiter),
-                convert_options=pa_csv.ConvertOptions(
-                    include_columns=list(columns),
-                    column_types=columns,
-                    strings_can_be_null=False,
-                ),
-            )
-            yield from reader
+            if table.has_header:
+                stream.readline()
+                lines = 1
+            # Arrow reads a stream ahead in a thread of its own, which calls Python
+            # while that ends, and aborts it; so it is given what has been read.
+            for block in _blocks(stream, max(_BLOCK_BYTES, 8 * len(table.columns))):
+                read.block_size = len(block) + 1
+                rows = pa_csv.read_csv(pa.py_buffer(block), read, parse, convert)
+                yield from rows.to_batches()
+                lines += block.count(b"\n")
         except (pa.ArrowException, EOFError, OSError) as error:
+            # Its rows are those of a block.
+            found = re.sub(
+                r"Row #(\d+)", lambda row: f"Row #{lines + int(row[1])}", line(error)
+            )
             raise BadInputError(
                 f"{table.file}: expected rows with a label and whole numbers from 0 to "
-                f"255, found: {line(error)}"
+                f"255, found: {found}"
             ) from error
+
+
+def _blocks(stream: IO[bytes], size: int) -> Iterator[bytes]:
+    """Yields whole lines, about so many bytes of them at a time."""
+    while block := stream.read(size):
+        yield block + stream.readline()
 
 
 def _read_labels(table: _Table) -> _Labels:
