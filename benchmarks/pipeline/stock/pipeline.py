@@ -51,7 +51,7 @@ def create(
     """Returns the pipeline.
 
     Args:
-        records: Folder with `train-*`, `eval-*` and `test-*`, gzipped TFRecords.
+        records: Folder with `train/`, `eval/` and `test/`, gzipped TFRecords.
         output: Where everything goes.
         epochs: Passes over the training rows.
         steps: Batches of 32 in one of them.
@@ -62,7 +62,7 @@ def create(
         input_base=records,
         input_config=tfx.proto.Input(
             splits=[
-                Split(name=name, pattern=f"{name}-*")
+                Split(name=name, pattern=f"{name}/*")
                 for name in ("train", "eval", "test")
             ]
         ),
