@@ -19,8 +19,6 @@ from google.protobuf import json_format
 # tests/components/evaluator holds what comes of it equal to what TFX's executor writes.
 from tensorflow_model_analysis.metrics import metric_specs
 from tensorflow_model_analysis.proto import config_pb2
-from tensorflow_model_analysis.utils import update_eval_config_with_defaults
-from tensorflow_model_analysis.version import VERSION
 from tensorflow_model_analysis.writers.metrics_plots_and_validations_writer import (
     convert_slice_plots_to_proto,
 )
@@ -53,7 +51,7 @@ def evaluate(
         task: That the examples are of.
         folder: To write to.
     """
-    config = update_eval_config_with_defaults(
+    config = tfma.utils.update_eval_config_with_defaults(
         eval_config, has_baseline=len(models) > 1, rubber_stamp=True
     )
     found = _measure(config, _inputs(models, splits, task))
@@ -65,7 +63,7 @@ def evaluate(
     _write_record(folder, tfma.PLOTS_KEY, plots, convert_slice_plots_to_proto)
     run = config_pb2.EvalRun(
         eval_config=config,
-        version=VERSION,
+        version=tfma.VERSION_STRING,
         # TFMA calls a model that is alone by no name.
         model_locations=dict(
             zip(
