@@ -33,7 +33,7 @@ from contract.errors import BadInputError
 from pipeline.engines.options import EngineOptions
 from pipeline.engines.probe import ANSWER, MARK, QUESTION, Probe, this_worker
 
-TRIED = ("2.68.0",)
+TRIED = ("2.68.0", "2.77.0")
 """Beam's versions that were tried: docs/more-than-one-machine.md has the pairs."""
 
 _SERVER_SECONDS = 10
@@ -186,9 +186,10 @@ def _ended_with_the_block(address: _Address, mine: EngineOptions) -> Iterator[No
             ) from error
         if isinstance(error, RuntimeError):
             logging.exception("the job of %s failed", address.endpoint)
-            raise EngineError(
-                f"the job server at {address.endpoint} says: {reason(str(error))}"
-            ) from error
+            said = reason(str(error))
+            if f"{MARK}<" not in str(error):
+                said = f"the job server at {address.endpoint} says: {said}"
+            raise EngineError(said) from error
         raise
 
 

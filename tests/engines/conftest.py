@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -63,9 +64,13 @@ class Runs:
             *(word for setting in settings for word in ("--set", setting)),
         )
 
-    def jobs(self) -> list[str]:
-        """The states of this folder's jobs on the separate Flink."""
+    def jobs(self) -> list[Any]:
+        """This folder's jobs on the separate Flink."""
         return processes.flink_jobs(str(self.folder / "artifacts" / "digits"))
+
+    def states(self) -> list[str]:
+        """Their states, in the order of the alphabet."""
+        return sorted(job["state"] for job in self.jobs())
 
     def log(self) -> str:
         logs = sorted((self.folder / "runs").glob("*/run.log"), key=os.path.getmtime)

@@ -35,8 +35,9 @@ _OPENS = (
 _SOONER = """
 heartbeat.interval: 2000
 heartbeat.timeout: 10000
+slot.request.timeout: 30000
 """
-"""A lost taskmanager is found in seconds, and not in a minute."""
+"""A lost taskmanager is found in seconds, and not in minutes."""
 
 
 def loopback_up() -> None:
@@ -51,7 +52,9 @@ def loopback_up() -> None:
 def name_services(folder: Path) -> None:
     """Makes the Services' names this machine's, in the mount namespace of the tests."""
     hosts = folder / "hosts"
-    hosts.write_text(f"127.0.0.1 localhost {' '.join(SERVICES)}\n")
+    # Java asks for the address of the machine's own name.
+    names = " ".join(["localhost", socket.gethostname(), *SERVICES])
+    hosts.write_text(f"127.0.0.1 {names}\n")
     subprocess.run(["mount", "--bind", hosts, "/etc/hosts"], check=True)
 
 
@@ -217,12 +220,12 @@ def flink(path: str) -> Any:
         return json.load(answer)
 
 
-def flink_jobs(folder: str) -> list[str]:
-    """Returns the states of all jobs that write to a folder."""
+def flink_jobs(folder: str) -> list[Any]:
+    """Returns all jobs that write to a folder."""
     from pipeline.engines.runners import job_name
 
     return [
-        str(job["state"])
+        job
         for job in flink("jobs/overview")["jobs"]
         if job["name"].startswith(job_name(folder))
     ]
