@@ -14,8 +14,10 @@ from tests.engines.conftest import FLINK_PORT, SPARK_PORT, Runs
 from tests.engines.page import is_documented
 from tests.engines.processes import Installation
 
-EMBEDDED = ("--beam-runner", "FlinkRunner")
-EMBEDDED += ("--set", f"beam.endpoint=localhost:{FLINK_PORT}")
+EMBEDDED = (
+    *("--beam-runner", "FlinkRunner"),
+    *("--set", f"beam.endpoint=localhost:{FLINK_PORT}"),
+)
 OTHER_POOL_PORT = 50100
 
 

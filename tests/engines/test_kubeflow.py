@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +69,8 @@ class Pod:
             monkeypatch.setenv(variable["name"], variable["value"])
         assert VARIABLE in {variable["name"] for variable in container["env"]}
         text = json.dumps(given)
+        # TFX reads the flags of its process, too.
+        monkeypatch.setattr(sys, "argv", container["command"])
         command.run([word.replace("{{$}}", text) for word in container["args"]])
         return Path(contract.local_path(f"{ROOT}/{node}"))
 

@@ -1,6 +1,7 @@
 """Flink on a cluster: what one object says of another, and who reaches whom."""
 
 import re
+from typing import Any
 
 import pytest
 import yaml
@@ -20,9 +21,9 @@ def manifests(rendered: Rendered) -> list[Manifest]:
 
 
 @pytest.fixture
-def config(manifests: list[Manifest]) -> dict[str, str]:
+def config(manifests: list[Manifest]) -> dict[str, Any]:
     text = the(manifests, "ConfigMap")["data"]["config.yaml"]
-    found: dict[str, str] = yaml.safe_load(text)
+    found: dict[str, Any] = yaml.safe_load(text)
     return found
 
 
@@ -74,7 +75,7 @@ def test_runs_are_told_the_services_and_the_pool_beside_a_taskmanager(
 
 
 def test_flink_is_told_the_services_and_ports(
-    manifests: list[Manifest], config: dict[str, str]
+    manifests: list[Manifest], config: dict[str, Any]
 ) -> None:
     jobmanager = container(manifests, "jobmanager")
     assert port_numbers(jobmanager) == {
@@ -98,14 +99,15 @@ def test_flink_is_told_the_services_and_ports(
 
 
 def test_a_taskmanager_has_the_heap_that_it_counts_on(
-    manifests: list[Manifest], config: dict[str, str]
+    manifests: list[Manifest], config: dict[str, Any]
 ) -> None:
     (heap,) = re.findall(
         r"-Xmx(\d+)m", " ".join(container(manifests, "taskmanager")["command"])
     )
-    counted = ("taskmanager.memory.task.heap.size",)
-    counted += ("taskmanager.memory.framework.heap.size",)
-    assert int(heap) == sum(int(config[key].removesuffix("m")) for key in counted)
+    counted = [
+        config[f"taskmanager.memory.{part}.heap.size"] for part in ("task", "framework")
+    ]
+    assert int(heap) == sum(int(size.removesuffix("m")) for size in counted)
 
 
 def test_workers_and_nodes_have_the_volume_at_the_same_path(
