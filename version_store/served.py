@@ -2,14 +2,16 @@
 
 import os
 from dataclasses import dataclass
-from typing import Any
 
 from google.protobuf.message import DecodeError
 
 from contract.errors import BadInputError
-from contract.signatures import EXAMPLES_SIGNATURE, IMAGES_SIGNATURE, PROBABILITIES
-from contract.task import Task, plain_names, read_task
+from contract.signatures import EXAMPLES_SIGNATURE, PROBABILITIES
+from contract.task import Task, read_task
+from serving.client.calls import signatures_of
 from serving.client.protocol import SavedModel
+from serving.client.results import ModelMetadata, Signature
+from serving.client.tasks import NoTaskError, derived_task
 from version_store.versions import SAVED_MODEL, latest_version, version_path
 
 
@@ -103,26 +105,15 @@ def check_name(served: Served | None, task: Task, name: str, replace: bool) -> N
         )
 
 
-def _signatures(folder: str) -> dict[str, Any]:
+def _signatures(folder: str) -> dict[str, Signature]:
     with open(os.path.join(folder, SAVED_MODEL), "rb") as stream:
         graphs = SavedModel.FromString(stream.read()).meta_graphs
-    return dict(graphs[0].signature_def) if graphs else {}
+    return signatures_of(graphs[0].signature_def) if graphs else {}
 
 
-def _task_of(signatures: dict[str, Any], name: str) -> Task | None:
+def _task_of(signatures: dict[str, Signature], name: str) -> Task | None:
     """Returns the task of a version that tells of none, by its shapes."""
-    of_images = signatures.get(IMAGES_SIGNATURE)
-    if of_images is None or PROBABILITIES not in of_images.outputs:
-        return None
-    sizes = [
-        [dim.size for dim in info.tensor_shape.dim]
-        for info in (*of_images.inputs.values(), of_images.outputs[PROBABILITIES])
-    ]
-    if len(sizes) != 2 or len(sizes[0]) not in (3, 4) or len(sizes[1]) != 2:
-        return None
-    (_, height, width, *channels), (_, classes) = sizes
     try:
-        channel = channels[0] if channels else 1
-        return Task(name, height, width, channel, plain_names(classes))
-    except BadInputError:
+        return derived_task(ModelMetadata(name, 0, signatures)).task
+    except NoTaskError:
         return None

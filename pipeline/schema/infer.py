@@ -1,12 +1,17 @@
 """A curated starting point for another data set's schema, from its own numbers."""
 
 import json
+import textwrap
+from importlib import resources
+from string import Template
 
 import numpy as np
 
 from components.data_gate.chance import share_bound
 from contract.features import EVAL, IMAGE, LABEL, TEST, TRAIN
 from contract.task import Task
+
+_TEMPLATE = "template.pbtxt"
 
 _LEVELS = 64
 """Bins in which the levels of pixels are compared; TFDV takes about as many."""
@@ -74,7 +79,8 @@ def infer(
         else f"this data has one part, so that nothing was measured; {_LEAST_DRIFT} is "
         "what MNIST is held to"
     )
-    return _TEXT.format(
+    text = resources.files(__package__).joinpath(_TEMPLATE).read_text("utf-8")
+    return Template(text).substitute(
         source=source,
         name=json.dumps(task.name),
         size=task.size_text,
@@ -115,44 +121,4 @@ def _round_up(value: float) -> float:
 
 def _wrapped(text: str) -> str:
     """Returns a comment's text in lines that begin as its first does."""
-    import textwrap
-
     return "\n  # ".join(textwrap.wrap(text, 80))
-
-
-_TEXT = """\
-# How far {name} may move before a person looks at it: a beginning, made by
-#   python -m pipeline.schema infer --data {source}
-# from {size} images, {classes} classes, rows: {rows}.
-# What an image and a label are (size, values, number of classes) is not written here:
-# it comes from the task. A tensorflow.metadata.v0.Schema in text format, named by
-# data.schema (--schema FILE). Its bounds are enforced: DataGate stops the run.
-#
-# Look at, before it is taken into use:
-# 1. Does each example have to have an image and a label? Here: yes.
-# 2. Do the shares of the classes stay as they are, from one delivery to the next? If
-#    they follow the season, the label's drift_comparator has to be wider, or go.
-# 3. Are pictures always taken alike (light, scanner, background)? If not, the image's
-#    drift_comparator has to be wider.
-
-feature {{
-  name: "{image}"
-  # Every example has one: an image that is missing is an error of who wrote the file.
-  presence {{ min_fraction: 1.0 min_count: 1 }}
-  # The levels of the pixels against the run that was pushed last:
-  # {of_pixels}.
-  drift_comparator {{ jensen_shannon_divergence {{ threshold: {drift} }} }}
-}}
-
-feature {{
-  name: "{label}"
-  presence {{ min_fraction: 1.0 min_count: 1 }}
-  # The largest difference in the share of one class: between split train and the
-  # others of a run (skew), and against the run that was pushed last (drift). In this
-  # data it is {found}, of {of_class}; the bound is half as much again, and at least
-  # 0.05. DataGate widens it by itself where chance alone makes more at so many rows:
-  # here {chance}.
-  skew_comparator {{ infinity_norm {{ threshold: {skew} }} }}
-  drift_comparator {{ infinity_norm {{ threshold: {skew} }} }}
-}}
-"""

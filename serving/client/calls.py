@@ -235,15 +235,20 @@ def _read_metadata(response: Any) -> ModelMetadata:
     return ModelMetadata(
         response.model_spec.name,
         response.model_spec.version.value,
-        {
-            name: Signature(
-                _tensor_specs(signature.inputs),
-                _tensor_specs(signature.outputs),
-                signature.method_name,
-            )
-            for name, signature in sorted(signatures.signature_def.items())
-        },
+        signatures_of(signatures.signature_def),
     )
+
+
+def signatures_of(definitions: Mapping[str, Any]) -> dict[str, Signature]:
+    """Reads a `map<string, SignatureDef>`, of an answer or of a SavedModel."""
+    return {
+        name: Signature(
+            _tensor_specs(definition.inputs),
+            _tensor_specs(definition.outputs),
+            definition.method_name,
+        )
+        for name, definition in sorted(definitions.items())
+    }
 
 
 def _tensor_specs(infos: Mapping[str, Any]) -> dict[str, TensorSpec]:

@@ -8,14 +8,13 @@ its input `images` and the number of its `probabilities` are all that is known.
 from typing import Any
 
 from contract.errors import BadInputError
+from contract.signatures import DESCRIBE_SIGNATURE as DESCRIBE
+from contract.signatures import IMAGES_SIGNATURE as DEFAULT_SIGNATURE
+from contract.signatures import PROBABILITIES
 from contract.task import DEFAULT_NOUN, Task, plain_names
 from serving.client.results import ModelMetadata, ServedTask, Signature
 
-DEFAULT_SIGNATURE = "serving_default"
 IMAGES = "images"
-PROBABILITIES = "probabilities"
-
-DESCRIBE = "describe"
 TEXT = "text"
 TASK = "task"
 
