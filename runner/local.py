@@ -9,12 +9,13 @@ from collections.abc import Callable
 
 from absl import logging as absl_logging
 from apache_beam.options.pipeline_options import StandardOptions
-from ml_metadata.proto import metadata_store_pb2
 from tfx.dsl.compiler import compiler, constants
+from tfx.dsl.components.base.base_node import BaseNode
 from tfx.orchestration import metadata
 from tfx.orchestration.local.local_dag_runner import LocalDagRunner
 from tfx.orchestration.pipeline import Pipeline
 from tfx.orchestration.portable import runtime_parameter_utils
+from tfx.proto.orchestration import pipeline_pb2
 from tfx.types.artifact import Artifact
 
 from components.serving_validator import process
@@ -55,7 +56,6 @@ def run_pipeline(
         Exception: Whatever a component raised.
     """
     _check_beam_runner(config.beam.runner)
-    artifacts = workspace.artifacts(dataset.name)
     recovered = recover(
         workspace.metadata, workspace.all_artifacts, workspace.all_models
     )
@@ -63,35 +63,58 @@ def run_pipeline(
         logging.warning("cleaned up after %d interrupted executions", recovered)
 
     workspace.link_data(dataset.name, dataset.path, dataset.fingerprint)
-    components = create_components(
-        config, surroundings(config, dataset, workspace, run)
-    )
+    _, pipeline = compiled(config, dataset, workspace, run, reuse=reuse)
     handlers = [EventHandler(listener), EventHandler(ProbeAhead())]
     logger = logging.getLogger()
     for handler in handlers:
         logger.addHandler(handler)
     absl_logging.set_verbosity(absl_logging.INFO)
-    pipeline = compiler.Compiler().compile(
-        Pipeline(
-            pipeline_name=dataset.name,
-            pipeline_root=artifacts,
-            components=components,
-            enable_cache=reuse,
-            metadata_connection_config=_connection(workspace),
-            beam_pipeline_args=config.beam.pipeline_args(artifacts),
-        )
-    )
-    # TFX would take the clock for the run's id. By a name of ours the run is known
-    # from its first moment, whatever other runs' clocks said.
-    runtime_parameter_utils.substitute_runtime_parameter(
-        pipeline, {constants.PIPELINE_RUN_ID_PARAMETER_NAME: run}
-    )
     try:
         LocalDagRunner().run_with_ir(pipeline)
     finally:
         for handler in handlers:
             logger.removeHandler(handler)
         process.stop_ahead()
+
+
+def compiled(
+    config: Config,
+    dataset: DataSet,
+    workspace: Workspace,
+    run: str,
+    *,
+    reuse: bool,
+) -> tuple[list[BaseNode], pipeline_pb2.Pipeline]:
+    """Returns a run's components, and what TFX's launcher is to do.
+
+    Args:
+        config: Of the run.
+        dataset: Read and checked.
+        workspace: Where it runs.
+        run: Its name. TFX would take the clock for the run's id; by a name of ours it
+            is known from its first moment, whatever other runs' clocks said.
+        reuse: Whether it may reuse what earlier runs finished.
+    """
+    artifacts = workspace.artifacts(dataset.name)
+    components = create_components(
+        config, surroundings(config, dataset, workspace, run)
+    )
+    pipeline = compiler.Compiler().compile(
+        Pipeline(
+            pipeline_name=dataset.name,
+            pipeline_root=artifacts,
+            components=components,
+            enable_cache=reuse,
+            metadata_connection_config=metadata.sqlite_metadata_connection_config(
+                workspace.metadata
+            ),
+            beam_pipeline_args=config.beam.pipeline_args(artifacts),
+        )
+    )
+    runtime_parameter_utils.substitute_runtime_parameter(
+        pipeline, {constants.PIPELINE_RUN_ID_PARAMETER_NAME: run}
+    )
+    return components, pipeline
 
 
 def _check_beam_runner(name: str) -> None:
@@ -118,7 +141,3 @@ def outputs(workspace: Workspace, run: str) -> dict[tuple[str, str], Artifact]:
     if not os.path.exists(workspace.metadata):
         return {}
     return read_outputs(workspace.metadata, run)
-
-
-def _connection(workspace: Workspace) -> metadata_store_pb2.ConnectionConfig:
-    return metadata.sqlite_metadata_connection_config(workspace.metadata)

@@ -17,24 +17,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tfx.dsl.compiler import compiler, constants
+from ml_metadata.proto import metadata_store_pb2
 from tfx.dsl.components.base.base_node import BaseNode
 from tfx.orchestration import data_types_utils, metadata
 from tfx.orchestration.local import runner_utils
-from tfx.orchestration.pipeline import Pipeline
-from tfx.orchestration.portable import (
-    cache_utils,
-    inputs_utils,
-    outputs_utils,
-    runtime_parameter_utils,
-)
+from tfx.orchestration.portable import cache_utils, inputs_utils, outputs_utils
+from tfx.proto.orchestration import pipeline_pb2
 
 from lineage.explain import flat
 from lineage.records import Run, Step, read_runs
 from pipeline.config import Config
-from pipeline.pipeline import create_components
 from runner.datasets import DataSet
-from runner.surroundings import surroundings
+from runner.local import compiled
 from runner.workspace import Workspace
 
 NEW_EACH_TIME = "run"
@@ -73,22 +67,10 @@ def plan(
         workspace: Where it would run.
         reuse: Whether it would reuse what earlier runs finished.
     """
-    components = create_components(
-        config, surroundings(config, dataset, workspace, _NEXT)
-    )
+    components, pipeline = compiled(config, dataset, workspace, _NEXT, reuse=reuse)
     if not reuse:
         return [Plan(str(node.id), True, ["--no-reuse"]) for node in components]
-    with _copy_of(workspace.metadata) as copy, _open(copy) as handle:
-        pipeline = Pipeline(
-            pipeline_name=dataset.name,
-            pipeline_root=workspace.artifacts(dataset.name),
-            components=components,
-            enable_cache=True,
-            beam_pipeline_args=config.beam.pipeline_args(
-                workspace.artifacts(dataset.name)
-            ),
-            metadata_connection_config=_connection(copy),
-        )
+    with _copy_of(workspace.metadata) as copy, metadata.Metadata(copy) as handle:
         last = next(
             (r for r in read_runs(handle.store) if r.model == dataset.name), None
         )
@@ -96,12 +78,11 @@ def plan(
 
 
 def _plan(
-    pipeline: Pipeline, components: list[BaseNode], handle: Any, last: Run | None
+    ir: pipeline_pb2.Pipeline,
+    components: list[BaseNode],
+    handle: metadata.Metadata,
+    last: Run | None,
 ) -> list[Plan]:
-    ir = compiler.Compiler().compile(pipeline)
-    runtime_parameter_utils.substitute_runtime_parameter(
-        ir, {constants.PIPELINE_RUN_ID_PARAMETER_NAME: _NEXT}
-    )
     deployment = runner_utils.extract_local_deployment_config(ir)
     by_id = {node.pipeline_node.node_info.id: node.pipeline_node for node in ir.nodes}
     outputs: dict[str, Mapping[str, list[Any]]] = {}
@@ -148,8 +129,8 @@ def _plan(
 
 
 @contextmanager
-def _copy_of(database: str) -> Iterator[str]:
-    """Yields the path of a copy of the store; an empty one where there is none."""
+def _copy_of(database: str) -> Iterator[metadata_store_pb2.ConnectionConfig]:
+    """Yields how to connect to a copy of the store; an empty one if there is none."""
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "metadata.sqlite")
         if os.path.exists(database):
@@ -158,15 +139,7 @@ def _copy_of(database: str) -> Iterator[str]:
             source = sqlite3.connect(uri, uri=True)
             with closing(source), closing(sqlite3.connect(path)) as target:
                 source.backup(target)
-        yield path
-
-
-def _open(database: str) -> metadata.Metadata:
-    return metadata.Metadata(_connection(database))
-
-
-def _connection(database: str) -> Any:
-    return metadata.sqlite_metadata_connection_config(database)
+        yield metadata.sqlite_metadata_connection_config(path)
 
 
 def _inputs(component: BaseNode) -> Iterator[tuple[str, str, str]]:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -40,6 +41,10 @@ APART: dict[str, tuple[Callable[[Any], Any], tf.TensorSpec]] = {
     "identity": (tf.identity, FLOATS),
     "dense": (lambda x: tf.nn.softmax(tf.nn.relu(x @ WEIGHTS) + 1.0), FLOATS),
     "a constant of one row": (lambda x: x + WEIGHTS.T[:1], FLOATS),
+    "a constant made of another": (
+        lambda x: x + tf.squeeze(tf.constant([[1.0, 2.0, 3.0, 4.0]]), [0]),
+        FLOATS,
+    ),
     "within rows": (lambda x: x / tf.reduce_sum(x, axis=1, keepdims=True), FLOATS),
     "the last axis": (lambda x: tf.argmax(x, axis=-1), FLOATS),
     "reshaped and back": (
@@ -150,6 +155,29 @@ def test_marked(tmp_path: Path, name: str) -> None:
     folder = save(tmp_path / "1", *APART[name])
     assert marker.judge(str(folder)) == {"serving_default": ""}
     assert marker.write_marker(str(folder)) == ["serving_default"]
+
+
+def test_a_keras_convolution_is_marked(tmp_path: Path) -> None:
+    network = keras.Sequential(
+        [
+            keras.Input((4, 4, 1)),
+            keras.layers.Conv2D(2, 3, activation="relu"),
+            keras.layers.MaxPooling2D(padding="same"),
+            keras.layers.Flatten(),
+            keras.layers.Dense(3, activation="softmax"),
+        ]
+    )
+    module = tf.Module()
+    module.weights = [weight.value for weight in network.weights]
+    module.call = tf.function(
+        lambda x: {"y": network(x, training=False)},
+        input_signature=[tf.TensorSpec([None, 4, 4, 1], tf.float32, name="x")],
+        autograph=False,
+    )
+    folder = str(tmp_path / "1")
+    tf.saved_model.save(module, folder, {"serving_default": module.call})
+
+    assert marker.write_marker(folder) == ["serving_default"]
 
 
 @pytest.mark.parametrize("name", MIXED)
