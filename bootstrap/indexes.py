@@ -33,20 +33,10 @@ _OPTIONS = (
 # misleading to resolve a lock from.
 _PARTIAL = ("extra-index-url", "find-links")
 
-# What says where an index is and how it is reached. The rest of pip's configuration
-# (constraints, a log, a cache, a target) is about this machine and its own work.
-_OF_INDEX = (
-    "index-url",
-    "extra-index-url",
-    "find-links",
-    "no-index",
-    "trusted-host",
-    "cert",
-    "client-cert",
-    "proxy",
-    "timeout",
-    "default-timeout",
-)
+# All that is handed on says where an index is and how it is reached. The rest of pip's
+# configuration (constraints, a log, a cache, a target) is about this machine and its own
+# work.
+_OF_INDEX = tuple(option for option, _, _ in _OPTIONS)
 _PLACES = ("index-url", "extra-index-url", "find-links")
 
 # pip's own order: the command's section over the global one, variables over both.
