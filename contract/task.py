@@ -192,12 +192,6 @@ class Task:
         return replace(self, **changes)
 
 
-def write_task(folder: str, task: Task) -> None:
-    """Writes `task.json` into a folder of this machine."""
-    with open(os.path.join(folder, TASK_FILE), "w", encoding="utf-8") as stream:
-        stream.write(task.to_json())
-
-
 def read_task(folder: str) -> Task | None:
     """Returns the task that a folder tells of; None if it tells of none.
 

@@ -105,8 +105,7 @@ def _print_facts(
     console: Console, title: str, facts: dict[str, Any], *, deep: bool = True
 ) -> None:
     if title:
-        console.print()
-        console.print(Text(title, style="bold"))
+        _begin(console, title)
     table = Table.grid(padding=(0, 2))
     table.add_column(no_wrap=True, style="dim")
     table.add_column(overflow="fold")
@@ -116,10 +115,8 @@ def _print_facts(
 
 
 def _print_statistics(console: Console, splits: dict[str, Any] | None) -> None:
-    console.print()
-    console.print(Text("statistics", style="bold"))
+    _begin(console, "statistics", known=splits is not None)
     if splits is None:
-        console.print(f"  {UNKNOWN}")
         return
     labels = list(dict.fromkeys(x for s in splits.values() for x in s["labels"] or ()))
     table = plain_table(console, "", *splits)
@@ -133,10 +130,8 @@ def _print_statistics(console: Console, splits: dict[str, Any] | None) -> None:
 
 
 def _print_classes(console: Console, classes: dict[str, Any] | None) -> None:
-    console.print()
-    console.print(Text("test accuracy by class", style="bold"))
+    _begin(console, "test accuracy by class", known=classes is not None)
     if classes is None:
-        console.print(f"  {UNKNOWN}")
         return
     table = plain_table(console, "class", "examples", "accuracy", "champion")
     for name, one in classes.items():
@@ -148,10 +143,8 @@ def _print_classes(console: Console, classes: dict[str, Any] | None) -> None:
 
 
 def _print_gates(console: Console, gates: dict[str, Any] | None) -> None:
-    console.print()
-    console.print(Text("gates", style="bold"))
+    _begin(console, "gates", known=gates is not None)
     if gates is None:
-        console.print(f"  {UNKNOWN}")
         return
     table = plain_table(console, "gate", "value", "bound", "champion", "")
     for name, gate in gates.items():
@@ -164,3 +157,11 @@ def _print_gates(console: Console, gates: dict[str, Any] | None) -> None:
             outcome_text(demand),
         )
     console.print(table)
+
+
+def _begin(console: Console, title: str, *, known: bool = True) -> None:
+    """Prints a title, and that nothing below it is known if so."""
+    console.print()
+    console.print(Text(title, style="bold"))
+    if not known:
+        console.print(f"  {UNKNOWN}")

@@ -6,8 +6,15 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from contract.task import Task
+from contract.task import TASK_FILE, Task
 from tests.components.datasets import Dataset
+
+
+def write_task(folder: str, task: Task) -> None:
+    """Makes a folder tell of a task, as an Examples artifact does."""
+    with open(os.path.join(folder, TASK_FILE), "w", encoding="utf-8") as stream:
+        stream.write(task.to_json())
+
 
 LETTERS = Task(
     name="letters",

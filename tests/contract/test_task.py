@@ -12,8 +12,8 @@ from contract.task import (
     plain_names,
     read_task,
     task_of_split,
-    write_task,
 )
+from tests.tasks import write_task
 
 LETTERS = Task("letters", 24, 20, 1, tuple("abcdefghijklmnopqrstuvwxyz"), "letter", 255)
 SHAPES = Task("shapes", 12, 16, 3, ("disc", "ring", "square", "Dreieck ▲"))

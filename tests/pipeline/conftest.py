@@ -13,12 +13,13 @@ import tensorflow_transform as tft
 from components.image_example_gen import digits, splitting
 from components.image_example_gen.executor import write_splits
 from components.image_example_gen.source import open_source
-from contract.task import Task, write_task
+from contract.task import Task
 from pipeline.preprocessing import preprocessing_fn
 from pipeline.training.settings import Training
 from pipeline.training.trainer import run_fn
 from tests import tasks
 from tests.pipeline.transforming import analyze
+from tests.tasks import write_task
 
 
 @dataclass(frozen=True)

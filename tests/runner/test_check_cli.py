@@ -15,13 +15,13 @@ from PIL import Image
 from components.image_example_gen import digits
 from components.image_example_gen.source import open_source
 from contract.errors import BadInputError
-from contract.task import write_task
 from pipeline.config import Config
 from runner import check as checking
 from runner.check import served_text
 from runner.cli import cli
 from runner.sheet import Samples, draw, in_terminal
 from runner.workspace import Workspace
+from tests.tasks import write_task
 from version_store.served import Served
 
 REPOSITORY = Path(__file__).resolve().parents[2]

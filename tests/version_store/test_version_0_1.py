@@ -18,8 +18,9 @@ from tfx.types import standard_artifacts
 from components.champion.executor import Executor
 from components.image_example_gen import digits
 from contract.errors import BadInputError
-from contract.task import plain_names, write_task
+from contract.task import plain_names
 from lineage import cli as lineage
+from tests.tasks import write_task
 from version_store import cli as version_store
 from version_store.inventory import Version, list_versions
 from version_store.operations import prune, rollback

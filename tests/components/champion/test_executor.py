@@ -14,9 +14,10 @@ from tfx.types import artifact_utils, standard_artifacts
 from components.champion.executor import Executor
 from components.image_example_gen import digits
 from contract.errors import BadInputError
-from contract.task import Task, plain_names, write_task
+from contract.task import Task, plain_names
 from tests.components import softmax
 from tests.components.softmax import save_softmax
+from tests.tasks import write_task
 
 Find = Callable[..., tuple[Any, Any]]
 Serve = Callable[..., Path]

@@ -20,10 +20,11 @@ from components.evaluator.results import Evaluation, eval_config, read_evaluatio
 from components.image_example_gen import digits
 from components.image_example_gen.examples import Rows, SplitWriter
 from contract.bounds import Bound
-from contract.task import Task, write_task
+from contract.task import Task
 from pipeline.config import Beam, Gates, MetricBound
 from tests.components.datasets import Dataset
 from tests.components.softmax import of_weights, save_softmax
+from tests.tasks import write_task
 
 CLASSES = tuple("abcdefghij")
 TASK = digits.TASK.named(classes=CLASSES)

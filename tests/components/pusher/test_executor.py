@@ -14,7 +14,8 @@ from components.pusher import executor
 from components.pusher.demand import read_demands
 from components.pusher.executor import Executor
 from contract.demands import AT_LEAST, Demand
-from contract.task import read_task, write_task
+from contract.task import read_task
+from tests.tasks import write_task
 from version_store import versions
 from version_store.manifest import Facts, Manifest, is_sealed, read_manifest
 from version_store.model_card import render

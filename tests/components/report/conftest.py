@@ -33,11 +33,11 @@ from components.image_example_gen.examples import (
 from components.task_schema_gen.schema import complete, parse_judgement
 from contract.features import EVAL, IMAGE, SPLITS, TEST, TRAIN
 from contract.model_run import save_answers
-from contract.task import Task, write_task
+from contract.task import Task
 from pipeline.config import Beam, Gates, MetricBound, Training
 from pipeline.schema import judgement
 from tests.components.datasets import Dataset
-from tests.tasks import LETTERS, SHAPES, letters, shapes
+from tests.tasks import LETTERS, SHAPES, letters, shapes, write_task
 
 TASKS = ("digits", "letters", "shapes")
 """All that the page has to be right for."""

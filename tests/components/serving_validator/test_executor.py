@@ -15,7 +15,7 @@ from components.image_example_gen import digits
 from components.serving_validator.executor import Executor
 from components.serving_validator.requests import Requests
 from contract.model_run import save_answers
-from contract.task import write_task
+from tests.tasks import write_task
 
 Validate = Callable[..., Any]
 

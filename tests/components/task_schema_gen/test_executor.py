@@ -13,8 +13,8 @@ from components.task_schema_gen.component import TaskSchemaGen
 from components.task_schema_gen.executor import Executor
 from components.task_schema_gen.schema import complete, parse_judgement
 from contract.errors import BadInputError
-from contract.task import write_task
 from pipeline.schema import judgement
+from tests.tasks import write_task
 
 
 def generator(text: str = "") -> TaskSchemaGen:
