@@ -34,7 +34,7 @@ _OPTIONS = (
 _PARTIAL = ("extra-index-url", "find-links")
 
 # All that is handed on says where an index is and how it is reached. The rest of pip's
-# configuration (constraints, a log, a cache, a target) is about this machine's own work.
+# configuration (constraints, a log, a cache, a target) is this machine's own business.
 _OF_INDEX = tuple(option for option, _, _ in _OPTIONS)
 _PLACES = ("index-url", "extra-index-url", "find-links")
 
