@@ -9,6 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
+
+from components.image_example_gen.source import open_source
+from contract.errors import BadInputError
 
 
 @dataclass(frozen=True)
@@ -72,3 +76,12 @@ def idx_bytes(items: np.ndarray) -> bytes:
     """An IDX file as the format's description has it."""
     header = struct.pack(f">HBB{items.ndim}I", 0, 8, items.ndim, *items.shape)
     return header + items.astype(np.uint8).tobytes()
+
+
+def refusal(path: str | Path) -> str:
+    """What is said about a data set that cannot be used; it is one line."""
+    with pytest.raises(BadInputError) as caught:
+        open_source(str(path)).fingerprint()
+    message = str(caught.value)
+    assert "\n" not in message
+    return message

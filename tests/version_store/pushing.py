@@ -8,10 +8,11 @@ from ml_metadata.metadata_store import metadata_store
 from ml_metadata.proto import metadata_store_pb2
 
 from contract.demands import AT_LEAST, AT_MOST, Demand
-from version_store import changes
+from version_store import changes, versions
 from version_store.digests import model_digest
 from version_store.manifest import Manifest, Metrics, write_manifest
 from version_store.model_card import write_model_card
+from version_store.operations import Done, rollback
 
 PASSED = Demand("Evaluator", "accuracy", "", 0.98, 0.97, AT_LEAST, passed=True)
 REFUSED = Demand("Evaluator", "accuracy", "", 0.5, 0.97, AT_LEAST)
@@ -102,3 +103,21 @@ def record_push(store: Any, path: Path, *, already_served: bool = False) -> int:
     artifact.custom_properties["already_served"].int_value = int(already_served)
     [number] = store.put_artifacts([artifact])
     return int(number)
+
+
+def served(models: Path) -> Path:
+    """The folder of the version that is served."""
+    base = str(models / MODEL)
+    version = versions.latest_version(base)
+    assert version is not None
+    return Path(versions.version_path(base, version))
+
+
+def weights(version: Path) -> str:
+    """What a version's variables hold."""
+    return (version / "variables/variables.index").read_text()
+
+
+def back(models: Path, number: int | None = None, store: Any = None) -> Done:
+    """Rolls back."""
+    return rollback(str(models), MODEL, number, "it was worse", store)

@@ -1,5 +1,6 @@
 """Requests of real digits, and a model that answers them."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ import pytest
 
 from components.image_example_gen import digits
 from components.image_example_gen.examples import serialize
+from components.serving_validator import probe
 from components.serving_validator.requests import Requests
 from tests.components.datasets import Dataset
 from tests.components.softmax import from_images, save_softmax
@@ -33,3 +35,22 @@ def save(tmp_path: Path) -> Callable[..., str]:
         return save_softmax(str(tmp_path / "model"), **signatures)
 
     return save
+
+
+@pytest.fixture
+def ask(
+    requests: Requests, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> Callable[[str], dict[str, list[str]]]:
+    """Probes a model in this process."""
+    path = str(tmp_path / "requests.npz")
+    requests.save(path)
+
+    def ask(model: str) -> dict[str, list[str]]:
+        capsys.readouterr()
+        assert probe.main(model, path) == 0
+        report: dict[str, list[str]] = json.loads(
+            capsys.readouterr().out.splitlines()[-1]
+        )
+        return report
+
+    return ask

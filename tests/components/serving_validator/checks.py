@@ -1,0 +1,6 @@
+"""The names of the checks that the probe makes of the requests here."""
+
+IMAGE_CHECKS = [f"serving_default, batch of {size}" for size in (1, 7, 20)]
+EXAMPLE_CHECKS = [f"tf_examples, batch of {size}" for size in (1, 7, 20)]
+FURTHER_CHECKS = ["classify, batch of 3", "describe"]
+REFUSAL = "serving_default, refusal of an image of 784x1"
