@@ -1,4 +1,4 @@
-"""One run, from a checked data set to a served model or the reason why not.
+"""What of a run is TFX's: it is compiled and run here, and read afterwards.
 
 Importing this imports TensorFlow and TFX, which takes most of ten seconds.
 """
