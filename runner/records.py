@@ -1,5 +1,6 @@
 """What a run came to, read from ML Metadata and the artifacts."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from ml_metadata.proto import metadata_store_pb2
@@ -22,25 +23,11 @@ def read_outcome(database: str, run: str) -> Outcome:
         database: Path of the sqlite file.
         run: The pipeline run's id.
     """
-    outputs = read_outputs(database, run)
-
-    def uri(name: str) -> str | None:
-        artifact = outputs.get(nodes.READ_BY_PEOPLE[name])
-        return artifact.uri if artifact else None
-
-    evaluation, history = uri("evaluation"), uri("model_run")
-    pushed = outputs.get(nodes.READ_BY_PEOPLE["pushed_model"])
-    demands = read_demands(
-        Folders(
-            verdict=uri("verdict"),
-            evaluation=evaluation,
-            infra_blessing=uri("infra_blessing"),
-        )
-    )
-    if pushed is not None:
-        demands += of_pusher(pushed)
+    known = named(read_outputs(database, run))
+    folders, pushed = Folders.of(known), known.get("pushed_model")
+    history, evaluation = folders.model_run, folders.evaluation
     return Outcome(
-        demands,
+        [*read_demands(folders), *(of_pusher(pushed) if pushed else ())],
         read_history(history)["test"]["accuracy"] if history else None,
         _pushed(pushed),
         read_evaluation(evaluation).left_out if evaluation else "",
@@ -67,6 +54,15 @@ def read_outputs(database: str, run: str) -> dict[tuple[str, str], Artifact]:
                     artifact_utils.deserialize_artifact(kind, artifact)
                 )
     return found
+
+
+def named(outputs: Mapping[tuple[str, str], Artifact]) -> dict[str, Artifact]:
+    """Returns what people read of a run's outputs, by `nodes.READ_BY_PEOPLE`."""
+    return {
+        name: outputs[source]
+        for name, source in nodes.READ_BY_PEOPLE.items()
+        if source in outputs
+    }
 
 
 def _node(store: Any, execution: int) -> str:

@@ -21,6 +21,7 @@ from components.report.standing import (
 )
 from contract import nodes
 from contract.exits import Exit
+from runner.records import named
 from runner.screen import Step
 from runner.summary import Result, next_commands
 
@@ -48,12 +49,7 @@ def write(
     Returns:
         The sections that could not be made; they say so themselves.
     """
-    inputs = {
-        name: outputs[source]
-        for name, source in nodes.READ_BY_PEOPLE.items()
-        if source in outputs
-    }
-    page = completed(_latest(result, outputs), inputs, allow_anomalies)
+    page = completed(_latest(result, outputs), named(outputs), allow_anomalies)
     page = with_head(page, verdict(result), _run_facts(result))
     beside = os.path.join(folder, f".{PAGE_FILE}.tmp")
     with open(beside, "w", encoding="utf-8") as stream:

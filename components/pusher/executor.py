@@ -119,26 +119,14 @@ def _facts(
     input_dict: dict[str, list[types.Artifact]], exec_properties: dict[str, Any]
 ) -> Facts:
     """Returns all that is known of the model."""
-
-    def uri(key: str) -> str | None:
-        artifacts = input_dict.get(key)
-        return artifact_utils.get_single_uri(artifacts) if artifacts else None
-
-    read = read_facts(
-        Folders(
-            examples=uri(nodes.EXAMPLES),
-            schema=uri(nodes.SCHEMA),
-            statistics=uri(nodes.STATISTICS),
-            verdict=uri(nodes.DATA_VERDICT),
-            transform_graph=uri(nodes.TRANSFORM_GRAPH),
-            model_run=uri(nodes.MODEL_RUN),
-            evaluation=uri(nodes.EVALUATION),
-            infra_blessing=uri(INFRA_BLESSING_KEY),
-        )
-    )
+    inputs = {
+        key: artifact_utils.get_single_instance(some)
+        for key, some in input_dict.items()
+        if some
+    }
+    read = read_facts(Folders.of(inputs))
     known = Facts.model_validate_json(exec_properties.get(FACTS_KEY) or "{}")
-    examples = artifact_utils.get_single_instance(input_dict[nodes.EXAMPLES])
-    champion = artifact_utils.get_single_instance(input_dict[CHAMPION_KEY])
+    examples, champion = inputs[nodes.EXAMPLES], inputs[CHAMPION_KEY]
     return read.updated(**dict(known)).updated(
         **environment(),
         model=os.path.basename(exec_properties[MODELS_KEY].rstrip("/")),

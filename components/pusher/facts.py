@@ -7,11 +7,13 @@ import os
 import platform
 import re
 import sysconfig
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 from tensorflow_metadata.proto.v0 import statistics_pb2
 from tfx.dsl.io import fileio
+from tfx.types.artifact import Artifact
 
 from components.data_gate import demand as data_gate
 from components.evaluator.judgement import ACCURACY
@@ -76,6 +78,12 @@ class Folders:
     model_run: str | None = None
     evaluation: str | None = None
     infra_blessing: str | None = None
+
+    @classmethod
+    def of(cls, artifacts: Mapping[str, Artifact]) -> Self:
+        """Returns the folders of artifacts by these names; others are left out."""
+        names = cls.__dataclass_fields__.keys() & artifacts.keys()
+        return cls(**{name: artifacts[name].uri for name in names})
 
 
 def read_facts(folders: Folders) -> Facts:

@@ -25,13 +25,7 @@ class Executor(BaseExecutor):
             GateRefusedError: A gate refused, so nothing was pushed.
             RuntimeError: Nothing was pushed, and no gate says why.
         """
-        demands = read_demands(
-            Folders(
-                verdict=inputs[nodes.DATA_VERDICT].uri,
-                evaluation=inputs[nodes.EVALUATION].uri,
-                infra_blessing=inputs[INFRA_BLESSING_KEY].uri,
-            )
-        )
+        demands = read_demands(Folders.of(inputs))
         pushed = inputs[nodes.PUSHED_MODEL]
         demands += of_pusher(pushed)
         for demand in demands:
