@@ -17,7 +17,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ml_metadata.proto import metadata_store_pb2
 from tfx.dsl.components.base.base_node import BaseNode
 from tfx.orchestration import data_types_utils, metadata
 from tfx.orchestration.local import runner_utils
@@ -70,7 +69,10 @@ def plan(
     components, pipeline = compiled(config, dataset, workspace, _NEXT, reuse=reuse)
     if not reuse:
         return [Plan(str(node.id), True, ["--no-reuse"]) for node in components]
-    with _copy_of(workspace.metadata) as copy, metadata.Metadata(copy) as handle:
+    with (
+        _copy_of(workspace.metadata) as copy,
+        metadata.Metadata(metadata.sqlite_metadata_connection_config(copy)) as handle,
+    ):
         last = next(
             (r for r in read_runs(handle.store) if r.model == dataset.name), None
         )
@@ -129,8 +131,8 @@ def _plan(
 
 
 @contextmanager
-def _copy_of(database: str) -> Iterator[metadata_store_pb2.ConnectionConfig]:
-    """Yields how to connect to a copy of the store; an empty one if there is none."""
+def _copy_of(database: str) -> Iterator[str]:
+    """Yields the path of a copy of the store; an empty one where there is none."""
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "metadata.sqlite")
         if os.path.exists(database):
@@ -139,7 +141,7 @@ def _copy_of(database: str) -> Iterator[metadata_store_pb2.ConnectionConfig]:
             source = sqlite3.connect(uri, uri=True)
             with closing(source), closing(sqlite3.connect(path)) as target:
                 source.backup(target)
-        yield metadata.sqlite_metadata_connection_config(path)
+        yield path
 
 
 def _inputs(component: BaseNode) -> Iterator[tuple[str, str, str]]:
