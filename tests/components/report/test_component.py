@@ -35,7 +35,7 @@ def test_only_what_is_given_is_waited_for(report: Report) -> None:
 def test_only_where_a_model_was_judged_there_are_numbers(report: Report) -> None:
     assert {key: made.type for key, made in report.outputs.items()} == {"page": HTML}
     judged = Report(
-        "mnist",
+        model_name="mnist",
         allow_anomalies=False,
         examples=channel(standard_artifacts.Examples),
         model_run=channel(standard_artifacts.ModelRun),
