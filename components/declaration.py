@@ -75,10 +75,12 @@ class Component(base_component.BaseComponent):
         Args:
             given: Channels of its inputs, and values of its parameters, by key.
         """
-        values = {properties.CODE: code_digest(self.EXECUTOR.__module__)}
+        values: dict[str, Any] = {
+            properties.CODE: code_digest(self.EXECUTOR.__module__)
+        }
         for key, value in {**self.DEFAULTS, **given}.items():
             if value is not None:
-                kind = self.PARAMETERS.get(key)
+                kind = self.PARAMETERS.get(key, str)
                 is_number = kind in (int, float) and isinstance(value, int)
                 values[key] = kind(value) if is_number else value
         for key in self.makes(given):

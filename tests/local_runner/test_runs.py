@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from components.champion import component as champion_component
+from components import declaration
+from components.champion import executor as champion_executor
 from components.image_example_gen import idx
 from components.image_example_gen.files import File
 from components.image_example_gen.source import open_source
@@ -604,9 +605,12 @@ class TestLineage:
         self, ask: Ask, scans: Place, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         shutil.rmtree(scans.output / "artifacts/scans/Transform")
-        digest = champion_component.code_digest
+        digest = declaration.code_digest
+        edited = champion_executor.__name__
         monkeypatch.setattr(
-            champion_component, "code_digest", lambda name: digest(name)[::-1]
+            declaration,
+            "code_digest",
+            lambda name: digest(name)[:: -1 if name == edited else 1],
         )
         plan = {one["node"]: one for one in ask("why", *scans.arguments)}
         assert plan["Champion"]["reasons"] == [
