@@ -28,12 +28,12 @@ class Entry:
     kind: str
     when: str | None
     model: str | None
-    run: str | None
-    pipeline_run: str | None
     verdict: str
     version: int | None
     state: str | None
-    test_accuracy: float | None
+    run: str | None = None
+    pipeline_run: str | None = None
+    test_accuracy: float | None = None
 
 
 def entries(archive: Archive, model: str | None = None) -> list[Entry]:
@@ -75,12 +75,9 @@ def entries(archive: Archive, model: str | None = None) -> list[Entry]:
                 kind="rollback",
                 when=back.at or None,
                 model=back.model,
-                run=None,
-                pipeline_run=None,
                 verdict=f"rolled back to {back.of}",
                 version=back.version,
                 state=state(back.model, back.version),
-                test_accuracy=None,
             )
         )
     for version in archive.versions:
@@ -94,7 +91,6 @@ def entries(archive: Archive, model: str | None = None) -> list[Entry]:
                 when=manifest.pushed_at if manifest else None,
                 model=version.model,
                 run=manifest.run if manifest else None,
-                pipeline_run=None,
                 verdict=(
                     f"rolled back to {back_to.of}"
                     if back_to

@@ -14,10 +14,9 @@ from components.report.sections import completed
 from components.report.standing import (
     BROKEN,
     INTERRUPTED,
-    PUSHED,
-    REFUSED,
-    UNCHANGED,
     Verdict,
+    refused,
+    served,
 )
 from contract import nodes
 from contract.exits import Exit
@@ -64,14 +63,10 @@ def verdict(result: Result) -> Verdict:
     reasons = tuple(result.reasons)
     pushed = result.outcome.pushed
     if result.code is Exit.PUSHED and pushed is not None:
-        version = str(pushed.version)
-        if pushed.already_served:
-            headline = f"Nothing changed: version {version} is served"
-            return Verdict(UNCHANGED, headline, reasons, gates, version)
-        return Verdict(PUSHED, f"Pushed as version {version}", reasons, gates, version)
+        version, already = str(pushed.version), pushed.already_served
+        return served(version, gates, reasons, already=already)
     if result.code is Exit.REFUSED:
-        by = next(demand.gate for demand in gates if demand.refused)
-        return Verdict(REFUSED, f"Refused by {by}", reasons, gates)
+        return refused(gates, reasons)
     where = _where(result.steps)
     if result.code is Exit.INTERRUPTED:
         return Verdict(INTERRUPTED, f"Interrupted{where}", reasons, gates)

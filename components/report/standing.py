@@ -1,7 +1,7 @@
 """How a run ended, or how far it has come, with every gate's measure."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from tfx.types import Artifact
 
@@ -44,7 +44,7 @@ def of_data(findings: Sequence[Finding], *, overruled: bool) -> Verdict:
     """Returns how a run stands that has its data judged, but no model."""
     demand = of_findings(len(findings), overruled=overruled)
     if demand.refused:
-        return _refused((demand,), tuple(map(str, findings)))
+        return refused((demand,), tuple(map(str, findings)))
     return Verdict(
         PENDING, "The data is accepted; the model is yet to come", (), (demand,)
     )
@@ -53,7 +53,7 @@ def of_data(findings: Sequence[Finding], *, overruled: bool) -> Verdict:
 def of_gates(demands: Sequence[Demand]) -> Verdict:
     """Returns how a run stands whose model has been judged, but not pushed."""
     if any(demand.refused for demand in demands):
-        return _refused(tuple(demands))
+        return refused(tuple(demands))
     return Verdict(
         PENDING, "Every gate lets it pass; the push is yet to come", (), tuple(demands)
     )
@@ -68,13 +68,27 @@ def of_push(verdict: Verdict, pushed: Artifact) -> Verdict:
     """
     if not pushed.get_int_custom_property(properties.PUSHED):
         held_back = pusher.read_demands(pushed)
-        return _refused((*verdict.gates, *held_back)) if held_back else verdict
-    version = pushed.get_string_custom_property(properties.PUSHED_VERSION)
-    if pushed.get_int_custom_property(properties.ALREADY_SERVED):
-        kind, headline = UNCHANGED, f"Nothing changed: version {version} is served"
-    else:
-        kind, headline = PUSHED, f"Pushed as version {version}"
-    return replace(verdict, kind=kind, headline=headline, version=version)
+        return refused((*verdict.gates, *held_back)) if held_back else verdict
+    return served(
+        pushed.get_string_custom_property(properties.PUSHED_VERSION),
+        verdict.gates,
+        verdict.reasons,
+        already=bool(pushed.get_int_custom_property(properties.ALREADY_SERVED)),
+    )
+
+
+def served(
+    version: str,
+    gates: tuple[Demand, ...],
+    reasons: tuple[str, ...] = (),
+    *,
+    already: bool,
+) -> Verdict:
+    """Returns the verdict of a run whose result is served, or was already."""
+    if already:
+        headline = f"Nothing changed: version {version} is served"
+        return Verdict(UNCHANGED, headline, reasons, gates, version)
+    return Verdict(PUSHED, f"Pushed as version {version}", reasons, gates, version)
 
 
 def model_demands(inputs: Mapping[str, Artifact]) -> list[Demand]:
@@ -91,6 +105,7 @@ def model_demands(inputs: Mapping[str, Artifact]) -> list[Demand]:
     return demands
 
 
-def _refused(demands: tuple[Demand, ...], reasons: tuple[str, ...] = ()) -> Verdict:
+def refused(demands: tuple[Demand, ...], reasons: tuple[str, ...] = ()) -> Verdict:
+    """Returns the verdict of a run that a gate refused."""
     by = next(demand.gate for demand in demands if demand.refused)
     return Verdict(REFUSED, f"Refused by {by}", reasons, demands)
