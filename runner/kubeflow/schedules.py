@@ -12,21 +12,6 @@ _DAYS = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"]
 # Name, lowest and highest value, and the names that stand for values, of each of
 # the six fields of robfig/cron v1, which KFP's API server and its controller use
 # (kubeflow/pipelines: go.mod; backend/src/crd/pkg/apis/scheduledworkflow).
-_MONTHS = [
-    "jan",
-    "feb",
-    "mar",
-    "apr",
-    "may",
-    "jun",
-    "jul",
-    "aug",
-    "sep",
-    "oct",
-    "nov",
-    "dec",
-]
-_DAYS = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"]
 _FIELDS: tuple[tuple[str, int, int, dict[str, int]], ...] = (
     ("second", 0, 59, {}),
     ("minute", 0, 59, {}),
