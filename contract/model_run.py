@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,39 @@ _ANSWERS_FILE = "answers.npy"
 
 ANSWER_BATCH = 256
 """Rows that Keras is asked at once for its own answers."""
+
+
+USED = ("loss", "optimizer", "optimizer_config", "schedule", "class_weights")
+"""Keys of the summary that say what was really used, whatever the settings are: a
+network may come compiled."""
+
+
+def used_settings(summary: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the settings of a training, and what was really used in their place."""
+    return {**summary["training"], **{k: summary[k] for k in USED if k in summary}}
+
+
+def setting_text(value: Any) -> str:
+    """Returns a setting for people: `rho 0.9, epsilon 1e-07`; what is unset is `none`.
+
+    Args:
+        value: As JSON has it; an object of Keras' is a class's name and its arguments.
+    """
+    if value is None or value in ({}, []):
+        return "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, dict):
+        if {"class_name", "config"} <= set(value):
+            return f"{value['class_name']} ({setting_text(value['config'])})"
+        return ", ".join(
+            f"{str(key).replace('_', ' ')} {setting_text(each)}"
+            for key, each in value.items()
+            if each is not None
+        )
+    if isinstance(value, list | tuple):
+        return ", ".join(map(setting_text, value))
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
 def save_answers(folder: str, probabilities: np.ndarray) -> None:

@@ -150,7 +150,7 @@ class Facts(_Section):
         statistics: By split.
         schema_digest: SHA-256 of the schema's file.
         transform_graph_digest: Over the files of Transform's graph.
-        training: Hyperparameters.
+        training: Hyperparameters, and what was really used in their place.
         metrics: What was measured.
         gates: Every demand of every gate.
         overrides: What went on in spite of a gate.

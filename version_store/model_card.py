@@ -18,6 +18,7 @@ from contract.demands import (
     what_text,
 )
 from contract.features import SPLITS
+from contract.model_run import setting_text
 from contract.task import Task, names_text
 from version_store.digests import MODEL_CARD_FILE
 from version_store.manifest import Manifest
@@ -48,6 +49,7 @@ def render(manifest: Manifest) -> str:
     environment.filters |= {
         "plain": _plain,
         "known": lambda value: _plain(value) or _UNKNOWN,
+        "setting": lambda value: _plain(setting_text(value)),
         "figure": _figure,
         "cell": lambda value: " ".join(value.split()).replace("|", "\\|"),
     }

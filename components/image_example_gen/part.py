@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image
 
 from contract.errors import BadInputError
+from contract.pictures import pixels, resized
 from contract.task import MOST_VALUES
 
 BLOCK_VALUES = 4 << 20
@@ -105,7 +106,7 @@ class Part:
             self,
             shape=(height, width, *self.shape[2:]),
             image_blocks=lambda rows: (
-                np.stack([stretched(Image.fromarray(i), width, height) for i in block])
+                np.stack([stretched(i, width, height) for i in block])
                 for block in self._small_blocks(rows)
             ),
         )
@@ -156,34 +157,10 @@ def squeezed(shape: Sequence[int]) -> tuple[int, ...]:
     return tuple(shape[:2]) if tuple(shape[2:]) == (1,) else tuple(shape)
 
 
-def stretched(image: Image.Image, width: int, height: int) -> np.ndarray:
-    """Returns a picture in another size, all of it, whatever its proportions.
-
-    The client does the same to a picture that it is asked about
-    (`serving/client/pictures.py`): what a model learns from is what it is asked.
-
-    Args:
-        image: Grey (`L`) or red, green and blue (`RGB`).
-        width: Pixels.
-        height: Pixels.
-    """
-    if image.size == (width, height):
-        return np.asarray(image)
-    # Sides longer than this are averaged down first: few pixels are left in the end.
-    factor = -(-max(image.size) // _WORKING_SIDE)
-    if factor > 1:
-        image = image.reduce(factor)
-    layers = [
-        np.asarray(
-            layer.convert("F").resize((width, height), Image.Resampling.BILINEAR)
-        )
-        for layer in image.split()
-    ]
-    values = layers[0] if len(layers) == 1 else np.stack(layers, axis=-1)
-    return np.clip(np.floor(values + 0.5), 0, 255).astype(np.uint8)
-
-
-_WORKING_SIDE = 1024
+def stretched(image: np.ndarray, width: int, height: int) -> np.ndarray:
+    """Returns an image, uint8, in another size, whatever its proportions."""
+    shape = (height, width, *image.shape[2:])
+    return pixels(resized(Image.fromarray(image), width, height), shape)
 
 
 def rebatched(blocks: Iterator[np.ndarray], rows: int) -> Iterator[np.ndarray]:

@@ -6,10 +6,11 @@ import struct
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
+from typing import IO
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
@@ -19,9 +20,9 @@ from components.image_example_gen.part import (
     BLOCK_VALUES,
     check_image,
     squeezed,
-    stretched,
 )
 from contract.errors import BadInputError
+from contract.pictures import decode_no_larger, pixels, plain, resized
 
 SUFFIXES = (
     *(".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".gif", ".tif", ".tiff"),
@@ -48,9 +49,9 @@ _THREADS = min(4, os.cpu_count() or 1)
 _HELD_AT_ONCE = 16
 """Pictures whose bytes are in memory while they wait to be decoded."""
 
-Read = Callable[[], bytes]
-Picture = tuple[str, Read]
-"""The name of a picture, for messages, and what returns its bytes."""
+Open = Callable[[], AbstractContextManager[IO[bytes]]]
+Picture = tuple[str, Open]
+"""The name of a picture, for messages, and what opens its file."""
 
 
 @dataclass(frozen=True)
@@ -84,8 +85,9 @@ def find_form(pictures: Sequence[Picture], hints: Hints) -> Form:
     """
     step = max(1, len(pictures) // _SAMPLED)
     is_colour, first = False, (0, 0)
-    for name, read in islice(pictures, 0, None, step):
-        with _opened(name, read()) as image:
+    for name, open_file in islice(pictures, 0, None, step):
+        # No more than its header is read.
+        with open_file() as stream, _opened(name, stream) as image:
             first = first if any(first) else _size(image)
             is_colour = is_colour or _is_colour(image)
         if is_colour and hints.colour:
@@ -116,7 +118,7 @@ def decode_blocks(
             for start in range(0, len(block), _HELD_AT_ONCE):
                 some = block[start : start + _HELD_AT_ONCE]
                 # Bytes are read here, one after the other, as an archive is one file.
-                contents = [read() for _, read in some]
+                contents = [_read(open_file) for _, open_file in some]
                 names = [name for name, _ in some]
                 decoded = pool.map(partial(decode, form=form), names, contents)
                 for row, image in enumerate(decoded, start):
@@ -137,7 +139,7 @@ def decode(name: str, content: bytes, form: Form) -> np.ndarray:
             resized), or in colour where the others are grey.
     """
     height, width, *channels = form.shape
-    with _opened(name, content) as image:
+    with _opened(name, io.BytesIO(content)) as image:
         if not channels and not form.insists and _is_colour(image):
             raise BadInputError(
                 f"{name}: expected a grey picture, as the others are, found one in "
@@ -151,23 +153,33 @@ def decode(name: str, content: bytes, form: Form) -> np.ndarray:
                 f"first, found {found}: give a size to bring all of them to with "
                 f"--resize, as --resize {_sensible(width, height)}"
             )
+        if form.resized:
+            decode_no_larger(image, width, height)
         ImageOps.exif_transpose(image, in_place=True)
-        return stretched(_plain(image, bool(channels), form.paper), width, height)
+        whole = plain(image, channels[0] if channels else 1, form.paper)
+        return pixels(resized(whole, width, height), form.shape)
+
+
+def _read(open_file: Open) -> bytes:
+    with open_file() as stream:
+        return stream.read()
 
 
 @contextmanager
-def _opened(name: str, content: bytes) -> Iterator[Image.Image]:
+def _opened(name: str, stream: IO[bytes]) -> Iterator[Image.Image]:
     """Opens a picture; what Pillow says of it becomes one line."""
     try:
         with warnings.catch_warnings():
             # Of size we judge ourselves; of odd metadata the pixels are none the worse.
             warnings.simplefilter("ignore")
-            with Image.open(io.BytesIO(content), formats=_FORMATS) as image:
+            with Image.open(stream, formats=_FORMATS) as image:
                 if image.width * image.height > MOST_PIXELS:
                     raise _too_large(name)
                 yield image
     except UnidentifiedImageError:
-        found = "an empty file" if not content else f"0x{content[:4].hex()}"
+        stream.seek(0)
+        start = stream.read(4)
+        found = f"0x{start.hex()}" if start else "an empty file"
         raise BadInputError(
             f"{name}: expected a picture, found {found}: mend it or take it out"
         ) from None
@@ -197,27 +209,6 @@ def _is_colour(image: Image.Image) -> bool:
         palette = np.array(image.getpalette("RGB") or [], np.uint8).reshape(-1, 3)
         return bool((palette != palette[:, :1]).any())
     return image.mode not in ("1", "L", "LA", "La", "F") and image.mode[0] != "I"
-
-
-def _plain(image: Image.Image, colour: bool, paper: int) -> Image.Image:
-    """Returns the picture as `L` or `RGB`, 8 bit, without transparency."""
-    if image.mode[0] == "I":
-        # 16 bits a pixel; what Pillow calls I may hold 8 or 16.
-        values = np.asarray(image).astype(np.int64)
-        if values.min() < 0 or values.max() > 0xFFFF:
-            raise ValueError(f"levels of {values.min()} to {values.max()}")
-        deep = image.mode != "I" or values.max() > 0xFF
-        image = Image.fromarray((values // 257 if deep else values).astype(np.uint8))
-    elif image.mode == "F":
-        raise ValueError("levels that are no whole numbers")
-    elif image.has_transparency_data:
-        image = image.convert("RGBA")
-        ground = Image.new("RGBA", image.size, (paper, paper, paper, 255))
-        image = Image.alpha_composite(ground, image)
-    elif image.mode == "P":
-        image = image.convert("RGB")
-    wanted = "RGB" if colour else "L"
-    return image if image.mode == wanted else image.convert(wanted)
 
 
 def _sensible(width: int, height: int) -> str:

@@ -26,7 +26,12 @@ from components.evaluator.results import (
 from components.serving_validator import demand as serving_validator
 from contract.demands import Demand
 from contract.features import IMAGE, LABEL
-from contract.model_run import SUMMARY_FILE, read_history, read_summary
+from contract.model_run import (
+    SUMMARY_FILE,
+    read_history,
+    read_summary,
+    used_settings,
+)
 from contract.task import Task, read_task
 from version_store.digests import folder_digest
 from version_store.manifest import (
@@ -207,11 +212,10 @@ def _folder(path: str | None) -> str | None:
 
 
 def _training(model_run: str) -> dict[str, Any] | None:
-    """Returns the hyperparameters; runs of before a summary was kept have none."""
+    """Returns what was used; runs of before a summary was kept have none."""
     if not fileio.exists(os.path.join(model_run, SUMMARY_FILE)):
         return None
-    training: dict[str, Any] = read_summary(model_run)["training"]
-    return training
+    return used_settings(read_summary(model_run))
 
 
 def _kept(model_run: str) -> dict[str, Any]:

@@ -52,11 +52,12 @@ class Split:
 
 @dataclass(frozen=True)
 class Sampled:
-    """What only a look at single images tells; of the first rows of a split.
+    """What only a look at single images tells; of some rows of a split.
 
     Attributes:
         split: Which.
         rows: How many rows were looked at.
+        is_by_class: Whether they are the first of each class, and not of all.
         found: How many of them are of each class, by label.
         inked: Mean share of pixels that are not the background, by label; None where
             a class was not among the rows; empty where the task has no background.
@@ -66,6 +67,14 @@ class Sampled:
     rows: int
     found: tuple[int, ...]
     inked: tuple[float | None, ...]
+    is_by_class: bool = False
+
+    @property
+    def text(self) -> str:
+        """Which rows these are, for people."""
+        if self.is_by_class:
+            return f"{self.rows:,} rows of {self.split}, the first ones of each class"
+        return f"the first {self.rows:,} rows of {self.split}"
 
 
 @dataclass(frozen=True)
@@ -123,8 +132,10 @@ def describe_splits(
     return tuple(describe_split(name, statistics[name], task) for name in names)
 
 
-def describe_sample(split: str, rows: Rows, task: Task) -> Sampled:
-    """Returns what the rows show of each class."""
+def describe_sample(
+    split: str, rows: Rows, task: Task, is_by_class: bool = False
+) -> Sampled:
+    """Returns what the rows show of each class; see `Sampled`."""
     found = [int((rows.labels == label).sum()) for label in range(len(task.classes))]
     inked: tuple[float | None, ...] = ()
     if task.background is not None:
@@ -134,7 +145,7 @@ def describe_sample(split: str, rows: Rows, task: Task) -> Sampled:
             float(shares[rows.labels == label].mean()) if count else None
             for label, count in enumerate(found)
         )
-    return Sampled(split, len(rows), tuple(found), inked)
+    return Sampled(split, len(rows), tuple(found), inked, is_by_class)
 
 
 def _label_counts(

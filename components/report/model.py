@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from contract.model_run import used_settings
+
 
 @dataclass(frozen=True)
 class Layer:
@@ -71,7 +73,7 @@ class ModelFacts:
         layers: From input to output.
         parameters: How many there are in all.
         optimizer: Keras' name.
-        settings: What it was fitted with: epochs, batch size and so on.
+        settings: What it was fitted with: epochs, optimiser, class weights and so on.
         epochs: The course of the training.
         overfitting: What that shows.
         kept: Which epoch's weights were kept; None where the training does not say.
@@ -96,7 +98,7 @@ def describe_model(history: dict[str, Any], summary: dict[str, Any]) -> ModelFac
         ),
         summary["parameters"],
         summary["optimizer"],
-        summary["training"],
+        used_settings(summary),
         epochs,
         find_overfitting(epochs),
         _kept(summary),

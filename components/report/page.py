@@ -19,6 +19,7 @@ from markupsafe import Markup, escape
 
 from components.report import templates
 from contract.demands import bound_text, number, outcome_text, value_text, words
+from contract.model_run import setting_text
 
 VERDICT, DATA, MODEL, EVALUATION, RUN = SECTIONS = (
     "verdict",
@@ -185,6 +186,7 @@ def _environment() -> Environment:
         bound=bound_text,
         measured=number,
         value=value_text,
+        setting=setting_text,
         flags=_flags,
         outcome=outcome_text,
         words=words,

@@ -5,9 +5,17 @@ from collections.abc import Collection
 import numpy as np
 import tensorflow as tf
 
-from components.image_example_gen.examples import parsing_spec, read_blocks
+from components.image_example_gen.examples import (
+    Rows,
+    parsing_spec,
+    read_blocks,
+    read_rows,
+)
 from contract.features import IMAGE, LABEL
 from contract.task import Task
+
+_FEW = 12
+"""Images of a class; the page shows at most so many."""
 
 
 def read_labels(split_uri: str, task: Task) -> np.ndarray:
@@ -33,3 +41,28 @@ def read_images(
             images.update(zip(here, parsed.astype(np.uint8), strict=True))
         first += len(block)
     return images
+
+
+def sample_rows(split_uri: str, task: Task, limit: int) -> tuple[Rows, bool]:
+    """Returns rows to look at, and whether they are as many of each class.
+
+    They are the first ones, unless a class has but few among them, as where the rows
+    are ordered by class: then the first ones of each class.
+
+    Args:
+        split_uri: Folder of the split.
+        task: That the examples are of.
+        limit: Most rows in all.
+    """
+    rows = read_rows(split_uri, task, limit)
+    classes = len(task.classes)
+    found = np.bincount(rows.labels, minlength=classes)[:classes]
+    if len(rows) < limit or found.min() >= min(_FEW, limit // classes):
+        return rows, False
+    labels = read_labels(split_uri, task)
+    each = max(1, limit // classes)
+    chosen = np.concatenate(
+        [np.flatnonzero(labels == label)[:each] for label in range(classes)]
+    )[:limit]
+    images = read_images(split_uri, task, set(chosen.tolist()))
+    return Rows(np.stack([images[row] for row in chosen]), labels[chosen]), True

@@ -9,7 +9,7 @@ from tfx.types import Artifact, artifact_utils
 from components.data_gate import checks
 from components.data_gate import executor as data_gate
 from components.evaluator.results import read_confusion, read_evaluation
-from components.image_example_gen.examples import Rows, read_rows
+from components.image_example_gen.examples import Rows
 from components.report import class_figures, figures, outcome, pictures
 from components.report.canvas import name_width
 from components.report.data import DataFacts, describe_sample, describe_splits
@@ -30,7 +30,7 @@ from components.report.page import (
     Section,
     count_text,
 )
-from components.report.rows import read_images, read_labels
+from components.report.rows import read_images, read_labels, sample_rows
 from components.report.run import RunFacts
 from components.report.standing import REFUSED, Verdict
 from contract import nodes, properties
@@ -121,7 +121,7 @@ def gather_data(inputs: Inputs, allow_anomalies: bool) -> tuple[DataFacts, Rows]
         )
         for kind in (checks.SKEW, checks.DRIFT)
     }
-    rows = read_rows(
+    rows, is_by_class = sample_rows(
         artifact_utils.get_split_uri([examples], TRAIN),
         task,
         min(SAMPLED_ROWS, SAMPLED_VALUES // task.size),
@@ -136,7 +136,7 @@ def gather_data(inputs: Inputs, allow_anomalies: bool) -> tuple[DataFacts, Rows]
         since=distances[checks.DRIFT],
         champion=version,
         left_out=champion.get_string_custom_property(properties.LEFT_OUT),
-        sampled=describe_sample(TRAIN, rows, task),
+        sampled=describe_sample(TRAIN, rows, task, is_by_class),
     )
     return facts, rows
 

@@ -12,6 +12,7 @@ from enum import StrEnum
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from contract.pictures import decode_no_larger, pixels, plain, resized
 from contract.task import Task
 from serving.client import prepare
 from serving.client.errors import InputError
@@ -93,6 +94,8 @@ def from_bytes(
                     raise InputError(
                         f"expected at most {MAX_PIXELS} pixels, found {width}x{height}"
                     )
+                if not _is_drawing(task, fit):
+                    decode_no_larger(image, task.width, task.height)
                 return from_image(ImageOps.exif_transpose(image), task, fit)
     except UnidentifiedImageError:
         raise InputError(
@@ -131,61 +134,40 @@ def from_image(
     image: Image.Image, task: Task, fit: Fit | None = None
 ) -> tuple[np.ndarray, Way]:
     """Does what `from_bytes` does, for a picture that is decoded."""
-    if task.can_be_drawn and fit is None:
+    if _is_drawing(task, fit):
         return prepare.from_drawing(_grey(image), task), Way.DRAWING
     fit = fit or Fit.STRETCH
     paper = _WHITE if task.background is None else task.background
-    layers = _layers(image, task, paper)
-    if layers[0].size == (task.width, task.height):
-        values, way = [np.asarray(layer, np.float32) for layer in layers], Way.AS_IS
-    else:
-        values = [_fitted(layer, task, fit, paper) for layer in layers]
-        way = Way(fit.value)
-    pixels = np.clip(np.floor(np.stack(values, axis=-1) + 0.5), 0, 255)
-    return pixels.astype(np.uint8).reshape(task.shape), way
+    try:
+        image = plain(image, task.channels, paper)
+    except ValueError as error:
+        raise InputError(f"expected levels of 8 or 16 bit, found {error}") from error
+    if image.size == (task.width, task.height):
+        return pixels(image, task.shape), Way.AS_IS
+    return pixels(_fitted(image, task, fit, paper), task.shape), Way(fit.value)
 
 
-def _layers(image: Image.Image, task: Task, paper: int) -> list[Image.Image]:
-    """Returns one picture of float levels for each of the task's channels."""
-    if image.mode.startswith("I") or image.mode == "F":
-        return [_shrink(_levels(image))] * task.channels
-    if _has_alpha(image):
-        image = image.convert("RGBA")
-        ground = Image.new("RGBA", image.size, (paper, paper, paper, 255))
-        image = Image.alpha_composite(ground, image)
-    image = _shrink(image.convert("L" if task.channels == 1 else "RGB"))
-    return [layer.convert("F") for layer in image.split()]
+def _is_drawing(task: Task, fit: Fit | None) -> bool:
+    return task.can_be_drawn and fit is None
 
 
-def _fitted(layer: Image.Image, task: Task, fit: Fit, paper: int) -> np.ndarray:
-    """Returns one layer in the task's size; float32 [height, width].
-
-    Pillow widens the filter with the scale, so that it averages: no aliasing.
-    """
-    wanted = np.array([task.width, task.height])
+def _fitted(image: Image.Image, task: Task, fit: Fit, paper: int) -> Image.Image:
+    """Returns a picture in the task's size."""
+    wanted, size = np.array([task.width, task.height]), np.array(image.size)
     if fit is Fit.STRETCH:
-        return _resized(layer, wanted, (0, 0, *layer.size))
-    size = np.array(layer.size)
+        return resized(image, task.width, task.height)
     if fit is Fit.CROP:
         seen = wanted / max(wanted / size)  # of the picture, in its own pixels
-        start = (size - seen) / 2
-        return _resized(layer, wanted, (*start, *(start + seen)))
+        left, top = (size - seen) / 2
+        right, bottom = np.minimum((size + seen) / 2, size)
+        box = (float(left), float(top), float(right), float(bottom))
+        return resized(image, task.width, task.height, box)
     inner = np.maximum(1, np.floor(size * min(wanted / size) + 0.5).astype(int))
     left, top = (wanted - inner) // 2
-    field = np.full((task.height, task.width), paper, np.float32)
-    field[top : top + inner[1], left : left + inner[0]] = _resized(
-        layer, inner, (0, 0, *layer.size)
-    )
+    ground = paper if len(image.getbands()) == 1 else (paper,) * 3
+    field = Image.new(image.mode, (task.width, task.height), ground)
+    field.paste(resized(image, int(inner[0]), int(inner[1])), (int(left), int(top)))
     return field
-
-
-def _resized(
-    layer: Image.Image, size: np.ndarray, box: tuple[float, ...]
-) -> np.ndarray:
-    width, height = (int(side) for side in size)
-    left, top, right, bottom = (float(edge) for edge in box)
-    box = (left, top, min(right, layer.width), min(bottom, layer.height))
-    return np.asarray(layer.resize((width, height), Image.Resampling.BILINEAR, box))
 
 
 def _grey(image: Image.Image) -> np.ndarray:

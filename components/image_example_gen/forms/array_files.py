@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from components.image_example_gen import npy
+from components.image_example_gen import npy, roles
 from components.image_example_gen.files import File, line, members
 from components.image_example_gen.part import Blocks, in_memory
 from contract.errors import BadInputError
@@ -65,8 +65,9 @@ def arrays_of(file: File) -> list[Array]:
         return list(_of_hdf5(file))
     if file.suffix == ".mat":
         return list(_of_matlab(file))
-    found = [file] if file.suffix == ".npy" else members(file)
-    return [_of_npy(one) for one in found if one.suffix == ".npy"]
+    if file.suffix == ".npy":
+        return [_of_npy(file)]
+    return list(_of_npz(file))
 
 
 def _of_npy(file: File) -> Array:
@@ -74,6 +75,18 @@ def _of_npy(file: File) -> Array:
     return Array(
         str(file), file.relative, shape, dtype, lambda rows: npy.read_blocks(file, rows)
     )
+
+
+def _of_npz(file: File) -> Iterator[Array]:
+    for member in members(file):
+        if member.suffix != ".npy":
+            continue
+        try:
+            yield _of_npy(member)
+        except BadInputError:
+            # What is neither images nor labels by its name may be of any kind.
+            if roles.kind_of(member.name) is not None:
+                raise
 
 
 def _of_hdf5(file: File) -> Iterator[Array]:

@@ -3,6 +3,7 @@
 The pixels may be lists of numbers, too, or a column each as in a CSV.
 """
 
+import io
 import json
 import math
 from collections.abc import Iterable, Iterator, Sequence
@@ -249,7 +250,7 @@ def _pictures(files: Sequence[File], column: str) -> Iterator[pictures.Picture]:
                     row += 1
 
 
-def _reader(file: File, row: int, value: Any) -> pictures.Read:
+def _reader(file: File, row: int, value: Any) -> pictures.Open:
     content = value.as_py()
     if isinstance(content, dict):  # {"bytes": ..., "path": ...}
         content = content.get("bytes")
@@ -259,7 +260,7 @@ def _reader(file: File, row: int, value: Any) -> pictures.Read:
             f"{type(value.as_py()).__name__ if content is not None else 'none'}: "
             "pictures that are elsewhere are not fetched"
         )
-    return lambda: content
+    return lambda: io.BytesIO(content)
 
 
 def _form(files: Sequence[File], column: str, hints: Hints) -> pictures.Form:

@@ -171,7 +171,7 @@ def _spread(found: Sequence[tuple[str, File]]) -> list[tuple[str, File]]:
 
 
 def _picture(file: File) -> pictures.Picture:
-    return str(file), file.read
+    return str(file), file.open
 
 
 def _decoding(files: Sequence[File], form: pictures.Form) -> Any:
