@@ -39,7 +39,7 @@ from tests.local_runner.conftest import (
     Run,
     restore,
 )
-from version_store.digests import folder_digest, model_digest
+from version_store.digests import MODEL_CARD_FILE, folder_digest, model_digest
 
 
 class TestFirstRun:
@@ -124,6 +124,15 @@ class TestFirstRun:
         }
         assert sum(step["seconds"] for step in result["components"]) > 0
         assert result["seconds"] > max(step["seconds"] for step in result["components"])
+
+    def test_a_metric_with_a_bound_as_it_is_printed_in_the_docs(
+        self, first: Ended, saved: Path
+    ) -> None:
+        """The screen, and the page, have all gates; see the tests around."""
+        assert first.gate("macro_f1")["bound"] == 0.85
+        assert first.gate("macro_f1")["value"] > 0.9
+        version = saved / "models/scans" / str(first.pushed[0])
+        assert "macro f1" in (version / MODEL_CARD_FILE).read_text()
 
     def test_the_page_about_it_is_that_of_the_pipeline_and_more(
         self, first: Ended
@@ -274,6 +283,7 @@ class TestRefusedModel:
         ended = run_here(
             *("--epochs", "1", "--set", "training.learning_rate=1e-5"),
             *("--min-accuracy", "0", "--min-class-accuracy", "0"),
+            *("--set", "gates.metrics=[]"),
         )
 
         assert ended.code == 3

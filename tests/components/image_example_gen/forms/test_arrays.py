@@ -3,8 +3,10 @@
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import pytest
+import scipy.io
 
 from components.image_example_gen.hints import Hints
 from components.image_example_gen.source import open_source
@@ -156,3 +158,77 @@ def test_an_array_of_names_names_the_classes(tmp_path: Path) -> None:
     path = tmp_path / "letters.npz"
     np.savez(path, x=X_TRAIN, y=TRAIN, classes=np.array(["A", "B", "C", "D"]))
     assert open_source(str(path)).labelling.classes == ("A", "B", "C", "D")
+
+
+def test_an_npz_without_names_is_told_by_its_dimensions(tmp_path: Path) -> None:
+    """As `np.savez(path, x, y)` writes it."""
+    np.savez(tmp_path / "a.npz", X_TRAIN, TRAIN)
+    assert open_source(str(tmp_path / "a.npz")).labels("train").tolist() == list(TRAIN)
+
+
+def test_labels_may_be_a_column_for_each_class(tmp_path: Path) -> None:
+    path = tmp_path / "letters.npz"
+    names = arrays(SPELLINGS["Keras'"])
+    one_hot = {name: np.eye(3)[names[name]] for name in ("y_train", "y_test")}
+    np.savez(path, **{**names, **one_hot})
+    assert open_source(str(path)).fingerprint() == expected(tmp_path)
+
+
+def test_an_array_for_each_class_is_named_by_its_file(tmp_path: Path) -> None:
+    """As Quick, Draw! has them: rows of pixels, one class a file."""
+    square = letters(TRAIN.tolist(), width=12)
+    for label, name in enumerate(("ant", "bee", "cat")):
+        rows = square[label == TRAIN].reshape(-1, 144)
+        np.save(tmp_path / f"full_numpy_bitmap_{name}.npy", rows)
+    source = open_source(str(tmp_path))
+    assert source.labelling.classes == ("ant", "bee", "cat")
+    assert source.labelling.counts["train"].tolist() == [2, 3, 3]
+    ((images, labels),) = source.blocks("train")
+    np.testing.assert_array_equal(images[labels == 2], square[TRAIN == 2])
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("train_set_x", "train_set_y", "test_set_x", "test_set_y"),
+        ("train/data", "train/target", "test/data", "test/target"),
+    ],
+)
+def test_hdf5(tmp_path: Path, names: tuple[str, str, str, str]) -> None:
+    path = tmp_path / "letters.h5"
+    with h5py.File(path, "w") as file:
+        for name, array in arrays(names).items():
+            file[name] = array
+        file["list_classes"] = np.array([b"ant", b"bee", b"cat"])
+    source = open_source(str(path))
+    assert source.labelling.classes == ("ant", "bee", "cat")
+    np.testing.assert_array_equal(next(source.blocks("test"))[0], X_TEST)
+
+
+def test_matlab_as_svhn_has_it(tmp_path: Path) -> None:
+    """Images come last, and labels begin at 1."""
+    for part, images, labels in (("train", X_TRAIN, TRAIN), ("test", X_TEST, TEST)):
+        colour = np.stack([images] * 3, axis=-1)
+        content = {"X": np.moveaxis(colour, 0, -1), "y": labels[:, np.newaxis] + 1}
+        scipy.io.savemat(tmp_path / f"{part}_32x32.mat", content)
+    source = open_source(str(tmp_path))
+    assert source.shape == (*X_TRAIN.shape[1:], 3)
+    np.testing.assert_array_equal(next(source.blocks("test"))[0][..., 1], X_TEST)
+    assert source.labels("train").tolist() == list(TRAIN)
+
+
+def test_matlab_as_emnist_has_it(tmp_path: Path) -> None:
+    square = letters(TRAIN.tolist(), width=12)
+    part = {"images": square.reshape(len(TRAIN), -1), "labels": TRAIN[:, np.newaxis]}
+    path = tmp_path / "emnist-letters.mat"
+    part["writers"] = TRAIN[:, np.newaxis] + 500
+    scipy.io.savemat(path, {"dataset": {"train": part, "test": part}})
+    source = open_source(str(path))
+    assert source.labels("test").tolist() == list(TRAIN)
+
+
+@pytest.mark.parametrize("name", ["a.h5", "a.mat"])
+def test_what_is_no_such_file_is_named(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(b"nothing of the kind" * 20)
+    with pytest.raises(BadInputError, match=f"{name}: expected an? .*, found: "):
+        open_source(str(tmp_path))

@@ -146,3 +146,42 @@ def test_a_file_that_is_no_parquet_is_named(tmp_path: Path) -> None:
     path = tmp_path / "train.parquet"
     path.write_bytes(b"no parquet")
     assert refusal(path).startswith(f"{path}: expected a Parquet file, found: ")
+
+
+def test_arrow_as_save_to_disk_writes_it(tmp_path: Path) -> None:
+    for part, labels in (("train", TRAIN), ("test", TEST)):
+        write(tmp_path / "a.parquet", labels, pngs(labels))
+        table = pq.read_table(tmp_path / "a.parquet")
+        path = tmp_path / "saved" / part / "data-00000-of-00001.arrow"
+        path.parent.mkdir(parents=True)
+        with pa.ipc.new_stream(str(path), table.schema) as stream:
+            stream.write_table(table)
+        path.with_name("state.json").write_text("{}")
+    source = open_source(str(tmp_path / "saved"))
+    np.testing.assert_array_equal(next(source.blocks("train"))[0], letters(TRAIN))
+    assert source.labelling.classes == ("ant", "bee", "cat")
+
+
+@pytest.mark.parametrize("kind", ["lists of rows", "lists", "columns"])
+def test_pixels_may_be_numbers(tmp_path: Path, kind: str) -> None:
+    images = letters(TRAIN, width=12)
+    flat = images.reshape(len(TRAIN), -1)
+    columns: dict[str, Any] = {
+        "lists of rows": {"image": images.tolist()},
+        "lists": {"image": flat.tolist()},
+        "columns": {f"pixel{n}": flat[:, n] for n in range(flat.shape[1])},
+    }[kind]
+    pq.write_table(pa.table({"label": TRAIN, **columns}), tmp_path / "train.parquet")
+    ((found, labels),) = open_source(str(tmp_path)).blocks("train")
+    np.testing.assert_array_equal(found, images)
+    assert labels.tolist() == TRAIN
+
+
+def test_several_data_sets_in_one_folder_are_not_read_as_one(tmp_path: Path) -> None:
+    for name in ("digits", "letters"):
+        write(tmp_path / name / "train-00000-of-00001.parquet", TRAIN, pngs(TRAIN))
+    assert "expected one data set, found files to train on in digits, letters" in (
+        refusal(tmp_path)
+    )
+    source = open_source(str(tmp_path), Hints(prefix="digits"))
+    assert source.labels("train").tolist() == TRAIN

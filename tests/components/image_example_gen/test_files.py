@@ -1,0 +1,108 @@
+"""Archives and packed files are read where they lie."""
+
+import bz2
+import gzip
+import lzma
+import shutil
+import tarfile
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from components.image_example_gen.source import open_source
+from contract.errors import BadInputError
+from tests.components.image_example_gen.forms.letters import letters, png
+
+LABELS = [0, 1, 2, 0, 1, 2]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Pictures in a folder for each class."""
+    for number, (label, image) in enumerate(zip(LABELS, letters(LABELS), strict=True)):
+        path = tmp_path / "made" / "letters" / "ABC"[label] / f"{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(png(image))
+    return tmp_path / "made" / "letters"
+
+
+@pytest.mark.parametrize("kind", ["tar", "gztar", "bztar", "xztar", "zip"])
+def test_an_archive_has_the_content_of_its_folder(
+    folder: Path, tmp_path: Path, kind: str
+) -> None:
+    path = shutil.make_archive(str(tmp_path / "data"), kind, folder.parent, "letters")
+    assert open_source(path).fingerprint() == open_source(str(folder)).fingerprint()
+
+
+def test_archives_may_lie_in_a_folder_and_in_archives(
+    folder: Path, tmp_path: Path
+) -> None:
+    """As Kaggle has them: one with `train.zip` and `test.zip`."""
+    outer = tmp_path / "outer"
+    outer.mkdir()
+    for part in ("train", "test"):
+        shutil.make_archive(str(outer / part), "zip", folder)
+    whole = shutil.make_archive(str(tmp_path / "kaggle"), "zip", outer)
+    of_folder, of_archive = open_source(str(outer)), open_source(whole)
+    assert list(of_folder.parts) == ["train", "test"]
+    assert of_folder.fingerprint() == of_archive.fingerprint()
+
+
+def test_an_archive_beside_what_was_unpacked_of_it_is_left_out(folder: Path) -> None:
+    fingerprint = open_source(str(folder)).fingerprint()
+    shutil.make_archive(str(folder / "letters"), "zip", folder)
+    source = open_source(str(folder))
+    assert source.fingerprint() == fingerprint
+    assert source.notices == ("letters.zip: beside the data, and left out",)
+
+
+def test_an_npz_may_lie_in_an_archive(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", x=letters(LABELS), y=LABELS)
+    with zipfile.ZipFile(tmp_path / "a.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.write(tmp_path / "a.npz", "data/a.npz")
+    source = open_source(str(tmp_path / "a.zip"))
+    assert source.fingerprint() == open_source(str(tmp_path / "a.npz")).fingerprint()
+    assert source.train.images_name == f"{tmp_path / 'a.zip'}: data/a.npz: x"
+
+
+@pytest.mark.parametrize(
+    ("ending", "pack"),
+    [("gz", gzip.compress), ("bz2", bz2.compress), ("xz", lzma.compress)],
+)
+@pytest.mark.parametrize("name", ["a.npz", "a.csv"])
+def test_any_file_may_be_packed(
+    tmp_path: Path, name: str, ending: str, pack: Callable[[bytes], bytes]
+) -> None:
+    path = tmp_path / name
+    if name == "a.npz":
+        np.savez(path, x=letters(LABELS, width=12), y=LABELS)
+    else:
+        values = letters(LABELS, width=12).reshape(len(LABELS), -1)
+        np.savetxt(path, np.column_stack([LABELS, values]), "%d", ",")
+    packed = tmp_path / f"{name}.{ending}"
+    packed.write_bytes(pack(path.read_bytes()))
+    fingerprint = open_source(str(path)).fingerprint()
+    assert open_source(str(packed)).fingerprint() == fingerprint
+    packed.write_bytes(packed.read_bytes()[:-20])
+    with pytest.raises(BadInputError, match=f"^{packed}: broken "):
+        open_source(str(packed)).fingerprint()
+
+
+def test_a_cut_archive_is_refused_in_one_line(folder: Path, tmp_path: Path) -> None:
+    path = Path(shutil.make_archive(str(tmp_path / "data"), "tar", folder))
+    path.write_bytes(path.read_bytes()[:700])
+    with pytest.raises(BadInputError, match=f"^{path}.*: broken archive: "):
+        open_source(str(path)).fingerprint()
+
+
+def test_links_in_an_archive_are_not_followed(folder: Path, tmp_path: Path) -> None:
+    path = tmp_path / "data.tar"
+    with tarfile.open(path, "w") as archive:
+        archive.add(folder, "letters")
+        link = tarfile.TarInfo("letters/A/link.png")
+        link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
+        archive.addfile(link)
+    assert open_source(str(path)).train.count == len(LABELS)

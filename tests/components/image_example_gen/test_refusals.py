@@ -1,0 +1,49 @@
+"""What is not read is refused in one line that says what to do."""
+
+import gzip
+import pickle
+from pathlib import Path
+
+import pytest
+
+from components.image_example_gen.source import open_source
+from contract.errors import BadInputError
+
+
+class Trap:
+    """Unpickled, it would write a file."""
+
+    def __reduce__(self) -> object:
+        return (Path("trapped").write_text, ("!",))
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "advice"),
+    [
+        ("a.heic", b"\0", "convert them to PNG or JPEG"),
+        ("a.rar", b"Rar!", "unpack it"),
+        ("a.xlsx", b"PK", "save it as CSV"),
+        ("a-train.tfrecord-00000-of-00001", b"\0", "write the images as PNG files"),
+        ("train_X.bin", b"\0", "save the arrays as an npz"),
+        ("notes.md", b"#", "found notes.md"),
+    ],
+)
+def test_there_is_advice(
+    tmp_path: Path, name: str, content: bytes, advice: str
+) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(BadInputError, match=advice) as caught:
+        open_source(str(tmp_path))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["data_batch_1", "mnist.pkl.gz", "test.pt"])
+def test_a_pickle_is_never_opened(
+    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    content = pickle.dumps(Trap())
+    Path(name).write_bytes(gzip.compress(content) if ".gz" in name else content)
+    with pytest.raises(BadInputError, match="a pickle, which can run any program"):
+        open_source(".")
+    assert not Path("trapped").exists()
