@@ -56,19 +56,22 @@ ALL_REUSED = {
     nodes.REPORT: "done",
 }
 
-YOUR_OWN_DATA = (REPOSITORY / "docs" / "your-own-data.md").read_text("utf-8")
+[METRIC] = re.findall(
+    r"^```toml\n(\[\[gates\.metrics\]\]\n.*?)^```",
+    (REPOSITORY / "docs" / "your-own-data.md").read_text("utf-8"),
+    re.MULTILINE | re.DOTALL,
+)
+"""A metric with a bound, as the page about one's own data prints it."""
 
-CONFIG = """
+CONFIG = f"""
 [training]
 epochs = 8
 
 [gates]
 min_accuracy = 0.9
 min_class_accuracy = 0.7
-""" + YOUR_OWN_DATA.partition("## A metric with a bound")[2].split("```")[
-    1
-].removeprefix("toml")
-"""With the metric of the page about one's own data, as it is printed there."""
+
+{METRIC}"""
 
 
 @dataclass(frozen=True)

@@ -76,7 +76,12 @@ def find(
                 text = file.read().decode(errors="replace").strip()
                 listing.by_part[part].append((text, picture))
                 listing.sources.append(file)
-        elif file.suffix in _TABLES and _FORM_TO_FILL not in file.name.lower():
+        elif (
+            file.suffix in _TABLES
+            and _FORM_TO_FILL not in file.name.lower()
+            # A text beside one picture is about that one, as a caption or a box is.
+            and known.at(file.relative.removesuffix(file.suffix), "", None) is None
+        ):
             _add(listing, file, known, label, has_classes)
     return listing
 

@@ -173,3 +173,12 @@ def test_a_web_dataset_has_a_file_for_each_label(tmp_path: Path) -> None:
 def _split(row: str) -> tuple[str, str]:
     name, _, kind = row.partition(",")
     return name, kind
+
+
+def test_a_text_for_each_picture_is_no_table(tmp_path: Path) -> None:
+    """As captions, and boxes, are written."""
+    for label, name in enumerate(NAMES):
+        for picture in write(tmp_path / name, [label] * 2):
+            text = tmp_path / name / picture.replace(".png", ".txt")
+            text.write_text(f"{picture} 0.5 0.5 0.1 0.1\n")
+    assert open_source(str(tmp_path)).labelling.classes == tuple(NAMES)
