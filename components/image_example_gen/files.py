@@ -203,10 +203,10 @@ def list_files(path: str) -> list[File]:
     if not os.path.isfile(path):
         raise BadInputError(f"{path}: missing: expected a folder or a file")
     # By its own name: the runner names data by a link that is called otherwise.
-    own = os.path.realpath(path)
+    own = os.path.realpath(path) if os.path.islink(path) else path
     alone = File(own, relative=os.path.basename(own))
     if alone.suffix in (*ARCHIVES, ".npz") or zipfile.is_zipfile(path):
-        return in_order(members(File(path)))
+        return in_order(members(File(own)))
     return [alone]
 
 

@@ -106,3 +106,14 @@ def test_links_in_an_archive_are_not_followed(folder: Path, tmp_path: Path) -> N
         link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
         archive.addfile(link)
     assert open_source(str(path)).train.count == len(LABELS)
+
+
+@pytest.mark.parametrize("kind", ["gztar", "zip"])
+def test_a_link_of_another_name_leads_to_an_archive(
+    folder: Path, tmp_path: Path, kind: str
+) -> None:
+    """A run names its data by a link that is made of the content."""
+    path = shutil.make_archive(str(tmp_path / "data"), kind, folder)
+    link = tmp_path / "letters-0123456789abcdef"
+    link.symlink_to(path)
+    assert open_source(str(link)).fingerprint() == open_source(path).fingerprint()
