@@ -50,6 +50,8 @@ class Data(Section):
         image_size: `WxH` or `WxHx3`, of images that stand as rows of numbers; empty:
             they are square.
         label: The column with the labels, by name or number; empty: looked for.
+        skip_unreadable: Whether pictures in folders that cannot be read are left out,
+            and not the end of the run.
         schema: Path of a schema of one's own; None: `pipeline/schema/schema.pbtxt`.
         split: How rows get into splits. `last`: the last rows of the training part are
             split `eval`, as with Keras' `validation_split`. `stratified`: each class
@@ -78,6 +80,7 @@ class Data(Section):
     colour: Literal["auto", "grey", "rgb"] = "auto"
     image_size: str = Field("", pattern=r"^([1-9]\d{0,4}x[1-9]\d{0,4}(x[13])?)?$")
     label: str | int = ""
+    skip_unreadable: bool = False
     # Called so in TOML and in flags; pydantic has a `schema` of its own.
     schema_path: str | None = Field(None, alias="schema")
     split: Literal["auto", "last", "stratified"] = "auto"
@@ -111,6 +114,7 @@ class Data(Section):
             colour="" if self.colour == "auto" else self.colour,
             image_size=self.image_size,
             label=str(self.label),
+            skip_unreadable=self.skip_unreadable,
         )
 
 

@@ -19,7 +19,10 @@ _WITH_DATA = (
     ("name", "which says what is to have that name"),
     *(
         (key, "whose files it is about")
-        for key in ("prefix", "transpose", "resize", "image_size", "label")
+        for key in (
+            *("prefix", "transpose", "resize", "image_size", "label"),
+            "skip_unreadable",
+        )
     ),
 )
 """Settings that mean nothing without data of one's own, and why."""

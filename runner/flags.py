@@ -84,6 +84,7 @@ _OPTIONS = (
         metavar="WxH[x3]",
     ),
     _flag("data.label", "Of a table: where the labels stand.", metavar="COLUMN"),
+    _flag("data.skip_unreadable", "Leave out pictures that cannot be read."),
     _flag(
         "data.split",
         "How rows are held out. [auto: the last ones, or each class's share]",

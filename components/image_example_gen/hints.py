@@ -22,6 +22,7 @@ class Hints:
         image_size: `WxH` or `WxHx3`: of images that stand as rows of numbers; empty:
             square.
         label: The column with the labels in a table; empty: the one that is called so.
+        skip_unreadable: Whether pictures that cannot be read are left out.
     """
 
     name: str = ""
@@ -34,6 +35,7 @@ class Hints:
     colour: str = ""
     image_size: str = ""
     label: str = ""
+    skip_unreadable: bool = False
 
     def as_dict(self) -> dict[str, Any]:
         """Returns it as JSON holds it."""

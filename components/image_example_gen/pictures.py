@@ -41,6 +41,7 @@ _UNREADABLE = (
 )
 """What Pillow raises on bytes that make no sense."""
 
+_ADVICE = "mend it or take it out; of pictures in folders, --skip-unreadable does"
 _WHITE = 255
 _SAMPLED = 2_000
 """Pictures whose headers are looked at before all of them are read."""
@@ -90,7 +91,7 @@ def find_form(pictures: Sequence[Picture], hints: Hints) -> Form:
         with open_file() as stream, _opened(name, stream) as image:
             first = first if any(first) else _size(image)
             is_colour = is_colour or _is_colour(image)
-        if is_colour and hints.colour:
+        if is_colour or hints.colour:
             break
     width, height = hints.size_after or first
     colour = hints.colour == "rgb" if hints.colour else is_colour
@@ -102,6 +103,28 @@ def find_form(pictures: Sequence[Picture], hints: Hints) -> Form:
     )
     check_image(pictures[0][0], form.shape)
     return form
+
+
+def find_unreadable(pictures: Sequence[Picture]) -> dict[int, str]:
+    """Reads all pictures; returns what is wrong with some, by their places."""
+    found: dict[int, str] = {}
+    with ThreadPoolExecutor(_THREADS) as pool:
+        for start in range(0, len(pictures), _HELD_AT_ONCE):
+            some = pictures[start : start + _HELD_AT_ONCE]
+            contents = [_read(open_file) for _, open_file in some]
+            reasons = pool.map(_what_is_wrong, [name for name, _ in some], contents)
+            found |= {n: reason for n, reason in enumerate(reasons, start) if reason}
+    return found
+
+
+def _what_is_wrong(name: str, content: bytes) -> str:
+    try:
+        with _opened(name, io.BytesIO(content)) as image:
+            decode_no_larger(image, 1, 1)
+            image.load()
+    except BadInputError as error:
+        return str(error)
+    return ""
 
 
 def decode_blocks(
@@ -181,14 +204,14 @@ def _opened(name: str, stream: IO[bytes]) -> Iterator[Image.Image]:
         start = stream.read(4)
         found = f"0x{start.hex()}" if start else "an empty file"
         raise BadInputError(
-            f"{name}: expected a picture, found {found}: mend it or take it out"
+            f"{name}: expected a picture, found {found}: {_ADVICE}"
         ) from None
     except Image.DecompressionBombError:
         raise _too_large(name) from None
     except _UNREADABLE as error:
         reason = str(error).partition("\n")[0] or type(error).__name__
         raise BadInputError(
-            f"{name}: expected a whole picture, found: {reason}: mend it or take it out"
+            f"{name}: expected a whole picture, found: {reason}: {_ADVICE}"
         ) from error
 
 

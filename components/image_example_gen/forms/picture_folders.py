@@ -73,6 +73,8 @@ def open_parts(path: str, files: Sequence[File], hints: Hints) -> Opened:
     names = sorted_texts(name for part in by_part.values() for name, _ in part)
     place = {name: label for label, name in enumerate(names)}
     rows = {part: _spread(found) for part, found in by_part.items()}
+    if hints.skip_unreadable:
+        rows = {part: _readable(found, notices) for part, found in rows.items()}
     form = pictures.find_form([_picture(file) for _, file in rows[roles.TRAIN]], hints)
     parts = {
         part: Part(
@@ -93,6 +95,19 @@ def open_parts(path: str, files: Sequence[File], hints: Hints) -> Opened:
         in_order=False,
         notices=tuple(notices),
     )
+
+
+def _readable(
+    found: Sequence[tuple[str, File]], notices: list[str]
+) -> list[tuple[str, File]]:
+    """Returns the pictures that can be read; what is left out becomes a notice."""
+    wrong = pictures.find_unreadable([_picture(file) for _, file in found])
+    if wrong:
+        notices.append(
+            f"{len(wrong):,} pictures cannot be read, and are left out, as "
+            f"{next(iter(wrong.values())).partition(': mend')[0]}"
+        )
+    return [row for place, row in enumerate(found) if place not in wrong]
 
 
 def _named(names: Sequence[str], files: Sequence[File]) -> dict[int, str]:

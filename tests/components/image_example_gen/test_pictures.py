@@ -1,5 +1,6 @@
 """Every kind of picture that people have becomes an array."""
 
+import io
 import warnings
 from typing import Any
 
@@ -18,7 +19,7 @@ COLOUR = np.stack([GREY, 255 - GREY, GREY // 2], axis=-1)
 
 def read(content: bytes, **hints: Any) -> np.ndarray:
     """What becomes of one picture of its own form."""
-    form = find_form([("it", lambda: content)], Hints(**hints))
+    form = find_form([("it", lambda: io.BytesIO(content))], Hints(**hints))
     return decode("it", content, form)
 
 
@@ -120,7 +121,7 @@ def test_a_picture_is_brought_to_a_size_whatever_its_proportions() -> None:
 
 
 def test_a_colour_among_grey_ones_needs_a_word() -> None:
-    form = find_form([("grey", lambda: png(GREY))], Hints())
+    form = find_form([("grey", lambda: io.BytesIO(png(GREY)))], Hints())
     with pytest.raises(BadInputError, match=r"--colour rgb or --colour grey"):
         decode("colourful", png(COLOUR), form)
 
@@ -137,7 +138,7 @@ def test_what_is_no_picture_is_told_by_its_first_bytes(
 ) -> None:
     with pytest.raises(BadInputError) as caught:
         read(content)
-    assert str(caught.value) == f"it: {reason}"
+    assert str(caught.value).startswith(f"it: {reason}")
 
 
 def test_floating_levels_are_refused() -> None:

@@ -138,7 +138,16 @@ def test_a_picture_that_cannot_be_read_is_named_with_what_to_do(
     broken.write_bytes(content)
     message = refusal(tmp_path)
     assert message.startswith(f"{broken}: expected a ")
-    assert message.endswith("mend it or take it out")
+    assert message.endswith(
+        "take it out; of pictures in folders, --skip-unreadable does"
+    )
+    source = open_source(str(tmp_path), Hints(skip_unreadable=True))
+    source.fingerprint()
+    assert source.labelling.counts["train"].tolist() == [4, 3, 4]
+    (notice,) = source.notices
+    assert notice.startswith(
+        f"1 pictures cannot be read, and are left out, as {broken}"
+    )
 
 
 def test_pictures_of_mixed_sizes_need_a_size(tmp_path: Path) -> None:
