@@ -7,6 +7,7 @@ them), or a `.cls` file for each picture, as in WebDataset's archives.
 import csv
 import io
 import json
+import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -27,6 +28,7 @@ _JSON_LINES = (".jsonl", ".ndjson")
 _WEB_DATASET = ".cls"
 _FORM_TO_FILL = "submission"
 """Kaggle's example of what to hand in names the test pictures, with made-up labels."""
+_CLASS_AND_NUMBER = re.compile(r"([^.]*[^.\d])\.\d+\.\w+")
 _LOOKED_AT = 20
 """Rows from which it is told which column names pictures."""
 _MOST_COLUMNS = 32
@@ -84,6 +86,21 @@ def find(
         ):
             _add(listing, file, known, label, has_classes)
     return listing
+
+
+def by_name(pictures: Sequence[File]) -> dict[str, list[tuple[str, File]]]:
+    """Returns what pictures' names say, as Kaggle's `cat.0.jpg` and `dog.0.jpg`.
+
+    Returns:
+        By part as in `Listing`; empty where names say nothing of the kind.
+    """
+    by_part: dict[str, list[tuple[str, File]]] = defaultdict(list)
+    for file in pictures:
+        if match := _CLASS_AND_NUMBER.fullmatch(file.name):
+            part = roles.part_of(file.relative.rpartition("/")[0]) or roles.TRAIN
+            by_part[part].append((match[1], file))
+    classes = {name for name, _ in by_part[roles.TRAIN]}
+    return dict(by_part) if len(classes) > 1 else {}
 
 
 def has_pixels(table: File) -> bool:

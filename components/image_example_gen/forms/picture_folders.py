@@ -19,7 +19,7 @@ from components.image_example_gen.part import Part, in_memory
 from contract.errors import BadInputError
 
 _Paths = Mapping[str, list[tuple[str, File]]]
-"""By part: the folders below it in which a picture lies, and the picture."""
+"""By part: the class of a picture, and the picture."""
 
 
 def is_one(file: File) -> bool:
@@ -52,9 +52,12 @@ def open_parts(path: str, files: Sequence[File], hints: Hints) -> Opened:
     by_part: dict[str, list[tuple[str, File]]] = dict(listing.by_part)
     if roles.TRAIN not in by_part:
         of_folders, unlabelled = _parts(own)
+        if roles.TRAIN not in of_folders:
+            of_folders, by_part = {}, {**listings.by_name(own), **by_part}
+        told = set(by_part)
         by_part = {**of_folders, **by_part}
         for part, count in unlabelled.items():
-            if part not in listing.by_part:
+            if part not in told:
                 notices.append(
                     f"{count:,} pictures of {part} lie in no class's folder, and are "
                     "left out"

@@ -182,3 +182,18 @@ def test_a_text_for_each_picture_is_no_table(tmp_path: Path) -> None:
             text = tmp_path / name / picture.replace(".png", ".txt")
             text.write_text(f"{picture} 0.5 0.5 0.1 0.1\n")
     assert open_source(str(tmp_path)).labelling.classes == tuple(NAMES)
+
+
+def test_the_class_may_stand_in_a_pictures_name(tmp_path: Path) -> None:
+    """As Kaggle's dogs and cats: `train/cat.0.jpg`, and a test part without names."""
+    for folder, form in (("train", "{}.{}.png"), ("test1", "{1}.png")):
+        (tmp_path / folder).mkdir()
+        for number, image in enumerate(letters(LABELS)):
+            name = form.format(NAMES[LABELS[number]], number)
+            (tmp_path / folder / name).write_bytes(png(image))
+    source = open_source(str(tmp_path))
+    assert list(source.parts) == ["train"]
+    assert read(source) == EXPECTED
+    assert "6 pictures of test lie in no class's folder, and are left out" in (
+        source.notices
+    )
