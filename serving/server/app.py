@@ -26,6 +26,7 @@ from serving.server.configs import BatchingParameters
 from serving.server.connections import Connections
 from serving.server.errors import Code, ServingError, invalid_argument
 from serving.server.flags import Options
+from serving.server.grpc_core import CoreServer
 from serving.server.grpc_services import GrpcServices
 from serving.server.manager import ModelManager
 from serving.server.metrics import Metrics
@@ -101,7 +102,7 @@ class ModelServer:
         self._connections = Connections(
             options.max_rest_connections, options.rest_api_timeout_in_ms / 1000
         )
-        self._grpc: grpc.aio.Server | None = None
+        self._grpc: CoreServer | None = None
         self._services: GrpcServices | None = None
         self._rest: web.AppRunner | None = None
         self._poller: asyncio.Task[None] | None = None
@@ -142,8 +143,9 @@ class ModelServer:
         options = self.options
         if not options.port and not options.grpc_socket_path:
             return
-        server = grpc.aio.server(
-            options=[
+        self._services = GrpcServices(self._service)
+        server = CoreServer(
+            [
                 # gRPC lets two servers share a port by default; then each gets
                 # half of the requests.
                 ("grpc.so_reuseport", 0),
@@ -151,9 +153,9 @@ class ModelServer:
                 ("grpc.max_send_message_length", -1),
                 *self._channel_arguments,
             ],
-            maximum_concurrent_rpcs=options.max_concurrent_rpcs,
+            options.max_concurrent_rpcs,
+            self._services.quick,
         )
-        self._services = GrpcServices(self._service)
         self._services.add_to(server)
         addresses = []
         if options.port:

@@ -10,10 +10,7 @@ load batches grow by themselves to what arrives during a run. With `--enable_bat
 the sizes, waits and limits of BatchingParameters hold, with the errors of
 tensorflow_serving/batching.
 
-A request of such a plan that is alone in the server and small does not even leave the
-event loop: handing it to a thread and back costs more than running it. Only operations
-whose work their shapes bound are on the marker's list, so it ends as soon as those
-before it.
+Small requests by gRPC of such a plan do not even get here, see `quick`.
 
 A batch that fails is run again request by request, so that one bad request
 fails alone.
@@ -43,11 +40,6 @@ Observer = Callable[[int, float], None]
 
 # Whose threads: those of the two ways in, and those that run batches.
 GRPC, REST, BATCH = "grpc", "rest", "batch"
-
-# What the event loop itself runs: no more rows, and no longer than this before.
-_INLINE_ROWS = 8
-_INLINE_BYTES = 1 << 16
-_INLINE_SECONDS = 1e-3
 
 # A batch that runs for longer no longer keeps the next one waiting.
 _PATIENCE_SECONDS = 0.01
@@ -88,13 +80,6 @@ class Task:
             array.ndim if padded else array.shape[1:] for array in arrays
         )
 
-    def byte_count(self) -> int:
-        """Return about how many bytes the inputs hold."""
-        return sum(
-            array.nbytes if array.dtype != object else sum(map(len, array.flat))
-            for array in self.arrays
-        )
-
 
 class Scheduler:
     """Decides what runs when, on which thread, and with whom."""
@@ -120,8 +105,6 @@ class Scheduler:
         self._pools = pools
         self._batch_all = enable_batching
         self._observe = observe
-        # Requests submitted and not answered yet; the event loop's alone.
-        self._unanswered = 0
 
     def submit(
         self,
@@ -162,28 +145,14 @@ class Scheduler:
         if task.alone or not self._shares(plan):
             with plan.lock:
                 plan.running += 1
-            self._unanswered += 1
             self._pools.of(plan.group, entry).submit(lambda: self._run_one(plan, task))
             return task.future
-        lone = (
-            plan.rows_apart
-            and not self._unanswered
-            and task.rows <= _INLINE_ROWS
-            and plan.seconds < _INLINE_SECONDS
-            and task.byte_count() <= _INLINE_BYTES
-            and not parameters.batch_timeout_micros
-            and not parameters.allowed_batch_sizes
-        )
-        self._unanswered += 1
         with plan.lock:
             plan.pending.append(task)
             start = plan.running < parameters.batches_per_signature
             if start:
                 plan.running += 1
-        if start and lone:
-            # Those that came with it are about to be submitted, too.
-            task.future.get_loop().call_soon(self._start_lone, plan)
-        elif start:
+        if start:
             self._start_batch(plan)
         elif not plan.watched and not self._batch_all:
             plan.watched = True
@@ -209,20 +178,6 @@ class Scheduler:
             self._start_batch(plan)
         loop = asyncio.get_running_loop()
         loop.call_later(_PATIENCE_SECONDS, self._relieve, plan)
-
-    def _start_lone(self, plan: Plan) -> None:
-        """Run a request that is still alone here; let a worker run several."""
-        if self._unanswered > 1:
-            self._start_batch(plan)
-            return
-        with plan.lock:
-            task = plan.pending.popleft()
-        self._unanswered -= 1
-        if not task.future.done():
-            self._observe(task.rows, time.monotonic() - task.arrival)
-            _settle(task.future, _run_alone(plan, task))
-        with plan.lock:
-            plan.running -= 1
 
     def _check(self, task: Task, plan: Plan, parameters: BatchingParameters) -> None:
         """Refuse what TensorFlow Serving's BatchingSession refuses."""
@@ -266,7 +221,7 @@ class Scheduler:
             result = _run_alone(plan, task)
         with plan.lock:
             plan.running -= 1
-        self._deliver([task], [result])
+        _deliver([task], [result])
 
     def _run_batches(self, plan: Plan) -> None:
         """Run one batch, and see that the next is run where more wait."""
@@ -296,7 +251,7 @@ class Scheduler:
                 if task.future.cancelled() or (
                     task.deadline is not None and task.deadline <= now
                 ):
-                    self._deliver([task], [_EXPIRED])
+                    _deliver([task], [_EXPIRED])
                     continue
                 if not batch:
                     batch.append(task)
@@ -330,25 +285,12 @@ class Scheduler:
                 padding = len(inputs[0]) - sum(rows)
                 outputs = plan.split(plan.run(inputs), [*rows, padding])
                 elapsed = time.monotonic() - start
-                self._deliver(batch, [(output, elapsed) for output in outputs[:-1]])
+                _deliver(batch, [(output, elapsed) for output in outputs[:-1]])
                 return
             except Exception as error:  # one of them is at fault: find out which
                 _log.debug("batch of %d failed: %s", len(batch), error)
         for task in batch:
-            self._deliver([task], [_run_alone(plan, task)])
-
-    def _deliver(
-        self, tasks: list[Task], results: Sequence[Result | Exception]
-    ) -> None:
-        """Resolve the futures on their event loop, in one step for the batch."""
-        call_on(tasks[0].future.get_loop(), self._resolve, tasks, results)
-
-    def _resolve(
-        self, tasks: list[Task], results: Sequence[Result | Exception]
-    ) -> None:
-        self._unanswered -= len(tasks)
-        for task, result in zip(tasks, results, strict=True):
-            _settle(task.future, result)
+            _deliver([task], [_run_alone(plan, task)])
 
 
 _EXPIRED = ServingError(Code.DEADLINE_EXCEEDED, "Deadline exceeded before the run")
@@ -375,6 +317,16 @@ def _run_alone(plan: Plan, task: Task) -> Result | Exception:
         return plan.run(task.arrays, task.deadline), time.monotonic() - start
     except Exception as error:  # it is the request's answer
         return error
+
+
+def _deliver(tasks: list[Task], results: Sequence[Result | Exception]) -> None:
+    """Resolve the futures on their event loop, in one step for the batch."""
+    call_on(tasks[0].future.get_loop(), _resolve, tasks, results)
+
+
+def _resolve(tasks: list[Task], results: Sequence[Result | Exception]) -> None:
+    for task, result in zip(tasks, results, strict=True):
+        _settle(task.future, result)
 
 
 def _settle(future: asyncio.Future[Result], result: Result | Exception) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import grpc
 from google.protobuf.message import DecodeError
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
-from grpc_reflection.v1alpha import reflection
+from grpc_reflection.v1alpha import reflection, reflection_pb2_grpc
 from tensorflow_serving.apis import (
     classification_pb2,
     get_model_metadata_pb2,
@@ -24,7 +24,9 @@ from tensorflow_serving.apis import (
 from serving.server import model_info, service_descriptors
 from serving.server.batching import GRPC
 from serving.server.errors import Code, ServingError, as_serving_error, invalid_argument
+from serving.server.grpc_core import Call, CoreServer
 from serving.server.profiler import Profiler
+from serving.server.quick import QuickPredict
 from serving.server.service import (
     LARGE,
     Caller,
@@ -53,14 +55,16 @@ class GrpcServices:
 
     Attributes:
         health: the health service, all of whose names share one state.
+        quick: answers what need not leave its thread.
     """
 
     def __init__(self, service: PredictionService):
         self._service = service
         self._metrics = service.metrics
         self.health = health.aio.HealthServicer()
+        self.quick = QuickPredict(service, self._count)
 
-    def add_to(self, server: grpc.aio.Server) -> None:
+    def add_to(self, server: CoreServer) -> None:
         """Register everything with `server`."""
         service = self._service
         methods = {
@@ -102,7 +106,9 @@ class GrpcServices:
         if service.options.enable_grpc_healthcheck_service:
             health_pb2_grpc.add_HealthServicer_to_server(self.health, server)
             names.append(health.SERVICE_NAME)
-        reflection.enable_server_reflection(names, server)
+        reflection_pb2_grpc.add_ServerReflectionServicer_to_server(
+            reflection.aio.ReflectionServicer(names), server
+        )
 
     async def set_serving(self, serving: bool) -> None:
         """Let health say whether the server takes requests."""
@@ -128,11 +134,13 @@ class GrpcServices:
         parse = message.FromString
         pools = self._service.pools
 
-        async def handle(data: bytes, context: grpc.aio.ServicerContext) -> bytes:
+        async def handle(data: bytes, context: Call) -> bytes:
             start = time.perf_counter()
             name = ""
             try:
-                if len(data) <= LARGE:
+                if context.parsed is not None:
+                    request = context.parsed
+                elif len(data) <= LARGE:
                     request = parse(data)
                 else:
                     request = await pools.call(NO_MODEL, GRPC, parse, data)
@@ -158,20 +166,21 @@ class GrpcServices:
                 error = as_serving_error(failure)
             else:
                 if counted:
-                    self._count(name, "OK")
-                    elapsed = (time.perf_counter() - start) * 1e6
-                    latency = self._metrics.request_latency
-                    latency.observe((name, counted, "GRPC"), elapsed)
+                    self._count(name, counted, "OK", start)
                 return bytes(response)
             if counted:
-                self._count(name, error.code.name)
+                self._count(name, counted, error.code.name, start)
             await context.abort(grpc.StatusCode[error.code.name], error.wire_message)
             raise AssertionError("abort raises")
 
         return grpc.unary_unary_rpc_method_handler(handle)
 
-    def _count(self, model: str, status: str) -> None:
-        if status != "OK" and model not in self._service.manager.names():
+    def _count(self, model: str, api: str, status: str, start: float) -> None:
+        """Count an answer; `start` is the `time.perf_counter()` of its request."""
+        if status == "OK":
+            elapsed = (time.perf_counter() - start) * 1e6
+            self._metrics.request_latency.observe((model, api, "GRPC"), elapsed)
+        elif model not in self._service.manager.names():
             # A name nobody configured would add a series per guess.
             model = ""
         self._metrics.request_count.add((model, status))

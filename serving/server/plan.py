@@ -16,10 +16,14 @@ from serving.server.shapes import ShapeRule
 from serving.server.tensors import TensorSpec
 
 Arrays = Sequence[np.ndarray]
+RowShapes = tuple[tuple[int, ...], ...]
 
 # Of time limits; TensorFlow holds them in 32 bits.
 _SHORTEST_MS = 128.0
 _LONGEST_EXPONENT = 30
+
+# Shapes of rows whose time is remembered.
+_MAX_SHAPES = 64
 
 
 class Program(NamedTuple):
@@ -48,7 +52,8 @@ class Plan:
         rows_apart: whether every output row is known to depend on its own input
             row alone, so that requests may share a run (see `marker`).
         shapes: which shapes of the inputs may run.
-        seconds: what a run took lately, the recent ones weighing more.
+        row_seconds: by the shapes of its rows, what a row took lately, the recent
+            runs weighing more; of plans whose rows are apart.
         pending: tasks that wait (the scheduler's).
         running: batches that run now (the scheduler's).
         watched: whether a timer looks after what waits (the scheduler's).
@@ -84,7 +89,7 @@ class Plan:
         self._function = program.run
         self._compile_timed = program.compile_timed
         self._timed: dict[int, Callable[..., Arrays]] = {}
-        self.seconds = float("inf")
+        self.row_seconds: dict[RowShapes, float] = {}
         self.pending: collections.deque[Any] = collections.deque()
         self.running = 0
         self.watched = False
@@ -109,9 +114,20 @@ class Plan:
         start = time.perf_counter()
         outputs = list(function(*arrays))
         elapsed = time.perf_counter() - start
-        known = self.seconds != float("inf")
-        self.seconds = (self.seconds + elapsed) / 2 if known else elapsed
+        if self.rows_apart and all(array.ndim and len(array) for array in arrays):
+            self._learn(arrays, elapsed)
         return outputs
+
+    def _learn(self, arrays: Arrays, elapsed: float) -> None:
+        shapes, seconds = self.row_shapes(arrays), elapsed / len(arrays[0])
+        if len(self.row_seconds) >= _MAX_SHAPES and shapes not in self.row_seconds:
+            self.row_seconds = {}
+        self.row_seconds[shapes] = (self.row_seconds.get(shapes, seconds) + seconds) / 2
+
+    @staticmethod
+    def row_shapes(arrays: Arrays) -> RowShapes:
+        """Return the shapes of a row of each input."""
+        return tuple([array.shape[1:] for array in arrays])
 
     def _ending(self, seconds: float) -> Callable[..., Arrays]:
         """Return the function that ends in so many seconds, or up to twice as many.

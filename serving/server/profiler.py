@@ -23,6 +23,7 @@ from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
 from serving.server.batching import GRPC
 from serving.server.errors import Code, ServingError, as_serving_error
+from serving.server.grpc_core import Call
 from serving.server.workers import Pools
 
 SERVICE = "tensorflow.ProfilerService"
@@ -108,9 +109,7 @@ class Profiler:
         }
         return grpc.method_handlers_generic_handler(SERVICE, methods)
 
-    async def _answer(
-        self, call: Any, request: Any, context: grpc.aio.ServicerContext
-    ) -> Any:
+    async def _answer(self, call: Any, request: Any, context: Call) -> Any:
         try:
             return await call(request)
         except Exception as failure:

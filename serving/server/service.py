@@ -222,11 +222,15 @@ class PredictionService:
         outputs, seconds = await self._scheduler.submit(
             plan, arrays, caller.deadline, alone=not declared, entry=caller.entry
         )
+        self.ran(servable, api, row_count(arrays), seconds)
+        return outputs
+
+    def ran(self, servable: Servable, api: str, rows: int, seconds: float) -> None:
+        """Count a request that has run: so many rows, in a run of so many seconds."""
         self.metrics.runtime_latency.observe(
             (servable.name, api, _RUNTIME), seconds * 1e6
         )
-        self.metrics.record_examples(servable.name, row_count(arrays))
-        return outputs
+        self.metrics.record_examples(servable.name, rows)
 
     def log(
         self,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -117,6 +119,63 @@ class TestRefused:
         body = {"signature_name": "any", "inputs": nested}
         status, answer = odd.rest("/v1/models/odd:predict", body)
         assert (status, "900 dimensions" in answer["error"]) == (400, True)
+
+
+_RUN_ALL = """
+import inspect, itertools, sys
+import numpy as np, tensorflow as tf
+from serving.server.surviving_ops import ELEMENTWISE
+v1 = tf.compat.v1
+SHAPES = [(), (0,), (3,), (2, 3), (2, 1, 3), (1, 2, 1, 3)]
+TYPES = (tf.float32, tf.int32, tf.bool, tf.string)
+OTHERS = {"Select": tf.bool, "SelectV2": tf.bool}
+
+def build(name):
+    function = getattr(tf.raw_ops, name)
+    for dtype in TYPES:
+        try:
+            parameters = inspect.signature(function).parameters.values()
+            inputs = {
+                p.name: v1.placeholder(dtype) for p in parameters
+                if p.default is p.empty
+            }
+            if name in OTHERS:
+                inputs["condition"] = v1.placeholder(OTHERS[name])
+            return list(inputs.values()), function(**inputs)
+        except TypeError:
+            continue
+    raise TypeError(name)
+
+with tf.Graph().as_default(), v1.Session() as session:
+    for name in sorted(ELEMENTWISE):
+        print(name, end=" ", flush=True)
+        inputs, output = build(name)
+        call = session.make_callable(output, inputs)
+        ran = 0
+        for shapes in itertools.product(SHAPES, repeat=len(inputs)):
+            arrays = [
+                np.full(shape, "a" if x.dtype == tf.string else 1, object)
+                .astype(object if x.dtype == tf.string else x.dtype.as_numpy_dtype)
+                for shape, x in zip(shapes, inputs)
+            ]
+            try:
+                call(*arrays)
+                ran += 1
+            except tf.errors.OpError:
+                pass
+        assert ran >= len(SHAPES), (name, ran)
+print("all")
+"""
+
+
+def test_elementwise_operations_survive_every_rank() -> None:
+    """In a process of its own, as one that does not would end it."""
+    ran = subprocess.run(
+        [sys.executable, "-c", _RUN_ALL], capture_output=True, text=True, check=False
+    )
+    # What it printed last is the operation that ended it.
+    assert ran.stdout.split()[-1:] == ["all"], ran.stderr[-2000:]
+    assert ran.returncode == 0
 
 
 def test_what_is_known_to_abort_is_not_among_the_survivors() -> None:
