@@ -154,7 +154,7 @@ class ModelServer:
                 *self._channel_arguments,
             ],
             options.max_concurrent_rpcs,
-            self._services.quick,
+            self._services.direct,
         )
         self._services.add_to(server)
         addresses = []

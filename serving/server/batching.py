@@ -10,7 +10,7 @@ load batches grow by themselves to what arrives during a run. With `--enable_bat
 the sizes, waits and limits of BatchingParameters hold, with the errors of
 tensorflow_serving/batching.
 
-Small requests by gRPC of such a plan do not even get here, see `quick`.
+Small requests by gRPC do not even get here, see `direct`.
 
 A batch that fails is run again request by request, so that one bad request
 fails alone.
@@ -215,7 +215,7 @@ class Scheduler:
         if task.future.cancelled() or (
             task.deadline is not None and task.deadline <= start
         ):
-            result: Result | Exception = _EXPIRED
+            result: Result | Exception = EXPIRED
         else:
             self._observe(task.rows, start - task.arrival)
             result = _run_alone(plan, task)
@@ -251,7 +251,7 @@ class Scheduler:
                 if task.future.cancelled() or (
                     task.deadline is not None and task.deadline <= now
                 ):
-                    _deliver([task], [_EXPIRED])
+                    _deliver([task], [EXPIRED])
                     continue
                 if not batch:
                     batch.append(task)
@@ -293,7 +293,7 @@ class Scheduler:
             _deliver([task], [_run_alone(plan, task)])
 
 
-_EXPIRED = ServingError(Code.DEADLINE_EXCEEDED, "Deadline exceeded before the run")
+EXPIRED = ServingError(Code.DEADLINE_EXCEEDED, "Deadline exceeded before the run")
 
 
 def _linger(plan: Plan, parameters: BatchingParameters) -> None:

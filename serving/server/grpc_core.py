@@ -2,9 +2,9 @@
 
 Those two spend 0.15 to 0.2 ms of processor time on a call that costs nothing: a
 completion of gRPC's core crosses two threads and several tasks, four times a call. Here
-one thread takes the completions, hands quick calls to `quick` on the spot, and gives
+one thread takes the completions, offers each call to `direct` on the spot, and gives
 the others to the event loop: 0.05 ms a call. What arrives while it answers is taken
-together afterwards, so quick calls come in groups under load, and none waits for more.
+together afterwards, so calls come in groups under load, and none waits for more.
 
 `grpc._cython.cygrpc` is private; grpcio's own servers (`grpc/_server.py`) use these
 classes in the same way. test_grpc_core.py tells when they change, and this is the only
@@ -34,7 +34,7 @@ from serving.server.workers import call_on
 _log = logging.getLogger(__name__)
 
 _NO_FLAGS = 0
-# After so many completions the quick calls among them are answered.
+# After so many completions the calls among them are answered.
 _GROUP = 64
 # A deadline long past: poll takes what is there.
 _AT_ONCE = 0.0
@@ -45,15 +45,15 @@ _LAST_SECONDS = 2.0
 _OK = grpc.StatusCode.OK
 
 
-class Quick(Protocol):
-    """Answers calls on the thread of the completions."""
+class Direct(Protocol):
+    """Answers calls without the event loop."""
 
     def take(self, call: Call, request: bytes) -> bool:
-        """Take a call, to be answered in `flush`, or leave it to its handler."""
+        """Take a call, to be answered in `flush` or on a thread, or leave it."""
         ...
 
     def flush(self) -> None:
-        """Answer every call taken; must not raise."""
+        """Answer the calls taken for it; those of a group have come together."""
         ...
 
 
@@ -73,7 +73,8 @@ class Call:
 
     Attributes:
         method: its path.
-        parsed: the request's message, where `quick` has parsed it already.
+        gone: whether nobody waits any more, after `watch`.
+        parsed: the request's message, where `direct` has parsed it already.
         status: what it ends with.
         task: what answers it on the event loop.
     """
@@ -86,6 +87,8 @@ class Call:
         "_metadata",
         "_server",
         "_trailing",
+        "_watched",
+        "gone",
         "handler",
         "method",
         "parsed",
@@ -100,7 +103,8 @@ class Call:
         self._metadata = event.invocation_metadata
         self.status: tuple[grpc.StatusCode, str] = (_OK, "")
         self._trailing: tuple[tuple[str, str], ...] | None = None
-        self._begun = self._finished = False
+        self._begun = self._finished = self._watched = False
+        self.gone = False
         self.method = event.call_details.method
         self.handler = handler
         self.parsed: Any = None
@@ -143,15 +147,13 @@ class Call:
                 return
             yield self.handler.request_deserializer(data)
 
-    # --- what the server and `quick` use --------------------------------------
+    # --- what the server and `direct` use --------------------------------------
 
     def finish(
         self,
         response: bytes | None,
         code: grpc.StatusCode = _OK,
         details: str = "",
-        *,
-        closing: bool = True,
     ) -> None:
         """Send the answer, if there is one, and the status; on any thread.
 
@@ -159,8 +161,6 @@ class Call:
             response: the message.
             code: of the status.
             details: of the status.
-            closing: take the end of the call in the same step; False where
-                `watch` has asked for it.
         """
         if self._finished:
             return
@@ -173,7 +173,7 @@ class Call:
                 self._trailing, code.value[0], details.encode(), _NO_FLAGS
             )
         )
-        if closing:
+        if not self._watched:
             operations.append(cygrpc.ReceiveCloseOnServerOperation(_NO_FLAGS))
         self.start(operations, self._end)
 
@@ -181,13 +181,15 @@ class Call:
         """Give the core operations; `then` gets their completion, on its thread."""
         self._call.start_server_batch(operations, then)
 
-    def watch(self, cancelled: Callable[[], None]) -> None:
-        """Ask to be told, on the core's thread, when nobody waits any more."""
+    def watch(self) -> None:
+        """Keep `gone` true to the caller, and end `task` with its going."""
+        self._watched = True
         operation = cygrpc.ReceiveCloseOnServerOperation(_NO_FLAGS)
 
         def closed(event: Any) -> None:
-            if operation.cancelled():
-                cancelled()
+            self.gone = bool(operation.cancelled())
+            if self.gone and self.task is not None:
+                call_on(self.task.get_loop(), self.task.cancel)
 
         self.start((operation,), closed)
 
@@ -223,20 +225,20 @@ class CoreServer:
         self,
         options: Iterable[tuple[str, Any]],
         maximum_concurrent_rpcs: int | None,
-        quick: Quick,
+        direct: Direct,
     ):
         """Prepare it.
 
         Args:
             options: arguments of the channels, as `grpc.server` takes them.
             maximum_concurrent_rpcs: more are refused with RESOURCE_EXHAUSTED.
-            quick: is offered every unary call first.
+            direct: is offered every unary call first.
         """
         self._queue = cygrpc.CompletionQueue()
         self._server = cygrpc.Server(tuple(options), False)
         self._server.register_completion_queue(self._queue)
         self._limit = maximum_concurrent_rpcs
-        self._quick = quick
+        self._direct = direct
         self._generic: list[grpc.GenericRpcHandler] = []
         # By path; only those that there are, or a client could fill it.
         self._handlers: dict[bytes, Any] = {}
@@ -318,7 +320,7 @@ class CoreServer:
                     if event.completion_type == none_there:
                         break
             event = None
-            self._quick.flush()
+            self._direct.flush()
         self._server.destroy()
 
     def _shut_down(self, event: Any) -> None:
@@ -369,14 +371,14 @@ class CoreServer:
         if data is None:
             # Cancelled, or a message over the limit: the core has said so already.
             call.finish(None, grpc.StatusCode.CANCELLED)
-        elif not self._quick.take(call, data):
+        elif not self._direct.take(call, data):
             call_on(self._loop, self._begin, call, data)
 
     # --- on the event loop ----------------------------------------------------
 
     def _begin(self, call: Call, data: bytes) -> None:
         call.task = self._loop.create_task(self._answer(call, data))
-        call.watch(functools.partial(call_on, self._loop, call.task.cancel))
+        call.watch()
 
     async def _answer(self, call: Call, data: bytes) -> None:
         """Run a call's handler and send what it says."""
@@ -390,7 +392,7 @@ class CoreServer:
         except Exception as error:
             _log.exception("%s failed", call.method)
             status = grpc.StatusCode.UNKNOWN, f"Unexpected {type(error)}: {error}"
-        call.finish(response, *status, closing=False)
+        call.finish(response, *status)
 
     async def _handled(self, call: Call, data: bytes) -> bytes | None:
         handler = call.handler

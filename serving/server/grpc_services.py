@@ -23,10 +23,10 @@ from tensorflow_serving.apis import (
 
 from serving.server import model_info, service_descriptors
 from serving.server.batching import GRPC
+from serving.server.direct import DirectPredict
 from serving.server.errors import Code, ServingError, as_serving_error, invalid_argument
 from serving.server.grpc_core import Call, CoreServer
 from serving.server.profiler import Profiler
-from serving.server.quick import QuickPredict
 from serving.server.service import (
     LARGE,
     Caller,
@@ -55,14 +55,14 @@ class GrpcServices:
 
     Attributes:
         health: the health service, all of whose names share one state.
-        quick: answers what need not leave its thread.
+        direct: answers what needs no event loop.
     """
 
     def __init__(self, service: PredictionService):
         self._service = service
         self._metrics = service.metrics
         self.health = health.aio.HealthServicer()
-        self.quick = QuickPredict(service, self._count)
+        self.direct = DirectPredict(service, self._count)
 
     def add_to(self, server: CoreServer) -> None:
         """Register everything with `server`."""

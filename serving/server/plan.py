@@ -95,6 +95,11 @@ class Plan:
         self.watched = False
         self.lock = threading.Lock()
 
+    @property
+    def breaks_off(self) -> bool:
+        """Whether a run may be long, and is broken off at its deadline."""
+        return self._compile_timed is not None
+
     def run(self, arrays: Arrays, deadline: float | None = None) -> list[np.ndarray]:
         """Run once.
 

@@ -1,18 +1,25 @@
-"""Small calls of marked models run where they arrive, and together."""
+"""Small calls need no event loop: marked ones run where they arrive, and together."""
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from typing import Any
 
 import grpc
+import numpy as np
 import pytest
 import tensorflow as tf
 from tensorflow_serving.apis import predict_pb2
 
-from serving.server.quick import PREDICT, QuickPredict
+from serving.server.direct import PREDICT, DirectPredict
 from tests.serving.server import odd_models
-from tests.serving.server.running import RunningServer, predict_request, spec
+from tests.serving.server.running import (
+    RunningServer,
+    eventually,
+    predict_request,
+    spec,
+)
 from tests.serving.server.saved_models import save_adder
 
 QUICK = 1e-6
@@ -28,6 +35,12 @@ class Call:
         self.parsed: Any = None
         self.response: bytes | None = None
         self.code: grpc.StatusCode | None = None
+        self.gone = False
+        self.done = threading.Event()
+        self.thread = ""
+
+    def watch(self) -> None:
+        pass
 
     def time_remaining(self) -> float:
         return 30.0
@@ -42,6 +55,8 @@ class Call:
         details: str = "",
     ) -> None:
         self.response, self.code = response, code
+        self.thread = threading.current_thread().name
+        self.done.set()
 
     @property
     def y(self) -> Any:
@@ -53,13 +68,13 @@ class Call:
 @pytest.fixture(scope="module")
 def marked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
     base = tmp_path_factory.mktemp("marked")
-    save_adder(base / "1", 1.0, only=("serving_default", "root", "pair"))
+    save_adder(base / "1", 1.0, only=("serving_default", "root", "pair", "slow"))
     odd_models.mark(base / "1", "serving_default", "root")
     with RunningServer(model_name="adder", model_base_path=str(base)) as server:
         yield server
 
 
-class Quick(QuickPredict):
+class Quick(DirectPredict):
     """With a way to say how long runs took, and what was counted."""
 
     def __init__(self, server: RunningServer, row_seconds: float | None = QUICK):
@@ -133,7 +148,10 @@ def test_one_that_fails_fails_alone(marked: RunningServer) -> None:
 @pytest.mark.parametrize(
     "other",
     [
-        pytest.param(call(1, signature="pair"), id="no marker"),
+        pytest.param(
+            Call(predict_request({"turns": np.int32(1)}, spec(signature="slow"))),
+            id="a loop",
+        ),
         pytest.param(call(*[1.0] * 65), id="many rows"),
         pytest.param(Call(predict_request({"x": [[1.0]]}, spec())), id="another shape"),
         pytest.param(Call(predict_request({"x": []}, spec())), id="no rows"),
@@ -146,6 +164,28 @@ def test_what_it_leaves_to_its_handler(marked: RunningServer, other: Call) -> No
     quick = Quick(marked)
     assert not quick.takes(other)
     assert quick.servable().references == 0
+
+
+def test_without_a_marker_each_runs_alone_on_a_thread(marked: RunningServer) -> None:
+    quick, calls = Quick(marked), [call(float(i), signature="pair") for i in range(3)]
+    before = quick.runs()
+    assert all(map(quick.takes, calls))
+    assert all(item.done.wait(30) for item in calls)
+    assert [item.y for item in calls] == [[i + 1] for i in range(3)]
+    assert quick.runs() == before + 3
+    assert {item.thread[:10] for item in calls} == {"grpc-adder"}
+    eventually(lambda: quick.servable().references == 0)
+    assert quick.counted == ["OK"] * 3
+
+
+def test_who_is_gone_is_not_run(marked: RunningServer) -> None:
+    quick, gone = Quick(marked), call(1, signature="pair")
+    gone.gone = True
+    before = quick.runs()
+    assert quick.takes(gone)
+    assert gone.done.wait(30)
+    assert gone.code is grpc.StatusCode.DEADLINE_EXCEEDED
+    assert quick.runs() == before
 
 
 @pytest.mark.parametrize("row_seconds", [None, SLOW])
