@@ -8,8 +8,9 @@ from runner.events import Event
 class ProbeAhead:
     """Starts ServingValidator's process as soon as it is sure to be needed.
 
-    That is when there is a new model: a reused one has its verdict already. Evaluator
-    takes a core for longer than this process needs, on another, to import TensorFlow.
+    That is when there is a new model: a reused one has its verdict already. While it
+    imports TensorFlow, for four seconds on one core, Evaluator works on another. Not
+    before: the Trainer holds its rows, and the run would need both at once.
     """
 
     def __init__(self) -> None:
