@@ -1,10 +1,12 @@
 """A sheet of pictures with their classes' names, for a person to look at."""
 
+from itertools import zip_longest
+
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
-from rich.color import Color
-from rich.style import Style
 from rich.text import Text
+
+from serving.client.render import drawing
 
 CLASSES, EACH = 40, 10
 """Most classes on a sheet, and most pictures of each."""
@@ -59,36 +61,20 @@ def in_terminal(samples: Samples, names: list[str], width: int) -> list[Text]:
         width: Columns of the terminal.
     """
     shown = sorted(samples.by_label)[: max(1, width // (_IN_TERMINAL + 2))]
-    pictures = [_pixels(samples.by_label[label][0]) for label in shown]
-    lines = [
-        Text("  ".join(names[n][:_IN_TERMINAL].ljust(_IN_TERMINAL) for n in shown))
+    pictures = [
+        drawing(_pixels(samples.by_label[label][0]), None, colour=True)
+        for label in shown
     ]
-    for row in range(0, max(len(p) for p in pictures), 2):
-        line = Text()
-        for pixels in pictures:
-            for upper, lower in zip(*_two_rows(pixels, row), strict=True):
-                style = Style(
-                    color=Color.from_rgb(*upper), bgcolor=Color.from_rgb(*lower)
-                )
-                line.append("▀", style)  # its upper half has the colour of the text
-            line.append("  ")
-        lines.append(line)
-    return lines
-
-
-def _two_rows(pixels: np.ndarray, row: int) -> tuple[list[list[int]], list[list[int]]]:
-    """Returns two rows of a picture; white where it has ended."""
-    ended = np.full((1, _IN_TERMINAL, 3), 255, np.uint8)
-    upper, lower = np.concatenate([pixels, ended, ended])[[
-        min(row, len(pixels)), min(row + 1, len(pixels))
-    ]]  # fmt: skip
-    return upper.tolist(), lower.tolist()
+    head = "  ".join(names[n][:_IN_TERMINAL].ljust(_IN_TERMINAL) for n in shown)
+    rows = zip_longest(*pictures, fillvalue=Text(" " * _IN_TERMINAL))
+    return [Text(head), *(Text("  ").join(row) for row in rows)]
 
 
 def _pixels(image: Image.Image) -> np.ndarray:
     """Returns a picture in the width that it has in a terminal; uint8 `[h, w, 3]`."""
-    height = max(1, round(_IN_TERMINAL * image.height / image.width))
-    size = (_IN_TERMINAL, min(height, 2 * _IN_TERMINAL))
+    # A line has two rows.
+    lines = max(1, round(_IN_TERMINAL * image.height / image.width / 2))
+    size = (_IN_TERMINAL, 2 * min(lines, _IN_TERMINAL))
     return np.asarray(image.convert("RGB").resize(size, Image.Resampling.BOX))
 
 
