@@ -4,11 +4,11 @@ import os
 from dataclasses import asdict
 
 import click
+from rich.filesize import decimal
 
 from contract import environment, logs
 from contract.command import print_json
 from runner.workspace import Workspace
-from version_store.render import size
 
 
 @click.command(context_settings={"max_content_width": 88})
@@ -42,5 +42,5 @@ def clean(output: str, keep_runs: int, dry_run: bool, as_json: bool) -> None:
         click.echo(f"{verb} {folder}")
     click.echo(
         f"{verb} {len(found.artifacts)} folders of artifacts and {len(found.runs)} of "
-        f"runs, {size(found.size)}; {len(found.kept_runs)} runs are kept whole"
+        f"runs, {decimal(found.size)}; {len(found.kept_runs)} runs are kept whole"
     )

@@ -12,6 +12,7 @@ from ml_metadata import errors
 from ml_metadata.metadata_store import metadata_store
 from ml_metadata.proto import metadata_store_pb2
 
+from contract.command import first_line
 from contract.errors import BadInputError
 
 PASSWORD_VARIABLE = "METADATA_PASSWORD"
@@ -55,7 +56,7 @@ def open_store(location: str, *, read_only: bool = True) -> Store:
         found = (
             "no server there that lets this user in"
             if "mysql_real_connect" in str(error)
-            else _line(error)
+            else first_line(error)
         )
         raise BadInputError(
             f"{shown(location)}: expected a metadata store, found: {found}"
@@ -73,7 +74,7 @@ def answering() -> Iterator[None]:
     try:
         yield
     except errors.StatusError as error:
-        raise BadInputError(f"metadata store: {_line(error)}") from error
+        raise BadInputError(f"metadata store: {first_line(error)}") from error
 
 
 def connection(
@@ -143,8 +144,3 @@ def _check_sqlite(path: str) -> None:
         ) from error
     if start != _SQLITE_MAGIC:
         raise BadInputError(f"{path}: expected a sqlite file, found another one")
-
-
-def _line(error: Exception) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[0] if lines else type(error).__name__

@@ -5,6 +5,7 @@ from typing import Any
 
 from rich import box
 from rich.console import Console
+from rich.filesize import decimal
 from rich.table import Table
 from rich.text import Text
 
@@ -58,7 +59,7 @@ def show_versions(console: Console, found: list[Version]) -> None:
             str(version.number),
             local_time(facts["pushed_at"]),
             Text(version.state, style="green" if version.served else ""),
-            size(facts["bytes"]),
+            decimal(facts["bytes"]),
             UNKNOWN if accuracy is None else f"{accuracy:.4f}",
             facts["run"] or UNKNOWN,
             f"to {back['of']}: {back['reason'] or 'no reason given'}" if back else "",
@@ -132,16 +133,6 @@ def local_time(stamp: str | None) -> str:
     if stamp is None:
         return UNKNOWN
     return f"{datetime.fromisoformat(stamp).astimezone():%Y-%m-%d %H:%M:%S}"
-
-
-def size(count: int) -> str:
-    """Returns bytes for people, in powers of 1000."""
-    value = float(count)
-    for unit in ("B", "kB", "MB"):
-        if value < 1000:
-            return f"{value:.3g} {unit}"
-        value /= 1000
-    return f"{value:.3g} GB"
 
 
 def plain_table(console: Console, *columns: str) -> Table:
