@@ -19,10 +19,9 @@ from contract.code import code_digest
 class Component(base_component.BaseComponent):
     """A node with an executor of ours.
 
-    It is constructed with its inputs and parameters, by their keys; TFX refuses a key
-    that is missing, unknown, or of another type. Every component has one more
-    parameter, `code`: the digest of its executor's code, so that an edited executor
-    is not taken for the one whose outputs are in the cache.
+    It is constructed with its inputs and parameters, by their keys. Every component has
+    one more parameter, `code`: the digest of its executor's code, so that an edited
+    executor is not taken for the one whose outputs are in the cache.
 
     Attributes:
         EXECUTOR: The class that does the work, alone in its module with what it needs.
@@ -74,7 +73,15 @@ class Component(base_component.BaseComponent):
 
         Args:
             given: Channels of its inputs, and values of its parameters, by key.
+
+        Raises:
+            ValueError: One is missing.
+            TypeError: One is of another type, or has a key that was not declared.
         """
+        known = {*self.INPUTS, *self.PARAMETERS, properties.CODE}
+        if unknown := sorted(given.keys() - known):
+            # TFX would leave it out without a word.
+            raise TypeError(f"{type(self).__name__} takes no {', '.join(unknown)}")
         values: dict[str, Any] = {
             properties.CODE: code_digest(self.EXECUTOR.__module__)
         }
