@@ -123,21 +123,10 @@ def between_splits(
 ) -> Iterator[Comparison]:
     """Compares each split with the reference split, by the `skew_comparator`s."""
     for split in statistics:
-        if split == reference:
-            continue
-        whole = statistics[reference], statistics[split]
-        expected, compared = _in_common(schema, *whole)
-        yield Comparison(
-            split,
-            SKEW,
-            f"differs from split {reference}",
-            *whole,
-            tfdv.validate_statistics(
-                expected,
-                _comparing(schema, SKEW, expected, compared),
-                serving_statistics=compared,
-            ),
-        )
+        if split != reference:
+            sides = statistics[reference], statistics[split]
+            difference = f"differs from split {reference}"
+            yield _compare(split, SKEW, difference, schema, *sides)
 
 
 def since(
@@ -155,19 +144,29 @@ def since(
         version: What that run pushed, for the message.
     """
     for split in sorted(statistics.keys() & previous.keys()):
-        whole = statistics[split], previous[split]
-        current, before = _in_common(schema, *whole)
-        yield Comparison(
-            split,
-            DRIFT,
-            f"drifted since version {version}",
-            *whole,
-            tfdv.validate_statistics(
-                current,
-                _comparing(schema, DRIFT, current, before),
-                previous_statistics=before,
-            ),
-        )
+        sides = statistics[split], previous[split]
+        difference = f"drifted since version {version}"
+        yield _compare(split, DRIFT, difference, schema, *sides)
+
+
+_TFDVS_NAMES = {SKEW: "serving_statistics", DRIFT: "previous_statistics"}
+"""By which TFDV takes the other side of a comparison."""
+
+
+def _compare(
+    split: str,
+    comparator: str,
+    difference: str,
+    schema: schema_pb2.Schema,
+    one: Statistics,
+    other: Statistics,
+) -> Comparison:
+    first, second = _in_common(schema, one, other)
+    bounds = _comparing(schema, comparator, first, second)
+    compared = tfdv.validate_statistics(
+        first, bounds, **{_TFDVS_NAMES[comparator]: second}
+    )
+    return Comparison(split, comparator, difference, one, other, compared)
 
 
 def _measurements(
