@@ -7,7 +7,6 @@ from components.image_example_gen.files import File
 from contract.errors import BadInputError
 
 _PICKLED = "a pickle, which can run any program as it is read and is never opened"
-_RECORDS = ".tfrecord"
 _ADVICE = (
     (
         (".pkl", ".pickle", ".pt", ".pth", ".joblib"),
@@ -25,11 +24,6 @@ _ADVICE = (
         (".xlsx", ".xls", ".ods", ".sqlite", ".db"),
         "a table of a kind that is not read: save it as CSV",
     ),
-    (
-        (_RECORDS, f"{_RECORDS}s"),
-        "TFRecords, which do not say how images are stored in them: write the images "
-        "as PNG files, a folder for each class, or as an npz",
-    ),
     ((".bin", ".dat", ".raw"), "bytes of no known form: save the arrays as an npz"),
 )
 _PICKLES = tuple(bytes((0x80, protocol)) for protocol in range(2, 6))
@@ -45,10 +39,8 @@ def refusal(path: str, files: Sequence[File], expected: str) -> BadInputError:
         expected: What is read, for people.
     """
     for file in files[:_LOOKED_AT]:
-        # Of many files each has its number behind the ending.
-        ending = _RECORDS if f"{_RECORDS}-" in file.name else file.suffix
         for endings, advice in _ADVICE:
-            if ending in endings:
+            if file.suffix in endings:
                 return BadInputError(f"{file}: {expected}, found {advice}")
         with file.open() as stream:
             if stream.read(2) in _PICKLES:

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Sequence
-from typing import TypeVar
 
 from components.image_example_gen.files import File
 from contract.errors import BadInputError
@@ -12,7 +11,7 @@ TRAIN, VALIDATION, TEST = "train", "validation", "test"
 _PARTS = {
     **dict.fromkeys(("train", "training", "trn"), TRAIN),
     **dict.fromkeys(("test", "testing", "tst", "t10k"), TEST),
-    **dict.fromkeys(("val", "valid", "validation", "dev"), VALIDATION),
+    **dict.fromkeys(("val", "valid", "validation", "dev", "eval"), VALIDATION),
 }
 
 COLUMNAR = (".parquet", ".arrow", ".feather")
@@ -31,7 +30,7 @@ _KINDS = {
     ),
 }
 
-_T = TypeVar("_T")
+_RECORDS = re.compile(r"[-._]tfrecords?([-._]|$)", re.IGNORECASE)
 
 
 def words(name: str) -> list[str]:
@@ -62,6 +61,11 @@ def stem_of(path: str) -> str:
     """Returns a part's name if a file is called by nothing else: `train.csv`."""
     name = re.sub(r"(\.[a-z]+)+$", "", path.rpartition("/")[2], flags=re.IGNORECASE)
     return _PARTS.get(name.lower(), "")
+
+
+def is_records(file: File) -> bool:
+    """Whether a file is called like TFRecords: `mnist.tfrecord-00000-of-00001`."""
+    return bool(_RECORDS.search(file.name))
 
 
 def with_prefix(files: Sequence[File], prefix: str, path: str) -> list[File]:

@@ -242,6 +242,10 @@ def _open(path: str, files: list[File], hints: Hints) -> Opened:
         from components.image_example_gen.forms import parquet_files
 
         return parquet_files.open_parts(path, files, hints)
+    if any(map(roles.is_records, files)):
+        from components.image_example_gen.forms import record_files
+
+        return record_files.open_parts(path, files, hints)
     if (meta := cifar_files.meta_file(files)) is not None:
         return cifar_files.open_parts(path, files, meta)
     if any(array_files.is_one(file) for file in files):
@@ -283,6 +287,7 @@ def _is_data(file: File) -> bool:
         idx_files.is_one(file)
         or array_files.is_one(file)
         or picture_folders.is_one(file)
+        or roles.is_records(file)
         or file.suffix in roles.COLUMNAR
         or (file.suffix in roles.TABLES and listings.has_pixels(file))
     )

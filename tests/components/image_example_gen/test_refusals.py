@@ -23,7 +23,6 @@ class Trap:
         ("a.heic", b"\0", "convert them to PNG or JPEG"),
         ("a.rar", b"Rar!", "unpack it"),
         ("a.xlsx", b"PK", "save it as CSV"),
-        ("a-train.tfrecord-00000-of-00001", b"\0", "write the images as PNG files"),
         ("train_X.bin", b"\0", "save the arrays as an npz"),
         ("notes.md", b"#", "found notes.md"),
     ],

@@ -1,0 +1,238 @@
+"""TFRecords of tf.Examples with a picture and a label, as TensorFlow Datasets' are.
+
+A TFRecord is the number of its bytes (uint64), a checksum of that (uint32), the bytes,
+and their checksum; https://www.tensorflow.org/tutorials/load_data/tfrecord. They are
+read without TensorFlow, which takes seconds to import.
+"""
+
+import io
+import struct
+from collections.abc import Iterator, Sequence
+from functools import cache
+from typing import Any
+
+import google_crc32c
+import numpy as np
+from google.protobuf import text_format
+from google.protobuf.descriptor_pb2 import FileDescriptorProto
+from google.protobuf.descriptor_pool import DescriptorPool
+from google.protobuf.message import DecodeError
+from google.protobuf.message_factory import GetMessageClass
+
+from components.image_example_gen import class_names, levels, pictures, roles
+from components.image_example_gen.files import File, read_upto
+from components.image_example_gen.forms.arrays import layout
+from components.image_example_gen.forms.opened import Opened
+from components.image_example_gen.hints import Hints
+from components.image_example_gen.labelling import sorted_texts
+from components.image_example_gen.part import Blocks, Part, check_image, in_memory
+from contract.errors import BadInputError
+
+_IMAGES = ("image", "image/encoded", "encoded", "jpg", "png", "image_raw", "x")
+_LABELS = ("label", "image/class/label", "image/label", "class", "label_id", "y")
+_FORM_OF = 64
+"""Pictures of each part's beginning from which their form is told."""
+_MOST_BYTES = 1 << 30
+
+
+_EXAMPLE = """
+name: "example.proto" package: "records" syntax: "proto3"
+message_type { name: "BytesList"
+  field { name: "value" number: 1 label: LABEL_REPEATED type: TYPE_BYTES } }
+message_type { name: "FloatList"
+  field { name: "value" number: 1 label: LABEL_REPEATED type: TYPE_FLOAT } }
+message_type { name: "Int64List"
+  field { name: "value" number: 1 label: LABEL_REPEATED type: TYPE_INT64 } }
+message_type { name: "Feature"
+  field { name: "bytes_list" number: 1 type: TYPE_MESSAGE type_name: "BytesList" }
+  field { name: "float_list" number: 2 type: TYPE_MESSAGE type_name: "FloatList" }
+  field { name: "int64_list" number: 3 type: TYPE_MESSAGE type_name: "Int64List" } }
+message_type { name: "Features"
+  field { name: "feature" number: 1 label: LABEL_REPEATED type: TYPE_MESSAGE
+          type_name: "FeatureEntry" }
+  nested_type { name: "FeatureEntry" options { map_entry: true }
+    field { name: "key" number: 1 type: TYPE_STRING }
+    field { name: "value" number: 2 type: TYPE_MESSAGE type_name: "Feature" } } }
+message_type { name: "Example"
+  field { name: "features" number: 1 type: TYPE_MESSAGE type_name: "Features" } }
+"""
+"""tf.train.Example, as `tensorflow/core/example/{example,feature}.proto` have it."""
+
+
+def open_parts(path: str, files: Sequence[File], hints: Hints) -> Opened:
+    """Opens all files: `mnist-train.tfrecord-00000-of-00001` and the like.
+
+    Args:
+        path: Of the data set, for messages.
+        files: All of it.
+        hints: `label`, the feature with the labels; `image_size`, and what
+            `pictures.find_form` takes.
+
+    Raises:
+        BadInputError: There is nothing to train on, or examples have no picture or no
+            label.
+    """
+    by_part: dict[str, list[File]] = {}
+    for file in filter(roles.is_records, files):
+        by_part.setdefault(roles.part_of(file.relative) or roles.TRAIN, []).append(file)
+    if roles.TRAIN not in by_part:
+        raise BadInputError(
+            f"{path}: missing: expected TFRecords to train on, as train.tfrecord, "
+            f"found {roles.names_text(files)}"
+        )
+    name, first = next(_examples(by_part[roles.TRAIN]), ("", None))
+    if first is None:
+        raise BadInputError(f"{path}: no records: expected at least 1, found none")
+    image = _feature(name, first, _IMAGES, "")
+    label = _feature(name, first, _LABELS, hints.label)
+    raw = {part: _labels(of_part, label) for part, of_part in by_part.items()}
+    texts = sorted_texts(
+        text for labels in raw.values() for text in labels if isinstance(text, str)
+    )
+    place: dict[Any, int] = {text: number for number, text in enumerate(texts)}
+    is_encoded = bool(first.features.feature[image].bytes_list.value)
+    some = (
+        picture
+        for of_part in by_part.values()
+        for picture, _ in zip(_pictures(of_part, image), range(_FORM_OF), strict=False)
+    )
+    form = pictures.find_form(list(some), hints) if is_encoded else None
+    parts = {}
+    for part, of_part in by_part.items():
+        labels = [place.get(value, value) for value in raw[part]]
+        shape, blocks = (
+            (form.shape, _decoding(of_part, image, form))
+            if form is not None
+            else _numbers(of_part, image, hints)
+        )
+        where = str(of_part[0])
+        parts[part] = Part(
+            where, where, len(labels), shape, blocks, in_memory(np.array(labels))
+        )
+    notices: tuple[str, ...] = ()
+    if form is None:
+        parts, notices = levels.as_bytes(parts)
+    return Opened(
+        parts[roles.TRAIN],
+        parts.get(roles.TEST),
+        parts.get(roles.VALIDATION),
+        class_names.by_label(texts) or class_names.find_names(files),
+        notices=notices,
+    )
+
+
+def _records(file: File) -> Iterator[bytes]:
+    with file.open() as stream:
+        while head := stream.read(12):
+            size = _checked(file, head[:8], head[8:])
+            length = struct.unpack("<Q", size)[0]
+            if length > _MOST_BYTES:
+                raise BadInputError(f"{file}: a record of {length:,} bytes: too large")
+            content = read_upto(stream, length)
+            yield _checked(file, content, stream.read(4))
+
+
+def _checked(file: File, content: bytes, checksum: bytes) -> bytes:
+    """Returns the content if its masked CRC-32C is what stands behind it."""
+    crc = google_crc32c.value(content)
+    masked = ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF
+    if checksum != struct.pack("<I", masked):
+        raise BadInputError(
+            f"{file}: expected whole TFRecords, found a checksum that does not fit: it "
+            "is no such file, or damaged"
+        )
+    return content
+
+
+def _examples(files: Sequence[File]) -> Iterator[tuple[str, Any]]:
+    """Yields examples with names for messages."""
+    example = _example_class()
+    for file in files:
+        for row, record in enumerate(_records(file)):
+            name = f"{file}: example {row:,}"
+            try:
+                yield name, example.FromString(record)
+            except DecodeError as error:
+                raise BadInputError(
+                    f"{name}: expected a tf.Example, found: {error}"
+                ) from error
+
+
+@cache
+def _example_class() -> Any:
+    # In a pool of its own, so that TensorFlow can be imported as well.
+    pool = DescriptorPool()
+    file = text_format.Parse(_EXAMPLE, FileDescriptorProto())
+    pool.AddSerializedFile(file.SerializeToString())
+    return GetMessageClass(pool.FindMessageTypeByName("records.Example"))
+
+
+def _feature(name: str, example: Any, known: Sequence[str], given: str) -> str:
+    found = example.features.feature
+    for key in (given,) if given else known:
+        if key in found:
+            return key
+    expected = given or " or ".join(known)
+    raise BadInputError(
+        f"{name}: expected a feature {expected}, found {', '.join(sorted(found)[:8])}"
+    )
+
+
+def _value(name: str, example: Any, key: str) -> Any:
+    """Returns the values of a feature: of one of the three kinds."""
+    if key not in example.features.feature:
+        raise BadInputError(f"{name}: expected a feature {key}, found none")
+    feature = example.features.feature[key]
+    for kind in (feature.bytes_list, feature.int64_list, feature.float_list):
+        if kind.value:
+            return kind.value
+    raise BadInputError(f"{name}: {key}: expected a value, found none")
+
+
+def _labels(files: Sequence[File], key: str) -> list[Any]:
+    found = []
+    for name, example in _examples(files):
+        [value] = list(_value(name, example, key))[:1]
+        found.append(value.decode() if isinstance(value, bytes) else int(value))
+    return found
+
+
+def _pictures(files: Sequence[File], key: str) -> Iterator[pictures.Picture]:
+    for name, example in _examples(files):
+        content = _value(name, example, key)[0]
+        yield name, lambda content=content: io.BytesIO(content)  # type: ignore[misc]
+
+
+def _decoding(files: Sequence[File], key: str, form: pictures.Form) -> Blocks:
+    return lambda rows: pictures.decode_blocks(_pictures(files, key), form, rows)
+
+
+def _numbers(
+    files: Sequence[File], key: str, hints: Hints
+) -> tuple[tuple[int, ...], Blocks]:
+    """Returns the shape of images that are lists of numbers, and what yields them."""
+
+    def stored() -> Iterator[np.ndarray]:
+        for name, example in _examples(files):
+            yield np.asarray(_value(name, example, key))
+
+    first = next(stored())
+    shape, arrange = layout(str(files[0]), first.shape, hints.row_shape)
+    check_image(str(files[0]), shape, bool(hints.resize))
+
+    def blocks(rows: int) -> Iterator[np.ndarray]:
+        waiting: list[np.ndarray] = []
+        for row, values in enumerate(stored()):
+            if values.shape != first.shape:
+                raise BadInputError(
+                    f"{files[0]}: example {row:,}: wrong image size: expected "
+                    f"{len(first):,} numbers, found {len(values):,}"
+                )
+            waiting.append(values)
+            if len(waiting) == rows:
+                yield arrange(np.stack(waiting))
+                waiting = []
+        if waiting:
+            yield arrange(np.stack(waiting))
+
+    return shape, blocks
