@@ -52,7 +52,7 @@ def as_bytes(
 
 def _white(part: Part) -> int:
     rows = max(1, BLOCK_VALUES // int(np.prod(part.shape)))
-    highest = 0
+    highest: float = 0
     for block in part.image_blocks(rows):
         if block.dtype.kind == "f":
             low, high = float(block.min()), float(block.max())

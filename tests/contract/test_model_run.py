@@ -1,6 +1,7 @@
 """The trainer's answers survive the disk bit by bit."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -24,7 +25,7 @@ def test_what_was_saved_is_loaded(tmp_path: Path) -> None:
 
 
 def test_what_was_really_used_stands_before_the_settings() -> None:
-    summary = {
+    summary: dict[str, Any] = {
         "training": {
             "optimizer": "Adam",
             "dropout": 0.2,
