@@ -1,7 +1,8 @@
 """A gRPC server that answers Predict with the same bytes whatever is asked.
 
-The limit: what gRPC in Python costs when a model costs nothing. It runs on asyncio,
-the quicker of gRPC's two servers, and does not even parse the request.
+What gRPC in Python costs when a model costs nothing; the request is not even parsed. It
+runs on grpc.aio (the `limit`), or on the embedded server's own way to gRPC's core (the
+`core`).
 """
 
 import argparse
@@ -11,6 +12,7 @@ from typing import Any
 import grpc
 
 from serving.client import calls, protocol
+from serving.server.grpc_core import Call, CoreServer
 
 
 def answer() -> bytes:
@@ -32,32 +34,49 @@ def answer() -> bytes:
 
 
 class _Constant(grpc.GenericRpcHandler):
+    """Answers on the event loop, or on the thread of gRPC's core."""
+
     def __init__(self) -> None:
         content = answer()
 
         async def predict(request: bytes, context: Any) -> bytes:
             return content
 
+        self._content = content
         self._method = grpc.unary_unary_rpc_method_handler(predict)
 
     def service(self, details: grpc.HandlerCallDetails) -> Any:
         return self._method if details.method == calls.PREDICT.path else None
 
+    def take(self, call: Call, request: bytes) -> bool:
+        call.finish(self._content)
+        return True
 
-async def serve(port: int) -> None:
+    def flush(self) -> None:
+        """Nothing waits."""
+
+
+async def serve(port: int, core: bool) -> None:
     """Serve until killed."""
-    server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
-    server.add_generic_rpc_handlers((_Constant(),))
+    options, constant = [("grpc.so_reuseport", 0)], _Constant()
+    server: Any
+    if core:
+        server = CoreServer(options, None, constant)
+    else:
+        server = grpc.aio.server(options=options)
+    server.add_generic_rpc_handlers((constant,))
     server.add_insecure_port(f"127.0.0.1:{port}")
     await server.start()
-    await server.wait_for_termination()
+    await asyncio.Event().wait()
 
 
 def main() -> None:
     """Serve on ``--port`` until killed."""
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--port", type=int, required=True)
-    asyncio.run(serve(parser.parse_args().port))
+    parser.add_argument("--core", action="store_true")
+    arguments = parser.parse_args()
+    asyncio.run(serve(arguments.port, arguments.core))
 
 
 if __name__ == "__main__":

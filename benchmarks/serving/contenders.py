@@ -59,7 +59,7 @@ def commands(model: Model, folder: Path) -> dict[str, Command]:
         model: What they serve.
         folder: For a copy of it without its marker, and for a configuration.
     """
-    embedded, alone, logged, plain, limit = _free_ports(5)
+    embedded, alone, logged, plain, limit, core = _free_ports(6)
     shutil.copytree(
         model.base_path / str(model.version),
         folder / "alone" / str(model.version),
@@ -101,10 +101,13 @@ def commands(model: Model, folder: Path) -> dict[str, Command]:
             ),
         ),
         "limit": Command(limit, ("benchmarks.serving.constant", f"--port={limit}")),
+        "core": Command(
+            core, ("benchmarks.serving.constant", f"--port={core}", "--core")
+        ),
     }
 
 
-NAMES = ("embedded", "alone", "logged", "plain", "limit")
+NAMES = ("embedded", "alone", "logged", "plain", "limit", "core")
 
 
 @contextlib.contextmanager

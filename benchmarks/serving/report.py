@@ -55,8 +55,8 @@ def ratio(runs: Runs, target: Target) -> float:
 
 
 def headroom(runs: Runs, concurrency: int) -> float:
-    """The limit's throughput to the plain way's: what any server here could reach."""
-    return _paired(runs, "limit", "plain", concurrency, "rate")
+    """The core's throughput to the plain way's: what any server here could reach."""
+    return _paired(runs, "core", "plain", concurrency, "rate")
 
 
 def _paired(runs: Runs, name: str, other: str, concurrency: int, metric: str) -> float:
@@ -138,7 +138,7 @@ def targets_table(runs: Runs) -> Table:
             "[green]met[/]" if met else "[red]missed[/]",
         )
     table.add_row(
-        "(the limit itself, times the plain way's)",
+        "(gRPC's core alone, times the plain way's)",
         str(max(concurrency for _, concurrency in runs)),
         f"{headroom(runs, max(concurrency for _, concurrency in runs)):.2f}",
     )
@@ -167,7 +167,7 @@ def as_json(runs: Runs, settings: Mapping[str, Any]) -> dict[str, Any]:
             }
             for (name, concurrency), measurements in runs.items()
         ],
-        "limit_to_plain": {
+        "core_to_plain": {
             str(concurrency): headroom(runs, concurrency)
             for concurrency in sorted({concurrency for _, concurrency in runs})
         },

@@ -42,7 +42,7 @@ _AT_ONCE = 0.0
 _NEVER_SECONDS = 1e12
 # For calls to see that they are cancelled.
 _LAST_SECONDS = 2.0
-_OK = grpc.StatusCode.OK
+_OK, _CANCELLED = grpc.StatusCode.OK, grpc.StatusCode.CANCELLED
 
 
 class Direct(Protocol):
@@ -370,7 +370,7 @@ class CoreServer:
         data = event.batch_operations[0].message()
         if data is None:
             # Cancelled, or a message over the limit: the core has said so already.
-            call.finish(None, grpc.StatusCode.CANCELLED)
+            call.finish(None, _CANCELLED)
         elif not self._direct.take(call, data):
             call_on(self._loop, self._begin, call, data)
 
@@ -378,6 +378,8 @@ class CoreServer:
 
     def _begin(self, call: Call, data: bytes) -> None:
         call.task = self._loop.create_task(self._answer(call, data))
+        # One that is cancelled before its first step does not get to that itself.
+        call.task.add_done_callback(lambda _: call.finish(None, _CANCELLED))
         call.watch()
 
     async def _answer(self, call: Call, data: bytes) -> None:
@@ -388,7 +390,7 @@ class CoreServer:
         except _Aborted:
             status = call.status
         except asyncio.CancelledError:
-            status = grpc.StatusCode.CANCELLED, ""
+            status = _CANCELLED, ""
         except Exception as error:
             _log.exception("%s failed", call.method)
             status = grpc.StatusCode.UNKNOWN, f"Unexpected {type(error)}: {error}"

@@ -103,7 +103,7 @@ def test_nothing_pushed_is_one_line(tmp_path: Path) -> None:
 
 
 def test_a_short_run_of_everything(pushed_model: Path, tmp_path: Path) -> None:
-    """All three real servers, on a real model."""
+    """All the real servers, on a real model."""
     out = tmp_path / "bench.json"
     command = [sys.executable, "-m", "benchmarks.serving", f"--models={pushed_model}"]
     result = subprocess.run(
@@ -117,7 +117,7 @@ def test_a_short_run_of_everything(pushed_model: Path, tmp_path: Path) -> None:
     outcome = json.loads(out.read_text())
     assert {(item["server"], item["concurrency"]) for item in outcome["results"]} == {
         (name, concurrency)
-        for name in ("embedded", "alone", "logged", "plain", "limit")
+        for name in ("embedded", "alone", "logged", "plain", "limit", "core")
         for concurrency in (1, 8, 32)
     }
     assert all(item["median"]["answers"] > 0 for item in outcome["results"])
