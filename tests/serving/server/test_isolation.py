@@ -182,7 +182,7 @@ class TestWaiting:
         for _ in range(MANY):
             with pytest.raises(grpc.RpcError):
                 both.prediction.Predict(request, 0.01)
-        eventually(lambda: references(both.server.manager) == 1, timeout=120)
+        eventually(lambda: references(both.server.manager) == 0, timeout=120)
 
     def test_a_large_body_is_not_worked_on_the_event_loop(
         self, both: RunningServer
