@@ -14,7 +14,7 @@ class Bound:
 
     Attributes:
         name: Of the metric, for people and for programs.
-        path: Dotted path of its class; see `contract.metric`.
+        path: Its class; see `contract.metric.make_metric`.
         options: Of the metric, as `k`.
         bound: The value that has to be reached, or must not be passed; None if
             there is none.

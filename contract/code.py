@@ -48,8 +48,8 @@ def code_digest(module: str) -> str:
     return _digest(found)
 
 
-def function_digest(reference: str) -> str:
-    """Returns a digest of a person's own function: its code, and what that imports.
+def own_digest(reference: str) -> str:
+    """Returns a digest of a person's own function or class, and what that imports.
 
     Args:
         reference: See `split_reference`. Of a file, what it imports from its own
@@ -81,28 +81,29 @@ def code_among(parameters: Mapping[str, Any]) -> str:
 
 
 def split_reference(reference: str) -> tuple[str, str]:
-    """Splits `file.py:function` or a dotted path, and sees that the function is there.
+    """Splits `file.py:name` or a dotted path, and sees that the name is there.
 
-    The code is not run: the function, or an import of that name, is looked for in its
-    source.
+    The code is not run: the function or class, or an import of that name, is looked
+    for in its source.
 
     Returns:
-        The file as it was named, or the dotted name of the module; and the function.
+        The file as it was named, or the dotted name of the module; and the name of
+        the function or class.
 
     Raises:
-        BadInputError: It is neither, or there is no such file, module or function.
+        BadInputError: It is neither, or there is no such file, module or name.
     """
     if ".py:" in reference or reference.endswith(".py"):
         place, _, function = reference.rpartition(".py:")
         if not function.isidentifier():
-            raise BadInputError(f"expected file.py:function, found {reference!r}")
+            raise BadInputError(f"expected file.py:name, found {reference!r}")
         place += ".py"
         path: str | None = find_file(place)
     else:
         place, _, function = reference.rpartition(".")
         if not all(part.isidentifier() for part in reference.split(".")) or not place:
             raise BadInputError(f"found {reference!r}")
-        path = _file(place, None)
+        path = module_file(place, None)
         if path is None:
             raise BadInputError(f"{place}: expected a Python module, found none")
     assert path is not None
@@ -113,7 +114,9 @@ def split_reference(reference: str) -> tuple[str, str]:
     except (SyntaxError, ValueError) as error:
         raise BadInputError(f"{path}: expected Python, found: {error}") from error
     if function not in names:
-        raise BadInputError(f"{place}: expected a function {function}, found none")
+        raise BadInputError(
+            f"{place}: expected a function or class {function}, found none"
+        )
     return place, function
 
 
@@ -173,9 +176,9 @@ def _closure(modules: Sequence[str], folder: str | None) -> dict[str, str]:
         top = name.split(".")[0]
         if not name or name in found:
             continue
-        path = _file(name, folder) if folder else None
+        path = module_file(name, folder) if folder else None
         if path is None and (top in _OURS or top in own):
-            path = _file(name, None)
+            path = module_file(name, None)
         if path is not None:
             found[name] = path
             with open(path, "rb") as stream:
@@ -212,7 +215,7 @@ def _imports(source: bytes, package: str) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _file(module: str, folder: str | None) -> str | None:
+def module_file(module: str, folder: str | None) -> str | None:
     """Returns a module's source file; None if there is no such module.
 
     It is looked for on disk, as `find_spec` imports the packages around it, and

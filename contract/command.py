@@ -86,7 +86,9 @@ def _explain_system(error: OSError, begun: bool) -> tuple[Exit, str]:
 
 def first_line(error: BaseException) -> str:
     """Returns the first line of an error's message; its name if it has none."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    # Keras marks words in bold, which a log and a page show as they are.
+    text = click.unstyle(str(error))
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
     return (lines[0] if lines else type(error).__name__)[:_MOST]
 
 

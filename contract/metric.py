@@ -1,6 +1,5 @@
 """What a metric has to be, so that the Evaluator can compute it and hold to it."""
 
-import importlib
 from abc import ABC
 from typing import Any, ClassVar
 
@@ -8,6 +7,9 @@ import numpy as np
 
 from contract.demands import AT_LEAST, AT_MOST
 from contract.errors import BadInputError
+from contract.own_code import imported, told
+
+SETTING = "gates.metrics"
 
 
 class Metric(ABC):  # noqa: B024 - a subclass overrides one of two pairs of methods
@@ -65,30 +67,28 @@ class Metric(ABC):  # noqa: B024 - a subclass overrides one of two pairs of meth
         return type(self).of_confusion is Metric.of_confusion
 
 
-def make_metric(path: str, options: dict[str, Any]) -> Metric:
-    """Returns a metric by the dotted path of its class.
+def make_metric(reference: str, options: dict[str, Any]) -> Metric:
+    """Returns a metric by its class.
+
+    Args:
+        reference: `file.py:Class`, or the dotted path of the class; see
+            `contract.code.split_reference`.
+        options: What the class takes.
 
     Raises:
         BadInputError: There is no such class, it is no metric, or it does not take
             these options.
     """
-    module, _, name = path.rpartition(".")
-    try:
-        found = getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise BadInputError(
-            f"gates.metrics: {path}: expected the dotted path of a class: {error}"
-        ) from error
-    if not (isinstance(found, type) and issubclass(found, Metric)):
-        raise BadInputError(
-            f"gates.metrics: {path}: expected a subclass of contract.metric.Metric"
-        )
-    if found.direction not in (AT_LEAST, AT_MOST):
-        raise BadInputError(
-            f"gates.metrics: {path}: direction: expected {AT_LEAST} or {AT_MOST}, "
-            f"found {found.direction!r}"
-        )
-    try:
-        return found(**options)
-    except TypeError as error:
-        raise BadInputError(f"gates.metrics: {path}: {error}") from error
+    where = f"{SETTING}: {reference}"
+    with imported(SETTING, reference) as found:
+        if not (isinstance(found, type) and issubclass(found, Metric)):
+            raise BadInputError(
+                f"{where}: expected a subclass of contract.metric.Metric"
+            )
+        if found.direction not in (AT_LEAST, AT_MOST):
+            raise BadInputError(
+                f"{where}: direction: expected {AT_LEAST} or {AT_MOST}, found "
+                f"{found.direction!r}"
+            )
+        with told(SETTING, reference):
+            return found(**options)

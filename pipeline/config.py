@@ -4,6 +4,8 @@ Values come from the defaults here, a TOML file over them, and single settings
 (`section.key=value`, the runner's flags) over both.
 """
 
+import os
+import re
 import tomllib
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any, Literal, Self, get_args
@@ -13,6 +15,7 @@ from pydantic import BaseModel, Field, ValidationError
 from components.image_example_gen.hints import Hints
 from components.image_example_gen.splitting import Settings
 from contract.bounds import BY_CLASS, Bound
+from contract.code import split_reference
 from contract.demands import AT_LEAST
 from contract.errors import BadInputError
 from contract.metric import make_metric
@@ -123,7 +126,8 @@ class MetricBound(Section):
 
     Attributes:
         name: One of `pipeline.metrics.OFFERED` (accuracy, macro_f1, top_k, log_loss,
-            calibration_error), or the dotted path of a class of one's own.
+            calibration_error), or a class of one's own, as `file.py:Class` or by its
+            dotted path.
         min: What has to be reached, for a metric of which more is better.
         max: What must not be passed, for one of which less is better.
         max_champion_loss: How much worse than the champion's it may be.
@@ -147,11 +151,15 @@ class MetricBound(Section):
         own = OFFERED.get(self.name)
         path = f"{own.__module__}.{own.__name__}" if own else self.name
         options = {} if self.k is None else {"k": self.k}
-        if own is None and "." not in self.name:
-            raise BadInputError(
-                f"gates.metrics: {self.name}: expected one of {', '.join(OFFERED)}, or "
-                "the dotted path of a class"
-            )
+        if own is None:
+            try:
+                split_reference(path)
+            except BadInputError as error:
+                raise BadInputError(
+                    f"gates.metrics: {self.name}: expected one of "
+                    f"{', '.join(OFFERED)}, file.py:Class or the dotted path of a "
+                    f"class: {error}"
+                ) from error
         metric = make_metric(path, options)
         wanted = "min" if metric.direction == AT_LEAST else "max"
         other = {"min": "max", "max": "min"}[wanted]
@@ -171,7 +179,7 @@ class MetricBound(Section):
                 f"gates.metrics: {self.name}: slices: expected all, as it means "
                 "nothing on the rows of one class"
             )
-        name = self.name.rpartition(".")[2]
+        name = re.split(r"[.:]", self.name)[-1]
         if self.k is not None:
             name = f"{name}_{self.k}".replace("top_k_", "top_")
         return Bound(name, path, options, value, self.max_champion_loss, self.slices)
@@ -297,6 +305,8 @@ def load_config(
         if isinstance(of_section, dict) and key in of_section:
             of_section.setdefault(name.partition(".")[2], of_section.pop(key))
             note(f"{path}: {former} is called {name} now")
+    if path is not None:
+        _find_beside(os.path.dirname(path), content)
     for setting in settings:
         dotted, value = _parse(setting) if isinstance(setting, str) else setting
         if dotted in FORMER_SETTINGS:
@@ -320,6 +330,26 @@ def load_config(
         dotted = ".".join(str(part) for part in first["loc"][:2])
         where = origin.get(dotted, f"{path}: {dotted}")
         raise BadInputError(f"{where}: {_explain(dotted, first)}") from error
+
+
+def _find_beside(folder: str, content: dict[str, Any]) -> None:
+    """Names code of one's own that lies beside the TOML file from where one is.
+
+    Args:
+        folder: Of the file, as it was named.
+        content: Of the file; its `training.model` and `gates.metrics` are changed.
+    """
+    training, gates = content.get("training"), content.get("gates")
+    metrics = gates.get("metrics") if isinstance(gates, dict) else None
+    naming = [(training, "model")]
+    naming += [(one, "name") for one in metrics] if isinstance(metrics, list) else []
+    for section, key in naming:
+        reference = section.get(key) if isinstance(section, dict) else None
+        if not isinstance(reference, str):
+            continue
+        file, colon, _ = reference.partition(".py:")
+        if colon and os.path.isfile(os.path.join(folder, f"{file}.py")):
+            section[key] = os.path.join(folder, reference)
 
 
 def _parse(setting: str) -> tuple[str, Any]:

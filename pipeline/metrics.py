@@ -1,8 +1,8 @@
 """What a model can be measured by. A bound on one of them is a gate; see `config`.
 
 A metric is one class: what one row adds, and what the sum over many rows means. It
-knows nothing of TFX. Name another one of your own in `[[gates.metrics]]` by its
-dotted path (`my_project.my_metrics.Mine`), or add it to `OFFERED`.
+knows nothing of TFX. Name another one of your own in `[[gates.metrics]]` by its file
+and class (`my_metrics.py:Mine`) or its dotted path, or add it to `OFFERED`.
 """
 
 from typing import ClassVar

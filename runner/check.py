@@ -10,6 +10,7 @@ from components.image_example_gen.duplicates import Hashes
 from contract.features import EVAL, TEST, TRAIN
 from contract.task import Task
 from pipeline.config import Config
+from pipeline.schema import judgement
 from runner.datasets import DataSet
 from runner.sheet import Samples
 from version_store.served import Served
@@ -66,8 +67,10 @@ def examine(config: Config, dataset: DataSet, look: Look) -> Findings:
         look: What it saw.
 
     Raises:
-        BadInputError: The rows cannot be split.
+        BadInputError: The rows cannot be split, or the schema of one's own cannot be
+            used.
     """
+    judgement(config.data.schema_path)
     source = dataset.source
     assert source is not None, "`resolve` opens it"
     labels = {part: source.labels(part) for part in source.parts}

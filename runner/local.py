@@ -22,6 +22,7 @@ from components.serving_validator import process
 from contract.errors import BadInputError
 from pipeline.config import Config
 from pipeline.pipeline import create_components
+from pipeline.training import trainer
 from runner.ahead import ProbeAhead
 from runner.datasets import DataSet
 from runner.events import Event, EventHandler
@@ -51,11 +52,14 @@ def run_pipeline(
         listener: Told what happens.
 
     Raises:
-        BadInputError: Beam has no such runner, or the data changed under the run.
+        BadInputError: Beam has no such runner, the network cannot be used, or the
+            data changed under the run.
         GateRefusedError: DataGate stopped it.
         Exception: Whatever a component raised.
     """
     _check_beam_runner(config.beam.runner)
+    if config.training.has_own:
+        trainer.try_network(dataset.task, config.training)
     recovered = recover(
         workspace.metadata, workspace.all_artifacts, workspace.all_models
     )
@@ -95,7 +99,6 @@ def compiled(
             is known from its first moment, whatever other runs' clocks said.
         reuse: Whether it may reuse what earlier runs finished.
     """
-    artifacts = workspace.artifacts(dataset.name)
     components = create_components(
         config, surroundings(config, dataset, workspace, run)
     )

@@ -13,7 +13,7 @@ from components.evaluator import executor
 from components.evaluator.results import eval_config
 from contract import nodes, properties
 from contract.bounds import Bound
-from contract.code import code_digest
+from contract.code import code_digest, own_digest
 
 
 class Evaluator(Component, BaseBeamComponent):
@@ -73,8 +73,7 @@ class Evaluator(Component, BaseBeamComponent):
             given: The other inputs and parameters.
         """
         code = code_digest(executor.__name__) + "".join(
-            code_digest(path.rpartition(".")[0])
-            for path in sorted({bound.path for bound in bounds})
+            own_digest(path) for path in sorted({bound.path for bound in bounds})
         )
         super().__init__(
             **given,

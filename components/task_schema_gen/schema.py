@@ -25,7 +25,8 @@ def parse_judgement(text: str, name: str) -> schema_pb2.Schema:
         schema = text_format.Parse(text, schema_pb2.Schema())
     except text_format.ParseError as error:
         raise BadInputError(
-            f"{name}: expected a schema in text format, found: {error}"
+            f"{name}: expected a schema in text format, found: "
+            f"{' '.join(str(error).split())}"
         ) from error
     names = sorted(feature.name for feature in schema.feature)
     if set(names) != {IMAGE, LABEL}:

@@ -2,6 +2,7 @@
 
 from importlib import resources
 
+from components.task_schema_gen.schema import parse_judgement
 from contract.errors import BadInputError
 
 
@@ -12,13 +13,16 @@ def judgement(path: str | None = None) -> str:
         path: Of a file; None for the project's own.
 
     Raises:
-        BadInputError: The file cannot be read.
+        BadInputError: The file cannot be read, or is no schema that TaskSchemaGen
+            can complete.
     """
     if path is None:
         return resources.files(__name__).joinpath("schema.pbtxt").read_text("utf-8")
     try:
         with open(path, encoding="utf-8-sig") as stream:
-            return stream.read()
+            text = stream.read()
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not a text"
         raise BadInputError(f"data.schema: {path}: cannot be read: {reason}") from error
+    parse_judgement(text, f"data.schema: {path}")
+    return text

@@ -6,8 +6,9 @@ import keras
 import numpy as np
 
 from contract.errors import BadInputError
+from contract.own_code import told
 from contract.task import Task
-from pipeline.training.network import told
+from pipeline.training.network import SETTING
 from pipeline.training.settings import Training
 
 _OF_COMPILE = (
@@ -149,7 +150,7 @@ def try_measuring(model: keras.Model, training: Training, task: Task) -> None:
     """
     labels = np.array([0, 1])
     targets = np.eye(len(task.classes), dtype=np.float32)[labels]
-    with told(training.model):
+    with told(SETTING, training.model):
         images = keras.ops.zeros((2, *task.shape))
         model.test_step((images, targets if takes_one_hot(model) else labels))
         found = model.get_metrics_result()

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
-from contract.code import function_digest, split_reference
+from contract.code import own_digest, split_reference
 from contract.errors import BadInputError
 from pipeline.section import Section
 
@@ -287,6 +287,15 @@ class Training(Section):
             f"found {value!r}"
         )
 
+    @property
+    def has_own(self) -> bool:
+        """Whether something in it is a person's own, which only Keras can judge."""
+        return (
+            self.model not in OFFERED
+            or bool(self.optimizer_options)
+            or isinstance(self.class_weights, dict)
+        )
+
     def code(self) -> str:
         """Returns the digest of the code of a network of one's own; else nothing.
 
@@ -296,4 +305,4 @@ class Training(Section):
         Raises:
             BadInputError: There is no such file or module.
         """
-        return "" if self.model in OFFERED else function_digest(self.model)
+        return "" if self.model in OFFERED else own_digest(self.model)

@@ -113,6 +113,17 @@ def run_fn(fn_args: Any) -> None:
     )
 
 
+def try_network(task: Task, training: Training) -> None:
+    """Sees that `run_fn` could train, long before it does.
+
+    Raises:
+        BadInputError: The network, the optimiser or the class weights cannot be used.
+    """
+    _prepare(task, training)
+    # Keras numbers layers of a process: those to be trained are named as if alone.
+    keras.utils.clear_session()
+
+
 def _prepare(task: Task, training: Training) -> tuple[keras.Model, bool]:
     """Makes the network, and tries all that can be tried without data.
 

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pytest
 
-from contract.code import function_digest
+from contract.code import own_digest
 from contract.errors import BadInputError
 from pipeline.training import trainer
 from pipeline.training.settings import Training
@@ -69,15 +69,15 @@ def test_the_digest_moves_with_the_file_and_what_it_imports_from_its_folder(
 ) -> None:
     (tmp_path / "layers.py").write_text("UNITS = 7\n")
     (tmp_path / "other.py").write_text("")
-    digests = [function_digest(file("from layers import UNITS\n" + GOOD))]
+    digests = [own_digest(file("from layers import UNITS\n" + GOOD))]
     (tmp_path / "layers.py").write_text("UNITS = 8\n")
-    digests.append(function_digest("net.py:build"))
+    digests.append(own_digest("net.py:build"))
     file("from layers import UNITS\n\n" + GOOD)
-    digests.append(function_digest("net.py:build"))
+    digests.append(own_digest("net.py:build"))
     assert len(set(digests)) == 3
 
     (tmp_path / "other.py").write_text("EDITED = True\n")
-    assert function_digest("net.py:build") == digests[-1]
+    assert own_digest("net.py:build") == digests[-1]
 
 
 def test_mixed_precision_stays_with_the_network_that_asks_for_it(file: File) -> None:
