@@ -17,7 +17,12 @@ from contract.errors import BadInputError
 _ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 _CALLERS = tuple(
     os.path.join(_ROOT, *folder, "")
-    for folder in (("contract",), ("components",), ("runner",), ("pipeline", "training"))
+    for folder in (
+        ("contract",),
+        ("components",),
+        ("runner",),
+        ("pipeline", "training"),
+    )
 )
 """Where own code is called from; it may lie in the project's folder itself."""
 
@@ -87,7 +92,7 @@ def _place(error: Exception, reference: str) -> str:
     if "." not in reference:
         return ""
     place, _ = split_reference(reference)
-    path = find_file(place) if place.endswith(".py") else module_file(place)
+    path = find_file(place) if place.endswith(".py") else module_file(place, None)
     frames = [
         (os.path.abspath(frame.filename), frame.lineno)
         for frame in traceback.extract_tb(error.__traceback__)

@@ -8,7 +8,7 @@ _OF_OFFERED = ("hidden_units",)
 
 
 def of_setting(value: Any) -> str:
-    """Returns a setting's value on one line: `64, 32`, `patience 3, monitor val_loss`."""
+    """Returns a setting's value on one line: `64, 32`, `patience 3, monitor loss`."""
     if value is None or value in ("", [], (), {}):
         return "none"
     if isinstance(value, bool):

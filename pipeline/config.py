@@ -344,9 +344,9 @@ def _find_beside(folder: str, content: dict[str, Any]) -> None:
     naming = [(training, "model")]
     naming += [(one, "name") for one in metrics] if isinstance(metrics, list) else []
     for section, key in naming:
-        reference = section.get(key) if isinstance(section, dict) else None
-        if not isinstance(reference, str):
+        if not isinstance(section, dict) or not isinstance(section.get(key), str):
             continue
+        reference = section[key]
         file, colon, _ = reference.partition(".py:")
         if colon and os.path.isfile(os.path.join(folder, f"{file}.py")):
             section[key] = os.path.join(folder, reference)

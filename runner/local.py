@@ -99,6 +99,7 @@ def compiled(
             is known from its first moment, whatever other runs' clocks said.
         reuse: Whether it may reuse what earlier runs finished.
     """
+    artifacts = workspace.artifacts(dataset.name)
     components = create_components(
         config, surroundings(config, dataset, workspace, run)
     )
