@@ -6,9 +6,6 @@ FINGERPRINT = "fingerprint"
 COUNTS = "counts"
 """Of Examples: JSON, examples by split."""
 
-SPLIT = "split"
-"""Of Examples: JSON, how the rows were split, why, and the seed."""
-
 TEST_ROWS_IN_TRAINING = "test_rows_in_training"
 """Of Examples: rows of the test split whose very image is in the training part."""
 

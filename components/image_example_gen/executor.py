@@ -106,7 +106,6 @@ class Executor(BaseExecutor):
         examples.set_string_custom_property(FINGERPRINT_KEY, written.fingerprint)
         counts = {name: int(rows.sum()) for name, rows in written.by_class.items()}
         examples.set_string_custom_property(properties.COUNTS, json.dumps(counts))
-        examples.set_string_custom_property(properties.SPLIT, json.dumps(split))
         examples.set_int_custom_property(
             properties.TEST_ROWS_IN_TRAINING, written.duplicates
         )

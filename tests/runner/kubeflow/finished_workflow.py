@@ -65,8 +65,6 @@ _RECORDED = {
         "file_format": "tfrecords_gzip",
         "fingerprint": _DIGEST,
         "payload_format": "FORMAT_TF_EXAMPLE",
-        "split": '{"how": "last", "why": "the data has a test part, and its rows are '
-        'not ordered by class", "seed": 1}',
         "split_names": _SPLITS,
         "test_rows_in_training": 0,
     },
