@@ -1,6 +1,6 @@
 """The networks on offer: the notebook's, and a convolutional one."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import keras
 import numpy as np
@@ -86,3 +86,22 @@ def test_one_seed_one_network() -> None:
         weights.append(mlp(digits.TASK, Training()).get_weights()[0])
     np.testing.assert_array_equal(weights[0], weights[1])
     assert (weights[0] != weights[2]).any()
+
+
+@pytest.mark.parametrize("network", [mlp, cnn])
+@pytest.mark.parametrize("background", [255, None])
+def test_images_on_white_are_learned_as_well(
+    network: Callable[[Task, Training], keras.Model], background: int | None
+) -> None:
+    """Few strokes on a white page, of many classes: most of the pixels are 1."""
+    random = np.random.default_rng(1)
+    strokes = random.random((40, 16, 16)) < 0.1
+    labels = np.arange(800) % 40
+    paper = 1 - random.random((800, 16, 16)) * 0.05
+    images = np.where(strokes[labels], 0.1, paper).astype(np.float32)
+    task = Task("strokes", 16, 16, 1, plain_names(40), "stroke", background)
+    keras.utils.set_random_seed(1)
+    model = network(task, Training())
+    model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    model.fit(images, labels, batch_size=32, epochs=8, verbose=0)
+    assert model.evaluate(images, labels, verbose=0)[1] > 0.9
