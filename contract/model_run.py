@@ -31,7 +31,11 @@ network may come compiled."""
 
 def used_settings(summary: Mapping[str, Any]) -> dict[str, Any]:
     """Returns the settings of a training, and what was really used in their place."""
-    return {**summary["training"], **{k: summary[k] for k in USED if k in summary}}
+    used = {key: summary[key] for key in USED if key in summary}
+    if config := used.get("optimizer_config"):
+        # Keras counts the optimisers of a process in their names.
+        used["optimizer_config"] = {k: v for k, v in config.items() if k != "name"}
+    return {**summary["training"], **used}
 
 
 def setting_text(value: Any) -> str:
@@ -48,7 +52,7 @@ def setting_text(value: Any) -> str:
         if {"class_name", "config"} <= set(value):
             return f"{value['class_name']} ({setting_text(value['config'])})"
         return ", ".join(
-            f"{str(key).replace('_', ' ')} {setting_text(each)}"
+            f"{str(key).replace('_', ' ')} {setting_text(each)}".removeprefix("kind ")
             for key, each in value.items()
             if each is not None
         )

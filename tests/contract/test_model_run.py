@@ -32,7 +32,7 @@ def test_what_was_really_used_stands_before_the_settings() -> None:
             "schedule": {"kind": "cosine"},
         },
         "optimizer": "SGD",
-        "optimizer_config": {"momentum": 0.9},
+        "optimizer_config": {"name": "SGD_1", "momentum": 0.9},
         "class_weights": None,
         "layers": [],
     }
@@ -54,7 +54,7 @@ def test_what_was_really_used_stands_before_the_settings() -> None:
         (True, "yes"),
         (0.001, "0.001"),
         (1e-07, "1e-07"),
-        ({"kind": "cosine", "warmup_epochs": 1.0}, "kind cosine, warmup epochs 1"),
+        ({"kind": "cosine", "warmup_epochs": 1.0}, "cosine, warmup epochs 1"),
         ({"rho": 0.9, "clipnorm": None, "nesterov": False}, "rho 0.9, nesterov no"),
         (
             {"class_name": "CosineDecay", "config": {"alpha": 0.1}},
