@@ -219,7 +219,7 @@ def decode(proto: Any, spec: TensorSpec, position: int, limit: int) -> np.ndarra
         )
     spec.check_claim(dims, _held(proto, spec, count))
     content = proto.tensor_content
-    if content:
+    if content and count:
         if spec.dtype == _DT_STRING:
             return _decode_string_content(content, spec.alias, count).reshape(dims)
         if len(content) != size:
@@ -245,7 +245,10 @@ def unparsable(alias: str) -> Exception:
 
 
 def _decode_values(proto: Any, spec: TensorSpec, count: int) -> np.ndarray:
-    """Read the list of values; the last one stands for those that are missing."""
+    """Read the list of values, as FromProtoField of TensorFlow's tensor.cc does.
+
+    The last one stands for those that are missing; what is too many is passed over.
+    """
     field = _VALUE_FIELDS.get(spec.dtype)
     if field is None:
         raise unparsable(spec.alias)
@@ -259,8 +262,8 @@ def _decode_values(proto: Any, spec: TensorSpec, count: int) -> np.ndarray:
         if found is None:
             return np.zeros(count, spec.numpy_dtype)
         start, end = found
-        if (end - start) % spec.numpy_dtype.itemsize:
-            raise unparsable(spec.alias)
+        # Half of a complex number is none.
+        end -= (end - start) % spec.numpy_dtype.itemsize
         array = np.frombuffer(data[start:end], spec.numpy_dtype)
     elif spec.dtype == _DT_STRING:
         array = np.empty(len(values), object)
@@ -280,7 +283,7 @@ def _decode_values(proto: Any, spec: TensorSpec, count: int) -> np.ndarray:
     if len(array) == count:
         return array
     if len(array) > count:
-        raise unparsable(spec.alias)
+        return array[:count]
     filler = array[-1] if len(array) else _zero(spec.dtype)
     padded = np.full(count, filler, spec.numpy_dtype)
     padded[: len(array)] = array

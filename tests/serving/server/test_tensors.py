@@ -54,6 +54,40 @@ def test_what_tensorflow_encodes_is_read(array: np.ndarray) -> None:
     np.testing.assert_array_equal(tensors.decode(values, spec, 0, LIMIT), array)
 
 
+@pytest.mark.parametrize("dims", [[], [0], [1], [2], [2, 2]])
+@pytest.mark.parametrize(
+    ("field", "dtype", "values"),
+    [
+        ("float_val", tf.float32, [5.0, 6.0, 7.0]),
+        ("half_val", tf.float16, [15360, 16384, 17408]),
+        ("int_val", tf.int32, [1, 2, 3]),
+        ("bool_val", tf.bool, [True, False, True]),
+        ("string_val", tf.string, [b"a", b"b", b"c"]),
+        ("scomplex_val", tf.complex64, [1.0, 2.0, 3.0, 4.0, 5.0]),
+        ("tensor_content", tf.float32, []),
+    ],
+)
+def test_more_or_fewer_values_than_the_shape_are_read_as_tensorflow_does(
+    field: str, dtype: tf.DType, values: list[Any], dims: list[int]
+) -> None:
+    spec = TensorSpec(
+        "x", "x:0", dtype.as_datatype_enum, np.dtype(dtype.as_numpy_dtype), None
+    )
+    for count in range(len(values) + 1):
+        proto = tensor_pb2.TensorProto(dtype=spec.dtype)
+        for size in dims:
+            proto.tensor_shape.dim.add(size=size)
+        if field == "tensor_content":
+            # Nobody reads what a tensor of no elements carries.
+            proto.tensor_content = bytes(4 * (int(np.prod(dims)) or 3))
+        else:
+            getattr(proto, field).extend(values[:count])
+        expected = tf.io.parse_tensor(proto.SerializeToString(), dtype).numpy()
+        found = tensors.decode(proto, spec, 0, LIMIT)
+        assert found.shape == np.shape(expected)
+        assert found.tolist() == np.asarray(expected, found.dtype).tolist()
+
+
 def test_strings_there_and_back() -> None:
     array = np.array([[b"", b"\xff"], [b"text", b"x" * 300]], object)
     spec = TensorSpec("x", "x:0", tf.string.as_datatype_enum, array.dtype, (None, 2))
