@@ -30,12 +30,19 @@ network may come compiled."""
 
 
 def used_settings(summary: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns the settings of a training, and what was really used in their place."""
+    """Returns the settings of a training, and what was really used in their place.
+
+    A network of one's own, which is named by a file or a dotted path, has the layers
+    that its function makes: `hidden_units` would say something else.
+    """
     used = {key: summary[key] for key in USED if key in summary}
     if config := used.get("optimizer_config"):
         # Keras counts the optimisers of a process in their names.
         used["optimizer_config"] = {k: v for k, v in config.items() if k != "name"}
-    return {**summary["training"], **used}
+    used = {**summary["training"], **used}
+    if "." in str(used.get("model", "")):
+        used.pop("hidden_units", None)
+    return used
 
 
 def setting_text(value: Any) -> str:

@@ -212,6 +212,10 @@ def plain(facts: Facts) -> dict[str, Any]:
         for of_class in (content["metrics"]["classes"] or {}).values():
             del of_class["champion"]
     if content["gates"] is not None:
+        for gate in content["gates"]:
+            # Not every gate compares with one.
+            if gate["champion"] is None:
+                del gate["champion"]
         content["gates"] = {
             " ".join(
                 part

@@ -1,5 +1,6 @@
 """How lineage looks: on a terminal and in a pipe."""
 
+import re
 from typing import Any
 
 from rich.console import Console
@@ -22,6 +23,10 @@ _OF_SPLIT = {
     "image_mean": "pixel mean",
     "image_std_dev": "deviation",
 }
+
+_NONE_IS_NONE = re.compile(r"(^|\.)(training\.\w+|task\.background)$")
+"""Facts of which None says that there is none: settings, and a task's background."""
+_DIGEST = re.compile(r"[0-9a-f]{40,64}")
 
 _STYLES = {"pushed": "green", "unchanged": "cyan", "refused": "yellow", "broken": "red"}
 
@@ -73,15 +78,20 @@ def show_difference(
         return
     table = plain_table(console, "", one, other)
     for key, values in found.items():
-        sides = (text_of(values[s]) if s in values else "-" for s in ("a", "b"))
+        sides = (_short(key, values[s]) if s in values else "-" for s in ("a", "b"))
         table.add_row(key, *map(Text, sides))
     console.print(table)
 
 
-def text_of(value: Any) -> str:
-    """Returns a fact for people."""
+def text_of(value: Any, key: str = "") -> str:
+    """Returns a fact for people.
+
+    Args:
+        value: None is unknown, unless the key says otherwise.
+        key: Its name as `a.b.c`, where it has one.
+    """
     if value is None:
-        return UNKNOWN
+        return "none" if _NONE_IS_NONE.search(key) else UNKNOWN
     if value in ("", [], {}):
         return "none"
     if isinstance(value, bool):
@@ -93,6 +103,12 @@ def text_of(value: Any) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{key} {text_of(one)}" for key, one in value.items())
     return str(value)
+
+
+def _short(key: str, value: Any) -> str:
+    """Returns a fact for a column of several; of a digest, what tells it from others."""
+    text = text_of(value, key)
+    return f"{text[:12]}..." if _DIGEST.fullmatch(text) else text
 
 
 def _run(entry: Entry) -> str:
@@ -110,7 +126,7 @@ def _print_facts(
     table.add_column(no_wrap=True, style="dim")
     table.add_column(overflow="fold")
     for key, value in (flat(facts) if deep else facts).items():
-        table.add_row(f"  {key}", Text(text_of(value)))
+        table.add_row(f"  {key}", Text(text_of(value, f"{title}.{key}")))
     console.print(table)
 
 

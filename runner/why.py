@@ -122,9 +122,11 @@ def _plan(
             outputs[node] = found
             plans.append(Plan(node, False, []))
             continue
-        reasons = [f"input {key}: {producer} executes" for key, producer in waiting]
-        if not waiting:
-            reasons = _changed_inputs(inputs, step)
+        if waiting:
+            makers = ", ".join(dict.fromkeys(producer for _, producer in waiting))
+            reasons = [f"it uses what is made anew by {makers}"]
+        else:
+            reasons = _changed_inputs(component, inputs, step)
         reasons = [*_changed_parameters(parameters, step), *reasons]
         plans.append(Plan(node, True, reasons or [_otherwise(last, step)]))
     return plans
@@ -161,16 +163,19 @@ def _waits_for(
     ]
 
 
-def _changed_inputs(inputs: Mapping[str, list[Any]], step: Step | None) -> list[str]:
-    """Returns the inputs that are others than in the last run."""
+def _changed_inputs(
+    component: BaseNode, inputs: Mapping[str, list[Any]], step: Step | None
+) -> list[str]:
+    """Returns the nodes that made inputs which are others than in the last run."""
     if step is None:
         return []
-    return [
-        f"input {key}: another one than in the last run"
-        for key, artifacts in inputs.items()
-        if [artifact.id for artifact in artifacts]
+    makers = dict.fromkeys(
+        producer
+        for key, producer, _ in _inputs(component)
+        if [artifact.id for artifact in inputs[key]]
         != [artifact.id for artifact in step.inputs.get(key, [])]
-    ]
+    )
+    return [f"what {maker} made is another one than in the last run" for maker in makers]
 
 
 def _changed_parameters(parameters: Mapping[str, Any], step: Step | None) -> list[str]:

@@ -5,11 +5,15 @@ import json
 from tfx import types
 
 from components.data_gate.checks import Finding
+from components.image_example_gen.duplicates import read_named
 from contract import properties
-from contract.features import IMAGE, TEST
+from contract.features import IMAGE, TEST, TRAIN
 
 PLACE = "data.max_duplicates"
 """The setting with the bound."""
+
+_SHOWN = 5
+"""Pairs of images on the line; the page about the run has more."""
 
 
 def findings(examples: types.Artifact, most: float) -> list[Finding]:
@@ -30,8 +34,17 @@ def findings(examples: types.Artifact, most: float) -> list[Finding]:
         Finding(
             TEST,
             IMAGE,
-            f"exact duplicates: expected at most {most:.2%} of the images in the "
-            f"training part as well ({PLACE}), found {rows / counts[TEST]:.2%}, "
-            f"{rows:,} of {counts[TEST]:,}",
+            f"exact duplicates: expected that at most {most:.2%} of the images are in "
+            f"the training part as well ({PLACE}), found {rows / counts[TEST]:.2%}, "
+            f"{rows:,} of {counts[TEST]:,}{_named(read_named(examples.uri), rows)}",
         )
     ]
+
+
+def _named(pairs: list[dict[str, str]], rows: int) -> str:
+    """Returns which images these are, as far as they fit on a line."""
+    shown = [f"{pair[TEST]} = {pair[TRAIN]}" for pair in pairs[:_SHOWN]]
+    if not shown:
+        return ""
+    more = f"; and {rows - len(shown):,} more" if rows > len(shown) else ""
+    return f": {'; '.join(shown)}{more}"

@@ -1,10 +1,22 @@
 """Images that are in the training part and in the test split: exact duplicates."""
 
-from collections.abc import Mapping
+import json
+import os
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from contract.features import SPLITS, TEST
+from contract.features import SPLITS, TEST, TRAIN
+
+SPLIT_FILE = "split.json"
+"""In an Examples artifact: how the rows were split, how many of each class are where,
+and which test images are in the training part."""
+
+MOST_PAIRS = 20
+"""Duplicates that are named."""
+
+Row = tuple[str, int]
+"""A part, and the place of one of its rows, from 0."""
 
 
 class Hashes:
@@ -31,8 +43,55 @@ class Hashes:
         Args:
             splits: By part: the place in `SPLITS` of each row's split.
         """
+        hashes, is_test = self._all(splits)
+        return int(np.isin(hashes[is_test], hashes[~is_test]).sum())
+
+    def pairs(self, splits: Mapping[str, np.ndarray]) -> list[tuple[Row, Row]]:
+        """Returns rows of the test split, each with one that has the same image.
+
+        Args:
+            splits: By part: the place in `SPLITS` of each row's split.
+
+        Returns:
+            The first `MOST_PAIRS`.
+        """
+        hashes, is_test = self._all(splits)
+        test, others = np.flatnonzero(is_test), np.flatnonzero(~is_test)
+        twice = test[np.isin(hashes[test], hashes[others])][:MOST_PAIRS]
+        rows = [(part, row) for part, of in splits.items() for row in range(len(of))]
+        return [
+            (rows[one], rows[others[np.argmax(hashes[others] == hashes[one])]])
+            for one in twice
+        ]
+
+    def _all(self, splits: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+        """Returns the hashes of all parts, and which of them are of the test split."""
         hashes = np.concatenate(
             [block for part in splits for block in self._by_part[part]]
         )
-        is_test = np.concatenate(list(splits.values())) == SPLITS.index(TEST)
-        return int(np.isin(hashes[is_test], hashes[~is_test]).sum())
+        return hashes, np.concatenate(list(splits.values())) == SPLITS.index(TEST)
+
+
+def named(
+    pairs: Sequence[tuple[Row, Row]], name: Callable[[str, int], str]
+) -> list[dict[str, str]]:
+    """Returns pairs for people: the name of each test image and of the other.
+
+    Args:
+        pairs: See `Hashes.pairs`.
+        name: Names a part's row; see `Source.name_of`.
+    """
+    return [{TEST: name(*one), TRAIN: name(*other)} for one, other in pairs]
+
+
+def read_named(folder: str) -> list[dict[str, str]]:
+    """Returns what `named` made, from an Examples artifact; empty in an older one."""
+    # Here, as it imports TensorFlow: `check` does without.
+    from tfx.dsl.io import fileio
+
+    path = os.path.join(folder, SPLIT_FILE)
+    if not fileio.exists(path):
+        return []
+    with fileio.open(path) as stream:
+        found: list[dict[str, str]] = json.load(stream).get("duplicates", [])
+    return found

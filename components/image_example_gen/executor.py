@@ -12,7 +12,7 @@ from tfx.utils import io_utils
 
 from components.executing import Artifacts, BaseExecutor
 from components.image_example_gen import splitting
-from components.image_example_gen.duplicates import Hashes
+from components.image_example_gen.duplicates import SPLIT_FILE, Hashes, named
 from components.image_example_gen.examples import Rows, SplitWriter
 from components.image_example_gen.hints import Hints
 from components.image_example_gen.source import Source, open_source
@@ -30,9 +30,6 @@ TEST_FRACTION_KEY = "test_fraction"
 SPLIT_KEY = "split"
 SPLIT_SEED_KEY = "split_seed"
 SHARD_ROWS_KEY = "shard_rows"
-
-SPLIT_FILE = "split.json"
-"""In the artifact: how the rows were split, and how many of each class are where."""
 
 
 class Executor(BaseExecutor):
@@ -86,6 +83,7 @@ class Executor(BaseExecutor):
                         for name, counts in written.by_class.items()
                     },
                     "test_rows_in_training": written.duplicates,
+                    "duplicates": written.pairs,
                 },
                 indent=2,
                 ensure_ascii=False,
@@ -120,12 +118,14 @@ class Written:
         assignment: Of its rows to splits.
         by_class: Rows of each class, by split; int64 `[classes]`.
         duplicates: Test rows whose very image is in the training part, too.
+        pairs: Some of them, with one that has the same image; see `duplicates.named`.
     """
 
     fingerprint: str
     assignment: splitting.Assignment
     by_class: dict[str, np.ndarray]
     duplicates: int
+    pairs: list[dict[str, str]]
 
 
 def write_splits(
@@ -178,4 +178,5 @@ def write_splits(
         assignment,
         by_class,
         hashes.test_rows_in_training(assignment.rows),
+        named(hashes.pairs(assignment.rows), source.name_of),
     )

@@ -36,6 +36,7 @@ class Part:
         shape: Of one image: `(height, width)` or `(height, width, channels)`.
         image_blocks: Yields uint8 `[rows, *shape]`.
         label_blocks: Yields whole numbers `[rows]`: what the data calls the classes.
+        row_names: The file of each image, where each has one of its own; else empty.
     """
 
     images_name: str
@@ -44,6 +45,7 @@ class Part:
     shape: tuple[int, ...]
     image_blocks: Blocks
     label_blocks: Blocks
+    row_names: Sequence[str] = ()
 
     def labels(self) -> Iterator[np.ndarray]:
         """Yields all labels, int64, as many at once as are easily held.

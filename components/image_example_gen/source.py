@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -118,6 +119,13 @@ class Source:
         """Returns all labels of a part, from 0; int64."""
         blocks = [self.labelling.encode(raw) for raw in self.parts[part].labels()]
         return np.concatenate(blocks)
+
+    def name_of(self, part: str, row: int) -> str:
+        """Returns the name of an image for people: its file, or its place in one."""
+        of_part = self.parts[part]
+        if of_part.row_names:
+            return of_part.row_names[row]
+        return f"{os.path.basename(of_part.images_name)}, row {row:,}"
 
     def fingerprint(self, observe: Observer = ignore) -> str:
         """Returns the SHA-256 of all images and labels, after checking them all.

@@ -92,6 +92,8 @@ class DataFacts:
         champion: Version of the champion; empty if there is none to compare with.
         left_out: Why the version that is served is not compared with; mostly empty.
         sampled: What the first rows look like.
+        test_rows_in_training: Test images that are in the training part as well.
+        duplicates: Some of them, each with one that is the same.
     """
 
     task: Task
@@ -104,6 +106,8 @@ class DataFacts:
     champion: str
     left_out: str
     sampled: Sampled
+    test_rows_in_training: int = 0
+    duplicates: tuple[dict[str, str], ...] = ()
 
 
 def describe_split(name: str, statistics: Statistics, task: Task) -> Split:

@@ -11,6 +11,7 @@ from itertools import groupby
 from components.evaluator.judgement import ACCURACY, CHAMPION_FALL
 from contract import nodes
 from contract.demands import AT_LEAST, OVERALL, Demand, words
+from contract.task import names_text
 
 MOST_FAILED = 12
 """Classes that failed by the same metric are shown so many at most."""
@@ -98,12 +99,13 @@ def what_to_do(demands: Sequence[Demand]) -> list[str]:
     Args:
         demands: All of a run; those that do not stop it need no advice.
     """
-    advice = (line for demand in demands if demand.refused for line in _advice(demand))
+    advice = (line for refusal in refusals(demands) for line in _advice(refusal))
     # In this order, each once.
     return list(dict.fromkeys(advice))
 
 
-def _advice(demand: Demand) -> Iterator[str]:
+def _advice(refusal: Refusal) -> Iterator[str]:
+    demand = refusal.demand
     metric, by_class = demand.metric, demand.slice != OVERALL
     if demand.gate == nodes.DATA_GATE:
         yield (
@@ -135,9 +137,9 @@ def _advice(demand: Demand) -> Iterator[str]:
         )
     elif metric == ACCURACY and by_class:
         yield (
-            "Look at the mistakes of these classes, and add images of them or train "
-            "longer (--epochs); or lower the bound with --min-class-accuracy "
-            "(gates.min_class_accuracy)."
+            f"Look at the mistakes of {names_text((demand.slice, *refusal.others))} in "
+            "the report, and add images of them or train longer (--epochs); or lower "
+            "the bound with --min-class-accuracy (gates.min_class_accuracy)."
         )
     elif metric == ACCURACY:
         yield (

@@ -4,11 +4,9 @@ import importlib.metadata
 import os
 import platform
 import shlex
-import site
-import sys
 from dataclasses import dataclass
 
-import components
+from serving.launch import code
 
 PACKAGES = {
     "TFX": "tfx",
@@ -83,21 +81,11 @@ def commands(model: str, models: str | None, noun: str) -> dict[str, str]:
     picture, name = shlex.quote(f"{noun}.png"), shlex.quote(model)
     if models is None:
         return {"Query": f"python -m serving.client predict {picture} --model {name}"}
-    python = _python()
     return {
-        "Serve": f"{python} -m serving.launch --models {shlex.quote(_short(models))} "
-        f"--model {name}",
-        "Query": f"{python} -m serving.client predict {picture} --model {name}",
+        "Serve": f"{code.typed('serving.launch')} "
+        f"--models {shlex.quote(_short(models))} --model {name}",
+        "Query": f"{code.typed('serving.client')} predict {picture} --model {name}",
     }
-
-
-def _python() -> str:
-    """Returns what runs our modules from the folder that a person stands in."""
-    python = shlex.quote(_short(sys.executable))
-    home = os.path.dirname(os.path.dirname(os.path.abspath(components.__file__)))
-    if home in (os.getcwd(), *map(os.path.abspath, site.getsitepackages())):
-        return python
-    return f"PYTHONPATH={shlex.quote(home)} {python}"
 
 
 def _short(path: str) -> str:

@@ -9,6 +9,7 @@ from tfx.types import Artifact, artifact_utils
 from components.data_gate import checks
 from components.data_gate import executor as data_gate
 from components.evaluator.results import read_confusion, read_evaluation
+from components.image_example_gen.duplicates import read_named
 from components.image_example_gen.examples import Rows
 from components.report import class_figures, figures, outcome, pictures
 from components.report.canvas import name_width
@@ -137,6 +138,10 @@ def gather_data(inputs: Inputs, allow_anomalies: bool) -> tuple[DataFacts, Rows]
         champion=version,
         left_out=champion.get_string_custom_property(properties.LEFT_OUT),
         sampled=describe_sample(TRAIN, rows, task, is_by_class),
+        test_rows_in_training=examples.get_int_custom_property(
+            properties.TEST_ROWS_IN_TRAINING
+        ),
+        duplicates=tuple(read_named(examples.uri)),
     )
     return facts, rows
 

@@ -103,7 +103,7 @@ def cli(
     model = find_model(models, name)
     if not dry_run:
         check_ports(ports)
-    server, reasons = choose(kind, model, ports, image)
+    server, reasons = choose(kind, model, ports, image, fetch=not dry_run)
     command = (*server.command, *more)
     with contextlib.suppress(OSError):  # nobody reads it; serving is what was asked for
         print(explain(server, reasons, model, ports), flush=True)

@@ -9,6 +9,7 @@ import os
 import shlex
 import sys
 import sysconfig
+from importlib.machinery import PathFinder
 from pathlib import Path
 
 import serving
@@ -18,8 +19,18 @@ ROOT = Path(serving.__file__).resolve().parents[1]
 
 
 def is_installed() -> bool:
-    """Tells whether the environment's Python finds our packages by itself."""
-    return str(ROOT) in (sysconfig.get_path("purelib"), sysconfig.get_path("platlib"))
+    """Tells whether the environment's Python finds our packages by itself.
+
+    They lie among its packages, or were installed there to be edited: then a finder
+    of the installer's, beside Python's own, knows where they are.
+    """
+    if str(ROOT) in (sysconfig.get_path("purelib"), sysconfig.get_path("platlib")):
+        return True
+    # Python's own looks where PYTHONPATH and the person's folder say.
+    finders = [finder for finder in sys.meta_path if finder is not PathFinder]
+    specs = (finder.find_spec(serving.__name__, None) for finder in finders)
+    origins = [spec.origin for spec in specs if spec and spec.origin]
+    return any(Path(origin).resolve().parents[1] == ROOT for origin in origins)
 
 
 def command(module: str) -> tuple[str, ...]:

@@ -7,9 +7,9 @@ import platform
 import re
 import shutil
 import subprocess
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 from serving import page
 from serving.launch import code
@@ -19,7 +19,8 @@ from serving.launch.models import Model
 # Published tags of tensorflow/serving, oldest first. A server reads the models of
 # its own TensorFlow and of older ones (tensorflow/serving#2168), so the first one
 # that is not older than the model's is taken.
-IMAGE = "tensorflow/serving"
+# With its registry: Podman asks a person, or fails, where a name is short.
+IMAGE = "docker.io/tensorflow/serving"
 IMAGE_TAGS = ("2.16.1", "2.17.0", "2.18.0", "2.19.1", "2.20.0", "2.21.0")
 
 # The machines that its images are for, as engines call them.
@@ -104,7 +105,7 @@ def server_flags(model: Model, base_path: str, ports: Ports) -> tuple[str, ...]:
     )
 
 
-def binary(model: Model, ports: Ports, image: str | None) -> Server:
+def binary(model: Model, ports: Ports, image: str | None, *, fetch: bool) -> Server:
     """Returns the real server, installed on this machine."""
     path = shutil.which("tensorflow_model_server")
     if path is None:
@@ -125,8 +126,17 @@ def binary(model: Model, ports: Ports, image: str | None) -> Server:
     )
 
 
-def container(model: Model, ports: Ports, image: str | None) -> Server:
-    """Returns the real server in a container."""
+def container(
+    model: Model, ports: Ports, image: str | None, *, fetch: bool
+) -> Server:
+    """Returns the real server in a container; its image is fetched if it is not here.
+
+    Args:
+        model: What it will serve.
+        ports: Where.
+        image: Its image; the one for the model's TensorFlow when None.
+        fetch: Whether to fetch the image; else the server may be one without it.
+    """
     own = image is not None
     image = image or image_for(model.tensorflow)
     engine, machine = _running_engine()
@@ -135,7 +145,7 @@ def container(model: Model, ports: Ports, image: str | None) -> Server:
             f"{IMAGE} has images for amd64 only, and {Path(engine).name} runs on "
             f"{machine}"
         )
-    if _output(engine, "image", "inspect", image) is None:
+    if fetch and _output(engine, "image", "inspect", image) is None:
         print(f"Fetching {image} ...", flush=True)
         if subprocess.run([engine, "pull", image], check=False).returncode:
             raise NotUsable(f"{image} could not be fetched")
@@ -213,7 +223,7 @@ def _user(engine: str) -> tuple[str, ...]:
     return (user,)
 
 
-def embedded(model: Model, ports: Ports, image: str | None) -> Server:
+def embedded(model: Model, ports: Ports, image: str | None, *, fetch: bool) -> Server:
     """This project's own server."""
     return Server(
         "the embedded server",
@@ -227,7 +237,16 @@ def embedded(model: Model, ports: Ports, image: str | None) -> Server:
     )
 
 
-Kind = Callable[[Model, Ports, str | None], Server]
+
+class Kind(Protocol):
+    """Makes a server of one kind; see `container` for the arguments."""
+
+    def __call__(
+        self, model: Model, ports: Ports, image: str | None, *, fetch: bool
+    ) -> Server:
+        """Returns the server; raises NotUsable where this machine has none."""
+
+
 KINDS: dict[str, Kind] = {
     "binary": binary,
     "container": container,
@@ -236,7 +255,12 @@ KINDS: dict[str, Kind] = {
 
 
 def choose(
-    kind: str, model: Model, ports: Ports, image: str | None = None
+    kind: str,
+    model: Model,
+    ports: Ports,
+    image: str | None = None,
+    *,
+    fetch: bool = True,
 ) -> tuple[Server, list[str]]:
     """Chooses the server, and says why none of the better ones.
 
@@ -245,6 +269,7 @@ def choose(
         model: What it will serve.
         ports: Where.
         image: The container image; the one for the model's TensorFlow when None.
+        fetch: Whether to fetch an image that is not here.
 
     Returns:
         The server, and a reason for each kind that was passed over.
@@ -254,13 +279,13 @@ def choose(
     """
     if kind != "auto":
         try:
-            return KINDS[kind](model, ports, image), []
+            return KINDS[kind](model, ports, image, fetch=fetch), []
         except NotUsable as error:
             raise LaunchError(f"--server {kind}: {error}") from error
     reasons: list[str] = []
     for maker in KINDS.values():
         try:
-            return maker(model, ports, image), reasons
+            return maker(model, ports, image, fetch=fetch), reasons
         except NotUsable as error:
             reasons.append(str(error))
     raise AssertionError("the embedded server is always usable")

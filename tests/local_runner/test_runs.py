@@ -628,6 +628,6 @@ class TestLineage:
         ]
         assert plan["Transform"]["reasons"] == ["its outputs are gone"]
         assert plan["Trainer"]["reasons"] == [
-            "input transform_graph: Transform executes"
+            "it uses what is made anew by Transform"
         ]
         assert not plan["StatisticsGen"]["executes"]

@@ -73,8 +73,16 @@ def test_the_judgement_says_nothing_that_the_task_says() -> None:
 
 def test_a_judgement_of_ones_own_is_read_from_its_file(tmp_path: Path) -> None:
     path = tmp_path / "own.pbtxt"
-    path.write_text("feature {}")
-    assert judgement(str(path)) == "feature {}"
+    text = 'feature { name: "image" } feature { name: "label" }'
+    path.write_text(text)
+    assert judgement(str(path)) == text
+
+
+def test_a_file_that_is_no_schema_is_refused_where_it_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "network.py"
+    path.write_text("import keras\n")
+    with pytest.raises(BadInputError, match=r"network.py: expected a schema in text"):
+        judgement(str(path))
 
 
 def test_a_judgement_that_is_not_there_is_named(tmp_path: Path) -> None:

@@ -87,6 +87,7 @@ def open_parts(path: str, files: Sequence[File], hints: Hints) -> Opened:
             form.shape,
             _decoding([file for _, file in found], form),
             in_memory(np.array([place[name] for name, _ in found], np.int64)),
+            [file.relative for _, file in found],
         )
         for part, found in rows.items()
     }

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -34,7 +35,18 @@ def test_beyond_it_share_count_and_setting_are_named(
 ) -> None:
     (finding,) = findings(examples(3), 0.01)
     assert str(finding) == (
-        "split test, feature image: exact duplicates: expected at most 1.00% of the "
-        "images in the training part as well (data.max_duplicates), found 1.50%, 3 of "
-        "200"
+        "split test, feature image: exact duplicates: expected that at most 1.00% of "
+        "the images are in the training part as well (data.max_duplicates), found "
+        "1.50%, 3 of 200"
     )
+
+
+def test_the_images_are_named_and_what_is_not_is_counted(
+    examples: Callable[[int], Any],
+) -> None:
+    made = examples(7)
+    pairs = [{"test": f"t/{n}.png", "train": f"a/{n}.png"} for n in range(6)]
+    Path(made.uri, "split.json").write_text(json.dumps({"duplicates": pairs}))
+    (finding,) = findings(made, 0.01)
+    assert "7 of 200: t/0.png = a/0.png; t/1.png = a/1.png; " in finding.reason
+    assert finding.reason.endswith("t/4.png = a/4.png; and 2 more")

@@ -23,7 +23,7 @@ from tests.serving.launch.conftest import push, server_binary
     ],
 )
 def test_the_image_is_not_older_than_the_model(tensorflow: str, tag: str) -> None:
-    assert image_for(tensorflow) == f"tensorflow/serving:{tag}"
+    assert image_for(tensorflow) == f"docker.io/tensorflow/serving:{tag}"
 
 
 def test_no_image_is_better_than_an_older_one() -> None:
@@ -72,7 +72,7 @@ class TestChoice:
         assert set(servers.HARDENING) <= set(server.command)
         assert "--publish=127.0.0.1:9500:9500" in server.command
         assert "--publish=127.0.0.1:9501:9501" in server.command
-        image = server.command.index("tensorflow/serving:2.17.0")
+        image = server.command.index("docker.io/tensorflow/serving:2.17.0")
         assert server.command[image + 1 :] == servers.server_flags(
             model, "/models/mnist", Ports(9500, 9501)
         )
@@ -86,9 +86,16 @@ class TestChoice:
         choose("auto", model, Ports())
         assert docker.with_name("docker.log").read_text().splitlines() == [
             "info",
-            "image inspect tensorflow/serving:2.17.0",
-            "pull tensorflow/serving:2.17.0",
+            "image inspect docker.io/tensorflow/serving:2.17.0",
+            "pull docker.io/tensorflow/serving:2.17.0",
         ]
+
+    def test_to_say_what_would_be_started_nothing_is_fetched(
+        self, model: Model, path: Callable[[str, str], Path]
+    ) -> None:
+        docker = path("docker", '[ "$1" != image ]')
+        choose("auto", model, Ports(), fetch=False)
+        assert docker.with_name("docker.log").read_text().splitlines() == ["info"]
 
     @pytest.mark.parametrize(
         ("programs", "reason"),
@@ -100,7 +107,7 @@ class TestChoice:
             ),
             (
                 {"podman": '[ "$1" = info ]'},
-                "tensorflow/serving:2.17.0 could not be fetched",
+                "docker.io/tensorflow/serving:2.17.0 could not be fetched",
             ),
         ],
     )
@@ -138,7 +145,7 @@ class TestChoice:
         server, reasons = choose("auto", model, Ports())
         assert server.what == "the embedded server"
         assert reasons[-1] == (
-            "tensorflow/serving has images for amd64 only, and docker runs on aarch64"
+            "docker.io/tensorflow/serving has images for amd64 only, and docker runs on aarch64"
         )
         own, _ = choose("container", model, Ports(), "registry/serving:arm")
         assert "registry/serving:arm" in own.command

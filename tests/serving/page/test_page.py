@@ -126,7 +126,7 @@ def test_a_server_that_is_gone_is_said_and_found_again(
 def test_no_version_is_said_until_one_serves(page: Page, server: RestServer) -> None:
     server.versions = {7: "LOADING"}
     page.open()
-    message = "No version of the model “mnist” is available yet"
+    message = "The server has no model “mnist”, or no version of it is ready yet"
     page.wait_for(lambda: message in page.text("state"))
     server.versions = {7: "AVAILABLE"}
     page.wait_for(lambda: page.text("state") == "mnist version 7 is ready")
