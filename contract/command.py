@@ -68,6 +68,9 @@ def explain(error: BaseException, *, begun: bool = False) -> tuple[Exit, str]:
             f"{what}: cannot be imported: {first_line(error)}: the environment is "
             "incomplete: `make clean setup` makes it anew"
         )
+    # ML Metadata's library, of its database, before the statement that it tried.
+    if "disk is full" in str(error):
+        return Exit.BROKEN, "the disk is full: make room, and start again"
     return Exit.BROKEN, f"{type(error).__name__}: {first_line(error)}"
 
 

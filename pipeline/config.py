@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import BaseModel, Field, ValidationError
+from pydantic.fields import FieldInfo
 
 from components.image_example_gen.hints import Hints
 from components.image_example_gen.splitting import Settings
@@ -73,15 +74,27 @@ class Data(Section):
 
     path: str | None = None
     dataset: Literal["auto", "mnist", "digits"] = "auto"
-    name: str | None = Field(None, pattern=MODEL_NAME_PATTERN)
+    name: str | None = Field(
+        None,
+        pattern=MODEL_NAME_PATTERN,
+        description="at most 58 of a-z, 0-9 and -, the first and the last no -",
+    )
     classes: tuple[str, ...] = Field((), strict=False)
     noun: str = ""
     background: str | int = "auto"
     prefix: str = ""
     transpose: bool = False
-    resize: str = Field("", pattern=r"^([1-9]\d{0,4}x[1-9]\d{0,4})?$")
+    resize: str = Field(
+        "",
+        pattern=r"^([1-9]\d{0,4}x[1-9]\d{0,4})?$",
+        description="width x height, as 64x64",
+    )
     colour: Literal["auto", "grey", "rgb"] = "auto"
-    image_size: str = Field("", pattern=r"^([1-9]\d{0,4}x[1-9]\d{0,4}(x[13])?)?$")
+    image_size: str = Field(
+        "",
+        pattern=r"^([1-9]\d{0,4}x[1-9]\d{0,4}(x[13])?)?$",
+        description="width x height, as 28x28, or 32x32x3 for colour",
+    )
     label: str | int = ""
     skip_unreadable: bool = False
     # Called so in TOML and in flags; pydantic has a `schema` of its own.
@@ -381,9 +394,21 @@ def _explain(dotted: str, error: Any) -> str:
         is_section = isinstance(value, dict)
         found = "" if is_section or "found" in text else f", found {value!r}"
         return f"{key}{text}{found}"
+    if error["type"] == "string_pattern_mismatch":
+        field = _field(loc)
+        if field is not None and field.description:
+            return f"expected {field.description}; found {error['input']!r}"
     text = error["msg"].removeprefix("Input ").removeprefix("String ")
     text = text.replace("a valid tuple", "an array")
     return f"{key}{text}, found {error['input']!r}"
+
+
+def _field(loc: Sequence[str | int]) -> FieldInfo | None:
+    """Returns a setting of a section by its place."""
+    section = Config.model_fields.get(str(loc[0]))
+    if section is None or len(loc) != 2:
+        return None
+    return _section_in(section.annotation).model_fields.get(str(loc[1]))
 
 
 def _keys(loc: Sequence[str | int]) -> list[str]:

@@ -6,8 +6,9 @@ import numpy as np
 
 from components.data_gate.chance import share_bound
 from components.image_example_gen import splitting
-from components.image_example_gen.duplicates import Hashes
-from contract.features import EVAL, TEST, TRAIN
+from components.image_example_gen.duplicates import Hashes, named
+from components.task_schema_gen.schema import parse_judgement
+from contract.features import EVAL, LABEL, TEST, TRAIN
 from contract.task import Task
 from pipeline.config import Config
 from pipeline.schema import judgement
@@ -50,12 +51,15 @@ class Findings:
         counts: Rows of each class, by split.
         duplicates: Test rows whose image is in the training part, too.
         warnings: What a person should look at, a line each.
+        stops: What DataGate would stop a run for, a line each. What it compares with
+            the data of the model that is served is known only in a run.
     """
 
     split: splitting.Assignment
     counts: dict[str, np.ndarray]
     duplicates: int
     warnings: list[str]
+    stops: list[str]
 
 
 def examine(config: Config, dataset: DataSet, look: Look) -> Findings:
@@ -70,7 +74,6 @@ def examine(config: Config, dataset: DataSet, look: Look) -> Findings:
         BadInputError: The rows cannot be split, or the schema of one's own cannot be
             used.
     """
-    judgement(config.data.schema_path)
     source = dataset.source
     assert source is not None, "`resolve` opens it"
     labels = {part: source.labels(part) for part in source.parts}
@@ -83,15 +86,22 @@ def examine(config: Config, dataset: DataSet, look: Look) -> Findings:
     warnings = [dataset.notice] if dataset.notice else []
     warnings += _of_classes(config, dataset.task, counts)
     share = duplicates / counts[TEST].sum()
+    stops = []
     if duplicates:
-        verdict = "more" if share > config.data.max_duplicates else "not more"
-        warnings.append(
+        [pair, *_] = named(look.hashes.pairs(split.rows), source.name_of)
+        text = (
             f"{duplicates:,} test images ({share:.2%}) are in the training part as "
-            f"well, {verdict} than data.max_duplicates "
-            f"({config.data.max_duplicates:.2%}) allows"
+            f"well, as {pair[TEST]} = {pair[TRAIN]}: data.max_duplicates allows "
+            f"{config.data.max_duplicates:.2%}"
         )
-    warnings += _of_skew(dataset.task, counts)
-    return Findings(split, counts, duplicates, warnings)
+        if share > config.data.max_duplicates:
+            stops.append(text)
+        else:
+            warnings.append(text)
+    skewed, far = _of_skew(config, dataset.task, counts)
+    if config.gates.allow_anomalies:
+        warnings, stops, far = [*warnings, *stops, *far], [], []
+    return Findings(split, counts, duplicates, [*warnings, *skewed], [*stops, *far])
 
 
 def served_text(served: Served | None, task: Task) -> str:
@@ -138,18 +148,30 @@ def _why(config: Config) -> str:
     return f"one mistake may fail gates.min_class_accuracy ({bound:g})"
 
 
-def _of_skew(task: Task, counts: dict[str, np.ndarray]) -> list[str]:
-    found = []
+def _of_skew(
+    config: Config, task: Task, counts: dict[str, np.ndarray]
+) -> tuple[list[str], list[str]]:
+    """Returns splits with other shares than train: to look at, and beyond the bound.
+
+    The bound is the label's `skew_comparator` in the schema, or what chance makes where
+    that is more; see `components.data_gate.checks`.
+    """
+    schema = parse_judgement(judgement(config.data.schema_path), "data.schema")
+    [label_feature] = [each for each in schema.feature if each.name == LABEL]
+    bound = label_feature.skew_comparator.infinity_norm.threshold
+    within: list[str] = []
+    far: list[str] = []
     for split in (EVAL, TEST):
         train, other = counts[TRAIN], counts[split]
         difference = np.abs(train / train.sum() - other / other.sum())
-        beyond = difference - share_bound(train, other)
-        label = int(beyond.argmax())
-        if beyond[label] > 0:
-            found.append(
-                f"split {split} has another share of {task.classes[label]} than train: "
-                f"{other[label] / other.sum():.1%} and "
-                f"{train[label] / train.sum():.1%}, more than chance makes; DataGate "
-                "holds it to the schema's skew_comparator"
-            )
-    return found
+        chance = share_bound(train, other)
+        label = int((difference - chance).argmax())
+        if difference[label] <= chance[label]:
+            continue
+        stops = bound and difference.max() > max(bound, chance.max())
+        (far if stops else within).append(
+            f"split {split} has another share of {task.classes[label]} than train: "
+            f"{other[label] / other.sum():.1%} and {train[label] / train.sum():.1%}, "
+            f"more than chance makes; the schema's skew_comparator allows {bound:g}"
+        )
+    return within, far

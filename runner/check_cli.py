@@ -35,8 +35,8 @@ def check(asked: Asked, sheet_path: str | None, as_json: bool) -> None:
     """Show the data as a run would understand it; nothing is trained.
 
     Prints the task, the rows of each class in each split, what is odd, and the name
-    that the model would get; writes a sheet of pictures with their names. Exit codes:
-    0 the data can be used, 2 it cannot.
+    that the model would get, and what DataGate would stop a run for; writes a sheet of
+    pictures with their names. Exit codes: 0 the data can be read, 2 it cannot.
     """
     look = checking.Look()
     config, dataset = cli.find_data(asked.config, look)
@@ -44,7 +44,7 @@ def check(asked: Asked, sheet_path: str | None, as_json: bool) -> None:
     served = find_served(asked.workspace.models(dataset.name))
     named = list(dataset.task.classes)
     path = sheet_path or os.path.join(asked.output, f"check-{dataset.name}.png")
-    _write_sheet(look, named, path)
+    _write_sheet(look, named, path, "--sheet" if sheet_path else "--output")
     standing = checking.served_text(served, dataset.task)
     if as_json:
         print_json(_content(dataset, findings, standing, path))
@@ -59,17 +59,19 @@ def check(asked: Asked, sheet_path: str | None, as_json: bool) -> None:
             here.print(line, no_wrap=True, overflow="crop")
     for warning in findings.warnings:
         here.print(Text(f"warning: {warning}", "yellow"))
+    for stop in findings.stops:
+        here.print(Text(f"DataGate would stop a run: {stop}", "bold red"))
     here.print(Text(f"model: {dataset.name}: {standing}"))
     here.print(Text(f"pictures: {path}"))
 
 
-def _write_sheet(look: checking.Look, names: list[str], path: str) -> None:
+def _write_sheet(look: checking.Look, names: list[str], path: str, option: str) -> None:
     try:
         os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
         sheet.draw(look.samples, names).save(path, "PNG")
     except OSError as error:
         raise BadInputError(
-            f"--sheet: {path}: cannot be written: {error.strerror or error}"
+            f"{option}: {path}: cannot be written: {error.strerror or error}"
         ) from error
 
 
@@ -103,6 +105,7 @@ def _content(
         },
         "test_rows_in_training": findings.duplicates,
         "warnings": findings.warnings,
+        "would_stop_a_run": findings.stops,
         "served": standing,
         "sheet": path,
     }

@@ -8,6 +8,7 @@ from rich.filesize import decimal
 
 from contract import environment, logs
 from contract.command import print_json
+from contract.errors import BadInputError
 from runner.workspace import Workspace
 
 
@@ -28,6 +29,10 @@ def clean(output: str, keep_runs: int, dry_run: bool, as_json: bool) -> None:
     Versions stay (see `python -m version_store prune` for those), and so do the log
     and the report of each run that pushed one that is there.
     """
+    if not os.path.isdir(output):
+        raise BadInputError(
+            f"--output: {output}: expected the folder of earlier runs, found none"
+        )
     workspace = Workspace(os.path.abspath(output))
     environment.prepare()
     with workspace.locked(), logs.captured(os.devnull, verbose=False):
@@ -37,10 +42,12 @@ def clean(output: str, keep_runs: int, dry_run: bool, as_json: bool) -> None:
     if as_json:
         print_json({**asdict(found), "dry_run": dry_run})
         return
+    count = len(found.kept_runs)
+    kept = "1 run is kept" if count == 1 else f"{count} runs are kept"
     verb = "would remove" if dry_run else "removed"
     for folder in (*found.artifacts, *found.runs):
         click.echo(f"{verb} {folder}")
     click.echo(
         f"{verb} {len(found.artifacts)} folders of artifacts and {len(found.runs)} of "
-        f"runs, {decimal(found.size)}; {len(found.kept_runs)} runs are kept whole"
+        f"runs, {decimal(found.size)}; {kept} whole"
     )

@@ -1,5 +1,6 @@
 """`python local_runner.py`: commands, exit codes, and the order of things."""
 
+import difflib
 import importlib
 from typing import Never
 
@@ -47,8 +48,15 @@ class _Group(click.Group):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Puts `run` in front where no command is named."""
-        if not args or args[0] not in self.list_commands(ctx):
+        names = self.list_commands(ctx)
+        if not args or args[0].startswith("-"):
             args = [_RUN, *args]
+        elif args[0] not in names:
+            near = difflib.get_close_matches(args[0], names, 1)
+            raise click.UsageError(
+                f"{args[0]}: expected a flag of a run, or one of {', '.join(names)}"
+                + (f": did you mean {near[0]}?" if near else "")
+            )
         return super().parse_args(ctx, args)
 
     def list_commands(self, ctx: click.Context) -> list[str]:

@@ -136,7 +136,7 @@ def _named(path: str, data: Data, observe: Observer) -> DataSet:
         name,
         path,
         fingerprint,
-        f"{'MNIST' if is_mnist else 'data set'} from {path}",
+        f"{'MNIST' if is_mnist else 'images'} from {path}",
         understand(source, hints, fingerprint),
         hints,
         "; ".join([*notices, *source.notices]),
@@ -172,8 +172,8 @@ def _digits(cache: str, data: Data, observe: Observer, why: str) -> DataSet:
     os.makedirs(cache, exist_ok=True)
     digits.write(folder)
     notice = (
-        f"no data was named and no MNIST mirror answers ({why}): this run is on the "
-        "embedded digits (1,797 scans of 8x8 pixels, enlarged), not on MNIST; "
+        f"no data was named and no MNIST mirror answers ({why}): these are the "
+        "embedded digits (1,797 scans of 8x8 pixels, enlarged), not MNIST; "
         "name a folder with the MNIST files with --data"
         if why
         else ""

@@ -174,6 +174,12 @@ def configuring(command: Command) -> Command:
             for name, value in flags.items()
             if name not in own and value is not None
         }
+        if os.path.exists(output) and not os.path.isdir(output):
+            raise BadInputError(
+                f"--output: {output}: expected a folder, found a file: choose another"
+            )
+        if not given.get("data.noun", "image").strip():
+            raise BadInputError("--noun: expected a word, as letter; found nothing")
         if (classes := given.get("data.classes")) is not None:
             given["data.classes"] = _classes(classes)
         config = load_config(

@@ -126,7 +126,7 @@ def run_pipeline(run: Run, reuse: bool) -> Ending:
         ending = Ending(code, [] if code in _ON_PURPOSE else [line])
     else:
         return Ending(Exit.PUSHED)
-    run.screen.on_failure()
+    run.screen.on_failure(interrupted=ending.code in _ON_PURPOSE)
     return ending
 
 

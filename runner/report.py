@@ -75,8 +75,11 @@ def verdict(result: Result) -> Verdict:
     return Verdict(BROKEN, f"Broken{where}", reasons, gates)
 
 
+_STOPPED = ("failed", "interrupted", "running")
+
+
 def _where(steps: list[Step]) -> str:
-    stopped = [step.node for step in steps if step.state in ("failed", "running")]
+    stopped = [step.node for step in steps if step.state in _STOPPED]
     return f" in {stopped[-1]}" if stopped else ""
 
 

@@ -1,5 +1,6 @@
 """What a person sees while a run goes on."""
 
+import math
 import threading
 import time
 from collections.abc import Iterator
@@ -30,7 +31,12 @@ _MARKS = {
     "failed": ("✗", "red"),
     "refused": ("✗", "red"),
     "skipped": ("-", "dim"),
+    "interrupted": ("■", "yellow"),
 }
+
+_PROGRESS_SECONDS = 10
+"""Between two lines of a component's progress, where lines stay: an epoch may take less
+than a second."""
 
 
 @dataclass
@@ -41,7 +47,8 @@ class Step:
         node: Node id.
         seconds: How long it took, once it has ended.
         state: `running`, `done`, `cached` (its outputs were reused), `refused` (it
-            went well, and said No), `skipped` (there was nothing to do), `failed`.
+            went well, and said No), `skipped` (there was nothing to do), `failed`,
+            `interrupted` (by a person or the system).
         note: What it last told about itself.
         ended: Whether it goes on no more.
         peak_memory: Most bytes that this process held meanwhile, once it has
@@ -71,6 +78,8 @@ class Screen:
         self._waiting_for = ""
         self._lock = threading.Lock()
         self._measures_memory = False
+        self._progress_due = ""
+        self._progress_printed = -math.inf
 
     def say(self, text: str, style: str = "") -> None:
         """Prints a text as it is, however long."""
@@ -109,12 +118,15 @@ class Screen:
             if event.kind == "started":
                 self._step_started = now
                 self._measures_memory = memory.reset_peak()
+                self._progress_printed = -math.inf
                 self.steps.append(Step(event.node))
             elif self.steps and event.kind == "cached":
                 self.steps[-1].state = "cached"
             elif self.steps and event.kind == "progress":
                 self.steps[-1].note = event.text
-                self._print_line(f"    {event.text}")
+                self._progress_due = f"    {event.text}"
+                if now - self._progress_printed >= _PROGRESS_SECONDS:
+                    self._print_progress(now)
             elif self.steps and event.kind in ("refused", "skipped"):
                 self.steps[-1].state = event.kind
                 self.steps[-1].note = event.text
@@ -123,13 +135,14 @@ class Screen:
                 state = self.steps[-1].state
                 self._end("done" if state == "running" else state)
 
-    def on_failure(self) -> None:
-        """Marks the step that was running as failed."""
+    def on_failure(self, *, interrupted: bool = False) -> None:
+        """Marks the step that was running as failed, or as interrupted."""
         with self._lock:
             if self.steps and not self.steps[-1].ended:
-                self._end("failed")
+                self._end("interrupted" if interrupted else "failed")
 
     def _end(self, state: str) -> None:
+        self._print_progress(time.monotonic())
         step = self.steps[-1]
         step.state = state
         step.ended = True
@@ -137,9 +150,15 @@ class Screen:
         step.peak_memory = memory.peak() if self._measures_memory else None
         self._print_line(_step_line(step))
 
+    def _print_progress(self, now: float) -> None:
+        """Prints what a component said last, unless that stands there already."""
+        if self._progress_due:
+            self._print_line(self._progress_due)
+            self._progress_due, self._progress_printed = "", now
+
     def _print_line(self, line: str | Text) -> None:
         if not self._redraws:
-            self.console.print(line)
+            self.console.print(line, soft_wrap=True)
 
     def _picture(self) -> RenderableType:
         with self._lock:
@@ -151,8 +170,9 @@ class Screen:
                 else:
                     seconds = step.seconds
                     mark = Text(*_MARKS[step.state])
+                note = step.note or ("reused" if step.state == "cached" else "")
                 table.add_row(
-                    mark, step.node, f"{seconds:6.1f} s", Text(step.note, style="dim")
+                    mark, step.node, f"{seconds:6.1f} s", Text(note, style="dim")
                 )
             elapsed = time.monotonic() - self._started
             # A table without rows would be an empty line.

@@ -64,7 +64,10 @@ def verdict_line(result: Result) -> Text:
         else:
             text = f"{name}: pushed as version {pushed.version}"
         return Text(text, style="bold green")
-    return Text(f"{name}: {result.code.meaning}", style="bold red")
+    text = result.code.meaning
+    if refused := [d.gate for d in result.outcome.demands if d.refused]:
+        text = f"refused by {' and '.join(dict.fromkeys(refused))}, nothing was pushed"
+    return Text(f"{name}: {text}", style="bold red")
 
 
 def show(console: Console, result: Result) -> None:
@@ -73,7 +76,7 @@ def show(console: Console, result: Result) -> None:
     if outcome.demands:
         console.print(_gates_table(outcome.demands))
     if result.steps:
-        console.print(_steps_table(result.steps, result.seconds))
+        _line(console, _times(result))
     if outcome.left_out:
         _line(console, f"note: {outcome.left_out}", style="yellow")
     if outcome.test_accuracy is not None:
@@ -153,7 +156,7 @@ def _gates_table(demands: list[Demand]) -> Table:
     table.add_column("gate", no_wrap=True)
     # A class may have any name, and a failure of ServingValidator is a sentence.
     table.add_column("metric", overflow="fold")
-    for column in ("value", "bound", "champion", ""):
+    for column in ("value", "bound", "champion", "verdict"):
         table.add_column(column, no_wrap=True)
     previous = ""
     few = len(demands) <= _MOST_ROWS
@@ -179,22 +182,10 @@ def _gates_table(demands: list[Demand]) -> Table:
     return table
 
 
-_STATES = {
-    "cached": "reused",
-    "failed": "stopped here",
-    "refused": "refused",
-    "skipped": "nothing to do",
-}
-
-
-def _steps_table(steps: list[Step], seconds: float) -> Table:
-    table = Table(
-        title="Components", title_justify="left", box=box.SIMPLE_HEAD, show_footer=True
+def _times(result: Result) -> str:
+    """Returns where the time went; each component's own stands on the screen already."""
+    own = sum(step.seconds for step in result.steps)
+    return (
+        f"whole run {result.seconds:.1f} s: components {own:.1f} s, loading TensorFlow "
+        f"and TFX, and what is between and after them, {result.seconds - own:.1f} s"
     )
-    table.add_column("component", footer="whole run")
-    table.add_column("seconds", justify="right", footer=f"{seconds:.1f}")
-    table.add_column("")
-    for step in steps:
-        state = _STATES.get(step.state, "")
-        table.add_row(step.node, f"{step.seconds:.1f}", state)
-    return table

@@ -175,7 +175,9 @@ def _changed_inputs(
         if [artifact.id for artifact in inputs[key]]
         != [artifact.id for artifact in step.inputs.get(key, [])]
     )
-    return [f"what {maker} made is another one than in the last run" for maker in makers]
+    return [
+        f"what {maker} made is another one than in the last run" for maker in makers
+    ]
 
 
 def _changed_parameters(parameters: Mapping[str, Any], step: Step | None) -> list[str]:

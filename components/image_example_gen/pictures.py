@@ -235,7 +235,6 @@ def _is_colour(image: Image.Image) -> bool:
 
 
 def _sensible(width: int, height: int) -> str:
-    """Returns a size to propose: the picture's own, or one that can be learned."""
-    if width * height * 3 * 10 <= BLOCK_VALUES:
-        return f"{width}x{height}"
-    return "128x128"
+    """Returns a size to propose: a square that pictures of this one fill, or nearly."""
+    side = 1 << max(5, min(7, min(width, height).bit_length() - 1))
+    return f"{side}x{side}"

@@ -126,9 +126,7 @@ def binary(model: Model, ports: Ports, image: str | None, *, fetch: bool) -> Ser
     )
 
 
-def container(
-    model: Model, ports: Ports, image: str | None, *, fetch: bool
-) -> Server:
+def container(model: Model, ports: Ports, image: str | None, *, fetch: bool) -> Server:
     """Returns the real server in a container; its image is fetched if it is not here.
 
     Args:
@@ -235,7 +233,6 @@ def embedded(model: Model, ports: Ports, image: str | None, *, fetch: bool) -> S
         code.environment(),
         has_page=True,
     )
-
 
 
 class Kind(Protocol):

@@ -472,7 +472,7 @@ class TestLineage:
             "eval": (images[1149:], labels[1149:]),
             "test": parts["test"],
         }
-        assert facts["data_source"] == "data set from data"
+        assert facts["data_source"] == "images from data"
         assert facts["data_fingerprint"] == source.fingerprint()
         assert facts["counts"] == {"train": 1149, "eval": 288, "test": 360}
         assert set(facts["statistics"]) == set(splits)
@@ -627,7 +627,5 @@ class TestLineage:
             "code: its module, one it imports, or an installed library"
         ]
         assert plan["Transform"]["reasons"] == ["its outputs are gone"]
-        assert plan["Trainer"]["reasons"] == [
-            "it uses what is made anew by Transform"
-        ]
+        assert plan["Trainer"]["reasons"] == ["it uses what is made anew by Transform"]
         assert not plan["StatisticsGen"]["executes"]

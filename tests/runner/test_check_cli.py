@@ -67,7 +67,7 @@ def told(check: Check, path: Path, *arguments: str) -> dict[str, Any]:
 
 def test_the_task_the_counts_and_the_name_are_shown(check: Check, scans: Path) -> None:
     printed = check("--data", str(scans), "--noun", "digit").output
-    assert "post-codes: data set from" in printed
+    assert "post-codes: images from" in printed
     assert "28x28 grey, 10 classes of digits: 0, 1, 2, 3, 4, 5, 6, 7, 8, 9" in printed
     assert printed.splitlines()[3].split() == ["class", "train", "eval", "test"]
     assert "model: post-codes: nothing is served under that name" in printed
@@ -124,16 +124,22 @@ def test_a_sheet_that_cannot_be_written_is_one_line(check: Check, scans: Path) -
         check("--data", str(scans), "--sheet", "file/sheet.png")
 
 
-def test_duplicates_are_a_warning_with_the_gates_bound(
+def test_duplicates_that_a_gate_would_refuse_are_told_as_that(
     check: Check, arrays: dict[str, Any], tmp_path: Path
 ) -> None:
     arrays["x_test"][:9] = arrays["x_train"][:9]
     np.savez(tmp_path / "leaking.npz", **arrays)
-    (warning,) = told(check, tmp_path / "leaking.npz")["warnings"]
-    assert warning == (
-        "9 test images (2.50%) are in the training part as well, more than "
-        "data.max_duplicates (1.00%) allows"
-    )
+    content = told(check, tmp_path / "leaking.npz")
+    assert content["warnings"] == []
+    assert content["would_stop_a_run"] == [
+        "9 test images (2.50%) are in the training part as well, as leaking.npz: "
+        "x_test, row 0 = leaking.npz: x_train, row 0: data.max_duplicates allows 1.00%"
+    ]
+    allowed = check(
+        "--data", str(tmp_path / "leaking.npz"), "--set", "data.max_duplicates=0.03"
+    ).output
+    assert "warning: 9 test images (2.50%) are in the training part" in allowed
+    assert "would stop" not in allowed
 
 
 def test_few_and_uneven_classes_are_warnings(
@@ -143,10 +149,13 @@ def test_few_and_uneven_classes_are_warnings(
     for axis in "xy":
         arrays[f"{axis}_train"] = np.delete(arrays[f"{axis}_train"], rare, axis=0)
     np.savez(tmp_path / "rare.npz", **arrays)
-    warnings = told(check, tmp_path / "rare.npz")["warnings"]
+    content = told(check, tmp_path / "rare.npz")
+    warnings = content["warnings"]
     assert any(line.startswith("few train images of 3 (") for line in warnings)
     assert any(line.startswith("classes are uneven: ") for line in warnings)
-    assert any("another share of 3 than train" in line for line in warnings)
+    assert any(
+        "another share of 3 than train" in line for line in content["would_stop_a_run"]
+    )
 
 
 def test_a_served_model_of_another_task_is_told(tmp_path: Path) -> None:

@@ -47,7 +47,7 @@ def test_a_named_folder_is_taken_and_nobody_is_asked(scans: Path, cache: Path) -
 
     assert (found.name, found.path) == ("post-codes", str(scans))
     assert found.fingerprint == open_source(str(scans)).fingerprint()
-    assert found.description == f"data set from {scans}"
+    assert found.description == f"images from {scans}"
     assert found.notice == ""
     assert not found.is_digits
     assert nobody.asked == 0

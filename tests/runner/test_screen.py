@@ -164,7 +164,7 @@ def picture(screen: Screen) -> list[str]:
 def test_on_a_terminal_the_picture_has_a_line_for_each_step(terminal: Screen) -> None:
     tell(terminal, *RUN[:-3])
     *steps, elapsed = picture(terminal)
-    assert steps[0] == "↺  StatisticsGen T s"
+    assert steps[0] == "↺  StatisticsGen T s  reused"
     assert re.fullmatch(
         r". {2}Trainer +T s +epoch 1/2, validation accuracy 0\.9100, loss 0\.3000",
         steps[1],
@@ -189,7 +189,7 @@ def test_on_a_terminal_the_last_picture_stays(
     assert "✓" in last
     assert "✗" in last
     # No lines beside the picture.
-    assert "reused" not in stream.getvalue()
+    assert "epoch 1/2" not in stream.getvalue().rsplit("elapsed", 1)[1]
 
 
 def test_a_download_shows_each_file_and_how_much_of_it(stream: io.StringIO) -> None:
@@ -208,3 +208,26 @@ def test_a_download_shows_each_file_and_how_much_of_it(stream: io.StringIO) -> N
 def test_no_download_no_bar(stream: io.StringIO) -> None:
     DownloadBar(Console(file=stream, force_terminal=True)).stop()
     assert stream.getvalue() == ""
+
+
+def test_a_step_that_was_interrupted_is_not_called_failed(stream: io.StringIO) -> None:
+    screen = Screen(stream)
+    tell(screen, *RUN[:-3])
+    screen.on_failure(interrupted=True)
+    assert screen.steps[-1].state == "interrupted"
+    assert "■ Trainer" in stream.getvalue()
+
+
+def test_in_a_log_progress_is_a_line_now_and_then_and_the_last_one(
+    stream: io.StringIO,
+) -> None:
+    screen = Screen(stream)
+    screen.on_event(Event("started", "Trainer"))
+    for epoch in range(1, 26):
+        screen.on_event(Event("progress", "Trainer", f"epoch {epoch}/25, {'x' * 90}"))
+    screen.on_event(Event("finished", "Trainer"))
+    lines = [line for line in stream.getvalue().splitlines() if "epoch" in line]
+    assert [line.split(",")[0].strip() for line in lines] == [
+        "epoch 1/25",
+        "epoch 25/25",
+    ]

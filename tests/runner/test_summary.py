@@ -94,11 +94,10 @@ def test_each_demand_has_value_bound_champion_and_verdict() -> None:
     ]
 
 
-def test_each_component_has_its_seconds_and_whether_it_was_reused() -> None:
+def test_the_time_that_no_component_took_is_told() -> None:
     text = shown(Exit.PUSHED, [PASSED], PUSHED)
-    assert row(text, "Trainer") == ["Trainer", "12.3", "reused"]
-    assert row(text, "Evaluator", "5.0") == ["Evaluator", "5.0", "refused"]
-    assert row(text, "whole run") == ["whole", "run", "20.5"]
+    assert "whole run 20.5 s: components 17.3 s, " in text
+    assert "after them, 3.2 s" in text
 
 
 def test_a_push_ends_with_the_version_and_how_to_ask_it() -> None:
@@ -118,7 +117,7 @@ def test_a_version_that_was_served_already_is_not_called_new() -> None:
 
 def test_a_refusal_says_each_reason_once_and_offers_no_query() -> None:
     text = shown(Exit.REFUSED, [PASSED, FAILED], None, [str(FAILED)])
-    assert "scans: refused by a gate, nothing was pushed" in text
+    assert "scans: refused by Evaluator, nothing was pushed" in text
     assert text.count("0.9100") == 1
     assert "serving.client" not in text
     assert "serving.launch" not in text
@@ -142,7 +141,7 @@ def test_what_was_not_got_to_is_not_shown() -> None:
     text = stream.getvalue()
     assert "ValueError: [brackets] are no markup" in text
     assert "Gates" not in text
-    assert "Components" not in text
+    assert "whole run" not in text
     assert "accuracy" not in text
 
 

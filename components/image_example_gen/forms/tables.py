@@ -96,7 +96,8 @@ def open_parts(
             raise BadInputError(
                 f"{file}: expected a column with labels, called "
                 f"{' or '.join(LABELS[:8])}, found "
-                f"{', '.join(table.columns[:8])}: name it with --label"
+                f"{', '.join(table.columns[:8])}"
+                f"{_more(len(table.columns) - 8)}: name it with --label"
             )
         if part in tables:
             raise BadInputError(
@@ -276,12 +277,22 @@ def _encode(labels: _Labels, texts: list[str]) -> np.ndarray:
     return np.array(values, np.int64)[rows]
 
 
+def _more(count: int) -> str:
+    """Returns how many are not named."""
+    return f" and {count:,} more" if count > 0 else ""
+
+
 def _part(
     table: _Table, labels: np.ndarray, shape: tuple[int, ...] | None, resized: bool
 ) -> Part:
     name, values = str(table.file), len(table.pixels)
+    if shape is not None and int(np.prod(shape)) != values:
+        raise BadInputError(
+            f"{name}: wrong image size: expected {int(np.prod(shape)):,} columns "
+            f"beside the label, as --image-size says, found {values:,}"
+        )
     shape = shape or square(values)
-    if shape is None or int(np.prod(shape)) != values:
+    if shape is None:
         raise BadInputError(
             f"{name}: wrong image size: expected the numbers of a square image, found "
             f"{values:,} columns beside the label: say what they are with --image-size "
