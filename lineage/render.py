@@ -106,7 +106,7 @@ def text_of(value: Any, key: str = "") -> str:
 
 
 def _short(key: str, value: Any) -> str:
-    """Returns a fact for a column of several; of a digest, what tells it from others."""
+    """Returns a fact for a narrow column: the beginning of a digest tells enough."""
     text = text_of(value, key)
     return f"{text[:12]}..." if _DIGEST.fullmatch(text) else text
 

@@ -183,7 +183,7 @@ def _gates_table(demands: list[Demand]) -> Table:
 
 
 def _times(result: Result) -> str:
-    """Returns where the time went; each component's own stands on the screen already."""
+    """Returns where the time went; the screen has each component's own already."""
     own = sum(step.seconds for step in result.steps)
     return (
         f"whole run {result.seconds:.1f} s: components {own:.1f} s, loading TensorFlow "

@@ -17,7 +17,6 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from components.image_example_gen.hints import Hints
 from components.image_example_gen.part import (
-    BLOCK_VALUES,
     check_image,
     squeezed,
 )

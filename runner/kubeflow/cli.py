@@ -55,7 +55,9 @@ def compile_command(output: str | None, **given: Any) -> None:
             f"{package.path}: pipeline {package.name}, {len(package.nodes)} nodes, "
             f"data {recipe.data}, image {recipe.deployment.image}"
         )
-        click.echo(f"next: python kubeflow_runner.py submit --package {path} --wait")
+        click.echo(
+            f"next: .venv/bin/python kubeflow_runner.py submit --package {path} --wait"
+        )
 
 
 @main.command()

@@ -31,7 +31,7 @@ def run(title: str) -> list[str]:
             exec(compile(content, title, "exec"), {})
     printed = []
     for line in blocks[-1][1].splitlines():
-        program, *arguments = shlex.split(line.removeprefix("python "))
+        program, *arguments = shlex.split(line.removeprefix(".venv/bin/python "))
         if program == "-m":
             assert arguments.pop(0) == "pipeline.schema"
             result = CliRunner().invoke(schema, arguments, catch_exceptions=False)
@@ -58,9 +58,10 @@ def test_another_form_of_files() -> None:
 
 
 def test_letters() -> None:
-    (printed,) = run("Letters")
+    printed, to_run = run("Letters")
+    assert "would stop a run" not in to_run
     assert "28x28 grey, 26 classes of letters: A, B, C" in printed
-    assert re.search(r"^Z +32 +8 +10$", printed, re.MULTILINE)
+    assert re.search(r"^Z +96 +24 +30$", printed, re.MULTILINE)
 
 
 def test_colour() -> None:

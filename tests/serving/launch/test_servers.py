@@ -145,7 +145,8 @@ class TestChoice:
         server, reasons = choose("auto", model, Ports())
         assert server.what == "the embedded server"
         assert reasons[-1] == (
-            "docker.io/tensorflow/serving has images for amd64 only, and docker runs on aarch64"
+            "docker.io/tensorflow/serving has images for amd64 only, and docker "
+            "runs on aarch64"
         )
         own, _ = choose("container", model, Ports(), "registry/serving:arm")
         assert "registry/serving:arm" in own.command
