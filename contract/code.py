@@ -18,7 +18,7 @@ from typing import Any
 from contract.errors import BadInputError
 from contract.properties import CODE
 
-_OURS = ("components", "contract", "pipeline", "serving", "version_store")
+PACKAGES = ("components", "contract", "pipeline", "serving", "version_store")
 _STACK = (
     "keras",
     "tensorflow",
@@ -177,7 +177,7 @@ def _closure(modules: Sequence[str], folder: str | None) -> dict[str, str]:
         if not name or name in found:
             continue
         path = module_file(name, folder) if folder else None
-        if path is None and (top in _OURS or top in own):
+        if path is None and (top in PACKAGES or top in own):
             path = module_file(name, None)
         if path is not None:
             found[name] = path

@@ -106,6 +106,8 @@ def change(value: float, since: float) -> float:
 
 def words(metric: str) -> str:
     """Returns a metric's name for people: `macro_f1` is `macro f1`."""
+    if metric == ROLLED_BACK_FROM:
+        return "times that a person took this model back"
     return metric.replace("_", " ")
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from contract.code import find_file, module_file, split_reference
+from contract.code import PACKAGES, find_file, module_file, split_reference
 from contract.errors import BadInputError
 
 _ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -66,7 +66,11 @@ def imported(setting: str, reference: str) -> Iterator[Any]:
         sys.path.remove(folder)
         for added in set(sys.modules) - before:
             file = getattr(sys.modules[added], "__file__", None) or ""
-            if os.path.dirname(file).startswith(folder):
+            if (
+                file.startswith(os.path.join(folder, ""))
+                and "site-packages" not in file
+                and added.partition(".")[0] not in PACKAGES
+            ):
                 del sys.modules[added]
 
 

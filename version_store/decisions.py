@@ -126,7 +126,7 @@ def how_to_allow(base: str, decision: Decision) -> str:
     """Returns what a person can do about a model that is not to be served."""
     models, name = os.path.split(os.path.abspath(base))
     return (
-        f"python -m version_store allow {decision.version} --models "
+        f".venv/bin/python -m version_store allow {decision.version} --models "
         f"{shlex.quote(models)} --name {name} --reason TEXT lets it be pushed again"
     )
 

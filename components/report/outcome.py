@@ -121,7 +121,8 @@ def _advice(refusal: Refusal) -> Iterator[str]:
     elif demand.gate == nodes.PUSHER:
         yield (
             "A person took this model back with a rollback. Change what makes it, as "
-            "data or settings; or allow it again: python -m version_store allow --help."
+            "data or settings; or allow it again: "
+            ".venv/bin/python -m version_store allow --help."
         )
     elif metric == CHAMPION_FALL:
         yield (

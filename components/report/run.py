@@ -80,7 +80,10 @@ def commands(model: str, models: str | None, noun: str) -> dict[str, str]:
     """
     picture, name = shlex.quote(f"{noun}.png"), shlex.quote(model)
     if models is None:
-        return {"Query": f"python -m serving.client predict {picture} --model {name}"}
+        return {
+            "Query": f".venv/bin/python -m serving.client predict {picture} "
+            f"--model {name}"
+        }
     return {
         "Serve": f"{code.typed('serving.launch')} "
         f"--models {shlex.quote(_short(models))} --model {name}",

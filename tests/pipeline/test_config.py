@@ -303,3 +303,23 @@ def test_another_runner_is_not_given_the_direct_runners_options() -> None:
         "--runner=DataflowRunner",
         "--region=somewhere",
     ]
+
+
+def test_own_code_is_found_beside_the_file_that_names_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = tmp_path / "own"
+    own.mkdir()
+    (own / "net.py").write_text("def build(task, settings):\n    pass\n")
+    (own / "mine.py").write_text(
+        "from contract.metric import Metric\n\n\nclass Mine(Metric):\n    pass\n"
+    )
+    (own / "run.toml").write_text(
+        '[training]\nmodel = "net.py:build"\n'
+        '[[gates.metrics]]\nname = "mine.py:Mine"\nmin = 0.5\n'
+    )
+    monkeypatch.chdir(tmp_path)
+    config = load_config("own/run.toml")
+    assert config.training.model == "own/net.py:build"
+    bound = config.gates.bounds()[-1]
+    assert (bound.name, bound.path) == ("Mine", "own/mine.py:Mine")

@@ -66,7 +66,7 @@ def test_the_recipe_is_known_before_a_run_trains(models: Path, base: str) -> Non
     why = barred(base, "of new")
     assert why is not None
     assert why.startswith(f"version {new} was rolled back from at ")
-    assert "(reads 7 as 1): python -m version_store allow" in why
+    assert "(reads 7 as 1): .venv/bin/python -m version_store allow" in why
     assert barred(base, "of old") is None
     assert barred(base, "") is None
 

@@ -280,7 +280,7 @@ def test_a_model_that_was_rolled_back_from_is_not_pushed_again(
     assert (demand.gate, demand.metric) == ("Pusher", "rolled_back_from")
     assert demand.refused
     assert demand.detail.startswith(f"version {new} was rolled back from at ")
-    assert "(reads 7 as 1): python -m version_store allow" in demand.detail
+    assert "(reads 7 as 1): .venv/bin/python -m version_store allow" in demand.detail
     assert versions.list_versions(str(base)) == before
     assert not [path for path in base.iterdir() if "incoming" in path.name]
 

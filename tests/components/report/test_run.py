@@ -49,5 +49,5 @@ def test_names_with_blanks_stay_one_word(tmp_path: Path) -> None:
 
 def test_where_nobody_can_reach_the_models_there_is_only_the_question() -> None:
     assert commands("scans", None, "letter") == {
-        "Query": "python -m serving.client predict letter.png --model scans"
+        "Query": ".venv/bin/python -m serving.client predict letter.png --model scans"
     }

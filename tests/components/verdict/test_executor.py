@@ -129,7 +129,8 @@ def test_a_model_that_was_rolled_back_from_is_a_refusal_by_the_pusher(
     with pytest.raises(GateRefusedError) as caught:
         judge(pushed=0, held_back="version 7 was rolled back from (worse)")
     assert caught.value.reasons == [
-        "Pusher: rolled back from: expected ≤ 0, found 1: version 7 was rolled back "
+        "Pusher: times that a person took this model back: expected ≤ 0, found 1: "
+        "version 7 was rolled back "
         "from (worse)"
     ]
 
