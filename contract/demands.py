@@ -115,7 +115,9 @@ def number(value: float | None, digits: int = 4) -> str:
     """Returns a measured number for people; a count, an int, without decimals."""
     if value is None:
         return "none"
-    return str(value) if isinstance(value, int) else f"{value:.{digits}f}"
+    text = str(value) if isinstance(value, int) else f"{value:.{digits}f}"
+    # No "-0.0000".
+    return text.lstrip("-") if float(text) == 0 else text
 
 
 def value_text(demand: Demand) -> str:

@@ -187,5 +187,5 @@ def _times(result: Result) -> str:
     own = sum(step.seconds for step in result.steps)
     return (
         f"whole run {result.seconds:.1f} s: components {own:.1f} s, loading TensorFlow "
-        f"and TFX, and what is between and after them, {result.seconds - own:.1f} s"
+        f"and all else {result.seconds - own:.1f} s"
     )

@@ -143,7 +143,7 @@ def test_with_nothing_named_and_no_mirror_it_is_the_digits_and_that_is_said(
     found = resolve(Data(), str(cache), Mirrors())
     assert (found.name, found.path) == ("digits", str(cache / "digits"))
     assert found.is_digits
-    assert "not on MNIST" in found.notice
+    assert "not MNIST" in found.notice
     assert "--data" in found.notice
     assert "digits" in found.description
     assert "mnist" not in found.description.lower()

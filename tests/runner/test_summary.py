@@ -97,7 +97,7 @@ def test_each_demand_has_value_bound_champion_and_verdict() -> None:
 def test_the_time_that_no_component_took_is_told() -> None:
     text = shown(Exit.PUSHED, [PASSED], PUSHED)
     assert "whole run 20.5 s: components 17.3 s, " in text
-    assert "after them, 3.2 s" in text
+    assert "all else 3.2 s" in text
 
 
 def test_a_push_ends_with_the_version_and_how_to_ask_it() -> None:
