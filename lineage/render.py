@@ -24,7 +24,7 @@ _OF_SPLIT = {
     "image_std_dev": "deviation",
 }
 
-_NONE_IS_NONE = re.compile(r"(^|\.)(training\.\w+|task\.background)$")
+_NONE_IS_NONE = re.compile(r"(^|\.)(training\.[\w.]+|task\.background)$")
 """Facts of which None says that there is none: settings, and a task's background."""
 _DIGEST = re.compile(r"[0-9a-f]{40,64}")
 
