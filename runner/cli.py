@@ -54,8 +54,8 @@ class _Group(click.Group):
         elif args[0] not in names:
             near = difflib.get_close_matches(args[0], names, 1)
             raise click.UsageError(
-                f"{args[0]}: expected a flag, as --data PATH, or one of {', '.join(names)}"
-                + (f": did you mean {near[0]}?" if near else "")
+                f"{args[0]}: expected a flag, as --data PATH, or one of "
+                f"{', '.join(names)}" + (f": did you mean {near[0]}?" if near else "")
             )
         return super().parse_args(ctx, args)
 

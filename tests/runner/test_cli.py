@@ -180,7 +180,10 @@ def test_bad_input_is_one_line_that_says_what_was_expected_and_found(
     [
         (["--epoch", "3"], "No such option"),
         (["--epochs", "many"], "'many' is not a valid integer"),
-        (["data"], "data: expected a flag, as --data PATH, or one of run, check, why, clean"),
+        (
+            ["data"],
+            "data: expected a flag, as --data PATH, or one of run, check, why, clean",
+        ),
     ],
 )
 def test_a_wrong_flag_is_told_with_where_to_find_help(
