@@ -8,17 +8,19 @@ import errno
 import json
 import logging
 import os
-import signal
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any, Never
+from collections.abc import Callable
+from enum import Enum
+from typing import TYPE_CHECKING, Any, Never
 
 import click
-from rich.console import Console
 
 from contract.errors import BadInputError, GateRefusedError, Terminated
 from contract.exits import Exit
+from contract.stopping import stoppable
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _UNUSABLE = (
@@ -95,59 +97,59 @@ def first_line(error: BaseException) -> str:
     return (lines[0] if lines else type(error).__name__)[:_MOST]
 
 
-def run(command: click.Command, program: str) -> Never:
-    """Runs a command line, and ends the process as `explain` says.
+Explain = Callable[[BaseException], tuple[Enum, str]]
+
+
+def run(
+    command: click.Command,
+    program: str,
+    explained: Explain = explain,
+    prefix: str = "error",
+) -> Never:
+    """Runs a command line, and ends the process as an explanation says.
 
     Args:
         command: Raises whatever it likes.
         program: Its name, for the help.
+        explained: Like `explain`: returns an exit code and a line.
+        prefix: What the line of an error begins with.
     """
     # Where nobody reads on, as with `| head`, click ends without a word, with 1.
-    # ML Metadata's library, which is loaded later, would print what it raises.
+    # ML Metadata's library and gRPC's, which start later, would print what they raise.
     os.environ.setdefault("GLOG_minloglevel", "3")
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     try:
-        with terminating():
+        with stoppable():
             sys.exit(command.main(prog_name=program, standalone_mode=False) or 0)
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message(), err=True)
         sys.exit(Exit.BAD_INPUT.value)
     except (Exception, KeyboardInterrupt, Terminated) as error:
-        code, line = explain(error)
-        if code is Exit.BROKEN:
+        code, line = explained(error)
+        if code.value == Exit.BROKEN.value:
             logging.getLogger(__name__).debug("%s broke", program, exc_info=True)
-        click.echo(_shown(code, line), err=True)
+        on_purpose = isinstance(error, KeyboardInterrupt | Terminated | click.Abort)
+        click.echo(line if on_purpose else f"{prefix}: {line}", err=True)
         sys.exit(code.value)
 
 
-@contextmanager
-def terminating() -> Iterator[None]:
-    """Makes SIGTERM in the block an exception, as Ctrl-C is one."""
-
-    def raise_terminated(signum: int, frame: Any) -> Never:
-        raise Terminated
-
-    try:
-        before = signal.signal(signal.SIGTERM, raise_terminated)
-    except ValueError:
-        # Not in the main thread: whoever runs there has a way of its own.
-        yield
-        return
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
-def _shown(code: Exit, line: str) -> str:
-    return line if code in (Exit.INTERRUPTED, Exit.TERMINATED) else f"error: {line}"
-
-
-def console() -> Console:
+def console() -> "Console":
     """Returns where to print; a pipe has no width: one line a row, however long."""
+    from rich.console import Console
+
     # What is printed are names and paths of people's: `my [digits]` is no markup.
     plain: dict[str, Any] = {"highlight": False, "markup": False, "emoji": False}
     here = Console(**plain)
     return here if here.is_terminal else Console(**plain, width=200)
+
+
+def redraws(where: "Console") -> bool:
+    """Tells whether a picture may be drawn again and again there.
+
+    Colours may be forced on a file or a pipe, and a terminal may be a dumb one: such
+    a picture is for neither.
+    """
+    return where.file.isatty() and not where.is_dumb_terminal
 
 
 def print_json(content: Any) -> None:

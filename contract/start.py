@@ -1,6 +1,8 @@
 """Starts a command line, also for a Python that has not got what it needs."""
 
+import contextlib
 import importlib
+import os
 import sys
 from typing import Never
 
@@ -8,6 +10,8 @@ _OURS = (
     *("benchmarks", "components", "contract", "lineage"),
     *("pipeline", "runner", "serving", "version_store"),
 )
+
+_STOPPED = (130, 143)
 
 
 def start(module: str) -> Never:
@@ -27,9 +31,19 @@ def start(module: str) -> Never:
             file=sys.stderr,
         )
         sys.exit(1)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        sys.exit(130)
     try:
         main()
         sys.stdout.flush()
+    except SystemExit as ended:
+        if ended.code in _STOPPED:
+            # Threads of libraries may still be at it, and Python would wait for them.
+            with contextlib.suppress(OSError):
+                sys.stdout.flush()
+            os._exit(ended.code)
+        raise
     except OSError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(1)

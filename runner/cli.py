@@ -102,8 +102,8 @@ def find_data(config: Config, observe: Observer = ignore) -> tuple[Config, DataS
     Returns:
         The configuration, with the bounds that fit the data by default; and the data.
     """
-    console = Console(highlight=False)
-    bar = DownloadBar(console)
+    # Standard output may be somebody's JSON.
+    bar = DownloadBar(Console(stderr=True, highlight=False))
     try:
         dataset = resolve(
             config.data,

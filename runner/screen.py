@@ -22,6 +22,7 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
+from contract.command import redraws
 from runner import memory
 from runner.events import Event
 
@@ -69,9 +70,7 @@ class Screen:
     def __init__(self, stream: TextIO) -> None:
         """Writes to the stream, in the width and the colours that it has."""
         self.console = Console(file=stream, highlight=False, soft_wrap=False)
-        # Colours may be forced on a file or a pipe, and a terminal may be a dumb one:
-        # a picture that is drawn again and again is for neither.
-        self._redraws = stream.isatty() and not self.console.is_dumb_terminal
+        self._redraws = redraws(self.console)
         self.steps: list[Step] = []
         self._started = time.monotonic()
         self._step_started = self._started
@@ -187,7 +186,9 @@ class DownloadBar:
     """Shows the progress of MNIST's download; see `mirrors.Progress`."""
 
     def __init__(self, console: Console) -> None:
-        """Shows nothing until the first bytes come."""
+        """Shows nothing until something is asked for."""
+        self._console = console
+        self._redraws = redraws(console)
         self._progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -199,6 +200,10 @@ class DownloadBar:
 
     def __call__(self, name: str, done: int, total: int) -> None:
         """Takes note of a file's progress in bytes."""
+        if not self._redraws:
+            if not done:
+                self._console.print(f"fetching {name}", markup=False, soft_wrap=True)
+            return
         if name not in self._tasks:
             self._progress.start()
             self._tasks[name] = self._progress.add_task(name, total=total or None)

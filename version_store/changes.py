@@ -16,6 +16,7 @@ from contextlib import contextmanager
 
 from filelock import FileLock, Timeout
 
+from contract.waiting import told
 from version_store.versions import latest_version, version_path
 
 LOCK_FILE = ".lock"
@@ -44,7 +45,8 @@ def locked(base: str, timeout: float = LOCK_SECONDS) -> Iterator[None]:
     # Two pods may run as two users.
     lock = FileLock(os.path.join(base, LOCK_FILE), mode=0o666)
     try:
-        lock.acquire(timeout=timeout)
+        with told(f"{base}: waiting for a push, rollback or prune to let go of it"):
+            lock.acquire(timeout=timeout)
     except Timeout:
         raise TimeoutError(
             f"{base}: a push, rollback or prune has held it for {timeout:g} s"

@@ -3,7 +3,8 @@
 import logging
 import os
 import posixpath
-from collections.abc import Iterator
+import socket
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeAlias
 from urllib.parse import SplitResult, unquote, urlsplit
@@ -14,6 +15,7 @@ from ml_metadata.proto import metadata_store_pb2
 
 from contract.command import first_line
 from contract.errors import BadInputError
+from contract.waiting import PATIENCE_SECONDS, awaited, told
 
 PASSWORD_VARIABLE = "METADATA_PASSWORD"
 """Environment variable for the password that a URL leaves out."""
@@ -45,6 +47,8 @@ def open_store(location: str, *, read_only: bool = True) -> Store:
     Raises:
         BadInputError: There is none, or it does not answer.
     """
+    if location.startswith(f"{_SCHEME}:"):
+        _check_server(location)
     # The client logs each error as well as raising it.
     logging.getLogger("absl").setLevel(logging.CRITICAL)
     config = connection(location, read_only=read_only)
@@ -118,6 +122,30 @@ def _fill_mysql(config: metadata_store_pb2.MySQLDatabaseConfig, url: str) -> Non
         config.password = password
     # Reading must not make a database.
     config.skip_db_creation = True
+
+
+def _check_server(url: str) -> None:
+    """Sees that a MySQL server greets, as the first word is its own.
+
+    ML Metadata's library would wait for it for ever, deaf to Ctrl-C.
+
+    Raises:
+        BadInputError: It does not.
+    """
+    parts = _split(url)
+    address = (parts.hostname, parts.port or _PORT)
+
+    def greeted(heard: Callable[[], None]) -> bytes:
+        with socket.create_connection(address, PATIENCE_SECONDS) as connection:
+            return connection.recv(1)
+
+    try:
+        with told(f"waiting for {shown(url)}"):
+            found = "" if awaited(greeted) else "it hangs up"
+    except OSError as error:
+        found = error.strerror or str(error)
+    if found:
+        raise BadInputError(f"{shown(url)}: expected a metadata store, found: {found}")
 
 
 def _split(url: str) -> SplitResult:

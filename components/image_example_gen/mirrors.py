@@ -6,22 +6,28 @@ import os
 import time
 import zlib
 from collections.abc import Callable, Sequence
+from functools import partial
+from urllib.parse import urlsplit
 
 import requests
 
 from components.image_example_gen.mnist import PAYLOAD_SHA256
+from contract import http_failures
+from contract.waiting import PATIENCE_SECONDS, awaited
 
 MIRRORS = (
     "https://ossci-datasets.s3.amazonaws.com/mnist/",
     "https://storage.googleapis.com/cvdf-datasets/mnist/",
 )
 
-_CONNECT_SECONDS, _READ_SECONDS = 5, 30
+_CONNECT_SECONDS = 5
 _ATTEMPTS = 3
 _LARGEST_DOWNLOAD = 64 << 20
+_CHUNK = 1 << 14
+"""Bytes that have to come while nothing may come for ever: no trickle holds a run."""
 
 Progress = Callable[[str, int, int], None]
-"""Called with (file name, bytes so far, bytes in all or 0)."""
+"""Called with (file and mirror, bytes so far, bytes in all or 0); at first with 0s."""
 
 
 class MirrorsUnreachableError(Exception):
@@ -33,6 +39,7 @@ def download(
     progress: Progress = lambda name, done, total: None,
     mirrors: Sequence[str] = MIRRORS,
     back_off_seconds: float = 1.0,
+    patience_seconds: float = PATIENCE_SECONDS,
 ) -> None:
     """Completes the folder with MNIST's four files, gzipped.
 
@@ -42,53 +49,74 @@ def download(
     Args:
         folder: Where to put them; made if need be.
         progress: Called as bytes arrive.
-        mirrors: Base addresses, tried in turn for each file.
+        mirrors: Base addresses. The one that gave a file is the first to be asked for
+            the next.
         back_off_seconds: Wait before the second attempt at a mirror, doubled
             before the third.
+        patience_seconds: How long all mirrors together may give nothing.
 
     Raises:
         MirrorsUnreachableError: One of the files came from no mirror.
     """
     os.makedirs(folder, exist_ok=True)
+    best: str | None = None
     for name, sha256 in PAYLOAD_SHA256.items():
         target = os.path.join(folder, name + ".gz")
         if os.path.exists(target) or os.path.exists(os.path.join(folder, name)):
             continue
-        failures = []
-        for mirror in mirrors:
+        failures: dict[str, list[str]] = {}
+        for mirror in sorted(mirrors, key=lambda mirror: mirror != best):
+            url = mirror + name + ".gz"
+            host = urlsplit(mirror).netloc
+            tell = partial(progress, f"{name} from {host}")
+            tell(0, 0)
             try:
-                body = _fetch(mirror + name + ".gz", name, progress, back_off_seconds)
+                body = awaited(
+                    partial(_fetch, url, tell, back_off_seconds),
+                    patience_seconds / len(mirrors),
+                )
                 _verify(body, sha256)
-            except (requests.RequestException, ValueError) as error:
-                failures.append(f"{mirror}: {_reason(error)}")
+            # What requests raises are OSErrors, and so is a wrong REQUESTS_CA_BUNDLE.
+            except (OSError, ValueError) as error:
+                failures.setdefault(_reason(error, url), []).append(host)
                 continue
+            best = mirror
             beside = f"{target}.tmp-{os.getpid()}"
             with open(beside, "wb") as stream:
                 stream.write(body)
             os.rename(beside, target)
             break
         else:
-            raise MirrorsUnreachableError(f"{name}: " + "; ".join(failures))
+            told = (f"{' and '.join(who)}: {why}" for why, who in failures.items())
+            raise MirrorsUnreachableError(f"{name} from " + "; ".join(told))
 
 
-def _fetch(url: str, name: str, progress: Progress, back_off_seconds: float) -> bytes:
-    """Returns the body; retries what may pass (connection, time-out, 5xx)."""
+def _fetch(
+    url: str,
+    tell: Callable[[int, int], None],
+    back_off_seconds: float,
+    heard: Callable[[], None],
+) -> bytes:
+    """Returns the body; retries what may pass (a connection that breaks, 5xx)."""
     for attempt in range(_ATTEMPTS):
         if attempt:
             time.sleep(back_off_seconds * 2 ** (attempt - 1))
         try:
             with requests.get(
-                url, stream=True, timeout=(_CONNECT_SECONDS, _READ_SECONDS)
+                url, stream=True, timeout=(_CONNECT_SECONDS, PATIENCE_SECONDS)
             ) as response:
                 response.raise_for_status()
                 total = int(response.headers.get("Content-Length", 0))
                 body = bytearray()
-                for chunk in response.iter_content(1 << 16):
+                for chunk in response.iter_content(_CHUNK):
+                    heard()
                     body += chunk
-                    progress(name, len(body), total)
+                    tell(len(body), total)
                     if len(body) > _LARGEST_DOWNLOAD:
                         raise ValueError(f"more than {_LARGEST_DOWNLOAD:,} bytes")
                 return bytes(body)
+        except (requests.Timeout, requests.exceptions.SSLError):
+            raise
         except requests.HTTPError as error:
             if _status(error) < 500 or attempt == _ATTEMPTS - 1:
                 raise
@@ -112,12 +140,10 @@ def _verify(body: bytes, sha256: str) -> None:
         raise ValueError(f"SHA-256 expected {sha256[:12]}..., found {found[:12]}...")
 
 
-def _reason(error: Exception) -> str:
-    """Returns the error in few words; requests nests several in one message."""
-    if isinstance(error, requests.HTTPError):
-        return f"HTTP {_status(error)}"
-    if isinstance(error, requests.Timeout):
-        return "timed out"
-    if isinstance(error, requests.ConnectionError):
-        return "no connection"
-    return str(error)
+def _reason(error: Exception, url: str) -> str:
+    known = isinstance(error, OSError)
+    why = http_failures.reason(error, url) if known else str(error)
+    if isinstance(error, requests.exceptions.SSLError):
+        why += " (the file in REQUESTS_CA_BUNDLE says which are)"
+    proxy = http_failures.proxy_of(url)
+    return f"{why}, through the proxy {proxy}" if proxy else why

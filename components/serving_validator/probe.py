@@ -19,6 +19,8 @@ import importlib
 import json
 import os
 import sys
+import threading
+import time
 from collections.abc import Callable
 
 import numpy as np
@@ -314,8 +316,16 @@ def _line(error: Exception) -> str:
     return f"{type(error).__name__}: {' '.join(telling[:1])}"
 
 
+def _end_with(parent: int) -> None:
+    """Ends this process once its parent is gone, however that was killed."""
+    while os.getppid() == parent:
+        time.sleep(1)
+    os._exit(1)
+
+
 def _wait() -> int:
     """Imports, waits for a question, and answers it; without one there is no answer."""
+    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     importlib.import_module("serving.server.session")
     question = sys.stdin.readline()
     return main(**json.loads(question)) if question else 0

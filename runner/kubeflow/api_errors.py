@@ -10,7 +10,9 @@ from typing import Any
 
 import requests
 
+from contract import http_failures
 from contract.errors import BadInputError
+from contract.waiting import SilenceError
 from runner.kubeflow.connection import Connection
 
 
@@ -43,11 +45,9 @@ def translated(connection: Connection) -> Iterator[None]:
                 yield
             except kfp_server_api.ApiException as error:
                 raise _explained(connection, error) from error
-            except urllib3.exceptions.HTTPError as error:
-                kind = type(error).__name__
-                raise AwayError(
-                    f"{connection.host}: does not answer any more: {kind}"
-                ) from error
+            except (urllib3.exceptions.HTTPError, SilenceError) as error:
+                why = http_failures.reason(error, connection.host)
+                raise AwayError(f"{connection.host}: {why}") from error
             except (json_format.Error, OSError, ValueError) as error:
                 line = (str(error).splitlines() or [""])[0]
                 raise BadInputError(

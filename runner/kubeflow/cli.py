@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Never
 
 import click
 
-from contract import environment, logs
-from contract.errors import BadInputError
+from contract import command, environment, logs
+from contract.errors import BadInputError, Terminated
 from contract.exits import Exit
 from runner.kubeflow import flags, places, schedules, versions
 from runner.kubeflow.client import Client, Options
@@ -25,42 +25,42 @@ Run the pipeline on Kubeflow Pipelines (open source, 2.x).
 
 Exit codes: 0 done, and with --wait: the model is served; 1 the run broke, or
 the time was up; 2 flags, files, connection or token cannot be used, and nothing
-was started; 3 with --wait: a gate refused; 130 interrupted (Ctrl-C): a run that
-was started goes on.
+was started; 3 with --wait: a gate refused; 130 interrupted (Ctrl-C) or 143
+terminated: a run that was started goes on.
 """
 
+_PROGRAM = "kubeflow_runner.py"
 _WIDTH = {"max_content_width": 88}
 
 
 @click.group(help=_HELP, context_settings=_WIDTH)
-def main() -> None:
-    """Runs a command; ends the process with one of the documented codes."""
+def cli() -> None:
+    """Groups the commands."""
 
 
-@main.command("compile")
+@cli.command("compile")
 @flags.compiling
 @flags.pipeline_root
 @click.option("--output", metavar="FILE", help="Ends in .yaml. [<name>.yaml]")
 def compile_command(output: str | None, **given: Any) -> None:
     """Write the pipeline as a file that Kubeflow Pipelines takes."""
-    with _exits():
-        recipe = flags.recipe(**given)
-        path = output or f"{recipe.name}.yaml"
-        check_name(path)
-        flags.write(_compiled(recipe), path)
-        package = read(path)
-        root = recipe.deployment.pipeline_root
-        _note(places.check_reach(recipe.data, root, has_secret=package.has_secret))
-        click.echo(
-            f"{package.path}: pipeline {package.name}, {len(package.nodes)} nodes, "
-            f"data {recipe.data}, image {recipe.deployment.image}"
-        )
-        click.echo(
-            f"next: .venv/bin/python kubeflow_runner.py submit --package {path} --wait"
-        )
+    recipe = flags.recipe(**given)
+    path = output or f"{recipe.name}.yaml"
+    check_name(path)
+    flags.write(_compiled(recipe), path)
+    package = read(path)
+    root = recipe.deployment.pipeline_root
+    _note(places.check_reach(recipe.data, root, has_secret=package.has_secret))
+    click.echo(
+        f"{package.path}: pipeline {package.name}, {len(package.nodes)} nodes, "
+        f"data {recipe.data}, image {recipe.deployment.image}"
+    )
+    click.echo(
+        f"next: .venv/bin/python kubeflow_runner.py submit --package {path} --wait"
+    )
 
 
-@main.command()
+@cli.command()
 @flags.package_file
 @flags.compiling
 @flags.connecting
@@ -70,26 +70,26 @@ def compile_command(output: str | None, **given: Any) -> None:
 @click.option("--timeout", metavar="DURATION", help="Of --wait, as 90m or 2h.")
 def submit(wait: bool, timeout: str | None, **given: Any) -> None:
     """Start a run; with --wait, see it through to the verdict of the gates."""
-    with _exits():
-        if timeout and not wait:
-            raise BadInputError("--timeout: expected together with --wait")
-        most = schedules.seconds(timeout, "--timeout") if timeout else None
-        run_name = given.pop("run_name")
-        with _prepared(given) as (client, package, options):
-            run_id = client.submit(package, run_name or _dated(package), options)
-            page = client.run_page(run_id)
-            click.echo(f"{package.name}: started run {run_id}\n  {page}")
-            if wait:
-                try:
-                    sys.exit(_wait(client, package, run_id, most).value)
-                except KeyboardInterrupt:
-                    click.echo(f"interrupted: the run goes on: {page}", err=True)
-                    sys.exit(Exit.INTERRUPTED.value)
-                except BadInputError as error:
-                    raise BadInputError(f"{error}; the run goes on: {page}") from error
+    if timeout and not wait:
+        raise BadInputError("--timeout: expected together with --wait")
+    most = schedules.seconds(timeout, "--timeout") if timeout else None
+    run_name = given.pop("run_name")
+    with _prepared(given) as (client, package, options):
+        run_id = client.submit(package, run_name or _dated(package), options)
+        page = client.run_page(run_id)
+        click.echo(f"{package.name}: started run {run_id}\n  {page}")
+        if wait:
+            try:
+                sys.exit(_wait(client, package, run_id, most).value)
+            except (KeyboardInterrupt, Terminated) as error:
+                code, word = command.explain(error)
+                click.echo(f"{word}: the run goes on: {page}", err=True)
+                sys.exit(code.value)
+            except BadInputError as error:
+                raise BadInputError(f"{error}; the run goes on: {page}") from error
 
 
-@main.command()
+@cli.command()
 @flags.package_file
 @flags.compiling
 @flags.connecting
@@ -110,33 +110,32 @@ def submit(wait: bool, timeout: str | None, **given: Any) -> None:
 @click.option("--replace", is_flag=True, help="End the schedule of that name.")
 def schedule(job_name: str | None, replace: bool, catch_up: bool, **given: Any) -> None:
     """Start runs again and again."""
-    with _exits():
-        trigger = {
-            **_trigger(*(given.pop(key) for key in ("cron", "every", "start", "end"))),
-            "max_concurrency": given.pop("max_concurrency"),
-            "no_catchup": not catch_up,
-        }
-        with _prepared(given) as (client, package, options):
-            name = job_name or package.name
-            before = client.schedules(name, options.experiment)
-            if before and not replace:
-                raise BadInputError(
-                    f"--job-name: {name}: experiment {options.experiment} has a "
-                    f"schedule of that name ({before[0]}): give another, or --replace"
-                )
-            made = client.schedule(package, name, options, trigger)
-            for old in before:
-                client.unschedule(old)
-            when = trigger.get("cron_expression") or (
-                f"every {trigger['interval_second']} s"
+    trigger = {
+        **_trigger(*(given.pop(key) for key in ("cron", "every", "start", "end"))),
+        "max_concurrency": given.pop("max_concurrency"),
+        "no_catchup": not catch_up,
+    }
+    with _prepared(given) as (client, package, options):
+        name = job_name or package.name
+        before = client.schedules(name, options.experiment)
+        if before and not replace:
+            raise BadInputError(
+                f"--job-name: {name}: experiment {options.experiment} has a "
+                f"schedule of that name ({before[0]}): give another, or --replace"
             )
-            click.echo(f"{name}: scheduled, {when}: {made}")
-            click.echo(f"  {client.schedule_page(made)}")
-            if before:
-                click.echo(f"  instead of {', '.join(before)}")
+        made = client.schedule(package, name, options, trigger)
+        for old in before:
+            client.unschedule(old)
+        when = trigger.get("cron_expression") or (
+            f"every {trigger['interval_second']} s"
+        )
+        click.echo(f"{name}: scheduled, {when}: {made}")
+        click.echo(f"  {client.schedule_page(made)}")
+        if before:
+            click.echo(f"  instead of {', '.join(before)}")
 
 
-@main.command()
+@cli.command()
 @flags.package_file
 @flags.compiling
 @flags.connecting
@@ -144,38 +143,24 @@ def schedule(job_name: str | None, replace: bool, catch_up: bool, **given: Any) 
 @click.option("--version", help="Its name. [<pipeline>-<digest of the package>]")
 def upload(version: str | None, **given: Any) -> None:
     """Put the pipeline, or a new version of it, on the cluster for all to run."""
-    with _exits():
-        if given["pipeline_root"]:
-            raise BadInputError(
-                "--pipeline-root: expected with `submit` or `schedule`: KFP takes it "
-                "with a run, and not with what is uploaded"
+    if given["pipeline_root"]:
+        raise BadInputError(
+            "--pipeline-root: expected with `submit` or `schedule`: KFP takes it "
+            "with a run, and not with what is uploaded"
+        )
+    with _connected(given) as (client, package):
+        if package.pipeline_root:
+            _note(
+                f"note: KFP does not read the pipeline root of the package "
+                f"({package.pipeline_root}): name it with each run, by `submit` or "
+                "in the form of the user interface"
             )
-        with _connected(given) as (client, package):
-            if package.pipeline_root:
-                _note(
-                    f"note: KFP does not read the pipeline root of the package "
-                    f"({package.pipeline_root}): name it with each run, by `submit` or "
-                    "in the form of the user interface"
-                )
-            name = version or f"{package.name}-{package.digest[:12]}"
-            pipeline_id, version_id, is_new = client.upload(package, name)
-            done = "uploaded" if is_new else "is there already"
-            click.echo(f"{package.name}: version {name} {done}")
-            click.echo(f"  pipeline {pipeline_id}\n  version  {version_id}")
-            click.echo(f"  {client.version_page(pipeline_id, version_id)}")
-
-
-@contextmanager
-def _exits() -> Iterator[None]:
-    """Ends the process with the code that an exception stands for."""
-    try:
-        yield
-    except BadInputError as error:
-        click.echo(f"error: {error}", err=True)
-        sys.exit(Exit.BAD_INPUT.value)
-    except KeyboardInterrupt:
-        click.echo("interrupted", err=True)
-        sys.exit(Exit.INTERRUPTED.value)
+        name = version or f"{package.name}-{package.digest[:12]}"
+        pipeline_id, version_id, is_new = client.upload(package, name)
+        done = "uploaded" if is_new else "is there already"
+        click.echo(f"{package.name}: version {name} {done}")
+        click.echo(f"  pipeline {pipeline_id}\n  version  {version_id}")
+        click.echo(f"  {client.version_page(pipeline_id, version_id)}")
 
 
 def _compiled(recipe: flags.Recipe) -> str:
@@ -283,7 +268,9 @@ def _wait(client: Client, package: Package, run_id: str, most: float | None) -> 
 
     screen = ProgressScreen(sys.stdout)
     with screen.live():
-        progress = client.wait(run_id, package.nodes, most, screen.on_progress)
+        progress = client.wait(
+            run_id, package.nodes, most, screen.on_progress, screen.on_away
+        )
     ending = conclude(
         progress,
         client.connection.namespace,
@@ -316,3 +303,8 @@ def _trigger(
 
 def _dated(package: Package) -> str:
     return f"{package.name}-{datetime.now():%Y%m%d-%H%M%S}"
+
+
+def main() -> Never:
+    """Runs the command line; ends the process with one of the documented codes."""
+    command.run(cli, _PROGRAM)

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from contract.errors import BadInputError
+from contract.waiting import awaited
 from runner.kubeflow import task_api, tasks, versions
 from runner.kubeflow.api_errors import AwayError, translated
 from runner.kubeflow.connection import Connection
@@ -93,9 +94,8 @@ class Client:
         health = connection.check()
         self.version = versions.of_server(health)
         versions.check(connection.host, self.version)
-        with translated(connection):
-            self._client = _kfp_client(connection)
-            namespace = self._client.get_user_namespace()
+        self._client = _asked(connection, lambda: _kfp_client(connection))
+        namespace = _asked(connection, self._client.get_user_namespace)
         if health.get("multi_user") and not (connection.namespace or namespace):
             raise BadInputError(
                 f"{connection.host}: --namespace: expected the profile's, as this "
@@ -104,23 +104,25 @@ class Client:
 
     def submit(self, package: Package, run_name: str, options: Options) -> str:
         """Starts a run; returns its id."""
-        with translated(self.connection):
-            run = self._client.run_pipeline(
-                experiment_id=self._experiment(options.experiment),
+        experiment = self._experiment(options.experiment)
+        run = self._ask(
+            lambda client: client.run_pipeline(
+                experiment_id=experiment,
                 job_name=run_name,
                 pipeline_package_path=package.path,
                 **options.keywords(),
             )
+        )
         return str(run.run_id)
 
     def schedules(self, name: str, experiment: str) -> list[str]:
         """Returns the ids of the recurring runs with that name in an experiment."""
-        with translated(self.connection):
-            found = self._client.list_recurring_runs(
-                experiment_id=self._experiment(experiment),
-                filter=_named(name),
-                page_size=100,
+        experiment_id = self._experiment(experiment)
+        found = self._ask(
+            lambda client: client.list_recurring_runs(
+                experiment_id=experiment_id, filter=_named(name), page_size=100
             )
+        )
         return [str(run.recurring_run_id) for run in found.recurring_runs or []]
 
     def schedule(
@@ -134,20 +136,21 @@ class Client:
             options: Of each run.
             trigger: When: further arguments of kfp's `create_recurring_run`.
         """
-        with translated(self.connection):
-            run = self._client.create_recurring_run(
-                experiment_id=self._experiment(options.experiment),
+        experiment = self._experiment(options.experiment)
+        run = self._ask(
+            lambda client: client.create_recurring_run(
+                experiment_id=experiment,
                 job_name=name,
                 pipeline_package_path=package.path,
                 **options.keywords(),
                 **trigger,
             )
+        )
         return str(run.recurring_run_id)
 
     def unschedule(self, recurring_run_id: str) -> None:
         """Ends a recurring run; runs that it has started go on."""
-        with translated(self.connection):
-            self._client.delete_recurring_run(recurring_run_id)
+        self._ask(lambda client: client.delete_recurring_run(recurring_run_id))
 
     def upload(self, package: Package, version: str) -> tuple[str, str, bool]:
         """Puts a compiled pipeline where all users of the namespace find it.
@@ -156,26 +159,34 @@ class Client:
             The ids of pipeline and version, and whether that was not there before.
         """
         namespace = self.connection.namespace or None
-        with translated(self.connection):
-            found = self._client.list_pipelines(
+        found = self._ask(
+            lambda client: client.list_pipelines(
                 filter=_named(package.name), namespace=namespace
-            ).pipelines
-            # KFP names the first version of a pipeline itself, after the pipeline.
-            pipeline = str(
-                found[0].pipeline_id
-                if found
-                else self._client.upload_pipeline(
-                    package.path, pipeline_name=package.name, namespace=namespace
-                ).pipeline_id
             )
-            known = self._client.list_pipeline_versions(
+        ).pipelines
+        # KFP names the first version of a pipeline itself, after the pipeline.
+        of_all = (
+            found[0]
+            if found
+            else self._ask(
+                lambda client: client.upload_pipeline(
+                    package.path, pipeline_name=package.name, namespace=namespace
+                )
+            )
+        )
+        pipeline = str(of_all.pipeline_id)
+        known = self._ask(
+            lambda client: client.list_pipeline_versions(
                 pipeline, filter=_named(version)
-            ).pipeline_versions
-            if known:
-                return pipeline, str(known[0].pipeline_version_id), False
-            added = self._client.upload_pipeline_version(
+            )
+        ).pipeline_versions
+        if known:
+            return pipeline, str(known[0].pipeline_version_id), False
+        added = self._ask(
+            lambda client: client.upload_pipeline_version(
                 package.path, pipeline_version_name=version, pipeline_id=pipeline
             )
+        )
         return pipeline, str(added.pipeline_version_id), True
 
     def progress(self, run_id: str, names: tuple[str, ...]) -> Progress:
@@ -185,9 +196,8 @@ class Client:
             run_id: Of the run.
             names: The nodes of the pipeline, in order.
         """
-        with translated(self.connection):
-            run = self._client.get_run(run_id)
-            details = run.run_details.task_details if run.run_details else None
+        run = self._ask(lambda client: client.get_run(run_id))
+        details = run.run_details.task_details if run.run_details else None
         picture = self._picture(run_id, names, details or [])
         return Progress(
             state=str(run.state or "PENDING"),
@@ -215,6 +225,7 @@ class Client:
         names: tuple[str, ...],
         timeout: float | None,
         on_progress: Callable[[Progress], None],
+        on_away: Callable[[str], None],
     ) -> Progress:
         """Waits for a run to end.
 
@@ -223,6 +234,7 @@ class Client:
             names: The nodes of the pipeline, in order.
             timeout: Seconds to wait at most; None: as long as it takes.
             on_progress: Called with each answer.
+            on_away: Called with the reason when answers begin to fail.
 
         Returns:
             The last answer; the run has not ended if the time was up.
@@ -232,15 +244,18 @@ class Client:
                 answer for two minutes. The run goes on.
         """
         began = answered = time.monotonic()
-        latest = None
+        latest, away = None, False
         while True:
             try:
                 latest = self.progress(run_id, names)
-            except AwayError:
+            except AwayError as error:
                 if time.monotonic() - answered > _PATIENCE_SECONDS:
                     raise
+                if not away:
+                    on_away(str(error))
+                away = True
             else:
-                answered = time.monotonic()
+                answered, away = time.monotonic(), False
                 on_progress(latest)
             late = timeout is not None and time.monotonic() - began >= timeout
             if latest is not None and (latest.ended or late):
@@ -263,10 +278,20 @@ class Client:
         )
 
     def _experiment(self, name: str) -> str:
-        made = self._client.create_experiment(
-            name, namespace=self.connection.namespace or None
+        namespace = self.connection.namespace or None
+        made = self._ask(
+            lambda client: client.create_experiment(name, namespace=namespace)
         )
         return str(made.experiment_id)
+
+    def _ask(self, question: "Callable[[kfp.Client], Any]") -> Any:
+        """Returns the answer to one question; kfp's client would wait for ever."""
+        return _asked(self.connection, lambda: question(self._client))
+
+
+def _asked(connection: Connection, question: Callable[[], Any]) -> Any:
+    with translated(connection):
+        return awaited(lambda heard: question())
 
 
 def _kfp_client(connection: Connection) -> "kfp.Client":

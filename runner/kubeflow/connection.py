@@ -9,20 +9,22 @@ import base64
 import json
 import re
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import urlsplit
 
 import requests
 
+from contract import http_failures
 from contract.errors import BadInputError
+from contract.waiting import PATIENCE_SECONDS, SilenceError, awaited, told
 
 HOST_VARIABLE = "KF_PIPELINES_ENDPOINT"
 TOKEN_VARIABLE = "KFP_TOKEN"
 
 HEALTH = "/apis/v2beta1/healthz"
-_CONNECT_SECONDS, _READ_SECONDS = 5, 30
+_CONNECT_SECONDS = 5
 
 
 @dataclass(frozen=True)
@@ -66,20 +68,31 @@ class Connection:
         return token
 
     def get(self, path: str, **parameters: str) -> requests.Response:
-        """Asks for a path below the host; follows no redirects."""
+        """Asks for a path below the host; follows no redirects.
+
+        Raises:
+            RequestException: There is no answer; `http_failures` says why.
+        """
         token = self.current_token()
-        with requests.Session() as session:
-            # As in kfp's client: no proxies or passwords from the environment. A
-            # .netrc would even replace the token.
-            session.trust_env = False
-            return session.get(
-                self.host + path,
-                params=parameters,
-                headers={"Authorization": f"Bearer {token}"} if token else {},
-                verify=self.ca_cert or True,
-                timeout=(_CONNECT_SECONDS, _READ_SECONDS),
-                allow_redirects=False,
-            )
+
+        def ask(heard: Callable[[], None]) -> requests.Response:
+            with requests.Session() as session:
+                # As in kfp's client: no proxies or passwords from the environment. A
+                # .netrc would even replace the token.
+                session.trust_env = False
+                return session.get(
+                    self.host + path,
+                    params=parameters,
+                    headers={"Authorization": f"Bearer {token}"} if token else {},
+                    verify=self.ca_cert or True,
+                    timeout=(_CONNECT_SECONDS, PATIENCE_SECONDS),
+                    allow_redirects=False,
+                )
+
+        try:
+            return awaited(ask)
+        except SilenceError as error:
+            raise requests.Timeout from error
 
     def check(self) -> dict[str, Any]:
         """Returns what KFP says about itself, as `multi_user`.
@@ -89,7 +102,8 @@ class Connection:
                 do about it.
         """
         try:
-            answer = self.get(HEALTH)
+            with told(f"waiting for {self.host}"):
+                answer = self.get(HEALTH)
         except requests.RequestException as error:
             raise BadInputError(self._unreachable(error)) from error
         if answer.status_code in (401, 403):
@@ -145,37 +159,14 @@ class Connection:
         )
 
     def _unreachable(self, error: requests.RequestException) -> str:
-        """Returns what hides in an exception of four libraries."""
-        text = str(error)
-        host = urlsplit(self.host).hostname
-        if isinstance(error, requests.exceptions.SSLError):
-            if "CERTIFICATE_VERIFY_FAILED" not in text:
-                return f"{self.host}: no TLS there: is it http:// and not https://?"
-            found = re.search(r"certificate verify failed: ([^()]+?)(?: \(|$)", text)
-            reason = found[1].strip() if found else "verification failed"
-            return (
-                f"{self.host}: its certificate is not trusted: {reason}: give the "
-                "authority's with --ca-cert FILE"
-            )
-        if isinstance(error, requests.exceptions.Timeout):
-            return (
-                f"{self.host}: no answer within {_CONNECT_SECONDS} to "
-                f"{_READ_SECONDS} seconds: is it the right address and port?"
-            )
+        """Returns why there is no answer, and what to do about it."""
         if isinstance(error, requests.exceptions.InvalidURL):
             return (
                 f"--host: expected an address as http://localhost:8888, found "
                 f"{self.host}"
             )
-        if "NameResolutionError" in text or "Failed to resolve" in text:
-            return f"{self.host}: no machine has the name {host}"
-        if "refused" in text:
-            return (
-                f"{self.host}: nothing listens there (connection refused): is "
-                "`kubectl port-forward --namespace kubeflow service/ml-pipeline "
-                "8888` running?"
-            )
-        return f"{self.host}: cannot be reached: {_innermost(error)}"
+        why = http_failures.reason(error, self.host)
+        return f"{self.host}: {why}{_help(error, why)}"
 
     def _elsewhere(self, location: str) -> str:
         """Returns a line about a redirect: to HTTPS, or to a login."""
@@ -277,8 +268,16 @@ def _expired(token: str) -> str | None:
     return f"{moment:%Y-%m-%d %H:%M} UTC"
 
 
-def _innermost(error: BaseException) -> str:
-    """Returns the reason at the bottom of a chain of exceptions, as one line."""
-    while error.__context__ is not None:
-        error = error.__context__
-    return (str(error).splitlines() or [type(error).__name__])[0]
+def _help(error: requests.RequestException, why: str) -> str:
+    if isinstance(error, requests.exceptions.SSLError):
+        if "certificate" in why:
+            return ": give the authority's with --ca-cert FILE"
+        return ": is it http:// and not https://?"
+    if isinstance(error, requests.Timeout):
+        return ": is it the right address and port?"
+    if "refused" in why:
+        return (
+            ": is `kubectl port-forward --namespace kubeflow service/ml-pipeline 8888` "
+            "running?"
+        )
+    return ""

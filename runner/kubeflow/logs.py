@@ -4,6 +4,7 @@ import json
 
 import requests
 
+from contract import http_failures
 from runner.kubeflow.api_errors import reason
 from runner.kubeflow.connection import Connection
 
@@ -37,7 +38,7 @@ def pod_log(connection: Connection, run_id: str, pod: str) -> str:
         try:
             answer = connection.get(path, **parameters)
         except requests.RequestException as error:
-            reasons.append(type(error).__name__)
+            reasons.append(http_failures.reason(error, connection.host))
             continue
         is_page = "html" in answer.headers.get("Content-Type", "")
         if answer.status_code == 200 and not is_page:

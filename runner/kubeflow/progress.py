@@ -10,6 +10,7 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
+from contract.command import redraws
 from runner.kubeflow.client import Progress
 from runner.kubeflow.tasks import Node
 from runner.kubeflow.verdict import Ending
@@ -40,7 +41,7 @@ class ProgressScreen:
     @contextmanager
     def live(self) -> Iterator[None]:
         """Keeps the picture up to date while the block runs."""
-        if not self.console.is_terminal:
+        if not redraws(self.console):
             yield
             return
         with Live(
@@ -71,7 +72,7 @@ class ProgressScreen:
                 "a machine room for it? `kubectl describe pod` says why; KFP waits for "
                 "ever"
             )
-        if self.console.is_terminal:
+        if redraws(self.console):
             return
         ended = [node for node in progress.nodes if node.ended is not None]
         for node in sorted(ended, key=lambda node: str(node.ended)):
@@ -80,6 +81,10 @@ class ProgressScreen:
                 mark, _ = _MARKS[node.state]
                 reused = "  reused" if node.state == "cached" else ""
                 self._line(f"{mark} {node.name:<20} {node.seconds:6.0f} s{reused}")
+
+    def on_away(self, reason: str) -> None:
+        """Says that Kubeflow Pipelines does not answer for now."""
+        self._line(f"{reason}; the run goes on, and is asked about again")
 
     def show(self, name: str, ending: Ending, page: str) -> None:
         """Shows how the run ended, and where to see it.

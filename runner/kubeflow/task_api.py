@@ -10,6 +10,7 @@ from typing import Any
 
 import requests
 
+from contract import http_failures
 from runner.kubeflow.api_errors import AwayError, reason
 from runner.kubeflow.connection import Connection
 from runner.kubeflow.tasks import Node, Picture
@@ -37,8 +38,8 @@ def tasks_of(connection: Connection, run_id: str) -> list[dict[str, Any]] | None
                 f"/apis/v2beta1/runs/{run_id}/tasks", page_size=_PAGE, page_token=token
             )
         except requests.RequestException as error:
-            kind = type(error).__name__
-            raise AwayError(f"{connection.host}: does not answer: {kind}") from error
+            why = http_failures.reason(error, connection.host)
+            raise AwayError(f"{connection.host}: {why}") from error
         if answer.status_code >= 500 or answer.status_code == 429:
             raise AwayError(f"{connection.host}: {reason(answer)}")
         if answer.status_code != 200:

@@ -145,6 +145,11 @@ class Connection:
         """Returns what gRPC raised, sync or aio, with what can be done about it."""
         details = error.details() or ""
         hint = ""
+        if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
+            hint = (
+                " - is the address right, and does every firewall let it through? A "
+                "busy server needs a longer --timeout"
+            )
         if error.code() is grpc.StatusCode.UNAVAILABLE:
             proxy = proxies.proxy_of(self.address)
             if proxy is not None:
@@ -154,6 +159,13 @@ class Connection:
                     f" - HTTP is spoken there, as on the port of REST ({REST_PORT} "
                     f"unless set); this client speaks gRPC ({GRPC_PORT} unless set)"
                 )
+            elif "CERTIFICATE_VERIFY_FAILED" in details:
+                hint += (
+                    " - its certificate is not trusted: name the authority's with "
+                    "--tls-ca, or the name in it with --tls-server-name"
+                )
+            elif "Ssl handshake failed" in details:
+                hint += " - no TLS is spoken there, or another one"
             elif "Connection refused" in details and proxy is None:
                 hint += " - is a server running? `make serve` starts one"
         return ServingError(error.code(), details, self.address, hint)

@@ -4,6 +4,9 @@ import functools
 import io
 import sys
 from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from enum import Enum
 from pathlib import Path
 from typing import Any, Never, TypeVar
 
@@ -12,6 +15,8 @@ import grpc
 from click.core import ParameterSource
 from rich.console import Console
 
+from contract import command
+from contract.waiting import told
 from serving.client import calls, render
 from serving.client.base import DEFAULT_BATCH_SIZE, DEFAULT_MODEL
 from serving.client.channel import DEFAULT_ADDRESS, MAX_RETRIES, Connection, Tls
@@ -136,7 +141,7 @@ def cli() -> None:
       1  the server failed       6  no such model, version or label
       2  wrong usage             7  the server rejected the request
       3  an image is unreadable  8  not allowed
-      4  no server answers     130  interrupted
+      4  no server answers     130  interrupted (143 by SIGTERM)
     """  # noqa: D301 - \b is click's mark for text that is not rewrapped
 
 
@@ -212,7 +217,8 @@ def predict(
         _refuse_server_options()
         model = Model.of_folder(version_dir, signature)
     else:
-        model = Model.of_server(client, signature)
+        with _waiting(client):
+            model = Model.of_server(client, signature)
     if model.served.note:
         _print_error(model.served.note)
     wish = Wish(sources, selection, batch_size, Fit(fit) if fit else None)
@@ -240,7 +246,8 @@ def status(client: Client, as_json: bool) -> None:
     """Print the state of each version of the model, newest first."""
     if client.model.label is not None:
         raise click.UsageError("status knows --version, not --label")
-    versions = client.status()
+    with _waiting(client):
+        versions = client.status()
     if as_json:
         click.echo(render.status_json(client.model.name, versions))
     else:
@@ -252,7 +259,8 @@ def status(client: Client, as_json: bool) -> None:
 @_server_options
 def metadata(client: Client, as_json: bool) -> None:
     """Print the model's signatures: inputs, outputs, types and shapes."""
-    answer = client.metadata()
+    with _waiting(client):
+        answer = client.metadata()
     if as_json:
         click.echo(render.metadata_json(answer))
     else:
@@ -272,7 +280,22 @@ def metadata(client: Client, as_json: bool) -> None:
 @_server_options
 def wait(client: Client, patience: float) -> None:
     """Wait until the model, version or label is served; print the version."""
-    click.echo(client.wait(patience))
+    # It asks again and again anyway; gRPC's own tries would hide the reason.
+    quick = replace(client.connection, retries=0)
+    with _waiting(client, patience), Client(quick, client.model) as asking:
+        version = asking.wait(patience)
+    click.echo(version)
+
+
+def _waiting(
+    client: Client, seconds: float | None = None
+) -> AbstractContextManager[None]:
+    """Says what is waited for, and for how long at most, if that takes a second."""
+    connection = client.connection
+    most = f"{seconds or connection.timeout:g} seconds at most"
+    return told(
+        f"{PROGRAM}: waiting for {client.model} at {connection.address}, {most}"
+    )
 
 
 def _print_error(message: str) -> None:
@@ -290,27 +313,17 @@ def _hint(error: ClientError) -> str:
     return ""
 
 
+def _explained(error: BaseException) -> tuple[Enum, str]:
+    """Returns the exit code and the line of an error, as `command.explain` does."""
+    if isinstance(error, ClientError):
+        return error.exit_code, f"{error}{_hint(error)}"
+    return command.explain(error, begun=True)
+
+
 def main() -> Never:
     """Runs the command line; every error is one line on standard error."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             # Names of classes and files that the locale cannot write are escaped.
             stream.reconfigure(errors="backslashreplace")
-    try:
-        sys.exit(cli.main(prog_name=PROGRAM, standalone_mode=False) or ExitCode.OK)
-    except click.exceptions.NoArgsIsHelpError as error:
-        click.echo(error.format_message(), err=True)
-        sys.exit(ExitCode.USAGE)
-    except click.ClickException as error:
-        _print_error(f"{error.format_message()} (see --help)")
-        sys.exit(ExitCode.USAGE)
-    except ClientError as error:
-        _print_error(f"{error}{_hint(error)}")
-        sys.exit(error.exit_code)
-    except OSError as error:
-        # Standard output is gone, or the disk is full.
-        _print_error(f"{error.filename or 'output'}: {error.strerror}")
-        sys.exit(ExitCode.SERVER_ERROR)
-    except (click.Abort, KeyboardInterrupt):
-        _print_error("interrupted")
-        sys.exit(ExitCode.INTERRUPTED)
+    command.run(cli, PROGRAM, _explained, PROGRAM)

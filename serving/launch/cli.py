@@ -5,13 +5,14 @@ import errno
 import os
 import shlex
 import socket
-import sys
 import urllib.parse
 from pathlib import Path
 from typing import Never
 
 import click
 
+from contract import command
+from contract.exits import Exit
 from serving.launch import code
 from serving.launch.errors import LaunchError
 from serving.launch.models import MODELS, Model, find_model
@@ -107,31 +108,25 @@ def cli(
     if not dry_run:
         check_ports(ports)
     server, reasons = choose(kind, model, ports, image, fetch=not dry_run)
-    command = (*server.command, *more)
+    words = (*server.command, *more)
     with contextlib.suppress(OSError):  # nobody reads it; serving is what was asked for
         print(explain(server, reasons, model, ports), flush=True)
     if dry_run:
         variables = [f"{name}={value}" for name, value in server.environment.items()]
-        print(" ".join([*map(shlex.quote, variables), shlex.join(command)]))
+        print(" ".join([*map(shlex.quote, variables), shlex.join(words)]))
         return
     try:
-        os.execve(command[0], command, {**os.environ, **server.environment})
+        os.execve(words[0], words, {**os.environ, **server.environment})
     except OSError as error:
-        raise LaunchError(f"{command[0]}: cannot be run: {error.strerror}") from error
+        raise LaunchError(f"{words[0]}: cannot be run: {error.strerror}") from error
+
+
+def _explained(error: BaseException) -> tuple[Exit, str]:
+    if isinstance(error, LaunchError):
+        return Exit.BROKEN, str(error)
+    return command.explain(error, begun=True)
 
 
 def main() -> Never:
     """Runs the command line; an error is one line on standard error."""
-    try:
-        sys.exit(cli.main(prog_name=PROGRAM, standalone_mode=False))
-    except click.ClickException as error:
-        print(f"{PROGRAM}: {error.format_message()} (see --help)", file=sys.stderr)
-        sys.exit(2)
-    except LaunchError as error:
-        print(f"{PROGRAM}: {error}", file=sys.stderr)
-        sys.exit(1)
-    except OSError as error:
-        print(f"{PROGRAM}: {error.filename}: {error.strerror}", file=sys.stderr)
-        sys.exit(1)
-    except (click.Abort, KeyboardInterrupt):
-        sys.exit(130)
+    command.run(cli, PROGRAM, _explained, PROGRAM)

@@ -193,9 +193,8 @@ def test_on_a_terminal_the_last_picture_stays(
 
 
 def test_a_download_shows_each_file_and_how_much_of_it(stream: io.StringIO) -> None:
-    bar = DownloadBar(
-        Console(file=stream, force_terminal=True, width=100, color_system=None)
-    )
+    stream.isatty = lambda: True  # type: ignore[method-assign]
+    bar = DownloadBar(Console(file=stream, width=100, color_system=None))
     bar("train-images", 500_000, 1_000_000)
     bar("train-labels", 10_000, 0)
     bar("train-images", 1_000_000, 1_000_000)
@@ -203,6 +202,20 @@ def test_a_download_shows_each_file_and_how_much_of_it(stream: io.StringIO) -> N
     last = stream.getvalue().rsplit("train-images", 1)[1]
     assert "1.0/1.0 MB" in last
     assert "train-labels" in last
+
+
+def test_without_a_terminal_a_download_is_a_line_for_each_file_and_mirror(
+    stream: io.StringIO,
+) -> None:
+    # Forced colours make no terminal of a log.
+    bar = DownloadBar(Console(file=stream, force_terminal=True, color_system=None))
+    bar("images from a.example", 0, 0)
+    bar("images from b.example", 0, 0)
+    bar("images from b.example", 500_000, 1_000_000)
+    bar.stop()
+    assert stream.getvalue() == (
+        "fetching images from a.example\nfetching images from b.example\n"
+    )
 
 
 def test_no_download_no_bar(stream: io.StringIO) -> None:

@@ -1,13 +1,19 @@
 """Where a metadata store is: paths, connection URLs, and what is no store."""
 
+import contextlib
+import socket
 import sqlite3
+import threading
+from functools import partial
 from pathlib import Path
 
 import pytest
 from ml_metadata.proto import metadata_store_pb2
 
 from contract.errors import BadInputError
+from contract.waiting import awaited
 from tests.version_store.pushing import make_store, record_push
+from version_store import metadata
 from version_store.metadata import connection, open_store, shown
 
 Sqlite = metadata_store_pb2.SqliteMetadataSourceConfig
@@ -79,12 +85,42 @@ class TestUrl:
             connection("mysql://me:secret@db", read_only=True)
         assert "secret" not in str(caught.value)
 
-    def test_where_nobody_answers_it_is_one_line(self) -> None:
-        with pytest.raises(BadInputError) as caught:
-            open_store("mysql://me:secret@127.0.0.1:1/mlmd")
+    @pytest.mark.parametrize(
+        ("behaviour", "found"),
+        [
+            ("closed", "Connection refused"),
+            ("silent", "no answer within 0.2 seconds"),
+            ("hangs up", "it hangs up"),
+        ],
+    )
+    def test_where_no_server_answers_one_line_says_why(
+        self, monkeypatch: pytest.MonkeyPatch, behaviour: str, found: str
+    ) -> None:
+        monkeypatch.setattr(metadata, "awaited", partial(awaited, seconds=0.2))
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            port = server.getsockname()[1]
+            taken = []
+
+            def serve() -> None:
+                with contextlib.suppress(OSError):
+                    while True:
+                        taken.append(server.accept()[0])
+                        if behaviour != "silent":
+                            taken[-1].close()
+
+            if behaviour == "closed":
+                server.close()
+            else:
+                threading.Thread(target=serve, daemon=True).start()
+            with pytest.raises(BadInputError) as caught:
+                open_store(f"mysql://me:secret@127.0.0.1:{port}/mlmd")
+            if behaviour != "closed":
+                server.shutdown(socket.SHUT_RDWR)
+        for connection_taken in taken:
+            connection_taken.close()
         assert str(caught.value) == (
-            "mysql://me@127.0.0.1:1/mlmd: expected a metadata store, found: no server "
-            "there that lets this user in"
+            f"mysql://me@127.0.0.1:{port}/mlmd: expected a metadata store, found: "
+            f"{found}"
         )
 
 

@@ -14,10 +14,10 @@ import traceback
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
-from contract import environment
-from contract.command import terminating
+from contract import command, environment
 from contract.errors import BadInputError, GateRefusedError, Terminated
 from contract.exits import Exit
+from contract.stopping import stoppable
 from runner.kubeflow import origin
 from runner.kubeflow.deployment import BEAM_FOLDER
 from runner.kubeflow.entrypoint import contract, settings, sharing, source
@@ -36,21 +36,20 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """
     code = Exit.PUSHED
     try:
-        run(arguments)
+        with stoppable():
+            run(arguments)
     except GateRefusedError as error:
         code = Exit.REFUSED
         reasons = [
             f"refused by {error.gate}:",
             *(f"  {line}" for line in error.reasons),
         ]
-    except BadInputError as error:
-        code, reasons = Exit.BAD_INPUT, [f"error: {error}"]
-    except Terminated:
-        code, reasons = Exit.TERMINATED, ["terminated"]
-    except Exception as error:
-        code = Exit.BROKEN
-        traceback.print_exc()
-        reasons = [f"error: {type(error).__name__}: {error}"]
+    except (Exception, KeyboardInterrupt, Terminated) as error:
+        code, line = command.explain(error, begun=True)
+        if code is Exit.BROKEN:
+            traceback.print_exc()
+        stopped = code in (Exit.INTERRUPTED, Exit.TERMINATED)
+        reasons = [line if stopped else f"error: {line}"]
     sys.stdout.flush()
     if code is not Exit.PUSHED:
         print("\n".join(reasons), file=sys.stderr)
@@ -89,13 +88,7 @@ def run(arguments: Sequence[str] | None) -> None:
         if "source" in parameters:
             parameters["source"] = source.locate(parameters["source"], folder)
         if step.on_engine:
-            with (
-                terminating(),
-                sharing.on_volume(node_input, BEAM_FOLDER) as (
-                    shared,
-                    task,
-                ),
-            ):
+            with sharing.on_volume(node_input, BEAM_FOLDER) as (shared, task):
                 _execute(step, shared, step.beam.pipeline_args(task))
         else:
             _execute(step, node_input, step.beam.pipeline_args())

@@ -1,7 +1,11 @@
 """Fetching from mirrors that are dead, lie, break off or are merely slow to wake."""
 
+import contextlib
 import gzip
 import hashlib
+import socket
+import ssl
+import struct
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -12,6 +16,7 @@ import pytest
 
 from components.image_example_gen import mirrors
 from components.image_example_gen.mirrors import MirrorsUnreachableError
+from tests.serving.client.pki import Pki
 
 PAYLOADS = {"train-images": b"pixels of digits", "train-labels": b"digits"}
 GOOD = {name + ".gz": gzip.compress(body) for name, body in PAYLOADS.items()}
@@ -33,6 +38,10 @@ class Mirror:
     asked: list[str] = field(default_factory=list)
     cut: int | None = None
     address: str = ""
+
+    @property
+    def host(self) -> str:
+        return self.address.split("/")[2]
 
     def answer(self, name: str) -> Answer:
         self.asked.append(name)
@@ -119,11 +128,16 @@ def test_progress_tells_how_far_each_file_is(
     start: Callable[..., Mirror], folder: Path
 ) -> None:
     told: list[tuple[str, int, int]] = []
+    mirror = start()
     mirrors.download(
-        str(folder), lambda *step: told.append(step), mirrors=[start().address]
+        str(folder), lambda *step: told.append(step), mirrors=[mirror.address]
     )
-    sizes = {name: len(GOOD[name + ".gz"]) for name in PAYLOADS}
-    assert told == [(name, size, size) for name, size in sizes.items()]
+    assert told == [
+        (f"{name} from {mirror.host}", size, size)
+        for name in PAYLOADS
+        for done in [len(GOOD[name + ".gz"])]
+        for size in [0, done]
+    ]
 
 
 def test_a_dead_mirror_is_passed_over(
@@ -201,7 +215,7 @@ class TestAMirrorWithoutTheLabels:
         with pytest.raises(MirrorsUnreachableError) as caught:
             fetch(folder, first, second)
         assert str(caught.value) == (
-            f"train-labels: {first.address}: {reason}; {second.address}: {reason}"
+            f"train-labels from {first.host} and {second.host}: {reason}"
         )
         assert list(fetched(folder)) == ["train-images.gz"]
 
@@ -220,25 +234,140 @@ def test_a_connection_that_breaks_off_is_tried_three_times(
     start: Callable[..., Mirror], folder: Path
 ) -> None:
     breaking = start(cut=10)
-    with pytest.raises(MirrorsUnreachableError, match=r"train-images: http://127"):
+    with pytest.raises(MirrorsUnreachableError, match=r"train-images from 127"):
         fetch(folder, breaking)
     assert fetched(folder) == {}
     assert breaking.asked == ["train-images.gz"] * 3
 
 
-def test_a_silent_server_times_out(
-    start: Callable[..., Mirror], folder: Path, monkeypatch: pytest.MonkeyPatch
+def never(connection: socket.socket) -> None:
+    """Takes the connection, and says nothing."""
+
+
+def trickle(connection: socket.socket) -> None:
+    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\nx")
+
+
+def half_a_head(connection: socket.socket) -> None:
+    connection.sendall(b"HTTP/1.1 200 OK\r\nX-More: ")
+
+
+def redirect(connection: socket.socket) -> None:
+    connection.recv(1 << 16)
+    connection.sendall(
+        b"HTTP/1.1 302 Found\r\nLocation: /mnist/\r\nContent-Length: 0\r\n"
+        b"Connection: close\r\n\r\n"
+    )
+    connection.close()
+
+
+def reset(connection: socket.socket) -> None:
+    connection.recv(1)
+    linger = struct.pack("ii", 1, 0)
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+    connection.close()
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "reason"),
+    [
+        (never, "no answer in time"),
+        (trickle, "no answer in time"),
+        (half_a_head, "no answer in time"),
+        (redirect, "it redirects without end"),
+        (reset, "Connection reset by peer"),
+    ],
+)
+def test_whatever_a_server_does_the_wait_for_it_ends_with_the_reason(
+    folder: Path, behaviour: Callable[[socket.socket], None], reason: str
 ) -> None:
-    monkeypatch.setattr(mirrors, "_READ_SECONDS", 0.05)
-    wake = threading.Event()
-    silent = start()
-    monkeypatch.setattr(silent, "answer", lambda name: (wake.wait(10), (404, b""))[1])
-    try:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        open_ones = []
+
+        def serve() -> None:
+            with contextlib.suppress(OSError):
+                while True:
+                    connection, _ = listening.accept()
+                    open_ones.append(connection)
+                    behaviour(connection)
+
+        threading.Thread(target=serve, daemon=True).start()
+        host = f"127.0.0.1:{listening.getsockname()[1]}"
+        patience = 0.2 if "in time" in reason else 10
         with pytest.raises(MirrorsUnreachableError) as caught:
-            fetch(folder, silent)
+            mirrors.download(
+                str(folder),
+                mirrors=[f"http://{host}/mnist/"],
+                back_off_seconds=0,
+                patience_seconds=patience,
+            )
+        listening.shutdown(socket.SHUT_RDWR)
+    for connection in open_ones:
+        connection.close()
+    assert str(caught.value) == f"train-images from {host}: {reason}"
+    assert fetched(folder) == {}
+
+
+@pytest.mark.parametrize(
+    ("address", "variables", "reason"),
+    [
+        ("http://nowhere.invalid/", {}, "no machine has the name nowhere.invalid"),
+        (
+            "https://mirror.example/",
+            {"https_proxy": "http://me:secret@127.0.0.1:9"},
+            "the proxy does not pass it on: Connection refused, through the proxy "
+            "http://127.0.0.1:9",
+        ),
+        (
+            "https://mirror.example/",
+            {"REQUESTS_CA_BUNDLE": "/nowhere.pem"},
+            "Could not find a suitable TLS CA certificate bundle, invalid path: "
+            "/nowhere.pem",
+        ),
+    ],
+    ids=["no such name", "a proxy that is away", "no certificates"],
+)
+def test_what_the_network_here_lacks_is_the_reason(
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    address: str,
+    variables: dict[str, str],
+    reason: str,
+) -> None:
+    for name in ("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(MirrorsUnreachableError) as caught:
+        mirrors.download(str(folder), mirrors=[address], back_off_seconds=0)
+    assert str(caught.value) == f"train-images from {address.split('/')[2]}: {reason}"
+
+
+def test_a_certificate_that_is_not_trusted_is_the_reason(
+    folder: Path, tmp_path: Path
+) -> None:
+    """As behind a proxy that opens TLS."""
+    pki = Pki.make(tmp_path)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(pki.server_cert, pki.server_key)
+    server = serving(mirror := Mirror({}))
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    try:
+        with pytest.raises(
+            MirrorsUnreachableError, match="its certificate is not trusted"
+        ):
+            mirrors.download(str(folder), mirrors=[f"https://{mirror.host}/"])
     finally:
-        wake.set()
-    assert str(caught.value) == f"train-images: {silent.address}: timed out"
+        server.shutdown()
+        server.server_close()
+
+
+def test_the_mirror_that_gave_a_file_is_asked_first_for_the_next(
+    start: Callable[..., Mirror], folder: Path
+) -> None:
+    bad, good = start(train_images=[(404, b"no")]), start()
+    fetch(folder, bad, good)
+    assert bad.asked == ["train-images.gz"]
 
 
 def test_a_body_without_end_is_not_taken_into_memory(

@@ -111,9 +111,10 @@ def run(
 
     def run(*arguments: str) -> Ended:
         capfd.readouterr()
+        monkeypatch.setattr("sys.argv", ["kubeflow_runner.py", *arguments])
         code: Any = 0
         try:
-            main(list(arguments), standalone_mode=False)
+            main()
         except SystemExit as ended:
             code = ended.code
         screen, errors = capfd.readouterr()

@@ -41,10 +41,9 @@ def test_piped_each_node_is_a_line_once_in_the_order_of_their_ends() -> None:
 
 def test_on_a_terminal_there_is_a_row_for_every_node() -> None:
     stream = io.StringIO()
+    stream.isatty = lambda: True  # type: ignore[method-assign]
     screen = ProgressScreen(stream)
-    screen.console = Console(
-        file=stream, force_terminal=True, width=60, color_system=None
-    )
+    screen.console = Console(file=stream, width=60, color_system=None)
     with screen.live():
         screen.on_progress(Progress("RUNNING", NODES))
     rows = [line.rstrip() for line in stream.getvalue().splitlines()]

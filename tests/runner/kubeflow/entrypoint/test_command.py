@@ -128,7 +128,7 @@ def test_a_package_of_other_code_may_have_had_other_flags() -> None:
         ),
         (BadInputError("x: missing"), Exit.BAD_INPUT, ["error: x: missing"]),
         (Terminated(), Exit.TERMINATED, ["terminated"]),
-        (OSError("disk full"), Exit.BROKEN, ["error: OSError: disk full"]),
+        (OSError("disk full"), Exit.BROKEN, ["error: disk full"]),
     ],
 )
 def test_exit_codes_and_last_words(
