@@ -10,6 +10,8 @@ import click
 
 Command = Callable[..., Any]
 
+_STORE = "metadata.sqlite"
+
 _OPTIONS: dict[str, Callable[[Command], Command]] = {
     "output": click.option(
         "--output",
@@ -23,7 +25,8 @@ _OPTIONS: dict[str, Callable[[Command], Command]] = {
         "--metadata",
         metavar="PATH|URL",
         help="ML Metadata store: a sqlite file, or mysql://user:password@host:port/"
-        "database (password also from METADATA_PASSWORD). [OUTPUT/metadata.sqlite]",
+        "database (password also from METADATA_PASSWORD). [metadata.sqlite beside the "
+        "models' folder]",
     ),
     "config": click.option(
         "--config",
@@ -64,12 +67,12 @@ class Where:
     def metadata(self) -> str | None:
         """Where the store is; None where none is named and none is there.
 
-        Another folder's models are not what this folder's store is about.
+        Runs lay both side by side: the models, and the store that knows them.
         """
-        default = os.path.join(self.output, "metadata.sqlite")
-        if self.given_metadata or self.given_models or not os.path.exists(default):
+        beside = os.path.join(os.path.dirname(os.path.abspath(self.models)), _STORE)
+        if self.given_metadata or not os.path.exists(beside):
             return self.given_metadata
-        return default
+        return beside
 
 
 def where(*more: str) -> Callable[[Command], Command]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.version_store.pushing import MODEL, push
+from tests.version_store.pushing import MODEL, make_store, push
 from version_store.cli import main
 
 Run = Callable[..., tuple[int, str, str]]
@@ -153,7 +153,20 @@ def test_rollback_tells_what_is_served_now(run: Run, models: Path) -> None:
     assert printed.splitlines()[0] == (
         f"scans: version {old} is served again, as version {made}, instead of {new}"
     )
-    assert "not recorded: there is no metadata store" in printed
+    assert "not recorded: no metadata store lies beside the models" in printed
+
+
+@pytest.mark.parametrize("by", ["--output", "--models"])
+def test_a_rollback_is_recorded_in_the_store_beside_the_models(
+    run: Run, output: Path, models: Path, by: str
+) -> None:
+    store = make_store(output / "metadata.sqlite")
+    push(models, "old")
+    push(models, "new")
+    code, printed, _ = run("rollback", by, str(output if by == "--output" else models))
+    assert code == 0
+    assert "not recorded" not in printed
+    assert len(store.get_executions_by_type("Rollback")) == 1
 
 
 def test_verify_ends_with_1_when_something_was_changed(run: Run, models: Path) -> None:
