@@ -4,6 +4,7 @@ Whatever happens, a person gets one line (what, where, why, what to do) and the
 documented exit code. The traceback, where there is one, goes to the log.
 """
 
+import contextlib
 import errno
 import json
 import logging
@@ -129,7 +130,9 @@ def run(
         if code.value == Exit.BROKEN.value:
             logging.getLogger(__name__).debug("%s broke", program, exc_info=True)
         on_purpose = isinstance(error, KeyboardInterrupt | Terminated | click.Abort)
-        click.echo(line if on_purpose else f"{prefix}: {line}", err=True)
+        # That nobody can be told changes nothing.
+        with contextlib.suppress(OSError):
+            click.echo(line if on_purpose else f"{prefix}: {line}", err=True)
         sys.exit(code.value)
 
 
@@ -140,7 +143,8 @@ def console() -> "Console":
     # What is printed are names and paths of people's: `my [digits]` is no markup.
     plain: dict[str, Any] = {"highlight": False, "markup": False, "emoji": False}
     here = Console(**plain)
-    return here if here.is_terminal else Console(**plain, width=200)
+    # Colours may be forced on a pipe; they give it no width.
+    return here if here.file.isatty() else Console(**plain, width=200)
 
 
 def redraws(where: "Console") -> bool:

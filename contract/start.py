@@ -25,9 +25,14 @@ def start(module: str) -> Never:
     except ModuleNotFoundError as error:
         if error.name is None or error.name.split(".")[0] in _OURS:
             raise
+        what = (
+            "PYTHONHOME names the libraries of another Python: unset it"
+            if os.environ.get("PYTHONHOME")
+            else "make the environment with `make setup`, and start this with "
+            ".venv/bin/python"
+        )
         print(
-            f"error: {error.name} is not installed for {sys.executable}: make the "
-            "environment with `make setup`, and start this with .venv/bin/python",
+            f"error: {error.name} is not installed for {sys.executable}: {what}",
             file=sys.stderr,
         )
         sys.exit(1)

@@ -7,6 +7,7 @@ itself. Whatever that was at, the next run takes it up, as after a SIGKILL.
 """
 
 import contextlib
+import math
 import os
 import select
 import signal
@@ -20,7 +21,7 @@ from contract.errors import Terminated
 from contract.exits import Exit
 
 _SHOWN_AFTER_SECONDS = 1.0
-_GRACE_SECONDS = 4.5
+_GRACE_SECONDS = 4.0
 
 _ENDINGS: dict[int, tuple[type[BaseException], Exit]] = {
     signal.SIGINT: (KeyboardInterrupt, Exit.INTERRUPTED),
@@ -28,13 +29,29 @@ _ENDINGS: dict[int, tuple[type[BaseException], Exit]] = {
 }
 
 
-class _Grace:
-    seconds = _GRACE_SECONDS
+class _Process:
+    """What holds for this process as a whole, as signals do."""
+
+    grace = _GRACE_SECONDS
+    concluding = False
 
 
 def allow(seconds: float) -> None:
     """Gives this process longer to end: what it does elsewhere has to end as well."""
-    _Grace.seconds = seconds
+    _Process.grace = seconds
+
+
+@contextmanager
+def concluding() -> Iterator[None]:
+    """Lets the block tell what became of the work: no signal is an exception in it.
+
+    It has the time that a process has to end.
+    """
+    _Process.concluding = True
+    try:
+        yield
+    finally:
+        _Process.concluding = False
 
 
 @contextmanager
@@ -56,7 +73,7 @@ def stoppable() -> Iterator[None]:
 
     def stop(signum: int, frame: Any) -> None:
         nonlocal stopping
-        if not stopping:
+        if not stopping and not _Process.concluding:
             stopping = True
             raise _ENDINGS[signum][0]
 
@@ -95,8 +112,8 @@ def _watch(heard: int, screen: int) -> None:
                 return
         code = _ENDINGS[signum][1]
         word = code.name.lower()
-        _say(screen, f"{word}: stopping, within {_Grace.seconds:.0f} seconds")
-        left = began + _Grace.seconds - time.monotonic()
+        _say(screen, f"{word}: stopping, within {math.ceil(_Process.grace)} seconds")
+        left = began + _Process.grace - time.monotonic()
         # Whoever signals again does not want to wait.
         if _next(heard, max(0.0, left)) != 0:
             _say(screen, f"{word}: stopped as it was; the next run goes on from there")

@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from contract import command, environment, logs
+from contract import command, environment, logs, stopping
 from contract.demands import AT_MOST, OVERALL, Demand
 from contract.errors import GateRefusedError, Terminated
 from contract.exits import Exit
@@ -84,7 +84,8 @@ def execute(
         run = Run(config, dataset, workspace, name, started, screen)
         with screen.live():
             ending = run_pipeline(run, reuse)
-        code = conclude(run, ending)
+        with stopping.concluding():
+            code = conclude(run, ending)
         screen.say(f"  log    {log}")
         return code
 
@@ -136,10 +137,9 @@ def conclude(run: Run, ending: Ending) -> Exit:
     if on_purpose:
         line = f"{run.dataset.name}: {ending.code.meaning}"
         run.screen.say(line, style="bold yellow")
-        if not run.screen.steps:
-            return ending.code
     seconds = time.time() - run.started
-    found = _outcome(run)
+    # Before the first node there is none, and maybe no library to read it with.
+    found = _outcome(run) if run.screen.steps else Outcome()
     found = replace(found, demands=[*found.demands, *ending.refusals])
     code, reasons = ending.code, ending.reasons
     if code is Exit.PUSHED and found.pushed is None:

@@ -86,7 +86,10 @@ def show_rollback(console: Console, done: Done) -> None:
             style="yellow",
         )
     if not done.recorded:
-        why = done.problem or "no metadata store lies beside the models: name it with --metadata"
+        why = (
+            done.problem
+            or "no metadata store lies beside the models: name it with --metadata"
+        )
         console.print(f"  not recorded: {why}", style="yellow")
 
 

@@ -28,7 +28,7 @@ from apache_beam.portability.api import beam_job_api_pb2, beam_job_api_pb2_grpc
 from apache_beam.runners.portability import flink_runner, portable_runner, spark_runner
 from apache_beam.runners.runner import PipelineState
 
-from contract import progress
+from contract import progress, stopping
 from contract.errors import BadInputError
 from pipeline.engines.options import EngineOptions
 from pipeline.engines.probe import ANSWER, MARK, QUESTION, Probe, this_worker
@@ -37,6 +37,8 @@ TRIED = ("2.68.0", "2.77.0")
 """Beam's versions that were tried: docs/more-than-one-machine.md has the pairs."""
 
 _SERVER_SECONDS = 10
+_STOP_SECONDS = 15.0
+"""How long a signal may take to end this process, as a job has to be cancelled."""
 _ENDED = (PipelineState.DONE, PipelineState.DRAINED)
 
 
@@ -56,6 +58,7 @@ class _Portable(portable_runner.PortableRunner):
             BadInputError: The first job of this process cannot work.
             EngineError: It broke.
         """
+        stopping.allow(_STOP_SECONDS)
         endpoint = options.view_as(PortableOptions).job_endpoint
         if endpoint not in self._probed:
             self._probed.add(endpoint)
@@ -81,6 +84,7 @@ class _Portable(portable_runner.PortableRunner):
 
     def _probe(self, endpoint: str, options: PipelineOptions) -> None:
         """Runs a job that writes and reads the folder from a worker."""
+        progress.tell(f"asking the job server at {endpoint}")
         _check_server(endpoint)
         if beam.__version__ not in TRIED:
             progress.tell(

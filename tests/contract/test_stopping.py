@@ -46,7 +46,7 @@ import hashlib, sys, threading, time, types
 import click
 from contract import command, start, stopping
 
-stopping._SHOWN_AFTER_SECONDS, stopping._Grace.seconds = 0.3, 0.6
+stopping._SHOWN_AFTER_SECONDS, stopping._Process.grace = 0.3, 0.6
 
 def begin():
     print("begun", flush=True)
@@ -112,6 +112,19 @@ except KeyboardInterrupt:
         "concluded\n",
         "interrupted",
     )
+
+
+def test_what_became_of_the_work_is_told_to_its_end() -> None:
+    work = """
+with stopping.concluding():
+    begin()
+    time.sleep(0.2)
+    print("pushed")
+"""
+    process = begun(work)
+    process.send_signal(signal.SIGTERM)
+    assert process.communicate(timeout=30) == ("pushed\n", "")
+    assert process.returncode == 0
 
 
 def test_what_has_to_be_ended_elsewhere_may_take_longer() -> None:

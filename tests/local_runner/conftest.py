@@ -8,10 +8,9 @@ import json
 import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,7 @@ from tfx.orchestration import metadata
 
 from components.image_example_gen import digits
 from components.report.page import Page
-from contract import nodes
+from contract import nodes, stopping
 from contract.provenance import Provenance
 from lineage import cli as lineage
 from runner.cli import cli, main
@@ -183,14 +182,18 @@ class Place:
             )
 
 
-@pytest.fixture(scope="session")
-def scans(tmp_path_factory: pytest.TempPathFactory) -> Place:
-    """A folder with real digits as somebody's own IDX files, and a config file."""
-    root = tmp_path_factory.mktemp("scans")
+def scans_in(root: Path) -> Place:
+    """Makes a folder with real digits as somebody's own IDX files, and a config."""
     digits.write(str(root / "data"))
     (root / "run.toml").write_text(CONFIG)
     arguments = ["--data", "data", "--name", "scans", "--config", "run.toml"]
     return Place(root, "scans", arguments)
+
+
+@pytest.fixture(scope="session")
+def scans(tmp_path_factory: pytest.TempPathFactory) -> Place:
+    """A place that many tests share."""
+    return scans_in(tmp_path_factory.mktemp("scans"))
 
 
 @pytest.fixture(scope="session")
@@ -222,30 +225,37 @@ Run = Callable[..., Ended]
 
 
 @pytest.fixture
-def run_here(
-    scans: Place,
-    saved: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capfd: pytest.CaptureFixture[str],
-) -> Iterator[Run]:
+def run_in(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> Callable[[Place], Run]:
+    """Returns what runs in this process, in a place."""
+
+    def run_in(place: Place) -> Run:
+        monkeypatch.chdir(place.root)
+        monkeypatch.setenv("XDG_CACHE_HOME", str(place.root / "cache"))
+        # The process that would be ended, on a busy machine, is that of the tests.
+        monkeypatch.setattr(stopping._Process, "grace", 300.0)
+
+        def run(*more: str) -> Ended:
+            capfd.readouterr()
+            arguments = ["local_runner.py", *place.arguments, *more]
+            monkeypatch.setattr("sys.argv", arguments)
+            with pytest.raises(SystemExit) as caught:
+                main()
+            screen, errors = capfd.readouterr()
+            assert isinstance(caught.value.code, int)
+            return place.ended(caught.value.code, screen, errors)
+
+        return run
+
+    return run_in
+
+
+@pytest.fixture
+def run_here(scans: Place, saved: Path, run_in: Callable[[Place], Run]) -> Run:
     """Runs in this process, from the state that the first run left."""
     restore(scans)
-    monkeypatch.chdir(scans.root)
-    monkeypatch.setenv("XDG_CACHE_HOME", str(scans.root / "cache"))
-    on_terminate = signal.getsignal(signal.SIGTERM)
-
-    def run(*more: str) -> Ended:
-        capfd.readouterr()
-        arguments = ["local_runner.py", *scans.arguments, *more]
-        monkeypatch.setattr("sys.argv", arguments)
-        with pytest.raises(SystemExit) as caught:
-            main()
-        screen, errors = capfd.readouterr()
-        assert isinstance(caught.value.code, int)
-        return scans.ended(caught.value.code, screen, errors)
-
-    yield run
-    signal.signal(signal.SIGTERM, on_terminate)
+    return run_in(scans)
 
 
 Ask = Callable[..., Any]

@@ -1,13 +1,21 @@
-"""A run that is killed, one that is interrupted, and the one after both."""
+"""Runs that are killed or interrupted, at any moment, and those after them."""
 
+import logging
 import os
 import signal
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 from ml_metadata.proto import metadata_store_pb2
 
-from tests.local_runner.conftest import Ended, Place
+from components.serving_validator import probe
+from contract import nodes, progress
+from runner.events import STARTED_MESSAGE
+from tests.local_runner.conftest import Ended, Place, Run, scans_in
 
 
 class TestInterrupted:
@@ -93,3 +101,67 @@ class TestInterrupted:
         assert "scikit-learn's digits" in finished.screen
         assert finished.gate("accuracy")["bound"] == 0.93
         assert finished.gate("accuracy", "0")["bound"] == 0.75
+
+
+class Signals(logging.Handler):
+    """Sends this process a signal when a node begins, or tells of itself."""
+
+    def __init__(self, moment: str, signum: signal.Signals) -> None:
+        super().__init__(logging.INFO)
+        self._moment = moment
+        self._signum = signum
+        self.sent = False
+
+    def emit(self, record: logging.LogRecord) -> None:
+        begins = record.msg == STARTED_MESSAGE and record.args == (self._moment,)
+        told = record.name == progress.LOGGER
+        tells = told and record.getMessage().startswith(self._moment)
+        if not self.sent and (begins or tells):
+            self.sent = True
+            os.kill(os.getpid(), self._signum)
+
+
+@contextmanager
+def signalled(moment: str, signum: signal.Signals) -> Iterator[Signals]:
+    handler = Signals(moment, signum)
+    logging.getLogger().addHandler(handler)
+    yield handler
+    logging.getLogger().removeHandler(handler)
+
+
+MOMENTS = (
+    *(nodes.EXAMPLE_GEN, nodes.STATISTICS_GEN, nodes.DATA_GATE, nodes.TRANSFORM),
+    *(nodes.TRAINER, "epoch 1/", "epoch 7/", nodes.EVALUATOR),
+    *(nodes.SERVING_VALIDATOR, nodes.PUSHER, nodes.REPORT),
+)
+"""Nodes as they begin, and what they tell; those between are as quick as a gate."""
+
+
+def test_it_can_be_interrupted_at_each_node_and_goes_on_from_there(
+    tmp_path: Path, run_in: Callable[[Place], Run]
+) -> None:
+    """By turns with Ctrl-C and SIGTERM; all in one folder, which begins empty."""
+    scans = scans_in(tmp_path)
+    run_here = run_in(scans)
+    ends = {signal.SIGINT: (130, "interrupted"), signal.SIGTERM: (143, "terminated")}
+    for turn, moment in enumerate(MOMENTS):
+        signum = (signal.SIGINT, signal.SIGTERM)[turn % 2]
+        code, word = ends[signum]
+        with signalled(moment, signum) as sent:
+            ended = run_here()
+        assert (moment, sent.sent, ended.code) == (moment, True, code)
+        assert f"scans: {word}; the next run picks up from here" in ended.screen
+        assert "Traceback" not in ended.errors
+        assert ended.result["exit_code"] == code
+        # Whole or not at all: only the last of them came after the push.
+        assert len(ended.pushed) == (moment == nodes.REPORT)
+        assert not list(scans.output.glob("models/scans/.incoming-*"))
+        probes = ["pgrep", "--parent", str(os.getpid()), "--full", probe.__name__]
+        assert subprocess.run(probes, check=False, capture_output=True).stdout == b""
+
+    finished = run_here()
+
+    assert finished.code == 0
+    assert len(finished.pushed) == 1
+    assert finished.states()[nodes.TRAINER] == "cached"
+    assert scans.executions(metadata_store_pb2.Execution.RUNNING) == 0
