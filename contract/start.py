@@ -4,7 +4,11 @@ import contextlib
 import importlib
 import os
 import sys
+from collections.abc import Callable
 from typing import Never
+
+from contract.errors import Terminated
+from contract.stopping import stoppable
 
 _OURS = (
     *("benchmarks", "components", "contract", "lineage"),
@@ -21,7 +25,31 @@ def start(module: str) -> Never:
         module: Dotted name. It is imported here, so that what is missing is known.
     """
     try:
-        main = importlib.import_module(module).main
+        with stoppable():
+            _imported(module)()
+        sys.stdout.flush()
+    except SystemExit as ended:
+        if ended.code not in _STOPPED:
+            raise
+        code = ended.code
+    except (KeyboardInterrupt, Terminated) as error:
+        code = 130 if isinstance(error, KeyboardInterrupt) else 143
+        print("interrupted" if code == 130 else "terminated", file=sys.stderr)
+    except OSError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(1)
+    else:
+        sys.exit(0)
+    # Threads of libraries may still be at it, and Python would wait for them.
+    with contextlib.suppress(OSError):
+        sys.stdout.flush()
+    os._exit(code)
+
+
+def _imported(module: str) -> Callable[[], Never]:
+    """Returns `main` of a module; ends the process where a library is missing."""
+    try:
+        return importlib.import_module(module).main
     except ModuleNotFoundError as error:
         if error.name is None or error.name.split(".")[0] in _OURS:
             raise
@@ -36,20 +64,3 @@ def start(module: str) -> Never:
             file=sys.stderr,
         )
         sys.exit(1)
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        sys.exit(130)
-    try:
-        main()
-        sys.stdout.flush()
-    except SystemExit as ended:
-        if ended.code in _STOPPED:
-            # Threads of libraries may still be at it, and Python would wait for them.
-            with contextlib.suppress(OSError):
-                sys.stdout.flush()
-            os._exit(ended.code)
-        raise
-    except OSError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(1)
-    sys.exit(0)

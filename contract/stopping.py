@@ -11,6 +11,7 @@ import math
 import os
 import select
 import signal
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -32,6 +33,7 @@ _ENDINGS: dict[int, tuple[type[BaseException], Exit]] = {
 class _Process:
     """What holds for this process as a whole, as signals do."""
 
+    stoppable = False
     grace = _GRACE_SECONDS
     concluding = False
 
@@ -65,8 +67,8 @@ def stoppable() -> Iterator[None]:
         KeyboardInterrupt: At Ctrl-C.
         Terminated: At SIGTERM.
     """
-    if threading.current_thread() is not threading.main_thread():
-        # Signals are not for this thread.
+    if _Process.stoppable or threading.current_thread() is not threading.main_thread():
+        # It is already; or signals are not for this thread.
         yield
         return
     stopping = False
@@ -77,6 +79,20 @@ def stoppable() -> Iterator[None]:
             stopping = True
             raise _ENDINGS[signum][0]
 
+    def swallowed(what: "sys.UnraisableHookArgs") -> None:
+        """Sends again what hit a callback of C, where nothing can be raised."""
+        nonlocal stopping
+        for signum, (kind, _) in _ENDINGS.items():
+            if issubclass(what.exc_type, kind):
+                stopping = False
+                again = threading.Timer(0.01, os.kill, (os.getpid(), signum))
+                again.daemon = True
+                again.start()
+                return
+        hook(what)
+
+    hook, sys.unraisablehook = sys.unraisablehook, swallowed
+    _Process.stoppable = True
     before = {signum: signal.signal(signum, stop) for signum in _ENDINGS}
     heard, written = os.pipe()
     os.set_blocking(written, False)
@@ -85,6 +101,8 @@ def stoppable() -> Iterator[None]:
     try:
         yield
     finally:
+        _Process.stoppable = False
+        sys.unraisablehook = hook
         signal.set_wakeup_fd(woken)
         for signum, handler in before.items():
             signal.signal(signum, handler)

@@ -1,8 +1,8 @@
 """The command line of ``python -m benchmarks.pipeline``."""
 
 import shutil
-import sys
 import tempfile
+from enum import Enum
 from pathlib import Path
 from typing import Never
 
@@ -15,7 +15,8 @@ from benchmarks.pipeline import contenders, growth, report
 from benchmarks.pipeline.inputs import prepare
 from benchmarks.pipeline.measurements import ResultsError, load_or_begin
 from benchmarks.pipeline.process import ROOT, CommandError
-from contract.errors import BadInputError
+from contract import command
+from contract.exits import Exit
 
 PROGRAM = "python -m benchmarks.pipeline"
 _PACKAGES = ("tensorflow", "keras", "tfx", "apache-beam", "numpy")
@@ -178,18 +179,14 @@ def in_turn(names: list[str], number: int) -> list[str]:
     return names[first:] + names[:first]
 
 
+def _explained(error: BaseException) -> tuple[Enum, str]:
+    if isinstance(error, ResultsError):
+        return Exit.BAD_INPUT, str(error)
+    if isinstance(error, CommandError | contenders.ComparisonError):
+        return Exit.BROKEN, str(error)
+    return command.explain(error, begun=True)
+
+
 def main() -> Never:
     """Run the command line; an error is one line on standard error."""
-    try:
-        sys.exit(cli.main(prog_name=PROGRAM, standalone_mode=False))
-    except click.ClickException as error:
-        print(f"{PROGRAM}: {error.format_message()} (see --help)", file=sys.stderr)
-        sys.exit(2)
-    except (BadInputError, ResultsError) as error:
-        print(f"{PROGRAM}: {error}", file=sys.stderr)
-        sys.exit(2)
-    except (CommandError, contenders.ComparisonError, OSError) as error:
-        print(f"{PROGRAM}: {error}", file=sys.stderr)
-        sys.exit(1)
-    except (click.Abort, KeyboardInterrupt):
-        sys.exit(130)
+    command.run(cli, PROGRAM, _explained, PROGRAM)

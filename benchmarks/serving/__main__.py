@@ -1,6 +1,6 @@
 """``python -m benchmarks.serving``."""
 
-from benchmarks.serving.cli import main
+from contract.start import start
 
 if __name__ == "__main__":
-    main()
+    start("benchmarks.serving.cli")

@@ -2,9 +2,9 @@
 
 import asyncio
 import json
-import sys
 import tempfile
 from collections import defaultdict
+from enum import Enum
 from pathlib import Path
 from typing import Any, Never
 
@@ -21,6 +21,8 @@ from benchmarks.serving.contenders import (
     running,
 )
 from benchmarks.serving.load import Measurement, measure
+from contract import command
+from contract.exits import Exit
 from serving.launch.errors import LaunchError
 from serving.launch.models import MODELS, find_model
 
@@ -117,22 +119,14 @@ def cli(
         raise SystemExit(1)
 
 
+def _explained(error: BaseException) -> tuple[Enum, str]:
+    if isinstance(error, LaunchError | StartError):
+        return Exit.BROKEN, str(error)
+    if isinstance(error, grpc.RpcError):
+        return Exit.BROKEN, f"a call failed: {error.code().name}: {error.details()}"
+    return command.explain(error, begun=True)
+
+
 def main() -> Never:
     """Run the command line; an error is one line on standard error."""
-    try:
-        sys.exit(cli.main(prog_name=PROGRAM, standalone_mode=False))
-    except click.ClickException as error:
-        print(f"{PROGRAM}: {error.format_message()} (see --help)", file=sys.stderr)
-        sys.exit(2)
-    except (LaunchError, StartError) as error:
-        print(f"{PROGRAM}: {error}", file=sys.stderr)
-        sys.exit(1)
-    except grpc.RpcError as error:
-        code, details = error.code(), error.details()
-        print(f"{PROGRAM}: a call failed: {code.name}: {details}", file=sys.stderr)
-        sys.exit(1)
-    except OSError as error:
-        print(f"{PROGRAM}: {error}", file=sys.stderr)
-        sys.exit(1)
-    except (click.Abort, KeyboardInterrupt):
-        sys.exit(130)
+    command.run(cli, PROGRAM, _explained, PROGRAM)

@@ -6,6 +6,7 @@ import os
 import shlex
 import socket
 import urllib.parse
+from enum import Enum
 from pathlib import Path
 from typing import Never
 
@@ -121,7 +122,7 @@ def cli(
         raise LaunchError(f"{words[0]}: cannot be run: {error.strerror}") from error
 
 
-def _explained(error: BaseException) -> tuple[Exit, str]:
+def _explained(error: BaseException) -> tuple[Enum, str]:
     if isinstance(error, LaunchError):
         return Exit.BROKEN, str(error)
     return command.explain(error, begun=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import logging
 import os
+import signal
 import sys
 
 from serving.server import flags
@@ -12,6 +13,8 @@ from serving.server import flags
 
 def main() -> int:
     """Run the server; return the process's exit code."""
+    # Until it serves there is nothing to finish: no traceback of an import.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     options = flags.parse()
     if options is None:
         for package in ("tensorflow-serving-api", "tensorflow", "grpcio"):

@@ -94,7 +94,10 @@ def _default_intra_op_threads() -> int:
     On two CPUs a 100k-weight MLP takes 57 microseconds a row with one thread, and
     143 with TensorFlow's choice of two, most of which is handing work over.
     """
-    return max(1, len(os.sched_getaffinity(0)) // 2)
+    # A Mac tells how many CPUs there are, and not which of them are this process's.
+    told = hasattr(os, "sched_getaffinity")
+    cpus = len(os.sched_getaffinity(0)) if told else os.cpu_count() or 1
+    return max(1, cpus // 2)
 
 
 def load(

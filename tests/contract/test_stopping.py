@@ -27,6 +27,14 @@ while True:
 begin()
 hashlib.pbkdf2_hmac("sha256", b"", b"", 10**9)
 """,
+    "is in a callback, where nothing can be raised": """
+class Last:
+    def __del__(self):
+        begin()
+        time.sleep(0.2)
+Last()
+time.sleep(60)
+""",
     "leaves a thread": """
 threading.Thread(target=time.sleep, args=(60,)).start()
 begin()

@@ -156,7 +156,7 @@ def test_it_can_be_interrupted_at_each_node_and_goes_on_from_there(
         # Whole or not at all: only the last of them came after the push.
         assert len(ended.pushed) == (moment == nodes.REPORT)
         assert not list(scans.output.glob("models/scans/.incoming-*"))
-        probes = ["pgrep", "--parent", str(os.getpid()), "--full", probe.__name__]
+        probes = ["pgrep", "-P", str(os.getpid()), "-f", probe.__name__]
         assert subprocess.run(probes, check=False, capture_output=True).stdout == b""
 
     finished = run_here()

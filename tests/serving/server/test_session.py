@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 from pathlib import Path
 
 import numpy as np
@@ -47,6 +48,14 @@ def test_a_folder_without_a_model(tmp_path: Path) -> None:
         "Specified file path does not appear to contain a SavedModel bundle (should "
         f"have a file called `saved_model.pb`)\nSpecified file path: {tmp_path}"
     )
+
+
+def test_a_mac_does_not_tell_which_cpus_are_this_process_s(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delattr(os, "sched_getaffinity", raising=False)
+    monkeypatch.setattr(os, "cpu_count", lambda: 8)
+    assert session.session_config(Options()).intra_op_parallelism_threads == 4
 
 
 def test_thread_counts_come_from_the_flags(tmp_path: Path) -> None:
