@@ -41,13 +41,16 @@ _MOST = 400
 """Letters of somebody else's message that fit on a line."""
 
 
-def explain(error: BaseException, *, begun: bool = False) -> tuple[Exit, str]:
+def explain(
+    error: BaseException, *, begun: bool = False, where: str = ""
+) -> tuple[Exit, str]:
     """Returns what an error means: the exit code, and one line for people.
 
     Args:
         error: Whatever was raised.
         begun: Whether work had begun: then a path that cannot be used is something
             that broke, and not something that was asked for.
+        where: The folder that was written to, for an error that names no file.
     """
     if isinstance(error, KeyboardInterrupt | click.Abort):
         return Exit.INTERRUPTED, "interrupted"
@@ -62,7 +65,7 @@ def explain(error: BaseException, *, begun: bool = False) -> tuple[Exit, str]:
     if isinstance(error, TimeoutError) and error.args and not error.errno:
         return Exit.BAD_INPUT, first_line(error)
     if isinstance(error, OSError):
-        return _explain_system(error, begun)
+        return _explain_system(error, begun, where)
     if isinstance(error, MemoryError):
         return Exit.BROKEN, "out of memory: give this machine or container more"
     if isinstance(error, ImportError):
@@ -77,8 +80,10 @@ def explain(error: BaseException, *, begun: bool = False) -> tuple[Exit, str]:
     return Exit.BROKEN, f"{type(error).__name__}: {first_line(error)}"
 
 
-def _explain_system(error: OSError, begun: bool) -> tuple[Exit, str]:
+def _explain_system(error: OSError, begun: bool, place: str) -> tuple[Exit, str]:
     names = [str(name) for name in (error.filename, error.filename2) if name]
+    if error.errno in _FULL and not names and place:
+        names = [place]
     where = f"{' -> '.join(names)}: " if names else ""
     why = error.strerror or first_line(error)
     if error.errno in _FULL:
@@ -88,6 +93,13 @@ def _explain_system(error: OSError, begun: bool) -> tuple[Exit, str]:
     if error.errno in (errno.EMFILE, errno.ENFILE):
         return Exit.BROKEN, f"{where}{why}: raise the limit (`ulimit -n`)"
     return Exit.BROKEN, f"{where}{why}"
+
+
+def printable(text: str) -> str:
+    """Returns a text on one line: a path may have a newline, or move the cursor."""
+    return "".join(
+        letter if letter.isprintable() else repr(letter)[1:-1] for letter in text
+    )
 
 
 def first_line(error: BaseException) -> str:
@@ -132,7 +144,7 @@ def run(
         on_purpose = isinstance(error, KeyboardInterrupt | Terminated | click.Abort)
         # That nobody can be told changes nothing.
         with contextlib.suppress(OSError):
-            click.echo(line if on_purpose else f"{prefix}: {line}", err=True)
+            click.echo(line if on_purpose else f"{prefix}: {printable(line)}", err=True)
         sys.exit(code.value)
 
 

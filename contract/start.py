@@ -46,7 +46,7 @@ def start(module: str) -> Never:
     os._exit(code)
 
 
-def _imported(module: str) -> Callable[[], Never]:
+def _imported(module: str) -> Callable[[], object]:
     """Returns `main` of a module; ends the process where a library is missing."""
     try:
         return importlib.import_module(module).main

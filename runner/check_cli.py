@@ -44,7 +44,14 @@ def check(asked: Asked, sheet_path: str | None, as_json: bool) -> None:
     served = find_served(asked.workspace.models(dataset.name))
     named = list(dataset.task.classes)
     path = sheet_path or os.path.join(asked.output, f"check-{dataset.name}.png")
-    _write_sheet(look, named, path, "--sheet" if sheet_path else "--output")
+    try:
+        _write_sheet(look, named, path, "--sheet" if sheet_path else "--output")
+    except BadInputError as error:
+        if sheet_path:
+            raise
+        # Nobody asked for it there; the rest is what was asked.
+        findings.warnings.append(str(error))
+        path = ""
     standing = checking.served_text(served, dataset.task)
     if as_json:
         print_json(_content(dataset, findings, standing, path))
@@ -62,7 +69,8 @@ def check(asked: Asked, sheet_path: str | None, as_json: bool) -> None:
     for stop in findings.stops:
         here.print(Text(f"DataGate would stop a run: {stop}", "bold red"))
     here.print(Text(f"model: {dataset.name}: {standing}"))
-    here.print(Text(f"pictures: {path}"))
+    if path:
+        here.print(Text(f"pictures: {path}"))
 
 
 def _write_sheet(look: checking.Look, names: list[str], path: str, option: str) -> None:
@@ -107,5 +115,5 @@ def _content(
         "warnings": findings.warnings,
         "would_stop_a_run": findings.stops,
         "served": standing,
-        "sheet": path,
+        "sheet": path or None,
     }

@@ -7,6 +7,8 @@ from contract.errors import BadInputError
 
 _NAME = "mnist-tfx-pipeline"
 _PATTERN_LETTERS = "*?[]"
+_MOST_BYTES = 480
+"""sqlite opens no path longer than 512 (os_unix.c, MAX_PATHNAME), journal included."""
 
 
 def cache_folder() -> str:
@@ -29,7 +31,7 @@ def check_path(path: str, option: str) -> None:
         option: By which it was named, for the message.
 
     Raises:
-        BadInputError: It has letters of a file pattern, or is not text.
+        BadInputError: It has letters of a file pattern, is not text, or too long.
     """
     try:
         path.encode()
@@ -43,6 +45,11 @@ def check_path(path: str, option: str) -> None:
         raise BadInputError(
             f"{option}: {path}: expected a path without {' '.join(found)}, which TFX "
             "takes for a file pattern: choose another folder with --output"
+        )
+    if (length := len(path.encode())) > _MOST_BYTES:
+        raise BadInputError(
+            f"{option}: {path[:40]}...: expected at most {_MOST_BYTES} bytes, as ML "
+            f"Metadata's database is opened by no longer path, found {length}"
         )
     if not path.isprintable():
         raise BadInputError(f"{option}: {path!r}: expected a path that can be printed")

@@ -121,7 +121,7 @@ def run_pipeline(run: Run, reuse: bool) -> Ending:
     except GateRefusedError as error:
         ending = _refused(error)
     except (Exception, KeyboardInterrupt, Terminated) as error:
-        code, line = command.explain(error, begun=True)
+        code, line = command.explain(error, begun=True, where=run.workspace.root)
         if code is Exit.BROKEN:
             logging.exception("the run broke")
         ending = Ending(code, [] if code in _ON_PURPOSE else [line])

@@ -144,8 +144,10 @@ def verify(here: Where, version: int | None) -> None:
     results = [(one, verification.verify(one)) for one in found]
     if here.as_json:
         print_json([render.verified_facts(*result) for result in results])
-    else:
+    elif results:
         render.show_verified(console(), results)
+    else:
+        click.echo(f"{here.models}: no version was pushed there")
     if any(problems for _, problems in results):
         sys.exit(1)
 

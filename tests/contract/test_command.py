@@ -22,6 +22,7 @@ from contract.errors import BadInputError, GateRefusedError, Terminated
             2,
             "error: models/.lock: cannot be used: Permission denied\n",
         ),
+        (BadInputError("a\nb\x1b[2J: gone"), 2, "error: a\\nb\\x1b[2J: gone\n"),
         (click.UsageError("no such thing"), 2, "error: no such thing (see --help)\n"),
         (KeyboardInterrupt(), 130, "interrupted\n"),
     ],
@@ -132,3 +133,10 @@ def test_nobody_reading_on_is_no_error(tmp_path: Path) -> None:
         check=True,
     )
     assert (done.stdout, done.stderr) == ("0\n1\n", "")
+
+
+def test_a_full_disk_is_named_by_the_folder_where_the_error_names_no_file() -> None:
+    error = OSError(28, "No space left on device")
+    assert explain(error, begun=True, where="/x/output")[1] == (
+        "/x/output: No space left on device: make room there, and start again"
+    )

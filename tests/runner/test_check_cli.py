@@ -118,6 +118,15 @@ def test_bad_input_is_one_line(check: Check) -> None:
     assert str(caught.value) == "nowhere: missing: expected a folder or a file"
 
 
+def test_a_sheet_that_nobody_asked_for_may_have_no_place(
+    check: Check, scans: Path
+) -> None:
+    Path("output").write_text("in the way")
+    printed = check("--data", str(scans)).output
+    assert "warning: --sheet: output/check-" in printed
+    assert "pictures:" not in printed
+
+
 def test_a_sheet_that_cannot_be_written_is_one_line(check: Check, scans: Path) -> None:
     Path("file").write_text("")
     with pytest.raises(BadInputError, match=r"^--sheet: file/sheet.png: cannot be"):

@@ -108,3 +108,20 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     assert str(caught.value) == (
         f"{workspace.root}: cannot be written to: Not a directory"
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("x" * 200 + "/" + "y" * 250 + "/" + "z" * 100, "expected at most 480 bytes"),
+        ("with [v2]", "expected a path without"),
+        ("new\nline", "expected a path that can be printed"),
+        ("byte\udcff", "expected a path in UTF-8"),
+    ],
+    ids=["long", "a pattern", "a newline", "no text"],
+)
+def test_a_path_that_a_library_would_misread_is_refused_before_anything_starts(
+    name: str, reason: str
+) -> None:
+    with pytest.raises(BadInputError, match=reason):
+        Workspace(f"/nowhere/{name}").check()
