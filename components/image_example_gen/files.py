@@ -325,6 +325,20 @@ def _in_folder(folder: str) -> Iterator[File]:
                 yield File(os.path.join(here, name), relative=relative)
 
 
+def empty_folders(path: str) -> list[str]:
+    """Returns the folders of a data set that hold nothing.
+
+    Args:
+        path: Of the data set; of an archive none are told.
+    """
+    empty = (
+        os.path.relpath(here, path).replace(os.sep, "/")
+        for here, folders, names in os.walk(path)
+        if not any(map(is_ours, (*folders, *names)))
+    )
+    return sorted(filter(is_ours, empty), key=natural)
+
+
 def _promised(stream: IO[bytes], comment: int) -> int | None:
     """Returns how many files an archive's last record counts; None if too many."""
     stream.seek(-_LAST_RECORD - comment, os.SEEK_END)

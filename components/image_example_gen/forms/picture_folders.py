@@ -10,13 +10,14 @@ from typing import Any
 import numpy as np
 
 from components.image_example_gen import class_names, pictures, roles
-from components.image_example_gen.files import File
+from components.image_example_gen.files import File, empty_folders
 from components.image_example_gen.forms import listings
 from components.image_example_gen.forms.opened import Opened
 from components.image_example_gen.hints import Hints
 from components.image_example_gen.labelling import sorted_texts
 from components.image_example_gen.part import Part, in_memory
 from contract.errors import BadInputError
+from contract.task import names_text
 
 _Paths = Mapping[str, list[tuple[str, File]]]
 """By part: the class of a picture, and the picture."""
@@ -48,6 +49,10 @@ def open_parts(path: str, files: Sequence[File], hints: Hints) -> Opened:
         notices.append(
             f"{len(others):,} files are no pictures by their names, and are left out: "
             f"{roles.names_text(others)}"
+        )
+    if empty := empty_folders(path):
+        notices.append(
+            f"no class is made of folders that hold nothing: {names_text(empty)}"
         )
     by_part: dict[str, list[tuple[str, File]]] = dict(listing.by_part)
     if roles.TRAIN not in by_part:

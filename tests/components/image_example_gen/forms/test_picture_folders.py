@@ -52,6 +52,15 @@ def test_a_folder_for_each_part_and_in_it_one_for_each_class(
     assert counts == {"train": [4, 4, 4], "test": [1, 1, 1]}
 
 
+def test_a_folder_that_holds_nothing_is_told_and_makes_no_class(tmp_path: Path) -> None:
+    for name in ("dog", ".git/refs"):
+        (fill(tmp_path) / name).mkdir(parents=True)
+    source = open_source(str(tmp_path))
+    assert source.labelling.classes == CLASSES
+    (notice,) = source.notices
+    assert notice == "no class is made of folders that hold nothing: dog"
+
+
 def test_without_parts_all_is_to_train_on(tmp_path: Path) -> None:
     source = open_source(str(fill(tmp_path)))
     assert list(source.parts) == ["train"]
@@ -155,7 +164,7 @@ def test_pictures_of_mixed_sizes_need_a_size(tmp_path: Path) -> None:
     wide.write_bytes(png(letters([1], width=30)[0]))
     assert refusal(tmp_path) == (
         f"{wide}: images of mixed sizes: expected 9x12, as the first, found 30x12: "
-        "give a size to bring all of them to with --resize, as --resize 9x12"
+        "give a size to bring all of them to with --resize, as --resize 32x32"
     )
     assert open_source(str(tmp_path), Hints(resize="9x12")).shape == (12, 9)
 
