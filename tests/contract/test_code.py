@@ -42,7 +42,7 @@ def edit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Edit:
         write(f"ours/{name}", text)
     write("other/__init__.py", "")
     write("other/library.py", "")
-    monkeypatch.setattr(code, "_OURS", ("ours",))
+    monkeypatch.setattr(code, "PACKAGES", ("ours",))
     monkeypatch.syspath_prepend(str(tmp_path))
     return write
 
