@@ -55,12 +55,10 @@ def explain(server: Server, reasons: list[str], model: Model, ports: Ports) -> s
         f"  gRPC localhost:{ports.grpc}   REST http://localhost:{ports.rest}",
         f"  ask it: {code.typed('serving.client')} predict PICTURE {options}",
     ]
-    lines.insert(
-        2, "  It loads the model first, and answers when it has said so below."
-    )
     if server.has_page:
         query = urllib.parse.urlencode({"model": model.name})
         lines.append(f"  page:   http://localhost:{ports.rest}/?{query}")
+    lines.append("  It loads the model first, and answers when it has said so below.")
     return "\n".join(lines)
 
 

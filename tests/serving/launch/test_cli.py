@@ -71,7 +71,7 @@ class TestProcess:
         assert lines[2].endswith(
             f"predict PICTURE --model mnist --server localhost:{ports[0]}\n"
         )
-        assert lines[3] == "serving --enable_batching\n"
+        assert lines[4] == "serving --enable_batching\n"
 
     def test_a_port_in_use_is_one_line(
         self, models: Path, path: Callable[[str, str], Path]
