@@ -121,9 +121,9 @@ def test_bad_input_is_one_line(check: Check) -> None:
 def test_a_sheet_that_nobody_asked_for_may_have_no_place(
     check: Check, scans: Path
 ) -> None:
-    Path("output").write_text("in the way")
+    Path("output", "check-post-codes.png").mkdir(parents=True)
     printed = check("--data", str(scans)).output
-    assert "warning: --sheet: output/check-" in printed
+    assert "warning: --output: output/check-" in printed
     assert "pictures:" not in printed
 
 
