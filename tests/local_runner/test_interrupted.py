@@ -34,7 +34,7 @@ class TestInterrupted:
     def history(self, tmp_path_factory: pytest.TempPathFactory) -> History:
         root = tmp_path_factory.mktemp("interrupted")
         place = Place(root, "digits", ["--dataset", "digits", "--epochs", "40"])
-        killed = place.run_until("epoch 2/40", signal.SIGKILL)
+        killed = place.run_until("epoch 1/40", signal.SIGKILL)
         running = place.executions(metadata_store_pb2.Execution.RUNNING)
         left = {str(path) for path in place.output.glob("artifacts/*/Trainer/model*/*")}
         interrupted = place.run_until("✓ Trainer", signal.SIGINT)
