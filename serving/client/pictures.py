@@ -158,7 +158,8 @@ def _fitted(image: Image.Image, task: Task, fit: Fit, paper: int) -> Image.Image
         return resized(image, task.width, task.height)
     if fit is Fit.CROP:
         seen = wanted / max(wanted / size)  # of the picture, in its own pixels
-        left, top = (size - seen) / 2
+        # Rounding may lead out of the picture.
+        left, top = np.maximum((size - seen) / 2, 0)
         right, bottom = np.minimum((size + seen) / 2, size)
         box = (float(left), float(top), float(right), float(bottom))
         return resized(image, task.width, task.height, box)

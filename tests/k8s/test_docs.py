@@ -61,7 +61,7 @@ def headings() -> set[str]:
 
 
 def test_the_images_are_the_manifests(rendered: Rendered) -> None:
-    images = found(r"(?:tensorflow/serving|mnist-tfx-pipeline):[\d.]+\d")
+    images = found(r"(?:docker.io/tensorflow/serving|mnist-tfx-pipeline):[\d.]+\d")
     assert images == {
         the_server(rendered(name))["image"] for name in ("base", "overlays/local")
     }
