@@ -1,6 +1,7 @@
 """What the sync and the async client share: all that does not wait."""
 
 import warnings
+from abc import ABC, abstractmethod
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,7 @@ DEFAULT_MODEL = "mnist"
 DEFAULT_BATCH_SIZE = 64
 
 
-class BaseClient:
+class BaseClient(ABC):
     """One model of a server, and how to reach it.
 
     Args:
@@ -50,13 +51,13 @@ class BaseClient:
         }
         self._served: ServedTask | None = None
 
+    @abstractmethod
     def _open(self) -> Any:
         """Opens a channel."""
-        raise NotImplementedError
 
+    @abstractmethod
     def predict_images(self, images: np.ndarray) -> Any:
         """Classifies images; see the clients."""
-        raise NotImplementedError
 
     def predict_digits(self, images: np.ndarray, **options: Any) -> Any:
         """Does what `predict_images` does, under its name in version 0.1."""
