@@ -24,6 +24,25 @@ So the encoding that can be checked costs about one second in a run.
 LABEL = "label"
 """Raw feature: one int64, the place of the image's class among the task's classes."""
 
+PREDICTION = "prediction"
+"""Of a logged request: one int64, the label of the class that was answered. It is no
+`label`: nobody has said that it is right."""
+
+ANSWER = "probabilities"
+"""Of a logged request: float32 for each class, the answer."""
+
+VERSION = "version"
+"""Of a logged request: one int64, what answered; none where it is not known."""
+
+TIMESTAMP = "timestamp_secs"
+"""Of a logged request: one int64, when it was answered, in seconds since 1970."""
+
+REQUEST_ID = "request_id"
+"""Of a logged request: one string."""
+
+ROW = "row"
+"""Of a logged request: one int64, the place of the image in it."""
+
 SCALED_IMAGE = "scaled_image"
 """Transformed feature: float32 of the image's shape, in 0-1."""
 

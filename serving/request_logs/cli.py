@@ -1,0 +1,99 @@
+"""The command line of ``python -m serving.request_logs``."""
+
+import json
+from datetime import UTC, datetime
+from typing import Never
+
+import click
+
+from contract.command import run
+from contract.errors import BadInputError
+from serving.request_logs import forgetting, reading
+
+PROGRAM = "python -m serving.request_logs"
+
+_LOG = click.option(
+    "--log",
+    required=True,
+    metavar="PREFIX",
+    help="The filename_prefix of a server's logging_config, or its folder.",
+)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def cli() -> None:
+    """Look after logged requests.
+
+    Exit codes: 0 done; 2 it cannot be done, one line says why.
+    """
+
+
+@cli.command("list")
+@_LOG
+@click.option("--since", metavar="TIME", help="ISO 8601; UTC if it names no zone.")
+@click.option("--until", metavar="TIME", help="Likewise; the first that is left out.")
+@click.option("--json", "as_json", is_flag=True, help="A line of JSON for each.")
+def list_command(log: str, since: str | None, until: str | None, as_json: bool) -> None:
+    """List requests: when, which model, version and signature, and the id.
+
+    Requests whose line of the index was lost in a kill are not listed; `monitor`
+    reads them all the same.
+    """
+    when = reading.period(since, until)
+    for path in reading.find_files(log):
+        for entry in reading.entries(path):
+            if when.has(entry.timestamp_secs):
+                click.echo(_json(entry) if as_json else _text(entry))
+
+
+def _text(entry: reading.Entry) -> str:
+    moment = datetime.fromtimestamp(entry.timestamp_secs, UTC)
+    version = "unknown" if entry.version is None else entry.version
+    return (
+        f"{moment:%Y-%m-%dT%H:%M:%SZ}  {entry.model} {version} "
+        f"{','.join(entry.signatures)}  {entry.request_id}"
+    )
+
+
+def _json(entry: reading.Entry) -> str:
+    return json.dumps(
+        {
+            "request_id": entry.request_id,
+            "model": entry.model,
+            "version": entry.version,
+            "signatures": entry.signatures,
+            "timestamp_secs": entry.timestamp_secs,
+        }
+    )
+
+
+@cli.command()
+@click.argument("request_id")
+@_LOG
+@click.option(
+    "--output",
+    default="output",
+    show_default=True,
+    help="The folder of runs, with what `monitor` made of the log.",
+)
+def forget(request_id: str, log: str, output: str) -> None:
+    """Remove a request: from the log, its index, and what `monitor` made of it.
+
+    It may be done while the server writes the log. What was counted of the request
+    stays counted: numbers, and no picture.
+    """
+    in_log = forgetting.forget_in_log(reading.find_files(log), request_id)
+    in_output = forgetting.forget_in_output(output, request_id)
+    if not in_log + in_output:
+        raise BadInputError(
+            f"{request_id}: expected a request id of this log, found none: "
+            f"`{PROGRAM} list --log {log}` shows them"
+        )
+    click.echo(
+        f"removed: {in_log} of the log, {in_output} of examples and pictures made of it"
+    )
+
+
+def main() -> Never:
+    """Runs the command line."""
+    run(cli, PROGRAM)

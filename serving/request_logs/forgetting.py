@@ -1,0 +1,139 @@
+"""Removes a request: from the log, from its index, and from examples made of it."""
+
+import contextlib
+import glob
+import gzip
+import hashlib
+import os
+import struct
+from collections.abc import Iterator
+
+from contract.features import REQUEST_ID
+from serving.request_logs.reading import (
+    HEADER_BYTES,
+    entries,
+    index_of,
+)
+from serving.server.record_files import framed
+
+PICTURES = "request-pictures"
+"""Folder beside a page about traffic, with the pictures that it links."""
+
+_EXAMPLES = "RequestLogExampleGen"
+"""The node that makes examples of requests; its artifacts' folder is called so."""
+
+_BLANK = b"\xfa\x7f"
+"""Field 2047 of a message, bytes: none that a PredictionLog has."""
+_BLANK_LENGTH = 5
+
+
+def picture_name(request_id: str, row: int) -> str:
+    """Returns the name of the file with a picture of a request.
+
+    Args:
+        request_id: May have letters that a file's name cannot have.
+        row: Of the request.
+    """
+    return f"{_digest(request_id)}-{row}.png"
+
+
+def _digest(request_id: str) -> str:
+    return hashlib.sha256(request_id.encode()).hexdigest()[:32]
+
+
+def forget_in_log(files: list[str], request_id: str) -> int:
+    """Removes the records of a request from a log, and its lines from the index.
+
+    Both are overwritten where they stand, as the server may have the files open and
+    the places of other records may not change: a record by one of the same length that
+    says nothing, a line by spaces.
+
+    Args:
+        files: As `reading.find_files` returns them.
+        request_id: Whose.
+
+    Returns:
+        How many records there were.
+    """
+    found = 0
+    for path in files:
+        named = [entry for entry in entries(path) if entry.request_id == request_id]
+        # A full log may have made room of the file in the meantime.
+        with contextlib.suppress(FileNotFoundError):
+            for entry in named:
+                _blank_record(path, entry.offset)
+                _overwrite(index_of(path), entry.at, b" " * entry.length)
+        found += len(named)
+    return found
+
+
+def _blank_record(path: str, offset: int) -> None:
+    with open(path, "rb") as stream:
+        stream.seek(offset)
+        (length,) = struct.unpack_from("<Q", stream.read(HEADER_BYTES))
+    body = length - len(_BLANK) - _BLANK_LENGTH
+    # A varint of five bytes, whatever the number: each length can be had.
+    size = bytes(body >> 7 * n & 0x7F | 0x80 for n in range(_BLANK_LENGTH - 1))
+    last = bytes([body >> 7 * (_BLANK_LENGTH - 1)])
+    _overwrite(path, offset, framed(_BLANK + size + last + bytes(body)))
+
+
+def _overwrite(path: str, offset: int, data: bytes) -> None:
+    file = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+    try:
+        os.pwrite(file, data, offset)
+        os.fsync(file)
+    finally:
+        os.close(file)
+
+
+def forget_in_output(output: str, request_id: str) -> int:
+    """Removes examples and pictures of a request from what monitoring left.
+
+    Args:
+        output: The folder of runs.
+        request_id: Whose.
+
+    Returns:
+        How many examples and pictures there were.
+    """
+    place = glob.escape(output)
+    shards = glob.glob(f"{place}/artifacts/*/{_EXAMPLES}/**/*.gz", recursive=True)
+    pictures = glob.glob(
+        f"{place}/**/{PICTURES}/{_digest(request_id)}-*.png", recursive=True
+    )
+    for picture in pictures:
+        os.remove(picture)
+    return len(pictures) + sum(_forget_in_shard(path, request_id) for path in shards)
+
+
+def _forget_in_shard(path: str, request_id: str) -> int:
+    # Only what has those bytes somewhere has to be parsed, which needs TensorFlow.
+    if not any(request_id.encode() in data for data in _examples(path)):
+        return 0
+    from tensorflow.core.example.example_pb2 import Example
+
+    def is_of_request(data: bytes) -> bool:
+        if request_id.encode() not in data:
+            return False
+        features = Example.FromString(data).features.feature
+        return list(features[REQUEST_ID].bytes_list.value) == [request_id.encode()]
+
+    removed = 0
+    beside = f"{path}.forgetting"
+    with gzip.open(beside, "wb", compresslevel=1) as stream:
+        for data in _examples(path):
+            if is_of_request(data):
+                removed += 1
+            else:
+                stream.write(framed(data))
+    os.replace(beside, path)
+    return removed
+
+
+def _examples(path: str) -> Iterator[bytes]:
+    with gzip.open(path, "rb") as stream:
+        while header := stream.read(HEADER_BYTES):
+            (length,) = struct.unpack_from("<Q", header)
+            yield stream.read(length)
+            stream.read(4)

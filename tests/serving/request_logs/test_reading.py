@@ -1,0 +1,145 @@
+"""What a server logged is read back, whatever a kill left of it."""
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from tensorflow_serving.apis.prediction_log_pb2 import PredictionLog
+
+from contract.errors import BadInputError
+from serving.request_logs import cli, forgetting, reading
+from serving.server.record_files import RecordFiles
+
+
+def prediction(row: int, version: int | None = 7) -> PredictionLog:
+    log = PredictionLog()
+    log.predict_log.request.model_spec.name = "letters"
+    spec = log.log_metadata.model_spec
+    spec.name, spec.signature_name = "letters", "serving_default"
+    if version is not None:
+        spec.version.value = version
+    log.log_metadata.timestamp_secs = 1_790_000_000 + row
+    return log
+
+
+def write_log(prefix: Path, rows: range, version: int | None = 7) -> None:
+    files = RecordFiles(str(prefix), 1 << 20)
+    for row in rows:
+        entry = {
+            "request_id": f"request-{row}",
+            "model": "letters",
+            "version": version,
+            "signatures": ["serving_default"],
+            "timestamp_secs": 1_790_000_000 + row,
+        }
+        files.append(prediction(row, version).SerializeToString(), entry)
+    files.close()
+
+
+@pytest.fixture
+def prefix(tmp_path: Path) -> Path:
+    return tmp_path / "log" / "letters"
+
+
+def ids(prefix: Path) -> list[str | None]:
+    return [one.request_id for one in reading.read(reading.find_files(str(prefix)))]
+
+
+def test_each_request_comes_with_what_is_known_of_it(prefix: Path) -> None:
+    write_log(prefix, range(3))
+    found = list(reading.read(reading.find_files(str(prefix))))
+    assert found[1] == reading.Logged(
+        "request-1", "letters", 7, "serving_default", 1_790_000_001, prediction(1)
+    )
+    assert len(found) == 3
+
+
+def test_a_version_may_be_unknown(prefix: Path) -> None:
+    write_log(prefix, range(1), version=None)
+    (found,) = reading.read(reading.find_files(str(prefix)))
+    assert found.version is None
+
+
+def test_a_folder_a_prefix_and_a_file_name_a_log(prefix: Path) -> None:
+    write_log(prefix, range(1))
+    write_log(prefix.parent / "digits", range(1))
+    (of_prefix,) = reading.find_files(str(prefix))
+    assert len(reading.find_files(str(prefix.parent))) == 2
+    assert reading.find_files(of_prefix) == [of_prefix]
+
+
+def test_where_there_is_no_log_one_line_says_so(tmp_path: Path) -> None:
+    with pytest.raises(BadInputError, match=f"{tmp_path}: expected a folder with"):
+        reading.find_files(str(tmp_path))
+
+
+@pytest.mark.parametrize("lost", [1, 4, 20])
+def test_a_torn_end_is_passed_over_and_counted(prefix: Path, lost: int) -> None:
+    write_log(prefix, range(3))
+    (path,) = reading.find_files(str(prefix))
+    whole = Path(path).read_bytes()
+    Path(path).write_bytes(whole[:-lost])
+    passed_over = reading.PassedOver()
+    assert len(list(reading.read([path], passed_over))) == 2
+    assert passed_over == reading.PassedOver(1, len(whole) // 3 - lost)
+
+
+def test_a_record_without_its_line_of_the_index_has_no_id(prefix: Path) -> None:
+    write_log(prefix, range(3))
+    (path,) = reading.find_files(str(prefix))
+    index = Path(reading.index_of(path))
+    index.write_bytes(index.read_bytes()[:-5])
+    assert ids(prefix) == ["request-0", "request-1", None]
+
+
+def test_a_period_has_its_first_second_and_not_its_end(prefix: Path) -> None:
+    write_log(prefix, range(5))
+    when = reading.Period(1_790_000_001, 1_790_000_003)
+    found = reading.read(reading.find_files(str(prefix)), when=when)
+    assert [one.request_id for one in found] == ["request-1", "request-2"]
+
+
+def test_a_moment_without_a_zone_is_utc() -> None:
+    assert reading.period("2026-11-26", None).since == 1795651200
+    assert reading.period("2026-11-26T01:00+01:00", None).since == 1795651200
+    with pytest.raises(BadInputError, match="--until: expected a moment after"):
+        reading.period("2026-11-26", "2026-11-25")
+
+
+def test_what_was_forgotten_is_in_neither_file(prefix: Path) -> None:
+    write_log(prefix, range(3))
+    files = reading.find_files(str(prefix))
+    sizes = [Path(path).stat().st_size for path in sorted(prefix.parent.iterdir())]
+    assert forgetting.forget_in_log(files, "request-1") == 1
+    assert ids(prefix) == ["request-0", "request-2"]
+    left = [path.read_bytes() for path in sorted(prefix.parent.iterdir())]
+    assert not any(b"request-1" in content for content in left)
+    # The places of other records are as they were, also for a server that goes on.
+    assert [len(content) for content in left] == sizes
+    assert b"\x00" * 20 in left[1]
+
+
+def test_tensorflow_reads_what_forgetting_left(prefix: Path) -> None:
+    import tensorflow as tf
+
+    write_log(prefix, range(3))
+    files = reading.find_files(str(prefix))
+    forgetting.forget_in_log(files, "request-1")
+    left = list(tf.data.TFRecordDataset(files).as_numpy_iterator())
+    kinds = [PredictionLog.FromString(data).WhichOneof("log_type") for data in left]
+    assert kinds == ["predict_log", None, "predict_log"]
+
+
+def test_requests_are_listed_and_forgotten_by_commands(
+    prefix: Path, tmp_path: Path
+) -> None:
+    write_log(prefix, range(2))
+    asked = ["--log", str(prefix)]
+    listed = CliRunner().invoke(cli.cli, ["list", *asked])
+    assert listed.output.splitlines()[1] == (
+        "2026-09-21T14:13:21Z  letters 7 serving_default  request-1"
+    )
+    forget = ["forget", "request-1", *asked, "--output", str(tmp_path)]
+    assert "removed: 1 of the log" in CliRunner().invoke(cli.cli, forget).output
+    with pytest.raises(BadInputError, match="request-1: expected a request id"):
+        CliRunner().invoke(cli.cli, forget, catch_exceptions=False)
