@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from contract import command, environment, logs, stopping
+from contract import command, environment, logs, notifying, stopping
 from contract.demands import AT_MOST, OVERALL, Demand
 from contract.errors import GateRefusedError, Terminated
 from contract.exits import Exit
@@ -94,10 +94,11 @@ def _check(config: Config, dataset: DataSet, workspace: Workspace) -> None:
     """Finds before TensorFlow is loaded what a run would only find after it.
 
     Raises:
-        BadInputError: The schema of one's own cannot be read, or another task is
-            served under the model's name.
+        BadInputError: The schema of one's own or the file of addresses cannot be
+            read, or another task is served under the model's name.
     """
     judgement(config.data.schema_path)
+    config.notify.settings().addresses()
     served = find_served(workspace.models(dataset.name))
     check_name(served, dataset.task, dataset.name, config.gates.replace_task)
 
@@ -159,6 +160,7 @@ def conclude(run: Run, ending: Ending) -> Exit:
         summary.show(run.screen.console, result)
     if run.screen.steps:
         result = replace(result, report=_report(run, result))
+    sending = None if on_purpose else _tell(run, result)
     if code is Exit.PUSHED and run.config.storage.keep_runs is not None:
         _clean(run, run.config.storage.keep_runs)
     try:
@@ -166,7 +168,33 @@ def conclude(run: Run, ending: Ending) -> Exit:
     except OSError as error:
         _, line = command.explain(error, begun=True)
         run.screen.say(f"  result could not be written: {line}", style="yellow")
+    if sending is not None and not sending.finish():
+        run.screen.say("  not everybody could be told: see the log", style="yellow")
     return code
+
+
+def _tell(run: Run, result: summary.Result) -> notifying.Sending | None:
+    """Begins to tell people how the run ended, while the rest of the ending goes on.
+
+    That nothing changed is no news.
+    """
+    pushed = result.outcome.pushed
+    if result.code is Exit.PUSHED:
+        if pushed is None or pushed.already_served:
+            return None
+        kind: notifying.Kind = "pushed"
+    else:
+        kind = "refused" if result.code is Exit.REFUSED else "failed"
+    refused = [str(demand) for demand in result.outcome.demands if demand.refused]
+    event = notifying.Event(
+        kind,
+        result.dataset.name,
+        summary.verdict_line(result).plain,
+        tuple(dict.fromkeys([*result.reasons, *refused])),
+        pushed.version if pushed else None,
+        result.report,
+    )
+    return notifying.begin(run.config.notify.settings(), event)
 
 
 def _clean(run: Run, keep: int) -> None:

@@ -1,0 +1,255 @@
+"""Tells people what became of a run or of a version, through Apprise.
+
+A message is sent by a process of its own: it starts with the ending, has
+`SECONDS` from then on, and is stopped after them. So an address that does not answer
+holds nobody up for longer, and nothing that a service's library does can fail a run.
+
+An address, as Apprise writes it (`slack://...`, `mailto://...`), has passwords in it.
+None is ever written or logged, and the sending process gets them through a pipe, where
+other users of the machine do not see them. What is logged of an address is its place
+in the list and, where Apprise knows it, the kind of service.
+"""
+
+import concurrent.futures
+import json
+import logging
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.parse
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from contract.errors import BadInputError
+
+Kind = Literal["pushed", "refused", "failed", "finding", "promoted", "withdrawn"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+
+ADDRESSES = "APPRISE_URLS"
+"""The environment variable with addresses; Apprise's own command reads it, too."""
+
+KINDS_VARIABLE = "NOTIFY_KINDS"
+
+SECONDS = 10
+"""How long sending may take, from its start."""
+
+_MOST_REASONS = 12
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Who is told of what.
+
+    Attributes:
+        kinds: Of what.
+        urls_file: A file of Apprise's addresses, one a line; empty for none. Those in
+            the environment (`ADDRESSES`) are told as well.
+        reports: The address under which the folder of the runs is to be had by HTTP;
+            empty: a message has the report's path.
+    """
+
+    kinds: tuple[Kind, ...] = KINDS
+    urls_file: str = ""
+    reports: str = ""
+
+    @classmethod
+    def of_environment(cls, environ: Mapping[str, str] = os.environ) -> "Settings":
+        """Returns the settings of a command that reads no configuration.
+
+        Args:
+            environ: Its `NOTIFY_KINDS` has the kinds, separated by commas.
+
+        Raises:
+            BadInputError: It names another kind.
+        """
+        text = environ.get(KINDS_VARIABLE)
+        if text is None:
+            return cls()
+        named = [name.strip() for name in text.split(",") if name.strip()]
+        if unknown := [name for name in named if name not in KINDS]:
+            raise BadInputError(
+                f"{KINDS_VARIABLE}: {unknown[0]}: expected one of {', '.join(KINDS)}"
+            )
+        return cls(tuple(kind for kind in KINDS if kind in named))
+
+    def addresses(self, environ: Mapping[str, str] = os.environ) -> list[str]:
+        """Returns all addresses; they are secrets.
+
+        Raises:
+            BadInputError: The file cannot be read.
+        """
+        lines = environ.get(ADDRESSES, "").splitlines()
+        if self.urls_file:
+            try:
+                with open(self.urls_file, encoding="utf-8-sig") as stream:
+                    lines += stream.read().splitlines()
+            except (OSError, UnicodeDecodeError) as error:
+                why = error.strerror if isinstance(error, OSError) else "not a text"
+                raise BadInputError(
+                    f"notify.urls_file: {self.urls_file}: cannot be read: {why}"
+                ) from error
+        # Apprise's addresses have no white space that is not written as %20.
+        found = [
+            word for line in lines if line.lstrip()[:1] != "#" for word in line.split()
+        ]
+        return list(dict.fromkeys(found))
+
+
+@dataclass(frozen=True)
+class Event:
+    """What people may want to know.
+
+    Attributes:
+        kind: What happened.
+        model: The model's name.
+        what: One line for people, such as "refused by Evaluator, nothing was pushed".
+        why: The reasons, a line each.
+        version: The version that it is about; None for none.
+        report: Path of the page about it, `.../RUN/report.html`; None for none.
+    """
+
+    kind: Kind
+    model: str
+    what: str
+    why: tuple[str, ...] = ()
+    version: int | None = None
+    report: str | None = None
+
+    @property
+    def title(self) -> str:
+        """The message's first line, for services that have one."""
+        version = "" if self.version is None else f" version {self.version}"
+        return f"{self.model}{version}: {self.kind}"
+
+    def body(self, reports: str) -> str:
+        """Returns the message.
+
+        Args:
+            reports: As in `Settings`.
+        """
+        lines = [self.what, *self.why[:_MOST_REASONS]]
+        if more := len(self.why) - _MOST_REASONS:
+            lines += [f"and {more} more"] if more > 0 else []
+        if self.report:
+            run, page = self.report.split(os.sep)[-2:]
+            address = f"{reports.rstrip('/')}/{urllib.parse.quote(f'{run}/{page}')}"
+            lines.append(f"Report: {address if reports else self.report}")
+        return "\n".join(lines)
+
+
+class Sending:
+    """A message on its way."""
+
+    def __init__(self, event: Event, reports: str, addresses: list[str]) -> None:
+        """Starts to send it.
+
+        Raises:
+            OSError: The process cannot be started.
+        """
+        self._kind = event.kind
+        self._count = len(addresses)
+        self._deadline = time.monotonic() + SECONDS
+        self._process = subprocess.Popen(
+            [sys.executable, "-P", "-m", __name__],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            # The child finds our modules where this process does.
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+            # Ctrl-C at the terminal is for the run, which is telling of it just now.
+            start_new_session=True,
+        )
+        assert self._process.stdin is not None
+        with self._process.stdin as stream:
+            json.dump(
+                {
+                    "title": event.title,
+                    "body": event.body(reports),
+                    "addresses": addresses,
+                },
+                stream,
+            )
+
+    def finish(self) -> bool:
+        """Waits until it is sent or its time is up, and logs what became of it.
+
+        Returns:
+            Whether every address took it.
+        """
+        left = max(0.0, self._deadline - time.monotonic())
+        self._process.stdin = None
+        try:
+            out, _ = self._process.communicate(timeout=left)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            out, _ = self._process.communicate()
+        results = [json.loads(line) for line in out.splitlines() if line.endswith("}")]
+        told = {one["address"]: one for one in results}
+        taken = sum(one["delivered"] for one in results)
+        logging.info("notify: %s: told %d of %d", self._kind, taken, self._count)
+        for number in range(1, self._count + 1):
+            one = told.get(number, {"service": "", "problem": "no answer in time"})
+            if not one.get("delivered"):
+                logging.warning(
+                    "notify: %s: address %d%s was not told: %s",
+                    *(self._kind, number, one["service"], one["problem"]),
+                )
+        return taken == self._count
+
+
+def begin(settings: Settings, event: Event) -> Sending | None:
+    """Starts to tell people of something, if they want to know and can be told.
+
+    Whatever goes wrong is in the log, and nowhere else.
+
+    Returns:
+        What is to be finished before the process ends; None where nothing is sent.
+    """
+    if event.kind not in settings.kinds:
+        return None
+    try:
+        addresses = settings.addresses()
+        return Sending(event, settings.reports, addresses) if addresses else None
+    except (BadInputError, OSError) as error:
+        logging.warning("notify: %s: nobody was told: %s", event.kind, error)
+        return None
+
+
+def _send() -> None:
+    """Sends what standard input has; prints a line of JSON for each address."""
+    # For where nobody is left to stop it.
+    signal.alarm(SECONDS)
+    asked = json.load(sys.stdin)
+    # It is imported where something is sent, and only there.
+    import apprise
+
+    # What Apprise logs has addresses in it.
+    logging.disable()
+
+    def send(number: int, address: str) -> None:
+        delivered, service = False, ""
+        problem = "Apprise knows no such address"
+        try:
+            notifier = apprise.Apprise.instantiate(address)
+            if notifier is not None:
+                service = f" ({notifier.service_name})"
+                problem = "the service did not take it: `apprise -vv` tells more"
+                delivered = bool(
+                    notifier.notify(title=asked["title"], body=asked["body"])
+                )
+        except Exception as error:
+            problem = type(error).__name__
+        answer = {"address": number, "service": service, "problem": problem}
+        print(json.dumps({**answer, "delivered": delivered}), flush=True)
+
+    addresses = asked["addresses"]
+    with concurrent.futures.ThreadPoolExecutor(len(addresses)) as threads:
+        list(threads.map(send, range(1, len(addresses) + 1), addresses))
+
+
+if __name__ == "__main__":
+    _send()
