@@ -42,6 +42,21 @@ CASES: dict[str, list[tuple[str, dict[str, Any]]]] = {
     ],
 }
 
+SOME: list[tuple[str, dict[str, Any]]] = [
+    ("Adam", {"clipnorm": 0.5}),
+    ("Adam", {"use_ema": True, "ema_overwrite_frequency": 3}),
+    ("SGD", {"gradient_accumulation_steps": 2}),
+    ("Ftrl", {}),
+    ("MultiOptimizer", {}),
+    ("LossScaleOptimizer", {}),
+]
+"""One for each way in which a step of an optimiser differs from a plain one."""
+
+WALKS = [
+    pytest.param(SOME, id="one of each kind"),
+    *(pytest.param(CASES[name], marks=pytest.mark.whole, id=name) for name in CASES),
+]
+
 
 def keras_optimizers() -> dict[str, type]:
     return {
@@ -62,10 +77,10 @@ def test_the_settings_know_all_options_of_an_optimiser(name: str) -> None:
     assert set(OPTIMIZERS[name]) == set(taken) - of_settings
 
 
-@pytest.mark.parametrize("walk", CASES)
-def test_it_trains_as_in_keras(walk: str) -> None:
+@pytest.mark.parametrize("cases", WALKS)
+def test_it_trains_as_in_keras(cases: list[tuple[str, dict[str, Any]]]) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "tests.pipeline.training.walk", json.dumps(CASES[walk])],
+        [sys.executable, "-m", "tests.pipeline.training.walk", json.dumps(cases)],
         capture_output=True,
         text=True,
         timeout=SECONDS,
@@ -73,6 +88,6 @@ def test_it_trains_as_in_keras(walk: str) -> None:
     )
     assert done.returncode == 0, done.stderr[-2000:]
     results = [json.loads(line) for line in done.stdout.splitlines() if line[:1] == "["]
-    assert [(name, options) for name, options, _, _ in results] == CASES[walk]
+    assert [(name, options) for name, options, _, _ in results] == cases
     apart = {f"{name} {options}": loss for name, options, _, loss in results}
     assert {what: loss for what, loss in apart.items() if loss > OF_LOSS} == {}
