@@ -163,8 +163,11 @@ def conclude(run: Run, ending: Ending) -> Exit:
     sending = None if on_purpose else _tell(run, result)
     if code is Exit.PUSHED and run.config.storage.keep_runs is not None:
         _clean(run, run.config.storage.keep_runs)
+    from runner import metrics
+
     try:
         summary.write(run.folder, result)
+        metrics.write(run.workspace)
     except OSError as error:
         _, line = command.explain(error, begun=True)
         run.screen.say(f"  result could not be written: {line}", style="yellow")

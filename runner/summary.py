@@ -125,6 +125,7 @@ def write(folder: str, result: Result) -> None:
         "exit_code": result.code.value,
         "verdict": result.code.meaning,
         "reasons": result.reasons,
+        "started": round(result.started, 2),
         "seconds": round(result.seconds, 2),
         "test_accuracy": outcome.test_accuracy,
         "gates": [demand.as_dict() for demand in outcome.demands],

@@ -168,6 +168,7 @@ def test_programs_get_the_same_facts(tmp_path: Path) -> None:
         "exit_code": 3,
         "verdict": "refused by a gate, nothing was pushed",
         "reasons": ["Evaluator: accuracy 8: expected ≥ 0.93, found 0.9100"],
+        "started": 0.0,
         "seconds": 20.46,
         "test_accuracy": 0.9781,
         "gates": [

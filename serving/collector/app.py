@@ -1,0 +1,177 @@
+"""The HTTP server of the collector: it takes events, and tells how it is."""
+
+import asyncio
+import contextlib
+import json
+import logging
+import re
+import time
+from collections.abc import AsyncIterator
+
+import google_crc32c
+import prometheus_client
+from aiohttp import web
+from cloudevents.core.base import BaseCloudEvent
+from cloudevents.core.bindings.http import HTTPMessage, from_binary
+from cloudevents.core.exceptions import BaseCloudEventException
+from cloudevents.core.formats.json import JSONFormat
+from prometheus_client import CollectorRegistry, Counter
+
+from contract.errors import BadInputError
+from serving.collector.joining import REQUEST, RESPONSE, Exchange, Joiner
+from serving.collector.records import Asked, Recorder, asked
+from serving.collector.spans import Spans
+
+_log = logging.getLogger(__name__)
+
+# As in the embedded server's log: what may become part of a file.
+_VALID_ID = re.compile(r"[!-~]{1,128}")
+_TURN_SECONDS = 1.0
+
+
+class _Bytes(JSONFormat):
+    """Leaves an event's data as it came: it is parsed when there are both."""
+
+    def read_data(self, body: bytes, datacontenttype: str | None) -> bytes:
+        """Returns it."""
+        return body
+
+
+_FORMAT = _Bytes()
+
+
+class Collector:
+    """Takes events and writes what they make."""
+
+    def __init__(
+        self,
+        spans: Spans,
+        recorder: Recorder,
+        rate: float,
+        wait_seconds: float,
+        max_waiting_bytes: int,
+    ) -> None:
+        """Starts without any.
+
+        Args:
+            spans: Where records go.
+            recorder: What makes them.
+            rate: Share of the requests that is taken, by their ids.
+            wait_seconds: How long an event waits for its partner.
+            max_waiting_bytes: Most bytes that wait.
+        """
+        self._spans = spans
+        self._recorder = recorder
+        self._below = rate * 2**32
+        self.registry = CollectorRegistry()
+        self._events = Counter(
+            "collector_events", "Events that came.", registry=self.registry
+        )
+        self._records = Counter(
+            "collector_records",
+            "Requests that were written with their answers.",
+            ["model"],
+            registry=self.registry,
+        )
+        self._dropped = Counter(
+            "collector_dropped_events",
+            "Events that were not written.",
+            ["reason"],
+            registry=self.registry,
+        )
+        self._joiner = Joiner(wait_seconds, max_waiting_bytes, self._drop)
+
+    def _drop(self, reason: str, count: int) -> None:
+        self._dropped.labels(reason).inc(count)
+
+    async def take(self, request: web.Request) -> web.Response:
+        """Takes an event; 200 is what KServe's logger expects, whatever is in it."""
+        body = await request.read()
+        self._events.inc()
+        try:
+            event = from_binary(HTTPMessage(dict(request.headers), body), _FORMAT)
+        except (BaseCloudEventException, ValueError) as error:
+            self._drop("no_event", 1)
+            return web.Response(status=400, text=f"no CloudEvent: {error}\n")
+        kind, request_id = event.get_type(), event.get_id()
+        if kind not in (REQUEST, RESPONSE) or not _VALID_ID.fullmatch(request_id):
+            self._drop("other_event", 1)
+        elif google_crc32c.value(request_id.encode()) < self._below:
+            what = _asked(event, request.path)
+            # The answer's event says nothing of another model than the request's.
+            key = (event.get_extension("namespace"), what, request_id)
+            exchange = self._joiner.add(key, kind, body, time.monotonic())
+            if exchange is not None:
+                self._write(what, exchange, request_id)
+        return web.Response()
+
+    def _write(self, what: Asked, exchange: Exchange, request_id: str) -> None:
+        try:
+            data, entry = self._recorder.record(
+                what, exchange, request_id, int(time.time())
+            )
+            self._spans.append(data, entry)
+        except BadInputError:
+            self._drop("no_predict", 2)
+        except OSError as error:
+            _log.error("a request was not logged: %s", error)
+            self._drop("not_written", 2)
+        else:
+            self._records.labels(what.model).inc()
+
+    async def tell(self, request: web.Request) -> web.Response:
+        """Answers Prometheus."""
+        return web.Response(
+            body=prometheus_client.generate_latest(self.registry),
+            headers={"Content-Type": prometheus_client.CONTENT_TYPE_LATEST},
+        )
+
+    async def turn(self) -> None:
+        """Completes hours and drops what waits in vain, as long as it runs."""
+        while True:
+            await asyncio.sleep(_TURN_SECONDS)
+            self._joiner.expire(time.monotonic())
+            try:
+                self._spans.turn()
+            except OSError as error:
+                _log.error("an hour could not be completed: %s", error)
+
+
+def _asked(event: BaseCloudEvent, path: str) -> Asked:
+    """Returns which model an event is about.
+
+    KServe tells neither the request's path nor the version. A path is known where
+    the logger's own address has one, or where the InferenceService lists a header
+    with it in `logger.metadataHeaders`.
+    """
+    headers: list[str] = []
+    with contextlib.suppress(ValueError, AttributeError, TypeError):
+        values = json.loads(event.get_extension("metadata") or "{}").values()
+        headers = [text for value in values for text in value if isinstance(text, str)]
+    return asked(str(event.get_extension("inferenceservicename")), *headers, path)
+
+
+def make_app(collector: Collector, max_event_bytes: int) -> web.Application:
+    """Returns the application.
+
+    Args:
+        collector: Does the work.
+        max_event_bytes: A larger body is refused with 413.
+    """
+    app = web.Application(client_max_size=max_event_bytes)
+
+    async def turning(app: web.Application) -> AsyncIterator[None]:
+        task = asyncio.create_task(collector.turn())
+        yield
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+    async def healthy(request: web.Request) -> web.Response:
+        return web.Response(text="ok\n")
+
+    app.cleanup_ctx.append(turning)
+    app.router.add_get("/metrics", collector.tell)
+    app.router.add_get("/healthz", healthy)
+    app.router.add_post("/{path:.*}", collector.take)
+    return app
