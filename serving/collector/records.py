@@ -152,7 +152,9 @@ class Recorder:
         except (OSError, KeyError, ValueError) as error:
             raise BadInputError(f"{base}: no such model or version") from error
         definitions = graph.signature_def
-        return {name: Signature.from_def(name, definitions[name]) for name in definitions}
+        return {
+            name: Signature.from_def(name, definitions[name]) for name in definitions
+        }
 
 
 def _fill(

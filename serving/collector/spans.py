@@ -87,9 +87,9 @@ class Spans:
         self.close()
         self._hour = hour
         for name in sorted(os.listdir(self._folder)):
-            if _SPAN.fullmatch(name[1:]) and name not in ("." + hour, hour):
-                if name.startswith("."):
-                    self._complete(name[1:])
+            is_hidden = name.startswith(".") and _SPAN.fullmatch(name[1:])
+            if is_hidden and name != f".{hour}":
+                self._complete(name[1:])
         self._prune()
 
     def close(self) -> None:
@@ -111,9 +111,7 @@ class Spans:
 
     def _prune(self) -> None:
         """Removes the spans that are too old, or too much."""
-        oldest = time.strftime(
-            _HOUR, time.gmtime(self._clock() - self._keep_seconds)
-        )
+        oldest = time.strftime(_HOUR, time.gmtime(self._clock() - self._keep_seconds))
         room = self._span_bytes
         for name in sorted(filter(_SPAN.fullmatch, os.listdir(self._folder)))[::-1]:
             path = os.path.join(self._folder, name)
