@@ -43,6 +43,10 @@ REQUEST_ID = "request_id"
 ROW = "row"
 """Of a logged request: one int64, the place of the image in it."""
 
+NOVELTY = "novelty"
+"""Of a logged request: one float32, how far the image is from what was trained on, as
+the model that answered says it; none where the model cannot tell."""
+
 SCALED_IMAGE = "scaled_image"
 """Transformed feature: float32 of the image's shape, in 0-1."""
 

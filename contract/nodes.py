@@ -20,6 +20,11 @@ PUSHER = "Pusher"
 REPORT = "Report"
 VERDICT = "Verdict"
 """On Kubeflow only."""
+REQUEST_LOG_EXAMPLE_GEN = "RequestLogExampleGen"
+TRAFFIC_GATE = "TrafficGate"
+TRAFFIC_VERDICT = "TrafficVerdict"
+"""Of the pipeline that watches what is asked, `pipeline/monitoring.py`; the last one on
+Kubeflow only."""
 
 EXAMPLES = "examples"
 SCHEMA = "schema"

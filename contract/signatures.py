@@ -13,6 +13,14 @@ of all classes, and `scores`, both `[None, classes]`."""
 DESCRIBE_SIGNATURE = "describe"
 """`text` string `[None]`, any -> `task` string `[None]`, the task as JSON."""
 
+NOVELTY_SIGNATURE = "novelty"
+"""`images` as of `serving_default` -> `novelty` float32 `[None]`, how far an image is
+from what was trained on, and `is_novel` bool `[None]`. Versions of before November 2026
+have none."""
+
+NOVELTY, IS_NOVEL = "novelty", "is_novel"
+"""Its outputs."""
+
 PROBABILITIES = "probabilities"
 """Output: float32 `[None, classes]`."""
 

@@ -22,6 +22,7 @@ from contract.errors import BadInputError
 from contract.metric import make_metric
 from pipeline.beam import Beam
 from pipeline.metrics import OFFERED
+from pipeline.monitoring_settings import Monitoring
 from pipeline.notify import Notify
 from pipeline.section import Section
 from pipeline.training.settings import Training
@@ -274,6 +275,7 @@ class Config(Section):
     beam: Beam = Beam()
     storage: Storage = Storage()
     notify: Notify = Notify()
+    monitoring: Monitoring = Monitoring()
 
     def with_gate_defaults(self, **bounds: float) -> Self:
         """Returns the same with other default bounds; what was set stays."""

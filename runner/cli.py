@@ -28,13 +28,15 @@ at all, and the next run picks up from what was finished.
 
 _EPILOG = (
     "Other commands: check (what is in the data?), why (what would the next run do?), "
-    "clean (make room); `local_runner.py COMMAND --help` says more."
+    "clean (make room), monitor (what is asked of a served model?); `local_runner.py "
+    "COMMAND --help` says more."
 )
 
 _FURTHER = {
     "check": "runner.check_cli",
     "why": "runner.why_cli",
     "clean": "runner.clean_cli",
+    "monitor": "runner.monitor_cli",
 }
 """Commands by the module that has them: imported when they are asked for."""
 

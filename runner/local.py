@@ -20,7 +20,9 @@ from tfx.types.artifact import Artifact
 
 from components.serving_validator import process
 from contract.errors import BadInputError
+from pipeline import monitoring
 from pipeline.config import Config
+from pipeline.monitoring import Traffic
 from pipeline.pipeline import create_components
 from pipeline.training import trainer
 from runner.ahead import ProbeAhead
@@ -68,7 +70,43 @@ def run_pipeline(
 
     workspace.link_data(dataset.name, dataset.path, dataset.fingerprint)
     _, pipeline = compiled(config, dataset, workspace, run, reuse=reuse)
-    handlers = [EventHandler(listener), EventHandler(ProbeAhead())]
+    try:
+        _launch(pipeline, listener, ProbeAhead())
+    finally:
+        process.stop_ahead()
+
+
+def monitor(
+    config: Config,
+    traffic: Traffic,
+    workspace: Workspace,
+    run: str,
+    listener: Callable[[Event], None],
+) -> None:
+    """Runs the pipeline that watches traffic.
+
+    Args:
+        config: Of the run.
+        traffic: Which requests are looked at.
+        workspace: Of this run alone.
+        run: Its name.
+        listener: Told what happens.
+
+    Raises:
+        BadInputError: The log or the labels cannot be used, or Beam has no such runner.
+        Exception: Whatever a component raised.
+    """
+    _check_beam_runner(config.beam.runner)
+    components = monitoring.create_components(config, traffic)
+    name = os.path.basename(traffic.models)
+    _launch(_compile(name, components, config, workspace, run, reuse=False), listener)
+
+
+def _launch(
+    pipeline: pipeline_pb2.Pipeline, *listeners: Callable[[Event], None]
+) -> None:
+    """Runs what was compiled, and tells listeners of it."""
+    handlers = [EventHandler(listener) for listener in listeners]
     logger = logging.getLogger()
     for handler in handlers:
         logger.addHandler(handler)
@@ -78,7 +116,6 @@ def run_pipeline(
     finally:
         for handler in handlers:
             logger.removeHandler(handler)
-        process.stop_ahead()
 
 
 def compiled(
@@ -99,13 +136,26 @@ def compiled(
             is known from its first moment, whatever other runs' clocks said.
         reuse: Whether it may reuse what earlier runs finished.
     """
-    artifacts = workspace.artifacts(dataset.name)
     components = create_components(
         config, surroundings(config, dataset, workspace, run)
     )
+    pipeline = _compile(dataset.name, components, config, workspace, run, reuse=reuse)
+    return components, pipeline
+
+
+def _compile(
+    name: str,
+    components: list[BaseNode],
+    config: Config,
+    workspace: Workspace,
+    run: str,
+    *,
+    reuse: bool,
+) -> pipeline_pb2.Pipeline:
+    artifacts = workspace.artifacts(name)
     pipeline = compiler.Compiler().compile(
         Pipeline(
-            pipeline_name=dataset.name,
+            pipeline_name=name,
             pipeline_root=artifacts,
             components=components,
             enable_cache=reuse,
@@ -118,7 +168,7 @@ def compiled(
     runtime_parameter_utils.substitute_runtime_parameter(
         pipeline, {constants.PIPELINE_RUN_ID_PARAMETER_NAME: run}
     )
-    return components, pipeline
+    return pipeline
 
 
 def _check_beam_runner(name: str) -> None:

@@ -1,6 +1,7 @@
 """Labelled images as tf.Examples in TFRecords: the one writer, and the one reader."""
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,14 +51,26 @@ def serialize(images: np.ndarray, labels: np.ndarray) -> list[bytes]:
     rows = len(labels)
     if not rows:
         return []
-    values = images.reshape(rows, -1)
-    batch = pa.RecordBatch.from_arrays(
-        [
-            _lists(values.astype(np.int64)),
-            _lists(labels.reshape(rows, 1).astype(np.int64)),
-        ],
-        [IMAGE, LABEL],
+    return encode(
+        {
+            IMAGE: images.reshape(rows, -1).astype(np.int64),
+            LABEL: labels.reshape(rows, 1).astype(np.int64),
+        }
     )
+
+
+def encode(features: Mapping[str, np.ndarray]) -> list[bytes]:
+    """Serialises a block of examples.
+
+    Args:
+        features: By name: int64, float32, or object (of bytes) `[rows, values]`, of
+            as many rows each, at least one.
+
+    Returns:
+        One serialised tf.Example per row.
+    """
+    columns = {name: _lists(values) for name, values in features.items()}
+    batch = pa.RecordBatch.from_arrays([*columns.values()], [*columns])
     examples: list[bytes] = RecordBatchToExamplesEncoder().encode(batch)
     return examples
 
@@ -65,16 +78,17 @@ def serialize(images: np.ndarray, labels: np.ndarray) -> list[bytes]:
 class SplitWriter:
     """Writes a split's examples into gzipped TFRecord files, as they come."""
 
-    def __init__(self, folder: str, count: int, shard_rows: int) -> None:
+    def __init__(self, folder: str, count: int | None, shard_rows: int) -> None:
         """Writes nothing yet.
 
         Args:
             folder: Of the split.
             count: Examples in all; the files' names say how many files there are.
+                None: nobody knows yet, and the names say nothing.
             shard_rows: Most examples in one file.
         """
         self._folder = folder
-        self._shards = -(-count // shard_rows)
+        self._of = "" if count is None else f"-of-{-(-count // shard_rows):05d}"
         self._shard_rows = shard_rows
         self._written = 0
         self._writer: Any = None
@@ -82,7 +96,10 @@ class SplitWriter:
 
     def write(self, rows: Rows) -> None:
         """Writes the next rows."""
-        records = serialize(rows.images, rows.labels)
+        self.write_serialized(serialize(rows.images, rows.labels))
+
+    def write_serialized(self, records: list[bytes]) -> None:
+        """Writes the next examples, as `encode` returns them."""
         while records:
             shard, in_shard = divmod(self._written, self._shard_rows)
             if not in_shard:
@@ -101,7 +118,7 @@ class SplitWriter:
             self._writer = None
 
     def _open(self, shard: int) -> Any:
-        name = f"data_tfrecord-{shard:05d}-of-{self._shards:05d}.gz"
+        name = f"data_tfrecord-{shard:05d}{self._of}.gz"
         options = tf.io.TFRecordOptions(**_RECORD_OPTIONS)
         return tf.io.TFRecordWriter(os.path.join(self._folder, name), options)
 
@@ -162,6 +179,6 @@ def _lists(values: np.ndarray) -> pa.Array:
     """Returns a column with a list for each row of `[rows, n]`."""
     rows, each = values.shape
     offsets = np.arange(rows + 1, dtype=np.int64) * each
-    return pa.LargeListArray.from_arrays(
-        pa.array(offsets), pa.array(np.ascontiguousarray(values).reshape(-1))
-    )
+    flat = np.ascontiguousarray(values).reshape(-1)
+    kind = pa.large_binary() if flat.dtype == object else None
+    return pa.LargeListArray.from_arrays(pa.array(offsets), pa.array(flat, kind))

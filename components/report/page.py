@@ -11,6 +11,7 @@ import math
 import os
 import re
 from dataclasses import dataclass, field, fields, is_dataclass, replace
+from datetime import UTC, datetime
 from functools import cache
 from typing import Any, Self
 
@@ -29,6 +30,10 @@ VERDICT, DATA, MODEL, EVALUATION, RUN = SECTIONS = (
     "run",
 )
 """In the page's order."""
+
+TRAFFIC = "traffic"
+MONITORING = (VERDICT, TRAFFIC, RUN)
+"""The order of a page about what was asked of a model."""
 
 _SECTION = re.compile(
     r"<!--section (\w+) (made|failed)-->(.*?)<!--/section-->", re.DOTALL
@@ -85,11 +90,13 @@ class Page:
         model: The model's name.
         run: The run's name; empty if it is not known.
         sections: By name.
+        order: Of the sections that there are to be.
     """
 
     model: str
     run: str = ""
     sections: dict[str, Section] = field(default_factory=dict)
+    order: tuple[str, ...] = SECTIONS
 
     def having(self, *sections: Section) -> Self:
         """Returns the page with these sections, instead of those it had."""
@@ -108,14 +115,19 @@ class Page:
             .render(
                 page=self,
                 style=Markup(_read("page.css")),
-                order=SECTIONS,
+                # What people sent is linked, and never in the page itself.
+                images="data: 'self' file:" if TRAFFIC in self.order else "data:",
                 verdict=self.sections[VERDICT].facts if self.has(VERDICT) else None,
             )
         )
 
     @classmethod
-    def parse(cls, text: str) -> Self:
+    def parse(cls, text: str, order: tuple[str, ...] = SECTIONS) -> Self:
         """Reads a page that `render` wrote.
+
+        Args:
+            text: Of the file.
+            order: Of the sections of such a page.
 
         Raises:
             ValueError: It is not one.
@@ -131,7 +143,7 @@ class Page:
             sections[name] = Section(
                 name, html, json.loads(carried[1]), failed=state == "failed"
             )
-        return cls(model, run, sections)
+        return cls(model, run, sections, order)
 
 
 def as_json(facts: Any) -> Any:
@@ -190,6 +202,7 @@ def _environment() -> Environment:
         flags=_flags,
         outcome=outcome_text,
         words=words,
+        moment=_moment,
     )
     return environment
 
@@ -207,6 +220,10 @@ def count_text(value: int) -> str:
 
 def _percent(value: float | None, digits: int = 1) -> str:
     return "\u2013" if value is None else f"{100 * value:.{digits}f}\u202f%"
+
+
+def _moment(seconds: int) -> str:
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def _probability(value: float) -> str:

@@ -22,6 +22,7 @@ from tfx.components.statistics_gen import executor
 from tfx.components.util import tfxio_utils
 from tfx.dsl.io import fileio
 from tfx.types import artifact_utils
+from tfx.types.standard_component_specs import STATS_OPTIONS_JSON_KEY
 from tfx.utils import io_utils, json_utils
 from tfx_bsl.tfxio.dataset_options import RecordBatchesOptions
 
@@ -65,11 +66,16 @@ class Executor(executor.Executor):
         _describe(statistics, examples, splits)
         # TFXIO shuffles and repeats unless it is told not to.
         batches = RecordBatchesOptions(_batch_rows(schema), num_epochs=1, shuffle=False)
+        options = exec_properties.get(STATS_OPTIONS_JSON_KEY)
+        kept = StatsOptions.from_json(options).feature_allowlist if options else None
         for split in splits:
             tfxio = tfxio_utils.get_split_tfxio(
                 [examples], split, [nodes.STATISTICS_GEN]
             )
-            found = combine(tfxio.RecordBatches(batches), schema)
+            rows = tfxio.RecordBatches(batches)
+            if kept is not None:
+                rows = (_of_features(batch, kept) for batch in rows)
+            found = combine(rows, schema)
             folder = artifact_utils.get_split_uri([statistics], split)
             fileio.makedirs(folder)
             path = os.path.join(folder, executor.DEFAULT_FILE_NAME)
@@ -103,6 +109,15 @@ def combine(
             datasets=[statistics_pb2.DatasetFeatureStatistics()]
         )
     return stats_impl.extract_statistics_output(partial, generators)
+
+
+def _of_features(batch: pa.RecordBatch, names: Sequence[str]) -> pa.RecordBatch:
+    found = {
+        name: column
+        for name, column in zip(batch.schema.names, batch.columns, strict=True)
+        if name in names
+    }
+    return pa.RecordBatch.from_arrays([*found.values()], [*found])
 
 
 def _is_category(feature: schema_pb2.Feature) -> bool:

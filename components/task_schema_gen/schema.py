@@ -9,6 +9,9 @@ from contract.task import Task
 
 _FROM_TASK = ("shape", "int_domain", "type")
 
+TRAINING, SERVING = "TRAINING", "SERVING"
+"""The schema's environments: of data with labels, and of what a server is asked."""
+
 
 def parse_judgement(text: str, name: str) -> schema_pb2.Schema:
     """Reads a schema that leaves out what the task says.
@@ -52,7 +55,7 @@ def complete(judgement: schema_pb2.Schema, task: Task) -> schema_pb2.Schema:
     """Returns the schema that a task's examples are held to.
 
     The image has the task's shape and values from 0 to 255; the label is the place
-    of one of its classes.
+    of one of its classes, and nobody expects it of what a server is asked.
 
     Args:
         judgement: See `parse_judgement`.
@@ -60,6 +63,8 @@ def complete(judgement: schema_pb2.Schema, task: Task) -> schema_pb2.Schema:
     """
     schema = schema_pb2.Schema()
     schema.CopyFrom(judgement)
+    if not schema.default_environment:
+        schema.default_environment.extend((TRAINING, SERVING))
     for feature in schema.feature:
         feature.type = schema_pb2.INT
         feature.int_domain.min = 0
@@ -71,6 +76,8 @@ def complete(judgement: schema_pb2.Schema, task: Task) -> schema_pb2.Schema:
             # So that TFDV counts each label, and does not average them.
             feature.int_domain.is_categorical = True
             sizes = (1,)
+            if not (feature.in_environment or feature.not_in_environment):
+                feature.not_in_environment.append(SERVING)
         for size in sizes:
             feature.shape.dim.add(size=size)
     return schema

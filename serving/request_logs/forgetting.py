@@ -98,7 +98,7 @@ def forget_in_output(output: str, request_id: str) -> int:
         How many examples and pictures there were.
     """
     place = glob.escape(output)
-    shards = glob.glob(f"{place}/artifacts/*/{_EXAMPLES}/**/*.gz", recursive=True)
+    shards = glob.glob(f"{place}/**/{_EXAMPLES}/**/*.gz", recursive=True)
     pictures = glob.glob(
         f"{place}/**/{PICTURES}/{_digest(request_id)}-*.png", recursive=True
     )

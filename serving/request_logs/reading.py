@@ -11,7 +11,7 @@ import glob
 import json
 import os
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, BinaryIO
@@ -197,6 +197,7 @@ def read(
     files: Iterable[str],
     passed_over: PassedOver | None = None,
     when: Period = EVER,
+    chosen: Callable[[Entry], bool] = lambda entry: True,
 ) -> Iterator[Logged]:
     """Yields the logged requests of files, one of which is in memory at a time.
 
@@ -206,6 +207,8 @@ def read(
         files: As `find_files` returns them.
         passed_over: Counts what was not whole.
         when: Other requests are left out.
+        chosen: Says which requests of the index are read; those that have lost their
+            line are read in any case.
     """
     from tensorflow_serving.apis.prediction_log_pb2 import PredictionLog
 
@@ -218,7 +221,7 @@ def read(
                 while entry is not None and entry.offset < offset:
                     entry = next(ids, None)
                 found = entry if entry and entry.offset == offset else None
-                if found is None or when.has(found.timestamp_secs):
+                if found is None or (when.has(found.timestamp_secs) and chosen(found)):
                     log = PredictionLog.FromString(data)
                     # A record that was forgotten says nothing.
                     if log.WhichOneof("log_type"):

@@ -1,0 +1,114 @@
+"""The page about what was asked of a model, from the facts."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from components.report import outcome
+from components.report.page import TRAFFIC, VERDICT, Section, count_text
+from components.report.pictures import LARGE
+from components.report.standing import Verdict
+from components.traffic_gate import judgement
+from components.traffic_gate.facts import TrafficFacts, VersionFacts
+from contract.demands import FINDINGS, Demand, number
+
+FINDING, QUIET = "finding", "quiet"
+"""How it stands: something was found, or nothing was."""
+
+
+def sections(facts: TrafficFacts) -> Sequence[Section]:
+    """Returns the page's sections."""
+    found = facts.findings
+    stands = verdict(facts)
+    several = len(facts.versions) > 1
+    reasons = [
+        f"version {version}: {demand}" if several else str(demand)
+        for version, demand in found
+    ]
+    head = Section.make(
+        VERDICT,
+        stands,
+        rows=[],
+        reasons=reasons,
+        refusals=[],
+        advice=what_to_do([demand for _, demand in found]),
+        plural=facts.task.plural,
+        left_out="",
+        tiles=_tiles(facts),
+    )
+    body = Section.make(
+        TRAFFIC,
+        facts,
+        rows={one.version: outcome.shown(one.gates) for one in facts.versions},
+        side=LARGE,
+        zoom=max(1, LARGE // max(facts.task.height, facts.task.width)),
+        plural=facts.task.plural,
+    )
+    return head, body
+
+
+def verdict(facts: TrafficFacts) -> Verdict:
+    """Returns what the page says first."""
+    found = facts.findings
+    gates = tuple(demand for one in facts.versions for demand in one.gates)
+    if not found:
+        return Verdict(QUIET, "Nothing was found in the traffic", (), gates)
+    count = len(found)
+    headline = f"{count} {'finding' if count == 1 else 'findings'} in the traffic"
+    return Verdict(FINDING, headline, (), gates)
+
+
+def what_to_do(found: Sequence[Demand]) -> list[str]:
+    """Returns what a person can do about findings, a sentence for each kind."""
+    advice = {
+        FINDINGS: "Look at who sends the pictures: they are none of the task's.",
+        judgement.NOVEL_SHARE: (
+            "Look at the pictures that are furthest from training: if they are of the "
+            "task, add some with labels and train again; if not, tell who sends them."
+        ),
+        judgement.ESTIMATE_DOUBTS: (
+            "What the answers are worth cannot be estimated: label some of these "
+            "requests and name them with --labels."
+        ),
+        judgement.ESTIMATED_ACCURACY: (
+            "Label some of these requests (--labels) to know the true accuracy, and "
+            "train again with them."
+        ),
+        judgement.ACCURACY: (
+            "Train again with these requests and their labels, or roll back: "
+            "python -m version_store rollback."
+        ),
+        judgement.SHARE_CHANGE: (
+            "Other classes are asked for than were trained on: if that is so in the "
+            "world, train on data with these shares; if it is not, the answers are "
+            "wrong."
+        ),
+    }
+    moved = (
+        "The pictures look different from those of the training: light, scanner, size "
+        "of the object? Train on such ones, or widen the comparator in the schema."
+    )
+    return list(dict.fromkeys(advice.get(demand.metric, moved) for demand in found))
+
+
+def _tiles(facts: TrafficFacts) -> list[tuple[str, str, str]]:
+    """Returns the newest version's traffic in a few numbers."""
+    newest = facts.versions[-1]
+    requests = count_text(sum(one.logged for one in facts.versions))
+    looked_at = count_text(sum(one.read for one in facts.versions))
+    tiles = [("requests", requests, f"{looked_at} looked at")]
+    if newest.estimate:
+        tiles += _estimate_tiles(newest)
+    if newest.truth:
+        labels = f"{count_text(sum(newest.truth.rows))} labels"
+        tiles.append(("true accuracy", number(newest.truth.accuracy), labels))
+    return tiles
+
+
+def _estimate_tiles(of_one: VersionFacts) -> list[tuple[str, str, str]]:
+    estimate: Any = of_one.estimate
+    between = f"{number(estimate.low)} to {number(estimate.high)}"
+    note = between if estimate.trusted else "not to be trusted"
+    return [
+        ("estimated accuracy", number(estimate.value), note),
+        ("not of this task", f"{estimate.novel:.1%}", "1 % would be by false alarm"),
+    ]

@@ -1,0 +1,1 @@
+"""ExampleGen for what a server was asked: from its request log to TFRecords."""

@@ -1,0 +1,31 @@
+"""Settings of the pipeline that watches what is asked of a model."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from pipeline.section import Section
+
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class Monitoring(Section):
+    """What is looked at, and what is a finding; `python local_runner.py monitor`.
+
+    Attributes:
+        log: The `filename_prefix` of a server's `logging_config`, or a folder with
+            logged requests; None: named when it is asked for.
+        max_requests: Most requests of a version that are looked at. Of 50,000 the
+            accuracy is estimated to 0.002, and more would cost more and say no more.
+        max_novel_share: Share of pictures that may be not of the task: 0.01 are by
+            false alarm.
+        max_accuracy_fall: How much accuracy, estimated or true, a version may have
+            lost.
+        pictures: How many of a version the page shows, those furthest from training.
+    """
+
+    log: str | None = None
+    max_requests: int = Field(50_000, ge=1)
+    max_novel_share: Share = 0.03
+    max_accuracy_fall: Share = 0.05
+    pictures: int = Field(24, ge=0, le=1000)

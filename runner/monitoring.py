@@ -1,0 +1,245 @@
+"""One look at traffic, with all that a person sees of it."""
+
+import json
+import logging
+import os
+import shutil
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from components.request_log_example_gen.selection import Asked
+from contract import command, environment, logs, nodes, stopping
+from contract.demands import Demand
+from contract.errors import Terminated
+from contract.exits import Exit
+from pipeline.config import Config
+from runner.screen import Screen
+from runner.summary import RESULT_FILE, gates_table
+from runner.workspace import Workspace
+
+_ON_PURPOSE = (Exit.INTERRUPTED, Exit.TERMINATED)
+
+_WORDS = {
+    Exit.PUSHED: "nothing was found",
+    Exit.REFUSED: "something was found",
+    Exit.BAD_INPUT: "bad input",
+    Exit.BROKEN: "broken",
+    Exit.INTERRUPTED: "interrupted",
+    Exit.TERMINATED: "terminated",
+}
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is to be looked at.
+
+    Attributes:
+        log: A prefix or folder.
+        labels: Path of a CSV file, or empty.
+        asked: Model, version and period.
+        judgement: The curated schema, in text format.
+    """
+
+    log: str
+    labels: str
+    asked: Asked
+    judgement: str
+
+
+def execute(
+    config: Config,
+    request: Request,
+    workspace: Workspace,
+    run: str,
+    started: float,
+    *,
+    verbose: bool,
+) -> Exit:
+    """Looks once, and tells of it.
+
+    Everything lies in the run's folder, with a metadata store of its own: no other
+    run needs it, and who removes the folder has removed it all. The examples made of
+    requests, and with them the pictures, are removed at the end.
+
+    Args:
+        config: Of the run.
+        request: What is to be looked at.
+        workspace: The run's folder.
+        run: Its name.
+        started: When the process's work began, in seconds since 1970.
+        verbose: Whether to show the log on the screen.
+    """
+    log = os.path.join(workspace.root, "run.log")
+    overruled = environment.prepare()
+    with logs.captured(log, verbose) as stream:
+        screen = Screen(stream)
+        for line in overruled:
+            screen.say(f"note: {line}", style="yellow")
+        traffic: dict[str, Any] = {}
+        try:
+            with screen.live():
+                traffic = _run(config, request, workspace, run, screen)
+            code = Exit.REFUSED if _findings(traffic) else Exit.PUSHED
+            reason = ""
+        except (Exception, KeyboardInterrupt, Terminated) as error:
+            code, reason = command.explain(error, begun=True, where=workspace.root)
+            if code is Exit.BROKEN:
+                logging.exception("the run broke")
+            screen.on_failure(interrupted=code in _ON_PURPOSE)
+        with stopping.concluding():
+            model = request.asked.model
+            shutil.rmtree(
+                os.path.join(workspace.artifacts(model), nodes.REQUEST_LOG_EXAMPLE_GEN),
+                ignore_errors=True,
+            )
+            report = _report(workspace, run, screen, started) if traffic else None
+            _show(screen, model, traffic, code, reason)
+            _write(
+                workspace.root,
+                {
+                    "run": run,
+                    "kind": "monitor",
+                    "model": model,
+                    "log": request.log,
+                    "since": request.asked.when.since,
+                    "until": request.asked.when.until,
+                    "labels_file": request.labels or None,
+                    "exit_code": code.value,
+                    "verdict": _WORDS[code],
+                    "reasons": [reason] if reason else [],
+                    "findings": _findings(traffic),
+                    "traffic": traffic,
+                    "seconds": round(time.time() - started, 2),
+                    "components": [
+                        {
+                            "node": step.node,
+                            "state": step.state,
+                            "seconds": round(step.seconds, 2),
+                            "peak_memory": step.peak_memory,
+                        }
+                        for step in screen.steps
+                    ],
+                    "report": report,
+                },
+            )
+            if report:
+                screen.say(f"  report {report}")
+            screen.say(f"  log    {log}")
+    return code
+
+
+def _run(
+    config: Config, request: Request, workspace: Workspace, run: str, screen: Screen
+) -> dict[str, Any]:
+    """Runs the pipeline; returns what it found out, see `TrafficFacts.as_dict`."""
+    with (
+        screen.waiting_for("loading TensorFlow and TFX"),
+        environment.heavy_imports(),
+    ):
+        from components.traffic_gate.executor import read_traffic
+        from pipeline.monitoring import Traffic
+        from runner import local
+    asked = request.asked
+    traffic = Traffic(
+        log=request.log,
+        models=asked.models,
+        judgement=request.judgement,
+        version="" if asked.version is None else str(asked.version),
+        since=-1 if asked.when.since is None else asked.when.since,
+        until=-1 if asked.when.until is None else asked.when.until,
+        labels=request.labels,
+    )
+    local.monitor(config, traffic, workspace, run, screen.on_event)
+    outputs = local.outputs(workspace, run)
+    return read_traffic(outputs[nodes.TRAFFIC_GATE, nodes.DATA_VERDICT])
+
+
+def _findings(traffic: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Returns what was not met, as JSON, each with its version."""
+    return [
+        {"version": of_one["version"], **gate}
+        for of_one in traffic.get("versions", ())
+        for gate in of_one["gates"]
+        if gate["refused"]
+    ]
+
+
+def _report(
+    workspace: Workspace, run: str, screen: Screen, started: float
+) -> str | None:
+    """Brings the page and its pictures to the run's folder; returns its path."""
+    try:
+        from components.report.page import MONITORING, Page
+        from components.report.run import Component, RunFacts, versions
+        from components.report.sections import run_section
+        from components.traffic_gate.executor import PAGE_FILE
+        from runner import local
+        from serving.request_logs.forgetting import PICTURES
+
+        made = local.outputs(workspace, run)[nodes.TRAFFIC_GATE, nodes.PAGE].uri
+        with open(os.path.join(made, PAGE_FILE), encoding="utf-8") as stream:
+            page = replace(Page.parse(stream.read(), MONITORING), run=run)
+        about = RunFacts(
+            run=run,
+            started=time.strftime("%Y-%m-%d %H:%M:%S %Z", time.localtime(started)),
+            seconds=time.time() - started,
+            components=tuple(
+                Component(step.node, step.state, step.seconds, step.peak_memory)
+                for step in screen.steps
+            ),
+            data="",
+            versions=versions(),
+            commands={},
+        )
+        os.replace(os.path.join(made, PICTURES), os.path.join(workspace.root, PICTURES))
+        path = os.path.join(workspace.root, PAGE_FILE)
+        with open(path, "w", encoding="utf-8") as stream:
+            stream.write(page.having(run_section(about)).render())
+    except Exception as error:
+        logging.exception("the report could not be written")
+        _, line = command.explain(error, begun=True)
+        screen.say(f"  report could not be written: {line}", style="yellow")
+        return None
+    return path
+
+
+def _show(
+    screen: Screen, model: str, traffic: Mapping[str, Any], code: Exit, reason: str
+) -> None:
+    for of_one in traffic.get("versions", ()):
+        title = (
+            f"Version {of_one['version']}: {of_one['pictures']:,} pictures in "
+            f"{of_one['read']:,} of {of_one['logged']:,} requests"
+        )
+        gates = [Demand.from_dict(gate) for gate in of_one["gates"]]
+        screen.console.print(gates_table(gates, title))
+        for line in of_one["not_judged"]:
+            screen.say(f"note: not judged: {line}", style="yellow")
+        if (estimate := of_one["estimate"]) is not None:
+            screen.say(f"  {_estimate_line(estimate)}")
+            for line in estimate["reasons"]:
+                screen.say(f"    {line}", style="yellow")
+    style = "bold green" if code is Exit.PUSHED else "bold red"
+    if code is Exit.REFUSED:
+        count = len(_findings(traffic))
+        text = f"{count} {'finding' if count == 1 else 'findings'} in the traffic"
+    else:
+        text = _WORDS[code]
+    screen.say(f"{model}: {text}", style=style)
+    if reason:
+        screen.say(f"  {reason}", style="red")
+
+
+def _estimate_line(estimate: Mapping[str, Any]) -> str:
+    line = (
+        f"estimated accuracy {estimate['value']:.4f} "
+        f"({estimate['low']:.4f} to {estimate['high']:.4f})"
+    )
+    return line if estimate["trusted"] else f"{line}, not to be trusted:"
+
+
+def _write(folder: str, content: dict[str, Any]) -> None:
+    with open(os.path.join(folder, RESULT_FILE), "w", encoding="utf-8") as stream:
+        json.dump(content, stream, indent=2, ensure_ascii=False)
