@@ -34,6 +34,9 @@ PUSHED_DESTINATION = "pushed_destination"
 ALREADY_SERVED = "already_served"
 """Of a PushedModel; the first three are TFX's."""
 
+ARRIVED_AS = "arrived_as"
+"""Of the same: the label that it was pushed for; empty where nothing is labelled."""
+
 NOT_SHOWN = "not_shown"
 """Of Report's classification: what was too much for Kubeflow's page; mostly missing."""
 

@@ -24,6 +24,7 @@ from pipeline.beam import Beam
 from pipeline.metrics import OFFERED
 from pipeline.monitoring_settings import Monitoring
 from pipeline.notify import Notify
+from pipeline.pushing import Push
 from pipeline.section import Section
 from pipeline.training.settings import Training
 
@@ -276,6 +277,7 @@ class Config(Section):
     storage: Storage = Storage()
     notify: Notify = Notify()
     monitoring: Monitoring = Monitoring()
+    push: Push = Push()
 
     def with_gate_defaults(self, **bounds: float) -> Self:
         """Returns the same with other default bounds; what was set stays."""

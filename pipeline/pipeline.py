@@ -173,6 +173,8 @@ def create_components(config: Config, around: Surroundings) -> list[BaseNode]:
         models=around.models,
         run=around.run,
         recipe=around.recipe,
+        arrive_as=config.push.arrive_as,
+        server=config.push.server,
         facts=_facts(
             around,
             code_of=(

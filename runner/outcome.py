@@ -13,11 +13,14 @@ class Pushed:
         version: Its number.
         path: Its folder.
         already_served: Whether it was there before this run.
+        label: By which callers ask for it, `stable` or `canary`; empty where versions
+            are not labelled.
     """
 
     version: int
     path: str
     already_served: bool
+    label: str = ""
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from contract.code import code_digest
 from pipeline.config import Config
 from version_store import versions
 from version_store.manifest import ManifestError, read_manifest
+from version_store.serving_config import serving
 
 _SAME_MODEL = ("cache_mb",)
 """Settings of the training that change how it is done, and not what comes of it."""
@@ -58,7 +59,7 @@ def champion(models: str, recipe: str) -> str:
         models: The folder of the model's versions.
         recipe: Of this run.
     """
-    served = versions.latest_version(models)
+    served = serving(models).stable
     if served is None:
         return NONE
     try:

@@ -81,4 +81,5 @@ def _pushed(artifact: Artifact | None) -> Pushed | None:
         int(artifact.get_string_custom_property(properties.PUSHED_VERSION)),
         artifact.get_string_custom_property(properties.PUSHED_DESTINATION),
         bool(artifact.get_int_custom_property(properties.ALREADY_SERVED)),
+        artifact.get_string_custom_property(properties.ARRIVED_AS),
     )

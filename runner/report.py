@@ -64,7 +64,7 @@ def verdict(result: Result) -> Verdict:
     pushed = result.outcome.pushed
     if result.code is Exit.PUSHED and pushed is not None:
         version, already = str(pushed.version), pushed.already_served
-        return served(version, gates, reasons, already=already)
+        return served(version, gates, reasons, already=already, label=pushed.label)
     if result.code is Exit.REFUSED:
         return refused(gates, reasons)
     where = _where(result.steps)

@@ -61,8 +61,10 @@ def verdict_line(result: Result) -> Text:
     if pushed is not None and result.code is Exit.PUSHED:
         if pushed.already_served:
             text = f"{name}: nothing changed, version {pushed.version} is served"
+            text += f" as {pushed.label}" if pushed.label else ""
         else:
             text = f"{name}: pushed as version {pushed.version}"
+            text += f", {pushed.label}" if pushed.label else ""
         return Text(text, style="bold green")
     text = result.code.meaning
     if refused := [d.gate for d in result.outcome.demands if d.refused]:

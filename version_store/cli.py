@@ -15,14 +15,15 @@ _VERSION = click.IntRange(min=0)
 _HELP = """
 Look after the versions that were pushed.
 
-The version that is served is the highest, as for TensorFlow Serving, or what
-the server's configuration names (--config). Each command is safe against a
-pipeline that pushes at the same moment, and against being killed: what is half
-done is cleared away by the next one.
+The version that is served is the highest, as for TensorFlow Serving, until
+versions are labelled stable and canary: then models.config beside the models
+names them, which servers read again and again (another file: --config). Each
+command is safe against a pipeline that pushes at the same moment, and against
+being killed: what is half done is cleared away by the next one, or done again.
 
-Exit codes: 0 done; 1 verify found something, or a rollback
-was done and could not be recorded; 2 it cannot be done, one line says
-why.
+Exit codes: 0 done; 1 verify found something, or a rollback was done and could
+not be recorded, or not be confirmed by the servers; 2 it cannot be done, one
+line says why.
 """
 
 
@@ -57,7 +58,7 @@ def list_command(here: Where) -> None:
 @cli.command()
 @click.argument("version", type=_VERSION, required=False)
 @click.option("--reason", help="Why; kept on record.")
-@where("metadata", "config", "name")
+@where("servers", "metadata", "config", "name")
 def rollback(here: Where, version: int | None, reason: str | None) -> None:
     """Serve VERSION again, by default the one before what is served.
 
@@ -69,14 +70,65 @@ def rollback(here: Where, version: int | None, reason: str | None) -> None:
 
     model = inventory.find_model(here.models, here.name, version)
     done = operations.rollback(
-        here.models, model, version, reason, _store(here), here.config
+        here.models, model, version, reason, _store(here), here.config, here.servers
     )
     if here.as_json:
         print_json({**render.as_facts(done.made), "recorded": done.recorded})
     else:
         render.show_rollback(console(), done)
-    if done.problem:
+    if done.problem or done.waits:
         sys.exit(1)
+
+
+@cli.command()
+@click.argument("version", type=_VERSION, required=False)
+@where("servers", "name")
+def canary(here: Where, version: int | None) -> None:
+    """Put VERSION on trial beside the stable one.
+
+    It is loaded, and labelled canary once every server has it; by default the one whose
+    push as canary could not be finished. A request that names neither a label nor a
+    version gets the highest version that is loaded: callers that are to stay with the
+    proven one ask for the label stable.
+    """
+    from version_store import operations, render
+
+    model = _model(here, version)
+    done = operations.canary(here.models, model, version, here.servers)
+    render.show_trial(console(), done, as_json=here.as_json)
+
+
+@cli.command()
+@click.argument("version", type=_VERSION, required=False)
+@click.option("--reason", required=True, help="Why; kept on record.")
+@where("servers", "metadata", "name")
+def promote(here: Where, version: int | None, reason: str) -> None:
+    """Make the canary, or VERSION, the stable version.
+
+    Once every server has it; the one before is unloaded after that. Who asks for the
+    canary gets the stable version, until there is another one.
+    """
+    from version_store import operations, render
+
+    done = operations.promote(
+        here.models, _model(here, version), version, reason, _store(here), here.servers
+    )
+    render.show_trial(console(), done, as_json=here.as_json)
+
+
+@cli.command()
+@click.option("--reason", required=True, help="Why; kept on record.")
+@where("metadata", "name")
+def withdraw(here: Where, reason: str) -> None:
+    """End the trial of the canary.
+
+    It is unloaded, and who asks for the canary gets the stable version. Its model is
+    not pushed again, whatever run makes it: see allow.
+    """
+    from version_store import operations, render
+
+    done = operations.withdraw(here.models, _model(here), reason, _store(here))
+    render.show_trial(console(), done, as_json=here.as_json)
 
 
 @cli.command()
@@ -84,7 +136,7 @@ def rollback(here: Where, version: int | None, reason: str | None) -> None:
 @click.option("--reason", required=True, help="Why; kept on record.")
 @where("name")
 def allow(here: Where, asked: str, reason: str) -> None:
-    """Let a model be pushed again that was rolled back from.
+    """Let a model be pushed again that was rolled back from, or withdrawn.
 
     Until then no run pushes that very model, whatever its gates say.
     """
@@ -150,6 +202,12 @@ def verify(here: Where, version: int | None) -> None:
         click.echo(f"{here.models}: no version was pushed there")
     if any(problems for _, problems in results):
         sys.exit(1)
+
+
+def _model(here: Where, version: int | None = None) -> str:
+    from version_store import inventory
+
+    return inventory.find_model(here.models, here.name, version)
 
 
 def _store(here: Where) -> Any:

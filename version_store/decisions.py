@@ -1,13 +1,15 @@
-"""What people decided about a model: not to serve it any more, or again.
+"""What people decided about a model: to serve it or not, who, when and why.
 
-A rollback says that the model which was served is not to be. That holds for the model,
-by its digest, and not for one version: else the next run of the same recipe would push
-it again. It holds until somebody allows it, or rolls back to it.
+A rollback says that the model which was served is not to be; a withdrawal says so of
+one that was on trial, as the canary. That holds for the model, by its digest, and not
+for one version: else the next run of the same recipe would push it again. It holds
+until somebody allows it, or rolls back to it.
 
-The decision is made with the rename that makes the version rolled back to appear, and
+A rollback is decided with the rename that makes the version rolled back to appear, and
 its manifest says who, when and why: whole or not at all. `DECISIONS_FILE` keeps it when
 that version is pruned; what it lacks, as after a kill between both, is read from
-manifests.
+manifests. All other decisions are written there before anything is done about them, so
+that a kill leaves one that can be said again.
 """
 
 import json
@@ -24,12 +26,16 @@ from version_store.manifest import Manifest, ManifestError, read_manifest
 DECISIONS_FILE = ".decisions.json"
 """In a model's folder; servers read only what is called by a number."""
 
+ROLLED_BACK_FROM, ROLLED_BACK_TO = "rolled back from", "rolled back to"
+WITHDRAWN, PROMOTED, ALLOWED = "withdrawn", "promoted", "allowed"
+"""What was decided about a version."""
+
 _LEAST_DIGITS = 8
 
 
 @dataclass(frozen=True)
 class Decision:
-    """That a model is not to be served, or is again.
+    """That a model is not to be served, or is, or may be.
 
     Attributes:
         digest: Of the model.
@@ -39,7 +45,8 @@ class Decision:
         reason: As given; empty if none was.
         by: Who, as user@host.
         at: When, UTC, ISO 8601.
-        rollback: The version that the rollback made; None for a plain permission.
+        rollback: The version that the rollback made; None if it was none.
+        what: What was decided; one of this module's words.
     """
 
     digest: str
@@ -50,13 +57,13 @@ class Decision:
     by: str
     at: str
     rollback: int | None = None
+    what: str = ROLLED_BACK_FROM
 
     def __str__(self) -> str:
         """Returns it in a sentence."""
         why = self.reason or "no reason given"
         return (
-            f"version {self.version} was rolled back from at {self.at} by {self.by} "
-            f"({why})"
+            f"version {self.version} was {self.what} at {self.at} by {self.by} ({why})"
         )
 
 
@@ -94,6 +101,17 @@ def keep(base: str, decisions: Sequence[Decision]) -> None:
         os.fsync(stream.fileno())
     os.replace(path, os.path.join(base, DECISIONS_FILE))
     changes.discard(staged)
+
+
+def decide(base: str, decision: Decision) -> None:
+    """Writes a decision down, unless it is the last one about that model already.
+
+    While the folder is locked.
+    """
+    known = read_decisions(base)
+    last = [one for one in known if one.digest == decision.digest][-1:]
+    if not last or (last[0].what, last[0].version) != (decision.what, decision.version):
+        keep(base, [*known, decision])
 
 
 def withdrawn(base: str) -> dict[str, Decision]:
@@ -155,7 +173,8 @@ def find_withdrawn(base: str, asked: str) -> Decision:
         return decision
     held = ", ".join(f"{one.version} ({d[:12]})" for d, one in found.items())
     raise BadInputError(
-        f"{asked}: expected a version or digest that was rolled back from, found "
+        f"{asked}: expected a version or digest that was rolled back from or "
+        "withdrawn, found "
         f"{held or 'none'}"
     )
 
@@ -196,7 +215,15 @@ def _of_rollback(base: str, number: int) -> list[Decision]:
         found.append(Decision(digest, False, back.instead_of, recipe or "", **common))
     if manifest.model_digest:
         recipe = manifest.recipe or ""
-        found.append(Decision(manifest.model_digest, True, back.of, recipe, **common))
+        again = Decision(
+            manifest.model_digest,
+            True,
+            back.of,
+            recipe,
+            **common,
+            what=ROLLED_BACK_TO,
+        )
+        found.append(again)
     return found
 
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from contract.errors import BadInputError
 from version_store import versions
-from version_store.decisions import withdrawn
+from version_store.decisions import Decision, withdrawn
 from version_store.manifest import Manifest, ManifestError, read_manifest
-from version_store.serving_config import served_versions
+from version_store.serving_config import serving_of
 
 
 @dataclass(frozen=True)
@@ -19,10 +19,11 @@ class Version:
         model: Name of the model.
         number: Of the version.
         path: Its folder.
-        served: Whether a server takes it; see `serving_config.served_versions`.
-        held_back: Whether its model is not to be served, as it was rolled back from.
+        served: Whether a server takes it; see `serving_config.serving`.
+        held_back: The decision that its model is not to be served; None if it may be.
         manifest: What it says of itself; None if it does not, or not readably.
         problem: Why the manifest cannot be read; empty if it can, or is none.
+        labels: By which callers ask for it, such as `stable`.
     """
 
     model: str
@@ -31,14 +32,15 @@ class Version:
     served: bool
     manifest: Manifest | None
     problem: str = ""
-    held_back: bool = False
+    held_back: Decision | None = None
+    labels: tuple[str, ...] = ()
 
     @property
     def state(self) -> str:
         """How it stands, in words."""
         if self.served:
-            return "served"
-        return "rolled back from" if self.held_back else "kept"
+            return " ".join(("served", *self.labels))
+        return self.held_back.what if self.held_back else "kept"
 
     @property
     def model_of(self) -> int:
@@ -84,14 +86,15 @@ def list_versions(models: str, model: str, config: str | None = None) -> list[Ve
     Args:
         models: The folder with the versions of every model name.
         model: Name of the model.
-        config: The server's configuration, where it is not the default.
+        config: The server's configuration, where it is not the one that lies beside
+            the models.
 
     Raises:
         BadInputError: The configuration, or what was decided, cannot be read.
     """
     base = os.path.join(models, model)
     numbers = versions.list_versions(base)
-    served = served_versions(config, model, numbers)
+    now = serving_of(base, numbers, config)
     held_back = withdrawn(base)
     found = []
     for number in reversed(numbers):
@@ -106,10 +109,11 @@ def list_versions(models: str, model: str, config: str | None = None) -> list[Ve
                 model,
                 number,
                 path,
-                number in served,
+                number in now.versions,
                 manifest,
                 problem,
-                digest in held_back,
+                held_back.get(digest or ""),
+                now.labels_of(number),
             )
         )
     return found

@@ -1,6 +1,7 @@
-"""Keeping ML Metadata true about versions: rolled back to, and gone."""
+"""Keeping ML Metadata true about versions: what was decided about them, and gone."""
 
 import os
+from collections.abc import Iterable
 
 from ml_metadata import errors
 from ml_metadata.proto import metadata_store_pb2
@@ -12,10 +13,12 @@ from contract.properties import (
     PUSHED_VERSION,
 )
 from version_store import versions
+from version_store.decisions import PROMOTED, WITHDRAWN, Decision, read_decisions
 from version_store.inventory import Version, list_versions
-from version_store.metadata import PUSHED_MODEL, ROLLBACK, Store
+from version_store.metadata import DECISION, PUSHED_MODEL, ROLLBACK, Store
 
 INPUT_KEY, OUTPUT_KEY = "rolled_back_to", "pushed_model"
+DECIDED_KEY = "version"
 _PIPELINE = "pipeline"
 _LIVE = metadata_store_pb2.Artifact.LIVE
 _DELETED = metadata_store_pb2.Artifact.DELETED
@@ -48,7 +51,7 @@ def record_rollback(store: Store, made: Version, source: Version) -> None:
     if back is None:
         raise ValueError(f"version {made.number} is not rolled back to")
     execution = metadata_store_pb2.Execution(
-        type_id=_execution_type(store),
+        type_id=_execution_type(store, ROLLBACK, ("of", "instead_of"), ()),
         name=_name(made),
         last_known_state=metadata_store_pb2.Execution.COMPLETE,
     )
@@ -63,16 +66,28 @@ def record_rollback(store: Store, made: Version, source: Version) -> None:
         (known[-1] if known else _artifact(store, source), _event("INPUT", INPUT_KEY)),
         (_artifact(store, made), _event("OUTPUT", OUTPUT_KEY)),
     ]
-    try:
-        store.put_execution(
-            execution,
-            pairs,
-            [_context(store, made.model)],
-            reuse_context_if_already_exist=True,
-        )
-    except errors.AlreadyExistsError:
-        # Its name is taken: another one was quicker to record it.
-        return
+    _put(store, execution, pairs, made.model)
+
+
+def record_decision(store: Store, version: Version, decision: Decision) -> None:
+    """Records that a version was promoted or withdrawn; once, however often called.
+
+    Args:
+        store: Where.
+        version: What it is about.
+        decision: With the circumstances.
+    """
+    execution = metadata_store_pb2.Execution(
+        type_id=_execution_type(store, DECISION, (), ("what",)),
+        name=_decision_name(version.model, decision),
+        last_known_state=metadata_store_pb2.Execution.COMPLETE,
+    )
+    execution.properties["version"].int_value = decision.version
+    for key in ("what", "reason", "by", "at"):
+        execution.properties[key].string_value = getattr(decision, key)
+    known = pushed_models(store, version.model, version.number)
+    artifact = known[-1] if known else _artifact(store, version)
+    _put(store, execution, [(artifact, _event("INPUT", DECIDED_KEY))], version.model)
 
 
 def mark_deleted(store: Store, model: str, version: int) -> None:
@@ -85,7 +100,7 @@ def mark_deleted(store: Store, model: str, version: int) -> None:
 
 
 def reconcile(store: Store, models: str, model: str) -> None:
-    """Records what a killed rollback or prune, or a person's `rm`, left out.
+    """Records what a killed change, or a person's `rm`, left out.
 
     To be called while the model's folder is locked.
     """
@@ -97,10 +112,36 @@ def reconcile(store: Store, models: str, model: str) -> None:
     for version in there.values():
         back = version.manifest.rolled_back if version.manifest else None
         if back is not None and _name(version) not in recorded:
-            source = there.get(back.of) or Version(
-                model, back.of, versions.version_path(base, back.of), False, None
-            )
+            source = there.get(back.of) or _gone(base, model, back.of)
             record_rollback(store, version, source)
+    recorded = {e.name for e in store.get_executions_by_type(DECISION)}
+    for decision in read_decisions(base):
+        is_new = _decision_name(model, decision) not in recorded
+        if is_new and decision.what in (PROMOTED, WITHDRAWN):
+            about = there.get(decision.version) or _gone(base, model, decision.version)
+            record_decision(store, about, decision)
+
+
+def _gone(base: str, model: str, number: int) -> Version:
+    return Version(model, number, versions.version_path(base, number), False, None)
+
+
+def _put(
+    store: Store,
+    execution: metadata_store_pb2.Execution,
+    pairs: list[tuple[metadata_store_pb2.Artifact, metadata_store_pb2.Event]],
+    model: str,
+) -> None:
+    try:
+        store.put_execution(
+            execution,
+            pairs,
+            [_context(store, model)],
+            reuse_context_if_already_exist=True,
+        )
+    except errors.AlreadyExistsError:
+        # Its name is taken: another one was quicker to record it.
+        return
 
 
 def _live_versions(store: Store, base: str) -> set[int]:
@@ -116,6 +157,10 @@ def _live_versions(store: Store, base: str) -> set[int]:
 
 def _name(version: Version) -> str:
     return f"{version.model}-{version.number}"
+
+
+def _decision_name(model: str, decision: Decision) -> str:
+    return f"{model}-{decision.version}-{decision.what}-{decision.at}"
 
 
 def _text(artifact: metadata_store_pb2.Artifact, key: str) -> str:
@@ -153,19 +198,22 @@ def _artifact_type(store: Store) -> int:
         return int(store.put_artifact_type(kind))
 
 
-def _execution_type(store: Store) -> int:
-    integer, text = metadata_store_pb2.INT, metadata_store_pb2.STRING
-    kind = metadata_store_pb2.ExecutionType(
-        name=ROLLBACK,
-        properties={
-            "version": integer,
-            "of": integer,
-            "instead_of": integer,
-            "reason": text,
-            "by": text,
-            "at": text,
-        },
-    )
+def _execution_type(
+    store: Store, name: str, integers: Iterable[str], texts: Iterable[str]
+) -> int:
+    """Returns the type of a decision about a version, which has these properties, too.
+
+    Args:
+        store: Where.
+        name: Of the type.
+        integers: Names of further properties.
+        texts: Likewise.
+    """
+    kind = metadata_store_pb2.ExecutionType(name=name)
+    for key in ("version", *integers):
+        kind.properties[key] = metadata_store_pb2.INT
+    for key in ("reason", "by", "at", *texts):
+        kind.properties[key] = metadata_store_pb2.STRING
     return int(store.put_execution_type(kind))
 
 

@@ -26,6 +26,9 @@ Store: TypeAlias = Any
 ROLLBACK = "Rollback"
 """The type of an execution that made an older version the served one."""
 
+DECISION = "VersionDecision"
+"""The type of an execution that promoted or withdrew a version."""
+
 PUSHED_MODEL = "PushedModel"
 """The type of an artifact that stands for a version."""
 

@@ -5,11 +5,13 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from contract.errors import BadInputError
-from version_store import changes, decisions, ledger
+from version_store import changes, decisions, ledger, rollout
 from version_store.decisions import Decision
 from version_store.inventory import Version, find_version, list_versions
 from version_store.metadata import Store, answering
-from version_store.rollback import choose, roll_back, served_one, who
+from version_store.rollback import check, choose, roll_back, served_one, who
+from version_store.servers import NotConfirmedError, Servers
+from version_store.serving_config import CANARY, STABLE, serving
 
 LOCK_SECONDS = 60.0
 
@@ -24,6 +26,7 @@ class Done:
         served_before: What was served until then.
         recorded: Whether ML Metadata knows; False where there is no store.
         problem: Why the store did not take it; the next change tries again.
+        waits: Why it is not labelled stable yet; empty if it is, or need not be.
     """
 
     made: Version
@@ -31,6 +34,25 @@ class Done:
     served_before: Version
     recorded: bool
     problem: str = ""
+    waits: str = ""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """How the versions on trial and proven stand after a change.
+
+    Attributes:
+        model: Its name.
+        stable: The version that is labelled stable.
+        canary: The one on trial; None if there is none now.
+        pinned: The version that was labelled stable for this to be possible; None if
+            there was one.
+    """
+
+    model: str
+    stable: int
+    canary: int | None
+    pinned: int | None = None
 
 
 def rollback(
@@ -40,8 +62,11 @@ def rollback(
     reason: str | None,
     store: Store | None,
     config: str | None = None,
+    servers: Servers | None = None,
 ) -> Done:
     """Makes an older version the one that is served.
+
+    Where versions are labelled it becomes the stable one, once the servers have it.
 
     Args:
         models: The folder with the versions of every model name.
@@ -50,6 +75,7 @@ def rollback(
         reason: For the record.
         store: Where to record it; None for nowhere.
         config: The server's configuration, where it is not the default.
+        servers: To be asked whether they have it, where versions are labelled.
 
     Raises:
         BadInputError: It cannot be; see `choose`.
@@ -72,8 +98,151 @@ def rollback(
                     ledger.record_rollback(store, made, target)
             except BadInputError as error:
                 problem = str(error)
+    waits = ""
+    if config is None and serving(base).pinned:
+        try:
+            rollout.bring_up(base, made.number, STABLE, servers or Servers())
+        except NotConfirmedError as error:
+            waits = str(error)
+        made = find_version(list_versions(models, model), made.number)
     recorded = store is not None and not problem
-    return Done(made, target, served, recorded, problem)
+    return Done(made, target, served, recorded, problem, waits)
+
+
+def canary(models: str, model: str, number: int | None, servers: Servers) -> Trial:
+    """Has a version loaded beside the stable one, and labels it canary.
+
+    Args:
+        models: The folder with the versions of every model name.
+        model: Name of the model.
+        number: The version; None for the one whose push was interrupted.
+        servers: To be asked whether they have it.
+
+    Raises:
+        NotConfirmedError: They have not got it: it has no label, and this can be said
+            again.
+        BadInputError: It is stable already, is not to be served, was never blessed, or
+            is not what was pushed.
+        OSError: The folder cannot be written to, or is held by another change.
+    """
+    base = os.path.join(models, model)
+    found = _versions(models, model, None)
+    version = _candidate(found, number)
+    pinned = rollout.pin(base, servers)
+    rollout.bring_up(base, version.number, CANARY, servers)
+    return _trial(base, pinned)
+
+
+def promote(
+    models: str,
+    model: str,
+    number: int | None,
+    reason: str,
+    store: Store | None,
+    servers: Servers,
+) -> Trial:
+    """Makes the canary, or another version, the stable one.
+
+    Args:
+        models: The folder with the versions of every model name.
+        model: Name of the model.
+        number: The version; None for the canary.
+        reason: For the record.
+        store: Where to record it; None for nowhere.
+        servers: To be asked whether they have it.
+
+    Raises:
+        NotConfirmedError: They have not got it.
+        BadInputError: There is no canary, or it may not be served; see `canary`.
+        OSError: The folder cannot be written to, or is held by another change.
+    """
+    base = os.path.join(models, model)
+    version = _candidate(_versions(models, model, None), number)
+    pinned = rollout.pin(base, servers)
+    with changes.locked(base, LOCK_SECONDS):
+        rollout.load(base, version.number)
+    servers.await_version(model, version.number)
+    with changes.locked(base, LOCK_SECONDS):
+        decisions.decide(base, _decision(version, decisions.PROMOTED, reason))
+        rollout.put(base, STABLE, version.number)
+        _record(store, models, model)
+    servers.await_version(model, version.number, STABLE)
+    return _trial(base, pinned)
+
+
+def withdraw(models: str, model: str, reason: str, store: Store | None) -> Trial:
+    """Ends the trial of the canary; its model is not pushed again.
+
+    Args:
+        models: The folder with the versions of every model name.
+        model: Name of the model.
+        reason: For the record.
+        store: Where to record it; None for nowhere.
+
+    Raises:
+        BadInputError: There is no canary.
+        OSError: The folder cannot be written to, or is held by another change.
+    """
+    base = os.path.join(models, model)
+    with changes.locked(base, LOCK_SECONDS):
+        found = _versions(models, model, None)
+        number = serving(base).canary
+        if number is None:
+            raise BadInputError(f"{model}: expected a canary on trial, found none")
+        version = find_version(found, number)
+        decisions.decide(base, _decision(version, decisions.WITHDRAWN, reason))
+        rollout.withdraw(base)
+        _record(store, models, model)
+    return _trial(base, None)
+
+
+def _candidate(found: list[Version], number: int | None) -> Version:
+    """Returns the version that is to be on trial, or stable; see `canary`."""
+    now = serving(os.path.dirname(found[0].path))
+    number = now.canary if number is None else number
+    if number is None:
+        raise BadInputError(
+            f"{found[0].model}: expected a canary on trial, found none: name a version"
+        )
+    version = find_version(found, number)
+    if number == now.stable:
+        raise BadInputError(f"version {number}: is the stable one")
+    if version.held_back:
+        how = decisions.how_to_allow(os.path.dirname(version.path), version.held_back)
+        raise BadInputError(f"{version.held_back}: {how}")
+    check(version)
+    return version
+
+
+def _decision(version: Version, what: str, reason: str) -> Decision:
+    manifest = version.manifest
+    if manifest is None or manifest.model_digest is None:
+        raise BadInputError(
+            f"version {version.number}: has no manifest with the model's digest, by "
+            "which a decision is kept"
+        )
+    return Decision(
+        digest=manifest.model_digest,
+        allowed=what != decisions.WITHDRAWN,
+        version=version.number,
+        recipe=manifest.recipe or "",
+        reason=reason,
+        by=who(),
+        at=datetime.now(UTC).isoformat(timespec="seconds"),
+        what=what,
+    )
+
+
+def _record(store: Store | None, models: str, model: str) -> None:
+    if store is not None:
+        with answering():
+            ledger.reconcile(store, models, model)
+
+
+def _trial(base: str, pinned: int | None) -> Trial:
+    now = serving(base)
+    assert now.stable is not None
+    return Trial(os.path.basename(base), now.stable, now.canary, pinned)
 
 
 def prune(
@@ -120,7 +289,7 @@ def prune(
 
 
 def allow(models: str, model: str, asked: str, reason: str) -> Decision:
-    """Lets a model be pushed again that was rolled back from.
+    """Lets a model be pushed again that was rolled back from, or withdrawn.
 
     Args:
         models: The folder with the versions of every model name.
@@ -145,6 +314,7 @@ def allow(models: str, model: str, asked: str, reason: str) -> Decision:
             by=who(),
             at=datetime.now(UTC).isoformat(timespec="seconds"),
             rollback=None,
+            what=decisions.ALLOWED,
         )
         decisions.keep(base, [*decisions.read_decisions(base), now])
     return before

@@ -1,5 +1,6 @@
 """How versions look: on a terminal, in a pipe, and as JSON."""
 
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
@@ -9,8 +10,9 @@ from rich.filesize import decimal
 from rich.table import Table
 from rich.text import Text
 
+from contract.command import print_json
 from version_store.inventory import Version
-from version_store.operations import Done
+from version_store.operations import Done, Trial
 from version_store.verification import Problem, what_was_held
 from version_store.versions import folder_size
 
@@ -26,7 +28,8 @@ def as_facts(version: Version) -> dict[str, Any]:
         "model": version.model,
         "version": version.number,
         "served": version.served,
-        "held_back": version.held_back,
+        "held_back": version.held_back is not None,
+        "labels": list(version.labels),
         "pushed_at": manifest.pushed_at if manifest else None,
         "bytes": folder_size(version.path),
         "rolled_back": back.model_dump() if back else None,
@@ -79,7 +82,15 @@ def show_rollback(console: Console, done: Done) -> None:
         soft_wrap=True,
     )
     console.print(f"  model  {done.made.path}", soft_wrap=True)
-    if not done.made.served:
+    if done.waits:
+        console.print(
+            f"  not labelled yet: {done.waits}: once they have it, "
+            f".venv/bin/python -m version_store promote {done.made.number} "
+            "--reason TEXT",
+            style="yellow",
+            soft_wrap=True,
+        )
+    elif not done.made.served:
         console.print(
             "  not served yet: the server's configuration names other versions: name "
             f"{done.made.number} there",
@@ -91,6 +102,31 @@ def show_rollback(console: Console, done: Done) -> None:
             or "no metadata store lies beside the models: name it with --metadata"
         )
         console.print(f"  not recorded: {why}", style="yellow")
+
+
+def show_trial(console: Console, done: Trial, *, as_json: bool) -> None:
+    """Prints which version is stable and which on trial."""
+    if as_json:
+        print_json(asdict(done))
+        return
+    if done.pinned is not None:
+        console.print(
+            f"{done.model}: version {done.pinned}, which was served as the highest, "
+            "is labelled stable now",
+            soft_wrap=True,
+        )
+    trial = "no canary" if done.canary is None else f"canary {done.canary}"
+    console.print(
+        f"{done.model}: stable {done.stable}, {trial}",
+        style="bold green",
+        soft_wrap=True,
+    )
+    if done.canary is not None:
+        console.print(
+            "  requests that name neither a label nor a version get version "
+            f"{max(done.stable, done.canary)}",
+            soft_wrap=True,
+        )
 
 
 def show_pruned(

@@ -24,6 +24,7 @@ from version_store.manifest import (
     write_manifest,
 )
 from version_store.model_card import write_model_card
+from version_store.serving_config import STABLE
 from version_store.verification import EXTRA, verify
 from version_store.versions import version_path
 
@@ -64,7 +65,7 @@ def choose(found: list[Version], number: int | None) -> Version:
         target = find_version(found, number)
     if target.served:
         raise BadInputError(f"version {target.number}: is the one that is served")
-    _check(target)
+    check(target)
     if _same(target, served):
         raise BadInputError(
             f"version {target.number}: its model is the one that is served, as "
@@ -74,14 +75,17 @@ def choose(found: list[Version], number: int | None) -> Version:
 
 
 def served_one(found: list[Version]) -> Version:
-    """Returns the highest version that is served.
+    """Returns the version that is served: the stable one, else the highest.
 
     Raises:
         BadInputError: None of them is.
     """
-    for version in found:
-        if version.served:
+    served = [version for version in found if version.served]
+    for version in served:
+        if STABLE in version.labels:
             return version
+    for version in served:
+        return version
     raise BadInputError(
         f"{found[0].model}: expected a version that is served, found none: the "
         "server's configuration names none that is there"
@@ -140,7 +144,12 @@ def roll_back(
     return made
 
 
-def _check(target: Version) -> None:
+def check(target: Version) -> None:
+    """Sees that a version is what was pushed, and was blessed.
+
+    Raises:
+        BadInputError: It is not.
+    """
     # What is in the folder and is not the version's does not come along.
     problems = [problem for problem in verify(target) if problem.what != EXTRA]
     if target.manifest is None:

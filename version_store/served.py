@@ -12,7 +12,8 @@ from serving.client.calls import signatures_of
 from serving.client.protocol import SavedModel
 from serving.client.results import ModelMetadata, Signature
 from serving.client.tasks import NoTaskError, derived_task
-from version_store.versions import SAVED_MODEL, latest_version, version_path
+from version_store.serving_config import serving
+from version_store.versions import SAVED_MODEL, version_path
 
 
 @dataclass(frozen=True)
@@ -45,8 +46,14 @@ class Served:
 
 
 def find_served(base: str) -> Served | None:
-    """Returns what a server with default settings serves; None if it serves nothing."""
-    version = latest_version(base)
+    """Returns what a new version is measured by; None if nothing is served.
+
+    That is the highest version, or the one that is labelled stable; never a canary.
+
+    Raises:
+        BadInputError: The servers' configuration cannot be read.
+    """
+    version = serving(base).stable
     return None if version is None else look_at(base, version)
 
 

@@ -24,7 +24,7 @@ def list_versions(base: str) -> list[int]:
 
 
 def latest_version(base: str) -> int | None:
-    """Returns the version that a server with default settings serves."""
+    """Returns the highest version, which a server with default settings serves."""
     versions = list_versions(base)
     return versions[-1] if versions else None
 

@@ -4,13 +4,18 @@ import functools
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import click
 
+from serving.client.channel import DEFAULT_ADDRESS, Tls
+from version_store.servers import Servers
+
 Command = Callable[..., Any]
 
 _STORE = "metadata.sqlite"
+_GROUPS = {"servers": ("server", "tls", "tls_ca")}
 
 _OPTIONS: dict[str, Callable[[Command], Command]] = {
     "output": click.option(
@@ -32,7 +37,23 @@ _OPTIONS: dict[str, Callable[[Command], Command]] = {
         "--config",
         metavar="FILE",
         help="The server's --model_config_file, which says what it serves. "
-        "[the highest]",
+        "[models.config beside the models; without one, the highest]",
+    ),
+    "server": click.option(
+        "--server",
+        envvar="SERVING_ADDRESS",
+        default=DEFAULT_ADDRESS,
+        show_default=True,
+        show_envvar=True,
+        metavar="HOST:PORT",
+        help="The servers' gRPC address, to ask whether they have a version; each "
+        "address that the name has is asked.",
+    ),
+    "tls": click.option("--tls", is_flag=True, help="The servers are asked by TLS."),
+    "tls_ca": click.option(
+        "--tls-ca",
+        type=click.Path(dir_okay=False, path_type=Path),
+        help="Certificates to trust (PEM); implies --tls.",
     ),
     "as_json": click.option("--json", "as_json", is_flag=True, help="Print JSON."),
 }
@@ -48,6 +69,7 @@ class Where:
         name: Of the model, if it was named.
         given_metadata: Of the store, if it was named.
         config: The server's configuration, if it was named.
+        servers: That are asked whether they have a version.
         as_json: Whether to print for programs.
     """
 
@@ -56,6 +78,7 @@ class Where:
     name: str | None
     given_metadata: str | None
     config: str | None
+    servers: Servers
     as_json: bool
 
     @property
@@ -79,8 +102,10 @@ def where(*more: str) -> Callable[[Command], Command]:
     """Gives a command the options, which it takes as one `Where`, its first argument.
 
     Args:
-        more: Names of options that not every command has: `name`, `metadata`, `config`.
+        more: Names of options that not every command has: `name`, `metadata`, `config`,
+            `servers`.
     """
+    names = [each for name in more for each in _GROUPS.get(name, (name,))]
 
     def give(command: Command) -> Command:
         @functools.wraps(command)
@@ -91,13 +116,18 @@ def where(*more: str) -> Callable[[Command], Command]:
             name: str | None = None,
             metadata: str | None = None,
             config: str | None = None,
+            server: str = DEFAULT_ADDRESS,
+            tls: bool = False,
+            tls_ca: Path | None = None,
             **rest: Any,
         ) -> Any:
-            here = Where(output, models, name, metadata, config, as_json)
+            secure = Tls(ca=tls_ca) if tls or tls_ca else None
+            servers = Servers(server, secure)
+            here = Where(output, models, name, metadata, config, servers, as_json)
             return command(here, **rest)
 
         given: Command = wrapper
-        for option in reversed((*more, "output", "models", "as_json")):
+        for option in reversed((*names, "output", "models", "as_json")):
             given = _OPTIONS[option](given)
         return given
 

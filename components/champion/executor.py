@@ -25,6 +25,7 @@ from version_store.served import (
     look_at,
     why_not_compared,
 )
+from version_store.serving_config import serving
 
 MODELS_KEY = "models"
 VERSION_KEY = "version"
@@ -130,7 +131,7 @@ def _resolve(base: str, version: str) -> int | None:
     if version == NONE:
         return None
     if version == LATEST:
-        return versions.latest_version(base)
+        return serving(base).stable
     there = versions.list_versions(base)
     if not version.isdecimal() or int(version) not in there:
         raise BadInputError(

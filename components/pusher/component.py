@@ -5,6 +5,8 @@ from tfx.types import standard_artifacts
 from components.declaration import Component
 from components.pusher import executor
 from contract import nodes
+from serving.client.channel import DEFAULT_ADDRESS
+from version_store.serving_config import STABLE
 
 
 class Pusher(Component):
@@ -22,11 +24,13 @@ class Pusher(Component):
     versions in it; `run`, the run's name, for the manifest, which differs each time, so
     that this node always executes and sees what is really served; `recipe`, the digest
     of everything that goes into the model, for the manifest; `facts`, JSON of `Facts`
-    that no artifact says, for the manifest.
+    that no artifact says, for the manifest; `arrive_as`, `stable` or `canary`, and
+    `server`, see `pipeline.pushing`.
 
     Output `pushed_model`: custom properties `pushed` (0 or 1), and if it is 1
     `pushed_version`, `pushed_destination` and `already_served` (0 or 1); `held_back`
-    if this very model is not to be served.
+    if this very model is not to be served; `arrived_as`, the label, where versions are
+    labelled.
     """
 
     EXECUTOR = executor.Executor
@@ -48,6 +52,12 @@ class Pusher(Component):
         executor.RUN_KEY: str,
         executor.RECIPE_KEY: str,
         executor.FACTS_KEY: str,
+        executor.ARRIVE_AS_KEY: str,
+        executor.SERVER_KEY: str,
     }
     OUTPUTS = {nodes.PUSHED_MODEL: standard_artifacts.PushedModel}
-    DEFAULTS = {executor.FACTS_KEY: "{}"}
+    DEFAULTS = {
+        executor.FACTS_KEY: "{}",
+        executor.ARRIVE_AS_KEY: STABLE,
+        executor.SERVER_KEY: DEFAULT_ADDRESS,
+    }

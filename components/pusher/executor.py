@@ -15,7 +15,7 @@ from components.serving_validator.demand import read_withdrawn
 from contract import nodes, progress, properties
 from contract.rows_apart.marker import withdraw_marker
 from contract.task import TASK_FILE
-from version_store import changes, versions
+from version_store import changes, rollout, versions
 from version_store.decisions import how_to_allow, withdrawn
 from version_store.digests import model_digest
 from version_store.manifest import (
@@ -26,6 +26,8 @@ from version_store.manifest import (
     write_manifest,
 )
 from version_store.model_card import write_model_card
+from version_store.servers import NotConfirmedError, Servers
+from version_store.serving_config import CANARY, STABLE, Serving, serving
 
 INFRA_BLESSING_KEY = "infra_blessing"
 CHAMPION_KEY = "champion"
@@ -33,6 +35,8 @@ MODELS_KEY = "models"
 RUN_KEY = "run"
 RECIPE_KEY = "recipe"
 FACTS_KEY = "facts"
+ARRIVE_AS_KEY = "arrive_as"
+SERVER_KEY = "server"
 
 
 class Executor(executor.Executor):
@@ -56,6 +60,10 @@ class Executor(executor.Executor):
             progress.tell_skipped("not blessed, so nothing is pushed")
             return
         base = exec_properties[MODELS_KEY]
+        servers = Servers(exec_properties[SERVER_KEY])
+        as_canary = exec_properties[ARRIVE_AS_KEY] == CANARY
+        if as_canary and (pinned := rollout.pin(base, servers)) is not None:
+            progress.tell(f"version {pinned} is labelled stable, for a canary beside")
         with changes.locked(base):
             staged = changes.stage(base)
             io_utils.copy_dir(self.GetModelPath(input_dict), staged)
@@ -63,15 +71,18 @@ class Executor(executor.Executor):
                 found = read_withdrawn(artifact_utils.get_single_uri(blessing))
                 withdraw_marker(staged, found)
             digest = model_digest(staged)
-            version = _served_already(base, digest)
-            already_served = version is not None
-            if version is None and (decided := withdrawn(base).get(digest)):
+            now = serving(base)
+            decided = withdrawn(base).get(digest)
+            version = _there_already(base, now, digest, as_canary and not decided)
+            already_served = version in now.versions
+            if version is None and decided:
                 changes.discard(staged)
                 reason = f"{decided}: {how_to_allow(base, decided)}"
                 self._MarkNotPushed(pushed)
                 pushed.set_string_custom_property(properties.HELD_BACK, reason)
                 progress.tell_refused(reason)
                 return
+            label = CANARY if as_canary and now.stable is not None else STABLE
             if version is None:
                 statistics = artifact_utils.get_single_uri(input_dict[nodes.STATISTICS])
                 io_utils.copy_dir(
@@ -93,6 +104,8 @@ class Executor(executor.Executor):
             else:
                 changes.discard(staged)
             destination = versions.version_path(base, version)
+        if serving(base).pinned and version != serving(base).labels.get(label):
+            _label(base, version, label, servers)
         logging.info(
             "version %d %s",
             version,
@@ -100,19 +113,44 @@ class Executor(executor.Executor):
         )
         self._MarkPushed(pushed, destination, str(version))
         pushed.set_int_custom_property(properties.ALREADY_SERVED, int(already_served))
+        if serving(base).pinned:
+            pushed.set_string_custom_property(properties.ARRIVED_AS, label)
 
 
-def _served_already(base: str, digest: str) -> int | None:
-    """Returns the version that is served, if that is this model."""
-    version = versions.latest_version(base)
-    if version is None:
-        return None
+def _there_already(base: str, now: Serving, digest: str, as_canary: bool) -> int | None:
+    """Returns the version that has this very model and need not be pushed again.
+
+    That is the stable one. For a canary it is the canary, too, or one that was pushed
+    to be it when that was killed.
+    """
+    numbers = [] if now.stable is None else [now.stable]
+    if as_canary and now.stable is not None:
+        later = [n for n in versions.list_versions(base) if n > now.stable]
+        numbers += [n for n in (now.canary, *reversed(later)) if n is not None]
+    return next((n for n in numbers if _digest(base, n) == digest), None)
+
+
+def _digest(base: str, version: int) -> str | None:
     try:
         manifest = read_manifest(versions.version_path(base, version))
     except ManifestError as error:
-        logging.warning("what is served is taken for another model: %s", error)
+        logging.warning("version %d is taken for another model: %s", version, error)
         return None
-    return version if manifest and manifest.model_digest == digest else None
+    return manifest.model_digest if manifest else None
+
+
+def _label(base: str, version: int, label: str, servers: Servers) -> None:
+    """Labels what was pushed; where servers cannot tell that they have it, says so."""
+    try:
+        rollout.bring_up(base, version, label, servers)
+    except NotConfirmedError as error:
+        command = f"canary {version}" if label == CANARY else f"promote {version}"
+        line = (
+            f"version {version} is not labelled {label} yet: {error}: once servers "
+            f"have it, .venv/bin/python -m version_store {command} does that"
+        )
+        logging.warning("%s", line)
+        progress.tell(line)
 
 
 def _facts(

@@ -74,6 +74,7 @@ def of_push(verdict: Verdict, pushed: Artifact) -> Verdict:
         verdict.gates,
         verdict.reasons,
         already=bool(pushed.get_int_custom_property(properties.ALREADY_SERVED)),
+        label=pushed.get_string_custom_property(properties.ARRIVED_AS),
     )
 
 
@@ -83,12 +84,24 @@ def served(
     reasons: tuple[str, ...] = (),
     *,
     already: bool,
+    label: str = "",
 ) -> Verdict:
-    """Returns the verdict of a run whose result is served, or was already."""
+    """Returns the verdict of a run whose result is served, or was already.
+
+    Args:
+        version: Its number.
+        gates: Every demand of every gate.
+        reasons: As of `Verdict`.
+        already: Whether it was served before the run.
+        label: By which callers ask for it; empty where versions are not labelled.
+    """
     if already:
-        headline = f"Nothing changed: version {version} is served"
+        served_as = f" as {label}" if label else ""
+        headline = f"Nothing changed: version {version} is served{served_as}"
         return Verdict(UNCHANGED, headline, reasons, gates, version)
-    return Verdict(PUSHED, f"Pushed as version {version}", reasons, gates, version)
+    beside = f", {label}" if label else ""
+    headline = f"Pushed as version {version}{beside}"
+    return Verdict(PUSHED, headline, reasons, gates, version)
 
 
 def model_demands(inputs: Mapping[str, Artifact]) -> list[Demand]:

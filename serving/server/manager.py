@@ -5,6 +5,7 @@ The life of the versions themselves is `lifecycle`'s.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 from collections.abc import Callable, Collection, Iterable
@@ -165,6 +166,10 @@ class ModelManager:
             for model_config in models.values():
                 request_log.check_config(model_config)
             self._configure(models.values())
+            # Labels go before the versions that they leave are unloaded, as in
+            # ServerCore::ReloadConfig; there those that cannot go yet are an error.
+            with contextlib.suppress(ServingError):
+                self._assign_labels(models.values())
             with self._changed:
                 served = {name for name, m in self._models.items() if m.configured}
                 changed = [
@@ -229,12 +234,16 @@ class ModelManager:
                 available and the flags do not let it.
         """
         with self._changed:
-            for config in configs:
-                model = self._models[config.name]
-                for label, number in config.version_labels.items():
+            known = [
+                (self._models[config.name], config.version_labels)
+                for config in configs
+                if config.name in self._models
+            ]
+            for model, labels in known:
+                for label, number in labels.items():
                     self._check_label(model, label, number)
-            for config in configs:
-                self._models[config.name].labels = dict(config.version_labels)
+            for model, labels in known:
+                model.labels = dict(labels)
 
     def _check_label(self, model: Model, label: str, number: int) -> None:
         if model.labels.get(label) == number or number in model.available:

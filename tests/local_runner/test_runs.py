@@ -223,6 +223,7 @@ class TestNothingChanged:
         assert second.result["pushed"] == {
             **first.result["pushed"],
             "already_served": True,
+            "label": "",
         }
 
     def test_gates_and_accuracy_are_shown_again(

@@ -115,7 +115,8 @@ def test_allow_says_what_may_be_pushed_again(run: Run, models: Path) -> None:
     code, printed, errors = run("allow", str(new), "--reason", "again")
     assert (code, printed) == (2, "")
     assert errors == (
-        f"error: {new}: expected a version or digest that was rolled back from, found "
+        f"error: {new}: expected a version or digest that was rolled back from or "
+        "withdrawn, found "
         "none\n"
     )
 

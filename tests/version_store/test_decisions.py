@@ -185,7 +185,8 @@ class TestAsked:
         with pytest.raises(BadInputError) as caught:
             find_withdrawn(base, asked)
         assert str(caught.value) == (
-            f"{asked}: expected a version or digest that was rolled back from, found "
+            f"{asked}: expected a version or digest that was rolled back from or "
+            "withdrawn, found "
             f"{new} ({self.digest[:12]})"
         )
 

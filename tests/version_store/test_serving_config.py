@@ -8,18 +8,25 @@ from contract.errors import BadInputError
 from tests.version_store.pushing import MODEL, push
 from version_store.inventory import list_versions
 from version_store.operations import prune, rollback
-from version_store.serving_config import served_versions
+from version_store.serving_config import serving_of
 
 NUMBERS = [5, 7, 9, 11]
 
 
 def write(folder: Path, policy: str, name: str = MODEL) -> str:
+    folder.mkdir(exist_ok=True)
     path = folder / "models.config"
     path.write_text(
         'model_config_list { config { name: "others" base_path: "/models/others" } '
         f'config {{ name: "{name}" base_path: "/models/{name}" {policy} }} }}'
     )
     return str(path)
+
+
+def served_of(
+    models: Path, numbers: list[int], config: str | None = None
+) -> frozenset[int]:
+    return serving_of(str(models / MODEL), numbers, config).versions
 
 
 @pytest.mark.parametrize(
@@ -43,16 +50,27 @@ def write(folder: Path, policy: str, name: str = MODEL) -> str:
 def test_it_is_what_the_policy_and_the_labels_name(
     tmp_path: Path, policy: str, served: set[int]
 ) -> None:
-    assert served_versions(write(tmp_path, policy), MODEL, NUMBERS) == served
+    assert served_of(tmp_path, NUMBERS, write(tmp_path, policy)) == served
 
 
-def test_without_a_configuration_it_is_the_highest() -> None:
-    assert served_versions(None, MODEL, NUMBERS) == {11}
-    assert served_versions(None, MODEL, []) == frozenset()
+def test_without_a_configuration_it_is_the_highest(tmp_path: Path) -> None:
+    assert served_of(tmp_path, NUMBERS) == {11}
+    assert served_of(tmp_path, []) == frozenset()
 
 
 def test_of_a_model_that_it_does_not_have_nothing_is_served(tmp_path: Path) -> None:
-    assert served_versions(write(tmp_path, "", "more"), MODEL, NUMBERS) == frozenset()
+    named = write(tmp_path / "elsewhere", "", "more")
+    assert served_of(tmp_path, NUMBERS, named) == frozenset()
+
+
+def test_the_one_beside_the_models_says_nothing_of_others(tmp_path: Path) -> None:
+    write(tmp_path, "model_version_policy { specific { versions: 7 } }", "more")
+    assert served_of(tmp_path, NUMBERS) == {11}
+
+
+def test_the_one_beside_the_models_is_found(tmp_path: Path) -> None:
+    write(tmp_path, "model_version_policy { specific { versions: 7 } }")
+    assert served_of(tmp_path, NUMBERS) == {7}
 
 
 @pytest.mark.parametrize(
@@ -70,7 +88,7 @@ def test_one_that_cannot_be_read_is_one_line(
     if content is not None:
         path.write_bytes(content)
     with pytest.raises(BadInputError) as caught:
-        served_versions(str(path), MODEL, NUMBERS)
+        served_of(tmp_path, NUMBERS, str(path))
     assert str(caught.value).startswith(f"{path}: {found}")
 
 

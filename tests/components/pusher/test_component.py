@@ -45,6 +45,8 @@ def test_the_parameters_reach_the_executor() -> None:
         "run": "a-run",
         "recipe": "a-recipe",
         "facts": '{"commit": "c0ffee"}',
+        "arrive_as": "stable",
+        "server": "localhost:8500",
     }
 
 

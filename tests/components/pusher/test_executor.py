@@ -15,11 +15,14 @@ from components.pusher.demand import read_demands
 from components.pusher.executor import Executor
 from contract.demands import AT_LEAST, Demand
 from contract.task import read_task
+from serving import model_config
+from tests.serving.server.running import free_port
 from tests.tasks import write_task
-from version_store import versions
+from version_store import rollout, versions
 from version_store.manifest import Facts, Manifest, is_sealed, read_manifest
 from version_store.model_card import render
-from version_store.operations import allow, rollback
+from version_store.operations import allow, rollback, withdraw
+from version_store.serving_config import serving
 
 Push = Callable[..., Any]
 
@@ -59,7 +62,12 @@ def push(
     monkeypatch.setattr(executor, "read_facts", read_facts)
 
     def push(
-        weights: str = "weights", evaluator: int = 1, server: int = 1, **extra: str
+        weights: str = "weights",
+        evaluator: int = 1,
+        server: int = 1,
+        arrive_as: str = "stable",
+        asked_at: str = "",
+        **extra: str,
     ) -> Any:
         model = artifact(standard_artifacts.Model)
         make_model(name=f"{model.uri}/Format-Serving", weights=weights)
@@ -97,6 +105,8 @@ def push(
                 "run": extra.get("run", "a-run"),
                 "recipe": "a-recipe",
                 "facts": '{"commit": "c0ffee", "tree_clean": false}',
+                "arrive_as": arrive_as,
+                "server": asked_at or f"127.0.0.1:{free_port()}",
             },
         )
         for folders in asked:
@@ -308,3 +318,66 @@ def test_once_its_folder_was_removed_a_model_is_pushed_again(
     first = Path(properties(push())["pushed_destination"])
     first.rename(base.parent / "taken-away")
     assert properties(push())["already_served"] == 0
+
+
+class TestAsCanary:
+    """`push.arrive_as = "canary"`: on trial beside what is served."""
+
+    @pytest.fixture(autouse=True)
+    def no_pause(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Nobody serves here, so that nobody has to read the file again."""
+        monkeypatch.setattr(model_config, "POLL_SECONDS", 0)
+
+    def test_without_a_server_it_is_loaded_and_waits_for_its_label(
+        self, push: Push, base: Path
+    ) -> None:
+        push("first")
+        push("second", arrive_as="canary")
+        first, second = versions.list_versions(str(base))
+        now = serving(str(base))
+        assert (now.stable, now.canary) == (first, second)
+        assert now.labels == {"stable": first, "canary": first}
+        assert now.versions == {first, second}
+
+    def test_the_stable_one_is_still_what_has_to_be_beaten(
+        self, push: Push, base: Path
+    ) -> None:
+        push("first")
+        push("second", arrive_as="canary")
+        again = properties(push("first"))
+        assert again["already_served"] == 1
+        assert again["pushed_version"] == str(versions.list_versions(str(base))[0])
+
+    def test_the_very_model_is_not_pushed_twice(self, push: Push, base: Path) -> None:
+        push("first")
+        first = properties(push("second", arrive_as="canary"))
+        second = properties(push("second", arrive_as="canary"))
+        assert first == {**second, "already_served": 0}
+        assert first["arrived_as"] == "canary"
+
+    def test_one_that_was_pushed_and_not_loaded_is_taken_up(
+        self, push: Push, base: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        push("first")
+        with monkeypatch.context() as killed:
+            killed.setattr(rollout, "bring_up", lambda *_: None)
+            push("second", arrive_as="canary")
+        assert serving(str(base)).canary is None
+        pushed = properties(push("second", arrive_as="canary"))
+        assert len(versions.list_versions(str(base))) == 2
+        assert serving(str(base)).canary == int(pushed["pushed_version"])
+
+    def test_what_was_withdrawn_is_not_pushed_again(
+        self, push: Push, base: Path
+    ) -> None:
+        push("first")
+        push("second", arrive_as="canary")
+        withdraw(str(base.parent), base.name, "worse", None)
+        held = properties(push("second", arrive_as="canary"))
+        assert held["pushed"] == 0
+        assert "was withdrawn at" in held["held_back"]
+
+    def test_the_first_of_all_is_stable(self, push: Push, base: Path) -> None:
+        pushed = properties(push(arrive_as="canary"))
+        assert "arrived_as" not in pushed
+        assert serving(str(base)).stable == int(pushed["pushed_version"])

@@ -1,0 +1,126 @@
+"""Asking the servers whether they have a version."""
+
+import socket
+import time
+from contextlib import suppress
+from dataclasses import dataclass, replace
+
+import grpc
+
+from contract.errors import BadInputError
+from contract.waiting import told
+from serving.client.channel import DEFAULT_ADDRESS, Connection, Tls
+from serving.client.client import Client
+from serving.client.errors import ServingError
+from serving.client.results import ModelSpec
+
+PATIENCE_SECONDS = 90.0
+"""How long a version may take to be AVAILABLE: the file is read again, the model is
+loaded and warmed."""
+
+_POLL_SECONDS = 0.25
+_CALL_SECONDS = 5.0
+
+
+class NotConfirmedError(BadInputError):
+    """No server says that it has a version; one line says what was found."""
+
+
+class NoServerError(NotConfirmedError):
+    """Nobody answers there."""
+
+
+@dataclass(frozen=True)
+class Servers:
+    """All servers behind an address, as a headless Service's on Kubernetes.
+
+    One that does not answer counts for nothing: a server opens its port when its models
+    are loaded.
+
+    Attributes:
+        address: `HOST:PORT` of gRPC; each address that the name has is asked.
+        tls: None for plaintext.
+        patience: Seconds to wait for them at most.
+    """
+
+    address: str = DEFAULT_ADDRESS
+    tls: Tls | None = None
+    patience: float = PATIENCE_SECONDS
+
+    def await_version(self, model: str, version: int, label: str | None = None) -> None:
+        """Waits until each server that answers has a version AVAILABLE.
+
+        Args:
+            model: Name of the model.
+            version: Number of the version.
+            label: By which it has to be found; None: by its number.
+
+        Raises:
+            NoServerError: No server answers.
+            NotConfirmedError: One of them failed to load it, or the time is up.
+        """
+        spec = ModelSpec(model, None, label) if label else ModelSpec(model, version)
+        called = f"{model} version {version}" + (f" as {label}" if label else "")
+        deadline = time.monotonic() + self.patience
+        with told(f"waiting until {self.address} has {called} AVAILABLE"):
+            while True:
+                found = [self._look(address, spec, version) for address in self._all()]
+                answers = [one for one in found if one is not None]
+                if not answers:
+                    raise NoServerError(
+                        f"{called}: no server answers at {self.address}"
+                    )
+                if not any(answers):
+                    return
+                problem = next(filter(None, answers))
+                if time.monotonic() > deadline:
+                    raise NotConfirmedError(
+                        f"{called} is not AVAILABLE at {self.address} after "
+                        f"{self.patience:g} s: {problem}"
+                    )
+                time.sleep(_POLL_SECONDS)
+
+    def _all(self) -> list[str]:
+        """Returns each address that the name has; none where it has none."""
+        host, _, port = Connection(self.address).address.rpartition(":")
+        if not host or self.address.startswith("unix:"):
+            return [self.address]
+        try:
+            found = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM)
+        except OSError:
+            return []
+        hosts = dict.fromkeys(str(place[4][0]) for place in found)
+        return [f"[{one}]:{port}" if ":" in one else f"{one}:{port}" for one in hosts]
+
+    def _look(self, address: str, spec: ModelSpec, version: int) -> str | None:
+        """Returns why a server has not got it; empty if it has, None if none is there.
+
+        Raises:
+            NotConfirmedError: It gave up loading it.
+        """
+        tls = self.tls
+        if tls is not None and tls.server_name is None:
+            host = self.address.rpartition(":")[0]
+            tls = replace(tls, server_name=host.strip("[]") or None)
+        connection = Connection(address, tls, timeout=_CALL_SECONDS, retries=0)
+        with Client(connection, spec) as client:
+            try:
+                found = client.metadata().version
+            except ServingError as error:
+                if error.code is grpc.StatusCode.UNAVAILABLE:
+                    return None
+                self._check_loading(connection, spec.name, version)
+                return f"{error.code.name}: {error.details}"
+        return "" if found == version else f"version {found} answers"
+
+    def _check_loading(self, connection: Connection, model: str, version: int) -> None:
+        with (
+            Client(connection, ModelSpec(model, version)) as client,
+            suppress(ServingError),
+        ):
+            for state in client.status():
+                if state.state == "END" and state.error_code != "OK":
+                    raise NotConfirmedError(
+                        f"{model} version {version}: {self.address} could not load it: "
+                        f"{state.error_message}"
+                    )
