@@ -7,6 +7,7 @@ tensorflow/core/lib/io/record_writer.h.
 
 from __future__ import annotations
 
+import contextlib
 import glob
 import json
 import os
@@ -92,10 +93,14 @@ class RecordFiles:
 
     def _open(self) -> None:
         moment = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
-        stem = f"{self._prefix}-{moment}-{os.getpid()}-{self._number:05d}"
-        self._number += 1
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
-        self._data = os.open(stem + RECORDS, flags, _MODE)
+        while True:
+            stem = f"{self._prefix}-{moment}-{os.getpid()}-{self._number:05d}"
+            self._number += 1
+            # In a container the next process has the same id.
+            with contextlib.suppress(FileExistsError):
+                self._data = os.open(stem + RECORDS, flags, _MODE)
+                break
         self._index = os.open(stem + INDEX, flags, _MODE)
         self._stem = stem
         self._size = self._records = self._bytes = 0

@@ -90,10 +90,19 @@ class Model(_Strict):
     protocolVersion: Literal["v1", "grpc-v1"]
 
 
+class Logger(_Strict):
+    """serving.kserve.io/v1beta1 LoggerSpec, without its storage."""
+
+    mode: Literal["all", "request", "response"]
+    url: str
+    metadataHeaders: list[str] = []
+
+
 class Predictor(_Strict):
     """serving.kserve.io/v1beta1 PredictorSpec, without its PodSpec."""
 
     model: Model
+    logger: Logger | None = None
     minReplicas: int = Field(ge=0)
     maxReplicas: int = Field(ge=1)
     scaleMetric: Literal["cpu", "memory", "concurrency", "rps"]

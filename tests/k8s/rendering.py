@@ -26,10 +26,12 @@ OLDEST_KUSTOMIZE = (4, 5, 4)
 
 KUSTOMIZATIONS = (
     "base",
+    "collector",
     "flink",
     "kserve",
     "kubeflow",
     "kubeflow/launcher",
+    "overlays/kserve-rest",
     "overlays/local",
     "overlays/local-beam",
     "overlays/local-data",
@@ -38,6 +40,7 @@ KUSTOMIZATIONS = (
     "storage",
     "storage/beam",
     "storage/data",
+    "storage/requests",
     "toolbox",
     "train",
 )

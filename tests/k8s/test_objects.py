@@ -46,7 +46,7 @@ def claims(rendered: Rendered) -> set[str]:
     """Those of storage/, which nothing else has."""
     return {
         the(rendered(name), "PersistentVolumeClaim")["metadata"]["name"]
-        for name in ("storage", "storage/beam", "storage/data")
+        for name in ("storage", "storage/beam", "storage/data", "storage/requests")
     }
 
 

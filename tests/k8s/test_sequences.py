@@ -16,7 +16,7 @@ from tests.k8s.rendering import KUSTOMIZATIONS, Manifest, of_kind, the
 Step = tuple[Command, ...]
 
 STORAGE = (
-    *("storage", "storage/beam", "storage/data"),
+    *("storage", "storage/beam", "storage/data", "storage/requests"),
     *("overlays/local-beam", "overlays/local-data", "overlays/local-storage"),
 )
 
@@ -128,12 +128,14 @@ def test_what_is_deleted_takes_nothing_along_that_others_need(
     # Those that stand for each other (local, production: base) left out.
     parts = (
         "base",
+        "collector",
         "flink",
         "kserve",
         "kubeflow",
         "storage",
         "storage/beam",
         "storage/data",
+        "storage/requests",
         "toolbox",
         "train",
     )

@@ -1,0 +1,194 @@
+"""Who is told, what a message says, and that a dead address costs nothing."""
+
+import http.server
+import json
+import logging
+import os
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from contract import notifying
+from contract.errors import BadInputError
+from contract.notifying import ADDRESSES, KINDS_VARIABLE, Event, Settings, begin
+
+REFUSED = Event(
+    "refused",
+    "letters",
+    "letters: refused by Evaluator, nothing was pushed",
+    ("Evaluator: accuracy: expected ≥ 0.97, found 0.9100",),
+    report="/home/me/output/runs/letters-20261126-101500/report.html",
+)
+SECRET = "hunter2"
+
+
+class _Receiver(http.server.ThreadingHTTPServer):
+    """Keeps what it is sent."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.messages: list[dict[str, str]] = []
+
+    @property
+    def address(self) -> str:
+        return f"json://user:{SECRET}@127.0.0.1:{self.server_port}/{SECRET}"
+
+
+class _Handler(http.server.BaseHTTPRequestHandler):
+    server: _Receiver
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.server.messages.append(json.loads(body))
+        self.send_response(200)
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+@pytest.fixture
+def receiver() -> Iterator[_Receiver]:
+    with _Receiver() as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def silent() -> Iterator[str]:
+    """The address of somebody who takes connections and never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        yield f"json://user:{SECRET}@127.0.0.1:{port}/?rto=60&cto=60"
+
+
+@pytest.fixture(autouse=True)
+def nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody is told of these tests but those that they name."""
+    monkeypatch.delenv(ADDRESSES, raising=False)
+    monkeypatch.delenv(KINDS_VARIABLE, raising=False)
+
+
+def told(settings: Settings, event: Event = REFUSED) -> bool:
+    sending = begin(settings, event)
+    assert sending is not None
+    return sending.finish()
+
+
+def file_of(folder: Path, *addresses: str) -> Settings:
+    path = folder / "addresses"
+    path.write_text("# who is on duty\n" + "\n".join(addresses))
+    return Settings(urls_file=str(path))
+
+
+def test_a_message_has_what_and_why_and_the_report(
+    receiver: _Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(ADDRESSES, receiver.address)
+    assert told(Settings(reports="https://reports.example/runs/"))
+    [message] = receiver.messages
+    assert message["title"] == "letters: refused"
+    assert message["message"].splitlines() == [
+        "letters: refused by Evaluator, nothing was pushed",
+        "Evaluator: accuracy: expected ≥ 0.97, found 0.9100",
+        "Report: https://reports.example/runs/letters-20261126-101500/report.html",
+    ]
+
+
+def test_without_an_address_for_reports_it_has_the_path() -> None:
+    assert REFUSED.body("").endswith(f"Report: {REFUSED.report}")
+
+
+def test_many_reasons_are_counted() -> None:
+    event = Event("failed", "letters", "broken", tuple(map(str, range(30))))
+    assert event.body("").splitlines()[-1] == "and 18 more"
+
+
+def test_whoever_is_alive_is_told_whatever_the_others_do(
+    receiver: _Receiver,
+    silent: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(notifying, "SECONDS", 3)
+    gone = f"json://user:{SECRET}@127.0.0.1:1/"
+    unknown = f"nonsense://{SECRET}"
+    settings = file_of(tmp_path, silent, gone, unknown, receiver.address)
+    with caplog.at_level(logging.INFO):
+        assert not told(settings)
+    assert len(receiver.messages) == 1
+    assert caplog.messages == [
+        "notify: refused: told 1 of 4",
+        "notify: refused: address 1 was not told: no answer in time",
+        "notify: refused: address 2 (JSON) was not told: the service did not take it: "
+        "`apprise -vv` tells more",
+        "notify: refused: address 3 was not told: Apprise knows no such address",
+    ]
+
+
+def test_passwords_are_nowhere(
+    receiver: _Receiver,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    settings = file_of(tmp_path, receiver.address, f"nonsense://{SECRET}")
+    with caplog.at_level(logging.DEBUG):
+        sending = begin(settings, REFUSED)
+        assert sending is not None
+        # Other users of the machine see a process's arguments.
+        arguments = sending._process.args
+        sending.finish()
+    everything = [*caplog.messages, *capfd.readouterr(), repr(arguments)]
+    assert SECRET not in "".join(everything)
+
+
+def test_kinds_that_were_not_chosen_are_not_sent(
+    receiver: _Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(ADDRESSES, receiver.address)
+    assert begin(Settings(kinds=("pushed", "finding")), REFUSED) is None
+
+
+def test_without_an_address_nothing_is_started() -> None:
+    assert begin(Settings(), REFUSED) is None
+
+
+def test_a_file_that_has_gone_fails_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    assert begin(Settings(urls_file="/gone"), REFUSED) is None
+    assert caplog.messages == [
+        "notify: refused: nobody was told: notify.urls_file: /gone: cannot be read: "
+        "No such file or directory"
+    ]
+
+
+def test_commands_without_a_configuration_take_the_kinds_from_the_environment() -> None:
+    environ = {KINDS_VARIABLE: "withdrawn, promoted"}
+    assert Settings.of_environment(environ).kinds == ("promoted", "withdrawn")
+    assert Settings.of_environment({}).kinds == notifying.KINDS
+    with pytest.raises(BadInputError, match="NOTIFY_KINDS: pushd: expected one of"):
+        Settings.of_environment({KINDS_VARIABLE: "pushd"})
+
+
+def test_apprise_is_not_imported_where_nothing_is_sent() -> None:
+    program = (
+        "import sys\n"
+        "from contract.notifying import *\n"
+        "begin(Settings(), Event('failed', 'letters', 'broken'))\n"
+        "sys.exit('apprise' in sys.modules)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        check=False,
+    )
+    assert done.returncode == 0
