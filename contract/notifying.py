@@ -36,6 +36,9 @@ KINDS_VARIABLE = "NOTIFY_KINDS"
 SECONDS = 10
 """How long sending may take, from its start."""
 
+NOT_ALL = "not everybody could be told of it: see the log"
+"""For a screen."""
+
 _MOST_REASONS = 12
 
 

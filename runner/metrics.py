@@ -6,6 +6,7 @@ collector (https://github.com/prometheus/node_exporter#textfile-collector).
 """
 
 import json
+import logging
 import os
 from collections.abc import Iterator
 from typing import Any
@@ -17,7 +18,8 @@ from prometheus_client.registry import Collector
 from contract.exits import Exit
 from runner.summary import RESULT_FILE
 from runner.workspace import Workspace
-from version_store.versions import latest_version
+from version_store.inventory import list_models
+from version_store.serving_config import serving
 
 METRICS_FILE = "metrics.prom"
 
@@ -33,71 +35,103 @@ class Runs(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """Yields every family, by model."""
-        run_at = _family("last_run_timestamp_seconds", "When the last run ended.")
-        took = _family("last_run_duration_seconds", "How long the last run took.")
-        code = _family(
-            "last_run_exit_code", "How the last run ended: 0 served, 3 refused."
-        )
-        refused = _family(
-            "last_run_refusals", "Demands of a gate that were not met.", "gate"
-        )
-        accuracy = _family("last_run_test_accuracy", "On the test split, by Keras.")
-        pushed_at = _family(
-            "last_push_timestamp_seconds", "When a run last pushed a version."
-        )
-        data_at = _family(
-            "data_first_seen_timestamp_seconds",
-            "When a run first read the data that the last pushed version learnt from.",
-        )
-        served = _family("served_version", "The highest version that was pushed.")
-        for model, results in sorted(_by_model(self._workspace).items()):
-            last = results[-1]
-            run_at.add_metric([model], last["ended"])
-            took.add_metric([model], last["seconds"])
-            code.add_metric([model], last["exit_code"])
-            for gate in dict.fromkeys(demand["gate"] for demand in last["gates"]):
-                demands = [d for d in last["gates"] if d["gate"] == gate]
-                refused.add_metric([model, gate], sum(d["refused"] for d in demands))
-            if last["test_accuracy"] is not None:
-                accuracy.add_metric([model], last["test_accuracy"])
-            pushes = [one for one in results if one["exit_code"] == Exit.PUSHED.value]
-            new = [one for one in pushes if not one["pushed"]["already_served"]]
-            if new:
-                pushed_at.add_metric([model], new[-1]["ended"])
-            if pushes:
-                fingerprint = pushes[-1]["data"]["fingerprint"]
-                data_at.add_metric(
-                    [model],
-                    min(
-                        one["started"]
-                        for one in results
-                        if one["data"]["fingerprint"] == fingerprint
-                    ),
-                )
-            version = latest_version(self._workspace.models(model))
-            if version is not None:
-                served.add_metric([model], version)
-        yield from (run_at, took, code, refused, accuracy, pushed_at, data_at, served)
+        yield from _of_runs(_results(self._workspace))
+        yield from _of_versions(self._workspace.all_models)
+        yield from _of_traffic(_results(self._workspace.monitoring))
 
 
 def write(workspace: Workspace) -> None:
-    """Writes `metrics.prom`, whole or not at all.
+    """Writes `metrics.prom`, whole or not at all; a run fails by nothing of it."""
+    try:
+        registry = CollectorRegistry()
+        registry.register(Runs(workspace))
+        write_to_textfile(os.path.join(workspace.root, METRICS_FILE), registry)
+    except Exception:
+        logging.exception("%s could not be written", METRICS_FILE)
 
-    Raises:
-        OSError: It cannot be written.
-    """
-    registry = CollectorRegistry()
-    registry.register(Runs(workspace))
-    write_to_textfile(os.path.join(workspace.root, METRICS_FILE), registry)
+
+def _of_runs(found: dict[str, list[_Result]]) -> list[Metric]:
+    run_at = _family("pipeline_last_run_timestamp_seconds", "When it ended.")
+    took = _family("pipeline_last_run_duration_seconds", "How long it took.")
+    code = _family("pipeline_last_run_exit_code", "0: served, 3: refused by a gate.")
+    refused = _family(
+        "pipeline_last_run_refusals", "Demands of a gate that were not met.", "gate"
+    )
+    accuracy = _family("pipeline_last_run_test_accuracy", "On the test split.")
+    pushed_at = _family(
+        "pipeline_last_push_timestamp_seconds", "When a run last pushed a version."
+    )
+    data_at = _family(
+        "pipeline_data_first_seen_timestamp_seconds",
+        "When a run first read the data of the last run that ended well.",
+    )
+    for model, results in found.items():
+        last = results[-1]
+        run_at.add_metric([model], last["ended"])
+        took.add_metric([model], last["seconds"])
+        code.add_metric([model], last["exit_code"])
+        for gate in dict.fromkeys(demand["gate"] for demand in last["gates"]):
+            demands = [d for d in last["gates"] if d["gate"] == gate]
+            refused.add_metric([model, gate], sum(d["refused"] for d in demands))
+        if last["test_accuracy"] is not None:
+            accuracy.add_metric([model], last["test_accuracy"])
+        well = [one for one in results if one["exit_code"] == Exit.PUSHED.value]
+        new = [one for one in well if not one["pushed"]["already_served"]]
+        if new:
+            pushed_at.add_metric([model], new[-1]["ended"])
+        if well:
+            data = well[-1]["data"]["fingerprint"]
+            same = [one for one in results if one["data"]["fingerprint"] == data]
+            data_at.add_metric([model], min(one["started"] for one in same))
+    return [run_at, took, code, refused, accuracy, pushed_at, data_at]
+
+
+def _of_versions(models: str) -> list[Metric]:
+    stable = _family("pipeline_stable_version", "That serves what names no other.")
+    canary = _family("pipeline_canary_version", "On trial beside the stable one.")
+    for model in list_models(models) if os.path.isdir(models) else ():
+        found = serving(os.path.join(models, model))
+        if found.stable is not None:
+            stable.add_metric([model], found.stable)
+        if found.canary is not None:
+            canary.add_metric([model], found.canary)
+    return [stable, canary]
+
+
+def _of_traffic(found: dict[str, list[_Result]]) -> list[Metric]:
+    run_at = _family("monitor_last_run_timestamp_seconds", "When it ended.")
+    code = _family("monitor_last_run_exit_code", "0: nothing found, 3: something.")
+    asked = _family("monitor_requests", "That it looked at.", "version")
+    findings = _family("monitor_findings", "What was not as it should be.", "version")
+    estimate = _family(
+        "monitor_estimated_accuracy", "By the confidences of the answers.", "version"
+    )
+    trusted = _family(
+        "monitor_estimate_trusted",
+        "Whether that estimate's assumption holds.",
+        "version",
+    )
+    for model, results in found.items():
+        last = results[-1]
+        run_at.add_metric([model], last["ended"])
+        code.add_metric([model], last["exit_code"])
+        for of_one in last["traffic"].get("versions", ()):
+            labels = [model, str(of_one["version"])]
+            asked.add_metric(labels, of_one["read"])
+            findings.add_metric(labels, sum(d["refused"] for d in of_one["gates"]))
+            if of_one["estimate"] is not None:
+                estimate.add_metric(labels, of_one["estimate"]["value"])
+                trusted.add_metric(labels, of_one["estimate"]["trusted"])
+    return [run_at, code, asked, findings, estimate, trusted]
 
 
 def _family(name: str, text: str, *labels: str) -> GaugeMetricFamily:
-    return GaugeMetricFamily(f"pipeline_{name}", text, labels=["model", *labels])
+    return GaugeMetricFamily(name, text, labels=["model", *labels])
 
 
-def _by_model(workspace: Workspace) -> dict[str, list[_Result]]:
+def _results(workspace: Workspace) -> dict[str, list[_Result]]:
     """Returns what the runs came to, oldest first, by model."""
-    runs, found = os.path.dirname(workspace.run("any")), dict[str, list[_Result]]()
+    runs, found = workspace.runs, dict[str, list[_Result]]()
     for run in os.listdir(runs) if os.path.isdir(runs) else ():
         try:
             with open(os.path.join(runs, run, RESULT_FILE), encoding="utf-8") as stream:
@@ -109,4 +143,4 @@ def _by_model(workspace: Workspace) -> dict[str, list[_Result]]:
         found.setdefault(result["model"], []).append(result)
     for results in found.values():
         results.sort(key=lambda result: float(result["ended"]))
-    return found
+    return dict(sorted(found.items()))

@@ -95,12 +95,15 @@ def monitor(
         asked=asked,
         judgement=judgement(config.data.schema_path),
     )
-    workspace = Workspace(os.path.join(served.root, "monitoring"))
+    workspace = served.monitoring
     workspace.check()
     run = workspace.new_run(name, datetime.now())
     code = monitoring.execute(
         config, request, Workspace(workspace.run(run)), run, started, verbose=verbose
     )
+    from runner import metrics
+
+    metrics.write(served)
     return code.value
 
 

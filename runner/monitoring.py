@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from components.request_log_example_gen.selection import Asked
-from contract import command, environment, logs, nodes, stopping
+from contract import command, environment, logs, nodes, notifying, stopping
 from contract.demands import Demand
 from contract.errors import Terminated
 from contract.exits import Exit
@@ -95,6 +95,7 @@ def execute(
                 ignore_errors=True,
             )
             report = _report(workspace, run, screen, started) if traffic else None
+            sending = _tell(config, model, traffic, code, reason, report)
             _show(screen, model, traffic, code, reason)
             _write(
                 workspace.root,
@@ -111,6 +112,7 @@ def execute(
                     "reasons": [reason] if reason else [],
                     "findings": _findings(traffic),
                     "traffic": traffic,
+                    "started": round(started, 2),
                     "seconds": round(time.time() - started, 2),
                     "components": [
                         {
@@ -126,8 +128,34 @@ def execute(
             )
             if report:
                 screen.say(f"  report {report}")
+            if sending is not None and not sending.finish():
+                screen.say(f"  {notifying.NOT_ALL}", style="yellow")
             screen.say(f"  log    {log}")
     return code
+
+
+def _tell(
+    config: Config,
+    model: str,
+    traffic: Mapping[str, Any],
+    code: Exit,
+    reason: str,
+    report: str | None,
+) -> notifying.Sending | None:
+    """Begins to tell people of what was found, or that nothing could be."""
+    if code not in (Exit.REFUSED, Exit.BROKEN, Exit.BAD_INPUT):
+        return None
+    found = _findings(traffic)
+    lines = [f"version {one['version']}: {Demand.from_dict(one)}" for one in found]
+    kind: notifying.Kind = "finding" if code is Exit.REFUSED else "failed"
+    event = notifying.Event(
+        kind,
+        model,
+        f"{model}, traffic: {_WORDS[code]}",
+        (*([reason] if reason else []), *lines),
+        report=report,
+    )
+    return notifying.begin(config.notify.settings(), event)
 
 
 def _run(

@@ -163,16 +163,16 @@ def conclude(run: Run, ending: Ending) -> Exit:
     sending = None if on_purpose else _tell(run, result)
     if code is Exit.PUSHED and run.config.storage.keep_runs is not None:
         _clean(run, run.config.storage.keep_runs)
-    from runner import metrics
-
     try:
         summary.write(run.folder, result)
-        metrics.write(run.workspace)
     except OSError as error:
         _, line = command.explain(error, begun=True)
         run.screen.say(f"  result could not be written: {line}", style="yellow")
+    from runner import metrics
+
+    metrics.write(run.workspace)
     if sending is not None and not sending.finish():
-        run.screen.say("  not everybody could be told: see the log", style="yellow")
+        run.screen.say(f"  {notifying.NOT_ALL}", style="yellow")
     return code
 
 

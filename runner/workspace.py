@@ -5,6 +5,8 @@
 <root>/models/<name>/<n>/    pushed versions: what a server watches
 <root>/runs/<run>/           log and result of one run
 <root>/data/                 data sets under names made of their content
+<root>/monitoring/           a workspace of the runs that look at traffic
+<root>/metrics.prom          what Prometheus is told of all runs
 """
 
 import os
@@ -54,9 +56,19 @@ class Workspace:
         """Returns the folder of a model's versions."""
         return os.path.join(self.all_models, name)
 
+    @property
+    def runs(self) -> str:
+        """Folder with the folders of all runs."""
+        return os.path.join(self.root, "runs")
+
     def run(self, run: str) -> str:
         """Returns the folder of a run."""
-        return os.path.join(self.root, "runs", run)
+        return os.path.join(self.runs, run)
+
+    @property
+    def monitoring(self) -> "Workspace":
+        """Where `local_runner.py monitor` works."""
+        return Workspace(os.path.join(self.root, "monitoring"))
 
     def check(self) -> None:
         """Sees that a run can be written there, and is not mixed with others.

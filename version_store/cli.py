@@ -1,11 +1,13 @@
 """The command line of `python -m version_store`."""
 
+import os
 import sys
 from typing import Any, Never
 
 import click
 
 from contract.command import console, print_json, run
+from contract.notifying import Event, Kind, Settings, begin
 from version_store.where import Where, where
 
 PROGRAM = "python -m version_store"
@@ -68,6 +70,7 @@ def rollback(here: Where, version: int | None, reason: str | None) -> None:
     """
     from version_store import inventory, operations, render
 
+    notify = Settings.of_environment()
     model = inventory.find_model(here.models, here.name, version)
     done = operations.rollback(
         here.models, model, version, reason, _store(here), here.config, here.servers
@@ -76,6 +79,10 @@ def rollback(here: Where, version: int | None, reason: str | None) -> None:
         print_json({**render.as_facts(done.made), "recorded": done.recorded})
     else:
         render.show_rollback(console(), done)
+    back = done.made.manifest.rolled_back if done.made.manifest else None
+    if back is not None:
+        what = f"{model}: back to version {back.of}, served as {done.made.number}"
+        _tell(notify, "withdrawn", model, back.instead_of, what, reason)
     if done.problem or done.waits:
         sys.exit(1)
 
@@ -110,10 +117,13 @@ def promote(here: Where, version: int | None, reason: str) -> None:
     """
     from version_store import operations, render
 
+    notify = Settings.of_environment()
     done = operations.promote(
         here.models, _model(here, version), version, reason, _store(here), here.servers
     )
     render.show_trial(console(), done, as_json=here.as_json)
+    what = f"{done.model}: version {done.stable} is stable now"
+    _tell(notify, "promoted", done.model, done.stable, what, reason)
 
 
 @cli.command()
@@ -126,9 +136,14 @@ def withdraw(here: Where, reason: str) -> None:
     not pushed again, whatever run makes it: see allow.
     """
     from version_store import operations, render
+    from version_store.serving_config import serving
 
-    done = operations.withdraw(here.models, _model(here), reason, _store(here))
+    notify, model = Settings.of_environment(), _model(here)
+    trial = serving(os.path.join(here.models, model)).canary
+    done = operations.withdraw(here.models, model, reason, _store(here))
     render.show_trial(console(), done, as_json=here.as_json)
+    what = f"{model}: the trial is over, version {done.stable} stays"
+    _tell(notify, "withdrawn", model, trial, what, reason)
 
 
 @cli.command()
@@ -202,6 +217,21 @@ def verify(here: Where, version: int | None) -> None:
         click.echo(f"{here.models}: no version was pushed there")
     if any(problems for _, problems in results):
         sys.exit(1)
+
+
+def _tell(
+    settings: Settings,
+    kind: Kind,
+    model: str,
+    version: int | None,
+    what: str,
+    reason: str | None,
+) -> None:
+    """Tells those people of a decision whose addresses the environment has."""
+    event = Event(kind, model, what, (reason,) if reason else (), version)
+    sending = begin(settings, event)
+    if sending is not None:
+        sending.finish()
 
 
 def _model(here: Where, version: int | None = None) -> str:
