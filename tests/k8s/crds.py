@@ -7,6 +7,7 @@ types, and everything else refused:
 
 - prometheus-operator/prometheus-operator 0.84.1
   example/prometheus-operator-crd/monitoring.coreos.com_servicemonitors.yaml
+  and monitoring.coreos.com_prometheusrules.yaml
 - kserve/kserve 0.20 config/crd/full/serving.kserve.io_inferenceservices.yaml and
   serving.kserve.io_servingruntimes.yaml
 
@@ -73,6 +74,39 @@ class ServiceMonitor(_Strict):
     kind: Literal["ServiceMonitor"]
     metadata: Metadata
     spec: ServiceMonitorSpec
+
+
+class Rule(_Strict):
+    """monitoring.coreos.com/v1 Rule; promtool says whether it is one."""
+
+    expr: str
+    record: str | None = None
+    alert: str | None = None
+    for_: Duration | None = Field(None, alias="for")
+    labels: dict[str, str] = {}
+    annotations: dict[str, str] = {}
+
+
+class RuleGroup(_Strict):
+    """monitoring.coreos.com/v1 RuleGroup."""
+
+    name: str
+    rules: list[Rule]
+
+
+class PrometheusRuleSpec(_Strict):
+    """monitoring.coreos.com/v1 PrometheusRuleSpec."""
+
+    groups: list[RuleGroup]
+
+
+class PrometheusRule(_Strict):
+    """monitoring.coreos.com/v1 PrometheusRule."""
+
+    apiVersion: Literal["monitoring.coreos.com/v1"]
+    kind: Literal["PrometheusRule"]
+    metadata: Metadata
+    spec: PrometheusRuleSpec
 
 
 class ModelFormat(_Strict):
@@ -162,15 +196,12 @@ def validate(manifest: Manifest) -> None:
         KeyError: It is of another kind.
     """
     by_kind = {
-        "ServiceMonitor": _monitor,
+        "PrometheusRule": PrometheusRule.model_validate,
+        "ServiceMonitor": ServiceMonitor.model_validate,
         "InferenceService": _inference,
         "ServingRuntime": _runtime,
     }
     by_kind[manifest["kind"]](manifest)
-
-
-def _monitor(manifest: Manifest) -> None:
-    ServiceMonitor.model_validate(manifest)
 
 
 def _inference(manifest: Manifest) -> None:

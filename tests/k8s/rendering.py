@@ -31,6 +31,7 @@ KUSTOMIZATIONS = (
     "kserve",
     "kubeflow",
     "kubeflow/launcher",
+    "monitoring",
     "overlays/kserve-rest",
     "overlays/local",
     "overlays/local-beam",

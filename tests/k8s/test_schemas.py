@@ -13,7 +13,7 @@ from tests.k8s.rendering import Manifest, the
 # The oldest that has all that is used (preStop.sleep), and the newest that is known.
 VERSIONS = ("1.30", kubernetes_validate.latest_version())
 
-CUSTOM = {"ServiceMonitor", "InferenceService", "ServingRuntime"}
+CUSTOM = {"InferenceService", "PrometheusRule", "ServiceMonitor", "ServingRuntime"}
 
 
 def validate(manifest: Manifest, version: str) -> None:

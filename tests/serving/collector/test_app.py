@@ -5,8 +5,9 @@ import os
 import signal
 import subprocess
 import sys
+import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +17,8 @@ from cloudevents.core.v1.event import CloudEvent
 
 from serving.collector.joining import REQUEST, RESPONSE
 from serving.request_logs.reading import PassedOver, find_files, read
-from tests.serving.collector.test_records import ANSWERS, IMAGES, recorder
+from tests.serving.collector.test_records import ANSWERS, IMAGES, save_letters
 from tests.serving.server.running import eventually, free_port
-
-__all__ = ["recorder"]
-
-Post = Callable[..., int]
 
 
 def event(kind: str, request_id: str, **more: str) -> dict[str, str]:
@@ -102,7 +99,8 @@ class Running:
 
 
 @pytest.fixture
-def running(recorder: object, tmp_path: Path) -> Iterator[Running]:
+def running(tmp_path: Path) -> Iterator[Running]:
+    save_letters(tmp_path)
     running = Running(tmp_path / "log", tmp_path)
     yield running
     running.stop()

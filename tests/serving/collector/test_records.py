@@ -34,9 +34,8 @@ ANSWERS = [
 NOW = 1_795_687_200
 
 
-@pytest.fixture
-def recorder(tmp_path: Path) -> Recorder:
-    """Of a model `letters` with the versions 3 and 12."""
+def save_letters(models: Path) -> None:
+    """Makes a model `letters` with the versions 3 and 12, to be read, not run."""
     model = SavedModel()
     definitions = model.meta_graphs.add().signature_def
     for name, sides in SIGNATURES.items():
@@ -47,9 +46,14 @@ def recorder(tmp_path: Path) -> Recorder:
                 for size in shape:
                     info.tensor_shape.dim.add().size = size
     for version in ("3", "12"):
-        folder = tmp_path / "letters" / version
+        folder = models / "letters" / version
         folder.mkdir(parents=True)
         (folder / "saved_model.pb").write_bytes(model.SerializeToString())
+
+
+@pytest.fixture
+def recorder(tmp_path: Path) -> Recorder:
+    save_letters(tmp_path)
     return Recorder(str(tmp_path), rate=0.5)
 
 
