@@ -18,6 +18,7 @@ import click
 
 from contract.errors import BadInputError, GateRefusedError, Terminated
 from contract.exits import Exit
+from contract.start import why_not_imported
 from contract.stopping import stoppable
 
 if TYPE_CHECKING:
@@ -66,14 +67,15 @@ def explain(
         return Exit.BAD_INPUT, first_line(error)
     if isinstance(error, OSError):
         return _explain_system(error, begun, where)
+    if isinstance(error, RuntimeError) and "can't start new thread" in str(error):
+        return Exit.BROKEN, (
+            "no more threads can be started: give this machine or container more "
+            "memory or processes (`ulimit -v`, `ulimit -u`)"
+        )
     if isinstance(error, MemoryError):
         return Exit.BROKEN, "out of memory: give this machine or container more"
     if isinstance(error, ImportError):
-        what = error.name or "a library"
-        return Exit.BROKEN, (
-            f"{what}: cannot be imported: {first_line(error)}: the environment is "
-            "incomplete: `make clean setup` makes it anew"
-        )
+        return Exit.BROKEN, why_not_imported(error)
     # ML Metadata's library, of its database, before the statement that it tried.
     if "disk is full" in str(error):
         return Exit.BROKEN, "the disk is full: make room, and start again"

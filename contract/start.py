@@ -16,6 +16,10 @@ _OURS = (
 )
 
 _STOPPED = (130, 143)
+_LOADING = (ImportError, MemoryError)
+
+_MOST = 400
+"""Letters of somebody else's message that fit on a line."""
 
 
 def start(module: str) -> Never:
@@ -24,6 +28,9 @@ def start(module: str) -> Never:
     Args:
         module: Dotted name. It is imported here, so that what is missing is known.
     """
+    # numpy's library would start a thread a core for sums that we do not have, and send
+    # this process a Ctrl-C, or hang, where it cannot (OpenBLAS: blas_thread_init).
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
         with stoppable():
             _imported(module)()
@@ -35,8 +42,11 @@ def start(module: str) -> Never:
     except (KeyboardInterrupt, Terminated) as error:
         code = 130 if isinstance(error, KeyboardInterrupt) else 143
         print("interrupted" if code == 130 else "terminated", file=sys.stderr)
-    except OSError as error:
-        print(f"error: {error}", file=sys.stderr)
+    except (*_LOADING, OSError, RuntimeError) as error:
+        # Before the command line itself could tell.
+        line = why_not_imported(error) if isinstance(error, _LOADING) else error
+        with contextlib.suppress(OSError):
+            print(f"error: {line}", file=sys.stderr)
         sys.exit(1)
     else:
         sys.exit(0)
@@ -44,6 +54,24 @@ def start(module: str) -> Never:
     with contextlib.suppress(OSError):
         sys.stdout.flush()
     os._exit(code)
+
+
+def why_not_imported(error: ImportError | MemoryError) -> str:
+    """Returns why a library cannot be imported, and what to do, on one line."""
+    reason: BaseException = error
+    # numpy surrounds it with a page of advice.
+    while isinstance(inner := reason.__cause__ or reason.__context__, _LOADING):
+        reason = inner
+    name = getattr(reason, "name", None) or "a library"
+    lines = [line.strip() for line in str(reason).splitlines() if line.strip()]
+    found = lines[0][:_MOST] if lines else type(reason).__name__
+    full = isinstance(reason, MemoryError) or "failed to map" in found
+    remedy = (
+        "out of memory: give this machine or container more"
+        if full
+        else "the environment is incomplete: `make clean setup` makes it anew"
+    )
+    return f"{name}: cannot be imported: {found}: {remedy}"
 
 
 def _imported(module: str) -> Callable[[], object]:

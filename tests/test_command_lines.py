@@ -88,3 +88,33 @@ def test_it_ends_as_documented(
     if arguments == ["--no-such-flag"]:
         assert done.returncode == 2
         assert shell or "--no-such-flag" in said
+
+
+@pytest.mark.parametrize("kilobytes", [50_000, 150_000, 250_000, 400_000])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["-m", "serving.client", "status", "--server", "localhost:1", "--timeout", "2"],
+        ["-m", "lineage", "list", "--output", "nowhere"],
+    ],
+    ids=lambda words: words[1],
+)
+def test_with_too_little_memory_it_ends_with_a_line(
+    arguments: list[str], kilobytes: int
+) -> None:
+    """No library's page of advice, and none that waits for ever for its threads."""
+    words = " ".join(f"'{word}'" for word in [sys.executable, *arguments])
+    done = subprocess.run(
+        f"ulimit -v {kilobytes}; exec {words}",
+        shell=True,
+        executable="/bin/bash",
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode in DOCUMENTED
+    assert done.returncode != 0
+    assert "Traceback" not in done.stderr
+    assert done.stderr.count("\n") <= 2  # what is waited for, and how it ended

@@ -16,6 +16,8 @@ from contextlib import contextmanager
 
 from filelock import FileLock, Timeout
 
+from contract.errors import BadInputError
+from contract.version_number import LARGEST
 from contract.waiting import told
 from version_store.versions import latest_version, version_path
 
@@ -81,9 +83,17 @@ def publish(base: str, staged: str, describe: Callable[[int], None]) -> int:
         highest there is, so that the newest is always what is served. No two
         get the same one, even where a file system's locks do not hold: a
         number that is taken in the meantime is passed over.
+
+    Raises:
+        BadInputError: There is no higher number.
     """
     version = max(int(time.time()), (latest_version(base) or 0) + 1)
     while True:
+        if version > LARGEST:
+            raise BadInputError(
+                f"{os.path.join(base, str(LARGEST))}: no version can have a higher "
+                "number: rename this folder"
+            )
         describe(version)
         try:
             os.rename(staged, os.path.join(base, str(version)))

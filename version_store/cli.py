@@ -201,11 +201,12 @@ def verify(here: Where, version: int | None) -> None:
     """Hold the files of VERSION, by default of all, to its manifest."""
     from version_store import inventory, render, verification
 
+    # A version that lost its SavedModel is none to a server, and just what to find.
     if version is None and here.name is None:
-        found = inventory.all_versions(here.models)
+        found = inventory.all_versions(here.models, whole=False)
     else:
-        model = inventory.find_model(here.models, here.name, version)
-        found = inventory.list_versions(here.models, model)
+        model = inventory.find_model(here.models, here.name, version, whole=False)
+        found = inventory.list_versions(here.models, model, whole=False)
         if version is not None:
             found = [inventory.find_version(found, version)]
     results = [(one, verification.verify(one)) for one in found]

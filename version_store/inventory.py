@@ -49,11 +49,12 @@ class Version:
         return back.of if back else self.number
 
 
-def list_models(models: str) -> list[str]:
+def list_models(models: str, *, whole: bool = True) -> list[str]:
     """Returns the names of the models that have a version.
 
     Args:
         models: The folder with the versions of every model name.
+        whole: Whether a server has to be able to load it.
 
     Raises:
         BadInputError: There is no such folder.
@@ -64,23 +65,25 @@ def list_models(models: str) -> list[str]:
         raise BadInputError(
             f"{models}: expected a folder with pushed models, found: {error.strerror}"
         ) from error
-    return [name for name in names if _has_versions(os.path.join(models, name))]
+    return [name for name in names if _has_versions(os.path.join(models, name), whole)]
 
 
-def _has_versions(base: str) -> bool:
+def _has_versions(base: str, whole: bool) -> bool:
     """Tells whether a folder is a model's; one that nobody may enter is none.
 
     Such as `lost+found`, which is at the top of a volume.
     """
     try:
-        return bool(versions.list_versions(base))
+        return bool(versions.list_versions(base, whole=whole))
     except PermissionError as error:
         if os.path.basename(base) != "lost+found":
             logging.warning("%s: left out: %s", base, error.strerror)
         return False
 
 
-def list_versions(models: str, model: str, config: str | None = None) -> list[Version]:
+def list_versions(
+    models: str, model: str, config: str | None = None, *, whole: bool = True
+) -> list[Version]:
     """Returns a model's versions, highest first.
 
     Args:
@@ -88,12 +91,13 @@ def list_versions(models: str, model: str, config: str | None = None) -> list[Ve
         model: Name of the model.
         config: The server's configuration, where it is not the one that lies beside
             the models.
+        whole: Only those that a server could load.
 
     Raises:
         BadInputError: The configuration, or what was decided, cannot be read.
     """
     base = os.path.join(models, model)
-    numbers = versions.list_versions(base)
+    numbers = versions.list_versions(base, whole=whole)
     now = serving_of(base, numbers, config)
     held_back = withdrawn(base)
     found = []
@@ -119,28 +123,33 @@ def list_versions(models: str, model: str, config: str | None = None) -> list[Ve
     return found
 
 
-def all_versions(models: str, config: str | None = None) -> list[Version]:
+def all_versions(
+    models: str, config: str | None = None, *, whole: bool = True
+) -> list[Version]:
     """Returns the versions of all models, highest first; see `list_versions`."""
     found = [
         version
-        for name in list_models(models)
-        for version in list_versions(models, name, config)
+        for name in list_models(models, whole=whole)
+        for version in list_versions(models, name, config, whole=whole)
     ]
     return sorted(found, key=lambda version: -version.number)
 
 
-def find_model(models: str, name: str | None, version: int | None = None) -> str:
+def find_model(
+    models: str, name: str | None, version: int | None = None, *, whole: bool = True
+) -> str:
     """Returns the name of the model that is meant.
 
     Args:
         models: The folder with the versions of every model name.
         name: As given; None for the one that has the version, or the only one.
         version: As given.
+        whole: Whether a server has to be able to load one.
 
     Raises:
         BadInputError: There is no such, or more than one.
     """
-    names = list_models(models)
+    names = list_models(models, whole=whole)
     if name is not None:
         if name not in names:
             raise BadInputError(
@@ -152,7 +161,7 @@ def find_model(models: str, name: str | None, version: int | None = None) -> str
         one
         for one in names
         if version is None
-        or version in versions.list_versions(os.path.join(models, one))
+        or version in versions.list_versions(os.path.join(models, one), whole=whole)
     ]
     if len(fitting) == 1:
         return fitting[0]

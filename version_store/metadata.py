@@ -3,8 +3,10 @@
 import logging
 import os
 import posixpath
-import socket
-from collections.abc import Callable, Iterator
+import select
+import subprocess
+import weakref
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, TypeAlias
 from urllib.parse import SplitResult, unquote, urlsplit
@@ -15,7 +17,8 @@ from ml_metadata.proto import metadata_store_pb2
 
 from contract.command import first_line
 from contract.errors import BadInputError
-from contract.waiting import PATIENCE_SECONDS, awaited, told
+from contract.waiting import PATIENCE_SECONDS
+from serving.launch import code
 
 PASSWORD_VARIABLE = "METADATA_PASSWORD"
 """Environment variable for the password that a URL leaves out."""
@@ -35,6 +38,9 @@ PUSHED_MODEL = "PushedModel"
 _SCHEME = "mysql"
 _PORT = 3306
 _RETRIES = 10
+_SAID_SECONDS = 0.5
+"""The relay says why before it hangs up."""
+
 _SQLITE_MAGIC = b"SQLite format 3\0"
 
 
@@ -50,25 +56,63 @@ def open_store(location: str, *, read_only: bool = True) -> Store:
     Raises:
         BadInputError: There is none, or it does not answer.
     """
-    if location.startswith(f"{_SCHEME}:"):
-        _check_server(location)
     # The client logs each error as well as raising it.
     logging.getLogger("absl").setLevel(logging.CRITICAL)
     config = connection(location, read_only=read_only)
+    relay = _Relay(location, config.mysql) if config.HasField("mysql") else None
     try:
         store = metadata_store.MetadataStore(config)
         store.get_context_types()
     except (errors.StatusError, RuntimeError) as error:
+        reason = relay.reason() if relay else ""
         # MLMD keeps MySQL's reason to itself where the connection failed.
-        found = (
-            "no server there that lets this user in"
-            if "mysql_real_connect" in str(error)
-            else first_line(error)
-        )
+        if not reason and "mysql_real_connect" in str(error):
+            reason = "no server there that lets this user in"
+        if relay:
+            relay.end()
         raise BadInputError(
-            f"{shown(location)}: expected a metadata store, found: {found}"
+            f"{shown(location)}: expected a metadata store, found: "
+            f"{reason or first_line(error)}"
         ) from None
+    if relay:
+        weakref.finalize(store, relay.end)
     return store
+
+
+class _Relay:
+    """The process of `version_store.relay`; it ends with this one at the latest.
+
+    Args:
+        location: Of the store.
+        config: What its address is taken from, and the relay's put in.
+    """
+
+    def __init__(
+        self, location: str, config: metadata_store_pb2.MySQLDatabaseConfig
+    ) -> None:
+        words = (config.host, str(config.port), shown(location), str(PATIENCE_SECONDS))
+        self._process = subprocess.Popen(
+            [*code.command("version_store.relay"), *words],
+            env={**os.environ, **code.environment()},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        config.host, config.port = "127.0.0.1", int(self._line() or 0)
+
+    def end(self) -> None:
+        self._process.kill()
+        self._process.communicate()
+
+    def reason(self) -> str:
+        """Returns why it hung up; empty where it did not."""
+        assert self._process.stdout is not None
+        came, _, _ = select.select([self._process.stdout], [], [], _SAID_SECONDS)
+        return self._line() if came else ""
+
+    def _line(self) -> str:
+        assert self._process.stdout is not None
+        return self._process.stdout.readline().strip()
 
 
 @contextmanager
@@ -125,30 +169,6 @@ def _fill_mysql(config: metadata_store_pb2.MySQLDatabaseConfig, url: str) -> Non
         config.password = password
     # Reading must not make a database.
     config.skip_db_creation = True
-
-
-def _check_server(url: str) -> None:
-    """Sees that a MySQL server greets, as the first word is its own.
-
-    ML Metadata's library would wait for it for ever, deaf to Ctrl-C.
-
-    Raises:
-        BadInputError: It does not.
-    """
-    parts = _split(url)
-    address = (parts.hostname, parts.port or _PORT)
-
-    def greeted(heard: Callable[[], None]) -> bytes:
-        with socket.create_connection(address, PATIENCE_SECONDS) as connection:
-            return connection.recv(1)
-
-    try:
-        with told(f"waiting for {shown(url)}"):
-            found = "" if awaited(greeted) else "it hangs up"
-    except OSError as error:
-        found = error.strerror or str(error)
-    if found:
-        raise BadInputError(f"{shown(url)}: expected a metadata store, found: {found}")
 
 
 def _split(url: str) -> SplitResult:

@@ -1,10 +1,12 @@
 """Holding a version's files to its manifest."""
 
+import os
 from dataclasses import dataclass
 
 from version_store.digests import MANIFEST_FILE, file_digests, model_digest
 from version_store.inventory import Version
 from version_store.manifest import Manifest, is_sealed
+from version_store.versions import SAVED_MODEL
 
 EXTRA = "extra"
 """What is wrong with a file that was not pushed, as a desktop's `.DS_Store`."""
@@ -37,7 +39,11 @@ def verify(version: Version) -> list[Problem]:
     manifest = version.manifest
     if manifest is None:
         what = version.problem or "no manifest: there is nothing to hold it to"
-        return [Problem(MANIFEST_FILE if version.problem else "", what)]
+        lost = not os.path.exists(os.path.join(version.path, SAVED_MODEL))
+        return [
+            *([Problem(SAVED_MODEL, "missing")] if lost else ()),
+            Problem(MANIFEST_FILE if version.problem else "", what),
+        ]
     try:
         if _is_old(manifest):
             if manifest.model_digest == model_digest(version.path):

@@ -14,13 +14,20 @@ has no step that shows a version whole or not at all.
 
 import os
 
+from contract.version_number import version_number
+
 STATISTICS_FOLDER = "statistics"
 SAVED_MODEL = "saved_model.pb"
 
 
-def list_versions(base: str) -> list[int]:
-    """Returns the versions that a server could load, lowest first."""
-    return sorted(_folders(base))
+def list_versions(base: str, *, whole: bool = True) -> list[int]:
+    """Returns the versions, lowest first.
+
+    Args:
+        base: The model's folder.
+        whole: Only those that a server could load: with a SavedModel.
+    """
+    return sorted(_folders(base, whole=whole))
 
 
 def latest_version(base: str) -> int | None:
@@ -31,7 +38,8 @@ def latest_version(base: str) -> int | None:
 
 def version_path(base: str, version: int) -> str:
     """Returns the folder of a version."""
-    return os.path.join(base, _folders(base).get(version, str(version)))
+    folders = {**_folders(base, whole=False), **_folders(base)}
+    return os.path.join(base, folders.get(version, str(version)))
 
 
 def folder_size(folder: str) -> int:
@@ -43,12 +51,18 @@ def folder_size(folder: str) -> int:
     )
 
 
-def _folders(base: str) -> dict[int, str]:
+def _folders(base: str, *, whole: bool = True) -> dict[int, str]:
     """Returns the folders of versions by number; `00000123` is one, too."""
     if not os.path.isdir(base):
         return {}
+    numbered = ((version_number(name), name) for name in os.listdir(base))
     return {
-        int(name): name
-        for name in os.listdir(base)
-        if name.isdecimal() and os.path.exists(os.path.join(base, name, SAVED_MODEL))
+        number: name
+        for number, name in numbered
+        if number is not None
+        and (
+            os.path.exists(os.path.join(base, name, SAVED_MODEL))
+            if whole
+            else os.path.isdir(os.path.join(base, name))
+        )
     }

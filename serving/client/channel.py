@@ -6,7 +6,9 @@ and the same code for the sync and the aio channel.
 """
 
 import json
+import os
 import re
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +16,7 @@ from typing import Any
 import grpc
 
 from serving.client import proxies
-from serving.client.errors import InputError, ServingError
+from serving.client.errors import ClientError, InputError, ServingError
 from serving.client.results import ModelMetadata
 
 GRPC_PORT, REST_PORT = 8500, 8501
@@ -128,13 +130,19 @@ class Connection:
         return json.dumps({"methodConfig": [{"name": [{}], "retryPolicy": policy}]})
 
     def open(self) -> grpc.Channel:
-        """Opens a sync channel."""
+        """Opens a sync channel.
+
+        Raises:
+            ClientError: There is no room for gRPC's threads.
+        """
+        _see_room_for_threads()
         if self.tls is None:
             return grpc.insecure_channel(self.address, self.options())
         return grpc.secure_channel(self.address, self.tls.credentials(), self.options())
 
     def open_async(self) -> grpc.aio.Channel:
-        """Opens an asyncio channel."""
+        """Opens an asyncio channel; raises what `open` does."""
+        _see_room_for_threads()
         if self.tls is None:
             return grpc.aio.insecure_channel(self.address, self.options())
         return grpc.aio.secure_channel(
@@ -178,6 +186,42 @@ class Connection:
             f"images: {reason}",
             self.address,
         )
+
+
+def _see_room_for_threads() -> None:
+    """Starts as many threads as gRPC will, and ends them.
+
+    gRPC passes over a thread that could not be made (src/core/util/posix/thd.cc), waits
+    for it for ever as it closes, and keeps Python's lock meanwhile.
+
+    Raises:
+        ClientError: There is no room for them.
+    """
+    enough = threading.Event()
+    threads = [
+        threading.Thread(target=enough.wait, daemon=True) for _ in range(_threads())
+    ]
+    started = []
+    try:
+        for thread in threads:
+            thread.start()
+            started.append(thread)
+    except RuntimeError as error:
+        raise ClientError(
+            f"no room for gRPC's {len(threads)} threads, only for {len(started)}: give "
+            "this process more memory or threads (`ulimit -v`, `ulimit -u`, or a "
+            "container's limits)"
+        ) from error
+    finally:
+        enough.set()
+        for thread in started:
+            thread.join()
+
+
+def _threads() -> int:
+    """Returns how many threads gRPC starts as it opens its first channel."""
+    # A pool of 4 to 16 by the cores, what looks after it, a timer and two executors.
+    return max(4, min(os.cpu_count() or 1, 16)) + 4
 
 
 def _pem(path: Path | None) -> bytes | None:

@@ -9,6 +9,7 @@ import numpy as np
 
 from contract.errors import BadInputError
 from contract.task import read_task
+from contract.version_number import version_number
 from serving.client import calls
 from serving.client.errors import InputError, UnexpectedResponse, one_line
 from serving.client.results import (
@@ -59,7 +60,7 @@ class LocalModel:
                 f"{folder}: cannot be loaded: {one_line(str(error))[:300]}"
             ) from error
         self._name, self._signature = folder.parent.name, signature
-        self._version = int(folder.name) if folder.name.isdecimal() else 0
+        self._version = version_number(folder.name) or 0
         try:
             self.served = self._served_task(folder)
         except (NoTaskError, BadInputError) as error:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from google.protobuf.message import DecodeError
 
+from contract.version_number import version_number
 from serving.client.protocol import SavedModel
 from serving.launch.errors import LaunchError
 
@@ -41,8 +42,9 @@ def find_model(models: Path, name: str | None) -> Model:
     for folder in _folders(models):
         for place in _folders(folder) if folder.is_dir() else ():
             saved = place / "saved_model.pb"
-            if place.name.isdecimal() and os.path.isfile(saved):
-                found.setdefault(folder.name, {})[int(place.name)] = saved
+            number = version_number(place.name)
+            if number is not None and os.path.isfile(saved):
+                found.setdefault(folder.name, {})[number] = saved
     if not found and models.is_dir() and not os.access(models, os.R_OK | os.X_OK):
         raise LaunchError(f"{models}: cannot be read: permission denied")
     if not found:

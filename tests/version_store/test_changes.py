@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from filelock import FileLock
 
+from contract.errors import BadInputError
 from version_store import changes, versions
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -130,6 +131,13 @@ class TestPublish:
         assert version == 1_700_000_001
         assert (base / "1700000000" / "theirs").read_text() == "theirs"
         assert (base / "1700000001" / "saved_model.pb").read_text() == "ours"
+
+    def test_there_is_none_after_the_largest(self, push: Push, base: Path) -> None:
+        (base / str(2**63 - 1)).mkdir(parents=True)
+        (base / str(2**63 - 1) / "saved_model.pb").write_text("graph")
+        with pytest.raises(BadInputError, match="no version can have a higher number"):
+            push()
+        assert versions.list_versions(str(base)) == [2**63 - 1]
 
     def test_killed_at_any_step_it_shows_a_server_nothing(
         self, push: Push, base: Path, monkeypatch: pytest.MonkeyPatch

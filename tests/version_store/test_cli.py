@@ -188,6 +188,21 @@ def test_verify_ends_with_1_when_something_was_changed(run: Run, models: Path) -
     assert results[1]["problems"] == [{"file": "saved_model.pb", "what": "changed"}]
 
 
+@pytest.mark.parametrize(
+    "lost", [["saved_model.pb"], ["saved_model.pb", "manifest.json"]]
+)
+def test_verify_finds_a_version_that_no_server_takes_for_one(
+    run: Run, models: Path, lost: list[str]
+) -> None:
+    number = push(models)
+    for name in lost:
+        (models / MODEL / str(number) / name).unlink()
+    for arguments in ([], [str(number)], ["--name", MODEL]):
+        code, printed, _ = run("verify", *arguments)
+        assert code == 1
+        assert f"{MODEL} version {number}: saved_model.pb: missing\n" in printed
+
+
 def test_prune_says_what_it_removes(run: Run, models: Path) -> None:
     old, new = push(models, "old"), push(models, "new")
     would = run("prune", "--keep", "1", "--dry-run")

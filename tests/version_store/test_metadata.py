@@ -1,20 +1,37 @@
 """Where a metadata store is: paths, connection URLs, and what is no store."""
 
-import contextlib
-import socket
 import sqlite3
-import threading
-from functools import partial
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from ml_metadata.proto import metadata_store_pb2
 
 from contract.errors import BadInputError
-from contract.waiting import awaited
 from tests.version_store.pushing import make_store, record_push
 from version_store import metadata
 from version_store.metadata import connection, open_store, shown
+
+SERVER = r"""
+import socket, sys, time
+behaviour = sys.argv[1]
+with socket.create_server(("127.0.0.1", 0)) as server:
+    print(server.getsockname()[1], flush=True)
+    if behaviour == "closed":
+        server.close()
+        time.sleep(60)
+    taken = []
+    while True:
+        taken.append(server.accept()[0])
+        if "greets" in behaviour:
+            # Protocol::HandshakeV10 of MySQL's documentation.
+            said = b"\x0a5.7.30\0\1\0\0\0abcdefgh\0\xff\xf7\x21\2\0\xff\x81\x15"
+            said += bytes(10) + b"ijklmnopqrst\0mysql_native_password\0"
+            taken[-1].sendall(len(said).to_bytes(3, "little") + b"\0" + said)
+        if "hangs up" in behaviour:
+            taken[-1].close()
+"""
 
 Sqlite = metadata_store_pb2.SqliteMetadataSourceConfig
 
@@ -89,35 +106,27 @@ class TestUrl:
         ("behaviour", "found"),
         [
             ("closed", "Connection refused"),
-            ("silent", "no answer within 0.2 seconds"),
+            ("silent", "no answer within 0.5 seconds"),
             ("hangs up", "it hangs up"),
+            ("greets and is silent then", "no answer within 0.5 seconds"),
+            ("greets and hangs up then", "no server there that lets this user in"),
         ],
     )
     def test_where_no_server_answers_one_line_says_why(
         self, monkeypatch: pytest.MonkeyPatch, behaviour: str, found: str
     ) -> None:
-        monkeypatch.setattr(metadata, "awaited", partial(awaited, seconds=0.2))
-        with socket.create_server(("127.0.0.1", 0)) as server:
-            port = server.getsockname()[1]
-            taken = []
-
-            def serve() -> None:
-                with contextlib.suppress(OSError):
-                    while True:
-                        taken.append(server.accept()[0])
-                        if behaviour != "silent":
-                            taken[-1].close()
-
-            if behaviour == "closed":
-                server.close()
-            else:
-                threading.Thread(target=serve, daemon=True).start()
+        monkeypatch.setattr(metadata, "PATIENCE_SECONDS", 0.5)
+        # A process of its own: ML Metadata's library stops all threads of this one.
+        with subprocess.Popen(
+            [sys.executable, "-c", SERVER, behaviour],
+            stdout=subprocess.PIPE,
+            text=True,
+        ) as server:
+            assert server.stdout is not None
+            port = int(server.stdout.readline())
             with pytest.raises(BadInputError) as caught:
                 open_store(f"mysql://me:secret@127.0.0.1:{port}/mlmd")
-            if behaviour != "closed":
-                server.shutdown(socket.SHUT_RDWR)
-        for connection_taken in taken:
-            connection_taken.close()
+            server.kill()
         assert str(caught.value) == (
             f"mysql://me@127.0.0.1:{port}/mlmd: expected a metadata store, found: "
             f"{found}"

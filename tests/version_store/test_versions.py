@@ -20,10 +20,13 @@ def write_version(base: Path, name: str) -> None:
 def test_a_version_is_a_number_with_a_saved_model(base: Path) -> None:
     for name in ("9", "10", "1700000000", "latest", "-3", "1.5", "7a", ".incoming"):
         write_version(base, name)
+    for name in (str(2**63), "\u0663"):  # more than an int64; Arabic for 3
+        write_version(base, name)
     (base / "11").mkdir()
     (base / "12").write_text("a file")
     assert versions.list_versions(str(base)) == [9, 10, 1_700_000_000]
     assert versions.latest_version(str(base)) == 1_700_000_000
+    assert versions.list_versions(str(base), whole=False) == [9, 10, 11, 1_700_000_000]
 
 
 def test_leading_zeros_are_a_number_and_stay_in_the_path(base: Path) -> None:

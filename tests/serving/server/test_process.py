@@ -100,6 +100,9 @@ def test_without_models_it_does_not_start() -> None:
         "Failed to start server. Error: INVALID_ARGUMENT: Both "
         "server_options.model_base_path and server_options.model_config_file are empty!"
     )
+    # No library's greeting among its lines, such as that there is no GPU, which
+    # TensorFlow 2.16 calls an error.
+    assert all(" I serving.server." in line for line in done.stderr.splitlines())
 
 
 def test_life_and_an_orderly_end(library: Path) -> None:
@@ -160,6 +163,25 @@ def test_sigterm_while_it_waits_for_a_model(tmp_path: Path) -> None:
         )
         os.kill(process.pid, signal.SIGTERM)
         assert process.wait(30) == 0
+
+
+@pytest.mark.parametrize(
+    ("number", "code", "said"),
+    [
+        (signal.SIGINT, 130, "Interrupted before it served\n"),
+        (signal.SIGTERM, 143, "Terminated before it served\n"),
+    ],
+)
+def test_a_signal_while_tensorflow_is_imported(
+    tmp_path: Path, number: signal.Signals, code: int, said: str
+) -> None:
+    with running(f"--model_base_path={tmp_path}") as process:
+        maps = Path(f"/proc/{process.pid}/maps")
+        eventually(lambda: "libtensorflow" in maps.read_text())
+        process.send_signal(number)
+        assert process.wait(60) == code
+        assert process.stdout is not None
+        assert process.stdout.read() == said
 
 
 @pytest.mark.parametrize(
