@@ -9,14 +9,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from rich import box
+from rich.table import Table
+from rich.text import Text
+
+from components.report.outcome import shown
 from components.request_log_example_gen.selection import Asked
 from contract import command, environment, logs, nodes, notifying, stopping
-from contract.demands import Demand
+from contract.demands import Demand, bound_text, value_text, what_text
 from contract.errors import Terminated
 from contract.exits import Exit
 from pipeline.config import Config
 from runner.screen import Screen
-from runner.summary import RESULT_FILE, gates_table
+from runner.summary import RESULT_FILE
 from runner.workspace import Workspace
 
 _ON_PURPOSE = (Exit.INTERRUPTED, Exit.TERMINATED)
@@ -242,7 +247,7 @@ def _show(
             f"{of_one['read']:,} of {of_one['logged']:,} requests"
         )
         gates = [Demand.from_dict(gate) for gate in of_one["gates"]]
-        screen.console.print(gates_table(gates, title))
+        screen.console.print(_table(gates, title))
         for line in of_one["not_judged"]:
             screen.say(f"note: not judged: {line}", style="yellow")
         if (estimate := of_one["estimate"]) is not None:
@@ -258,6 +263,22 @@ def _show(
     screen.say(f"{model}: {text}", style=style)
     if reason:
         screen.say(f"  {reason}", style="red")
+
+
+def _table(gates: list[Demand], title: str) -> Table:
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
+    table.add_column("measure", overflow="fold")
+    for column in ("value", "bound", "verdict"):
+        table.add_column(column, no_wrap=True)
+    for row in shown(gates):
+        demand, what = row.demand, what_text(row.demand)
+        what += f" (worst of {row.worst_of})" if row.worst_of else ""
+        what += f": {demand.detail}" if demand.detail else ""
+        said = Text("within", "green") if demand.passed else Text("finding", "bold red")
+        table.add_row(Text(what), value_text(demand), bound_text(demand), said)
+        if row.more:
+            table.add_row(f"and {row.more} more classes")
+    return table
 
 
 def _estimate_line(estimate: Mapping[str, Any]) -> str:

@@ -76,7 +76,7 @@ def show(console: Console, result: Result) -> None:
     """Prints gates, components, verdict and what to do next."""
     outcome, name = result.outcome, result.dataset.name
     if outcome.demands:
-        console.print(gates_table(outcome.demands))
+        console.print(_gates_table(outcome.demands))
     if result.steps:
         _line(console, _times(result))
     if outcome.left_out:
@@ -154,9 +154,8 @@ _MOST_ROWS = 20
 _STYLES = {"passed": "green", "overruled": "yellow", "REFUSED": "bold red"}
 
 
-def gates_table(demands: list[Demand], title: str = "Gates") -> Table:
-    """Returns a table of demands; see `components.report.outcome.shown`."""
-    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
+def _gates_table(demands: list[Demand]) -> Table:
+    table = Table(title="Gates", title_justify="left", box=box.SIMPLE_HEAD)
     table.add_column("gate", no_wrap=True)
     # A class may have any name, and a failure of ServingValidator is a sentence.
     table.add_column("metric", overflow="fold")

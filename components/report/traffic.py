@@ -1,6 +1,6 @@
 """The page about what was asked of a model, from the facts."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from components.report import outcome
@@ -9,7 +9,15 @@ from components.report.pictures import LARGE
 from components.report.standing import Verdict
 from components.traffic_gate import judgement
 from components.traffic_gate.facts import TrafficFacts, VersionFacts
-from contract.demands import FINDINGS, Demand, number
+from contract.demands import (
+    FINDINGS,
+    Demand,
+    bound_text,
+    number,
+    value_text,
+    what_text,
+)
+from contract.task import names_text
 
 FINDING, QUIET = "finding", "quiet"
 """How it stands: something was found, or nothing was."""
@@ -19,16 +27,11 @@ def sections(facts: TrafficFacts) -> Sequence[Section]:
     """Returns the page's sections."""
     found = facts.findings
     stands = verdict(facts)
-    several = len(facts.versions) > 1
-    reasons = [
-        f"version {version}: {demand}" if several else str(demand)
-        for version, demand in found
-    ]
     head = Section.make(
         VERDICT,
         stands,
         rows=[],
-        reasons=reasons,
+        reasons=[line for one in facts.versions for line in _reasons(one, facts)],
         refusals=[],
         advice=what_to_do([demand for _, demand in found]),
         plural=facts.task.plural,
@@ -44,6 +47,22 @@ def sections(facts: TrafficFacts) -> Sequence[Section]:
         plural=facts.task.plural,
     )
     return head, body
+
+
+def _reasons(of_one: VersionFacts, facts: TrafficFacts) -> Iterator[str]:
+    """Yields a line for each finding of a version, its classes together."""
+    for refusal in outcome.refusals(of_one.gates):
+        demand, others = refusal.demand, refusal.others
+        line = f"{what_text(demand)}: {value_text(demand)}, expected "
+        line += f"{bound_text(demand)}"
+        if demand.detail:
+            line += f": {demand.detail}"
+        if others:
+            line += (
+                f"; and {len(others)} more {facts.task.plural}: {names_text(others)}"
+            )
+        several = len(facts.versions) > 1
+        yield f"version {of_one.version}: {line}" if several else line
 
 
 def verdict(facts: TrafficFacts) -> Verdict:

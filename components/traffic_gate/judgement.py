@@ -1,5 +1,6 @@
 """What is wrong with traffic, judged from statistics and counts."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -21,7 +22,7 @@ from contract.demands import (
     change,
     holds,
 )
-from contract.estimation import LEAST_ROWS, Estimate
+from contract.estimation import Estimate
 from contract.features import LABEL, TRAIN
 from contract.task import Task
 
@@ -125,7 +126,7 @@ def shares(
     by_chance = share_bound(answered, trained)
     before, now = trained / max(1, trained.sum()), answered / max(1, answered.sum())
     return tuple(
-        Share(int(count), float(share), float(was), max(bound, float(chance)))
+        Share(int(count), float(share), float(was), _up(max(bound, float(chance))))
         for count, share, was, chance in zip(
             answered, now, before, by_chance, strict=True
         )
@@ -159,12 +160,9 @@ def of_estimate(
     if estimate.trusted:
         least = max(0.0, change(held_accuracy, bounds.max_accuracy_fall))
         yield _demand(ESTIMATED_ACCURACY, estimate.value, least, AT_LEAST)
-        return
-    # That there are too few pictures is said first, and is nobody's fault.
-    doubts = estimate.reasons[estimate.rows < LEAST_ROWS :]
-    if doubts:
-        detail = "; ".join(doubts)
-        yield _demand(ESTIMATE_DOUBTS, len(doubts), 0, AT_MOST, detail=detail)
+    elif estimate.doubts:
+        detail = "; ".join(estimate.doubts)
+        yield _demand(ESTIMATE_DOUBTS, len(estimate.doubts), 0, AT_MOST, detail=detail)
 
 
 def of_truth(truth: Truth, pushed_accuracy: float, bounds: Bounds) -> Demand:
@@ -186,8 +184,18 @@ def _by_chance(share: float, rows: int, *, upper: bool) -> float:
     # Not at import: it takes a second.
     from scipy.stats import binom
 
-    count = binom.isf(LEVEL, rows, share) if upper else binom.ppf(LEVEL, rows, share)
-    return float(count) / rows
+    if upper:
+        return _up(float(binom.isf(LEVEL, rows, share)) / rows)
+    return _down(float(binom.ppf(LEVEL, rows, share)) / rows)
+
+
+def _up(bound: float) -> float:
+    """Returns a bound with as many digits as people read."""
+    return math.ceil(bound * 10_000) / 10_000
+
+
+def _down(bound: float) -> float:
+    return math.floor(bound * 10_000) / 10_000
 
 
 def _demand(
