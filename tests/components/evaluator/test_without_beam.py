@@ -112,7 +112,13 @@ def hold_equal(ours: Evaluated, theirs: Evaluated) -> None:
     assert plots_of(ours) == plots
 
 
-@pytest.mark.parametrize("odd", ODD)
+@pytest.mark.parametrize(
+    "odd",
+    [
+        pytest.param(name, marks=pytest.mark.whole if "16 times" in name else ())
+        for name in ODD
+    ],
+)
 def test_of_two_models_it_writes_what_tfx_writes(
     evaluate: Evaluate, poor: Model, good: Model, all_digits: Dataset, odd: str
 ) -> None:
