@@ -58,9 +58,15 @@ def ensure_environment(
             flush=True,
         )
         installer = Installer.prepare(root, interpreter, environ, descriptor)
-        fresh = not (old and old.made_from(root, lock, interpreter.path))
+        why = (
+            old.why_anew(root, lock, interpreter.path)
+            if old
+            else "it is of another tool, or its set-up was not finished"
+        )
         stamp_path.unlink(missing_ok=True)
-        if fresh:
+        if why:
+            if (root / ENVIRONMENT).exists():
+                print(f"{ENVIRONMENT} is made anew: {why}", flush=True)
             installer.make_environment()
         installer.install(lock, dev)
         Stamp(

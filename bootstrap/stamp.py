@@ -63,20 +63,23 @@ class Stamp:
             python: The executable that is asked for; None for whichever it has.
         """
         return (
-            self.made_from(root, lock, self.python)
+            not self.why_anew(root, lock, self.python)
             and python in (None, self.requested)
             and (self.dev or not dev)
             and hash_inputs(root, lock, dev).items() <= self.inputs.items()
         )
 
-    def made_from(self, root: Path, lock: Lock, python: str) -> bool:
-        """Tells whether the environment can be brought up to date in place."""
-        return (
-            self.root == str(root)
-            and self.lock == lock.name
-            and self.python == python
-            and os.path.exists(python)
-        )
+    def why_anew(self, root: Path, lock: Lock, python: str) -> str:
+        """Returns why it cannot be brought up to date in place; empty if it can."""
+        if self.root != str(root):
+            return f"it was made in {self.root}, where its scripts point to"
+        if self.lock != lock.name:
+            return f"it holds lock {self.lock}"
+        if self.python != python:
+            return f"it was made from {self.python}, and is to be from {python}"
+        if not os.path.exists(python):
+            return f"{python} is gone, which it was made from"
+        return ""
 
 
 def hash_inputs(root: Path, lock: Lock, dev: bool) -> dict[str, str]:

@@ -1,7 +1,11 @@
 """Where a person's own files of this project go, and whether a path can be used."""
 
+import hashlib
 import os
+import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from contract.errors import BadInputError
 
@@ -21,6 +25,32 @@ def cache_folder() -> str:
     if not os.path.isabs(base):
         base = os.path.join(tempfile.gettempdir(), f"{_NAME}-{os.getuid()}")
     return os.path.join(base, _NAME)
+
+
+@contextmanager
+def temporary_files(owner: str) -> Iterator[None]:
+    """Gives the block, and what it starts, a folder for temporary files of its own.
+
+    TensorFlow and Beam leave some where they are not ended in their own way. What a
+    killed process left goes when the same owner begins again.
+
+    Args:
+        owner: Path of the folder whose run this is, which nobody else runs in.
+    """
+    digest = hashlib.sha256(os.fsencode(os.path.realpath(owner))).hexdigest()[:8]
+    before, variable = tempfile.gettempdir(), os.environ.get("TMPDIR")
+    folder = os.path.join(before, f"{_NAME}-{os.getuid()}-{digest}")
+    shutil.rmtree(folder, ignore_errors=True)
+    os.mkdir(folder, 0o700)
+    tempfile.tempdir = os.environ["TMPDIR"] = folder
+    try:
+        yield
+    finally:
+        tempfile.tempdir = before
+        os.environ.pop("TMPDIR")
+        if variable is not None:
+            os.environ["TMPDIR"] = variable
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def check_path(path: str, option: str) -> None:

@@ -14,6 +14,7 @@ from pipeline.config import Config
 from pipeline.schema import judgement
 from runner import summary
 from runner.datasets import DataSet
+from runner.folders import temporary_files
 from runner.outcome import Outcome
 from runner.screen import Screen
 from runner.workspace import Workspace
@@ -73,7 +74,7 @@ def execute(
     name = workspace.new_run(dataset.name, datetime.now())
     log = os.path.join(workspace.run(name), "run.log")
     overruled = environment.prepare()
-    with logs.captured(log, verbose) as stream:
+    with temporary_files(workspace.root), logs.captured(log, verbose) as stream:
         screen = Screen(stream)
         screen.say(f"{dataset.name}: {dataset.description}")
         screen.say(f"  {dataset.task_text}")

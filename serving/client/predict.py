@@ -21,7 +21,7 @@ from rich.progress import (
 
 from serving.client import calls, render
 from serving.client.client import Client
-from serving.client.errors import InputError
+from serving.client.errors import InputError, one_line
 from serving.client.idx import Selection
 from serving.client.local import LocalModel
 from serving.client.pictures import Fit
@@ -166,7 +166,7 @@ def write(
         model: What is asked.
         wish: What about.
         table: Where to; not open yet.
-        report: Prints a line on standard error.
+        report: Prints a line about an error on standard error.
 
     Returns:
         Whether a row of it is an error.
@@ -185,7 +185,7 @@ def write(
         known = len(table.done)
         left = [file for file in files if (shown(file), "") not in table.done]
         if known:
-            report(f"{table.path}: {known:,} rows are there already and stay")
+            _say(f"{table.path}: {known:,} rows are there already and stay")
         try:
             with _Progress(len(files), len(files) - len(left)) as progress:
                 for batch in wish.batches(progress.over(left), served, table):
@@ -197,10 +197,15 @@ def write(
                 "goes on from there"
             )
             raise
-    report(
+    _say(
         f"{len(table.done):,} rows are in {table.path}, {table.errors:,} of them errors"
     )
     return table.errors > 0
+
+
+def _say(text: str) -> None:
+    """Tells how it went, which is no error, where the answers do not go."""
+    click.echo(one_line(text), err=True)
 
 
 def _files(wish: Wish, leave_out: set[str] | None = None) -> list[str]:

@@ -67,6 +67,18 @@ class TestWhatIsShown:
         reason = choose_lock(Host.detect())[1]
         assert first.startswith(f"Setting up .venv: lock {LOCK} ({reason}), Python 3.")
 
+    def test_an_environment_of_somebody_else_is_replaced_with_the_reason(
+        self, miniature: Miniature
+    ) -> None:
+        (miniature.root / ".venv").mkdir()
+        assert (
+            ".venv is made anew: it is of another tool, or its set-up was not finished"
+            in miniature.set_up().stdout.splitlines()
+        )
+
+    def test_a_first_environment_needs_no_reason(self, miniature: Miniature) -> None:
+        assert "anew" not in miniature.set_up().stdout
+
     def test_success_does_not_list_the_packages(self, miniature: Miniature) -> None:
         assert "tensorflow" not in miniature.set_up().stdout
 
@@ -114,9 +126,15 @@ class TestChange:
     def test_of_the_folder_makes_it_anew(self, miniature: Miniature) -> None:
         miniature.set_up()
         miniature.calls()
-        miniature.root = miniature.root.rename(miniature.root.with_name("elsewhere"))
+        before = miniature.root
+        miniature.root = before.rename(before.with_name("elsewhere"))
 
-        miniature.set_up()
+        shown = miniature.set_up().stdout
+
+        assert (
+            f".venv is made anew: it was made in {before}, where its scripts point to"
+            in shown
+        )
 
         assert miniature.calls() == MADE
 

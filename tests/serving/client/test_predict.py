@@ -145,7 +145,7 @@ class TestFolders:
         place, out = folder(tmp_path / "in", LETTERS, 20), tmp_path / "out.csv"
         result = run("predict", place, "--csv", out, "--model", "fonts", "--fit", "pad")
         assert (result.code, result.out) == (0, "")
-        assert f"20 rows are in {out}, 0 of them errors" in result.err
+        assert result.err == f"20 rows are in {out}, 0 of them errors\n"
         found = rows(out)
         assert [row["source"] for row in found] == sorted(map(str, place.iterdir()))
         assert [row["class"] for row in found] == list("abcdefghijklmnopqrst")

@@ -1,0 +1,52 @@
+"""Temporary files: in one folder for a run, which is gone after it."""
+
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from runner.folders import temporary_files
+
+
+@pytest.fixture(autouse=True)
+def given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where temporary files go by the person's settings."""
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    return tmp_path
+
+
+def leave_one() -> None:
+    """As TensorFlow does, which would remove it as Python ends."""
+    descriptor, _ = tempfile.mkstemp()
+    os.close(descriptor)
+
+
+def test_what_libraries_leave_is_gone_after_a_run(given: Path) -> None:
+    with temporary_files("/data/output"):
+        leave_one()
+        subprocess.run(
+            [sys.executable, "-c", "import tempfile; tempfile.mkdtemp()"], check=True
+        )
+        [folder] = given.iterdir()
+        assert folder.stat().st_mode & 0o777 == 0o700
+        assert len(list(folder.iterdir())) == 2
+    assert list(given.iterdir()) == []
+    assert tempfile.gettempdir() == os.environ["TMPDIR"] == str(given)
+
+
+def test_what_a_killed_run_left_goes_with_the_next_one_there(given: Path) -> None:
+    killed = (
+        "import os, tempfile; from runner.folders import temporary_files\n"
+        "with temporary_files('/data/output'): tempfile.mkdtemp(); os._exit(9)"
+    )
+    assert subprocess.run([sys.executable, "-c", killed], check=False).returncode == 9
+    [left] = given.iterdir()
+    with temporary_files("/data/other"):
+        assert list(left.iterdir())
+    with temporary_files("/data/output"):
+        assert list(left.iterdir()) == []
+    assert list(given.iterdir()) == []
