@@ -46,6 +46,7 @@ def create_components(config: Config, traffic: Traffic) -> list[BaseNode]:
         version=traffic.version,
         since=traffic.since,
         until=traffic.until,
+        hours=settings.hours or 0,
         labels=traffic.labels,
         max_requests=settings.max_requests,
     )

@@ -15,6 +15,8 @@ class Monitoring(Section):
     Attributes:
         log: The `filename_prefix` of a server's `logging_config`, or a folder with
             logged requests; None: named when it is asked for.
+        hours: Only requests of so many hours before now are looked at; None: all. What
+            runs again and again, each day, says 24.
         max_requests: Most requests of a version that are looked at. Of 50,000 the
             accuracy is estimated to 0.002, and more would cost more and say no more.
         max_novel_share: Share of pictures that may be not of the task: 0.01 are by
@@ -25,6 +27,7 @@ class Monitoring(Section):
     """
 
     log: str | None = None
+    hours: int | None = Field(None, ge=1)
     max_requests: int = Field(50_000, ge=1)
     max_novel_share: Share = 0.03
     max_accuracy_fall: Share = 0.05

@@ -17,7 +17,8 @@ class RequestLogExampleGen(Component):
 
     Parameters: `log`, a prefix or folder, see `serving.request_logs.reading`; `models`,
     the folder of the model's versions; `version`, the only one that is read, or empty;
-    `since` and `until`, seconds since 1970, -1 for no end; `labels`, a CSV file with
+    `since` and `until`, seconds since 1970, -1 for no end; `hours`, where `since` is
+    not given: so many before now, 0 for all; `labels`, a CSV file with
     labels that came late, or empty; `max_requests`, most requests of a version that are
     looked at: of more, those whose ids have the lowest hashes, so that the same ones
     are looked at each time. Where there is a label, a request counts for the true
@@ -36,6 +37,7 @@ class RequestLogExampleGen(Component):
         executor.VERSION_KEY: str,
         executor.SINCE_KEY: int,
         executor.UNTIL_KEY: int,
+        executor.HOURS_KEY: int,
         executor.LABELS_KEY: str,
         executor.MAX_REQUESTS_KEY: int,
     }
@@ -44,6 +46,7 @@ class RequestLogExampleGen(Component):
         executor.VERSION_KEY: "",
         executor.SINCE_KEY: -1,
         executor.UNTIL_KEY: -1,
+        executor.HOURS_KEY: 0,
         executor.LABELS_KEY: "",
         executor.MAX_REQUESTS_KEY: 50_000,
     }

@@ -2,6 +2,7 @@
 
 import json
 import os
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -33,6 +34,7 @@ LOG_KEY = "log"
 MODELS_KEY = "models"
 VERSION_KEY = "version"
 SINCE_KEY, UNTIL_KEY = "since", "until"
+HOURS_KEY = "hours"
 LABELS_KEY = "labels"
 MAX_REQUESTS_KEY = "max_requests"
 
@@ -132,6 +134,8 @@ def _asked(parameters: Mapping[str, Any]) -> Asked:
         None if parameters[key] < 0 else int(parameters[key])
         for key in (SINCE_KEY, UNTIL_KEY)
     )
+    if since is None and (hours := parameters[HOURS_KEY]):
+        since = int(time.time()) - hours * 3600
     version = parameters[VERSION_KEY]
     return Asked(
         parameters[MODELS_KEY].rstrip("/"),

@@ -60,6 +60,46 @@ def compile_command(output: str | None, **given: Any) -> None:
     )
 
 
+@cli.command("compile-monitor")
+@click.option("--name", required=True, help="Of the model that is watched.")
+@click.option(
+    "--log",
+    required=True,
+    metavar="PATH",
+    help="Prefix or folder of logged requests, below /requests on their volume.",
+)
+@click.option("--config", "config_path", metavar="FILE", help="Settings, as TOML.")
+@click.option("--set", "settings", multiple=True, metavar="SECTION.KEY=VALUE")
+@click.option("--image", default=flags.IMAGE, show_default=True)
+@click.option("--models-volume", default="mnist-models", show_default=True)
+@click.option("--log-volume", default="mnist-requests", show_default=True)
+@flags.pipeline_root
+@click.option("--output", metavar="FILE", help="Ends in .yaml. [<name>-monitor.yaml]")
+def compile_monitor(
+    name: str,
+    log: str,
+    config_path: str | None,
+    settings: tuple[str, ...],
+    output: str | None,
+    **deployed: Any,
+) -> None:
+    """Write the pipeline that watches traffic; `submit` and `schedule` take it."""
+    path = output or f"{name}-monitor.yaml"
+    check_name(path)
+    recipe = flags.monitoring(name, log, config_path, settings, **deployed)
+    environment.prepare()
+    with environment.heavy_imports(), logs.silenced():
+        from runner.kubeflow.specification import compile_monitoring
+
+        text = compile_monitoring(recipe.config, recipe.deployment, name, log)
+    flags.write(text, path)
+    click.echo(f"{path}: pipeline {read(path).name}, requests in {log}")
+    click.echo(
+        f"next: .venv/bin/python kubeflow_runner.py schedule --package {path} --every "
+        "1d --no-cache"
+    )
+
+
 @cli.command()
 @flags.package_file
 @flags.compiling

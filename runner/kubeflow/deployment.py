@@ -9,6 +9,7 @@ from pipeline.beam import LOOPBACK, Beam
 MODELS_FOLDER = "/models"
 DATA_FOLDER = "/data"
 BEAM_FOLDER = "/beam"
+LOG_FOLDER = "/requests"
 IMAGE_LOCK = "current"
 """Which of `requirements/` the image is made from; see Dockerfile."""
 
@@ -23,6 +24,7 @@ class Deployment:
             Champion mount it, and so does the server.
         data_volume: Claim of the volume with the data, where the data is a path.
         beam_volume: Claim of the volume that nodes on an engine share with its workers.
+        log_volume: Claim of the volume with logged requests, of `compile-monitor`.
         pipeline_root: URI under which artifacts are kept; empty: the cluster's.
         data_secret: Secret with the credentials of another store's data, for the
             one node that reads them; empty: none.
@@ -32,6 +34,7 @@ class Deployment:
     models_volume: str = "mnist-models"
     data_volume: str = "mnist-data"
     beam_volume: str = "mnist-beam"
+    log_volume: str = "mnist-requests"
     pipeline_root: str = ""
     data_secret: str = ""
 
@@ -126,6 +129,9 @@ _LIMITS = {
     nodes.EVALUATOR: Limits(cpu=2, memory=4),
     nodes.PUSHER: Limits(cached=False),
     nodes.VERDICT: Limits(retries=0, cached=False),
+    nodes.REQUEST_LOG_EXAMPLE_GEN: Limits(memory=4, seconds=3600, cached=False),
+    nodes.TRAFFIC_GATE: Limits(memory=4, cached=False),
+    nodes.TRAFFIC_VERDICT: Limits(retries=0, cached=False),
 }
 
 

@@ -14,6 +14,7 @@ from contract import nodes
 from runner.kubeflow.deployment import (
     BEAM_FOLDER,
     DATA_FOLDER,
+    LOG_FOLDER,
     MODELS_FOLDER,
     SECRET_KEYS,
     Deployment,
@@ -187,13 +188,16 @@ def platform(
         data: See `compile_pipeline`.
         on_engine: The nodes whose work an engine's workers do.
     """
-    mounts = dict.fromkeys(on_engine, (deployment.beam_volume, BEAM_FOLDER))
+    models = (deployment.models_volume, MODELS_FOLDER)
+    mounts = {node: [(deployment.beam_volume, BEAM_FOLDER)] for node in on_engine}
     mounts |= {
-        nodes.CHAMPION: (deployment.models_volume, MODELS_FOLDER),
-        nodes.PUSHER: (deployment.models_volume, MODELS_FOLDER),
+        nodes.CHAMPION: [models],
+        nodes.PUSHER: [models],
+        nodes.REQUEST_LOG_EXAMPLE_GEN: [models, (deployment.log_volume, LOG_FOLDER)],
+        nodes.TRAFFIC_GATE: [models],
     }
     if data.startswith("/"):
-        mounts[nodes.EXAMPLE_GEN] = (deployment.data_volume, DATA_FOLDER)
+        mounts[nodes.EXAMPLE_GEN] = [(deployment.data_volume, DATA_FOLDER)]
     executors: Json = {}
     for node, component in spec["components"].items():
         if "container" not in executor_of(spec, node):
@@ -202,10 +206,11 @@ def platform(
         of_node: Json = {"activeDeadlineSeconds": str(limits(node).seconds)}
         executors[component["executorLabel"]] = of_node
         if node in mounts:
-            volume, path = mounts[node]
             # The deprecated field is the one that every KFP from 2.0 reads
             # (backend/src/v2/driver/k8s.go: makeVolumeMountPatch).
-            of_node["pvcMount"] = [{"constant": volume, "mountPath": path}]
+            of_node["pvcMount"] = [
+                {"constant": volume, "mountPath": path} for volume, path in mounts[node]
+            ]
         if node == nodes.EXAMPLE_GEN and deployment.data_secret:
             of_node["secretAsEnv"] = [
                 {

@@ -16,7 +16,7 @@ from pipeline.config import MODEL_NAME_PATTERN, Config, load_config
 from runner.datasets import DIGITS_BOUNDS
 from runner.kubeflow import places
 from runner.kubeflow.connection import HOST_VARIABLE, TOKEN_VARIABLE
-from runner.kubeflow.deployment import Deployment, on_cluster
+from runner.kubeflow.deployment import LOG_FOLDER, Deployment, on_cluster
 from runner.kubeflow.entrypoint.contract import is_remote
 
 IMAGE = "mnist-tfx-pipeline:0.1.0"
@@ -178,6 +178,40 @@ def recipe(
             data, fingerprint, fingerprint_of, config.data.hints("")
         ),
     )
+
+
+def monitoring(
+    name: str,
+    log: str,
+    config_path: str | None,
+    settings: tuple[str, ...],
+    *,
+    image: str,
+    models_volume: str,
+    log_volume: str,
+    pipeline_root: str | None,
+) -> Recipe:
+    """Returns what the flags of `compile-monitor` ask for, checked.
+
+    Raises:
+        BadInputError: One of them cannot be used.
+    """
+    config = load_config(config_path, settings)
+    check_root(pipeline_root)
+    if not f"{log}/".startswith(f"{LOG_FOLDER}/"):
+        raise BadInputError(
+            f"--log: expected a path below {LOG_FOLDER}, where the volume is mounted, "
+            f"found {log}"
+        )
+    deployment = Deployment(
+        image=_word("--image", image),
+        models_volume=_claim("--models-volume", models_volume),
+        log_volume=_claim("--log-volume", log_volume),
+        pipeline_root=pipeline_root or "",
+    )
+    config = config.model_copy(update={"beam": on_cluster(config.beam)})
+    pipeline = _name(f"{name}-monitor", log)
+    return Recipe(config, deployment, pipeline, "", "")
 
 
 def check_root(pipeline_root: str | None) -> None:

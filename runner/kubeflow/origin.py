@@ -25,6 +25,7 @@ class Origin:
         fingerprint: Of the data's content, or empty.
         schema: Text of a schema of one's own; empty: the code's.
         provenance: What is written down of the compiling side.
+        log: Where requests are logged: then this is the pipeline that watches traffic.
     """
 
     settings: dict[str, Any]
@@ -33,6 +34,7 @@ class Origin:
     fingerprint: str
     schema: str = ""
     provenance: Provenance = field(default_factory=Provenance)
+    log: str = ""
 
     @property
     def config(self) -> Config:
@@ -53,7 +55,7 @@ class Origin:
 
 def from_json(text: str) -> Origin:
     """Returns what `to_json` has written."""
-    content = {"settings": {}, "fingerprint": "", **json.loads(text)}
+    content = {"settings": {}, "data": "", "fingerprint": "", **json.loads(text)}
     content["provenance"] = Provenance(**content.get("provenance", {}))
     return Origin(**content)
 

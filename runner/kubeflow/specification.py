@@ -20,9 +20,11 @@ from tfx.orchestration.kubeflow.v2.kubeflow_v2_dag_runner import (
 from tfx.orchestration.pipeline import Pipeline
 
 from components.champion.executor import LATEST
+from components.traffic_verdict.component import TrafficVerdict
 from components.verdict.component import Verdict
 from contract import nodes as graph
 from contract.provenance import Provenance
+from pipeline import monitoring
 from pipeline.config import Config
 from pipeline.pipeline import Surroundings, create_components
 from pipeline.schema import judgement
@@ -93,9 +95,29 @@ def nodes_of(origin: Origin, values: dict[str, Any] | None = None) -> list[BaseN
         values: Run-time parameters by name, where a run has its own.
     """
     config = with_values(origin.config, values) if values else origin.config
+    if origin.log:
+        return _monitoring_nodes(config, origin)
     around = surroundings(origin)
     own_recipe = recipe(config, around.fingerprint, around.hints)
     return nodes(config, replace(around, recipe=own_recipe))
+
+
+def _monitoring_nodes(config: Config, origin: Origin) -> list[BaseNode]:
+    """Returns the pipeline that watches traffic, and what its exit code is here.
+
+    The page is one file for KFP, so that it links no pictures.
+    """
+    settings = config.monitoring.model_copy(update={"pictures": 0})
+    traffic = monitoring.Traffic(
+        log=origin.log,
+        models=f"{MODELS_FOLDER}/{origin.name}",
+        judgement=origin.schema or judgement(),
+    )
+    components = monitoring.create_components(
+        config.model_copy(update={"monitoring": settings}), traffic
+    )
+    verdict = TrafficVerdict(verdict=components[-1].outputs[graph.DATA_VERDICT])
+    return [*components, verdict]
 
 
 def is_on_engine(node: BaseNode, config: Config) -> bool:
@@ -133,6 +155,39 @@ def compile_pipeline(
     """
     origin = of(config, name, data, fingerprint, _provenance())
     components = nodes_of(origin)
+    spec = _compiled(components, deployment, name)
+    _leave_to_image(spec, components, origin)
+    _add_parameters(spec, origin)
+    document.add_data(spec, data)
+    document.add_limits(spec, fingerprint)
+    on_engine = [node.id for node in components if is_on_engine(node, config)]
+    platform = document.platform(spec, deployment, data, on_engine)
+    return document.to_yaml([spec, platform])
+
+
+def compile_monitoring(
+    config: Config, deployment: Deployment, name: str, log: str
+) -> str:
+    """Returns the pipeline that watches traffic, compiled as `compile_pipeline` does.
+
+    Args:
+        config: Of the run.
+        deployment: Where it runs.
+        name: Of the model; the pipeline is called `<name>-monitor`.
+        log: A prefix or folder on the volume of logged requests, below `/requests`.
+    """
+    origin = replace(of(config, name, "", "", _provenance()), log=log)
+    components = nodes_of(origin)
+    spec = _compiled(components, deployment, f"{name}-monitor")
+    _leave_to_image(spec, components, origin)
+    document.add_limits(spec, "")
+    on_engine = [node.id for node in components if is_on_engine(node, config)]
+    platform = document.platform(spec, deployment, "", on_engine)
+    return document.to_yaml([spec, platform])
+
+
+def _compiled(components: list[BaseNode], deployment: Deployment, name: str) -> Json:
+    """Returns what TFX's compiler makes of nodes."""
     runner = KubeflowV2DagRunner(
         KubeflowV2DagRunnerConfig(
             default_image=deployment.image,
@@ -152,13 +207,7 @@ def compile_pipeline(
     if deployment.pipeline_root:
         spec["defaultPipelineRoot"] = deployment.pipeline_root
     document.shorten_types(spec)
-    _leave_to_image(spec, components, origin)
-    _add_parameters(spec, origin)
-    document.add_data(spec, data)
-    document.add_limits(spec, fingerprint)
-    on_engine = [node.id for node in components if is_on_engine(node, config)]
-    platform = document.platform(spec, deployment, data, on_engine)
-    return document.to_yaml([spec, platform])
+    return spec
 
 
 def _leave_to_image(spec: Json, components: list[BaseNode], origin: Origin) -> None:
