@@ -48,5 +48,5 @@ class RequestLogExampleGen(Component):
         executor.UNTIL_KEY: -1,
         executor.HOURS_KEY: 0,
         executor.LABELS_KEY: "",
-        executor.MAX_REQUESTS_KEY: 50_000,
+        executor.MAX_REQUESTS_KEY: 20_000,
     }

@@ -179,7 +179,7 @@ class _Writer:
         times = [logged.timestamp_secs for logged, _ in self._block]
         ids = [(logged.request_id or "").encode() for logged, _ in self._block]
         columns = {
-            features.IMAGE: images,
+            features.IMAGE: images.astype(np.int64, copy=False),
             features.ANSWER: answers.astype(np.float32, copy=False),
             features.PREDICTION: answers.argmax(axis=1)[:, None],
             features.TIMESTAMP: np.repeat(times, rows)[:, None],

@@ -25,8 +25,8 @@ class Answered:
     """The pictures of one request, and what was answered.
 
     Attributes:
-        images: int64 `[rows, task.size]`: of what a tf.Example has nobody has seen to
-            it that the values are 0 to 255.
+        images: uint8 or int64 `[rows, task.size]`: of what a tf.Example has nobody has
+            seen to it that the values are 0 to 255.
         probabilities: float32 `[rows, classes]`.
     """
 
@@ -66,7 +66,7 @@ def answered(logged: Logged, task: Task) -> Answered | None:
             f"{logged.model} has them, found {images.shape[-1]} values and "
             f"{probabilities.shape[-1]} probabilities: is it another task's log?"
         )
-    return Answered(images.astype(np.int64, copy=False), probabilities)
+    return Answered(images, probabilities)
 
 
 Found = tuple[int, np.ndarray, np.ndarray]

@@ -5,6 +5,7 @@ import os
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 from contract.errors import BadInputError
 from contract.task import TASK_FILE, Task, read_task
@@ -31,7 +32,7 @@ class Asked:
     version: int | None
     when: reading.Period
 
-    @property
+    @cached_property
     def model(self) -> str:
         """The model's name."""
         return os.path.basename(self.models)

@@ -8,13 +8,14 @@ is passed over and counted. Only `read` needs TensorFlow, for the messages.
 
 import contextlib
 import glob
-import json
 import os
 import struct
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, BinaryIO
+
+import orjson
 
 from contract.errors import BadInputError
 from serving.server.record_files import INDEX, RECORDS, framed
@@ -180,7 +181,7 @@ def entries(path: str) -> Iterator[Entry]:
 
 
 def _entry(line: bytes, at: int) -> Entry:
-    content = json.loads(line)
+    content = orjson.loads(line)
     return Entry(
         request_id=content["request_id"],
         model=content["model"],
