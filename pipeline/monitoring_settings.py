@@ -29,7 +29,7 @@ class Monitoring(Section):
 
     log: str | None = None
     hours: int | None = Field(None, ge=1)
-    max_requests: int = Field(20_000, ge=1)
+    max_requests: int = Field(20_000, ge=100)
     max_novel_share: Share = 0.03
     max_accuracy_fall: Share = 0.05
     pictures: int = Field(24, ge=0, le=1000)

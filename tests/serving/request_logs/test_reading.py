@@ -8,32 +8,16 @@ from tensorflow_serving.apis.prediction_log_pb2 import PredictionLog
 
 from contract.errors import BadInputError
 from serving.request_logs import cli, forgetting, reading
-from serving.server.record_files import RecordFiles
-
-
-def prediction(row: int, version: int | None = 7) -> PredictionLog:
-    log = PredictionLog()
-    log.predict_log.request.model_spec.name = "letters"
-    spec = log.log_metadata.model_spec
-    spec.name, spec.signature_name = "letters", "serving_default"
-    if version is not None:
-        spec.version.value = version
-    log.log_metadata.timestamp_secs = 1_790_000_000 + row
-    return log
+from tests.request_logs import NOW, Log
 
 
 def write_log(prefix: Path, rows: range, version: int | None = 7) -> None:
-    files = RecordFiles(str(prefix), 1 << 20)
+    log = Log(prefix, "letters", version)
     for row in rows:
-        entry = {
-            "request_id": f"request-{row}",
-            "model": "letters",
-            "version": version,
-            "signatures": ["serving_default"],
-            "timestamp_secs": 1_790_000_000 + row,
-        }
-        files.append(prediction(row, version).SerializeToString(), entry)
-    files.close()
+        logged = PredictionLog()
+        logged.predict_log.request.model_spec.name = f"letters {row}"
+        log.append(logged, "serving_default")
+    log.close()
 
 
 @pytest.fixture
@@ -47,11 +31,10 @@ def ids(prefix: Path) -> list[str | None]:
 
 def test_each_request_comes_with_what_is_known_of_it(prefix: Path) -> None:
     write_log(prefix, range(3))
-    found = list(reading.read(reading.find_files(str(prefix))))
-    assert found[1] == reading.Logged(
-        "request-1", "letters", 7, "serving_default", 1_790_000_001, prediction(1)
-    )
-    assert len(found) == 3
+    _, found, _ = reading.read(reading.find_files(str(prefix)))
+    assert (found.request_id, found.model, found.version) == ("request-1", "letters", 7)
+    assert (found.signature, found.timestamp_secs) == ("serving_default", NOW + 1)
+    assert found.log.predict_log.request.model_spec.name == "letters 1"
 
 
 def test_a_version_may_be_unknown(prefix: Path) -> None:
@@ -94,7 +77,7 @@ def test_a_record_without_its_line_of_the_index_has_no_id(prefix: Path) -> None:
 
 def test_a_period_has_its_first_second_and_not_its_end(prefix: Path) -> None:
     write_log(prefix, range(5))
-    when = reading.Period(1_790_000_001, 1_790_000_003)
+    when = reading.Period(NOW + 1, NOW + 3)
     found = reading.read(reading.find_files(str(prefix)), when=when)
     assert [one.request_id for one in found] == ["request-1", "request-2"]
 
@@ -143,3 +126,21 @@ def test_requests_are_listed_and_forgotten_by_commands(
     assert "removed: 1 of the log" in CliRunner().invoke(cli.cli, forget).output
     with pytest.raises(BadInputError, match="request-1: expected a request id"):
         CliRunner().invoke(cli.cli, forget, catch_exceptions=False)
+
+
+def test_only_requests_that_were_chosen_are_read(prefix: Path) -> None:
+    write_log(prefix, range(4))
+    found = reading.read(
+        reading.find_files(str(prefix)),
+        chosen=lambda entry: entry.request_id in ("request-0", "request-3"),
+    )
+    assert [one.request_id for one in found] == ["request-0", "request-3"]
+
+
+def test_half_a_line_of_a_full_disk_costs_one_id(prefix: Path) -> None:
+    write_log(prefix, range(3))
+    (path,) = reading.find_files(str(prefix))
+    index = Path(reading.index_of(path))
+    first, second, third = index.read_bytes().splitlines(keepends=True)
+    index.write_bytes(first + second[:20] + second + third)
+    assert ids(prefix) == ["request-0", None, "request-2"]
