@@ -14,15 +14,18 @@ DESCRIBE_SIGNATURE = "describe"
 """`text` string `[None]`, any -> `task` string `[None]`, the task as JSON."""
 
 NOVELTY_SIGNATURE = "novelty"
-"""`images` as of `serving_default` -> `novelty` float32 `[None]`, how far an image is
-from what was trained on, and `is_novel` bool `[None]`. Versions of before November 2026
-have none."""
-
-NOVELTY, IS_NOVEL = "novelty", "is_novel"
-"""Its outputs."""
+"""`images` uint8 `[None, *task.shape]` -> `novelty`, `is_novel`: how far a picture is
+from all that the model has learnt. Versions of before November 2026 have none."""
 
 PROBABILITIES = "probabilities"
 """Output: float32 `[None, classes]`."""
 
 CLASS_ID = "class_id"
 """Output: int64 `[None]`, the label of the most probable class."""
+
+NOVELTY = "novelty"
+"""Output: float32 `[None]`; 0 is not novel at all."""
+
+IS_NOVEL = "is_novel"
+"""Output: bool `[None]`, whether a picture is taken for none of this task: whether its
+novelty is beyond the bound of `contract.reliability`."""
