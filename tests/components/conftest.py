@@ -1,6 +1,6 @@
 """What the components' tests share: real digits, and TFX's artifacts."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from components.image_example_gen import digits
 from components.image_example_gen.source import open_source
 from components.task_schema_gen.schema import complete, parse_judgement
 from pipeline.schema import judgement
-from tests.components.datasets import Dataset
+from tests.components.datasets import Dataset, Examples
 
 
 @pytest.fixture(scope="session")
@@ -99,3 +99,44 @@ def store(
         return stored
 
     return store
+
+
+@pytest.fixture(scope="session")
+def describe(schema: schema_pb2.Schema) -> Callable[[Examples], Any]:
+    """Returns the statistics of examples, as StatisticsGen makes them."""
+    # Not for the tests of components that do without TensorFlow.
+    import tensorflow as tf
+    import tensorflow_data_validation as tfdv
+    from tensorflow_data_validation.statistics import stats_impl
+    from tfx_bsl.coders.example_coder import ExamplesToRecordBatchDecoder
+
+    def describe(examples: Examples) -> Any:
+        # A batch needs columns; of no examples there are none.
+        rows = examples or [tf.train.Example()]
+        batch = ExamplesToRecordBatchDecoder().DecodeBatch(
+            [row.SerializeToString() for row in rows]
+        )
+        return stats_impl.generate_statistics_in_memory(
+            batch.slice(0, len(examples)), tfdv.StatsOptions(schema=schema)
+        )
+
+    return describe
+
+
+@pytest.fixture(scope="session")
+def make_examples(all_digits: Dataset) -> Callable[..., Examples]:
+    """Makes examples of the digits in some rows, or of the first 200."""
+    import tensorflow as tf
+
+    def make(rows: Iterable[int] = range(200), invert: bool = False) -> Examples:
+        examples = []
+        for row in rows:
+            example = tf.train.Example()
+            image = all_digits.train_images[row].ravel().astype(np.int64)
+            feature = example.features.feature
+            feature["image"].int64_list.value.extend(255 - image if invert else image)
+            feature["label"].int64_list.value.append(all_digits.train_labels[row])
+            examples.append(example)
+        return examples
+
+    return make

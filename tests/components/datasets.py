@@ -14,6 +14,9 @@ import pytest
 from components.image_example_gen.source import open_source
 from contract.errors import BadInputError
 
+Examples = list[Any]
+"""`tf.train.Example`s."""
+
 
 @dataclass(frozen=True)
 class Dataset:

@@ -9,8 +9,7 @@ import tensorflow_data_validation as tfdv
 
 from components.data_gate import checks
 from components.data_gate.checks import Finding
-from tests.components.data_gate.conftest import Examples
-from tests.components.datasets import Dataset
+from tests.components.datasets import Dataset, Examples
 
 ROW = 5
 

@@ -12,7 +12,7 @@ from tfx.types import standard_artifacts
 
 from components.data_gate.executor import Executor
 from contract.errors import GateRefusedError
-from tests.components.data_gate.conftest import Examples
+from tests.components.datasets import Examples
 
 Gate = Callable[..., Any]
 
