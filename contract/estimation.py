@@ -45,11 +45,6 @@ class Estimate:
     trusted: bool
     reasons: tuple[str, ...]
 
-    @property
-    def doubts(self) -> tuple[str, ...]:
-        """The reasons but that there are too few answers, which is no one's fault."""
-        return self.reasons[self.rows < _LEAST_ROWS :]
-
 
 @dataclass(frozen=True)
 class Counts:
@@ -144,7 +139,7 @@ def of_counts(reliability: Reliability, counts: Counts) -> Estimate:
 _CHANCE = NormalDist().inv_cdf(1 - 0.0005)
 """So many standard deviations a share is off by chance in one of 1,000 samples."""
 
-_LEAST_ROWS = 300
+LEAST_ROWS = 300
 """Of fewer answers a shift that matters can be chance."""
 
 _NOVEL = 0.02
@@ -162,10 +157,10 @@ _CLASSES = 0.2
 def _against(reliability: Reliability, counts: Counts, value: float) -> Iterable[str]:
     """Yields what speaks against the assumption; each bound leaves room for chance."""
     answers, held = int(counts.blocks.sum()), sum(reliability.rows)
-    if answers < _LEAST_ROWS:
+    if answers < LEAST_ROWS:
         yield (
             f"{answers} pictures are too few to see whether they are of another kind: "
-            f"expected at least {_LEAST_ROWS}"
+            f"expected at least {LEAST_ROWS}"
         )
     apart = 1 / answers + 1 / held
     novel = counts.novel / answers
