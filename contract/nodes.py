@@ -15,6 +15,8 @@ TRANSFORM = "Transform"
 TRAINER = "Trainer"
 EVALUATOR = "Evaluator"
 SERVING_VALIDATOR = "ServingValidator"
+REPLAY = "Replay"
+"""Only where a log of requests is named."""
 MODEL_REPORT = "ModelReport"
 PUSHER = "Pusher"
 REPORT = "Report"
@@ -69,6 +71,7 @@ READ_BY_PEOPLE: dict[str, Output] = {
     "model_run": (TRAINER, MODEL_RUN),
     "evaluation": (EVALUATOR, EVALUATION),
     "infra_blessing": (SERVING_VALIDATOR, BLESSING),
+    "replay": (REPLAY, BLESSING),
     "pushed_model": (PUSHER, PUSHED_MODEL),
 }
 """Which output is which input of Report and Pusher, by the input's key."""

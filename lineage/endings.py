@@ -11,7 +11,7 @@ from lineage.records import Run, pushed_by
 PUSHED, UNCHANGED, REFUSED, BROKEN = "pushed", "unchanged", "refused", "broken"
 INTERRUPTED, RUNNING, UNKNOWN = "interrupted", "running or killed", "unknown"
 
-_BLESSINGS = (nodes.EVALUATOR, nodes.SERVING_VALIDATOR)
+_BLESSINGS = (nodes.EVALUATOR, nodes.SERVING_VALIDATOR, nodes.REPLAY)
 
 # The runner's exit codes that say more than the store can.
 _BROKEN, _BAD_INPUT, _REFUSED = 1, 2, 3

@@ -212,6 +212,15 @@ class Gates(Section):
         max_champion_fall: How much accuracy the served model may have lost on this
             run's data since it was pushed; where it is more, these are other data.
         metrics: Further metrics with bounds.
+        replay_log: The log of what callers asked of the served model: the folder, or
+            the `filename_prefix` of a server's `logging_config`. The new model answers
+            the same pictures, and is held to the three bounds below. Empty: it does
+            not.
+        replay_pictures: Most pictures that it answers, of the newest requests.
+        min_agreement: Least share of them that it answers with the same class.
+        min_class_agreement: The same of those that the served model answered with a
+            class, for each class alone.
+        max_share_shift: How far each class's share of all answers may move.
         allow_anomalies: Go on in spite of what DataGate finds; kept on record.
         allow_champion_fall: Go on where the champion fell; kept on record.
         replace_task: Push under a name by which a model of another task is served.
@@ -222,9 +231,24 @@ class Gates(Section):
     max_champion_loss: Share = 0.005
     max_champion_fall: Share = 0.1
     metrics: tuple[MetricBound, ...] = Field((), strict=False)
+    replay_log: str = ""
+    replay_pictures: int = Field(10_000, ge=1)
+    min_agreement: Share = 0.95
+    min_class_agreement: Share = 0.85
+    max_share_shift: Share = 0.02
     allow_anomalies: bool = False
     allow_champion_fall: bool = False
     replace_task: bool = False
+
+    def replay(self) -> dict[str, Any]:
+        """Returns the settings of Replay, by its parameters."""
+        return {
+            "log": self.replay_log,
+            "max_pictures": self.replay_pictures,
+            "min_agreement": self.min_agreement,
+            "min_class_agreement": self.min_class_agreement,
+            "max_share_shift": self.max_share_shift,
+        }
 
     def bounds(self) -> list[Bound]:
         """Returns all that a model is held to.

@@ -14,6 +14,7 @@ from components.evaluator.component import Evaluator
 from components.image_example_gen.component import ImageExampleGen
 from components.image_example_gen.hints import Hints
 from components.pusher.component import Pusher
+from components.replay.component import Replay
 from components.report.component import Report
 from components.serving_validator.component import ServingValidator
 from components.statistics_gen.component import StatisticsGen
@@ -44,6 +45,8 @@ class Surroundings:
         recipe: Digest of everything that goes into the model.
         description: Of the data, for people; empty if nobody gave one.
         provenance: What the run is started from.
+        log_state: Something that differs when the log of requests does; empty where
+            none is read.
     """
 
     source: str
@@ -56,6 +59,7 @@ class Surroundings:
     recipe: str
     description: str = ""
     provenance: Provenance = field(default_factory=Provenance)
+    log_state: str = ""
 
 
 def create_components(config: Config, around: Surroundings) -> list[BaseNode]:
@@ -149,6 +153,15 @@ def create_components(config: Config, around: Surroundings) -> list[BaseNode]:
     serving_validator = ServingValidator(
         model=model, model_run=trainer.outputs[nodes.MODEL_RUN], examples=examples
     )
+    replay = Replay(
+        model=model,
+        champion=champion.outputs[nodes.MODEL],
+        examples=examples,
+        log_state=around.log_state,
+        model_name=model_name,
+        **config.gates.replay(),
+    )
+    replayed = replay.outputs[nodes.BLESSING] if config.gates.replay_log else None
     model_report = Report(
         model_name=model_name,
         allow_anomalies=config.gates.allow_anomalies,
@@ -157,11 +170,13 @@ def create_components(config: Config, around: Surroundings) -> list[BaseNode]:
         model_run=trainer.outputs[nodes.MODEL_RUN],
         evaluation=evaluator.outputs[nodes.EVALUATION],
         infra_blessing=serving_validator.outputs[nodes.BLESSING],
+        replay=replayed,
     ).with_id(nodes.MODEL_REPORT)
     pusher = Pusher(
         model=model,
         model_blessing=evaluator.outputs[nodes.BLESSING],
         infra_blessing=serving_validator.outputs[nodes.BLESSING],
+        replay=replayed,
         examples=examples,
         schema=schema,
         statistics=statistics,
@@ -186,6 +201,7 @@ def create_components(config: Config, around: Surroundings) -> list[BaseNode]:
                 trainer,
                 evaluator,
                 serving_validator,
+                *([replay] if replayed else []),
             ),
         ),
     )
@@ -208,6 +224,7 @@ def create_components(config: Config, around: Surroundings) -> list[BaseNode]:
         trainer,
         evaluator,
         serving_validator,
+        *([replay] if replayed else []),
         model_report,
         pusher,
         report,

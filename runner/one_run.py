@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from contract import command, environment, logs, notifying, stopping
+from contract import command, environment, logs, nodes, notifying, stopping
 from contract.demands import AT_MOST, OVERALL, Demand
 from contract.errors import GateRefusedError, Terminated
 from contract.exits import Exit
@@ -19,6 +19,8 @@ from runner.outcome import Outcome
 from runner.screen import Screen
 from runner.workspace import Workspace
 from version_store.served import check_name, find_served
+
+_NO_LOG = f"{nodes.REPLAY} is left out: no log of requests is named (gates.replay_log)"
 
 _ON_PURPOSE = (Exit.INTERRUPTED, Exit.TERMINATED)
 
@@ -143,6 +145,8 @@ def conclude(run: Run, ending: Ending) -> Exit:
     # Before the first node there is none, and maybe no library to read it with.
     found = _outcome(run) if run.screen.steps else Outcome()
     found = replace(found, demands=[*found.demands, *ending.refusals])
+    if not run.config.gates.replay_log and any(d.has_champion for d in found.demands):
+        found = replace(found, replay_left_out=_NO_LOG)
     code, reasons = ending.code, ending.reasons
     if code is Exit.PUSHED and found.pushed is None:
         code = Exit.REFUSED

@@ -32,9 +32,12 @@ class Outcome:
         test_accuracy: Keras' own, on the test split.
         pushed: The version that is served as this run's result.
         left_out: Why the served version was not compared with; mostly empty.
+        replay_left_out: Why its logged answers were not; empty if they were, or if
+            there is no served version.
     """
 
     demands: list[Demand] = field(default_factory=list)
     test_accuracy: float | None = None
     pushed: Pushed | None = None
     left_out: str = ""
+    replay_left_out: str = ""

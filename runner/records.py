@@ -11,6 +11,7 @@ from tfx.types.artifact import Artifact
 from components.evaluator.results import read_evaluation
 from components.pusher.demand import read_demands as of_pusher
 from components.pusher.facts import Folders, read_demands
+from components.replay.demand import read_replayed
 from contract import nodes, properties
 from contract.model_run import read_history
 from runner.outcome import Outcome, Pushed
@@ -31,6 +32,7 @@ def read_outcome(database: str, run: str) -> Outcome:
         read_history(history)["test"]["accuracy"] if history else None,
         _pushed(pushed),
         read_evaluation(evaluation).left_out if evaluation else "",
+        read_replayed(folders.replay).left_out if folders.replay else "",
     )
 
 

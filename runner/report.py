@@ -1,6 +1,7 @@
 """The page about a run, with what only the runner knows of it."""
 
 import os
+import shutil
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
@@ -23,6 +24,7 @@ from contract.exits import Exit
 from runner.records import named
 from runner.screen import Step
 from runner.summary import Result, next_commands
+from serving.request_logs.forgetting import PICTURES
 
 Outputs = Mapping[tuple[str, str], Artifact]
 
@@ -50,11 +52,23 @@ def write(
     """
     page = completed(_latest(result, outputs), named(outputs), allow_anomalies)
     page = with_head(page, verdict(result), _run_facts(result))
+    if replay := outputs.get((nodes.REPLAY, nodes.BLESSING)):
+        _link_pictures(replay.uri, folder)
     beside = os.path.join(folder, f".{PAGE_FILE}.tmp")
     with open(beside, "w", encoding="utf-8") as stream:
         stream.write(page.render())
     os.replace(beside, os.path.join(folder, PAGE_FILE))
     return [name for name, section in page.sections.items() if section.failed]
+
+
+def _link_pictures(source: str, folder: str) -> None:
+    """Puts the pictures that the page links beside it, under names of their own.
+
+    Whoever has them removed has both removed, as both are found by the request's id.
+    """
+    pictures = os.path.join(source, PICTURES)
+    if os.path.isdir(pictures):
+        shutil.copytree(pictures, os.path.join(folder, PICTURES), dirs_exist_ok=True)
 
 
 def verdict(result: Result) -> Verdict:

@@ -81,6 +81,8 @@ def show(console: Console, result: Result) -> None:
         _line(console, _times(result))
     if outcome.left_out:
         _line(console, f"note: {outcome.left_out}", style="yellow")
+    if outcome.replay_left_out:
+        _line(console, f"note: {outcome.replay_left_out}", style="dim")
     if outcome.test_accuracy is not None:
         _line(
             console, f"{name}, accuracy on the test split: {outcome.test_accuracy:.4f}"
@@ -132,6 +134,7 @@ def write(folder: str, result: Result) -> None:
         "test_accuracy": outcome.test_accuracy,
         "gates": [demand.as_dict() for demand in outcome.demands],
         "champion_left_out": outcome.left_out or None,
+        "replay_left_out": outcome.replay_left_out or None,
         "components": [
             {
                 "node": step.node,

@@ -1,8 +1,11 @@
 """What a run on this machine finds around it."""
 
+import hashlib
+import os
+
 from contract import nodes
 from contract.demands import ROLLED_BACK_FROM
-from contract.errors import GateRefusedError
+from contract.errors import BadInputError, GateRefusedError
 from pipeline.config import Config
 from pipeline.pipeline import Surroundings
 from pipeline.schema import judgement
@@ -10,6 +13,7 @@ from runner.datasets import DataSet
 from runner.provenance import find_provenance
 from runner.recipe import champion, recipe
 from runner.workspace import Workspace
+from serving.request_logs.reading import find_files
 from version_store.decisions import barred
 
 
@@ -43,4 +47,17 @@ def surroundings(
         recipe=own_recipe,
         description=dataset.description,
         provenance=find_provenance(),
+        log_state=_log_state(config.gates.replay_log),
     )
+
+
+def _log_state(log: str) -> str:
+    """Returns what changes when the log of requests grows; empty where none is read."""
+    if not log:
+        return ""
+    try:
+        files = find_files(log)
+    except BadInputError:
+        return "none"
+    sizes = "".join(f"{path}\0{os.path.getsize(path)}\0" for path in files)
+    return hashlib.sha256(sizes.encode()).hexdigest()

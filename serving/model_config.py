@@ -88,7 +88,7 @@ def changed(models: str, model: str) -> Iterator[Any]:
         if found is None:
             found = config.model_config_list.config.add(
                 name=model,
-                base_path=os.path.join(os.path.abspath(models), model),
+                base_path=base_path(models, model),
                 model_platform="tensorflow",
             )
         yield found
@@ -97,18 +97,24 @@ def changed(models: str, model: str) -> Iterator[Any]:
 
 
 def ensure(models: str, model: str) -> str:
-    """Returns the path of the file, which has the model after that.
+    """Returns the path of the file, which has the model, by its path here, after that.
 
     Raises:
         BadInputError: The file that is there cannot be read.
         OSError: It has to be written, and cannot be.
     """
     path = path_in(models)
+    known = find(read(path), model) if os.path.exists(path) else None
     # A folder that is mounted for reading only is served as well.
-    if not (os.path.exists(path) and find(read(path), model) is not None):
-        with changed(models, model):
-            pass
+    if known is None or known.base_path != base_path(models, model):
+        with changed(models, model) as config:
+            config.base_path = base_path(models, model)
     return path
+
+
+def base_path(models: str, model: str) -> str:
+    """Returns where the versions of a model are, as a server has to be told."""
+    return os.path.join(os.path.abspath(models), model)
 
 
 def _write(path: str, text: str) -> None:

@@ -9,6 +9,21 @@ LEVEL = 0.001
 served, so that chance refuses one run in 200 at most."""
 
 
+def least_share(rows: int, share: float, level: float = LEVEL) -> float:
+    """Returns the least share of a sample that is no evidence for less than a bound.
+
+    The number of rows that have a property is binomial, where a share of all has it.
+
+    Args:
+        rows: Of the sample; at least 1.
+        share: Of all rows, at least.
+        level: Probability that a sample of such rows has a smaller share.
+    """
+    from scipy.stats import binom
+
+    return float(binom.ppf(level, rows, share)) / rows
+
+
 def share_bound(
     counts: ArrayLike, others: ArrayLike, level: float = LEVEL
 ) -> np.ndarray:

@@ -19,7 +19,8 @@ class Pusher(Component):
     model card, its task and the statistics of its data.
 
     Inputs: `model`, from Trainer; `model_blessing`, from Evaluator; `infra_blessing`,
-    from ServingValidator; the others are for the manifest, and `statistics` travels
+    from ServingValidator; `replay`, from Replay, where there is one; the others are for
+    the manifest, and `statistics` travels
     with the version as well. Parameters: `models`, the model's folder, with the
     versions in it; `run`, the run's name, for the manifest, which differs each time, so
     that this node always executes and sees what is really served; `recipe`, the digest
@@ -38,6 +39,7 @@ class Pusher(Component):
         "model": standard_artifacts.Model,
         "model_blessing": standard_artifacts.ModelBlessing,
         executor.INFRA_BLESSING_KEY: standard_artifacts.InfraBlessing,
+        executor.REPLAY_KEY: standard_artifacts.ModelBlessing,
         nodes.EXAMPLES: standard_artifacts.Examples,
         nodes.SCHEMA: standard_artifacts.Schema,
         nodes.STATISTICS: standard_artifacts.ExampleStatistics,
@@ -57,6 +59,7 @@ class Pusher(Component):
     }
     OUTPUTS = {nodes.PUSHED_MODEL: standard_artifacts.PushedModel}
     DEFAULTS = {
+        executor.REPLAY_KEY: None,
         executor.FACTS_KEY: "{}",
         executor.ARRIVE_AS_KEY: STABLE,
         executor.SERVER_KEY: DEFAULT_ADDRESS,

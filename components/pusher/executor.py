@@ -30,6 +30,7 @@ from version_store.servers import NotConfirmedError, Servers
 from version_store.serving_config import CANARY, STABLE, Serving, serving
 
 INFRA_BLESSING_KEY = "infra_blessing"
+REPLAY_KEY = "replay"
 CHAMPION_KEY = "champion"
 MODELS_KEY = "models"
 RUN_KEY = "run"
@@ -55,7 +56,7 @@ class Executor(executor.Executor):
         """
         self._log_startup(input_dict, output_dict, exec_properties)
         pushed = artifact_utils.get_single_instance(output_dict[nodes.PUSHED_MODEL])
-        if not self.CheckBlessing(input_dict):
+        if not self.CheckBlessing(input_dict) or not _replay_blessed(input_dict):
             self._MarkNotPushed(pushed)
             progress.tell_skipped("not blessed, so nothing is pushed")
             return
@@ -115,6 +116,14 @@ class Executor(executor.Executor):
         pushed.set_int_custom_property(properties.ALREADY_SERVED, int(already_served))
         if serving(base).pinned:
             pushed.set_string_custom_property(properties.ARRIVED_AS, label)
+
+
+def _replay_blessed(input_dict: dict[str, list[types.Artifact]]) -> bool:
+    """Tells whether Replay, if there is one, has nothing against the model."""
+    return all(
+        blessing.get_int_custom_property(properties.BLESSED)
+        for blessing in input_dict.get(REPLAY_KEY, ())
+    )
 
 
 def _there_already(base: str, now: Serving, digest: str, as_canary: bool) -> int | None:

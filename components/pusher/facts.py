@@ -23,6 +23,7 @@ from components.evaluator.results import (
     read_confusion,
     read_evaluation,
 )
+from components.replay.demand import read_replayed
 from components.serving_validator import demand as serving_validator
 from contract.demands import Demand
 from contract.features import IMAGE, LABEL
@@ -73,6 +74,7 @@ class Folders:
         model_run: From Trainer.
         evaluation: From Evaluator.
         infra_blessing: From ServingValidator.
+        replay: From Replay.
     """
 
     examples: str | None = None
@@ -83,6 +85,7 @@ class Folders:
     model_run: str | None = None
     evaluation: str | None = None
     infra_blessing: str | None = None
+    replay: str | None = None
 
     @classmethod
     def of(cls, artifacts: Mapping[str, Artifact]) -> Self:
@@ -116,6 +119,8 @@ def read_demands(folders: Folders) -> list[Demand]:
         demands += read_evaluation(folders.evaluation).demands
     if folders.infra_blessing:
         demands.append(serving_validator.read_demand(folders.infra_blessing))
+    if folders.replay:
+        demands += read_replayed(folders.replay).demands
     return demands
 
 

@@ -27,11 +27,12 @@ class Report(Component):
 
     Inputs, all of which may be left out: `so_far`, another Report's page, to go on
     with; `examples` and the four after it, for the data; `model_run`, from Trainer, for
-    the model, and with `examples` for its answers; `evaluation` and `infra_blessing`,
-    for the gates' verdicts; `pushed_model`, for how the run ended. Parameters:
-    `model_name`, for the title and the commands; `allow_anomalies`, whether the run
-    goes on in spite of what DataGate finds; `run`, the run's name, which differs each
-    time, so that only a node that runs each time is to have it.
+    the model, and with `examples` for its answers; `evaluation`, `infra_blessing` and
+    `replay`, for the gates' verdicts, and with `examples` for what would change for
+    callers; `pushed_model`, for how the run ended. Parameters: `model_name`, for the
+    title and the commands; `allow_anomalies`, whether the run goes on in spite of what
+    DataGate finds; `run`, the run's name, which differs each time, so that only a node
+    that runs each time is to have it.
 
     Output `page`: one file, `report.html`. Where a model was judged there are two
     more, `metrics` and `classification`: the same in numbers, by which Kubeflow's user
@@ -49,6 +50,7 @@ class Report(Component):
         "model_run": standard_artifacts.ModelRun,
         "evaluation": standard_artifacts.ModelEvaluation,
         "infra_blessing": standard_artifacts.InfraBlessing,
+        "replay": standard_artifacts.ModelBlessing,
         nodes.PUSHED_MODEL: standard_artifacts.PushedModel,
     }
     PARAMETERS = {

@@ -22,11 +22,12 @@ from components.report import templates
 from contract.demands import bound_text, number, outcome_text, value_text, words
 from contract.model_run import setting_text
 
-VERDICT, DATA, MODEL, EVALUATION, RUN = SECTIONS = (
+VERDICT, DATA, MODEL, EVALUATION, REPLAY, RUN = SECTIONS = (
     "verdict",
     "data",
     "model",
     "evaluation",
+    "replay",
     "run",
 )
 """In the page's order."""
@@ -116,10 +117,18 @@ class Page:
                 page=self,
                 style=Markup(_read("page.css")),
                 # What people sent is linked, and never in the page itself.
-                images="data: 'self' file:" if TRAFFIC in self.order else "data:",
+                images="data: 'self' file:"
+                if {TRAFFIC, REPLAY} & self.sections.keys()
+                else "data:",
                 verdict=self.sections[VERDICT].facts if self.has(VERDICT) else None,
             )
         )
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """The sections that there are to be; a replay only where there was one."""
+        left_out = {REPLAY} - self.sections.keys()
+        return tuple(name for name in self.order if name not in left_out)
 
     @classmethod
     def parse(cls, text: str, order: tuple[str, ...] = SECTIONS) -> Self:

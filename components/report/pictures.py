@@ -76,13 +76,24 @@ def picture(image: np.ndarray, task: Task, side: int = LARGE) -> Picture:
         image = 255 - image
     whole = Image.fromarray(image)
     longer = max(whole.size)
+    width, height = shown_size(*whole.size, side)
     if longer > side:
-        width, height = (max(1, round(n * side / longer)) for n in whole.size)
         whole = whole.resize((width, height), Image.Resampling.LANCZOS)
-    else:
-        width, height = (n * (side // longer) for n in whole.size)
     look = f"{'ink ' if ink else ''}{'crisp' if longer <= side else ''}".strip()
     return Picture(_encoded(whole, plain=ink), width, height, look)
+
+
+def shown_size(width: int, height: int, side: int = LARGE) -> tuple[int, int]:
+    """Returns the CSS pixels of a picture that is shown within a square.
+
+    A small one is enlarged by a whole number.
+    """
+    longer = max(width, height)
+    if longer > side:
+        return max(1, round(width * side / longer)), max(
+            1, round(height * side / longer)
+        )
+    return width * (side // longer), height * (side // longer)
 
 
 def galleries(rows: Rows, task: Task) -> Iterator[Gallery]:

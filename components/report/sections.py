@@ -11,6 +11,7 @@ from components.data_gate import executor as data_gate
 from components.evaluator.results import read_confusion, read_evaluation
 from components.image_example_gen.duplicates import read_named
 from components.image_example_gen.examples import Rows
+from components.replay.demand import Replayed, read_replayed
 from components.report import class_figures, figures, outcome, pictures
 from components.report.canvas import name_width
 from components.report.data import DataFacts, describe_sample, describe_splits
@@ -25,6 +26,7 @@ from components.report.page import (
     DATA,
     EVALUATION,
     MODEL,
+    REPLAY,
     RUN,
     VERDICT,
     Page,
@@ -52,6 +54,7 @@ NEEDED = {
     DATA: ("examples", "statistics", "schema", "anomalies", "champion_statistics"),
     MODEL: ("model_run",),
     EVALUATION: ("examples", "model_run"),
+    REPLAY: ("examples", "replay"),
 }
 """What there has to be for a section to be made."""
 
@@ -97,6 +100,9 @@ def make(name: str, inputs: Inputs, allow_anomalies: bool) -> Section:
         DATA: lambda: data_section(*gather_data(inputs, allow_anomalies)),
         MODEL: lambda: model_section(gather_model(inputs)),
         EVALUATION: lambda: evaluation_section(*gather_evaluation(inputs)),
+        REPLAY: lambda: replay_section(
+            read_replayed(inputs["replay"].uri), _task(inputs["examples"])
+        ),
     }
     return guarded(name, makers[name])
 
@@ -234,6 +240,18 @@ def evaluation_section(
         example_picture=pictures.picture(images[EXAMPLE_ROW], task)
         if example
         else None,
+    )
+
+
+def replay_section(facts: Replayed, task: Task) -> Section:
+    """Shows the pictures whose answers would change for callers.
+
+    Args:
+        facts: What was found.
+        task: For the names of the classes, and the pictures' size.
+    """
+    return Section.make(
+        REPLAY, facts, task=task, size=pictures.shown_size(task.width, task.height)
     )
 
 

@@ -15,7 +15,8 @@ class Verdict(Component):
     alert looks at, this says what the local runner says by its exit code.
 
     Inputs: `verdict`, from DataGate; `evaluation`, from Evaluator; `infra_blessing`,
-    from ServingValidator; `pushed_model`, from Pusher.
+    from ServingValidator; `replay`, from Replay, where there is one; `pushed_model`,
+    from Pusher.
     """
 
     EXECUTOR = executor.Executor
@@ -23,5 +24,7 @@ class Verdict(Component):
         nodes.DATA_VERDICT: standard_artifacts.ExampleAnomalies,
         nodes.EVALUATION: standard_artifacts.ModelEvaluation,
         executor.INFRA_BLESSING_KEY: standard_artifacts.InfraBlessing,
+        executor.REPLAY_KEY: standard_artifacts.ModelBlessing,
         nodes.PUSHED_MODEL: standard_artifacts.PushedModel,
     }
+    DEFAULTS = {executor.REPLAY_KEY: None}

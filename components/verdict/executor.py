@@ -11,6 +11,7 @@ from contract.demands import outcome_text
 from contract.errors import GateRefusedError
 
 INFRA_BLESSING_KEY = "infra_blessing"
+REPLAY_KEY = "replay"
 
 
 class Executor(BaseExecutor):

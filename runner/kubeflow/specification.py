@@ -63,6 +63,8 @@ def surroundings(origin: Origin) -> Surroundings:
         models=f"{MODELS_FOLDER}/{origin.name}",
         champion=LATEST,
         run=_RUN_NAME,
+        # What is logged when a run comes to it nobody knows now.
+        log_state=_RUN_NAME,
         recipe=recipe(origin.config, origin.fingerprint, origin.hints),
         provenance=origin.provenance,
     )
@@ -80,6 +82,9 @@ def nodes(config: Config, around: Surroundings) -> list[BaseNode]:
         verdict=outputs[graph.DATA_GATE][graph.DATA_VERDICT],
         evaluation=outputs[graph.EVALUATOR][graph.EVALUATION],
         infra_blessing=outputs[graph.SERVING_VALIDATOR][graph.BLESSING],
+        replay=outputs[graph.REPLAY][graph.BLESSING]
+        if graph.REPLAY in outputs
+        else None,
         pushed_model=outputs[graph.PUSHER][graph.PUSHED_MODEL],
     )
     # The report is the last of them, and is to be there also when the run fails.

@@ -6,6 +6,7 @@ import os
 import shlex
 import socket
 import urllib.parse
+from dataclasses import replace
 from enum import Enum
 from pathlib import Path
 from typing import Never
@@ -14,6 +15,7 @@ import click
 
 from contract import command
 from contract.exits import Exit
+from serving import model_config
 from serving.launch import code
 from serving.launch.errors import LaunchError
 from serving.launch.models import MODELS, Model, find_model
@@ -62,6 +64,29 @@ def explain(server: Server, reasons: list[str], model: Model, ports: Ports) -> s
     return "\n".join(lines)
 
 
+def with_config(model: Model, *, write: bool) -> tuple[Model, str]:
+    """Returns the model with the file that says which of its versions are served.
+
+    Args:
+        model: What is to be served.
+        write: Whether the file may be written, where it is not there.
+
+    Returns:
+        The model, and why it has no such file; mostly nothing.
+    """
+    models = str(model.base_path.parent)
+    config = Path(model_config.path_in(models))
+    if write:
+        try:
+            model_config.ensure(models, model.name)
+        except OSError as error:
+            return model, (
+                f"{config}: cannot be written ({error.strerror}): the newest version "
+                "is served, and versions cannot be labelled"
+            )
+    return replace(model, config=config), ""
+
+
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option(
     "--server",
@@ -106,10 +131,13 @@ def cli(
     model = find_model(models, name)
     if not dry_run:
         check_ports(ports)
+    model, note = with_config(model, write=not dry_run)
     server, reasons = choose(kind, model, ports, image, fetch=not dry_run)
     words = (*server.command, *more)
     with contextlib.suppress(OSError):  # nobody reads it; serving is what was asked for
         print(explain(server, reasons, model, ports), flush=True)
+        if note:
+            print(f"  note: {note}", flush=True)
     if dry_run:
         variables = [f"{name}={value}" for name, value in server.environment.items()]
         print(" ".join([*map(shlex.quote, variables), shlex.join(words)]))

@@ -24,12 +24,15 @@ class Model:
         base_path: The folder that holds its versions.
         version: The newest version.
         tensorflow: The TensorFlow that wrote that version, such as ``2.16.2``.
+        config: The file beside the models that says which versions are served, and by
+            which labels; None: the newest one is.
     """
 
     name: str
     base_path: Path
     version: int
     tensorflow: str
+    config: Path | None = None
 
 
 def find_model(models: Path, name: str | None) -> Model:

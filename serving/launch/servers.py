@@ -15,6 +15,7 @@ from serving import page
 from serving.launch import code
 from serving.launch.errors import LaunchError
 from serving.launch.models import Model
+from serving.model_config import POLL_SECONDS
 
 # Published tags of tensorflow/serving, oldest first. A server reads the models of
 # its own TensorFlow and of older ones (tensorflow/serving#2168), so the first one
@@ -29,7 +30,6 @@ IMAGE_MACHINES = ("amd64", "x86_64")
 SELINUX = Path("/sys/fs/selinux/enforce")
 
 SERVER = "/usr/bin/tensorflow_model_server"
-MODELS_IN_CONTAINER = "/models"
 # What serving/compose.yaml asks for, as arguments of `docker run`.
 HARDENING = (
     "--init",
@@ -93,13 +93,23 @@ def _numbers(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in re.findall(r"\d+", version)[:3])
 
 
-def server_flags(model: Model, base_path: str, ports: Ports) -> tuple[str, ...]:
+def server_flags(model: Model, ports: Ports) -> tuple[str, ...]:
     """Returns the flags that every server gets."""
+    served: tuple[str, ...] = (
+        f"--model_name={model.name}",
+        f"--model_base_path={model.base_path}",
+    )
+    if model.config is not None:
+        served = (
+            f"--model_config_file={model.config}",
+            f"--model_config_file_poll_wait_seconds={POLL_SECONDS}",
+            # Labels that the file has when the server starts, with nothing loaded yet.
+            "--allow_version_labels_for_unavailable_models=true",
+        )
     return (
         f"--port={ports.grpc}",
         f"--rest_api_port={ports.rest}",
-        f"--model_name={model.name}",
-        f"--model_base_path={base_path}",
+        *served,
         # A version seen half-copied is tried again after 5 s, not after a minute.
         "--load_retry_interval_micros=5000000",
     )
@@ -122,7 +132,7 @@ def binary(model: Model, ports: Ports, image: str | None, *, fetch: bool) -> Ser
         )
     return Server(
         f"tensorflow_model_server {library} ({path}; it listens on all interfaces)",
-        (path, *server_flags(model, str(model.base_path), ports)),
+        (path, *server_flags(model, ports)),
     )
 
 
@@ -147,7 +157,8 @@ def container(model: Model, ports: Ports, image: str | None, *, fetch: bool) -> 
         print(f"Fetching {image} ...", flush=True)
         if subprocess.run([engine, "pull", image], check=False).returncode:
             raise NotUsable(f"{image} could not be fetched")
-    inside = f"{MODELS_IN_CONTAINER}/{model.name}"
+    # By the same path as here, which is in the file that says what is served.
+    folder = model.config.parent if model.config else model.base_path
     return Server(
         f"{image} in {Path(engine).name}",
         (
@@ -158,10 +169,10 @@ def container(model: Model, ports: Ports, image: str | None, *, fetch: bool) -> 
             *_user(engine),
             f"--publish=127.0.0.1:{ports.grpc}:{ports.grpc}",
             f"--publish=127.0.0.1:{ports.rest}:{ports.rest}",
-            _mount(engine, model.base_path, inside),
+            _mount(engine, folder, str(folder)),
             f"--entrypoint={SERVER}",
             image,
-            *server_flags(model, inside, ports),
+            *server_flags(model, ports),
         ),
     )
 
@@ -227,7 +238,7 @@ def embedded(model: Model, ports: Ports, image: str | None, *, fetch: bool) -> S
         "the embedded server",
         (
             *code.command("serving.server"),
-            *server_flags(model, str(model.base_path), ports),
+            *server_flags(model, ports),
             f"--page={PAGE}",
         ),
         code.environment(),

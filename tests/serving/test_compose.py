@@ -1,5 +1,6 @@
 """serving/compose.yaml asks for what ``make serve`` does."""
 
+import os
 import re
 import socket
 import subprocess
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from serving import model_config
 from serving.launch import servers
 from serving.launch.models import Model
 from serving.launch.servers import Ports, image_for
@@ -56,9 +58,22 @@ class TestCompose:
         assert all(volume["bind"]["selinux"] == "z" for volume in service["volumes"])
 
     def test_the_flags_are_the_same(self, service: dict) -> None:
-        model = Model("${MODEL_NAME:-mnist}", Path("/"), 1, "2.16.2")
-        flags = servers.server_flags(model, f"/models/{model.name}", Ports())
-        assert set(flags) <= set(service["command"])
+        config = Path("${MODELS:-${PWD}/output/models}/models.config")
+        model = Model("mnist", Path("/"), 1, "2.16.2", config)
+        assert set(servers.server_flags(model, Ports())) <= set(service["command"])
+
+    def test_the_file_of_what_is_served_is_written_once(self, tmp_path: Path) -> None:
+        seed = yaml.safe_load(COMPOSE.read_text())["services"]["config"]
+        (tmp_path / "models").mkdir()
+        environment = {"MODELS": str(tmp_path / "models"), "MODEL_NAME": "letters"}
+        [script] = seed["command"]
+        command = [*seed["entrypoint"], script.replace("$$", "$")]
+        for _ in range(2):
+            subprocess.run(command, env=environment, check=True)
+        path = model_config.path_in(environment["MODELS"])
+        found = model_config.find(model_config.read(path), "letters")
+        assert found.base_path == str(tmp_path / "models" / "letters")
+        assert os.listdir(tmp_path / "models") == [model_config.FILE]
 
     def test_the_health_check_needs_only_bash(self, service: dict) -> None:
         command, shell, option, line = service["healthcheck"]["test"]

@@ -44,7 +44,7 @@ class TestProcess:
         path(
             "tensorflow_model_server",
             f"{script}\n/bin/sleep 60 >/dev/null 2>&1 &\nchild=$!\n"
-            "trap 'kill $child; exit 7' TERM\necho serving \"$6\"\nwait",
+            "trap 'kill $child; exit 7' TERM\necho serving \"$7\"\nwait",
         )
         process = self.start(
             models,

@@ -1,12 +1,15 @@
 """``make serve`` takes the best server the machine has, and says which and why."""
 
+import errno
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from serving import model_config
 from serving.launch import servers
+from serving.launch.cli import with_config
 from serving.launch.errors import LaunchError
 from serving.launch.models import Model, find_model
 from serving.launch.servers import NotUsable, Ports, choose, image_for
@@ -74,7 +77,7 @@ class TestChoice:
         assert "--publish=127.0.0.1:9501:9501" in server.command
         image = server.command.index("docker.io/tensorflow/serving:2.17.0")
         assert server.command[image + 1 :] == servers.server_flags(
-            model, "/models/mnist", Ports(9500, 9501)
+            model, Ports(9500, 9501)
         )
         (user,) = (arg for arg in server.command if arg.startswith("--user="))
         assert not user.startswith("--user=0")
@@ -154,17 +157,16 @@ class TestChoice:
     @pytest.mark.parametrize(
         ("engine", "enforce", "option"),
         [
-            ("docker", "1", "--volume={}:/models/mnist:ro,z"),
+            ("docker", "1", "--volume={0}:{0}:ro,z"),
             (
                 "podman",
                 "1",
-                "--mount=type=bind,source={},target=/models/mnist,readonly,"
-                "relabel=shared",
+                "--mount=type=bind,source={0},target={0},readonly,relabel=shared",
             ),
             (
                 "docker",
                 "0",
-                "--mount=type=bind,source={},target=/models/mnist,readonly",
+                "--mount=type=bind,source={0},target={0},readonly",
             ),
         ],
     )
@@ -192,7 +194,7 @@ class TestChoice:
         server, _ = choose("container", find_model(tmp_path / "a,b", None), Ports())
         source = tmp_path / "a,b" / "mnist"
         assert (
-            f'--mount=type=bind,"source={source}",target=/models/mnist,readonly'
+            f'--mount=type=bind,"source={source}","target={source}",readonly'
             in server.command
         )
 
@@ -202,3 +204,41 @@ class TestChoice:
         path("docker", "exit 0")
         server, _ = choose("container", model, Ports(), "registry/serving:1")
         assert "registry/serving:1" in server.command
+
+
+class TestConfig:
+    """Which versions are served stands in a file beside the models."""
+
+    def test_it_is_made_and_read_again_and_again(self, models: Path) -> None:
+        model, note = with_config(find_model(models, None), write=True)
+        assert note == ""
+        flags = servers.server_flags(model, Ports())
+        assert f"--model_config_file={models.resolve()}/models.config" in flags
+        assert "--model_config_file_poll_wait_seconds=5" in flags
+        [found] = model_config.read(str(model.config)).model_config_list.config
+        assert (found.name, found.base_path) == ("mnist", str(model.base_path))
+
+    def test_what_was_in_it_stays_and_the_folder_may_have_moved(
+        self, models: Path
+    ) -> None:
+        (models / "models.config").write_text(
+            'model_config_list { config { name: "mnist" base_path: "/gone/mnist" '
+            'model_platform: "tensorflow" version_labels { key: "stable" value: 7 } } }'
+        )
+        model, _ = with_config(find_model(models, None), write=True)
+        [found] = model_config.read(str(model.config)).model_config_list.config
+        assert found.base_path == str(model.base_path)
+        assert dict(found.version_labels) == {"stable": 7}
+
+    def test_a_folder_for_reading_only_is_served_and_that_is_said(
+        self, models: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def refuse(*_: object) -> None:
+            raise OSError(errno.EROFS, "Read-only file system")
+
+        monkeypatch.setattr(model_config, "_write", refuse)
+        model, note = with_config(find_model(models, None), write=True)
+        assert "Read-only file system" in note
+        assert f"--model_base_path={model.base_path}" in servers.server_flags(
+            model, Ports()
+        )

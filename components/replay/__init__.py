@@ -1,0 +1,1 @@
+"""Has the new model answer what the champion answered in the logged traffic."""
