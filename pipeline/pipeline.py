@@ -153,15 +153,20 @@ def create_components(config: Config, around: Surroundings) -> list[BaseNode]:
     serving_validator = ServingValidator(
         model=model, model_run=trainer.outputs[nodes.MODEL_RUN], examples=examples
     )
-    replay = Replay(
-        model=model,
-        champion=champion.outputs[nodes.MODEL],
-        examples=examples,
-        log_state=around.log_state,
-        model_name=model_name,
-        **config.gates.replay(),
-    )
-    replayed = replay.outputs[nodes.BLESSING] if config.gates.replay_log else None
+    # And what would change for callers, where they were listened to.
+    replays = []
+    if config.gates.replay_log:
+        replays.append(
+            Replay(
+                model=model,
+                champion=champion.outputs[nodes.MODEL],
+                examples=examples,
+                log_state=around.log_state,
+                model_name=model_name,
+                **config.gates.replay(),
+            )
+        )
+    replayed = replays[0].outputs[nodes.BLESSING] if replays else None
     model_report = Report(
         model_name=model_name,
         allow_anomalies=config.gates.allow_anomalies,
@@ -201,7 +206,7 @@ def create_components(config: Config, around: Surroundings) -> list[BaseNode]:
                 trainer,
                 evaluator,
                 serving_validator,
-                *([replay] if replayed else []),
+                *replays,
             ),
         ),
     )
@@ -224,7 +229,7 @@ def create_components(config: Config, around: Surroundings) -> list[BaseNode]:
         trainer,
         evaluator,
         serving_validator,
-        *([replay] if replayed else []),
+        *replays,
         model_report,
         pusher,
         report,

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from components.evaluator.judgement import ACCURACY, CHAMPION_FALL
-from components.replay.judgement import AGREEMENT, SHARE_SHIFT
 from contract import nodes
 from contract.demands import AT_LEAST, OVERALL, Demand, words
 from contract.task import names_text
@@ -120,14 +119,10 @@ def _advice(refusal: Refusal) -> Iterator[str]:
             "of the model's export or of this machine, and the run's log says more."
         )
     elif demand.gate == nodes.REPLAY:
-        setting = SHARE_SHIFT if metric == SHARE_SHIFT else AGREEMENT
-        setting = f"max_{setting}" if metric == SHARE_SHIFT else f"min_{setting}"
-        if by_class and metric == AGREEMENT:
-            setting = "min_class_agreement"
         yield (
             "Callers would get other answers than so far: look at the disagreements in "
-            f"the report. If the new model is right in them, change gates.{setting}; "
-            "or let it prove itself first, as a canary (push.arrive_as)."
+            "the report. If the new model is right in them, change "
+            "gates.min_agreement, gates.min_class_agreement or gates.max_share_shift."
         )
     elif demand.gate == nodes.PUSHER:
         yield (

@@ -20,6 +20,7 @@ from contract.provenance import Provenance
 from pipeline.config import Config, load_config
 from pipeline.pipeline import Surroundings, create_components
 from pipeline.schema import judgement
+from runner.kubeflow import specification
 
 AROUND = Surroundings(
     source="/somewhere/data",
@@ -347,3 +348,39 @@ def test_a_network_of_ones_own_is_part_of_the_trainers_cache_key(
 def load_config_with_network(content: str) -> Config:
     Path("net.py").write_text(content)
     return load_config(settings=["training.model=net.py:build"])
+
+
+class TestReplay:
+    """Where a log of requests is named, the new model answers what is in it."""
+
+    @pytest.fixture(scope="class")
+    def by_id(self) -> dict[str, Any]:
+        settings = ["gates.replay_log=/log/mnist", "gates.min_agreement=0.9"]
+        return nodes(load_config(settings=settings))
+
+    def test_it_is_a_gate_before_the_push(self, by_id: dict[str, Any]) -> None:
+        order = list(by_id)
+        assert order.index("ServingValidator") < order.index("Replay")
+        assert upstream(by_id["Replay"]) == {"ImageExampleGen", "Trainer", "Champion"}
+        for node in ("ModelReport", "Pusher"):
+            assert "Replay" in upstream(by_id[node])
+
+    def test_the_settings_reach_it(self, by_id: dict[str, Any]) -> None:
+        found = by_id["Replay"].exec_properties
+        assert (found["log"], found["min_agreement"]) == ("/log/mnist", 0.9)
+
+    def test_a_log_that_grew_is_another_input(self) -> None:
+        config = load_config(settings=["gates.replay_log=/log/mnist"])
+        states = [
+            {str(one.id): one for one in create_components(config, around)}[
+                "Replay"
+            ].exec_properties["log_state"]
+            for around in (AROUND, dataclasses.replace(AROUND, log_state="grown"))
+        ]
+        assert states == ["", "grown"]
+
+    def test_kubeflows_verdict_knows_it(self) -> None:
+        config = load_config(settings=["gates.replay_log=/log/mnist"])
+        verdict = specification.nodes(config, AROUND)[-1]
+        assert set(verdict.inputs) >= {"replay", "evaluation"}
+        assert "replay" not in specification.nodes(Config(), AROUND)[-1].inputs
