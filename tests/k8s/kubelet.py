@@ -12,7 +12,7 @@ from pathlib import Path
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from tests.k8s.pods import port_numbers, server_of
+from tests.k8s.pods import init_of, port_numbers, server_of
 from tests.k8s.rendering import ROOT, Manifest
 
 MODELS = "/models"
@@ -90,6 +90,23 @@ def with_ports(arguments: list[str], ports: dict[int, int]) -> list[str]:
     return found
 
 
+def write(folder: Path, path: str, content: str) -> None:
+    """Writes a file of a container whose root is a folder."""
+    file = folder / path.strip("/")
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(content.replace(f'"{MODELS}/', f'"{folder}{MODELS}/'))
+
+
+def run_init(container: Manifest, folder: Path) -> None:
+    """Runs a container's script with a folder in place of its root."""
+    (script,) = container["args"]
+    for mount in container["volumeMounts"]:
+        place = mount["mountPath"]
+        script = script.replace(f"{place}/", f"{folder}{place}/")
+    environment = {**os.environ, "HOSTNAME": "pod"}
+    subprocess.run([*container["command"], script], check=True, env=environment)
+
+
 def start(
     pod: Manifest,
     files: dict[str, str],
@@ -110,14 +127,13 @@ def start(
     models = f"{folder}{MODELS}"
     os.makedirs(models, exist_ok=True)
     for path, content in files.items():
-        file = folder / path.strip("/")
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(content.replace(f'"{MODELS}/', f'"{models}/'))
+        write(folder, path, content)
+    run_init(init_of(pod, "models-config"), folder)
     container = server_of(pod)
     arguments = []
     for word in with_ports(container["args"], ports):
         name, _, value = word.removeprefix("--").partition("=")
-        if value in files:
+        if value in files or value.startswith(f"{MODELS}/"):
             value = f"{folder}{value}"
         arguments.append(f"--{name}={replaced.get(name, value)}")
     python, *module = container["command"]

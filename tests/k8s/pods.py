@@ -88,6 +88,12 @@ def containers(pod: Manifest) -> list[Manifest]:
     ]
 
 
+def init_of(pod: Manifest, name: str) -> Manifest:
+    """One of the containers that run before the server."""
+    (found,) = (one for one in pod["initContainers"] if one["name"] == name)
+    return found
+
+
 def server_of(pod: Manifest) -> Manifest:
     """The container that serves."""
     (container,) = pod["containers"]

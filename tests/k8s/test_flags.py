@@ -7,9 +7,11 @@ from pathlib import Path, PurePosixPath
 import pytest
 from google.protobuf import text_format
 
+from serving import model_config
 from serving.server import configs, flags
+from tests.k8s import kubelet
 from tests.k8s.conftest import Rendered
-from tests.k8s.pods import files_in, flag, server_of, the_pod, the_server
+from tests.k8s.pods import files_in, flag, init_of, server_of, the_pod, the_server
 from tests.k8s.rendering import (
     DEPLOYED,
     EMBEDDED,
@@ -69,9 +71,12 @@ def test_files_named_by_flags_are_mounted(rendered: Rendered, name: str) -> None
         if word.partition("=")[0].endswith("_file")
     }
     there = set(files_in(pod, manifests))
-    for container in pod.get("initContainers", []):
-        there.add(container["args"][-1])  # ssl.config
-    assert named == there
+    for container in pod["initContainers"]:
+        if container["name"] == "ssl-config":
+            there.add(container["args"][-1])
+    # The volume has the file of what is served, from this one on.
+    there.remove("/etc/serving/models.config")
+    assert named == {*there, "/models/models.config"}
 
 
 @pytest.mark.parametrize("name", DEPLOYED)
@@ -117,12 +122,41 @@ def test_prometheus_asks_where_the_metrics_are(
 
 
 @pytest.mark.parametrize("name", DEPLOYED)
+def test_what_is_served_is_read_again_from_the_models_volume(
+    rendered: Rendered, name: str, tmp_path: Path
+) -> None:
+    manifests = rendered(name)
+    pod = the_pod(manifests)
+    file = PurePosixPath(flag(server_of(pod), "model_config_file"))
+    assert file.name == model_config.FILE
+    wait = flag(server_of(pod), "model_config_file_poll_wait_seconds")
+    assert int(wait) == model_config.POLL_SECONDS
+    init = init_of(pod, "models-config")
+    assert init["image"] == server_of(pod)["image"]
+    volumes = {mount["mountPath"]: mount for mount in init["volumeMounts"]}
+    assert "readOnly" not in volumes[str(file.parent)]
+
+    # It writes the file once, and never over another one.
+    for path, content in files_in(pod, manifests).items():
+        kubelet.write(tmp_path, path, content)
+    (tmp_path / "models").mkdir()
+    for _ in range(2):
+        kubelet.run_init(init, tmp_path)
+        written = (tmp_path / "models" / file.name).read_text()
+        assert written.endswith("\n}\n")
+    (tmp_path / "models" / file.name).write_text("# another one\n")
+    kubelet.run_init(init, tmp_path)
+    assert (tmp_path / "models" / file.name).read_text() == "# another one\n"
+    assert [path.name for path in (tmp_path / "models").iterdir()] == [file.name]
+
+
+@pytest.mark.parametrize("name", DEPLOYED)
 def test_the_model_lies_on_the_volume_that_is_mounted(
     rendered: Rendered, name: str
 ) -> None:
     manifests = rendered(name)
     pod = the_pod(manifests)
-    text = files_in(pod, manifests)[flag(server_of(pod), "model_config_file")]
+    text = files_in(pod, manifests)["/etc/serving/models.config"]
     config = _model_config(text)
     (mount,) = (
         mount

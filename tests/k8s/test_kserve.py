@@ -51,7 +51,8 @@ def test_it_serves_as_the_deployment_does(rendered: Rendered) -> None:
         "--model_base_path=/models/mnist",
     }
     assert set(our_server["args"]) - set(their_server["args"]) == {
-        "--model_config_file=/etc/serving/models.config",
+        "--model_config_file=/models/models.config",
+        "--model_config_file_poll_wait_seconds=5",
         "--allow_version_labels_for_unavailable_models=true",
     }
     our_files, their_files = files_in(our_pod, ours), files_in(their_pod, theirs)

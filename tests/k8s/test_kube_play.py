@@ -34,7 +34,7 @@ from serving.server.configs import read_tls_config
 from tests.k8s import kubelet
 from tests.k8s.conftest import Rendered
 from tests.k8s.kubelet import Kubelet
-from tests.k8s.pods import files_in, server_of, the_pod
+from tests.k8s.pods import files_in, init_of, server_of, the_pod
 from tests.k8s.rendering import K8S, Manifest
 from tests.serving.client.pki import Pki
 
@@ -218,7 +218,7 @@ def test_its_bash_writes_the_tls_configuration(
 ) -> None:
     # Secrets are no volumes for podman, so the init container runs by itself.
     pki = Pki.make(tmp_path)
-    (init,) = the_pod(rendered("production+embedded"))["initContainers"]
+    init = init_of(the_pod(rendered("production+embedded")), "ssl-config")
     for folder in ("secret", "written"):
         (tmp_path / folder).mkdir()
     shutil.copy(pki.server_cert, tmp_path / "secret" / "tls.crt")

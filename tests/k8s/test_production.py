@@ -6,10 +6,12 @@ from tests.k8s.conftest import Rendered
 from tests.k8s.pods import (
     containers,
     flag,
+    init_of,
     pod_labels,
     port_numbers,
     selects,
     server_of,
+    the_pod,
     the_server,
 )
 from tests.k8s.rendering import Manifest, of_kind, the
@@ -85,7 +87,7 @@ def test_each_door_is_for_somebody_named(
 
 def test_tls_comes_from_the_secret(manifests: list[Manifest]) -> None:
     pod = the(manifests, "Deployment")["spec"]["template"]["spec"]
-    (init,) = pod["initContainers"]
+    init = init_of(pod, "ssl-config")
     server = server_of(pod)
     mounts = {mount["mountPath"]: mount["name"] for mount in init["volumeMounts"]}
     volumes = {volume["name"]: volume for volume in pod["volumes"]}
@@ -107,7 +109,7 @@ def test_the_certificates_container_has_memory_to_start(
     manifests: list[Manifest],
 ) -> None:
     # runc itself needs some 16 MiB for a moment (opencontainers/runc#3986).
-    (init,) = the(manifests, "Deployment")["spec"]["template"]["spec"]["initContainers"]
+    init = init_of(the_pod(manifests), "ssl-config")
     assert init["resources"]["limits"]["memory"] == "64Mi"
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from serving.server.configs import read_tls_config
 from tests.k8s.conftest import Rendered
-from tests.k8s.pods import the_pod
+from tests.k8s.pods import init_of, the_pod
 from tests.k8s.rendering import K8S
 from tests.serving.client.pki import Pki
 
@@ -124,7 +124,7 @@ def test_what_is_no_pem_is_named_and_nothing_is_written(
 
 
 def test_the_pod_runs_this_script_so(rendered: Rendered) -> None:
-    (init,) = the_pod(rendered("overlays/production"))["initContainers"]
+    init = init_of(the_pod(rendered("overlays/production")), "ssl-config")
     mounted = f"/etc/serving-tls-script/{SCRIPT.name}"
     assert init["command"] == ["/bin/bash", mounted]
     assert len(init["args"]) == 2
