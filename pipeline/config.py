@@ -59,6 +59,11 @@ class Data(Section):
         label: The column with the labels, by name or number; empty: looked for.
         skip_unreadable: Whether pictures in folders that cannot be read are left out,
             and not the end of the run.
+        window: Of data in spans (`--data 'incoming/{SPAN}'`): how many of the newest
+            are read together.
+        spans: The names of the spans to read, in place of the newest: `["7", "8/2"]`.
+        marker: A file that says that a span is complete, as `_SUCCESS`: in its folder,
+            or beside its file, as `7.npz_SUCCESS`. Spans without it are left alone.
         schema: Path of a schema of one's own; None: `pipeline/schema/schema.pbtxt`.
         split: How rows get into splits. `last`: the last rows of the training part are
             split `eval`, as with Keras' `validation_split`. `stratified`: each class
@@ -100,6 +105,9 @@ class Data(Section):
     )
     label: str | int = ""
     skip_unreadable: bool = False
+    window: int = Field(1, ge=1)
+    spans: tuple[str, ...] = Field((), strict=False)
+    marker: str = Field("", pattern=r"^[^/]*$", description="the name of a file")
     # Called so in TOML and in flags; pydantic has a `schema` of its own.
     schema_path: str | None = Field(None, alias="schema")
     split: Literal["auto", "last", "stratified"] = "auto"
@@ -134,6 +142,9 @@ class Data(Section):
             image_size=self.image_size,
             label=str(self.label),
             skip_unreadable=self.skip_unreadable,
+            window=self.window,
+            spans=self.spans,
+            marker=self.marker,
         )
 
 

@@ -38,7 +38,7 @@ class Look:
     def __call__(self, part: str, images: np.ndarray, labels: np.ndarray) -> None:
         """Takes note of a block; see `Source.fingerprint`."""
         self.hashes.add(part, images)
-        if part == TRAIN:
+        if part not in (EVAL, TEST):
             self.samples.add(images, labels)
 
 
@@ -78,9 +78,7 @@ def examine(config: Config, dataset: DataSet, look: Look) -> Findings:
     assert source is not None, "`resolve` opens it"
     labels = {part: source.labels(part) for part in source.parts}
     classes = dataset.task.classes
-    split = splitting.assign(
-        source.path, labels, classes, config.data.splitting(), source.in_order
-    )
+    split = source.assign(labels, config.data.splitting())
     counts = splitting.count(labels, split, len(classes))
     duplicates = look.hashes.test_rows_in_training(split.rows)
     warnings = [dataset.notice] if dataset.notice else []

@@ -4,9 +4,10 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from components.image_example_gen import digits, mirrors, mnist
+from components.image_example_gen import digits, mirrors, mnist, spans
 from components.image_example_gen.hints import Hints
 from components.image_example_gen.source import Observer, Source, ignore, open_source
+from components.image_example_gen.spans import Span
 from components.image_example_gen.understanding import name_of, understand
 from contract.errors import BadInputError
 from contract.task import Task, names_text
@@ -21,7 +22,7 @@ _WITH_DATA = (
         (key, "whose files it is about")
         for key in (
             *("prefix", "transpose", "resize", "image_size", "label"),
-            "skip_unreadable",
+            *("skip_unreadable", "spans", "marker"),
         )
     ),
 )
@@ -59,6 +60,11 @@ class DataSet:
     def is_digits(self) -> bool:
         """Whether this is the embedded stand-in."""
         return self.name == digits.NAME
+
+    @property
+    def spans(self) -> tuple[Span, ...]:
+        """What is read of data in spans; else empty."""
+        return self.source.spans if self.source else ()
 
     @property
     def task_text(self) -> str:
@@ -121,6 +127,13 @@ def _named(path: str, data: Data, observe: Observer) -> DataSet:
             f"data.name: {digits.NAME}: expected another name, as that one is the "
             "embedded data set's"
         )
+    in_spans = spans.is_pattern(path)
+    if not in_spans and (data.spans or data.marker):
+        key = "spans" if data.spans else "marker"
+        raise BadInputError(
+            f"data.{key}: expected together with --data "
+            f"'FOLDER/{{SPAN}}', found --data {path}"
+        )
     source = open_source(path, data.hints(""))
     fingerprint = source.fingerprint(observe)
     is_mnist = fingerprint == mnist.FINGERPRINT
@@ -131,12 +144,14 @@ def _named(path: str, data: Data, observe: Observer) -> DataSet:
             "is given with --name"
         )
         name = f"{name}-data"
-    hints = data.hints(name)
+    # Which spans are read is known now, and is no part of the recipe.
+    hints = replace(data.hints(name), window=0, spans=(), marker="")
+    read = f", spans {spans.names_text(source.spans)}" if in_spans else ""
     return DataSet(
         name,
         path,
         fingerprint,
-        f"{'MNIST' if is_mnist else 'images'} from {path}",
+        f"{'MNIST' if is_mnist else 'images'} from {path}{read}",
         understand(source, hints, fingerprint),
         hints,
         "; ".join([*notices, *source.notices]),

@@ -68,7 +68,7 @@ def run_pipeline(
     if recovered:
         logging.warning("cleaned up after %d interrupted executions", recovered)
 
-    workspace.link_data(dataset.name, dataset.path, dataset.fingerprint)
+    workspace.link_data(dataset.name, dataset.path, dataset.fingerprint, dataset.spans)
     _, pipeline = compiled(config, dataset, workspace, run, reuse=reuse)
     try:
         _launch(pipeline, listener, ProbeAhead())

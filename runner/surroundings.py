@@ -37,7 +37,7 @@ def surroundings(
     if why := barred(models, own_recipe):
         raise GateRefusedError(nodes.PUSHER, [why], ROLLED_BACK_FROM)
     return Surroundings(
-        source=workspace.data_link(dataset.name, dataset.fingerprint),
+        source=workspace.data_link(dataset.name, dataset.fingerprint, dataset.spans),
         fingerprint=dataset.fingerprint,
         hints=dataset.hints,
         judgement=judgement(config.data.schema_path),

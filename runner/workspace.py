@@ -10,13 +10,15 @@
 """
 
 import os
-from collections.abc import Iterator
+import shutil
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
 from filelock import FileLock, Timeout
 
+from components.image_example_gen.spans import Span, links
 from contract.errors import BadInputError
 from runner.folders import check_path
 
@@ -118,22 +120,45 @@ class Workspace:
             return run
         raise BadInputError(f"{self.run(first)}: expected no run of that second there")
 
-    def data_link(self, name: str, fingerprint: str) -> str:
+    def data_link(self, name: str, fingerprint: str, spans: Sequence[Span] = ()) -> str:
         """Returns the path that `link_data` gives to a data set."""
-        return os.path.join(self.root, "data", f"{name}-{fingerprint[:16]}")
+        link = os.path.join(self.root, "data", f"{name}-{fingerprint[:16]}")
+        return os.path.join(link, links(spans)[0]) if spans else link
 
-    def link_data(self, name: str, path: str, fingerprint: str) -> str:
+    def link_data(
+        self, name: str, path: str, fingerprint: str, spans: Sequence[Span] = ()
+    ) -> str:
         """Returns a path for the data that is the same for the same content.
 
         TFX caches by path; so a data set that was moved or repacked is still
-        known, and another one under the old path is not mistaken for it.
+        known, and another one under the old path is not mistaken for it. Of data in
+        spans it is a pattern for links to just these spans, so that one which arrives
+        while a run goes on is not in it.
+
+        Args:
+            name: The model's.
+            path: Of the data set.
+            fingerprint: Of its content.
+            spans: Which of them are read; empty: it is not in spans.
         """
+        if spans:
+            return self._link_spans(name, fingerprint, spans)
         link = self.data_link(name, fingerprint)
         os.makedirs(os.path.dirname(link), exist_ok=True)
         beside = f"{link}.tmp-{os.getpid()}"
         os.symlink(os.path.abspath(path), beside)
         os.replace(beside, link)
         return link
+
+    def _link_spans(self, name: str, fingerprint: str, spans: Sequence[Span]) -> str:
+        folder = self.data_link(name, fingerprint)
+        beside = f"{folder}.tmp-{os.getpid()}"
+        os.makedirs(beside)
+        for link, path in links(spans)[1].items():
+            os.symlink(os.path.abspath(path), os.path.join(beside, link))
+        shutil.rmtree(folder, ignore_errors=True)
+        os.rename(beside, folder)
+        return self.data_link(name, fingerprint, spans)
 
     @contextmanager
     def locked(self) -> Iterator[None]:

@@ -68,11 +68,18 @@ class Executor(BaseExecutor):
         io_utils.write_string_file(
             os.path.join(examples.uri, TASK_FILE), task.to_json()
         )
-        split = {
+        split: dict[str, Any] = {
             "how": written.assignment.how,
             "why": written.assignment.why,
             "seed": settings.seed,
+            "test_fraction": settings.test_fraction,
+            "eval_fraction": settings.eval_fraction,
         }
+        if source.spans:
+            split["spans"] = written.spans
+            # TFX's own properties of an Examples artifact: of the newest span.
+            examples.span = source.spans[-1].number
+            examples.version = source.spans[-1].version or 0
         io_utils.write_string_file(
             os.path.join(examples.uri, SPLIT_FILE),
             json.dumps(
@@ -119,6 +126,7 @@ class Written:
         by_class: Rows of each class, by split; int64 `[classes]`.
         duplicates: Test rows whose very image is in the training part, too.
         pairs: Some of them, with one that has the same image; see `duplicates.named`.
+        spans: Of data in spans, each one's name, rows and fingerprint; else empty.
     """
 
     fingerprint: str
@@ -126,6 +134,7 @@ class Written:
     by_class: dict[str, np.ndarray]
     duplicates: int
     pairs: list[dict[str, str]]
+    spans: list[dict[str, Any]]
 
 
 def write_splits(
@@ -140,11 +149,8 @@ def write_splits(
         shard_rows: Most examples in one file.
     """
     labels = {part: source.labels(part) for part in source.parts}
-    classes = source.labelling.classes
-    assignment = splitting.assign(
-        source.path, labels, classes, settings, source.in_order
-    )
-    by_class = splitting.count(labels, assignment, len(classes))
+    assignment = source.assign(labels, settings)
+    by_class = splitting.count(labels, assignment, len(source.labelling.classes))
     writers = [
         SplitWriter(
             os.path.join(folder, f"Split-{split}"),
@@ -179,4 +185,12 @@ def write_splits(
         by_class,
         hashes.test_rows_in_training(assignment.rows),
         named(hashes.pairs(assignment.rows), source.name_of),
+        [
+            {"span": span.name, "rows": len(assignment.rows[part]), "fingerprint": own}
+            for span, (part, own) in zip(
+                source.spans, content.by_part().items(), strict=True
+            )
+        ]
+        if source.spans
+        else [],
     )

@@ -53,7 +53,7 @@ stands at byte 10 (APPNOTE.TXT 4.3.16)."""
 
 _AT_ONCE = 8 << 20
 
-_NOT_OURS = {"thumbs.db", "desktop.ini", "__macosx", "$recycle.bin"}
+_NOT_OURS = {"thumbs.db", "desktop.ini", "__macosx", "$recycle.bin", "_success"}
 
 
 @dataclass(frozen=True, slots=True)

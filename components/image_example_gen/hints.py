@@ -23,6 +23,9 @@ class Hints:
             square.
         label: The column with the labels in a table; empty: the one that is called so.
         skip_unreadable: Whether pictures that cannot be read are left out.
+        window: Of data in spans: how many of the newest are read; 0: all.
+        spans: The names of those to read, in place of the newest.
+        marker: The file that says that a span is complete; empty: all are.
     """
 
     name: str = ""
@@ -36,15 +39,23 @@ class Hints:
     image_size: str = ""
     label: str = ""
     skip_unreadable: bool = False
+    window: int = 0
+    spans: tuple[str, ...] = field(default=())
+    marker: str = ""
 
     def as_dict(self) -> dict[str, Any]:
         """Returns it as JSON holds it."""
-        return {**asdict(self), "classes": list(self.classes)}
+        return {
+            **asdict(self),
+            "classes": list(self.classes),
+            "spans": list(self.spans),
+        }
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> Self:
         """Reads what `as_dict` returned."""
-        return cls(**{**content, "classes": tuple(content.get("classes", ()))})
+        lists = {key: tuple(content.get(key, ())) for key in ("classes", "spans")}
+        return cls(**{**content, **lists})
 
     @property
     def size_after(self) -> tuple[int, int] | None:

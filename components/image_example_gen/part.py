@@ -1,7 +1,7 @@
 """Labelled images in a fixed order, read block by block."""
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import zip_longest
 
@@ -113,10 +113,51 @@ class Part:
             ),
         )
 
+    def relabelled(self, mapping: Mapping[int, int]) -> "Part":
+        """Returns the same with other values for the classes.
+
+        Args:
+            mapping: From each value that there is to another.
+        """
+        known = np.array(sorted(mapping), np.int64)
+        others = np.array([mapping[value] for value in known.tolist()], np.int64)
+        return replace(
+            self,
+            label_blocks=lambda rows: (
+                others[np.searchsorted(known, block)]
+                for block in self.label_blocks(rows)
+            ),
+        )
+
     def _small_blocks(self, rows: int) -> Iterator[np.ndarray]:
         """Yields blocks of so many rows, read in smaller ones if images are large."""
         at_once = max(1, min(rows, BLOCK_VALUES // int(np.prod(self.shape))))
         yield from rebatched(self.image_blocks(at_once), rows)
+
+
+def joined(name: str, parts: Sequence[Part]) -> Part:
+    """Returns the rows of several parts, one after the other; of one image shape.
+
+    Args:
+        name: What they are together, for messages.
+        parts: At least one.
+    """
+    if len(parts) == 1:
+        return parts[0]
+    named = all(part.row_names for part in parts)
+    return Part(
+        images_name=name,
+        labels_name=name,
+        count=sum(part.count for part in parts),
+        shape=parts[0].shape,
+        image_blocks=lambda rows: rebatched(
+            (block for part in parts for block in part.image_blocks(rows)), rows
+        ),
+        label_blocks=lambda rows: rebatched(
+            (block for part in parts for block in part.label_blocks(rows)), rows
+        ),
+        row_names=[n for part in parts for n in part.row_names] if named else (),
+    )
 
 
 def check_image(name: str, shape: tuple[int, ...], resized: bool = False) -> None:

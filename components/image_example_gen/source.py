@@ -9,7 +9,7 @@ from functools import cached_property
 
 import numpy as np
 
-from components.image_example_gen import labelling, refusals, roles
+from components.image_example_gen import labelling, refusals, roles, spans, splitting
 from components.image_example_gen.files import (
     ARCHIVES,
     File,
@@ -27,7 +27,8 @@ from components.image_example_gen.forms import (
 )
 from components.image_example_gen.forms.opened import Opened
 from components.image_example_gen.hints import Hints
-from components.image_example_gen.part import Part, check_image, shape_text
+from components.image_example_gen.part import Part, check_image, joined, shape_text
+from components.image_example_gen.spans import Span
 from contract.errors import BadInputError
 from contract.features import EVAL, TEST, TRAIN
 from contract.task import plain_names
@@ -55,11 +56,13 @@ class Source:
 
     Attributes:
         path: As it was named.
-        parts: `train`, and `test` and `eval` where the data has them.
+        parts: `train`, and `test` and `eval` where the data has them; of data in
+            spans one for each span, oldest first, in which all rows of it are.
         names: What the data itself calls the values that stand for classes.
         given: Names that a person gave to the classes.
         in_order: Whether the order of the rows is somebody's choice.
         notices: What a person has to know of the files, a line each.
+        spans: What was read of data in spans, in the order of the parts; else empty.
     """
 
     path: str
@@ -68,6 +71,7 @@ class Source:
     given: tuple[str, ...] = ()
     in_order: bool = True
     notices: tuple[str, ...] = ()
+    spans: tuple[Span, ...] = ()
 
     def __post_init__(self) -> None:
         """Sees that all parts have images of one shape."""
@@ -82,8 +86,8 @@ class Source:
 
     @property
     def train(self) -> Part:
-        """What to train on; its labels are those on the disk."""
-        return self.parts[TRAIN]
+        """What is read first: what to train on; labels are those on the disk."""
+        return next(iter(self.parts.values()))
 
     @property
     def test(self) -> Part:
@@ -120,11 +124,37 @@ class Source:
         blocks = [self.labelling.encode(raw) for raw in self.parts[part].labels()]
         return np.concatenate(blocks)
 
+    def assign(
+        self, labels: Mapping[str, np.ndarray], settings: splitting.Settings
+    ) -> splitting.Assignment:
+        """Returns which split each row goes into.
+
+        Of data in spans all images are read for it; see `splitting.by_content`.
+
+        Args:
+            labels: By part: all that `labels` returns.
+            settings: What was asked for.
+
+        Raises:
+            BadInputError: The rows cannot be split so.
+        """
+        if not self.spans:
+            classes = self.labelling.classes
+            return splitting.assign(self.path, labels, classes, settings, self.in_order)
+        rows = {
+            part: np.concatenate(
+                [splitting.by_content(images, settings) for images, _ in blocks]
+            )
+            for part, blocks in ((part, self.blocks(part)) for part in self.parts)
+        }
+        return splitting.of_content(self.path, rows, settings)
+
     def name_of(self, part: str, row: int) -> str:
         """Returns the name of an image for people: its file, or its place in one."""
         of_part = self.parts[part]
         if of_part.row_names:
-            return of_part.row_names[row]
+            name = of_part.row_names[row]
+            return f"{part}, {name}" if self.spans else name
         return f"{os.path.basename(of_part.images_name)}, row {row:,}"
 
     def fingerprint(self, observe: Observer = ignore) -> str:
@@ -180,6 +210,15 @@ class Fingerprint:
         of_images.update(np.ascontiguousarray(images).data)
         all_labels.append(labels)
 
+    def by_part(self) -> dict[str, str]:
+        """Returns the fingerprint of each part alone, in the order of the parts."""
+        digests = {}
+        for part in self._parts:
+            alone = Fingerprint(self._classes)
+            alone._parts = [(TRAIN, *part[1:])]
+            digests[part[0]] = alone.hexdigest()
+        return digests
+
     def hexdigest(self) -> str:
         """Returns the fingerprint of what was added, 64 hexadecimal digits."""
         largest = max(
@@ -209,7 +248,8 @@ def open_source(path: str, hints: Hints | None = None) -> Source:
     in folders of their own, or in archives.
 
     Args:
-        path: A folder or a file.
+        path: A folder or a file; or a pattern of spans, of which the newest are read,
+            see `spans.choose`.
         hints: What a person says of it.
 
     Raises:
@@ -217,6 +257,53 @@ def open_source(path: str, hints: Hints | None = None) -> Source:
             images and as many labels. Contents are checked while they are read.
     """
     hints = hints or Hints()
+    if not spans.is_pattern(path):
+        return _open_one(path, hints)
+    chosen = spans.choose(path, hints.window, hints.spans, hints.marker)
+    return _together(path, chosen, [_open_one(span.path, hints) for span in chosen])
+
+
+def _together(path: str, chosen: list[Span], sources: list[Source]) -> Source:
+    """Returns the rows of several spans as one data set, a part for each.
+
+    A class has one label in all of them, whichever of them have pictures of it: spans
+    that name their classes are put together by the names.
+
+    Raises:
+        BadInputError: Some name their classes, and some do not.
+    """
+    named = [source for source in sources if source.names]
+    if named and len(named) < len(sources):
+        other = next(source for source in sources if not source.names)
+        raise BadInputError(
+            f"{other.path}: expected classes with names, as in {named[0].path}, found "
+            "labels without"
+        )
+    texts = labelling.sorted_texts(t for s in sources for t in s.names.values())
+    place = {text: label for label, text in enumerate(texts)}
+    parts = {}
+    for span, source in zip(chosen, sources, strict=True):
+        part = joined(span.path, list(source.parts.values()))
+        if named:
+            part = part.relabelled({v: place[t] for v, t in source.names.items()})
+        parts[f"span {span.name}"] = part
+    return Source(
+        path,
+        parts,
+        dict(enumerate(texts)),
+        sources[0].given,
+        in_order=False,
+        notices=tuple(
+            f"span {span.name}: {notice}"
+            for span, source in zip(chosen, sources, strict=True)
+            for notice in source.notices
+        ),
+        spans=tuple(chosen),
+    )
+
+
+def _open_one(path: str, hints: Hints) -> Source:
+    """Opens a data set that lies in one folder or file."""
     files, of_archives = _unpacked(list_files(path))
     opened = _open(path, roles.with_prefix(files, hints.prefix, path), hints)
     parts = {TRAIN: opened.train}

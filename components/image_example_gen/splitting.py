@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from hashlib import blake2b
 
 import numpy as np
 
@@ -11,6 +12,11 @@ from contract.features import EVAL, SPLITS, TEST, TRAIN
 
 AUTO, LAST, STRATIFIED, OWN = "auto", "last", "stratified", "own"
 """How the eval split is chosen: `OWN` is said of a validation part of the data's."""
+
+CONTENT = "content"
+"""How rows of data in spans are split: see `by_content`."""
+
+_DIGEST_BYTES = 8
 
 _LEVEL = 1e-6
 """How seldom rows in an order made by chance are taken for ordered by class."""
@@ -41,7 +47,7 @@ class Assignment:
     """Which split each row of each part goes into.
 
     Attributes:
-        how: `LAST`, `STRATIFIED` or `OWN`.
+        how: `LAST`, `STRATIFIED`, `OWN` or `CONTENT`.
         why: The reason, for people.
         rows: By part: the place in `SPLITS`, uint8 `[rows]`.
     """
@@ -105,6 +111,71 @@ def assign(
                 f"{len(of_train):,} to share out"
             )
     return Assignment(how, why, rows)
+
+
+def by_content(images: np.ndarray, settings: Settings) -> np.ndarray:
+    """Returns the split of each image, which its pixels and the settings decide alone.
+
+    So an image is in the same split in every window of spans, in every version of a
+    span, and however often it is there: none that any version was trained on is ever in
+    the test split, as long as `seed`, `test_fraction` and what brings pictures to
+    pixels stay the same. `eval_fraction` may change: it does not move a row into the
+    test split.
+
+    The pixels' digest (BLAKE2b, 64 bits, keyed with the seed) is taken for a number
+    from 0 to 1; the lowest `test_fraction` of them are `test`, and of the others the
+    lowest `eval_fraction` are `eval`.
+
+    Args:
+        images: uint8 `[rows, *shape]`.
+        settings: Seed and shares; `split` has no part in it.
+
+    Returns:
+        Places in `SPLITS`, uint8 `[rows]`.
+    """
+    content, each = images.tobytes(), images[0].size
+    key = str(settings.seed).encode()
+    digests = b"".join(
+        blake2b(content[at : at + each], digest_size=_DIGEST_BYTES, key=key).digest()
+        for at in range(0, len(content), each)
+    )
+    numbers = np.frombuffer(digests, "<u8") / 2.0**64
+    test = settings.test_fraction
+    bounds = [test, test + (1 - test) * settings.eval_fraction]
+    order = np.array([_CODES[TEST], _CODES[EVAL], _CODES[TRAIN]], np.uint8)
+    codes: np.ndarray = order[np.searchsorted(bounds, numbers, side="right")]
+    return codes
+
+
+def of_content(
+    path: str, rows: Mapping[str, np.ndarray], settings: Settings
+) -> Assignment:
+    """Returns what `by_content` decided for all rows, checked.
+
+    Args:
+        path: Of the data set, for messages.
+        rows: By part: the places in `SPLITS`, uint8 `[rows]`.
+        settings: What was asked for.
+
+    Raises:
+        BadInputError: Another way was asked for, or a split would be empty.
+    """
+    if settings.split != AUTO:
+        raise BadInputError(
+            f"data.split: {settings.split}: expected {AUTO} with data in spans, where "
+            "a picture is in one split in every window, as its content decides"
+        )
+    there = np.unique(np.concatenate(list(rows.values())))
+    for split in SPLITS:
+        if _CODES[split] not in there:
+            count = sum(map(len, rows.values()))
+            raise BadInputError(
+                f"{path}: expected rows for split {split}, found too few: {count:,} to "
+                "share out"
+            )
+    return Assignment(
+        CONTENT, "of data in spans, a picture's content decides, for all runs", rows
+    )
 
 
 def count(

@@ -5,11 +5,10 @@ import re
 
 import numpy as np
 
-from components.image_example_gen import mnist, roles
+from components.image_example_gen import mnist, roles, spans
 from components.image_example_gen.hints import Hints
 from components.image_example_gen.source import Source
 from contract.errors import BadInputError
-from contract.features import TRAIN
 from contract.task import DEFAULT_NOUN, Task
 
 _SAMPLED_ROWS = 1000
@@ -50,8 +49,11 @@ def understand(source: Source, hints: Hints, fingerprint: str = "") -> Task:
 def name_of(path: str) -> str:
     """Returns a model's name made from the name of a data set's file or folder.
 
-    A file that is called `train.csv` says nothing: its folder's name is taken.
+    A file that is called `train.csv` says nothing: its folder's name is taken, and of
+    spans that of the folder that all of them lie in.
     """
+    if spans.is_pattern(path):
+        path = spans.root(path)
     whole = os.path.abspath(path.rstrip("/"))
     if roles.stem_of(whole):
         whole = os.path.dirname(whole)
@@ -71,7 +73,7 @@ def _background(source: Source, hints: Hints) -> int | None:
         return _given(hints)
     if len(source.shape) != 2:
         return None
-    images, _ = next(source.blocks(TRAIN, _SAMPLED_ROWS))
+    images, _ = next(source.blocks(next(iter(source.parts)), _SAMPLED_ROWS))
     border = _border(images)
     for value in _BACKGROUNDS:
         if (border == value).mean() >= _BACKGROUND_SHARE:

@@ -1,0 +1,208 @@
+"""Data that comes in spans: which there are, and which of them are read together.
+
+A pattern names them as TFX's ExampleGen does (tfx/components/example_gen/utils.py):
+`{SPAN}` stands for a span's number, or `{YYYY}`, `{MM}` and `{DD}` for a day, whose
+number is counted from 1970-01-01; `{VERSION}` stands for the version of a span, of
+which the highest counts. A pattern names one folder or file for each span, in any form
+that a data set can have. TFX's own resolver does not run on Kubeflow; there the
+executor reads the pattern, by the same functions as the command does here.
+"""
+
+import os
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from operator import attrgetter
+
+from components.image_example_gen.files import is_ours
+from contract.errors import BadInputError
+
+_TOKEN = re.compile(r"\{(SPAN|VERSION|YYYY|MM|DD)(?::(\d+))?\}")
+_DAY = ("YYYY", "MM", "DD")
+_DIGITS = {"YYYY": r"\d{4}", "MM": r"\d{2}", "DD": r"\d{2}"}
+_FIRST_DAY = date(1970, 1, 1)
+_SHOWN = 12
+
+
+@dataclass(frozen=True)
+class Span:
+    """A span of the data, in one of its versions.
+
+    Attributes:
+        number: Of the span; of a day, the days since 1970-01-01, as TFX counts.
+        version: None where the pattern has none.
+        path: Of its folder or file.
+        is_day: Whether the pattern names days.
+    """
+
+    number: int
+    version: int | None
+    path: str
+    is_day: bool = False
+
+    @property
+    def name(self) -> str:
+        """What it is called: `7`, `2026-11-26`, and `7/2` for version 2 of it."""
+        name = str(self.number)
+        if self.is_day:
+            name = date.fromordinal(_FIRST_DAY.toordinal() + self.number).isoformat()
+        return name if self.version is None else f"{name}/{self.version}"
+
+
+def is_pattern(path: str) -> bool:
+    """Whether a path names spans."""
+    return _TOKEN.search(path) is not None
+
+
+def root(pattern: str) -> str:
+    """Returns the folder below which all spans of a pattern lie."""
+    return os.path.dirname(pattern[: _start(pattern)]) or "."
+
+
+def find(pattern: str, marker: str = "") -> list[Span]:
+    """Returns all spans that there are, by number, in the version that counts.
+
+    Args:
+        pattern: Of a span's folder or file.
+        marker: The name of a file that says that a span is complete: in its folder,
+            or beside its file with this name added to it. A span without it is not
+            there yet; empty: all are.
+
+    Raises:
+        BadInputError: The pattern cannot be used, or two paths are the same span.
+    """
+    pattern = re.sub(r"/\*{0,2}$", "", pattern)
+    names = _check(pattern)
+    newest: dict[int, Span] = {}
+    for path, values in _matching(pattern):
+        span = _span(path, values, is_day="YYYY" in names)
+        if marker and not is_complete(span.path, marker):
+            continue
+        other = newest.get(span.number)
+        if other is not None and other.version == span.version:
+            raise BadInputError(
+                f"{pattern}: expected one path for span {span.name}, found "
+                f"{other.path} and {span.path}"
+            )
+        if other is None or (other.version or 0) < (span.version or 0):
+            newest[span.number] = span
+    return sorted(newest.values(), key=attrgetter("number"))
+
+
+def choose(pattern: str, window: int, named: Sequence[str], marker: str) -> list[Span]:
+    """Returns the spans that are read together, oldest first.
+
+    Args:
+        pattern: See `find`.
+        window: The newest so many of those that there are; 0: all of them.
+        named: Their names, in place of the newest; without a version its newest.
+        marker: See `find`.
+
+    Raises:
+        BadInputError: There is none, or one that is named is not there.
+    """
+    there = find(pattern, marker)
+    having = f" with a file {marker}" if marker else ""
+    if not there:
+        raise BadInputError(f"{pattern}: expected a span{having}, found none")
+    if not named:
+        return there[-window:]
+    by_name = {name: span for span in there for name in _names(span)}
+    for name in named:
+        if name not in by_name:
+            raise BadInputError(
+                f"data.spans: {name}: expected a span of {pattern}{having}, found "
+                f"{names_text(there)}"
+            )
+    return sorted({by_name[name] for name in named}, key=attrgetter("number"))
+
+
+def is_complete(path: str, marker: str) -> bool:
+    """Whether a span's marker is there; see `find`."""
+    if os.path.isdir(path):
+        return os.path.exists(os.path.join(path, marker))
+    return os.path.exists(path + marker)
+
+
+def links(spans: Iterable[Span]) -> tuple[str, dict[str, str]]:
+    """Returns a pattern for links in one folder, and the path behind each link."""
+    spans = list(spans)
+    pattern = "{YYYY}-{MM}-{DD}" if spans[0].is_day else "{SPAN}"
+    if spans[0].version is not None:
+        pattern += "-v{VERSION}"
+    return pattern, {span.name.replace("/", "-v"): span.path for span in spans}
+
+
+def names_text(spans: Sequence[Span]) -> str:
+    """Returns the names of spans for people."""
+    names = [span.name for span in spans]
+    if len(names) > _SHOWN:
+        names = [*names[:2], "...", *names[-2:]]
+    return ", ".join(names)
+
+
+def _names(span: Span) -> set[str]:
+    return {span.name, span.name.partition("/")[0]}
+
+
+def _start(pattern: str) -> int:
+    found = _TOKEN.search(pattern)
+    assert found is not None, "`is_pattern` was asked"
+    return found.start()
+
+
+def _check(pattern: str) -> list[str]:
+    """Returns the names of a pattern's tokens."""
+    names = [name for name, _ in _TOKEN.findall(pattern)]
+    once = len(names) == len(set(names))
+    rest = set(names) - {"VERSION"}
+    if not once or rest not in ({"SPAN"}, set(_DAY)):
+        found = ", ".join(f"{{{name}}}" for name in names)
+        raise BadInputError(
+            f"{pattern}: expected {{SPAN}}, or {{YYYY}}, {{MM}} and {{DD}}, and "
+            f"perhaps {{VERSION}}, each once; found {found}"
+        )
+    return names
+
+
+def _matching(pattern: str) -> list[tuple[str, dict[str, str]]]:
+    """Returns the paths that a pattern fits, with what its tokens stand for."""
+    top = root(pattern)
+    if not os.path.isdir(top):
+        raise BadInputError(f"{top}: missing: expected a folder with spans in it")
+    below = pattern if top == "." else pattern[len(top) :].lstrip("/")
+    found: list[tuple[str, dict[str, str]]] = [(top, {})]
+    for part in below.removeprefix("./").split("/"):
+        expression = _expression(part)
+        found = [
+            (os.path.join(folder, name), values | match.groupdict())
+            for folder, values in found
+            if os.path.isdir(folder)
+            for name in sorted(os.listdir(folder))
+            if is_ours(name) and (match := expression.fullmatch(name))
+        ]
+    return found
+
+
+def _expression(part: str) -> re.Pattern[str]:
+    """Returns what the name of a folder or file has to be."""
+    text, at = "", 0
+    for token in _TOKEN.finditer(part):
+        name, width = token.groups()
+        digits = rf"\d{{{width}}}" if width else _DIGITS.get(name, r"\d+")
+        text += re.escape(part[at : token.start()]) + f"(?P<{name}>{digits})"
+        at = token.end()
+    return re.compile(text + re.escape(part[at:]))
+
+
+def _span(path: str, values: dict[str, str], *, is_day: bool) -> Span:
+    version = int(values["VERSION"]) if "VERSION" in values else None
+    if not is_day:
+        return Span(int(values["SPAN"]), version, path)
+    year, month, day = (int(values[name]) for name in _DAY)
+    try:
+        number = date(year, month, day).toordinal() - _FIRST_DAY.toordinal()
+    except ValueError as error:
+        raise BadInputError(f"{path}: expected a day, found: {error}") from error
+    return Span(number, version, path, is_day=True)
