@@ -24,7 +24,11 @@ ANSWER_BATCH = 256
 """Rows that Keras is asked at once for its own answers."""
 
 
+WARM_START = "warm_start"
+"""Key of the summary: whose weights the training started from, or why from none."""
+
 USED = ("loss", "optimizer", "optimizer_config", "schedule", "class_weights")
+USED += (WARM_START,)
 """Keys of the summary that say what was really used, whatever the settings are: a
 network may come compiled."""
 

@@ -127,6 +127,9 @@ def create_components(config: Config, around: Surroundings) -> list[BaseNode]:
         examples=examples,
         transform_graph=transform.outputs[nodes.TRANSFORM_GRAPH],
         schema=schema,
+        base_model=champion.outputs[nodes.MODEL]
+        if config.training.warm_start
+        else None,
         run_fn=RUN_FN,
         train_args=trainer_pb2.TrainArgs(splits=[TRAIN]),
         eval_args=trainer_pb2.EvalArgs(splits=[EVAL, TEST]),

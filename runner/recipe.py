@@ -3,6 +3,7 @@
 import hashlib
 import json
 import logging
+from collections.abc import Callable
 
 from components.champion.executor import NONE
 from components.image_example_gen.hints import Hints
@@ -23,7 +24,7 @@ _MODULES = (
 """Whose code makes the model: examples, what the network sees of them, the training."""
 
 
-def recipe(config: Config, fingerprint: str, hints: Hints) -> str:
+def recipe(config: Config, fingerprint: str, hints: Hints, base: str = "") -> str:
     """Returns the digest of what makes the model: data, settings, code and stack.
 
     Runs with the same recipe come to the same model. What the model is held to, and
@@ -33,6 +34,7 @@ def recipe(config: Config, fingerprint: str, hints: Hints) -> str:
         config: Of the run.
         fingerprint: Of the data's content.
         hints: What the data does not say of itself.
+        base: What a warm start begins with: a model's digest, or its version.
     """
     training = config.training.model_dump(mode="json")
     ingredients = {
@@ -44,12 +46,13 @@ def recipe(config: Config, fingerprint: str, hints: Hints) -> str:
         "training": {k: v for k, v in training.items() if k not in _SAME_MODEL},
         "code": [code_digest(module) for module in _MODULES],
         "network": config.training.code(),
+        "base": base if config.training.warm_start else "",
     }
     return hashlib.sha256(json.dumps(ingredients, sort_keys=True).encode()).hexdigest()
 
 
-def champion(models: str, recipe: str) -> str:
-    """Returns the version that this run's model has to beat, or `none`.
+def champion(models: str, recipe_from: Callable[[str], str]) -> tuple[str, str]:
+    """Returns the version that this run's model has to beat, or `none`; and the recipe.
 
     That is the one being served. But if that one came from this very recipe,
     the question was answered when it was pushed: the champion is again the one
@@ -57,20 +60,32 @@ def champion(models: str, recipe: str) -> str:
 
     Args:
         models: The folder of the model's versions.
-        recipe: Of this run.
+        recipe_from: Returns this run's recipe, if it began with that model; see `base`
+            of `recipe`.
     """
     served = serving(models).stable
     if served is None:
-        return NONE
+        return NONE, recipe_from(NONE)
     try:
         manifest = read_manifest(versions.version_path(models, served))
     except ManifestError as error:
         logging.warning("what is served is taken for another recipe's: %s", error)
-        return str(served)
-    if manifest and manifest.recipe == recipe:
-        beaten = manifest.champion
-        if not beaten:
-            return NONE
-        if int(beaten) in versions.list_versions(models):
-            return beaten
-    return str(served)
+        return str(served), recipe_from(str(served))
+    if manifest and manifest.recipe:
+        beaten = manifest.champion or NONE
+        before = recipe_from(_base(models, beaten))
+        there = beaten == NONE or int(beaten) in versions.list_versions(models)
+        if manifest.recipe == before and there:
+            return beaten, before
+    return str(served), recipe_from(_base(models, str(served)))
+
+
+def _base(models: str, version: str) -> str:
+    """Returns the digest of a version's model; its number where that is not known."""
+    if version == NONE:
+        return NONE
+    try:
+        manifest = read_manifest(versions.version_path(models, int(version)))
+    except ManifestError:
+        return version
+    return (manifest.model_digest if manifest else None) or version

@@ -33,7 +33,9 @@ def surroundings(
         GateRefusedError: The run would train again what a rollback has taken back.
     """
     models = workspace.models(dataset.name)
-    own_recipe = recipe(config, dataset.fingerprint, dataset.hints)
+    version, own_recipe = champion(
+        models, lambda base: recipe(config, dataset.fingerprint, dataset.hints, base)
+    )
     if why := barred(models, own_recipe):
         raise GateRefusedError(nodes.PUSHER, [why], ROLLED_BACK_FROM)
     return Surroundings(
@@ -42,7 +44,7 @@ def surroundings(
         hints=dataset.hints,
         judgement=judgement(config.data.schema_path),
         models=models,
-        champion=champion(models, own_recipe),
+        champion=version,
         run=run,
         recipe=own_recipe,
         description=dataset.description,

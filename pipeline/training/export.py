@@ -93,6 +93,29 @@ class ServedModel(tf.Module):
         }
 
 
+def read_weights(folder: str) -> list[np.ndarray]:
+    """Returns the weights of a model that `export` wrote, as `model.weights` has them.
+
+    Args:
+        folder: Of the SavedModel.
+
+    Raises:
+        ValueError: It is another's, or cannot be read.
+    """
+    try:
+        reader = tf.train.load_checkpoint(os.path.join(folder, "variables"))
+    except (tf.errors.OpError, ValueError) as error:
+        raise ValueError("its weights cannot be read") from error
+    names = [
+        f"_weights/{place}/.ATTRIBUTES/VARIABLE_VALUE"
+        for place in range(len(reader.get_variable_to_shape_map()))
+    ]
+    weights = [reader.get_tensor(name) for name in names if reader.has_tensor(name)]
+    if not weights:
+        raise ValueError("it was not written by this pipeline")
+    return weights
+
+
 def _traced(function: Any, **arguments: tf.TensorSpec) -> Any:
     """Returns a function as a graph for inputs of these names, types and shapes."""
     named = {

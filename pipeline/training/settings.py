@@ -174,6 +174,9 @@ class Training(Section):
             all, `balanced` the same in all for each class, or numbers by the classes'
             names.
         early_stopping: When to stop before the last epoch; None: at the last.
+        warm_start: Whether training starts from the weights of the champion, the
+            version that is served, where network and task are the same; where they
+            are not, the run says why, and starts from new ones.
         seed: Of the initial weights and of the order of rows; the same seed
             gives the same weights, bit by bit.
         cache_mb: Memory for the rows that are gone over in every epoch, in MB
@@ -197,6 +200,7 @@ class Training(Section):
     label_smoothing: float = Field(0, ge=0, lt=1)
     class_weights: str | dict[str, float] = "none"
     early_stopping: EarlyStopping | None = None
+    warm_start: bool = False
     seed: int = Field(1, ge=0, lt=2**32)
     cache_mb: int = Field(256, ge=0)
 

@@ -14,7 +14,7 @@ import tensorflow_transform as tft
 from contract import model_run, progress
 from contract.features import EVAL, TEST
 from contract.task import Task, task_of_split
-from pipeline.training import compiling, network
+from pipeline.training import compiling, network, warm_start
 from pipeline.training.callbacks import Kept, Telling, reducing
 from pipeline.training.data import Reader, Samples
 from pipeline.training.export import WARMUP_BATCH_SIZES, export
@@ -57,6 +57,11 @@ def run_fn(fn_args: Any) -> None:
     _fix_order_of_sums()
     task = task_of_split(test_pattern)
     model, comes_compiled = _prepare(task, training)
+    started_from = (
+        warm_start.start(model, task, training, fn_args.base_model)
+        if training.warm_start
+        else None
+    )
 
     transform = tft.TFTransformOutput(fn_args.transform_output)
     reader = Reader(transform)
@@ -99,6 +104,8 @@ def run_fn(fn_args: Any) -> None:
     summary = summarize(
         model, training, task, weights=weights, history=history, kept=of_kept
     )
+    if started_from:
+        summary[model_run.WARM_START] = started_from
     model_run.write_json(run_dir, model_run.HISTORY_FILE, history_content)
     model_run.write_json(run_dir, model_run.SUMMARY_FILE, summary)
     model_run.write_json(run_dir, model_run.TIMING_FILE, {"fit_seconds": fit_seconds})

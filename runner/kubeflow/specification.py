@@ -65,7 +65,7 @@ def surroundings(origin: Origin) -> Surroundings:
         run=_RUN_NAME,
         # What is logged when a run comes to it nobody knows now.
         log_state=_RUN_NAME,
-        recipe=recipe(origin.config, origin.fingerprint, origin.hints),
+        recipe=recipe(origin.config, origin.fingerprint, origin.hints, LATEST),
         provenance=origin.provenance,
     )
 
@@ -103,7 +103,7 @@ def nodes_of(origin: Origin, values: dict[str, Any] | None = None) -> list[BaseN
     if origin.log:
         return _monitoring_nodes(config, origin)
     around = surroundings(origin)
-    own_recipe = recipe(config, around.fingerprint, around.hints)
+    own_recipe = recipe(config, around.fingerprint, around.hints, LATEST)
     return nodes(config, replace(around, recipe=own_recipe))
 
 
