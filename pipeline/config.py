@@ -27,6 +27,7 @@ from pipeline.notify import Notify
 from pipeline.pushing import Push
 from pipeline.section import Section
 from pipeline.training.settings import Training
+from pipeline.watching import Watch
 
 MODEL_NAME_PATTERN = r"^[a-z0-9]([a-z0-9-]{0,56}[a-z0-9])?$"
 """Also a legal name of a Kubeflow pipeline and of a Kubernetes object. Argo, which
@@ -313,6 +314,7 @@ class Config(Section):
     notify: Notify = Notify()
     monitoring: Monitoring = Monitoring()
     push: Push = Push()
+    watch: Watch = Watch()
 
     def with_gate_defaults(self, **bounds: float) -> Self:
         """Returns the same with other default bounds; what was set stays."""

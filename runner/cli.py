@@ -28,8 +28,8 @@ at all, and the next run picks up from what was finished.
 
 _EPILOG = (
     "Other commands: check (what is in the data?), why (what would the next run do?), "
-    "clean (make room), monitor (what is asked of a served model?); `local_runner.py "
-    "COMMAND --help` says more."
+    "clean (make room), monitor (what is asked of a served model?), watch (runs that "
+    "start themselves); `local_runner.py COMMAND --help` says more."
 )
 
 _FURTHER = {
@@ -37,6 +37,7 @@ _FURTHER = {
     "why": "runner.why_cli",
     "clean": "runner.clean_cli",
     "monitor": "runner.monitor_cli",
+    "watch": "runner.watch_cli",
 }
 """Commands by the module that has them: imported when they are asked for."""
 
@@ -83,13 +84,21 @@ def cli() -> None:
 @configuring
 @click.option("--no-reuse", is_flag=True, help="Run everything anew.")
 @click.option("--verbose", is_flag=True, help="Show the log on the screen as well.")
-def run(asked: Asked, no_reuse: bool, verbose: bool) -> int:
+@click.option("--because", metavar="TEXT", help="Why it is run; kept in result.json.")
+def run(asked: Asked, no_reuse: bool, verbose: bool, because: str | None) -> int:
     """Runs the pipeline; returns one of the documented codes."""
     workspace = asked.workspace
     workspace.check()
     with workspace.locked():
         config, dataset = find_data(asked.config)
-        code = execute(config, dataset, workspace, reuse=not no_reuse, verbose=verbose)
+        code = execute(
+            config,
+            dataset,
+            workspace,
+            reuse=not no_reuse,
+            verbose=verbose,
+            because=because,
+        )
     return code.value
 
 

@@ -35,6 +35,7 @@ class Run:
     name: str
     started: float
     screen: Screen
+    because: str | None = None
 
     @property
     def folder(self) -> str:
@@ -58,6 +59,7 @@ def execute(
     *,
     reuse: bool,
     verbose: bool,
+    because: str | None = None,
 ) -> Exit:
     """Runs the pipeline once, and tells of it.
 
@@ -67,6 +69,7 @@ def execute(
         workspace: Held by the caller.
         reuse: Whether to reuse what earlier runs finished.
         verbose: Whether to show the log on the screen.
+        because: Why it was started, as who started it said; kept in its result.
 
     Raises:
         BadInputError: The run cannot begin.
@@ -84,7 +87,7 @@ def execute(
             screen.say(f"note: {line}", style="yellow")
         if dataset.notice:
             screen.say(f"note: {dataset.notice}", style="yellow")
-        run = Run(config, dataset, workspace, name, started, screen)
+        run = Run(config, dataset, workspace, name, started, screen, because)
         with screen.live():
             ending = run_pipeline(run, reuse)
         with stopping.concluding():
@@ -160,6 +163,7 @@ def conclude(run: Run, ending: Ending) -> Exit:
         reasons=reasons,
         started=run.started,
         seconds=seconds,
+        because=run.because,
     )
     if not on_purpose:
         summary.show(run.screen.console, result)

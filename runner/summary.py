@@ -27,6 +27,9 @@ from runner.screen import Step
 
 RESULT_FILE = "result.json"
 
+BECAUSE = "because"
+"""Key of `result.json`: why the run was started, as who started it said."""
+
 
 @dataclass(frozen=True)
 class Result:
@@ -42,6 +45,7 @@ class Result:
         started: When the process's work began, in seconds since 1970.
         seconds: From then on.
         report: Path of the page about it; None if there is none.
+        because: Why it was started, as who started it said.
     """
 
     run: str
@@ -53,6 +57,7 @@ class Result:
     started: float
     seconds: float
     report: str | None = None
+    because: str | None = None
 
 
 def verdict_line(result: Result) -> Text:
@@ -126,6 +131,7 @@ def write(folder: str, result: Result) -> None:
             "description": result.dataset.description,
             "fingerprint": result.dataset.fingerprint,
         },
+        BECAUSE: result.because,
         "exit_code": result.code.value,
         "verdict": result.code.meaning,
         "reasons": result.reasons,

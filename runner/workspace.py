@@ -7,6 +7,7 @@
 <root>/data/                 data sets under names made of their content
 <root>/monitoring/           a workspace of the runs that look at traffic
 <root>/metrics.prom          what Prometheus is told of all runs
+<root>/watch/<name>/         what `local_runner.py watch` knows, and its log
 """
 
 import os
@@ -71,6 +72,10 @@ class Workspace:
     def monitoring(self) -> "Workspace":
         """Where `local_runner.py monitor` works."""
         return Workspace(os.path.join(self.root, "monitoring"))
+
+    def watcher(self, name: str) -> str:
+        """Returns the folder of what watches for a model's data."""
+        return os.path.join(self.root, "watch", name)
 
     def check(self) -> None:
         """Sees that a run can be written there, and is not mixed with others.

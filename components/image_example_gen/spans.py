@@ -13,7 +13,6 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
-from operator import attrgetter
 
 from components.image_example_gen.files import is_ours
 from contract.errors import BadInputError
@@ -61,7 +60,7 @@ def root(pattern: str) -> str:
 
 
 def find(pattern: str, marker: str = "") -> list[Span]:
-    """Returns all spans that there are, by number, in the version that counts.
+    """Returns all spans that there are, in all versions; by number and version.
 
     Args:
         pattern: Of a span's folder or file.
@@ -74,20 +73,18 @@ def find(pattern: str, marker: str = "") -> list[Span]:
     """
     pattern = re.sub(r"/\*{0,2}$", "", pattern)
     names = _check(pattern)
-    newest: dict[int, Span] = {}
+    found: dict[tuple[int, int], Span] = {}
     for path, values in _matching(pattern):
         span = _span(path, values, is_day="YYYY" in names)
         if marker and not is_complete(span.path, marker):
             continue
-        other = newest.get(span.number)
-        if other is not None and other.version == span.version:
+        same = found.setdefault((span.number, span.version or 0), span)
+        if same is not span:
             raise BadInputError(
                 f"{pattern}: expected one path for span {span.name}, found "
-                f"{other.path} and {span.path}"
+                f"{same.path} and {span.path}"
             )
-        if other is None or (other.version or 0) < (span.version or 0):
-            newest[span.number] = span
-    return sorted(newest.values(), key=attrgetter("number"))
+    return [found[key] for key in sorted(found)]
 
 
 def choose(pattern: str, window: int, named: Sequence[str], marker: str) -> list[Span]:
@@ -106,16 +103,20 @@ def choose(pattern: str, window: int, named: Sequence[str], marker: str) -> list
     having = f" with a file {marker}" if marker else ""
     if not there:
         raise BadInputError(f"{pattern}: expected a span{having}, found none")
+    # The last one counts: the highest version.
+    newest = {span.number: span for span in there}
     if not named:
-        return there[-window:]
-    by_name = {name: span for span in there for name in _names(span)}
+        return list(newest.values())[-window:]
+    by_name = {span.name.partition("/")[0]: span for span in newest.values()}
+    by_name |= {span.name: span for span in there}
     for name in named:
         if name not in by_name:
             raise BadInputError(
                 f"data.spans: {name}: expected a span of {pattern}{having}, found "
                 f"{names_text(there)}"
             )
-    return sorted({by_name[name] for name in named}, key=attrgetter("number"))
+    chosen = {by_name[name].number: by_name[name] for name in named}
+    return [chosen[number] for number in sorted(chosen)]
 
 
 def is_complete(path: str, marker: str) -> bool:
@@ -140,10 +141,6 @@ def names_text(spans: Sequence[Span]) -> str:
     if len(names) > _SHOWN:
         names = [*names[:2], "...", *names[-2:]]
     return ", ".join(names)
-
-
-def _names(span: Span) -> set[str]:
-    return {span.name, span.name.partition("/")[0]}
 
 
 def _start(pattern: str) -> int:

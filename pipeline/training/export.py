@@ -103,7 +103,9 @@ def read_weights(folder: str) -> list[np.ndarray]:
         ValueError: It is another's, or cannot be read.
     """
     try:
-        reader = tf.train.load_checkpoint(os.path.join(folder, "variables"))
+        reader = tf.train.load_checkpoint(
+            os.path.join(folder, "variables", "variables")
+        )
     except (tf.errors.OpError, ValueError) as error:
         raise ValueError("its weights cannot be read") from error
     names = [

@@ -1,0 +1,295 @@
+"""Runs that start themselves: what is looked for, and the run that is started.
+
+Each run is a process of its own, `local_runner.py run`, so that the watcher stays small
+however many there were, and what breaks a run does not break it.
+"""
+
+import json
+import logging
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Container, Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Never
+
+from components.image_example_gen.files import is_ours
+from components.image_example_gen.spans import Span, find
+from contract import stopping
+from contract.errors import BadInputError
+from contract.exits import Exit
+from pipeline.config import Config
+from runner.summary import BECAUSE, RESULT_FILE
+from runner.watch_state import QUARANTINED, Job, StateFile
+from runner.workspace import Workspace
+
+PROGRAM = Path(__file__).resolve().parents[1] / "local_runner.py"
+
+_END_SECONDS = 4.5
+"""In which a run that was told to stop has to end; it gives itself 4."""
+
+RUN_LOG = "run.log"
+"""In the watcher's folder: what the last run that it started had to say."""
+
+KIND, MONITOR = "kind", "monitor"
+"""What `result.json` of a monitoring run says of itself."""
+
+log = logging.getLogger(__name__)
+
+
+class Settling:
+    """Which spans have been the same for some time.
+
+    The time is the process's own, which no change of the clock moves; after a new start
+    it begins anew.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        """Has seen nothing.
+
+        Args:
+            seconds: How long a span has to stay as it is.
+        """
+        self._seconds = seconds
+        self._seen: dict[str, tuple[Any, float]] = {}
+
+    def is_settled(self, span: Span) -> bool:
+        """Looks at a span's files, and says whether they have been so long enough."""
+        looks, now = _look(span.path), time.monotonic()
+        before, since = self._seen.get(span.path, (None, now))
+        if looks != before:
+            since = now
+        self._seen[span.path] = (looks, since)
+        # An empty folder was made to be filled.
+        return looks[0] > 0 and now - since >= self._seconds
+
+
+@dataclass
+class Watcher:
+    """Looks, and starts runs, until it is told to stop.
+
+    Attributes:
+        config: Of the runs.
+        pattern: Of the spans.
+        name: Of the model.
+        workspace: Of the runs.
+        folder: Of the watcher, in the workspace.
+        arguments: Of `local_runner.py run`: what the watcher was started with.
+    """
+
+    config: Config
+    pattern: str
+    name: str
+    workspace: Workspace
+    folder: str
+    arguments: Sequence[str]
+    _child: subprocess.Popen[bytes] | None = None
+    _ended: set[str] = field(default_factory=set)
+    _findings: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        """Has not looked yet."""
+        self._state = StateFile(self.folder)
+        self._settling = Settling(self.config.watch.settle_seconds)
+
+    def watch(self) -> Never:
+        """Watches until the process is told to stop.
+
+        Raises:
+            KeyboardInterrupt: At Ctrl-C; the run that went on has ended, too.
+            Terminated: At SIGTERM, likewise.
+            BadInputError: The state, or the pattern of the spans, cannot be used.
+        """
+        # The run is ended first.
+        stopping.allow(_END_SECONDS + 0.4)
+        self._recover()
+        while True:
+            if not self.step():
+                time.sleep(self.config.watch.poll_seconds)
+
+    def step(self) -> bool:
+        """Looks once, and does what is due; returns whether anything was."""
+        if self.is_busy():
+            return False
+        complete, findings = self._complete(), self._look_for_findings()
+        with self._state.changing() as state:
+            job = state.next_job(
+                complete,
+                findings,
+                self.config.data.window,
+                self.config.watch,
+                time.time(),
+            )
+        if job is None:
+            return False
+        self._run(job)
+        return True
+
+    def is_busy(self) -> bool:
+        """Whether some run holds the workspace."""
+        try:
+            with self.workspace.locked():
+                return False
+        except BadInputError:
+            return True
+
+    def _recover(self) -> None:
+        """Finds out what became of the run that an earlier watcher had started."""
+        job = self._state.read().job
+        if job is None:
+            return
+        if self.is_busy():
+            log.info("run %d goes on: %s", job.number, job.why)
+        while self.is_busy():
+            time.sleep(min(1.0, self.config.watch.poll_seconds))
+        self._conclude(job, None)
+
+    def _run(self, job: Job) -> None:
+        """Runs the pipeline, and takes note of what came of it."""
+        log.info("run %d: %s; reads %s", job.number, job.why, ", ".join(job.window))
+        command = [
+            *(sys.executable, str(PROGRAM), "run", *self.arguments),
+            *("--set", f"data.spans={json.dumps(job.window)}"),
+            *("--because", job.because),
+        ]
+        with open(self._run_log, "wb") as output:
+            # Ctrl-C reaches it through the watcher alone.
+            self._child = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        try:
+            code = self._child.wait()
+        except BaseException:
+            with stopping.concluding():
+                self._stop_child()
+                self._conclude(job, Exit.TERMINATED.value)
+            raise
+        self._conclude(job, code)
+
+    def _stop_child(self) -> None:
+        assert self._child is not None, "it was started"
+        self._child.send_signal(signal.SIGTERM)
+        try:
+            self._child.wait(_END_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._child.kill()
+            self._child.wait()
+
+    def _conclude(self, job: Job, code: int | None) -> None:
+        """Takes note of how a run ended.
+
+        Args:
+            job: What was run.
+            code: Of the process; None where another watcher started it.
+        """
+        ended = (one for one in self._results() if one.get(BECAUSE) == job.because)
+        result = next(ended, {})
+        code = result.get("exit_code", code)
+        ending = Exit(code) if code in {known.value for known in Exit} else None
+        if ending is Exit.BAD_INPUT and not result and self.is_busy():
+            # Somebody else's run began in between.
+            ending = Exit.INTERRUPTED
+        run = result.get("run", "")
+        reason = "; ".join(result.get("reasons", ())) or self._last_error()
+        with self._state.changing() as state:
+            state.conclude(
+                ending,
+                run,
+                reason,
+                find(self.pattern),
+                self.config.watch,
+                time.time(),
+            )
+            aside = [n for n in job.tried if state.spans[n].state == QUARANTINED]
+        meaning = ending.meaning if ending else "killed"
+        why = "" if ending is Exit.PUSHED or not reason else f": {reason}"
+        log.info("run %d: %s%s", job.number, meaning, why)
+        for name in aside:
+            log.warning(
+                "span %s is set aside; `watch ... --release %s` lets it be tried again",
+                *(name, name),
+            )
+
+    @property
+    def _run_log(self) -> str:
+        return os.path.join(self.folder, RUN_LOG)
+
+    def _last_error(self) -> str:
+        """Returns the line with which a run ended that did not begin."""
+        try:
+            text = Path(self._run_log).read_text("utf-8", errors="replace")
+        except OSError:
+            return ""
+        errors = [x for x in text.splitlines() if x.startswith("error: ")]
+        return errors[-1].removeprefix("error: ") if errors else ""
+
+    def _results(self, known: Container[str] = ()) -> Iterator[dict[str, Any]]:
+        """Yields `result.json` of the runs that have ended, the newest first.
+
+        Args:
+            known: Names of those that are left out.
+        """
+        with suppress(FileNotFoundError), os.scandir(self.workspace.runs) as entries:
+            new = (entry for entry in entries if entry.name not in known)
+            for entry in sorted(new, key=_changed, reverse=True):
+                with suppress(OSError, ValueError):
+                    path = os.path.join(entry.path, RESULT_FILE)
+                    yield json.loads(Path(path).read_text("utf-8"))
+
+    def _look_for_findings(self) -> list[str]:
+        """Returns the monitoring runs of this model that found something, in order."""
+        for content in reversed([*self._results(self._ended)]):
+            self._ended.add(content["run"])
+            if (content.get(KIND), content.get("model")) == (MONITOR, self.name) and (
+                content["exit_code"] == Exit.REFUSED.value
+            ):
+                self._findings.append(content["run"])
+        return self._findings
+
+    def _complete(self) -> list[Span]:
+        """Returns the spans that are whole; those that were used are not looked at."""
+        marker = self.config.data.marker
+        there = find(self.pattern, marker)
+        if marker:
+            return there
+        state = self._state.read()
+        return [
+            span
+            for span in there
+            if span.name in state.spans or self._settling.is_settled(span)
+        ]
+
+
+def _look(path: str) -> tuple[int, int, int]:
+    """Returns how many files there are, their bytes, and when the last one changed."""
+    if not os.path.isdir(path):
+        return _sum([path])
+    files = (
+        os.path.join(here, name)
+        for here, folders, names in os.walk(path)
+        for name in names
+        if is_ours(name)
+    )
+    return _sum(files)
+
+
+def _sum(files: Iterable[str]) -> tuple[int, int, int]:
+    count = size = changed = 0
+    for path in files:
+        with suppress(FileNotFoundError):
+            status = os.stat(path)
+            count, size = count + 1, size + status.st_size
+            changed = max(changed, status.st_mtime_ns)
+    return count, size, changed
+
+
+def _changed(entry: os.DirEntry[str]) -> float:
+    return entry.stat().st_mtime

@@ -1,0 +1,140 @@
+"""`python local_runner.py watch`: a run's flags, and runs that start themselves."""
+
+import logging
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from logging.handlers import RotatingFileHandler
+
+import click
+from filelock import FileLock, Timeout
+from rich.text import Text
+
+from components.image_example_gen import spans
+from components.image_example_gen.understanding import name_of
+from contract.command import console, print_json
+from contract.errors import BadInputError
+from runner import watch as watching
+from runner.flags import Asked, configuring
+from runner.watch_state import State, StateFile
+from version_store.render import plain_table
+
+LOG_FILE = "watch.log"
+_LOG_BYTES, _LOG_FILES = 1 << 20, 3
+
+_ARGUMENTS = "arguments"
+
+
+class _Command(click.Command):
+    """Keeps what it was called with, for the runs that it starts."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parses them, and keeps them as they were."""
+        ctx.meta[_ARGUMENTS] = list(args)
+        return super().parse_args(ctx, args)
+
+
+@click.command(cls=_Command, context_settings={"max_content_width": 88})
+@configuring
+@click.option(
+    "--list", "as_list", is_flag=True, help="Tell what is known of the spans."
+)
+@click.option("--json", "as_json", is_flag=True, help="The same, as JSON.")
+@click.option(
+    "--release", metavar="SPAN", help="Let a span in quarantine be tried again."
+)
+def watch(asked: Asked, as_list: bool, as_json: bool, release: str | None) -> None:
+    """Start a run for each span of the data that is complete; until it is stopped.
+
+    Takes the flags of a run, with --data 'FOLDER/{SPAN}', and the settings [watch].
+    Runs also start after a finding in the traffic, and at the latest after
+    watch.at_latest_hours. A span whose runs fail is set aside after watch.tries. What
+    it knows is in OUTPUT/watch/NAME, with its log; kill it whenever you like. Exit
+    codes: 2 flags or settings cannot be used, 130 interrupted (Ctrl-C), 143 terminated.
+    """
+    data = asked.config.data
+    if data.path is None or not spans.is_pattern(data.path):
+        raise BadInputError(
+            "--data: expected spans to watch for, as 'incoming/{SPAN}', found "
+            f"{data.path or 'none'}"
+        )
+    if data.spans:
+        raise BadInputError(
+            "data.spans: expected without `watch`, which chooses them itself"
+        )
+    name = data.name or name_of(data.path)
+    file = StateFile(asked.workspace.watcher(name))
+    if release:
+        with file.changing() as state:
+            state.release(release)
+        click.echo(f"{name}: span {release} will be tried again")
+    elif as_list or as_json:
+        _show(file.read(), name, as_json)
+    else:
+        asked.workspace.check()
+        arguments = click.get_current_context().meta[_ARGUMENTS]
+        _watch(asked, data.path, name, arguments)
+
+
+def _watch(asked: Asked, pattern: str, name: str, arguments: list[str]) -> None:
+    folder = asked.workspace.watcher(name)
+    with _alone(folder), _logged(folder):
+        watcher = watching.Watcher(
+            asked.config, pattern, name, asked.workspace, folder, arguments
+        )
+        watching.log.info("watching %s; state and log in %s", pattern, folder)
+        watcher.watch()
+
+
+@contextmanager
+def _alone(folder: str) -> Iterator[None]:
+    """Sees that no other process watches for the same model."""
+    try:
+        os.makedirs(folder, exist_ok=True)
+        with FileLock(os.path.join(folder, ".lock"), timeout=0):
+            yield
+    except Timeout:
+        raise BadInputError(
+            f"{folder}: another process watches already: stop that one, or give the "
+            "model another name with --name"
+        ) from None
+
+
+@contextmanager
+def _logged(folder: str) -> Iterator[None]:
+    """Writes the watcher's lines on the screen, and into a log that stays small."""
+    log = watching.log
+    path = os.path.join(folder, LOG_FILE)
+    handlers = [
+        logging.StreamHandler(sys.stdout),
+        RotatingFileHandler(
+            path, maxBytes=_LOG_BYTES, backupCount=_LOG_FILES, encoding="utf-8"
+        ),
+    ]
+    for handler in handlers:
+        handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
+        log.addHandler(handler)
+    log.setLevel(logging.INFO)
+    log.propagate = False
+    try:
+        yield
+    finally:
+        for handler in handlers:
+            log.removeHandler(handler)
+            handler.close()
+
+
+def _show(state: State, name: str, as_json: bool) -> None:
+    if as_json:
+        print_json(state.model_dump(mode="json"))
+        return
+    here = console()
+    table = plain_table(here, "span", "state", "tries", "last run", "reason")
+    for span, record in state.spans.items():
+        known = (span, record.state, str(record.tries), record.run, record.reason)
+        table.add_row(*map(Text, known))
+    here.print(table)
+    job = state.job
+    running = f"run {job.number}: {job.why}" if job else "no run goes on"
+    here.print(Text(f"{name}: {state.jobs} runs started; {running}"))

@@ -1,0 +1,287 @@
+"""What a watcher knows: which spans were used, which failed, and what runs now.
+
+The file is written whole, and before and after each run, so that a watcher that was
+killed at any moment finds in it what it was at.
+"""
+
+import os
+import re
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Literal
+
+from filelock import FileLock
+from pydantic import BaseModel, Field, ValidationError
+
+from components.image_example_gen.spans import Span
+from contract.errors import BadInputError
+from contract.exits import Exit
+from pipeline.watching import Watch
+
+WAITING, DONE, QUARANTINED, PASSED = "waiting", "done", "quarantined", "passed over"
+"""Of a span: to be tried (again); used by a run that went well; set aside after too
+many tries; older than the window when it was found."""
+
+_KILLED = "its run was killed before it could tell how it ended"
+
+
+class Record(BaseModel):
+    """What is known of a span.
+
+    Attributes:
+        state: `WAITING`, `DONE`, `QUARANTINED` or `PASSED`.
+        tries: How many runs with it failed.
+        not_before: When it is tried next, in seconds since 1970.
+        run: The last run with it.
+        reason: Why that one failed; empty if it went well.
+    """
+
+    state: Literal["waiting", "done", "quarantined", "passed over"] = "waiting"
+    tries: int = 0
+    not_before: float = 0
+    run: str = ""
+    reason: str = ""
+
+
+class Job(BaseModel):
+    """A run that is to be started, or goes on.
+
+    Attributes:
+        number: Counts the runs of this watcher, from 1.
+        why: Why it is started, for people.
+        window: Names of the spans that it reads.
+        tried: Those of them that were not in a run that went well.
+        finding: The monitoring run that made it necessary; empty if none did.
+    """
+
+    number: int
+    why: str
+    window: list[str]
+    tried: list[str] = Field(default_factory=list)
+    finding: str = ""
+
+    @property
+    def because(self) -> str:
+        """What the run is told, by which its result is known again."""
+        return f"watch {self.number}: {self.why}"
+
+
+class State(BaseModel):
+    """Everything that a watcher keeps.
+
+    Attributes:
+        jobs: How many runs were started.
+        spans: By name.
+        findings: The monitoring runs whose findings are dealt with.
+        last_run: When the last run ended, in seconds since 1970; 0 before the first.
+        job: What runs now, or ran when the watcher was killed.
+    """
+
+    jobs: int = 0
+    spans: dict[str, Record] = Field(default_factory=dict)
+    findings: list[str] = Field(default_factory=list)
+    last_run: float = 0
+    job: Job | None = None
+
+    def next_job(
+        self,
+        complete: Sequence[Span],
+        findings: Sequence[str],
+        window: int,
+        settings: Watch,
+        now: float,
+    ) -> Job | None:
+        """Returns the run that is due, and takes note of it; None if none is.
+
+        A span is tried together with those that went well and with no other new one,
+        the oldest first. As long as none went well, all that there are are tried
+        together: one alone may be too little to learn from.
+
+        Args:
+            complete: The spans that there are, whole; by number and version.
+            findings: Monitoring runs that found something.
+            window: How many spans are read together.
+            settings: Of the watcher.
+            now: Seconds since 1970. It may jump: a clock that went back makes nothing
+                wait longer than it would have from now on.
+        """
+        self._heed_clock(settings, now)
+        newest = list({span.number: span for span in complete}.values())
+        if not self.spans:
+            self._pass_over(newest[:-window])
+        due = [span for span in newest if self._is_due(span, now)]
+        done = [span for span in complete if self._of(span).state == DONE]
+        # What was never tried comes before what failed.
+        by_tries = sorted(due, key=lambda span: (self._of(span).tries, span.number))
+        tried = by_tries[:1] if done else due[-window:]
+        usable = {span.number: span for span in sorted([*done, *tried], key=_order)}
+        read = [usable[number] for number in sorted(usable)[-window:]]
+        if tried and not any(span in read for span in tried):
+            self._pass_over(tried)
+            return self.next_job(complete, findings, window, settings, now)
+        found = [name for name in findings if name not in self.findings]
+        if tried:
+            names = ", ".join(span.name for span in tried)
+            why = f"span{'s' if len(tried) > 1 else ''} {names} complete"
+            if tries := self._of(tried[0]).tries:
+                why += f", try {tries + 1} of {settings.tries}"
+        elif found and read:
+            why = f"finding in the traffic, {found[0]}"
+        elif read and self._is_late(settings, now):
+            why = f"no run for {settings.at_latest_hours:g} hours"
+        else:
+            return None
+        self.jobs += 1
+        self.job = Job(
+            number=self.jobs,
+            why=why,
+            window=[span.name for span in read],
+            tried=[span.name for span in tried],
+            finding="" if tried or not found else found[0],
+        )
+        for name in self.job.tried:
+            record = self.spans.setdefault(name, Record())
+            record.tries += 1
+        return self.job
+
+    def conclude(
+        self,
+        code: Exit | None,
+        run: str,
+        reason: str,
+        paths: Sequence[Span],
+        settings: Watch,
+        now: float,
+    ) -> None:
+        """Takes note of how the run ended that was going on.
+
+        Args:
+            code: None where nobody knows.
+            run: Its name; empty if it did not begin.
+            reason: Why it did not go well.
+            paths: The spans, to see which of several a reason names.
+            settings: Of the watcher.
+            now: Seconds since 1970.
+        """
+        job = self.job
+        assert job is not None, "a run was going on"
+        self.job, self.last_run = None, now
+        if job.finding and code not in (Exit.INTERRUPTED, Exit.TERMINATED):
+            self.findings.append(job.finding)
+        named = {
+            span.name
+            for span in paths
+            if re.search(re.escape(span.path) + r"(?![\w-])", reason)
+        }
+        blamed = named & set(job.tried) or set(job.tried)
+        for name in job.tried:
+            record = self.spans[name]
+            record.run, record.reason = run, ""
+            if code is Exit.PUSHED:
+                record.state, record.tries = DONE, 0
+            elif code in (Exit.INTERRUPTED, Exit.TERMINATED) or name not in blamed:
+                record.tries -= 1
+                record.not_before = now
+            else:
+                record.reason = reason or _KILLED
+                record.not_before = now + _pause(settings, record.tries)
+                if record.tries >= settings.tries:
+                    record.state = QUARANTINED
+
+    def release(self, name: str) -> None:
+        """Lets a span be tried again that was set aside.
+
+        Raises:
+            BadInputError: It was not.
+        """
+        aside = [own for own, of in self.spans.items() if of.state == QUARANTINED]
+        if name not in aside:
+            raise BadInputError(
+                f"--release: {name}: expected a span in quarantine, found "
+                f"{', '.join(aside) or 'none'}"
+            )
+        self.spans[name] = Record()
+
+    def _of(self, span: Span) -> Record:
+        return self.spans.get(span.name, Record())
+
+    def _is_due(self, span: Span, now: float) -> bool:
+        record = self._of(span)
+        return record.state == WAITING and record.not_before <= now
+
+    def _is_late(self, settings: Watch, now: float) -> bool:
+        hours = settings.at_latest_hours
+        return hours is not None and now - self.last_run >= hours * 3600
+
+    def _pass_over(self, spans: Sequence[Span]) -> None:
+        for span in spans:
+            self.spans[span.name] = Record(state=PASSED)
+
+    def _heed_clock(self, settings: Watch, now: float) -> None:
+        self.last_run = min(self.last_run, now)
+        for record in self.spans.values():
+            latest = now + _pause(settings, record.tries)
+            record.not_before = min(record.not_before, latest)
+
+
+class StateFile:
+    """The file that a watcher's state is in; commands may change it meanwhile."""
+
+    def __init__(self, folder: str) -> None:
+        """Makes the folder, if need be.
+
+        Args:
+            folder: Of the watcher, in the workspace.
+        """
+        self._folder = folder
+        self.path = os.path.join(folder, "state.json")
+
+    def read(self) -> State:
+        """Returns the state; a new one where there is none.
+
+        Raises:
+            BadInputError: It cannot be read, or is none.
+        """
+        try:
+            with open(self.path, encoding="utf-8") as stream:
+                return State.model_validate_json(stream.read())
+        except FileNotFoundError:
+            return State()
+        except OSError as error:
+            raise BadInputError(
+                f"{self.path}: cannot be read: {error.strerror}"
+            ) from error
+        except (ValidationError, UnicodeDecodeError) as error:
+            raise BadInputError(
+                f"{self.path}: expected what `watch` wrote, found something else: move "
+                "it away, and all spans count as new"
+            ) from error
+
+    @contextmanager
+    def changing(self) -> Iterator[State]:
+        """Yields the state, and writes it if it is another one after the block."""
+        os.makedirs(self._folder, exist_ok=True)
+        with FileLock(os.path.join(self._folder, ".state.lock")):
+            state = self.read()
+            before = state.model_dump_json()
+            yield state
+            if state.model_dump_json() != before:
+                self._write(state)
+
+    def _write(self, state: State) -> None:
+        descriptor, beside = tempfile.mkstemp(dir=self._folder, prefix=".state-")
+        with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+            stream.write(state.model_dump_json(indent=2))
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.replace(beside, self.path)
+
+
+def _order(span: Span) -> tuple[int, int]:
+    return span.number, span.version or 0
+
+
+def _pause(settings: Watch, tries: int) -> float:
+    """Returns how many seconds pass between a try and the next one."""
+    return settings.retry_seconds * 2.0 ** max(0, tries - 1)
