@@ -25,7 +25,7 @@ from contract.exits import Exit
 from pipeline.config import Config
 from runner.summary import BECAUSE, RESULT_FILE
 from runner.watch_state import QUARANTINED, Job, StateFile
-from runner.workspace import Workspace
+from runner.workspace import BUSY, Workspace
 
 PROGRAM = Path(__file__).resolve().parents[1] / "local_runner.py"
 
@@ -113,20 +113,16 @@ class Watcher:
 
     def step(self) -> bool:
         """Looks once, and does what is due; returns whether anything was."""
-        if self.is_busy():
+        settings, window = self.config.watch, self.config.data.window
+        seen = self._complete(), self._look_for_findings()
+        planned = self._state.read().next_job(*seen, window, settings, time.time())
+        # Asking holds the workspace for a moment: not without need.
+        if planned is None or self.is_busy():
             return False
-        complete, findings = self._complete(), self._look_for_findings()
         with self._state.changing() as state:
-            job = state.next_job(
-                complete,
-                findings,
-                self.config.data.window,
-                self.config.watch,
-                time.time(),
-            )
-        if job is None:
-            return False
-        self._run(job)
+            job = state.next_job(*seen, window, settings, time.time())
+        if job is not None:
+            self._run(job)
         return True
 
     def is_busy(self) -> bool:
@@ -190,15 +186,16 @@ class Watcher:
             job: What was run.
             code: Of the process; None where another watcher started it.
         """
-        ended = (one for one in self._results() if one.get(BECAUSE) == job.because)
+        results = _results(self.workspace.runs)
+        ended = (one for _, one in results if one.get(BECAUSE) == job.because)
         result = next(ended, {})
         code = result.get("exit_code", code)
         ending = Exit(code) if code in {known.value for known in Exit} else None
-        if ending is Exit.BAD_INPUT and not result and self.is_busy():
-            # Somebody else's run began in between.
-            ending = Exit.INTERRUPTED
         run = result.get("run", "")
         reason = "; ".join(result.get("reasons", ())) or self._last_error()
+        if not run and BUSY in reason:
+            # Somebody else's run began in between.
+            ending = Exit.INTERRUPTED
         with self._state.changing() as state:
             state.conclude(
                 ending,
@@ -231,27 +228,14 @@ class Watcher:
         errors = [x for x in text.splitlines() if x.startswith("error: ")]
         return errors[-1].removeprefix("error: ") if errors else ""
 
-    def _results(self, known: Container[str] = ()) -> Iterator[dict[str, Any]]:
-        """Yields `result.json` of the runs that have ended, the newest first.
-
-        Args:
-            known: Names of those that are left out.
-        """
-        with suppress(FileNotFoundError), os.scandir(self.workspace.runs) as entries:
-            new = (entry for entry in entries if entry.name not in known)
-            for entry in sorted(new, key=_changed, reverse=True):
-                with suppress(OSError, ValueError):
-                    path = os.path.join(entry.path, RESULT_FILE)
-                    yield json.loads(Path(path).read_text("utf-8"))
-
     def _look_for_findings(self) -> list[str]:
         """Returns the monitoring runs of this model that found something, in order."""
-        for content in reversed([*self._results(self._ended)]):
-            self._ended.add(content["run"])
-            if (content.get(KIND), content.get("model")) == (MONITOR, self.name) and (
-                content["exit_code"] == Exit.REFUSED.value
-            ):
-                self._findings.append(content["run"])
+        of_interest = (MONITOR, self.name, Exit.REFUSED.value)
+        new = _results(self.workspace.monitoring.runs, self._ended)
+        for name, content in reversed([*new]):
+            self._ended.add(name)
+            if tuple(map(content.get, (KIND, "model", "exit_code"))) == of_interest:
+                self._findings.append(name)
         return self._findings
 
     def _complete(self) -> list[Span]:
@@ -264,8 +248,23 @@ class Watcher:
         return [
             span
             for span in there
-            if span.name in state.spans or self._settling.is_settled(span)
+            if state.is_settled(span) or self._settling.is_settled(span)
         ]
+
+
+def _results(folder: str, known: Container[str] = ()) -> Iterator[tuple[str, Any]]:
+    """Yields name and `result.json` of runs that have ended, the newest first.
+
+    Args:
+        folder: With the folders of the runs.
+        known: Names of those that are left out.
+    """
+    with suppress(FileNotFoundError), os.scandir(folder) as entries:
+        new = (entry for entry in entries if entry.name not in known)
+        for entry in sorted(new, key=_changed, reverse=True):
+            with suppress(OSError, ValueError):
+                path = os.path.join(entry.path, RESULT_FILE)
+                yield entry.name, json.loads(Path(path).read_text("utf-8"))
 
 
 def _look(path: str) -> tuple[int, int, int]:

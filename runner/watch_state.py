@@ -6,6 +6,7 @@ killed at any moment finds in it what it was at.
 
 import os
 import re
+import secrets
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -49,6 +50,7 @@ class Job(BaseModel):
 
     Attributes:
         number: Counts the runs of this watcher, from 1.
+        because: What the run is told, by which its result is known again.
         why: Why it is started, for people.
         window: Names of the spans that it reads.
         tried: Those of them that were not in a run that went well.
@@ -56,21 +58,18 @@ class Job(BaseModel):
     """
 
     number: int
+    because: str
     why: str
     window: list[str]
     tried: list[str] = Field(default_factory=list)
     finding: str = ""
-
-    @property
-    def because(self) -> str:
-        """What the run is told, by which its result is known again."""
-        return f"watch {self.number}: {self.why}"
 
 
 class State(BaseModel):
     """Everything that a watcher keeps.
 
     Attributes:
+        key: Tells its runs from those of a state that was there before.
         jobs: How many runs were started.
         spans: By name.
         findings: The monitoring runs whose findings are dealt with.
@@ -78,6 +77,7 @@ class State(BaseModel):
         job: What runs now, or ran when the watcher was killed.
     """
 
+    key: str = Field(default_factory=lambda: secrets.token_hex(4))
     jobs: int = 0
     spans: dict[str, Record] = Field(default_factory=dict)
     findings: list[str] = Field(default_factory=list)
@@ -135,6 +135,7 @@ class State(BaseModel):
         self.jobs += 1
         self.job = Job(
             number=self.jobs,
+            because=f"watch {self.key}, run {self.jobs}: {why}",
             why=why,
             window=[span.name for span in read],
             tried=[span.name for span in tried],
@@ -185,9 +186,16 @@ class State(BaseModel):
                 record.not_before = now
             else:
                 record.reason = reason or _KILLED
-                record.not_before = now + _pause(settings, record.tries)
+                # A run that was killed goes on at once; it counts all the same, as
+                # it may be what there is too little memory for.
+                pause = 0 if code is None else _pause(settings, record.tries)
+                record.not_before = now + pause
                 if record.tries >= settings.tries:
                     record.state = QUARANTINED
+
+    def is_settled(self, span: Span) -> bool:
+        """Whether a span is not to be tried, so that it may change as it likes."""
+        return self._of(span).state != WAITING
 
     def release(self, name: str) -> None:
         """Lets a span be tried again that was set aside.

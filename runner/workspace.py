@@ -23,6 +23,9 @@ from components.image_example_gen.spans import Span, links
 from contract.errors import BadInputError
 from runner.folders import check_path
 
+BUSY = "in use by another run"
+"""Said of a workspace that cannot be had."""
+
 _SQLITE_MAGIC = b"SQLite format 3\0"
 
 
@@ -179,7 +182,7 @@ class Workspace:
             lock.acquire(timeout=0)
         except Timeout:
             raise BadInputError(
-                f"{self.root}: in use by another run: wait for it, or choose another "
+                f"{self.root}: {BUSY}: wait for it, or choose another "
                 "folder with --output"
             ) from None
         except OSError as error:
