@@ -14,6 +14,8 @@ class Watch(Section):
             number, the sizes and the times of its files stay the same for so long.
         at_latest_hours: A run is started when none was for so long, on the spans that
             there are; None: never for that reason.
+        monitor_hours: How often the traffic is looked at, where `monitoring.log` says
+            where it is logged; None: `local_runner.py monitor` is run by others.
         tries: How often a span is tried before it is set aside.
         retry_seconds: How long after the first try comes the second; twice as long
             passes before each further one.
@@ -22,5 +24,6 @@ class Watch(Section):
     poll_seconds: float = Field(10, gt=0)
     settle_seconds: float = Field(60, ge=0)
     at_latest_hours: float | None = Field(None, gt=0)
+    monitor_hours: float | None = Field(None, gt=0)
     tries: int = Field(3, ge=1)
     retry_seconds: float = Field(300, ge=0)

@@ -4,6 +4,7 @@ Each run is a process of its own, `local_runner.py run`, so that the watcher sta
 however many there were, and what breaks a run does not break it.
 """
 
+import fcntl
 import json
 import logging
 import os
@@ -12,8 +13,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Container, Iterable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Never
 
@@ -79,6 +81,7 @@ class Watcher:
         workspace: Of the runs.
         folder: Of the watcher, in the workspace.
         arguments: Of `local_runner.py run`: what the watcher was started with.
+        monitoring: Of `local_runner.py monitor`, which it starts likewise.
     """
 
     config: Config
@@ -87,7 +90,7 @@ class Watcher:
     workspace: Workspace
     folder: str
     arguments: Sequence[str]
-    _child: subprocess.Popen[bytes] | None = None
+    monitoring: Sequence[str] = ()
     _ended: set[str] = field(default_factory=set)
     _findings: list[str] = field(default_factory=list)
 
@@ -115,9 +118,13 @@ class Watcher:
         """Looks once, and does what is due; returns whether anything was."""
         settings, window = self.config.watch, self.config.data.window
         seen = self._complete(), self._look_for_findings()
-        planned = self._state.read().next_job(*seen, window, settings, time.time())
+        state = self._state.read()
+        planned = state.next_job(*seen, window, settings, time.time())
         # Asking holds the workspace for a moment: not without need.
         if planned is None or self.is_busy():
+            if state.is_look_due(settings, time.time()):
+                self._look_at_traffic(state.last_look)
+                return True
             return False
         with self._state.changing() as state:
             job = state.next_job(*seen, window, settings, time.time())
@@ -138,46 +145,68 @@ class Watcher:
         job = self._state.read().job
         if job is None:
             return
-        if self.is_busy():
-            log.info("run %d goes on: %s", job.number, job.why)
-        while self.is_busy():
-            time.sleep(min(1.0, self.config.watch.poll_seconds))
+        with suppress(FileNotFoundError), open(self._alive) as alive:
+            try:
+                fcntl.flock(alive, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                log.info("run %d goes on: %s", job.number, job.why)
+                fcntl.flock(alive, fcntl.LOCK_EX)
         self._conclude(job, None)
 
     def _run(self, job: Job) -> None:
         """Runs the pipeline, and takes note of what came of it."""
         log.info("run %d: %s; reads %s", job.number, job.why, ", ".join(job.window))
-        command = [
-            *(sys.executable, str(PROGRAM), "run", *self.arguments),
-            *("--set", f"data.spans={json.dumps(job.window)}"),
-            *("--because", job.because),
-        ]
-        with open(self._run_log, "wb") as output:
-            # Ctrl-C reaches it through the watcher alone.
-            self._child = subprocess.Popen(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
+        window = json.dumps(job.window)
         try:
-            code = self._child.wait()
+            code = self._process(
+                *("run", *self.arguments, "--set", f"data.spans={window}"),
+                *("--because", job.because),
+            )
         except BaseException:
             with stopping.concluding():
-                self._stop_child()
                 self._conclude(job, Exit.TERMINATED.value)
             raise
         self._conclude(job, code)
 
-    def _stop_child(self) -> None:
-        assert self._child is not None, "it was started"
-        self._child.send_signal(signal.SIGTERM)
+    def _look_at_traffic(self, since: float) -> None:
+        """Runs the pipeline that watches traffic, on what came since the last time."""
+        until = time.time()
+        period = ("--since", _utc(since)) if 0 < since < until else ()
+        log.info("looking at the traffic %s", " ".join(period))
+        code = self._process(
+            "monitor", *self.monitoring, *period, "--until", _utc(until)
+        )
+        with self._state.changing() as state:
+            state.last_look = until
+        if code not in (Exit.PUSHED.value, Exit.REFUSED.value):
+            log.warning("the traffic was not looked at: %s", self._last_error())
+
+    def _process(self, *arguments: str) -> int:
+        """Runs a command of `local_runner.py` to its end; returns its exit code.
+
+        Whatever is raised here, as by Ctrl-C, ends that process first.
+        """
+        with open(self._run_log, "wb") as output, self._told_alive() as alive:
+            # Ctrl-C reaches it through the watcher alone.
+            child = subprocess.Popen(
+                [sys.executable, str(PROGRAM), *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                pass_fds=[alive],
+            )
         try:
-            self._child.wait(_END_SECONDS)
-        except subprocess.TimeoutExpired:
-            self._child.kill()
-            self._child.wait()
+            return child.wait()
+        except BaseException:
+            with stopping.concluding():
+                child.send_signal(signal.SIGTERM)
+                try:
+                    child.wait(_END_SECONDS)
+                except subprocess.TimeoutExpired:
+                    child.kill()
+                    child.wait()
+            raise
 
     def _conclude(self, job: Job, code: int | None) -> None:
         """Takes note of how a run ended.
@@ -215,6 +244,24 @@ class Watcher:
                 *(name, name),
             )
 
+    @contextmanager
+    def _told_alive(self) -> Iterator[int]:
+        """Yields a file that is locked as long as who inherits it lives.
+
+        So that a later watcher knows whether the run goes on, from the moment on in
+        which it is started, and whoever was killed (flock(2): the lock belongs to the
+        open file, which parent and child share).
+        """
+        beside = f"{self._alive}.new"
+        with open(beside, "w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            os.replace(beside, self._alive)
+            yield file.fileno()
+
+    @property
+    def _alive(self) -> str:
+        return os.path.join(self.folder, ".run")
+
     @property
     def _run_log(self) -> str:
         return os.path.join(self.folder, RUN_LOG)
@@ -250,6 +297,10 @@ class Watcher:
             for span in there
             if state.is_settled(span) or self._settling.is_settled(span)
         ]
+
+
+def _utc(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
 
 
 def _results(folder: str, known: Container[str] = ()) -> Iterator[tuple[str, Any]]:

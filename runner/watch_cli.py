@@ -73,15 +73,25 @@ def watch(asked: Asked, as_list: bool, as_json: bool, release: str | None) -> No
         _show(file.read(), name, as_json)
     else:
         asked.workspace.check()
-        arguments = click.get_current_context().meta[_ARGUMENTS]
-        _watch(asked, data.path, name, arguments)
+        if asked.config.watch.monitor_hours and not asked.config.monitoring.log:
+            raise BadInputError(
+                "watch.monitor_hours: expected together with monitoring.log, where the "
+                "server logs requests"
+            )
+        _watch(asked, data.path, name, click.get_current_context())
 
 
-def _watch(asked: Asked, pattern: str, name: str, arguments: list[str]) -> None:
+def _watch(asked: Asked, pattern: str, name: str, context: click.Context) -> None:
     folder = asked.workspace.watcher(name)
+    # The flags that `monitor` has as well.
+    given = context.params
+    config = ["--config", given["config_path"]] if given["config_path"] else []
+    settings = [part for text in given["settings"] for part in ("--set", text)]
     with _alone(folder), _logged(folder):
         watcher = watching.Watcher(
-            asked.config, pattern, name, asked.workspace, folder, arguments
+            *(asked.config, pattern, name, asked.workspace, folder),
+            arguments=context.meta[_ARGUMENTS],
+            monitoring=["--name", name, "--output", asked.output, *config, *settings],
         )
         watching.log.info("watching %s; state and log in %s", pattern, folder)
         watcher.watch()

@@ -74,6 +74,7 @@ class State(BaseModel):
         spans: By name.
         findings: The monitoring runs whose findings are dealt with.
         last_run: When the last run ended, in seconds since 1970; 0 before the first.
+        last_look: When the traffic was looked at last, in seconds since 1970; 0 before.
         job: What runs now, or ran when the watcher was killed.
     """
 
@@ -82,6 +83,7 @@ class State(BaseModel):
     spans: dict[str, Record] = Field(default_factory=dict)
     findings: list[str] = Field(default_factory=list)
     last_run: float = 0
+    last_look: float = 0
     job: Job | None = None
 
     def next_job(
@@ -192,6 +194,13 @@ class State(BaseModel):
                 record.not_before = now + pause
                 if record.tries >= settings.tries:
                     record.state = QUARANTINED
+
+    def is_look_due(self, settings: Watch, now: float) -> bool:
+        """Whether the traffic is to be looked at again."""
+        hours = settings.monitor_hours
+        # Of a clock that went back nothing is expected but another look.
+        since = now - self.last_look
+        return hours is not None and not 0 <= since < hours * 3600
 
     def is_settled(self, span: Span) -> bool:
         """Whether a span is not to be tried, so that it may change as it likes."""

@@ -8,6 +8,7 @@ from components.image_example_gen.hints import Hints
 from components.image_example_gen.mnist import FINGERPRINT as MNIST_FINGERPRINT
 from components.image_example_gen.mnist import NAME as MNIST
 from components.image_example_gen.source import open_source
+from components.image_example_gen.spans import is_pattern
 from contract.errors import BadInputError
 from runner.kubeflow.deployment import DATA_FOLDER
 from runner.kubeflow.entrypoint.contract import is_remote
@@ -30,6 +31,12 @@ def kind(data: str) -> str:
     if data in (MNIST, DIGITS):
         return "name"
     if is_remote(data):
+        if is_pattern(data):
+            raise BadInputError(
+                f"data: {data}: expected spans on the data volume, as "
+                f"{DATA_FOLDER}/incoming/{{SPAN}}: KFP's launcher brings one folder or "
+                "file, and knows no pattern"
+            )
         if not re.fullmatch(r"\w+://[^/\s]+/\S*[^/\s]/?", data):
             raise BadInputError(
                 f"data: {data}: expected <scheme>://<bucket>/<key of a folder or npz>"
