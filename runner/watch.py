@@ -26,7 +26,7 @@ from contract.errors import BadInputError
 from contract.exits import Exit
 from pipeline.config import Config
 from runner.summary import BECAUSE, RESULT_FILE
-from runner.watch_state import QUARANTINED, Job, StateFile
+from runner.watch_state import QUARANTINED, Job, State, StateFile
 from runner.workspace import BUSY, Workspace
 
 PROGRAM = Path(__file__).resolve().parents[1] / "local_runner.py"
@@ -105,20 +105,33 @@ class Watcher:
         Raises:
             KeyboardInterrupt: At Ctrl-C; the run that went on has ended, too.
             Terminated: At SIGTERM, likewise.
-            BadInputError: The state, or the pattern of the spans, cannot be used.
+            BadInputError: The state, or the pattern of the spans, cannot be used. What
+                cannot be used later is told, and waited for: a volume that is away.
         """
         # The run is ended first.
         stopping.allow(_END_SECONDS + 0.4)
-        self._recover()
+        find(self.pattern)
+        self._state.read()
+        trouble = ""
         while True:
-            if not self.step():
+            try:
+                did_something, found = self.step(), ""
+            except (BadInputError, OSError) as error:
+                did_something, found = False, str(error)
+            if found != trouble:
+                log.warning("%s", f"waiting: {found}" if found else "it goes on")
+                trouble = found
+            if not did_something:
                 time.sleep(self.config.watch.poll_seconds)
 
     def step(self) -> bool:
         """Looks once, and does what is due; returns whether anything was."""
         settings, window = self.config.watch, self.config.data.window
-        seen = self._complete(), self._look_for_findings()
         state = self._state.read()
+        if state.job is not None:
+            self._recover(state.job)
+            return True
+        seen = self._complete(state), self._look_for_findings()
         planned = state.next_job(*seen, window, settings, time.time())
         # Asking holds the workspace for a moment: not without need.
         if planned is None or self.is_busy():
@@ -140,11 +153,8 @@ class Watcher:
         except BadInputError:
             return True
 
-    def _recover(self) -> None:
-        """Finds out what became of the run that an earlier watcher had started."""
-        job = self._state.read().job
-        if job is None:
-            return
+    def _recover(self, job: Job) -> None:
+        """Finds out what became of a run that an earlier watcher had started."""
         with suppress(FileNotFoundError), open(self._alive) as alive:
             try:
                 fcntl.flock(alive, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -285,13 +295,12 @@ class Watcher:
                 self._findings.append(name)
         return self._findings
 
-    def _complete(self) -> list[Span]:
+    def _complete(self, state: State) -> list[Span]:
         """Returns the spans that are whole; those that were used are not looked at."""
         marker = self.config.data.marker
         there = find(self.pattern, marker)
         if marker:
             return there
-        state = self._state.read()
         return [
             span
             for span in there

@@ -138,6 +138,19 @@ def test_no_run_starts_while_somebody_elses_goes_on(tmp_path: Path, make: Make) 
     assert watcher.step()
 
 
+def test_a_folder_that_is_away_is_waited_for(tmp_path: Path) -> None:
+    put(tmp_path, _1="")
+    watcher = InItsOwnProcess(tmp_path)
+    watcher.until("run 1: pushed")
+    (tmp_path / "in").rename(tmp_path / "away")
+    assert "missing: expected a folder with spans in it" in watcher.until("waiting:")
+    (tmp_path / "away").rename(tmp_path / "in")
+    watcher.until("it goes on")
+    put(tmp_path, _2="")
+    watcher.until("run 2: pushed")
+    watcher.end(signal.SIGTERM)
+
+
 def test_a_finding_in_the_traffic_starts_a_run(tmp_path: Path, make: Make) -> None:
     put(tmp_path, _1="")
     watcher = make()

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from components.image_example_gen.spans import find
 from contract.errors import BadInputError
 from runner.workspace import Workspace
 
@@ -125,3 +126,20 @@ def test_a_path_that_a_library_would_misread_is_refused_before_anything_starts(
 ) -> None:
     with pytest.raises(BadInputError, match=reason):
         Workspace(f"/nowhere/{name}").check()
+
+
+def test_spans_have_a_pattern_for_just_those_that_are_read(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    for number in range(1, 5):
+        (tmp_path / "in" / str(number)).mkdir(parents=True)
+    pattern = f"{tmp_path}/in/{{SPAN}}"
+    some = find(pattern)[1:3]
+    for _ in range(2):
+        link = workspace.link_data("scans", pattern, "a" * 64, some)
+        assert link == workspace.data_link("scans", "a" * 64, some)
+        assert [span.name for span in find(link)] == ["2", "3"]
+        assert [Path(span.path).resolve() for span in find(link)] == [
+            tmp_path / "in" / "2",
+            tmp_path / "in" / "3",
+        ]

@@ -257,3 +257,21 @@ def test_a_split_without_rows_is_refused() -> None:
         "eval fraction: expected one that leaves examples in both splits, found 0.9 "
         "of 3 rows"
     )
+
+
+def test_the_artifact_says_which_spans_were_read(run: Run, tmp_path: Path) -> None:
+    images = np.random.default_rng(0).integers(0, 256, (60, 3, 3)).astype(np.uint8)
+    for number in (8, 9):
+        version = tmp_path / "in" / str(number) / "2"
+        version.mkdir(parents=True)
+        np.savez(version / "data.npz", x=images, y=np.arange(60) % 2)
+    examples = run(source=f"{tmp_path}/in/{{SPAN}}/{{VERSION}}")
+    assert (examples.span, examples.version) == (9, 2)
+    split = json.loads(Path(examples.uri, "split.json").read_text())
+    assert split["how"] == "content"
+    assert [(one["span"], one["rows"]) for one in split["spans"]] == [
+        ("8/2", 60),
+        ("9/2", 60),
+    ]
+    # All pictures are in both spans, and none is in two splits.
+    assert split["test_rows_in_training"] == 0

@@ -56,3 +56,7 @@ def test_a_cluster_without_internet_is_told_what_to_compile_with(
     )
     assert "compile the pipeline again with --data /data/..." in str(caught.value)
     assert str(tmp_path) not in str(caught.value)
+
+
+def test_which_spans_there_are_is_seen_in_the_pod(tmp_path: Path) -> None:
+    assert locate(f"{tmp_path}/{{SPAN}}", "unused") == f"{tmp_path}/{{SPAN}}"

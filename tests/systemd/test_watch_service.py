@@ -1,0 +1,70 @@
+"""The unit of systemd: systemd takes it, and its command runs as it is printed."""
+
+import os
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+UNIT = ROOT / "systemd" / "watch.service"
+PLACE = "/opt/mnist-tfx-pipeline"
+"""Where the unit says that the project is."""
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """The project in another place, with an environment, and something to watch."""
+    for name in os.listdir(ROOT):
+        if (ROOT / name).is_dir() and not name.startswith("."):
+            (tmp_path / name).symlink_to(ROOT / name)
+    shutil.copy(ROOT / "local_runner.py", tmp_path)
+    python = tmp_path / ".venv" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
+    python.chmod(0o755)
+    (tmp_path / "incoming").mkdir()
+    (tmp_path / "watch.toml").write_text('[data]\npath = "incoming/{SPAN}"\n')
+    return tmp_path
+
+
+@pytest.fixture
+def unit(project: Path) -> Path:
+    """The unit as docs/after-the-push.md says that it is installed."""
+    path = project / "watch.service"
+    path.write_text(UNIT.read_text().replace(PLACE, str(project)))
+    return path
+
+
+def test_systemd_has_nothing_to_say_of_it(unit: Path, tmp_path: Path) -> None:
+    tool = shutil.which("systemd-analyze")
+    if tool is None:
+        pytest.skip("systemd-analyze is not installed")
+    done = subprocess.run(
+        [tool, "verify", "--user", str(unit)],
+        env={**os.environ, "XDG_RUNTIME_DIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_its_command_runs_as_it_is_printed(unit: Path) -> None:
+    settings = dict(
+        line.split("=", 1) for line in unit.read_text().splitlines() if "=" in line[1:]
+    )
+    watcher = subprocess.Popen(
+        shlex.split(settings["ExecStart"]),
+        cwd=settings["WorkingDirectory"],
+        env={"PATH": os.environ["PATH"]},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert watcher.stdout is not None
+    assert "watching incoming/{SPAN}" in watcher.stdout.readline()
+    watcher.send_signal(signal.SIGTERM)
+    assert watcher.wait(10) == int(settings["SuccessExitStatus"])
