@@ -1,11 +1,13 @@
 """One run with all that a person sees of it: start, progress, ending, report."""
 
+import contextlib
 import logging
 import os
 import time
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from components.image_example_gen.splitting import CONTENT
 from contract import command, environment, logs, nodes, notifying, stopping
 from contract.demands import AT_MOST, OVERALL, Demand
 from contract.errors import GateRefusedError, Terminated
@@ -18,7 +20,9 @@ from runner.folders import temporary_files
 from runner.outcome import Outcome
 from runner.screen import Screen
 from runner.workspace import Workspace
+from version_store.manifest import SPLIT_RULE, ManifestError, read_manifest
 from version_store.served import check_name, find_served
+from version_store.versions import latest_version, version_path
 
 _NO_LOG = f"{nodes.REPLAY} is left out: no log of requests is named (gates.replay_log)"
 
@@ -85,6 +89,8 @@ def execute(
         screen.say(f"  {dataset.task_text}")
         for line in overruled:
             screen.say(f"note: {line}", style="yellow")
+        if note := _of_split(config, dataset, workspace):
+            screen.say(f"note: {note}", style="yellow")
         if dataset.notice:
             screen.say(f"note: {dataset.notice}", style="yellow")
         run = Run(config, dataset, workspace, name, started, screen, because)
@@ -107,6 +113,31 @@ def _check(config: Config, dataset: DataSet, workspace: Workspace) -> None:
     config.notify.settings().addresses()
     served = find_served(workspace.models(dataset.name))
     check_name(served, dataset.task, dataset.name, config.gates.replace_task)
+
+
+def _of_split(config: Config, dataset: DataSet, workspace: Workspace) -> str:
+    """Returns what is to be known where the champion's test rows were others.
+
+    In spans, a picture is in the test split in every run or in none, as long as what
+    decides that is the same; see `splitting.by_content`.
+    """
+    if not dataset.spans:
+        return ""
+    models = workspace.models(dataset.name)
+    version = latest_version(models)
+    manifest = None
+    if version is not None:
+        with contextlib.suppress(ManifestError):
+            manifest = read_manifest(version_path(models, version))
+    if manifest is None:
+        return ""
+    ours = (CONTENT, config.data.split_seed, config.data.test_fraction)
+    if tuple((manifest.split or {}).get(key) for key in SPLIT_RULE) == ours:
+        return ""
+    return (
+        f"version {version} was trained with another split, and may know rows of this "
+        "test split by heart: against it a new model looks worse than it is"
+    )
 
 
 def run_pipeline(run: Run, reuse: bool) -> Ending:

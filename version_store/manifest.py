@@ -17,6 +17,9 @@ MANIFEST_VERSION = 3
 and recipe; 2 had the others but the task, with gates as texts and classes called
 `digits`; 3 has the task, and gates as numbers."""
 
+SPLIT_RULE = ("how", "seed", "test_fraction")
+"""What has to be the same for rows to be in the test split in two runs or in none."""
+
 _NO_DIGEST = "0" * 64
 
 
@@ -147,6 +150,8 @@ class Facts(_Section):
         data_source: Where the data came from, for people.
         data_fingerprint: SHA-256 of images and labels.
         counts: Examples by split.
+        split: What decided which rows are in the test split: `SPLIT_RULE`; and the
+            names of the spans that were read, of data in spans.
         statistics: By split.
         schema_digest: SHA-256 of the schema's file.
         transform_graph_digest: Over the files of Transform's graph.
@@ -171,6 +176,7 @@ class Facts(_Section):
     data_source: str | None = None
     data_fingerprint: str | None = None
     counts: dict[str, int] | None = None
+    split: dict[str, Any] | None = None
     statistics: dict[str, SplitStatistics] | None = None
     schema_digest: str | None = None
     transform_graph_digest: str | None = None

@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -86,12 +87,22 @@ def named(
 
 def read_named(folder: str) -> list[dict[str, str]]:
     """Returns what `named` made, from an Examples artifact; empty in an older one."""
+    found: list[dict[str, str]] = read_split(folder).get("duplicates", [])
+    return found
+
+
+def read_split(folder: str) -> dict[str, Any]:
+    """Returns `SPLIT_FILE` of an Examples artifact; empty where an older one has none.
+
+    Args:
+        folder: Of the artifact.
+    """
     # Here, as it imports TensorFlow: `check` does without.
     from tfx.dsl.io import fileio
 
     path = os.path.join(folder, SPLIT_FILE)
     if not fileio.exists(path):
-        return []
+        return {}
     with fileio.open(path) as stream:
-        found: list[dict[str, str]] = json.load(stream).get("duplicates", [])
-    return found
+        content: dict[str, Any] = json.load(stream)
+    return content

@@ -23,6 +23,7 @@ from components.evaluator.results import (
     read_confusion,
     read_evaluation,
 )
+from components.image_example_gen.duplicates import read_split
 from components.replay.demand import read_replayed
 from components.serving_validator import demand as serving_validator
 from contract.demands import Demand
@@ -36,6 +37,7 @@ from contract.model_run import (
 from contract.task import Task, read_task
 from version_store.digests import folder_digest
 from version_store.manifest import (
+    SPLIT_RULE,
     ClassMetrics,
     Facts,
     Metrics,
@@ -100,6 +102,7 @@ def read_facts(folders: Folders) -> Facts:
     task = read_task(f.examples) if f.examples else None
     return Facts(
         task=task.as_dict() if task else None,
+        split=_split_rule(f.examples) if f.examples else None,
         statistics=read_statistics(f.statistics, task) if f.statistics else None,
         schema_digest=_only_file(f.schema) if f.schema else None,
         transform_graph_digest=_folder(f.transform_graph),
@@ -191,6 +194,15 @@ def _split(path: str, task: Task | None) -> SplitStatistics:
             _class_name(text, task): counts[text] for text in sorted(counts, key=_order)
         }
     return SplitStatistics(examples=dataset.num_examples, **found)
+
+
+def _split_rule(examples: str) -> dict[str, Any] | None:
+    """Returns what decided which rows the model was not trained on."""
+    split = read_split(examples)
+    rule = {key: split[key] for key in SPLIT_RULE if key in split}
+    if spans := split.get("spans"):
+        rule["spans"] = [span["span"] for span in spans]
+    return rule or None
 
 
 def _class_name(label: str, task: Task | None) -> str:

@@ -103,6 +103,14 @@ def test_a_training_of_before_a_summary_was_kept(tmp_path: Path) -> None:
     assert facts.metrics.classes is None
 
 
+def test_the_rule_of_the_split_is_kept_and_the_spans(tmp_path: Path) -> None:
+    rule = {"how": "content", "seed": 1, "test_fraction": 0.2}
+    content = {**rule, "why": "...", "spans": [{"span": "7", "rows": 3}]}
+    (tmp_path / "split.json").write_text(json.dumps(content))
+    facts = read_facts(Folders(examples=str(tmp_path)))
+    assert facts.split == {**rule, "spans": ["7"]}
+
+
 def test_what_was_overridden_is_kept_with_its_findings(tmp_path: Path) -> None:
     finding = {"split": "eval", "feature": "label", "reason": "too many threes"}
     verdict = {"findings": [finding], "overridden": True}
