@@ -27,8 +27,10 @@ ANSWER_BATCH = 256
 WARM_START = "warm_start"
 """Key of the summary: whose weights the training started from, or why from none."""
 
-USED = ("loss", "optimizer", "optimizer_config", "schedule", "class_weights")
-USED += (WARM_START,)
+USED = (
+    *("loss", "optimizer", "optimizer_config", "schedule", "class_weights"),
+    WARM_START,
+)
 """Keys of the summary that say what was really used, whatever the settings are: a
 network may come compiled."""
 

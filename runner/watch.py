@@ -227,7 +227,7 @@ class Watcher:
         """
         results = _results(self.workspace.runs)
         ended = (one for _, one in results if one.get(BECAUSE) == job.because)
-        result = next(ended, {})
+        result: dict[str, Any] = next(ended, {})
         code = result.get("exit_code", code)
         ending = Exit(code) if code in {known.value for known in Exit} else None
         run = result.get("run", "")

@@ -116,7 +116,7 @@ def _logged(folder: str) -> Iterator[None]:
     """Writes the watcher's lines on the screen, and into a log that stays small."""
     log = watching.log
     path = os.path.join(folder, LOG_FILE)
-    handlers = [
+    handlers: list[logging.Handler] = [
         logging.StreamHandler(sys.stdout),
         RotatingFileHandler(
             path, maxBytes=_LOG_BYTES, backupCount=_LOG_FILES, encoding="utf-8"

@@ -10,7 +10,7 @@ import secrets
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Literal
+from enum import StrEnum
 
 from filelock import FileLock
 from pydantic import BaseModel, Field, ValidationError
@@ -20,9 +20,22 @@ from contract.errors import BadInputError
 from contract.exits import Exit
 from pipeline.watching import Watch
 
-WAITING, DONE, QUARANTINED, PASSED = "waiting", "done", "quarantined", "passed over"
-"""Of a span: to be tried (again); used by a run that went well; set aside after too
-many tries; older than the window when it was found."""
+
+class Standing(StrEnum):
+    """Of a span.
+
+    `WAITING`: to be tried, or tried again. `DONE`: used by a run that went well.
+    `QUARANTINED`: set aside after too many tries. `PASSED`: older than the window when
+    it was found.
+    """
+
+    WAITING = "waiting"
+    DONE = "done"
+    QUARANTINED = "quarantined"
+    PASSED = "passed over"
+
+
+WAITING, DONE, QUARANTINED, PASSED = Standing
 
 _KILLED = "its run was killed before it could tell how it ended"
 
@@ -31,14 +44,14 @@ class Record(BaseModel):
     """What is known of a span.
 
     Attributes:
-        state: `WAITING`, `DONE`, `QUARANTINED` or `PASSED`.
+        state: What becomes of it.
         tries: How many runs with it failed.
         not_before: When it is tried next, in seconds since 1970.
         run: The last run with it.
         reason: Why that one failed; empty if it went well.
     """
 
-    state: Literal["waiting", "done", "quarantined", "passed over"] = "waiting"
+    state: Standing = WAITING
     tries: int = 0
     not_before: float = 0
     run: str = ""

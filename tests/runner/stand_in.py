@@ -14,6 +14,11 @@ from pathlib import Path
 
 def main() -> None:
     """Runs."""
+    if sys.argv[1] == "monitor":
+        output = Path(sys.argv[sys.argv.index("--output") + 1])
+        with (output / "ran.txt").open("a") as ran:
+            ran.write(f"monitor{' since' * ('--since' in sys.argv)}\n")
+        return
     flags = dict(zip(sys.argv[2::2], sys.argv[3::2], strict=False))
     output = Path(flags["--output"])
     window = json.loads(re.sub("data.spans=", "", flags["--set"]))

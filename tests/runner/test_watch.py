@@ -57,6 +57,7 @@ def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Make:
             workspace,
             workspace.watcher("model"),
             ["--data", pattern, "--output", workspace.root],
+            ["--output", workspace.root],
         )
 
     return make
@@ -164,6 +165,18 @@ def test_a_finding_in_the_traffic_starts_a_run(tmp_path: Path, make: Make) -> No
     assert not watcher.step()
     assert not make().step()
     assert ran(tmp_path) == ["1", "1"]
+
+
+def test_the_traffic_is_looked_at_when_it_is_time(tmp_path: Path, make: Make) -> None:
+    put(tmp_path, _1="")
+    watcher = make("watch.monitor_hours=1", "monitoring.log=log")
+    assert watcher.step()
+    assert watcher.step()
+    assert not watcher.step()
+    with StateFile(watcher.folder).changing() as state:
+        state.last_look -= 3600
+    assert watcher.step()
+    assert ran(tmp_path) == ["1", "monitor", "monitor since"]
 
 
 def test_a_span_waits_for_its_marker(tmp_path: Path, make: Make) -> None:

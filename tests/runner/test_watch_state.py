@@ -94,7 +94,7 @@ def test_a_span_that_failed_does_not_stop_the_next(state: State) -> None:
 
 
 def test_a_span_is_tried_again_after_longer_and_longer_pauses(state: State) -> None:
-    there, now = spans(1, 2, 3), 1000.0
+    there, now, why = spans(1, 2, 3), 1000.0, ""
     due(state, there, now)
     end(state, Exit.REFUSED, now)
     for pause in (100, 200):
@@ -102,8 +102,9 @@ def test_a_span_is_tried_again_after_longer_and_longer_pauses(state: State) -> N
         now += pause
         job = due(state, there, now)
         assert job is not None
+        why = job.why
         end(state, Exit.REFUSED, now)
-    assert job.why == "span 3 complete, try 3 of 3"
+    assert why == "span 3 complete, try 3 of 3"
 
 
 def test_after_the_last_try_it_is_set_aside_with_its_reason(state: State) -> None:
