@@ -231,7 +231,8 @@ class Watcher:
         code = result.get("exit_code", code)
         ending = Exit(code) if code in {known.value for known in Exit} else None
         run = result.get("run", "")
-        reason = "; ".join(result.get("reasons", ())) or self._last_error()
+        first, *more = result.get("reasons") or [self._last_error()]
+        reason = f"{first} (and {len(more)} more)" if more else first
         if not run and BUSY in reason:
             # Somebody else's run began in between.
             ending = Exit.INTERRUPTED

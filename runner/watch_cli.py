@@ -12,6 +12,7 @@ from filelock import FileLock, Timeout
 from rich.text import Text
 
 from components.image_example_gen import spans
+from components.image_example_gen.files import natural
 from components.image_example_gen.understanding import name_of
 from contract.command import console, print_json
 from contract.errors import BadInputError
@@ -141,7 +142,7 @@ def _show(state: State, name: str, as_json: bool) -> None:
         return
     here = console()
     table = plain_table(here, "span", "state", "tries", "last run", "reason")
-    for span, record in state.spans.items():
+    for span, record in sorted(state.spans.items(), key=lambda one: natural(one[0])):
         known = (span, record.state, str(record.tries), record.run, record.reason)
         table.add_row(*map(Text, known))
     here.print(table)

@@ -64,6 +64,11 @@ def label(
     return Labelling(classes, values, codes, counts)
 
 
+def plain(part: Part) -> dict[int, str]:
+    """Returns the labels of a part as if each were the name of its class."""
+    return {value: str(value) for block in part.labels() for value in np.unique(block)}
+
+
 def sorted_texts(texts: Iterable[str]) -> list[str]:
     """Returns names of classes in the order in which they get their labels.
 

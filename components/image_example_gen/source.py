@@ -267,25 +267,25 @@ def _together(path: str, chosen: list[Span], sources: list[Source]) -> Source:
     """Returns the rows of several spans as one data set, a part for each.
 
     A class has one label in all of them, whichever of them have pictures of it: spans
-    that name their classes are put together by the names.
+    that name their classes are put together by the names. Where some do and some do
+    not, labels without a name stand for classes that are called so.
 
     Raises:
-        BadInputError: Some name their classes, and some do not.
+        BadInputError: There is no such class.
     """
-    named = [source for source in sources if source.names]
-    if named and len(named) < len(sources):
-        other = next(source for source in sources if not source.names)
-        raise BadInputError(
-            f"{other.path}: expected classes with names, as in {named[0].path}, found "
-            "labels without"
-        )
     texts = labelling.sorted_texts(t for s in sources for t in s.names.values())
     place = {text: label for label, text in enumerate(texts)}
     parts = {}
     for span, source in zip(chosen, sources, strict=True):
         part = joined(span.path, list(source.parts.values()))
-        if named:
-            part = part.relabelled({v: place[t] for v, t in source.names.items()})
+        if texts:
+            names = source.names or labelling.plain(part)
+            if unknown := [text for text in names.values() if text not in place]:
+                raise BadInputError(
+                    f"{span.path}: expected classes with names, as other spans have, "
+                    f"or labels that are such names, found label {unknown[0]}"
+                )
+            part = part.relabelled({v: place[t] for v, t in names.items()})
         parts[f"span {span.name}"] = part
     return Source(
         path,

@@ -127,12 +127,25 @@ def test_a_class_has_one_label_in_all_spans(tmp_path: Path) -> None:
     assert source.name_of("span 2", 1) == "span 2, c/1.png"
 
 
-def test_labels_with_and_without_names_do_not_go_together(tmp_path: Path) -> None:
+def pictures(folder: Path, classes: str) -> None:
+    for number, name in enumerate(classes):
+        (folder / name).mkdir(parents=True)
+        Image.fromarray(POOL[number]).save(folder / name / "0.png")
+
+
+def test_a_label_without_a_name_is_the_class_that_is_called_so(tmp_path: Path) -> None:
+    pictures(tmp_path / "1.npz", "0124")
+    write(tmp_path, {"2": range(6)})
+    source = open_source(f"{tmp_path}/{{SPAN}}.npz", Hints(colour="grey"))
+    assert source.labelling.classes == ("0", "1", "2", "4")
+    assert source.labels("span 1").tolist() == [0, 1, 2, 3]
+    assert source.labels("span 2").tolist() == [0, 1, 2, 0, 1, 2]
+
+
+def test_labels_that_no_class_is_called_by_are_refused(tmp_path: Path) -> None:
     write(tmp_path, {"1": range(6)})
-    for name in "ab":
-        (tmp_path / "2.npz" / name).mkdir(parents=True)
-        Image.fromarray(POOL[0]).save(tmp_path / "2.npz" / name / "0.png")
-    with pytest.raises(BadInputError, match=r"1.npz: expected classes with names, as"):
+    pictures(tmp_path / "2.npz", "ab")
+    with pytest.raises(BadInputError, match=r"1.npz: expected .*, found label 0"):
         open_source(f"{tmp_path}/{{SPAN}}.npz", Hints(colour="grey"))
 
 

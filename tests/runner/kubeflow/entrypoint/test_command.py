@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from contract.errors import BadInputError, GateRefusedError, Terminated
@@ -176,3 +177,25 @@ def test_as_a_process_without_tensorflow_where_nothing_needs_it(
     assert process.stderr.splitlines()[-1].startswith("error: image: expected the code")
     assert "| tensorflow" not in process.stderr
     assert "| tfx" not in process.stderr
+
+
+def test_which_spans_there_are_is_seen_when_a_run_reads_them(
+    arguments: Arguments, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the executor itself: what a recurring run does each time."""
+    spans = tmp_path / "volume"
+    spans.mkdir()
+    pattern, rng = f"{spans}/{{SPAN}}.npz", np.random.default_rng(0)
+    compiled = {"data": pattern, "name": "scans", "settings": {"data": {"window": 2}}}
+    for newest in (1, 2, 3):
+        images = rng.integers(0, 256, (60, 3, 3)).astype(np.uint8)
+        np.savez(spans / f"{newest}.npz", x=images, y=np.arange(60) % 2)
+        given = arguments(source=pattern)
+        monkeypatch.setenv(VARIABLE, json.dumps(compiled))
+        command.run(given)
+        written = json.loads((tmp_path / "output.json").read_text())
+        [examples] = written["artifacts"]["examples"]["artifacts"]
+        assert examples["metadata"]["span"] == newest
+        split = json.loads((tmp_path / "bucket/examples/split.json").read_text())
+        window = [str(number) for number in range(max(1, newest - 1), newest + 1)]
+        assert [span["span"] for span in split["spans"]] == window
