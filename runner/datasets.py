@@ -22,11 +22,14 @@ _WITH_DATA = (
         (key, "whose files it is about")
         for key in (
             *("prefix", "transpose", "resize", "image_size", "label"),
-            *("skip_unreadable", "spans", "marker"),
+            "skip_unreadable",
         )
     ),
 )
 """Settings that mean nothing without data of one's own, and why."""
+
+_OF_SPANS = {"window", "spans", "marker"}
+"""Settings that mean nothing but of data in spans."""
 
 _OURS = (mnist.NAME, digits.NAME)
 
@@ -101,6 +104,10 @@ def resolve(
                 f"{data.path}"
             )
         return _named(data.path, data, observe)
+    if keys := _OF_SPANS & data.model_fields_set:
+        raise BadInputError(
+            f"data.{min(keys)}: expected together with --data 'FOLDER/{{SPAN}}'"
+        )
     for key, why in _WITH_DATA:
         if value := getattr(data, key):
             raise BadInputError(
@@ -128,11 +135,10 @@ def _named(path: str, data: Data, observe: Observer) -> DataSet:
             "embedded data set's"
         )
     in_spans = spans.is_pattern(path)
-    if not in_spans and (data.spans or data.marker):
-        key = "spans" if data.spans else "marker"
+    if not in_spans and (keys := _OF_SPANS & data.model_fields_set):
         raise BadInputError(
-            f"data.{key}: expected together with --data "
-            f"'FOLDER/{{SPAN}}', found --data {path}"
+            f"data.{min(keys)}: expected together with --data 'FOLDER/{{SPAN}}', found "
+            f"--data {path}"
         )
     source = open_source(path, data.hints(""))
     fingerprint = source.fingerprint(observe)

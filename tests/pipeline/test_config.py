@@ -13,7 +13,7 @@ from pipeline.config import Beam, Config, Gates, load_config
 from pipeline.training.settings import Training
 
 OF_TRAINING = ", ".join(Training.model_fields)
-SECTIONS = "data, training, gates, beam, storage, notify"
+SECTIONS = ", ".join(Config.model_fields)
 EXPECTED_SETTING = "expected section.key=value, as training.epochs=5"
 NAME = "at most 58 of a-z, 0-9 and -, the first and the last no -"
 

@@ -10,7 +10,7 @@ import pytest
 from components.image_example_gen import digits, mirrors, mnist
 from components.image_example_gen.source import open_source
 from contract.errors import BadInputError
-from pipeline.config import Data
+from pipeline.config import Data, load_config
 from runner.datasets import DIGITS_BOUNDS, resolve
 
 
@@ -212,3 +212,30 @@ def test_what_was_named_and_is_not_there_is_an_error(
 def test_bounds_for_the_digits_allow_for_few_test_images() -> None:
     """One mistake among 36 is 0.03 of a digit."""
     assert DIGITS_BOUNDS == {"min_accuracy": 0.93, "min_class_accuracy": 0.75}
+
+
+@pytest.mark.parametrize("setting", ["window=3", 'spans=["1"]', "marker=_SUCCESS"])
+@pytest.mark.parametrize("path", [None, "."])
+def test_settings_of_spans_are_refused_of_other_data(
+    tmp_path: Path, setting: str, path: str | None
+) -> None:
+    data = load_config(settings=[f"data.{setting}"]).data
+    key = setting.partition("=")[0]
+    with pytest.raises(BadInputError, match=rf"data.{key}: expected together with"):
+        resolve(data.model_copy(update={"path": path}), str(tmp_path))
+
+
+def test_spans_are_a_data_set_called_by_their_folder(tmp_path: Path) -> None:
+    images = np.random.default_rng(0).integers(0, 256, (30, 3, 3)).astype(np.uint8)
+    folder = tmp_path / "scans"
+    folder.mkdir()
+    for number in range(3):
+        np.savez(folder / f"{number}.npz", x=images, y=np.arange(30) % 2)
+    dataset = resolve(
+        Data(path=f"{folder}/{{SPAN}}.npz", window=2), str(tmp_path / "cache")
+    )
+    assert dataset.name == "scans"
+    assert dataset.description == f"images from {folder}/{{SPAN}}.npz, spans 1, 2"
+    assert [span.name for span in dataset.spans] == ["1", "2"]
+    # They are no part of the recipe, whose data are the same however they were named.
+    assert (dataset.hints.window, dataset.hints.spans) == (0, ())

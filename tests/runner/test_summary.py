@@ -158,6 +158,7 @@ def test_programs_get_the_same_facts(tmp_path: Path) -> None:
             started=0.0,
             seconds=20.456,
             report="/output/runs/scans-1/report.html",
+            because="a span came",
         ),
     )
     assert json.loads((tmp_path / "result.json").read_text()) == {
@@ -165,6 +166,7 @@ def test_programs_get_the_same_facts(tmp_path: Path) -> None:
         "model": "scans",
         "task": digits.TASK.as_dict(),
         "data": {"description": SCANS.description, "fingerprint": SCANS.fingerprint},
+        "because": "a span came",
         "exit_code": 3,
         "verdict": "refused by a gate, nothing was pushed",
         "reasons": ["Evaluator: accuracy 8: expected ≥ 0.93, found 0.9100"],
