@@ -18,7 +18,7 @@ TIMING_FILE = "timing.json"
 
 MODEL_FILE = "model.keras"
 
-_ANSWERS_FILE = "answers.npy"
+_ANSWERS_FILE, _NOVELTY_FILE = "answers.npy", "novelty.npy"
 
 ANSWER_BATCH = 256
 """Rows that Keras is asked at once for its own answers."""
@@ -81,15 +81,27 @@ def save_answers(folder: str, probabilities: np.ndarray) -> None:
         folder: Of the ModelRun.
         probabilities: float32 `[rows, classes]`, in the split's order.
     """
-    with _open(os.path.join(folder, _ANSWERS_FILE), "wb") as stream:
-        np.save(stream, probabilities, allow_pickle=False)
+    _save(folder, _ANSWERS_FILE, probabilities)
 
 
 def load_answers(folder: str) -> np.ndarray:
     """Returns what `save_answers` wrote."""
-    with _open(os.path.join(folder, _ANSWERS_FILE), "rb") as stream:
-        answers: np.ndarray = np.load(stream, allow_pickle=False)
-    return answers
+    return _load(folder, _ANSWERS_FILE)
+
+
+def save_novelty(folder: str, novelty: np.ndarray) -> None:
+    """Writes the novelty of the test split's first rows, to compare with.
+
+    Args:
+        folder: Of the ModelRun.
+        novelty: float32 `[rows]`, of at most `ANSWER_BATCH` rows.
+    """
+    _save(folder, _NOVELTY_FILE, novelty)
+
+
+def load_novelty(folder: str) -> np.ndarray:
+    """Returns what `save_novelty` wrote."""
+    return _load(folder, _NOVELTY_FILE)
 
 
 def read_history(folder: str) -> dict[str, Any]:
@@ -106,6 +118,17 @@ def write_json(folder: str, name: str, content: dict[str, Any]) -> None:
     """Writes one of the JSON files into a ModelRun's folder."""
     with _open(os.path.join(folder, name), "w") as stream:
         stream.write(json.dumps(content, indent=2))
+
+
+def _save(folder: str, name: str, numbers: np.ndarray) -> None:
+    with _open(os.path.join(folder, name), "wb") as stream:
+        np.save(stream, numbers, allow_pickle=False)
+
+
+def _load(folder: str, name: str) -> np.ndarray:
+    with _open(os.path.join(folder, name), "rb") as stream:
+        numbers: np.ndarray = np.load(stream, allow_pickle=False)
+    return numbers
 
 
 def _read_json(path: str) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from contract.errors import BadInputError
 
@@ -33,8 +34,12 @@ class Reliability:
         rows: Held rows in each block, at least 1.
         right: How many of them were answered rightly.
         answered: Held rows that were answered with each class, by label.
-        novelty_edges: What divides the novelty of held rows into ten parts of as many
-            rows, ascending: nine numbers.
+        confidence_edges: What divides the held rows by confidence into ten parts of
+            as many rows, as far as there are that many confidences: nine numbers,
+            ascending. A row of an edge's confidence is in the part below.
+        confidence_rows: Held rows in each part.
+        novelty_edges: The same by novelty.
+        novelty_rows: Likewise.
         novelty_bound: A picture whose novelty is above it is not of this task; above
             it are `FALSE_ALARMS` of the held rows.
     """
@@ -43,7 +48,10 @@ class Reliability:
     rows: tuple[int, ...]
     right: tuple[int, ...]
     answered: tuple[int, ...]
+    confidence_edges: tuple[float, ...]
+    confidence_rows: tuple[int, ...]
     novelty_edges: tuple[float, ...]
+    novelty_rows: tuple[int, ...]
     novelty_bound: float
 
     @property
@@ -104,6 +112,12 @@ def read_reliability(folder: str) -> Reliability | None:
         raise BadInputError(f"{path}: {error}") from error
 
 
+def parts(edges: ArrayLike, values: np.ndarray) -> np.ndarray:
+    """Returns how many values are in each of the parts that edges divide them into."""
+    places = np.searchsorted(edges, values)
+    return np.bincount(places, minlength=len(np.asarray(edges)) + 1)
+
+
 def measure(
     probabilities: np.ndarray, labels: np.ndarray, novelty: np.ndarray
 ) -> Reliability:
@@ -131,13 +145,21 @@ def measure(
     edges = distinct[starts].astype(np.float64)
     edges[0] = 0
     classes = probabilities.shape[1]
+    tenths = np.arange(1, 10) / 10
+    by_confidence, by_novelty = (
+        # A quantile that is a row's own value, which float64 holds exactly.
+        np.quantile(values, tenths, method="lower").astype(np.float64)
+        for values in (confidences, novelty)
+    )
     return Reliability(
         edges=tuple(edges.tolist()),
         rows=tuple(np.add.reduceat(counts, starts).tolist()),
         right=tuple(np.add.reduceat(right.astype(np.int64), first[starts]).tolist()),
         answered=tuple(np.bincount(answers, minlength=classes).tolist()),
-        novelty_edges=tuple(
-            np.quantile(novelty, np.arange(1, 10) / 10).astype(float).tolist()
-        ),
-        novelty_bound=float(np.quantile(novelty, 1 - FALSE_ALARMS)),
+        confidence_edges=tuple(by_confidence.tolist()),
+        confidence_rows=tuple(parts(by_confidence, confidences).tolist()),
+        novelty_edges=tuple(by_novelty.tolist()),
+        novelty_rows=tuple(parts(by_novelty, novelty).tolist()),
+        # As the served graph compares it.
+        novelty_bound=float(np.float32(np.quantile(novelty, 1 - FALSE_ALARMS))),
     )

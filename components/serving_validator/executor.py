@@ -16,13 +16,10 @@ from components.serving_validator import process
 from components.serving_validator.requests import Requests
 from contract import nodes, progress, properties
 from contract.features import TEST
-from contract.model_run import load_answers
+from contract.model_run import ANSWER_BATCH, load_answers, load_novelty
 from contract.task import task_of_split
 
 TIMEOUT_KEY = "timeout_seconds"
-
-ROWS = 256
-"""How many of the test split's first rows are asked."""
 
 REPORT_FILE = "report.json"
 
@@ -43,11 +40,11 @@ class Executor(BaseExecutor):
             OSError: Likewise.
         """
         model = path_utils.serving_model_path(inputs[nodes.MODEL].uri)
-        expected = load_answers(inputs[nodes.MODEL_RUN].uri)[:ROWS]
+        run = inputs[nodes.MODEL_RUN].uri
         test = artifact_utils.get_split_uri([inputs[nodes.EXAMPLES]], TEST)
         report = probe(
             model,
-            _requests(test, expected),
+            _requests(test, load_answers(run)[:ANSWER_BATCH], load_novelty(run)),
             timeout_seconds=parameters[TIMEOUT_KEY],
         )
 
@@ -90,7 +87,9 @@ def probe(model: str, requests: Requests, timeout_seconds: int) -> process.Repor
             return {"checks": [], "failures": [f"{error}, twice"]}
 
 
-def _requests(split_uri: str, probabilities: np.ndarray) -> Requests:
+def _requests(
+    split_uri: str, probabilities: np.ndarray, novelty: np.ndarray
+) -> Requests:
     """Returns the first rows of a split, in the order of the trainer's answers."""
     task = task_of_split(split_uri)
     rows = len(probabilities)
@@ -98,5 +97,6 @@ def _requests(split_uri: str, probabilities: np.ndarray) -> Requests:
         images=read_rows(split_uri, task, rows).images,
         examples=list(read_serialized(split_uri, rows).as_numpy_iterator()),
         probabilities=probabilities,
+        novelty=novelty,
         task=task.to_json(),
     )

@@ -26,6 +26,7 @@ from collections.abc import Callable
 import numpy as np
 
 from components.serving_validator.requests import Requests
+from contract.reliability import RELIABILITY_FILE, read_reliability
 from contract.rows_apart import marker
 from contract.signatures import (
     CLASS_ID,
@@ -33,12 +34,19 @@ from contract.signatures import (
     DESCRIBE_SIGNATURE,
     EXAMPLES_SIGNATURE,
     IMAGES_SIGNATURE,
+    IS_NOVEL,
+    NOVELTY,
+    NOVELTY_SIGNATURE,
     PROBABILITIES,
 )
 
 TOLERANCE = 1e-5
 """Largest difference of a probability. Batches of other sizes, and kernels that
 sum in another order, move float32 softmax outputs by about 1e-7."""
+
+NOVELTY_TOLERANCE = 1e-4
+"""Largest difference of a novelty: of vectors of length 1.4 the squared distance, in
+float32."""
 
 _BATCH_SIZES = (1, 7)
 _FEW = 3
@@ -114,6 +122,15 @@ def _check_all(model: str, ask: Ask, expected: Requests, notes: Notes) -> list[s
             ask(CLASSIFY_SIGNATURE, "inputs", examples[:_FEW]), expected
         ),
     )
+    for size in (*_BATCH_SIZES, len(images)):
+        notes.check(
+            f"{NOVELTY_SIGNATURE}, batch of {size}",
+            lambda size=size: _wrong_novelty(  # type: ignore[misc]
+                ask(NOVELTY_SIGNATURE, "images", images[:size]),
+                expected.novelty[:size],
+                model,
+            ),
+        )
     texts = np.array([b"", b"?"], object)
     notes.check(
         DESCRIBE_SIGNATURE,
@@ -235,6 +252,29 @@ def _wrong_names(answer: Answer, expected: Requests) -> str:
     return "" if close.all() else "scores differ from the trainer's answer"
 
 
+def _wrong_novelty(answer: Answer, expected: np.ndarray, model: str) -> str:
+    """Returns what is wrong with the novelty of images; empty if nothing is."""
+    if sorted(answer) != [IS_NOVEL, NOVELTY]:
+        return f"expected outputs is_novel and novelty, found {sorted(answer)}"
+    found, novel = answer[NOVELTY], answer[IS_NOVEL]
+    if (found.shape, novel.shape) != (expected.shape, expected.shape):
+        return f"expected {expected.shape}, found {found.shape} and {novel.shape}"
+    # Written so that NaN is refused.
+    close = np.abs(found - expected) <= NOVELTY_TOLERANCE
+    if not close.all():
+        row = int(np.flatnonzero(~close)[0])
+        return (
+            f"differs from the trainer's answer: row {row}: expected "
+            f"{expected[row]:.5f}, found {found[row]:.5f}"
+        )
+    reliability = read_reliability(model)
+    if reliability is None:
+        return f"expected {RELIABILITY_FILE} in the SavedModel, found none"
+    if (novel != (found > reliability.novelty_bound)).any():
+        return f"is_novel is not a novelty above {reliability.novelty_bound:.5f}"
+    return ""
+
+
 def _wrong_task(answer: Answer, expected: Requests) -> str:
     """Returns what is wrong with what the model says of itself."""
     found = [text.decode() for text in answer.get("task", np.array([])).tolist()]
@@ -273,6 +313,7 @@ def _check_marker(
         IMAGES_SIGNATURE: ("images", images),
         EXAMPLES_SIGNATURE: ("examples", examples),
         CLASSIFY_SIGNATURE: ("inputs", examples),
+        NOVELTY_SIGNATURE: ("images", images),
     }
     withdrawn = []
     for name in sorted(inputs.keys() & marker.marked(model)):

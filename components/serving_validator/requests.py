@@ -16,12 +16,14 @@ class Requests:
         images: uint8 `[rows, *task.shape]`.
         examples: The same rows as serialised tf.Examples.
         probabilities: float32 `[rows, classes]`, the answers to expect.
+        novelty: float32 `[rows]`, likewise.
         task: The task as JSON, which the model has to tell.
     """
 
     images: np.ndarray
     examples: list[bytes]
     probabilities: np.ndarray
+    novelty: np.ndarray
     task: str
 
     def save(self, path: str) -> None:
@@ -32,6 +34,7 @@ class Requests:
             examples=np.frombuffer(b"".join(self.examples), np.uint8),
             lengths=np.array([len(example) for example in self.examples]),
             probabilities=self.probabilities,
+            novelty=self.novelty,
             task=np.array(self.task),
         )
 
@@ -46,5 +49,6 @@ class Requests:
                 images=content["images"],
                 examples=[joined[a:b] for a, b in zip(starts, ends, strict=True)],
                 probabilities=content["probabilities"],
+                novelty=content["novelty"],
                 task=str(content["task"]),
             )

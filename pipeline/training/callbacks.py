@@ -63,7 +63,7 @@ class Kept(keras.callbacks.EarlyStopping):
 
     @property
     def watched(self) -> str:
-        """What is watched on the eval split; empty if nothing is."""
+        """What is watched on half of the eval split; empty if nothing is."""
         return self._settings.monitor if self._settings else ""
 
     def describe(self, history: list[Epoch]) -> dict[str, Any]:
@@ -85,8 +85,8 @@ class Kept(keras.callbacks.EarlyStopping):
         )
         return {
             "epoch": kept,
-            "why": f"the {_BETTER[self.watched]} {what} on the eval split, "
-            f"{value:.4f}; {end}",
+            "why": f"the {_BETTER[self.watched]} {what} on half of the eval "
+            f"split, {value:.4f}; {end}",
         }
 
 

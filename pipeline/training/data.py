@@ -16,6 +16,9 @@ _PARSED_VALUES = 1_600_000
 
 UNBOUNDED = 2**63 - 1
 
+HALVES = HELD, WATCHED = 0, 1
+"""Of a split: every other row is held, beginning with the first."""
+
 
 @dataclass(frozen=True)
 class Samples:
@@ -145,20 +148,26 @@ class Reader:
         self._parse = parse
 
     def blocks(
-        self, file_patterns: Sequence[str]
+        self, file_patterns: Sequence[str], half: int | None = None
     ) -> Iterator[tuple[tf.Tensor, tf.Tensor]]:
         """Yields a split's (images, labels), in the order in which they were written.
 
         Args:
             file_patterns: Gzipped TFRecords of raw tf.Examples.
+            half: One of `HALVES`; None for all rows.
         """
         files = sorted(file for p in file_patterns for file in tf.io.gfile.glob(p))
         records = tf.data.TFRecordDataset(files, compression_type="GZIP")
+        if half is not None:
+            records = records.shard(len(HALVES), half)
         for block in records.batch(self._parse_rows):
             yield self._parse(block)
 
     def load(
-        self, file_patterns: Sequence[str], cache_bytes: int = UNBOUNDED
+        self,
+        file_patterns: Sequence[str],
+        cache_bytes: int = UNBOUNDED,
+        half: int | None = None,
     ) -> Samples:
         """Reads a split to go over it many times.
 
@@ -169,12 +178,13 @@ class Reader:
             file_patterns: Gzipped TFRecords of raw tf.Examples.
             cache_bytes: Most memory for images, which is needed twice for a moment;
                 what does not fit goes to a temporary file.
+            half: One of `HALVES`; None for all rows.
         """
         cached: list[tuple[tf.Tensor, tf.Tensor]] = []
         spill: Spill | None = None
         spilled_labels: list[np.ndarray] = []
         left = cache_bytes
-        for images, labels in self.blocks(file_patterns):
+        for images, labels in self.blocks(file_patterns, half):
             left -= int(tf.size(images)) * images.dtype.size
             # At least one block, so that the shapes are known.
             if left >= 0 or not cached:

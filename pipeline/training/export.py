@@ -11,8 +11,10 @@ from tensorflow_serving.apis import model_pb2, predict_pb2, prediction_log_pb2
 
 from contract import signatures
 from contract.features import IMAGE, SCALED_IMAGE
+from contract.reliability import RELIABILITY_FILE, Reliability
 from contract.rows_apart import marker
 from contract.task import Task
+from pipeline.training.novelty import Novelty
 
 WARMUP_BATCH_SIZES = (1, 32)
 
@@ -33,12 +35,28 @@ class ServedModel(tf.Module):
     """
 
     def __init__(
-        self, model: keras.Model, transform: tft.TFTransformOutput, task: Task
+        self,
+        model: keras.Model,
+        transform: tft.TFTransformOutput,
+        task: Task,
+        novelty: Novelty,
+        novelty_bound: float,
     ) -> None:
-        """Takes the trained network, the graph it was trained behind, and the task."""
+        """Takes the parts.
+
+        Args:
+            model: The trained network.
+            transform: The graph that it was trained behind.
+            task: What it answers.
+            novelty: Of pictures to it.
+            novelty_bound: Beyond which a picture is none of this task.
+        """
         super().__init__()
         self._weights = [weight.value for weight in model.weights]
+        self._usual = novelty.variables
         self._predict = lambda images: model(images, training=False)
+        self._novelty = lambda images: novelty.of(images)
+        self._novelty_bound = novelty_bound
         layer = transform.transform_features_layer()
         self._transform = lambda raw: layer(raw)
         # The layer is a tf_keras model: as a part of this it would be saved as
@@ -56,14 +74,13 @@ class ServedModel(tf.Module):
             signatures.IMAGES_SIGNATURE: _traced(self.from_images, images=images),
             signatures.EXAMPLES_SIGNATURE: _traced(self.from_examples, examples=texts),
             signatures.CLASSIFY_SIGNATURE: _traced(self.classify, inputs=texts),
+            signatures.NOVELTY_SIGNATURE: _traced(self.novelty, images=images),
             signatures.DESCRIBE_SIGNATURE: _traced(self.describe, text=texts),
         }
 
     def from_images(self, images: tf.Tensor) -> dict[str, tf.Tensor]:
         """Answers for pixels: uint8 `[batch, *task.shape]`."""
-        # Servers check no shapes; a wrong rank must end here and not in a kernel.
-        images = tf.ensure_shape(images, [None, *self._task.shape])
-        return self._answer({IMAGE: tf.cast(images, tf.int64)})
+        return self._answer(self._raw(images))
 
     def from_examples(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
         """Answers for serialised tf.Examples; they need no label."""
@@ -79,9 +96,24 @@ class ServedModel(tf.Module):
             "scores": tf.identity(scores),
         }
 
+    def novelty(self, images: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Tells pictures that are none of this task; pixels as for `from_images`."""
+        scaled = self._transform(self._raw(images))[SCALED_IMAGE]
+        novelty = tf.cast(self._novelty(scaled), tf.float32)
+        return {
+            signatures.NOVELTY: tf.identity(novelty),
+            # What is no number is novel, too.
+            signatures.IS_NOVEL: tf.logical_not(novelty <= self._novelty_bound),
+        }
+
     def describe(self, text: tf.Tensor) -> dict[str, tf.Tensor]:
         """Answers each text, whatever it is, with the task."""
         return {"task": tf.fill(tf.shape(text), tf.constant(self._task.to_json()))}
+
+    def _raw(self, images: tf.Tensor) -> dict[str, tf.Tensor]:
+        # Servers check no shapes; a wrong rank must end here and not in a kernel.
+        images = tf.ensure_shape(images, [None, *self._task.shape])
+        return {IMAGE: tf.cast(images, tf.int64)}
 
     def _answer(self, raw: dict[str, Any]) -> dict[str, tf.Tensor]:
         transformed = self._transform(raw)
@@ -131,26 +163,35 @@ def export(
     model: keras.Model,
     transform: tft.TFTransformOutput,
     task: Task,
+    novelty: Novelty,
+    reliability: Reliability,
     folder: str,
     warmup_images: np.ndarray,
 ) -> None:
-    """Writes a SavedModel with all signatures, warm-up requests and marker.
+    """Writes a SavedModel with all signatures, warm-up requests and further assets.
+
+    These are the marker of `contract.rows_apart` and `contract.reliability`'s file.
 
     Args:
         model: The trained network.
         transform: The Transform output that its inputs went through.
         task: What it answers.
+        novelty: Of pictures to it.
+        reliability: Of its answers.
         folder: Where the SavedModel goes.
         warmup_images: uint8 `[n, *task.shape]`, sent by a server to itself before
             it serves, in batches of `WARMUP_BATCH_SIZES` as far as n goes.
     """
-    served = ServedModel(model, transform, task)
+    bound = reliability.novelty_bound
+    served = ServedModel(model, transform, task, novelty, bound)
     tf.saved_model.save(served, folder, signatures=served.signatures())
     # `tf.saved_model.save` writes each signature as one for Predict.
     methods = tf.compat.v1.saved_model.signature_def_utils.MethodNameUpdater(folder)
     methods.replace_method_name(signatures.CLASSIFY_SIGNATURE, _CLASSIFY_METHOD)
     methods.save()
     _write_warmup(folder, warmup_images)
+    with tf.io.gfile.GFile(os.path.join(folder, RELIABILITY_FILE), "w") as stream:
+        stream.write(reliability.to_json())
     marker.write_marker(folder)
 
 

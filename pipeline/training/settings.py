@@ -144,7 +144,8 @@ class EarlyStopping(Section):
 
     Attributes:
         patience: Epochs that may pass without a better one.
-        monitor: What is watched on the eval split: `val_loss` or `val_accuracy`.
+        monitor: What is watched on half of the eval split: `val_loss` or
+            `val_accuracy`.
         min_delta: By how much an epoch has to be better to count as better.
     """
 

@@ -13,12 +13,14 @@ import tensorflow_transform as tft
 
 from contract import model_run, progress
 from contract.features import EVAL, TEST
+from contract.reliability import Reliability, measure
 from contract.task import Task, task_of_split
 from pipeline.training import compiling, network, warm_start
 from pipeline.training.callbacks import Kept, Telling, reducing
-from pipeline.training.data import Reader, Samples
+from pipeline.training.data import HELD, WATCHED, Reader, Samples
 from pipeline.training.export import WARMUP_BATCH_SIZES, export
 from pipeline.training.loop import Loop
+from pipeline.training.novelty import Novelty
 from pipeline.training.optimizer import kernel_adam
 from pipeline.training.settings import Training
 from pipeline.training.summary import summarize
@@ -32,6 +34,11 @@ _PREDICTED_BYTES = 52_000_000
 """Of images, at once. Keras makes a data set of each array it is given, at a fixed
 cost."""
 
+_HELD_ROWS = 1024
+"""Of the eval split, at once, as far as `_HELD_BYTES` of images go."""
+
+_HELD_BYTES = 4 << 20
+
 _BATCH_BYTES = 64 << 20
 """Of images that Keras is asked for at once, at most, beside `ANSWER_BATCH`."""
 
@@ -41,8 +48,11 @@ def run_fn(fn_args: Any) -> None:
 
     Into `serving_model_dir`: the SavedModel, see `pipeline.training.export`.
     Into `model_run_dir`: what `contract.model_run` names, and `tensorboard/`; among
-    it the probabilities that Keras itself gives for the test split, against which
-    ServingValidator holds the SavedModel.
+    it the probabilities that Keras itself gives for the test split, and the novelty of
+    its first rows, against which ServingValidator holds the SavedModel.
+
+    With early stopping the network is watched on one half of the eval split, and how
+    reliable it is, is measured on the other; without, on all of it.
 
     Args:
         fn_args: TFX's FnArgs; `custom_config["training"]` holds a `Training`.
@@ -67,8 +77,14 @@ def run_fn(fn_args: Any) -> None:
     reader = Reader(transform)
     cache_bytes = training.cache_mb * 1_000_000
     train = reader.load(fn_args.train_files, cache_bytes)
-    validation = reader.load([eval_pattern], cache_bytes - train.cached_bytes)
-    left = cache_bytes - train.cached_bytes - validation.cached_bytes
+    left = cache_bytes - train.cached_bytes
+    half = WATCHED if training.early_stopping else None
+    validation = reader.load([eval_pattern], left, half)
+    left -= validation.cached_bytes
+    held = validation
+    if half is not None:
+        held = reader.load([eval_pattern], left, HELD)
+        left -= held.cached_bytes
     test = reader.load([test_pattern], left)
 
     run_dir = fn_args.model_run_dir
@@ -111,10 +127,15 @@ def run_fn(fn_args: Any) -> None:
     model_run.write_json(run_dir, model_run.TIMING_FILE, {"fit_seconds": fit_seconds})
     model.save(os.path.join(run_dir, model_run.MODEL_FILE))
     model_run.save_answers(run_dir, _answers(model, test))
+    novelty = Novelty(model, task, train, training.seed)
+    first, _ = next(test.blocks(model_run.ANSWER_BATCH))
+    model_run.save_novelty(run_dir, novelty.of(first).numpy())
     export(
         model,
         transform,
         task,
+        novelty,
+        _reliability(model, novelty, held),
         fn_args.serving_model_dir,
         warmup_images=_pixels(next(validation.blocks(max(WARMUP_BATCH_SIZES)))[0]),
     )
@@ -172,6 +193,28 @@ def _answers(model: keras.Model, test: Samples) -> np.ndarray:
         for images, _ in test.blocks(rows)
     ]
     return np.concatenate(predicted).astype(np.float32)
+
+
+def _reliability(model: keras.Model, novelty: Novelty, held: Samples) -> Reliability:
+    """Measures what the answers are worth on rows that no epoch was chosen by."""
+
+    @tf.function(
+        input_signature=[
+            tf.TensorSpec([None, *held.images.shape[1:]], held.images.dtype)
+        ],
+        autograph=False,
+    )
+    def ask(images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        answer = tf.cast(model(images, training=False), tf.float32)
+        return answer, novelty.of(images)
+
+    rows = min(_HELD_ROWS, max(1, _HELD_BYTES // max(1, held.row_bytes)))
+    answers = [ask(images) for images, _ in held.blocks(rows)]
+    probabilities, novelties = (
+        np.concatenate([tensor.numpy() for tensor in tensors])
+        for tensors in zip(*answers, strict=True)
+    )
+    return measure(probabilities, held.all_labels, novelties)
 
 
 def _pixels(images: tf.Tensor) -> np.ndarray:

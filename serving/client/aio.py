@@ -80,6 +80,7 @@ class AsyncClient(BaseClient):
         *,
         signature: str = calls.DEFAULT_SIGNATURE,
         batch_size: int = DEFAULT_BATCH_SIZE,
+        novelty: bool = False,
     ) -> AsyncIterator[ClassAnswer]:
         """Classifies images; see `serving.client.Client.predict_images`."""
         served = self._served or await self.task(None, signature)
@@ -88,7 +89,11 @@ class AsyncClient(BaseClient):
             answer = await self._call(call)
             if answer.version != served.version:  # names belong to a version
                 served = await self.task(answer.version, signature)
-            for each in self._class_answers(answer, batch, served):
+            answers = self._class_answers(answer, batch, served)
+            if novelty and served.tells_novelty:
+                asked = calls.novelty(self._version(answer.version), batch)
+                answers = calls.marked(answers, await self._call(asked))
+            for each in answers:
                 yield each
 
     async def status(self) -> list[VersionStatus]:

@@ -6,11 +6,12 @@ in how they wait.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 
 import numpy as np
 
+from contract.signatures import IS_NOVEL, NOVELTY, NOVELTY_SIGNATURE
 from serving.client import protocol, tensors
 from serving.client.errors import UnexpectedResponse
 from serving.client.results import (
@@ -129,6 +130,52 @@ def predict_images(
     return predict(
         model, {IMAGES: images}, signature=signature, outputs=[PROBABILITIES]
     )
+
+
+def novelty(model: ModelSpec, images: np.ndarray) -> Call[list[tuple[float, bool]]]:
+    """Asks how far images are from all that the model has learnt.
+
+    Args:
+        model: Of the version whose `ServedTask.tells_novelty`.
+        images: As for `predict_images`.
+
+    Returns:
+        A call that reads, for each image, its novelty and whether it is novel.
+    """
+    call = predict(model, {IMAGES: images}, signature=NOVELTY_SIGNATURE)
+
+    def read(response: Any) -> list[tuple[float, bool]]:
+        return novelties(_read_answer(response).outputs, len(images))
+
+    return Call(call.rpc, call.request, read)
+
+
+def novelties(
+    outputs: Mapping[str, np.ndarray], count: int
+) -> list[tuple[float, bool]]:
+    """Reads the outputs of the signature `novelty` for `count` images.
+
+    Raises:
+        UnexpectedResponse: They are something else.
+    """
+    found = [outputs.get(name) for name in (NOVELTY, IS_NOVEL)]
+    if any(values is None or values.shape != (count,) for values in found):
+        raise UnexpectedResponse(
+            f"expected outputs '{NOVELTY}' and '{IS_NOVEL}' of shape [{count}], found "
+            f"{', '.join(f'{k} {list(v.shape)}' for k, v in outputs.items()) or 'none'}"
+        )
+    distances, verdicts = (values.tolist() for values in found if values is not None)
+    return list(zip(distances, verdicts, strict=True))
+
+
+def marked(
+    answers: Sequence[ClassAnswer], novelties: Sequence[tuple[float, bool]]
+) -> list[ClassAnswer]:
+    """Returns answers with what is said of the novelty of their images."""
+    return [
+        replace(answer, novelty=distance, is_novel=verdict)
+        for answer, (distance, verdict) in zip(answers, novelties, strict=True)
+    ]
 
 
 def batches(

@@ -184,6 +184,12 @@ def cli() -> None:
     help=f"Draw the pictures; by default for up to {MAX_DRAWINGS}.",
 )
 @click.option(
+    "--novelty/--no-novelty",
+    default=None,
+    help="Mark pictures that are not of this task, in a second request for each batch; "
+    f"by default for up to {MAX_DRAWINGS} pictures.",
+)
+@click.option(
     "--signature", default=calls.DEFAULT_SIGNATURE, show_default=True, metavar="NAME"
 )
 @_as_json
@@ -198,6 +204,7 @@ def predict(
     version_dir: Path | None,
     batch_size: int,
     draw: bool | None,
+    novelty: bool | None,
     signature: str,
     as_json: bool,
 ) -> None:
@@ -211,8 +218,10 @@ def predict(
     if csv and parquet:
         raise click.UsageError("choose --csv or --parquet, not both")
     out = csv or parquet
-    if out and (as_json or draw is not None):
-        raise click.UsageError("--csv and --parquet go without --json and --draw")
+    if out and (as_json or draw is not None or novelty):
+        raise click.UsageError(
+            "--csv and --parquet go without --json, --draw and --novelty"
+        )
     if version_dir is not None:
         _refuse_server_options()
         model = Model.of_folder(version_dir, signature)
@@ -226,7 +235,14 @@ def predict(
         table = Table(out, parquet=parquet is not None)
         unreadable = write(model, wish, table, _print_error)
     else:
-        unreadable = show(model, wish, draw=draw, as_json=as_json, report=_print_error)
+        unreadable = show(
+            model,
+            wish,
+            draw=draw,
+            novelty=novelty,
+            as_json=as_json,
+            report=_print_error,
+        )
     if unreadable:
         raise SystemExit(ExitCode.BAD_INPUT)
 

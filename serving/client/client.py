@@ -100,6 +100,7 @@ class Client(BaseClient):
         *,
         signature: str = calls.DEFAULT_SIGNATURE,
         batch_size: int = DEFAULT_BATCH_SIZE,
+        novelty: bool = False,
     ) -> Iterator[ClassAnswer]:
         """Classifies images, one request for each `batch_size` of them.
 
@@ -108,6 +109,8 @@ class Client(BaseClient):
                 `task()` (`serving.client.sources` makes such images of pictures).
             signature: A signature of input `images` and output `probabilities`.
             batch_size: Images in a request; large images go in smaller ones.
+            novelty: Whether to ask for the images' novelty, too: in one more request
+                for each batch, where the version has that signature.
 
         Yields:
             An answer for each image, in order.
@@ -122,7 +125,11 @@ class Client(BaseClient):
             answer = self._call(call)
             if answer.version != served.version:  # names belong to a version
                 served = self.task(answer.version, signature)
-            yield from self._class_answers(answer, batch, served)
+            answers = self._class_answers(answer, batch, served)
+            if novelty and served.tells_novelty:
+                spec = self._version(answer.version)
+                answers = calls.marked(answers, self._call(calls.novelty(spec, batch)))
+            yield from answers
 
     def status(self) -> list[VersionStatus]:
         """Returns the state of each version the server knows, newest first."""

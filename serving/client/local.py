@@ -26,6 +26,7 @@ from serving.client.tasks import (
     NoTaskError,
     derived_task,
     is_told,
+    tells_novelty,
     told_task,
 )
 
@@ -79,7 +80,12 @@ class LocalModel:
         )
         derived_task(metadata, self._signature)  # it takes images, whatever it tells
         if task := read_task(str(folder)):
-            return ServedTask(task, self._name, self._version)
+            return ServedTask(
+                task,
+                self._name,
+                self._version,
+                tells_novelty=tells_novelty(metadata),
+            )
         if is_told(metadata):
             import tensorflow as tf
 
@@ -88,8 +94,15 @@ class LocalModel:
             return told_task(metadata, texts.numpy())
         return derived_task(metadata, self._signature)
 
-    def predict_images(self, images: np.ndarray) -> list[ClassAnswer]:
+    def predict_images(
+        self, images: np.ndarray, novelty: bool = False
+    ) -> list[ClassAnswer]:
         """Classifies images, uint8 [n, *task.shape].
+
+        Args:
+            images: The images.
+            novelty: Whether to ask for their novelty, too, where the model has that
+                signature.
 
         Raises:
             InputError: The model fails, or answers something else.
@@ -100,9 +113,15 @@ class LocalModel:
         try:
             outputs = function(**{calls.IMAGES: tf.constant(images)})
             rows = outputs.get(calls.PROBABILITIES)
-            return calls.class_answers(
+            answers = calls.class_answers(
                 None if rows is None else rows.numpy(), len(images), self.served
             )
+            if novelty and self.served.tells_novelty:
+                asked = self._loaded.signatures[calls.NOVELTY_SIGNATURE]
+                outputs = asked(**{calls.IMAGES: tf.constant(images)})
+                found = {name: tensor.numpy() for name, tensor in outputs.items()}
+                answers = calls.marked(answers, calls.novelties(found, len(images)))
+            return answers
         except (tf.errors.OpError, ValueError, UnexpectedResponse) as error:
             raise InputError(f"{self._name}: {one_line(str(error))[:300]}") from error
 

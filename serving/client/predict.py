@@ -47,12 +47,13 @@ class Model:
 
     Attributes:
         served: Its task.
-        ask: Answers uint8 images [n, *task.shape].
+        ask: Answers uint8 images [n, *task.shape]; tells their novelty if it is told
+            to and the model can.
         signature: The signature that is asked.
     """
 
     served: ServedTask
-    ask: Callable[[np.ndarray], Sequence[ClassAnswer]]
+    ask: Callable[[np.ndarray, bool], Sequence[ClassAnswer]]
     signature: str
 
     @classmethod
@@ -60,9 +61,12 @@ class Model:
         """Returns the model that a client asks."""
         return cls(
             client.task(signature=signature),
-            lambda images: list(
+            lambda images, novelty: list(
                 client.predict_images(
-                    images, signature=signature, batch_size=len(images)
+                    images,
+                    signature=signature,
+                    batch_size=len(images),
+                    novelty=novelty,
                 )
             ),
             signature,
@@ -108,10 +112,12 @@ class Wish:
 Answered = tuple[Picture | Unreadable, ClassAnswer | None]
 
 
-def _answer(model: Model, batch: list[Picture | Unreadable]) -> list[Answered]:
+def _answer(
+    model: Model, batch: list[Picture | Unreadable], novelty: bool = False
+) -> list[Answered]:
     """Asks about a batch; None is the answer to what is unreadable."""
     pixels = [item.pixels for item in batch if isinstance(item, Picture)]
-    answers = iter(model.ask(np.stack(pixels)) if pixels else ())
+    answers = iter(model.ask(np.stack(pixels), novelty) if pixels else ())
     return [
         (item, next(answers) if isinstance(item, Picture) else None) for item in batch
     ]
@@ -122,6 +128,7 @@ def show(
     wish: Wish,
     *,
     draw: bool | None,
+    novelty: bool | None,
     as_json: bool,
     report: Callable[[str], None],
 ) -> bool:
@@ -131,6 +138,8 @@ def show(
         model: What is asked.
         wish: What about.
         draw: Whether pictures are drawn; None for a few of them.
+        novelty: Whether pictures are marked that are not of this task, at the price of
+            a second request for each batch; None for a few of them.
         as_json: A line of JSON for each instead.
         report: Prints a line on standard error.
 
@@ -141,10 +150,17 @@ def show(
     unreadable = False
     batches = wish.batches(_files(wish), model.served)
     first = list(islice(batches, 1 + MAX_DRAWINGS // wish.batch_size))
-    if draw is None:
-        draw = sum(map(len, first)) <= MAX_DRAWINGS
+    few = sum(map(len, first)) <= MAX_DRAWINGS
+    draw = few if draw is None else draw
+    if novelty and not model.served.tells_novelty:
+        report(
+            f"{model.served.model} version {model.served.version} does not tell which "
+            "pictures are not of its task (it has no signature `novelty`): train and "
+            "push it again"
+        )
+    novelty = few if novelty is None else novelty
     for batch in chain(first, batches):
-        for item, answer in _answer(model, batch):
+        for item, answer in _answer(model, batch, novelty):
             if isinstance(item, Unreadable):
                 unreadable = True
                 if as_json:

@@ -77,6 +77,7 @@ def print_answer(
     """Prints one answer: the drawing with the three best beside it, or one line."""
     task = answer.task
     best = [(task.classes[label], share) for label, share in answer.best(3)]
+    mark = ("not of this task?", "bold yellow") if answer.is_novel else ""
     if not draw:
         others = "  ".join(f"{name} {value:.1%}" for name, value in best[1:])
         console.print(
@@ -84,6 +85,8 @@ def print_answer(
                 f"{picture}: ",
                 (answer.name, "bold"),
                 f"  {answer.probability:.1%}  ({others})",
+                "  " if mark else "",
+                mark,
             ),
             soft_wrap=True,
         )
@@ -95,7 +98,7 @@ def print_answer(
         Text(f"{picture}{made}", "dim"),
         Text(),
         Text.assemble(f"{task.noun}  ", (answer.name, "bold green")),
-        Text(),
+        Text.assemble(mark),
         *(_bar(console, set_cell_size(name, width), value) for name, value in best),
         Text(),
         Text(f"{answer.model} version {answer.version}", "dim"),
@@ -138,6 +141,8 @@ def answer_json(picture: Picture, answer: ClassAnswer, signature: str) -> str:
             "signature": signature,
         },
     }
+    if answer.is_novel is not None:
+        content |= {"novelty": answer.novelty, "is_novel": answer.is_novel}
     if answer.task.noun == "digit":  # as version 0.1 called it
         name = answer.name
         content["digit"] = int(name) if name.isdecimal() else answer.class_id

@@ -72,12 +72,14 @@ class ServedTask:
         version: The version that this holds for.
         told: Whether the model told it by its `describe` signature; otherwise it was
             derived from the shapes of `serving_default`, and the names are labels.
+        tells_novelty: Whether the model has the signature `novelty`.
     """
 
     task: Task
     model: str
     version: int
     told: bool = True
+    tells_novelty: bool = False
 
     @property
     def note(self) -> str:
@@ -102,12 +104,17 @@ class ClassAnswer:
         model: The model's name.
         version: The version that answered.
         task: That version's task, which names the classes.
+        novelty: How far the image is from all that the model has learnt; None if it was
+            not asked for that.
+        is_novel: Whether that is so far that the image is taken for none of this task.
     """
 
     probabilities: tuple[float, ...]
     model: str
     version: int
     task: Task
+    novelty: float | None = None
+    is_novel: bool | None = None
 
     @property
     def class_id(self) -> int:

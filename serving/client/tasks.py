@@ -10,7 +10,7 @@ from typing import Any
 from contract.errors import BadInputError
 from contract.signatures import DESCRIBE_SIGNATURE as DESCRIBE
 from contract.signatures import IMAGES_SIGNATURE as DEFAULT_SIGNATURE
-from contract.signatures import PROBABILITIES
+from contract.signatures import IS_NOVEL, NOVELTY, NOVELTY_SIGNATURE, PROBABILITIES
 from contract.task import DEFAULT_NOUN, Task, plain_names
 from serving.client.results import ModelMetadata, ServedTask, Signature
 
@@ -34,6 +34,16 @@ def is_told(metadata: ModelMetadata) -> bool:
     )
 
 
+def tells_novelty(metadata: ModelMetadata) -> bool:
+    """Tells whether a version has our `novelty`, and not another one of that name."""
+    signature = metadata.signatures.get(NOVELTY_SIGNATURE)
+    return (
+        signature is not None
+        and set(signature.inputs) == {IMAGES}
+        and {NOVELTY, IS_NOVEL} <= set(signature.outputs)
+    )
+
+
 def told_task(metadata: ModelMetadata, texts: Any) -> ServedTask:
     """Reads the answer of `describe`.
 
@@ -48,7 +58,12 @@ def told_task(metadata: ModelMetadata, texts: Any) -> ServedTask:
         task = Task.from_json(texts.reshape(-1)[0])
     except (AttributeError, IndexError, UnicodeDecodeError, BadInputError) as error:
         raise NoTaskError(f"signature `{DESCRIBE}`: {error}") from error
-    return ServedTask(task, metadata.model, metadata.version)
+    return ServedTask(
+        task,
+        metadata.model,
+        metadata.version,
+        tells_novelty=tells_novelty(metadata),
+    )
 
 
 def derived_task(metadata: ModelMetadata, name: str = DEFAULT_SIGNATURE) -> ServedTask:
@@ -87,7 +102,9 @@ def derived_task(metadata: ModelMetadata, name: str = DEFAULT_SIGNATURE) -> Serv
         )
     except BadInputError as error:
         raise NoTaskError(f"signature {name!r}: {error}") from error
-    return ServedTask(task, metadata.model, metadata.version, told=False)
+    return ServedTask(
+        task, metadata.model, metadata.version, False, tells_novelty(metadata)
+    )
 
 
 def _image_sides(name: str, signature: Signature) -> tuple[int, int, int]:

@@ -1,11 +1,13 @@
 """A model as small as one can be that answers digits, with all signatures."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from components.image_example_gen import digits
+from contract.reliability import RELIABILITY_FILE, Reliability
 
 WEIGHTS = np.random.default_rng(3).normal(0, 0.05, (784, 10)).astype(np.float32)
 
@@ -44,10 +46,30 @@ def from_examples(examples: Any) -> dict[str, Any]:
     return answer(tf.io.parse_example(examples, spec)["image"])
 
 
+def novelty(images: Any) -> dict[str, Any]:
+    """The share of white, for want of anything learnt."""
+    images = tf.ensure_shape(images, [None, 28, 28])
+    share = tf.reduce_mean(tf.cast(images, tf.float32), axis=[1, 2]) / 255
+    return {"novelty": share, "is_novel": share > RELIABILITY.novelty_bound}
+
+
+RELIABILITY = Reliability(
+    edges=(0.0,),
+    rows=(10,),
+    right=(1,),
+    answered=(1,) * 10,
+    confidence_edges=(0.1,) * 9,
+    confidence_rows=(1,) * 10,
+    novelty_edges=(0.1,) * 9,
+    novelty_rows=(1,) * 10,
+    novelty_bound=0.125,
+)
+
 RIGHT = {
     "serving_default": (IMAGES, from_images),
     "tf_examples": (EXAMPLES, from_examples),
     "classify": (INPUTS, classify),
+    "novelty": (IMAGES, novelty),
     "describe": (TEXT, describe),
 }
 
@@ -90,4 +112,7 @@ def save_softmax(folder: str, **signatures: Any) -> str:
         methods = updater(folder)
         methods.replace_method_name("classify", "tensorflow/serving/classify")
         methods.save()
+    path = Path(folder, RELIABILITY_FILE)
+    path.parent.mkdir()
+    path.write_text(RELIABILITY.to_json())
     return folder

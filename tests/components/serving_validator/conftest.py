@@ -12,7 +12,7 @@ from components.image_example_gen.examples import serialize
 from components.serving_validator import probe
 from components.serving_validator.requests import Requests
 from tests.components.datasets import Dataset
-from tests.components.softmax import from_images, save_softmax
+from tests.components.softmax import from_images, novelty, save_softmax
 
 
 @pytest.fixture(scope="session")
@@ -23,6 +23,7 @@ def requests(dataset: Dataset) -> Requests:
         images=images,
         examples=serialize(images, dataset.test_labels),
         probabilities=from_images(images)["probabilities"].numpy(),
+        novelty=novelty(images)["novelty"].numpy(),
         task=digits.TASK.to_json(),
     )
 

@@ -14,7 +14,7 @@ from tfx.types import standard_artifacts
 from components.image_example_gen import digits
 from components.serving_validator.executor import Executor
 from components.serving_validator.requests import Requests
-from contract.model_run import save_answers
+from contract.model_run import save_answers, save_novelty
 from tests.tasks import write_task
 
 Validate = Callable[..., Any]
@@ -29,6 +29,7 @@ def validate(artifact: Callable[..., Any], requests: Requests) -> Validate:
         Path(trained.uri, "Format-Serving").symlink_to(model)
         run = artifact(standard_artifacts.ModelRun)
         save_answers(run.uri, requests.probabilities[:15])
+        save_novelty(run.uri, requests.novelty[:15])
         examples = artifact(standard_artifacts.Examples, splits=["train", "test"])
         split = Path(examples.uri, "Split-test")
         split.mkdir()
@@ -89,6 +90,9 @@ def test_a_model_that_answers_in_a_fresh_process_is_blessed(
             "tf_examples, batch of 7",
             "tf_examples, batch of 15",
             "classify, batch of 3",
+            "novelty, batch of 1",
+            "novelty, batch of 7",
+            "novelty, batch of 15",
             "describe",
             "serving_default, refusal of an image of 784x1",
         ],

@@ -1,6 +1,7 @@
 """What the probe says about models, right ones and every kind of wrong one."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import tensorflow as tf
 from components.image_example_gen import digits
 from components.serving_validator import probe
 from components.serving_validator.requests import Requests
+from contract.reliability import RELIABILITY_FILE
 from contract.rows_apart import marker
 from tests.components.serving_validator.checks import (
     EXAMPLE_CHECKS,
@@ -27,6 +29,7 @@ from tests.components.softmax import (
     describe,
     from_examples,
     from_images,
+    novelty,
 )
 
 Save = Callable[..., str]
@@ -71,10 +74,12 @@ def test_rows_that_do_not_keep_the_marker(
 ) -> None:
     model = save()
     marked = marker.write_marker(model)
-    assert marked == ["classify", "describe", "serving_default", "tf_examples"]
+    assert marked == [
+        *("classify", "describe", "novelty", "serving_default", "tf_examples")
+    ]
     marked.remove("describe")  # Of no rows of ours.
     report = ask(model)
-    assert report["checks"][-3:] == [f"{n}, rows alone and together" for n in marked]
+    assert report["checks"][-4:] == [f"{n}, rows alone and together" for n in marked]
     assert report["withdrawn"] == []
 
 
@@ -301,6 +306,60 @@ def test_what_a_model_says_of_its_classes_is_held_to_the_task(
     (failure,) = ask(save(**{signature: (spec, function)}))["failures"]
     assert failure.startswith(signature)
     assert reason in failure
+
+
+def novelty_of_the_first(images: Any) -> dict[str, Any]:
+    return {name: value[:1] for name, value in novelty(images).items()}
+
+
+def another_novelty(images: Any) -> dict[str, Any]:
+    answers = novelty(images)
+    return {**answers, "novelty": answers["novelty"] * 1.01}
+
+
+def no_novelty(images: Any) -> dict[str, Any]:
+    answers = novelty(images)
+    return {**answers, "novelty": answers["novelty"] * np.nan}
+
+
+def all_novel(images: Any) -> dict[str, Any]:
+    answers = novelty(images)
+    return {**answers, "is_novel": tf.ones_like(answers["is_novel"])}
+
+
+def only_a_novelty(images: Any) -> dict[str, Any]:
+    return {"novelty": novelty(images)["novelty"]}
+
+
+@pytest.mark.parametrize(
+    ("function", "size", "reason"),
+    [
+        (novelty_of_the_first, 7, "expected (7,), found (1,) and (1,)"),
+        (another_novelty, 1, "differs from the trainer's answer: row 0: expected 0.1"),
+        (no_novelty, 1, "differs from the trainer's answer: row 0: expected 0.1"),
+        (all_novel, 7, "is_novel is not a novelty above 0.12500"),
+        (only_a_novelty, 1, "expected outputs is_novel and novelty, found ['novelty']"),
+    ],
+)
+def test_novelty_is_held_to_the_trainers_and_its_verdict_to_the_bound(
+    save: Save,
+    ask: Callable[[str], Report],
+    function: Callable[[Any], Any],
+    size: int,
+    reason: str,
+) -> None:
+    failure = ask(save(novelty=(IMAGES, function)))["failures"][0]
+    assert failure.startswith(f"novelty, batch of {size}: {reason}")
+
+
+def test_a_model_without_its_reliability_is_not_served(
+    save: Save, ask: Callable[[str], Report]
+) -> None:
+    model = save()
+    Path(model, RELIABILITY_FILE).unlink()
+    failures = ask(model)["failures"]
+    assert len(failures) == 3
+    assert "expected assets.extra/reliability.json in the SavedModel" in failures[0]
 
 
 def test_names_that_only_predict_can_ask_for_are_no_classify(

@@ -45,7 +45,7 @@ def test_one_that_was_started_ahead_is_taken_and_answers(
         report = taken.ask(save(), path, timeout_seconds=120)
 
     assert report["failures"] == []
-    assert len(report["checks"]) == 9
+    assert len(report["checks"]) == 12
 
 
 def test_what_lies_in_the_folder_of_the_person_is_not_imported(

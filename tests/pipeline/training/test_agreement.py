@@ -198,8 +198,8 @@ def test_early_stopping_keeps_the_best_epochs_weights_and_says_so(rows: Arrays) 
     assert len(history) == best.epoch + 2 < 30
     assert described["epoch"] == best.epoch
     assert described["why"] == (
-        f"the lowest loss on the eval split, {best.val_loss:.4f}; stopped after epoch "
-        f"{len(history)}, 2 epochs without a better one"
+        f"the lowest loss on half of the eval split, {best.val_loss:.4f}; stopped "
+        f"after epoch {len(history)}, 2 epochs without a better one"
     )
     measured = Loop(model, BATCH).measure(samples(rows))
     assert measured["loss"] == pytest.approx(best.val_loss, rel=1e-5)

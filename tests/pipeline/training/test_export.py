@@ -15,17 +15,23 @@ from tensorflow_serving.apis import prediction_log_pb2
 
 from components.image_example_gen import digits
 from contract.features import IMAGE, LABEL, SCALED_IMAGE
+from contract.model_run import load_novelty
+from contract.reliability import RELIABILITY_FILE, Reliability
 from contract.signatures import (
     CLASSIFY_SIGNATURE,
     DESCRIBE_SIGNATURE,
     EXAMPLES_SIGNATURE,
     IMAGES_SIGNATURE,
+    NOVELTY_SIGNATURE,
 )
 from contract.task import Task
 from pipeline.model import mlp
 from pipeline.preprocessing import preprocessing_fn
+from pipeline.training.data import Samples
 from pipeline.training.export import WARMUP_BATCH_SIZES, export
+from pipeline.training.novelty import Novelty
 from pipeline.training.settings import Training
+from tests.components.softmax import RELIABILITY
 from tests.pipeline.conftest import Case, Trained
 from tests.pipeline.transforming import analyze
 
@@ -37,6 +43,7 @@ INPUTS = {
     EXAMPLES_SIGNATURE: "examples",
     CLASSIFY_SIGNATURE: "inputs",
     DESCRIBE_SIGNATURE: "text",
+    NOVELTY_SIGNATURE: "images",
 }
 ROWS = 20
 
@@ -95,6 +102,13 @@ def expected(trained: Trained, pixels: np.ndarray) -> np.ndarray:
     model = keras.saving.load_model(trained.run / "model.keras")
     answers: np.ndarray = model.predict(pixels.astype(np.float32) / 255, verbose=0)
     return answers
+
+
+def novelty_of(model: keras.Model, pixels: np.ndarray) -> Novelty:
+    """Fitted to these images alone, all of one class."""
+    images = tf.constant(pixels.astype(np.float32) / 255)
+    labels = tf.zeros(len(pixels), tf.int64)
+    return Novelty(model, digits.TASK, Samples(images, labels), seed=1)
 
 
 def check(answer: Answer, expected: np.ndarray) -> None:
@@ -188,6 +202,7 @@ def test_signatures_say_what_they_take_and_give(trained: Trained) -> None:
         EXAMPLES_SIGNATURE: {"examples": ([None], tf.string)},
         CLASSIFY_SIGNATURE: {"inputs": ([None], tf.string)},
         DESCRIBE_SIGNATURE: {"text": ([None], tf.string)},
+        NOVELTY_SIGNATURE: {"images": ([None, 28, 28], tf.uint8)},
     }
     for name in (IMAGES_SIGNATURE, EXAMPLES_SIGNATURE):
         signature = loaded.signatures[name]
@@ -207,14 +222,31 @@ def test_the_networks_weights_are_inside_and_nothing_of_the_optimiser(
     checkpoint = tf.train.load_checkpoint(str(trained.model / "variables/variables"))
     shapes = checkpoint.get_variable_to_shape_map()
     shapes.pop("_CHECKPOINTABLE_OBJECT_GRAPH")
-    assert sorted(shapes.values()) == [
-        [10],
-        [32],
-        [32, 10],
-        [128],
-        [128, 32],
-        [784, 128],
-    ]
+    cells, classes, directions = 7 * 7, 10, 11
+    usual = cells + 32
+    assert sorted(shapes.values()) == sorted(
+        [
+            *([784, 128], [128], [128, 32], [32], [32, 10], [10]),
+            # And what the novelty is measured by.
+            *([cells], [usual, classes], [classes]),
+            *([usual, classes * directions], [classes * directions]),
+        ]
+    )
+
+
+@LOADERS
+@pytest.mark.parametrize("rows", [1, ROWS])
+def test_novelty_is_the_trainers_and_a_negative_is_of_no_task(
+    trained: Trained, pixels: np.ndarray, load: Callable[[Path], Ask], rows: int
+) -> None:
+    ask = load(trained.model)
+    answer = ask(NOVELTY_SIGNATURE, pixels[:rows])
+    expected = load_novelty(str(trained.run))[:rows]
+    np.testing.assert_allclose(answer["novelty"], expected, atol=1e-5)
+    bound = Reliability.from_json((trained.model / RELIABILITY_FILE).read_bytes())
+    np.testing.assert_array_equal(answer["is_novel"], expected > bound.novelty_bound)
+    assert not answer["is_novel"][0]
+    assert ask(NOVELTY_SIGNATURE, 255 - pixels[:rows])["is_novel"].all()
 
 
 def test_warm_up_requests_run(trained: Trained, expected: np.ndarray) -> None:
@@ -249,7 +281,9 @@ def test_the_transform_graph_is_inside(
         inverted, digits.TASK, tmp_path / "transform"
     )
     warmup = np.resize(pixels, (32, 28, 28))
-    export(model, transform, digits.TASK, str(tmp_path / "model"), warmup)
+    novelty = novelty_of(model, pixels)
+    folder = str(tmp_path / "model")
+    export(model, transform, digits.TASK, novelty, RELIABILITY, folder, warmup)
 
     ask = in_a_session(tmp_path / "model")
     expected = model.predict(1 - pixels.astype(np.float32) / 255, verbose=0)
@@ -257,6 +291,10 @@ def test_the_transform_graph_is_inside(
     check(ask(EXAMPLES_SIGNATURE, np.array(records, object)), expected)
     plain = model.predict(pixels.astype(np.float32) / 255, verbose=0)
     assert np.abs(plain - expected).max() > 0.01
+    inverse = 1 - pixels.astype(np.float32) / 255
+    np.testing.assert_allclose(
+        ask(NOVELTY_SIGNATURE, pixels)["novelty"], novelty.of(inverse), atol=1e-5
+    )
 
 
 def test_a_vocabulary_of_the_transform_graph_travels_along(
@@ -276,7 +314,8 @@ def test_a_vocabulary_of_the_transform_graph_travels_along(
     model = mlp(digits.TASK, Training(hidden_units=(8,)))
     transform = analyze(blanked_unless_known, digits.TASK, tmp_path / "transform")
     warmup = np.resize(pixels, (32, 28, 28))
-    export(model, transform, digits.TASK, str(tmp_path / "model"), warmup)
+    novelty, folder = novelty_of(model, pixels), str(tmp_path / "model")
+    export(model, transform, digits.TASK, novelty, RELIABILITY, folder, warmup)
     (tmp_path / "transform").rename(tmp_path / "gone")
 
     images = pixels[:2].copy()
@@ -368,4 +407,5 @@ def test_each_signature_is_called_by_the_method_that_its_api_asks_for(
         EXAMPLES_SIGNATURE: "tensorflow/serving/predict",
         CLASSIFY_SIGNATURE: "tensorflow/serving/classify",
         DESCRIBE_SIGNATURE: "tensorflow/serving/predict",
+        NOVELTY_SIGNATURE: "tensorflow/serving/predict",
     }

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 import keras
@@ -12,9 +13,10 @@ import tensorflow as tf
 import tensorflow_transform as tft
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from contract.model_run import load_answers, read_history, read_summary
+from contract.model_run import load_answers, load_novelty, read_history, read_summary
+from contract.reliability import read_reliability
 from pipeline.training import trainer
-from pipeline.training.data import Reader, Samples
+from pipeline.training.data import HELD, WATCHED, Reader, Samples
 from pipeline.training.settings import Training
 from tests.pipeline.conftest import Trained
 
@@ -56,6 +58,39 @@ def test_the_answers_are_keras_own_to_the_test_split(
         load_answers(str(trained.run)),
         model.predict(test_rows.images.numpy(), batch_size=256, verbose=0),
     )
+
+
+def test_the_novelty_is_of_the_first_rows_of_the_test_split(trained: Trained) -> None:
+    assert load_novelty(str(trained.run)).shape == (256,)
+
+
+def test_the_reliability_is_measured_on_the_eval_split(trained: Trained) -> None:
+    reliability = read_reliability(str(trained.model))
+    assert reliability is not None
+    assert sum(reliability.rows) == sum(reliability.answered) == 288
+    history = read_history(str(trained.run))
+    assert reliability.accuracy == pytest.approx(history["epochs"][-1]["val_accuracy"])
+
+
+def test_early_stopping_sees_one_half_of_the_eval_split_and_reliability_the_other(
+    train: Callable[[Training], Trained], examples: Path, transform: Any
+) -> None:
+    settings = Training.model_validate(
+        {"epochs": 2, "hidden_units": [8], "early_stopping": 1}
+    )
+    with mock.patch.object(trainer, "export", wraps=trainer.export) as exported:
+        run = train(settings)
+    reader, pattern = Reader(transform), [str(examples / "Split-eval/*")]
+    held, watched = (reader.load(pattern, half=half) for half in (HELD, WATCHED))
+    model = keras.saving.load_model(run.run / "model.keras")
+    kept = read_summary(str(run.run))["kept"]["epoch"]
+    of_epoch = read_history(str(run.run))["epochs"][kept - 1]
+    loss, _ = model.evaluate(watched.images, watched.labels, verbose=0)
+    assert of_epoch["val_loss"] == pytest.approx(loss, rel=1e-5)
+    right = model.predict(held.images, verbose=0).argmax(axis=1) == held.labels
+    [(_, _, _, _, reliability, _), _] = exported.call_args
+    assert reliability.accuracy == pytest.approx(np.mean(right))
+    assert sum(reliability.rows) == len(held) == len(watched) == 144
 
 
 def test_the_summary_has_layers_parameters_and_settings(

@@ -26,6 +26,8 @@ class FakeServer:
     Attributes:
         task: Its task; its name is the model's.
         tells: Whether it has the signature `describe`.
+        tells_novelty: Whether it has `novelty`: images with a brightest row beyond the
+            classes are novel.
         on_predict: Called before each request of images is answered.
         metadata_of: Replaces what GetModelMetadata says of `serving_default`: inputs
             and outputs, each as alias to (DataType, shape).
@@ -33,6 +35,7 @@ class FakeServer:
 
     task: Task = DIGITS
     tells: bool = True
+    tells_novelty: bool = False
     on_predict: Callable[[], Any] | None = None
     metadata_of: tuple[dict[str, Any], dict[str, Any]] | None = None
 
@@ -120,6 +123,13 @@ class FakeServer:
             return response
         self.asked.append(request)
         images = tensors.decode(request.inputs["images"])
+        if request.model_spec.signature_name == "novelty":
+            brightest = images.reshape(*images.shape[:2], -1).sum(axis=2).argmax(axis=1)
+            novelty = brightest.astype(np.float32)
+            novel = brightest >= len(self.task.classes)
+            response.outputs["novelty"].CopyFrom(tensors.encode(novelty))
+            response.outputs["is_novel"].CopyFrom(tensors.encode(novel))
+            return response
         classes = len(self.task.classes)
         rest = 0.09 / (classes - 1)
         probabilities = np.full((len(images), classes), rest, np.float32)
@@ -153,6 +163,11 @@ class FakeServer:
             {"probabilities": (1, [-1, len(self.task.classes)]), "class_id": (9, [-1])},
         )
         declared = {"serving_default": default}
+        if self.tells_novelty:
+            declared["novelty"] = (
+                {"images": (4, [-1, *self.task.shape])},
+                {"novelty": (1, [-1]), "is_novel": (10, [-1])},
+            )
         if self.tells:
             declared["describe"] = ({"text": (7, [-1])}, {"task": (7, [-1])})
         for name, (inputs, outputs) in declared.items():

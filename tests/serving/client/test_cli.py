@@ -105,6 +105,47 @@ def test_many_images_take_a_line_each(run: Callable[..., Run], idx: Path) -> Non
     assert len(drawn.out.splitlines()) == 2 * 15
 
 
+def signatures(fake: FakeServer) -> list[str]:
+    return [request.model_spec.signature_name for request in fake.asked]
+
+
+def test_pictures_that_are_not_of_the_task_are_marked(
+    run: Callable[..., Run], fake: FakeServer, idx: Path
+) -> None:
+    fake.tells_novelty = True
+    result = run("predict", idx, "--index", "9:11", "--no-draw")
+    assert [line.split("%)")[-1] for line in result.out.splitlines()] == [
+        "",
+        "  not of this task?",
+    ]
+    assert signatures(fake) == ["serving_default", "novelty"]
+    drawn = run("predict", idx, "--index", "10")
+    assert "not of this task?" in drawn.out
+    answers = run("predict", idx, "--index", "9:11", "--json").objects()
+    assert [(a["novelty"], a["is_novel"]) for a in answers] == [(9, False), (10, True)]
+
+
+def test_many_pictures_are_marked_only_if_that_is_wanted(
+    run: Callable[..., Run], fake: FakeServer, idx: Path
+) -> None:
+    fake.tells_novelty = True
+    assert "not of this task" not in run("predict", idx).out
+    assert signatures(fake) == ["serving_default"]
+    assert run("predict", idx, "--novelty").out.count("not of this task") == 10
+    run("predict", idx, "--index", "10", "--no-novelty")
+    assert signatures(fake)[1:] == ["serving_default", "novelty", "serving_default"]
+
+
+def test_an_older_model_cannot_mark_pictures_and_answers_all_the_same(
+    run: Callable[..., Run], fake: FakeServer, idx: Path
+) -> None:
+    result = run("predict", idx, "--novelty", "--json")
+    assert result.code == 0
+    assert "mnist version 3 does not tell which pictures are not of its" in result.err
+    assert len(result.objects()) == 20
+    assert "is_novel" not in result.objects()[0]
+
+
 def test_one_unreadable_image_does_not_stop_the_others(
     run: Callable[..., Run], picture: Path, tmp_path: Path
 ) -> None:

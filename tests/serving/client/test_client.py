@@ -98,6 +98,24 @@ def test_the_model_tells_its_task(ask: Callable, fake: FakeServer, task: Task) -
     assert [answer.name for answer in answers] == [task.classes[0], task.classes[2]]
 
 
+def test_novelty_is_asked_of_the_version_that_answered_where_it_tells_it(
+    ask: Callable, fake: FakeServer
+) -> None:
+    images = np.stack([image(row) for row in (9, 10)])
+
+    def novelty(client: Any) -> Any:
+        return client.predict_images(images, novelty=True)
+
+    answers = ask(fake.address, "mnist", novelty)
+    assert [answer.is_novel for answer in answers] == [None, None]
+    fake.tells_novelty = True
+    answers = ask(fake.address, "mnist", novelty)
+    assert [answer.is_novel for answer in answers] == [False, True]
+    assert [answer.novelty for answer in answers] == [9, 10]
+    assert fake.asked[-1].model_spec.version.value == 3
+    assert fake.asked[-1].model_spec.signature_name == "novelty"
+
+
 def test_a_task_that_is_not_told_is_derived(ask: Callable, fake: FakeServer) -> None:
     fake.task, fake.tells = SHAPES, False
     served = ask(fake.address, "shapes", lambda c: c.task())

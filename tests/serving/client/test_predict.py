@@ -333,4 +333,4 @@ class TestVersionFolders:
 def test_tables_go_without_json(run: Callable[..., Run], tmp_path: Path) -> None:
     result = run("predict", "x.png", "--csv", tmp_path / "x.csv", "--json")
     assert result.code == 2
-    assert json.dumps("go without --json and --draw")[1:-1] in result.err
+    assert json.dumps("go without --json, --draw and --novelty")[1:-1] in result.err

@@ -45,6 +45,21 @@ def test_a_drawn_digit_is_read(page: Page, digit: int) -> None:
 
 
 @needs_browser
+@pytest.mark.parametrize(("novel", "times"), [(None, 1), (False, 2), (True, 2)])
+def test_a_picture_that_is_unlike_all_that_was_learnt_is_marked(
+    page: Page, server: RestServer, novel: bool | None, times: int
+) -> None:
+    server.novel = novel
+    page.open().ready()
+    page.draw(DIGITS[1])
+    page.wait_for(lambda: page.text("answer") == "1")
+    assert (page.text("sure") == "unlike all it has learnt") is bool(novel)
+    said = "percent, unlike all it has learnt" if novel else "percent"
+    page.wait_for(lambda: page.text("spoken").endswith(said))
+    assert server.asked.count(server.asked[-1]) % times == 0
+
+
+@needs_browser
 def test_clear_and_undo_take_strokes_back(page: Page) -> None:
     page.open().ready()
     page.draw(DIGITS[1])

@@ -1,0 +1,1 @@
+"""How good an estimate without labels is, on MNIST as it is and disturbed."""
