@@ -62,7 +62,7 @@ RELIABILITY = Reliability(
     confidence_rows=(1,) * 10,
     novelty_edges=(0.1,) * 9,
     novelty_rows=(1,) * 10,
-    novelty_bound=0.125,
+    novelty_bound=0.15,
 )
 
 RIGHT = {

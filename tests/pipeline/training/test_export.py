@@ -17,6 +17,7 @@ from components.image_example_gen import digits
 from contract.features import IMAGE, LABEL, SCALED_IMAGE
 from contract.model_run import load_novelty
 from contract.reliability import RELIABILITY_FILE, Reliability
+from contract.rows_apart import marker
 from contract.signatures import (
     CLASSIFY_SIGNATURE,
     DESCRIBE_SIGNATURE,
@@ -393,6 +394,10 @@ def test_classify_answers_with_the_names_of_the_classes(served: Served) -> None:
 def test_describe_answers_with_the_task(served: Served) -> None:
     answer = served.ask(DESCRIBE_SIGNATURE, np.array([b"", b"x"], object))
     assert [Task.from_json(text) for text in answer["task"]] == [served.task] * 2
+
+
+def test_no_signature_lets_rows_see_each_other(served: Served) -> None:
+    assert marker.marked(str(served.folder)) == sorted(INPUTS)
 
 
 def test_each_signature_is_called_by_the_method_that_its_api_asks_for(
