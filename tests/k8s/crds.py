@@ -15,6 +15,7 @@ What KServe's two take from core/v1, a PodSpec and a Container, is checked with
 Kubernetes' schemas (see `pods.predictor_pod`).
 """
 
+from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
@@ -195,7 +196,7 @@ def validate(manifest: Manifest) -> None:
         pydantic.ValidationError: A field is unknown, missing or of another type.
         KeyError: It is of another kind.
     """
-    by_kind = {
+    by_kind: dict[str, Callable[[Manifest], object]] = {
         "PrometheusRule": PrometheusRule.model_validate,
         "ServiceMonitor": ServiceMonitor.model_validate,
         "InferenceService": _inference,
