@@ -1,13 +1,10 @@
 """Who is told, what a message says, and that a dead address costs nothing."""
 
-import http.server
-import json
 import logging
 import os
 import socket
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +13,7 @@ import pytest
 from contract import notifying
 from contract.errors import BadInputError
 from contract.notifying import ADDRESSES, KINDS_VARIABLE, Event, Settings, begin
+from tests.receiver import SECRET, Receiver, receiving
 
 REFUSED = Event(
     "refused",
@@ -24,42 +22,12 @@ REFUSED = Event(
     ("Evaluator: accuracy: expected ≥ 0.97, found 0.9100",),
     report="/home/me/output/runs/letters-20261126-101500/report.html",
 )
-SECRET = "hunter2"
-
-
-class _Receiver(http.server.ThreadingHTTPServer):
-    """Keeps what it is sent."""
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.messages: list[dict[str, str]] = []
-
-    @property
-    def address(self) -> str:
-        return f"json://user:{SECRET}@127.0.0.1:{self.server_port}/{SECRET}"
-
-
-class _Handler(http.server.BaseHTTPRequestHandler):
-    server: _Receiver
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        self.server.messages.append(json.loads(body))
-        self.send_response(200)
-        self.end_headers()
-
-    def log_message(self, format: str, *args: object) -> None:
-        pass
 
 
 @pytest.fixture
-def receiver() -> Iterator[_Receiver]:
-    with _Receiver() as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
+def receiver() -> Iterator[Receiver]:
+    with receiving() as server:
         yield server
-        server.shutdown()
-        thread.join()
 
 
 @pytest.fixture
@@ -90,7 +58,7 @@ def file_of(folder: Path, *addresses: str) -> Settings:
 
 
 def test_a_message_has_what_and_why_and_the_report(
-    receiver: _Receiver, monkeypatch: pytest.MonkeyPatch
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(ADDRESSES, receiver.address)
     assert told(Settings(reports="https://reports.example/runs/"))
@@ -113,7 +81,7 @@ def test_many_reasons_are_counted() -> None:
 
 
 def test_whoever_is_alive_is_told_whatever_the_others_do(
-    receiver: _Receiver,
+    receiver: Receiver,
     silent: str,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -136,7 +104,7 @@ def test_whoever_is_alive_is_told_whatever_the_others_do(
 
 
 def test_passwords_are_nowhere(
-    receiver: _Receiver,
+    receiver: Receiver,
     tmp_path: Path,
     caplog: pytest.LogCaptureFixture,
     capfd: pytest.CaptureFixture[str],
@@ -153,7 +121,7 @@ def test_passwords_are_nowhere(
 
 
 def test_kinds_that_were_not_chosen_are_not_sent(
-    receiver: _Receiver, monkeypatch: pytest.MonkeyPatch
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(ADDRESSES, receiver.address)
     assert begin(Settings(kinds=("pushed", "finding")), REFUSED) is None

@@ -4,13 +4,11 @@ They are Debian's packages `prometheus`, `prometheus-alertmanager` and
 `prometheus-node-exporter`. All run on the loopback, for the tests of this file.
 """
 
-import http.server
 import json
 import os
 import re
 import shutil
 import subprocess
-import threading
 import time
 import urllib.parse
 import urllib.request
@@ -25,6 +23,7 @@ import yaml
 from runner import metrics
 from runner.workspace import Workspace
 from tests.k8s.rendering import K8S, ROOT
+from tests.receiver import receiving
 from tests.runner.test_metrics import run
 from tests.serving.collector.test_app import Running as Collector
 from tests.serving.collector.test_app import event
@@ -128,39 +127,13 @@ def test_every_alert_has_a_test() -> None:
     assert tested == set(rules("alert"))
 
 
-class _Receiver(http.server.ThreadingHTTPServer):
-    """Who is told by Alertmanager."""
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.alerts: list[dict[str, Any]] = []
-
-    def of(self, name: str) -> dict[str, Any] | None:
-        return next((a for a in self.alerts if a["labels"]["alertname"] == name), None)
-
-
-class _Handler(http.server.BaseHTTPRequestHandler):
-    server: _Receiver
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        self.server.alerts += json.loads(body)["alerts"]
-        self.send_response(200)
-        self.end_headers()
-
-    def log_message(self, format: str, *args: object) -> None:
-        pass
-
-
 class Site:
     """A model server, a collector and an output folder, watched over."""
 
     def __init__(self, folder: Path, stack: ExitStack) -> None:
         self.folder = folder
         self.stack = stack
-        self.receiver = stack.enter_context(_Receiver())
-        threading.Thread(target=self.receiver.serve_forever, daemon=True).start()
-        stack.callback(self.receiver.shutdown)
+        self.receiver = stack.enter_context(receiving())
         self.server = self._server()
         self.collector = Collector(folder / "collected", folder)
         stack.callback(self.collector.stop)
@@ -357,7 +330,12 @@ def test_every_panel_draws_something(site: Site) -> None:
 
 
 def test_an_alert_reaches_a_person(site: Site) -> None:
-    alert = eventually(lambda: site.receiver.of("RunRefused"))
+    def told() -> dict[str, Any] | None:
+        alerts = [one for sent in site.receiver.messages for one in sent["alerts"]]
+        names = {one["labels"]["alertname"]: one for one in alerts}
+        return names.get("RunRefused")
+
+    alert = eventually(told)
     assert alert["status"] == "firing"
     assert alert["labels"]["model"] == "letters"
     assert alert["annotations"]["summary"] == (

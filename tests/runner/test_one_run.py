@@ -1,15 +1,27 @@
-"""What a run says before it begins."""
+"""What a run says before it begins, and whom it tells how it ended."""
 
+import io
 import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from pipeline.config import load_config
+from contract import notifying
+from contract.demands import OVERALL, Demand
+from contract.exits import Exit
+from pipeline.config import Config, load_config
+from pipeline.notify import Notify
+from runner import one_run
 from runner.datasets import resolve
 from runner.one_run import _of_split
+from runner.outcome import Outcome
+from runner.records import Pushed
+from runner.screen import Screen
+from runner.summary import Result
 from runner.workspace import Workspace
+from tests.receiver import receiving
+from tests.runner.test_summary import FAILED, SCANS
 
 SAME = {"how": "content", "seed": 1, "test_fraction": 0.2}
 
@@ -40,3 +52,60 @@ def test_a_champion_that_may_know_test_rows_is_told(
     dataset = resolve(config.data, str(tmp_path))
     note = _of_split(config, dataset, Workspace(str(tmp_path / "output")))
     assert note.startswith("version 3 was trained with another split") == is_told
+
+
+REPORT = "/output/runs/scans-1/report.html"
+
+
+def told(
+    tmp_path: Path, code: Exit, outcome: Outcome, reasons: list[str]
+) -> list[tuple[str, list[str]]]:
+    """Title and lines of what is sent about a run's ending."""
+    with receiving() as receiver:
+        file = tmp_path / "addresses"
+        file.write_text(receiver.address)
+        config = Config(notify=Notify(urls_file=str(file)))
+        workspace, screen = Workspace(str(tmp_path)), Screen(io.StringIO())
+        run = one_run.Run(config, SCANS, workspace, "scans-1", 0.0, screen)
+        result = Result(
+            "scans-1", code, SCANS, outcome, [], reasons, 0.0, 1.0, report=REPORT
+        )
+        sending = one_run._tell(run, result)
+        assert sending is None or sending.finish()
+    return [(m["title"], m["message"].splitlines()) for m in receiver.messages]
+
+
+@pytest.fixture(autouse=True)
+def nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(notifying.ADDRESSES, raising=False)
+
+
+def test_a_push(tmp_path: Path) -> None:
+    outcome = Outcome(pushed=Pushed(17, "/output/models/scans/17", False))
+    [(title, lines)] = told(tmp_path, Exit.PUSHED, outcome, [])
+    assert title == "scans version 17: pushed"
+    assert lines == ["scans: pushed as version 17", f"Report: {REPORT}"]
+
+
+def test_that_nothing_changed_is_no_news(tmp_path: Path) -> None:
+    outcome = Outcome(pushed=Pushed(17, "/output/models/scans/17", True))
+    assert told(tmp_path, Exit.PUSHED, outcome, []) == []
+
+
+def test_a_refusal_has_the_demands_once(tmp_path: Path) -> None:
+    passed = Demand("Evaluator", "accuracy", OVERALL, 1.0, 0.9, "at_least", passed=True)
+    outcome = Outcome([passed, FAILED])
+    [(title, lines)] = told(tmp_path, Exit.REFUSED, outcome, [str(FAILED)])
+    assert title == "scans: refused"
+    assert lines == [
+        "scans: refused by Evaluator, nothing was pushed",
+        "Evaluator: accuracy 8: expected ≥ 0.93, found 0.9100",
+        f"Report: {REPORT}",
+    ]
+
+
+@pytest.mark.parametrize("code", [Exit.BROKEN, Exit.BAD_INPUT])
+def test_a_failure(tmp_path: Path, code: Exit) -> None:
+    [(title, lines)] = told(tmp_path, code, Outcome(), ["the disk is full"])
+    assert title == "scans: failed"
+    assert lines == [f"scans: {code.meaning}", "the disk is full", f"Report: {REPORT}"]

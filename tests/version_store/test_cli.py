@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from contract import notifying
+from tests.receiver import receiving
 from tests.version_store.pushing import MODEL, make_store, push
 from version_store.cli import main
 
@@ -65,6 +67,33 @@ def test_list_for_programs(run: Run, models: Path) -> None:
     )
     assert oldest["test_accuracy"] == 0.98
     assert oldest["path"] == str(folder)
+
+
+def test_a_rollback_is_told_to_whom_the_environment_names(
+    run: Run, models: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old, new = push(models, "old"), push(models, "new")
+    with receiving() as receiver:
+        monkeypatch.setenv(notifying.ADDRESSES, receiver.address)
+        monkeypatch.setenv(notifying.KINDS_VARIABLE, "promoted,withdrawn")
+        code, _, _ = run("rollback", "--reason", "worse")
+    assert code == 0
+    [message] = receiver.messages
+    assert message["title"] == f"{MODEL} version {new}: withdrawn"
+    what, why = message["message"].splitlines()
+    assert what.startswith(f"{MODEL}: back to version {old}, served as ")
+    assert why == "worse"
+
+
+def test_a_kind_that_there_is_not_is_refused_before_anything_is_done(
+    run: Run, models: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    push(models, "old"), push(models, "new")
+    monkeypatch.setenv(notifying.KINDS_VARIABLE, "rollbacks")
+    code, _, errors = run("rollback", "--reason", "worse")
+    assert code == 2
+    assert "NOTIFY_KINDS: rollbacks: expected one of pushed, refused" in errors
+    assert len(list((models / MODEL).glob("[0-9]*"))) == 2
 
 
 def test_names_and_paths_are_printed_as_they_are(run: Run, models: Path) -> None:
