@@ -25,6 +25,8 @@ from typing import Literal, get_args
 
 from contract.errors import BadInputError
 
+log = logging.getLogger(__name__)
+
 Kind = Literal["pushed", "refused", "failed", "finding", "promoted", "withdrawn"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
@@ -193,11 +195,11 @@ class Sending:
         results = [json.loads(line) for line in out.splitlines() if line.endswith("}")]
         told = {one["address"]: one for one in results}
         taken = sum(one["delivered"] for one in results)
-        logging.info("notify: %s: told %d of %d", self._kind, taken, self._count)
+        log.info("notify: %s: told %d of %d", self._kind, taken, self._count)
         for number in range(1, self._count + 1):
             one = told.get(number, {"service": "", "problem": "no answer in time"})
             if not one.get("delivered"):
-                logging.warning(
+                log.warning(
                     "notify: %s: address %d%s was not told: %s",
                     *(self._kind, number, one["service"], one["problem"]),
                 )
@@ -218,7 +220,7 @@ def begin(settings: Settings, event: Event) -> Sending | None:
         addresses = settings.addresses()
         return Sending(event, settings.reports, addresses) if addresses else None
     except (BadInputError, OSError) as error:
-        logging.warning("notify: %s: nobody was told: %s", event.kind, error)
+        log.warning("notify: %s: nobody was told: %s", event.kind, error)
         return None
 
 

@@ -19,6 +19,8 @@ class Watch(Section):
         tries: How often a span is tried before it is set aside.
         retry_seconds: How long after the first try comes the second; twice as long
             passes before each further one.
+        metrics_port: Where Prometheus may ask, on this machine; None: nowhere, and
+            there is OUTPUT/metrics.prom.
     """
 
     poll_seconds: float = Field(10, gt=0)
@@ -27,3 +29,4 @@ class Watch(Section):
     monitor_hours: float | None = Field(None, gt=0)
     tries: int = Field(3, ge=1)
     retry_seconds: float = Field(300, ge=0)
+    metrics_port: int | None = Field(None, ge=1, le=65535)

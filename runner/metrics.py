@@ -17,6 +17,7 @@ from prometheus_client.registry import Collector
 
 from contract.exits import Exit
 from runner.summary import RESULT_FILE
+from runner.watch_state import Standing, StateFile
 from runner.workspace import Workspace
 from version_store.inventory import list_models
 from version_store.serving_config import serving
@@ -38,6 +39,7 @@ class Runs(Collector):
         yield from _of_runs(_results(self._workspace))
         yield from _of_versions(self._workspace.all_models)
         yield from _of_traffic(_results(self._workspace.monitoring))
+        yield _of_spans(self._workspace)
 
 
 def write(workspace: Workspace) -> None:
@@ -123,6 +125,17 @@ def _of_traffic(found: dict[str, list[_Result]]) -> list[Metric]:
                 estimate.add_metric(labels, of_one["estimate"]["value"])
                 trusted.add_metric(labels, of_one["estimate"]["trusted"])
     return [run_at, code, asked, findings, estimate, trusted]
+
+
+def _of_spans(workspace: Workspace) -> Metric:
+    spans = _family("watch_spans", "Of `watch`, by what became of them.", "state")
+    watchers = os.path.dirname(workspace.watcher("any"))
+    for model in sorted(os.listdir(watchers)) if os.path.isdir(watchers) else ():
+        known = StateFile(workspace.watcher(model)).read().spans.values()
+        for state in Standing:
+            count = sum(record.state == state for record in known)
+            spans.add_metric([model, state], count)
+    return spans
 
 
 def _family(name: str, text: str, *labels: str) -> GaugeMetricFamily:

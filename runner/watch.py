@@ -21,10 +21,11 @@ from typing import Any, Never
 
 from components.image_example_gen.files import is_ours
 from components.image_example_gen.spans import Span, find
-from contract import stopping
+from contract import notifying, stopping
 from contract.errors import BadInputError
 from contract.exits import Exit
 from pipeline.config import Config
+from runner import metrics
 from runner.summary import BECAUSE, RESULT_FILE
 from runner.watch_state import QUARANTINED, Job, State, StateFile
 from runner.workspace import BUSY, Workspace
@@ -254,6 +255,17 @@ class Watcher:
                 "span %s is set aside; `watch ... --release %s` lets it be tried again",
                 *(name, name),
             )
+            tries = self.config.watch.tries
+            event = notifying.Event(
+                "failed",
+                self.name,
+                f"{self.name}: span {name} is set aside (tries: {tries})",
+                (reason,),
+            )
+            sending = notifying.begin(self.config.notify.settings(), event)
+            if sending is not None:
+                sending.finish()
+        metrics.write(self.workspace)
 
     @contextmanager
     def _told_alive(self) -> Iterator[int]:

@@ -14,11 +14,13 @@ from rich.text import Text
 from components.image_example_gen import spans
 from components.image_example_gen.files import natural
 from components.image_example_gen.understanding import name_of
+from contract import notifying
 from contract.command import console, print_json
 from contract.errors import BadInputError
 from runner import watch as watching
 from runner.flags import Asked, configuring
 from runner.watch_state import State, StateFile
+from runner.workspace import Workspace
 from version_store.render import plain_table
 
 LOG_FILE = "watch.log"
@@ -88,7 +90,8 @@ def _watch(asked: Asked, pattern: str, name: str, context: click.Context) -> Non
     given = context.params
     config = ["--config", given["config_path"]] if given["config_path"] else []
     settings = [part for text in given["settings"] for part in ("--set", text)]
-    with _alone(folder), _logged(folder):
+    port = asked.config.watch.metrics_port
+    with _alone(folder), _logged(folder), _measured(asked.workspace, port):
         watcher = watching.Watcher(
             *(asked.config, pattern, name, asked.workspace, folder),
             arguments=context.meta[_ARGUMENTS],
@@ -115,7 +118,7 @@ def _alone(folder: str) -> Iterator[None]:
 @contextmanager
 def _logged(folder: str) -> Iterator[None]:
     """Writes the watcher's lines on the screen, and into a log that stays small."""
-    log = watching.log
+    logs = (watching.log, notifying.log)
     path = os.path.join(folder, LOG_FILE)
     handlers: list[logging.Handler] = [
         logging.StreamHandler(sys.stdout),
@@ -125,15 +128,43 @@ def _logged(folder: str) -> Iterator[None]:
     ]
     for handler in handlers:
         handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
-        log.addHandler(handler)
-    log.setLevel(logging.INFO)
-    log.propagate = False
+    for log in logs:
+        log.handlers = handlers
+        log.setLevel(logging.INFO)
+        log.propagate = False
     try:
         yield
     finally:
+        for log in logs:
+            log.handlers = []
         for handler in handlers:
-            log.removeHandler(handler)
             handler.close()
+
+
+@contextmanager
+def _measured(workspace: Workspace, port: int | None) -> Iterator[None]:
+    """Answers Prometheus on this machine, where a port is given for it."""
+    if port is None:
+        yield
+        return
+    from prometheus_client import CollectorRegistry, start_http_server
+
+    from runner.metrics import Runs
+
+    registry = CollectorRegistry()
+    registry.register(Runs(workspace))
+    try:
+        server, thread = start_http_server(port, "127.0.0.1", registry)
+    except OSError as error:
+        raise BadInputError(
+            f"watch.metrics_port: {port}: cannot be listened on: {error.strerror}"
+        ) from error
+    try:
+        yield
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
 
 
 def _show(state: State, name: str, as_json: bool) -> None:

@@ -8,6 +8,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from runner import metrics
+from runner.watch_state import DONE, QUARANTINED, Record, StateFile
 from runner.workspace import Workspace
 from version_store.versions import SAVED_MODEL
 
@@ -149,3 +150,13 @@ def test_what_cannot_be_told_fails_nothing(
     (tmp_path / "metrics.prom").mkdir()
     metrics.write(workspace)
     assert caplog.messages == ["metrics.prom could not be written"]
+
+
+def test_spans_are_told_by_what_became_of_them(workspace: Workspace) -> None:
+    with StateFile(workspace.watcher("letters")).changing() as state:
+        state.spans["7"] = Record(state=QUARANTINED)
+        state.spans["8"] = Record(state=DONE)
+        state.spans["9"] = Record(state=DONE)
+    assert value(workspace, "watch_spans", state="quarantined") == 1
+    assert value(workspace, "watch_spans", state="done") == 2
+    assert value(workspace, "watch_spans", state="waiting") == 0

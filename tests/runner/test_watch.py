@@ -15,11 +15,13 @@ from pathlib import Path
 import pytest
 
 from components.image_example_gen.spans import Span
+from contract import notifying
 from pipeline.config import load_config
 from runner import watch
 from runner.watch import Settling, Watcher
 from runner.watch_state import DONE, QUARANTINED, StateFile
 from runner.workspace import Workspace
+from tests.receiver import receiving
 
 ROOT = Path(__file__).resolve().parents[2]
 STAND_IN = Path(__file__).with_name("stand_in.py")
@@ -116,6 +118,24 @@ def test_the_reason_of_a_run_that_did_not_begin_is_kept(
     watcher.step()
     record = StateFile(watcher.folder).read().spans["2"]
     assert (record.state, record.reason) == (QUARANTINED, "in/7: cannot be read")
+
+
+def test_somebody_is_told_of_a_span_that_is_set_aside(
+    tmp_path: Path, make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(tmp_path, _1="")
+    watcher = make("watch.tries=1")
+    watcher.step()
+    put(tmp_path, _2="broken")
+    with receiving() as receiver:
+        monkeypatch.setenv(notifying.ADDRESSES, receiver.address)
+        watcher.step()
+    [message] = receiver.messages
+    assert message["title"] == "model: failed"
+    assert message["message"].splitlines() == [
+        "model: span 2 is set aside (tries: 1)",
+        "in/7: cannot be read",
+    ]
 
 
 def test_a_run_that_is_killed_each_time_is_set_aside(

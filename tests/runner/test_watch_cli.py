@@ -1,13 +1,18 @@
 """`python local_runner.py watch`: what it refuses, and what it tells."""
 
 import json
+import socket
 from pathlib import Path
+from urllib.request import urlopen
 
 import pytest
 from filelock import FileLock
 
+from contract.errors import BadInputError
+from runner import watch_cli
 from runner.cli import main
 from runner.watch_state import QUARANTINED, Record, StateFile
+from runner.workspace import Workspace
 
 
 @pytest.fixture
@@ -86,3 +91,30 @@ def test_two_watch_no_model_at_the_same_time(call: Call, tmp_path: Path) -> None
         code, said = call("--data", "in/{SPAN}")
     assert code == 2
     assert "another process watches already" in said
+
+
+def test_prometheus_is_answered_where_there_is_a_port(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    workspace = Workspace(str(tmp_path))
+    with StateFile(workspace.watcher("letters")).changing() as state:
+        state.spans["7"] = Record(state=QUARANTINED)
+    with (
+        watch_cli._measured(workspace, port),
+        urlopen(f"http://127.0.0.1:{port}/metrics", timeout=30) as answer,
+    ):
+        text = answer.read().decode()
+    assert 'watch_spans{model="letters",state="quarantined"} 1.0\n' in text
+    with watch_cli._measured(workspace, port):
+        # The port is free again.
+        pass
+
+
+def test_a_port_that_is_taken_is_one_line(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with (
+            pytest.raises(BadInputError, match=f"watch.metrics_port: {port}: cannot"),
+            watch_cli._measured(Workspace(str(tmp_path)), port),
+        ):
+            pass
