@@ -190,7 +190,8 @@ class Watcher:
         with self._state.changing() as state:
             state.last_look = until
         if code not in (Exit.PUSHED.value, Exit.REFUSED.value):
-            log.warning("the traffic was not looked at: %s", self._last_error())
+            reason = self._last_error() or f"see {self._run_log}"
+            log.warning("the traffic was not looked at: %s", reason)
 
     def _process(self, *arguments: str) -> int:
         """Runs a command of `local_runner.py` to its end; returns its exit code.
@@ -248,6 +249,8 @@ class Watcher:
             )
             aside = [n for n in job.tried if state.spans[n].state == QUARANTINED]
         meaning = ending.meaning if ending else "killed"
+        if (result.get("pushed") or {}).get("already_served"):
+            meaning = "nothing changed"
         why = "" if ending is Exit.PUSHED or not reason else f": {reason}"
         log.info("run %d: %s%s", job.number, meaning, why)
         for name in aside:
