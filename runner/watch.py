@@ -151,7 +151,9 @@ class Watcher:
         try:
             with self.workspace.locked():
                 return False
-        except BadInputError:
+        except BadInputError as error:
+            if BUSY not in str(error):
+                raise
             return True
 
     def _recover(self, job: Job) -> None:
@@ -239,14 +241,7 @@ class Watcher:
             # Somebody else's run began in between.
             ending = Exit.INTERRUPTED
         with self._state.changing() as state:
-            state.conclude(
-                ending,
-                run,
-                reason,
-                find(self.pattern),
-                self.config.watch,
-                time.time(),
-            )
+            state.conclude(ending, run, reason, self.config.watch, time.time())
             aside = [n for n in job.tried if state.spans[n].state == QUARANTINED]
         meaning = ending.meaning if ending else "killed"
         if (result.get("pushed") or {}).get("already_served"):

@@ -66,7 +66,7 @@ class Job(BaseModel):
         because: What the run is told, by which its result is known again.
         why: Why it is started, for people.
         window: Names of the spans that it reads.
-        tried: Those of them that were not in a run that went well.
+        tried: Those of them that were not in a run that went well: the path of each.
         finding: The monitoring run that made it necessary; empty if none did.
     """
 
@@ -74,7 +74,7 @@ class Job(BaseModel):
     because: str
     why: str
     window: list[str]
-    tried: list[str] = Field(default_factory=list)
+    tried: dict[str, str] = Field(default_factory=dict)
     finding: str = ""
 
 
@@ -125,16 +125,17 @@ class State(BaseModel):
         newest = list({span.number: span for span in complete}.values())
         if not self.spans:
             self._pass_over(newest[:-window])
-        due = [span for span in newest if self._is_due(span, now)]
         done = [span for span in complete if self._of(span).state == DONE]
+        in_use = sorted({span.number for span in done})[-window:]
+        due = [span for span in newest if self._is_due(span, now)]
+        if len(in_use) == window:
+            self._pass_over([span for span in due if span.number < in_use[0]])
+            due = [span for span in due if span.number >= in_use[0]]
         # What was never tried comes before what failed.
         by_tries = sorted(due, key=lambda span: (self._of(span).tries, span.number))
         tried = by_tries[:1] if done else due[-window:]
         usable = {span.number: span for span in sorted([*done, *tried], key=_order)}
         read = [usable[number] for number in sorted(usable)[-window:]]
-        if tried and not any(span in read for span in tried):
-            self._pass_over(tried)
-            return self.next_job(complete, findings, window, settings, now)
         found = [name for name in findings if name not in self.findings]
         if tried:
             names = ", ".join(span.name for span in tried)
@@ -153,7 +154,7 @@ class State(BaseModel):
             because=f"watch {self.key}, run {self.jobs}: {why}",
             why=why,
             window=[span.name for span in read],
-            tried=[span.name for span in tried],
+            tried={span.name: span.path for span in tried},
             finding="" if tried or not found else found[0],
         )
         for name in self.job.tried:
@@ -166,7 +167,6 @@ class State(BaseModel):
         code: Exit | None,
         run: str,
         reason: str,
-        paths: Sequence[Span],
         settings: Watch,
         now: float,
     ) -> None:
@@ -176,7 +176,6 @@ class State(BaseModel):
             code: None where nobody knows.
             run: Its name; empty if it did not begin.
             reason: Why it did not go well.
-            paths: The spans, to see which of several a reason names.
             settings: Of the watcher.
             now: Seconds since 1970.
         """
@@ -185,12 +184,11 @@ class State(BaseModel):
         self.job, self.last_run = None, now
         if job.finding and code not in (Exit.INTERRUPTED, Exit.TERMINATED):
             self.findings.append(job.finding)
-        named = {
-            span.name
-            for span in paths
-            if re.search(re.escape(span.path) + r"(?![\w-])", reason)
-        }
-        blamed = named & set(job.tried) or set(job.tried)
+        blamed = {
+            name
+            for name, path in job.tried.items()
+            if re.search(re.escape(path) + r"(?![\w-])", reason)
+        } or set(job.tried)
         for name in job.tried:
             record = self.spans[name]
             record.run, record.reason = run, ""
