@@ -16,6 +16,7 @@ from lineage.records import (
     read_runs,
 )
 from lineage.run_facts import facts_of_run
+from version_store.decisions import read_decisions
 from version_store.inventory import Version, all_versions
 from version_store.manifest import Facts, Manifest
 from version_store.metadata import Store
@@ -154,6 +155,7 @@ class Archive:
             "version": version.number,
             "model": version.model,
             "state": version.state,
+            "labels": list(version.labels),
             "path": os.path.abspath(version.path),
             "manifest_version": manifest.manifest_version if manifest else None,
             "pushed_at": manifest.pushed_at if manifest else None,
@@ -163,6 +165,8 @@ class Archive:
         }
         if back:
             about["rolled_back"] = back.model_dump()
+        if decided := _decided(version):
+            about["decided"] = decided
         if version.problem:
             about["problem"] = version.problem
         return Subject(f"{version.model} version {version.number}", about, known)
@@ -251,6 +255,16 @@ def difference(one: Subject, other: Subject) -> dict[str, dict[str, Any]]:
         or key not in sides["b"]
         or sides["a"][key] != sides["b"][key]
     }
+
+
+def _decided(version: Version) -> list[str]:
+    """Returns what people decided about a version's model beside rollbacks."""
+    digest = version.manifest.model_digest if version.manifest else None
+    return [
+        f"{one.what} at {one.at} by {one.by}: {one.reason or 'no reason given'}"
+        for one in read_decisions(os.path.dirname(version.path))
+        if one.digest == digest and one.rollback is None
+    ]
 
 
 def _is_old(manifest: Manifest | None) -> bool:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -22,8 +23,10 @@ from contract.demands import (
 )
 from contract.exits import Exit
 from runner.datasets import DataSet
-from runner.outcome import Outcome
+from runner.outcome import Outcome, Pushed
 from runner.screen import Step
+from serving.launch import code
+from version_store.serving_config import CANARY
 
 RESULT_FILE = "result.json"
 
@@ -105,6 +108,8 @@ def show(console: Console, result: Result) -> None:
         _line(console, f"  model  {outcome.pushed.path}")
         for label, command in next_commands(result).items():
             _line(console, f"  {label.lower():<6} {command}")
+        if outcome.pushed.label == CANARY:
+            _line(console, _trial(result, outcome.pushed))
 
 
 def next_commands(result: Result) -> dict[str, str]:
@@ -114,6 +119,16 @@ def next_commands(result: Result) -> dict[str, str]:
         return {}
     models = os.path.dirname(os.path.dirname(pushed.path))
     return commands(result.dataset.name, models, result.dataset.task.noun)
+
+
+def _trial(result: Result, pushed: Pushed) -> str:
+    """Returns how a canary's trial is ended; callers ask for it by its label."""
+    models = shlex.quote(os.path.dirname(os.path.dirname(pushed.path)))
+    return (
+        f"  trial  ask with --label {CANARY}; then {code.typed('version_store')} "
+        "promote or withdraw "
+        f"--models {models} --name {result.dataset.name} --reason TEXT"
+    )
 
 
 def _line(console: Console, text: str, style: str = "") -> None:

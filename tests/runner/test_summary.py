@@ -203,6 +203,7 @@ def test_programs_get_the_same_facts(tmp_path: Path) -> None:
             },
         ],
         "champion_left_out": None,
+        "replay_left_out": None,
         "pushed": None,
         "report": "/output/runs/scans-1/report.html",
     }

@@ -23,7 +23,8 @@ class RestServer:
             tells: Whether the model has the signature `describe`.
             novel: What its signature `novelty` says of any image; None if it has none.
             versions: Version to state; changing it swaps models.
-            asked: The paths asked so far.
+            labels: Versions by label.
+        asked: The paths asked so far.
         images: The images asked about so far.
             refusal: A text to refuse every prediction with, or empty.
     """
@@ -33,6 +34,7 @@ class RestServer:
     tells: bool = True
     novel: bool | None = None
     versions: dict[int, str] = field(default_factory=lambda: {1700000000: "AVAILABLE"})
+    labels: dict[str, int] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
     images: list[np.ndarray] = field(default_factory=list)
     refusal: str = ""
@@ -65,6 +67,7 @@ class RestServer:
         app.router.add_get(
             r"/v1/models/{name}/versions/{version:\d+}/metadata", self._metadata
         )
+        app.router.add_get("/v1/models/{name}/labels/{label}/metadata", self._metadata)
         self._runner = web.AppRunner(app, shutdown_timeout=0.1)
         self._loop.run_until_complete(self._runner.setup())
         site = web.TCPSite(self._runner, "127.0.0.1", self.port, reuse_address=True)
@@ -119,7 +122,13 @@ class RestServer:
                 "outputs": {"task": info("DT_STRING", -1)},
             }
         content = {"signature_def": {"signature_def": signatures}}
-        return web.json_response({"metadata": content})
+        label = request.match_info.get("label")
+        version = self.labels.get(label or "", request.match_info.get("version"))
+        if version is None:
+            text = f"Unrecognized servable version label: {label}"
+            return web.json_response({"error": text}, status=400)
+        spec = {"name": self.task.name, "version": str(version)}
+        return web.json_response({"metadata": content, "model_spec": spec})
 
     async def _predict(self, request: web.Request) -> web.Response:
         body = await request.json()

@@ -2,6 +2,7 @@
 
 import itertools
 import re
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -223,3 +224,41 @@ def test_the_page_loads_nothing_from_elsewhere() -> None:
     assert addresses == {"http://www.w3.org/2000/svg"}  # a name, not a place
     assert " src=" not in html
     assert "default-src 'none'" in html
+
+
+class TestLabels:
+    """Where versions are labelled, the stable one is asked, or the canary."""
+
+    @pytest.fixture
+    def labelled(self, server: RestServer) -> Iterator[RestServer]:
+        server.versions = {1700000000: "AVAILABLE", 1700000001: "AVAILABLE"}
+        server.labels = {"stable": 1700000000, "canary": 1700000001}
+        yield server
+        server.versions = {1700000000: "AVAILABLE"}
+        server.labels = {}
+
+    @needs_browser
+    def test_the_stable_one_is_asked_until_the_canary_is_chosen(
+        self, page: Page, labelled: RestServer
+    ) -> None:
+        page.open()
+        page.wait_for(lambda: page.text("state") == "mnist version 1700000000 is ready")
+        page.choose("label", "canary")
+        page.wait_for(lambda: page.text("state") == "mnist version 1700000001 is ready")
+        page.draw(DIGITS[1])
+        page.wait_for(lambda: "1700000001 answered" in page.text("state"))
+        assert labelled.asked[-1].endswith("/versions/1700000001:predict")
+
+    @needs_browser
+    def test_the_address_may_name_a_label(
+        self, page: Page, labelled: RestServer
+    ) -> None:
+        page.open("?label=canary")
+        page.wait_for(lambda: page.text("state") == "mnist version 1700000001 is ready")
+
+    @needs_browser
+    def test_without_labels_there_is_nothing_to_choose(
+        self, page: Page, server: RestServer
+    ) -> None:
+        page.open().ready()
+        assert not page.element("asking").is_displayed()
