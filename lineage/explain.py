@@ -155,7 +155,6 @@ class Archive:
             "version": version.number,
             "model": version.model,
             "state": version.state,
-            "labels": list(version.labels),
             "path": os.path.abspath(version.path),
             "manifest_version": manifest.manifest_version if manifest else None,
             "pushed_at": manifest.pushed_at if manifest else None,
@@ -165,6 +164,8 @@ class Archive:
         }
         if back:
             about["rolled_back"] = back.model_dump()
+        if version.labels:
+            about["labels"] = list(version.labels)
         if decided := _decided(version):
             about["decided"] = decided
         if version.problem:

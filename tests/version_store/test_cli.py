@@ -9,8 +9,11 @@ import pytest
 
 from contract import notifying
 from tests.receiver import receiving
+from tests.serving.server.running import free_port
 from tests.version_store.pushing import MODEL, make_store, push
+from version_store import rollout
 from version_store.cli import main
+from version_store.serving_config import STABLE, serving
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -285,3 +288,42 @@ def test_where_there_are_several_models_it_asks_which(run: Run, models: Path) ->
     code, _, errors = run("prune", "--keep", "1")
     assert (code, errors) == (2, "error: --name: expected one of others, scans\n")
     assert run("prune", "--keep", "1", "--name", "others")[0] == 0
+
+
+class TestTrial:
+    """Labels by the commands; nobody serves here, who could be asked."""
+
+    @pytest.fixture
+    def on_trial(self, models: Path) -> tuple[int, int]:
+        """The versions that are stable, and loaded to be the canary."""
+        stable = push(models, "old")
+        base = str(models / MODEL)
+        rollout.put(base, STABLE, stable)
+        canary = push(models, "new")
+        rollout.load(base, canary)
+        return stable, canary
+
+    def test_list_says_which_is_which(
+        self, run: Run, on_trial: tuple[int, int]
+    ) -> None:
+        _, printed, _ = run("list", "--json")
+        labels = {one["version"]: one["labels"] for one in json.loads(printed)}
+        assert labels == {on_trial[0]: ["stable"], on_trial[1]: []}
+
+    @pytest.mark.parametrize("command", [["canary"], ["promote", "--reason", "why"]])
+    def test_without_a_server_nothing_is_labelled(
+        self, run: Run, models: Path, on_trial: tuple[int, int], command: list[str]
+    ) -> None:
+        address = f"127.0.0.1:{free_port()}"
+        code, printed, errors = run(*command, "--server", address)
+        assert (code, printed) == (2, "")
+        assert errors.endswith(
+            f"version {on_trial[1]}: no server answers at {address}\n"
+        )
+        assert serving(str(models / MODEL)).stable == on_trial[0]
+
+    def test_a_withdrawal_needs_none(self, run: Run, on_trial: tuple[int, int]) -> None:
+        code, printed, _ = run("withdraw", "--reason", "worse")
+        assert (code, printed) == (0, f"{MODEL}: stable {on_trial[0]}, no canary\n")
+        code, printed, _ = run("list")
+        assert "withdrawn" in printed.splitlines()[1]
