@@ -158,7 +158,7 @@ def of_estimate(
     most = _by_chance(bounds.max_novel_share, estimate.rows, upper=True)
     yield _demand(NOVEL_SHARE, estimate.novel, most, AT_MOST)
     if estimate.trusted:
-        least = max(0.0, change(held_accuracy, bounds.max_accuracy_fall))
+        least = _down(max(0.0, change(held_accuracy, bounds.max_accuracy_fall)))
         yield _demand(ESTIMATED_ACCURACY, estimate.value, least, AT_LEAST)
     elif estimate.doubts:
         detail = "; ".join(estimate.doubts)

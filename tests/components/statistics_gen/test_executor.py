@@ -32,7 +32,11 @@ def describe(
     """Runs an executor; returns its artifact, and what it says of each split."""
 
     def describe(
-        kind: Any, splits: dict[str, Files], *beam_args: str, categories: int = 10
+        kind: Any,
+        splits: dict[str, Files],
+        *beam_args: str,
+        categories: int = 10,
+        options: str | None = None,
     ) -> tuple[Any, dict[str, Any]]:
         examples = artifact(standard_artifacts.Examples, splits=list(splits))
         for split, files in splits.items():
@@ -56,7 +60,7 @@ def describe(
         kind(context).Do(
             {nodes.EXAMPLES: [examples], nodes.SCHEMA: [of_schema]},
             {nodes.STATISTICS: [statistics]},
-            {},
+            {"stats_options_json": options} if options else {},
         )
         return statistics, {
             split: tfdv.load_stats_binary(
@@ -257,3 +261,18 @@ def test_more_categories_than_a_sketch_counts_exactly_are_counted_by_beam(
     _, ours = describe(Executor, {"train": [rows]}, categories=1500)
     _, theirs = describe(tfx_executor.Executor, {"train": [rows]}, categories=1500)
     assert simple(ours["train"]) == approximately(simple(theirs["train"]))
+
+
+def test_only_the_features_that_are_asked_for_are_described(
+    describe: Describe, dataset: Dataset
+) -> None:
+    files = [serialize(dataset.train_images, dataset.train_labels)]
+    options = tfdv.StatsOptions(feature_allowlist=["image"]).to_json()
+    _, ours = describe(Executor, {"train": files}, options=options)
+    _, theirs = describe(tfx_executor.Executor, {"train": files}, options=options)
+    described = {
+        feature.path.step[0]
+        for statistics in (ours, theirs)
+        for feature in statistics["train"].datasets[0].features
+    }
+    assert described == {"image"}

@@ -86,3 +86,18 @@ def test_a_judgement_that_cannot_be_used_is_one_line(text: str, expected: str) -
         parse_judgement(text, "mine")
     assert str(caught.value).startswith(expected)
     assert "\n" not in str(caught.value)
+
+
+def test_nobody_expects_a_label_of_what_a_server_is_asked() -> None:
+    schema = complete(parse_judgement(JUDGED, "schema.pbtxt"), digits.TASK)
+    image, label = schema.feature
+    assert list(schema.default_environment) == ["TRAINING", "SERVING"]
+    assert list(label.not_in_environment) == ["SERVING"]
+    assert not image.not_in_environment
+
+
+def test_environments_of_ones_own_are_left_alone() -> None:
+    own = JUDGED.replace('name: "label"', 'name: "label" in_environment: "LABELLED"')
+    own = f'default_environment: "LABELLED" {own}'
+    _, label = complete(parse_judgement(own, "schema.pbtxt"), digits.TASK).feature
+    assert not label.not_in_environment
