@@ -22,7 +22,7 @@ from contract.demands import (
     change,
     holds,
 )
-from contract.estimation import Estimate
+from contract.estimation import LEAST_ROWS, Estimate
 from contract.features import LABEL, TRAIN
 from contract.task import Task
 
@@ -160,9 +160,12 @@ def of_estimate(
     if estimate.trusted:
         least = _down(max(0.0, change(held_accuracy, bounds.max_accuracy_fall)))
         yield _demand(ESTIMATED_ACCURACY, estimate.value, least, AT_LEAST)
-    elif estimate.doubts:
-        detail = "; ".join(estimate.doubts)
-        yield _demand(ESTIMATE_DOUBTS, len(estimate.doubts), 0, AT_MOST, detail=detail)
+        return
+    # That there are too few pictures is said first, and is nobody's fault.
+    doubts = estimate.reasons[estimate.rows < LEAST_ROWS :]
+    if doubts:
+        detail = "; ".join(doubts)
+        yield _demand(ESTIMATE_DOUBTS, len(doubts), 0, AT_MOST, detail=detail)
 
 
 def of_truth(truth: Truth, pushed_accuracy: float, bounds: Bounds) -> Demand:

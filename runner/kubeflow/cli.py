@@ -72,7 +72,7 @@ def compile_command(output: str | None, **given: Any) -> None:
 @click.option("--set", "settings", multiple=True, metavar="SECTION.KEY=VALUE")
 @click.option("--image", default=flags.IMAGE, show_default=True)
 @click.option("--models-volume", default="mnist-models", show_default=True)
-@click.option("--log-volume", default="mnist-requests", show_default=True)
+@click.option("--log-volume", default="request-logs", show_default=True)
 @flags.pipeline_root
 @click.option("--output", metavar="FILE", help="Ends in .yaml. [<name>-monitor.yaml]")
 def compile_monitor(

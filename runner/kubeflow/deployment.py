@@ -34,7 +34,7 @@ class Deployment:
     models_volume: str = "mnist-models"
     data_volume: str = "mnist-data"
     beam_volume: str = "mnist-beam"
-    log_volume: str = "mnist-requests"
+    log_volume: str = "request-logs"
     pipeline_root: str = ""
     data_secret: str = ""
 
