@@ -2,9 +2,12 @@
 
 import gc
 import os
+import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+from contract.errors import BadInputError
 
 _PINNED = {
     # Importing tensorflow_transform sets this to 1 when it is unset, so what
@@ -57,7 +60,15 @@ def heavy_imports() -> Iterator[None]:
     TensorFlow and TFX make 650,000 objects that live as long as the process.
     Looking through them while they come costs 2 of 11 CPU seconds, and each full
     collection later 0.4.
+
+    Raises:
+        BadInputError: Python was told to leave out what TensorFlow reads as it comes.
     """
+    if sys.flags.optimize > 1:
+        raise BadInputError(
+            "PYTHONOPTIMIZE=2 (-OO) leaves out the documentation that TensorFlow "
+            "reads: unset it"
+        )
     gc.disable()
     try:
         yield

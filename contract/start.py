@@ -2,8 +2,10 @@
 
 import contextlib
 import importlib
+import io
 import os
 import sys
+import warnings
 from collections.abc import Callable
 from typing import Never
 
@@ -28,9 +30,7 @@ def start(module: str) -> Never:
     Args:
         module: Dotted name. It is imported here, so that what is missing is known.
     """
-    # numpy's library would start a thread a core for sums that we do not have, and send
-    # this process a Ctrl-C, or hang, where it cannot (OpenBLAS: blas_thread_init).
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    _settle()
     try:
         with stoppable():
             _imported(module)()
@@ -54,6 +54,25 @@ def start(module: str) -> Never:
     with contextlib.suppress(OSError):
         sys.stdout.flush()
     os._exit(code)
+
+
+def _settle() -> None:
+    """Takes from this process, and from those it starts, what would break libraries."""
+    # numpy's would start a thread a core for sums that we do not have, and send this
+    # process a Ctrl-C, or hang, where it cannot (OpenBLAS: blas_thread_init).
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    # What libraries warn of is no error of ours, though a person's own code may be
+    # tested that way.
+    os.environ.pop("PYTHONWARNINGS", None)
+    for kept in [one for one in warnings.filters if one[0] == "error"]:
+        warnings.filters.remove(kept)
+    # Some would make their folders wherever this is started.
+    if not os.path.isabs(os.environ.get("HOME", os.sep)):
+        del os.environ["HOME"]
+    # Names of classes and files that the locale cannot write are escaped.
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def why_not_imported(error: ImportError | MemoryError) -> str:

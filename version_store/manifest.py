@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from contract.demands import Demand
 from contract.errors import BadInputError
-from version_store.digests import MANIFEST_FILE, file_digests
+from version_store.digests import MANIFEST_FILE, file_digests, without_waiting
 from version_store.old_manifests import as_of_today
 
 MANIFEST_VERSION = 3
@@ -294,7 +294,7 @@ def is_sealed(folder: str, manifest: Manifest) -> bool:
 def _read(folder: str) -> bytes | None:
     path = os.path.join(folder, MANIFEST_FILE)
     try:
-        with open(path, "rb") as stream:
+        with open(path, "rb", opener=without_waiting) as stream:
             return stream.read()
     except FileNotFoundError:
         return None

@@ -1,15 +1,18 @@
 """The ML Metadata store: a sqlite file, or MySQL by a connection URL."""
 
+import contextlib
 import logging
 import os
 import posixpath
 import select
+import sqlite3
 import subprocess
+import time
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, TypeAlias
-from urllib.parse import SplitResult, unquote, urlsplit
+from urllib.parse import SplitResult, quote, unquote, urlsplit
 
 from ml_metadata import errors
 from ml_metadata.metadata_store import metadata_store
@@ -17,7 +20,7 @@ from ml_metadata.proto import metadata_store_pb2
 
 from contract.command import first_line
 from contract.errors import BadInputError
-from contract.waiting import PATIENCE_SECONDS
+from contract.waiting import PATIENCE_SECONDS, told
 from serving.launch import code
 
 PASSWORD_VARIABLE = "METADATA_PASSWORD"
@@ -38,6 +41,7 @@ PUSHED_MODEL = "PushedModel"
 _SCHEME = "mysql"
 _PORT = 3306
 _RETRIES = 10
+_POLL_SECONDS = 0.2
 _SAID_SECONDS = 0.5
 """The relay says why before it hangs up."""
 
@@ -59,6 +63,8 @@ def open_store(location: str, *, read_only: bool = True) -> Store:
     # The client logs each error as well as raising it.
     logging.getLogger("absl").setLevel(logging.CRITICAL)
     config = connection(location, read_only=read_only)
+    if config.HasField("sqlite"):
+        _await_writer(location)
     relay = _Relay(location, config.mysql) if config.HasField("mysql") else None
     try:
         store = metadata_store.MetadataStore(config)
@@ -183,6 +189,36 @@ def _split(url: str) -> SplitResult:
     if parts.scheme != _SCHEME or not complete or not port_is_one or further:
         raise BadInputError(expected)
     return parts
+
+
+def _await_writer(path: str) -> None:
+    """Waits while somebody else holds a sqlite file, which a run does for moments.
+
+    ML Metadata's library would wait as well: without a word, and deaf to Ctrl-C.
+
+    Raises:
+        BadInputError: It is held for too long.
+    """
+    uri = f"file:{quote(os.path.abspath(path))}?mode=ro"
+    until = time.monotonic() + PATIENCE_SECONDS
+    with told(f"waiting for {path}, which another process writes to"):
+        while True:
+            try:
+                with contextlib.closing(
+                    sqlite3.connect(uri, timeout=_POLL_SECONDS, uri=True)
+                ) as database:
+                    database.execute("select count(*) from sqlite_master").fetchall()
+                return
+            except sqlite3.OperationalError as error:
+                if "locked" not in str(error):
+                    return  # the library says what it cannot read
+                if time.monotonic() >= until:
+                    raise BadInputError(
+                        f"{path}: another process has held it for "
+                        f"{PATIENCE_SECONDS:g} seconds: end that one, or wait"
+                    ) from None
+            except sqlite3.DatabaseError:
+                return
 
 
 def _check_sqlite(path: str) -> None:

@@ -55,6 +55,8 @@ def verify(version: Version) -> list[Problem]:
         return [Problem("", f"cannot be read: {error.filename}: {error.strerror}")]
     found.pop(MANIFEST_FILE, None)
     problems = [] if sealed else [Problem(MANIFEST_FILE, "changed")]
+    if manifest.version != version.number:
+        problems.append(Problem(MANIFEST_FILE, f"that of version {manifest.version}"))
     pushed = manifest.files or {}
     for file in sorted(found.keys() | pushed.keys()):
         if file not in found:

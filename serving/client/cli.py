@@ -1,7 +1,6 @@
 """``python -m serving.client``: ask a served model from a shell."""
 
 import functools
-import io
 import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -338,8 +337,4 @@ def _explained(error: BaseException) -> tuple[Enum, str]:
 
 def main() -> Never:
     """Runs the command line; every error is one line on standard error."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            # Names of classes and files that the locale cannot write are escaped.
-            stream.reconfigure(errors="backslashreplace")
     command.run(cli, PROGRAM, _explained, PROGRAM)

@@ -34,3 +34,31 @@ def test_without_the_environment_one_line_says_what_to_do(command: list[str]) ->
     assert line.startswith("error: ")
     assert "is not installed for" in line
     assert "`make setup`" in line
+
+
+SHOWING = """
+import os, warnings
+def main():
+    warnings.warn("a library's")
+    print(os.environ.get("HOME"), os.environ.get("PYTHONWARNINGS"), "\u2264")
+"""
+
+
+def test_settings_that_would_break_libraries_are_taken_away(tmp_path: Path) -> None:
+    (tmp_path / "showing.py").write_text(SHOWING)
+    done = subprocess.run(
+        [sys.executable, "-c", "from contract.start import start; start('showing')"],
+        env={
+            "PYTHONPATH": f"{ROOT}:{tmp_path}",
+            "PYTHONWARNINGS": "error",
+            "HOME": "relative",
+            "LC_ALL": "POSIX",
+            "PYTHONUTF8": "0",
+            "PYTHONCOERCECLOCALE": "0",
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (0, "None None \\u2264\n")
+    assert "UserWarning: a library's" in done.stderr

@@ -1,5 +1,6 @@
 """Where a metadata store is: paths, connection URLs, and what is no store."""
 
+import contextlib
 import sqlite3
 import subprocess
 import sys
@@ -154,6 +155,20 @@ class TestFile:
                 f"{path}: expected a metadata store, found: No such file or directory"
             )
         assert not path.exists()
+
+    def test_one_that_somebody_holds_is_waited_for_and_not_for_ever(
+        self, database: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(metadata, "PATIENCE_SECONDS", 0.3)
+        with contextlib.closing(sqlite3.connect(database)) as other:
+            other.execute("begin exclusive")
+            with pytest.raises(BadInputError) as caught:
+                open_store(database)
+        assert str(caught.value) == (
+            f"{database}: another process has held it for 0.3 seconds: end that one, "
+            "or wait"
+        )
+        assert list(open_store(database).get_contexts()) == []
 
     def test_another_file_is_refused(self, tmp_path: Path) -> None:
         path = tmp_path / "notes.txt"

@@ -1,6 +1,8 @@
 """Verifying: whatever was changed about a version is found."""
 
 import json
+import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -47,12 +49,13 @@ def test_a_version_is_as_it_was_pushed(models: Path, version: Path) -> None:
             "variables/variables.index: missing",
         ),
         (lambda v: (v / "assets").write_text(""), "assets: extra"),
+        (lambda v: os.mkfifo(v / "pipe"), "pipe: extra"),
         (
             lambda v: flip(v / "statistics/Split-train/FeatureStats.pb"),
             "statistics/Split-train/FeatureStats.pb: changed",
         ),
     ],
-    ids=["flipped bit", "card", "missing", "extra", "statistics"],
+    ids=["flipped bit", "card", "missing", "extra", "a named pipe", "statistics"],
 )
 def test_what_was_changed_is_found(
     models: Path, version: Path, change: Callable[[Path], Any], found: str
@@ -112,3 +115,10 @@ def test_a_file_that_cannot_be_read_is_a_problem(models: Path, version: Path) ->
     index.unlink()
     index.symlink_to("nowhere")
     assert problems(models) == [f"cannot be read: {index}: No such file or directory"]
+
+
+def test_a_copy_under_another_number_is_not_what_was_pushed(
+    models: Path, version: Path
+) -> None:
+    shutil.copytree(version, version.with_name("9999999999"))
+    assert problems(models) == [f"manifest.json: that of version {version.name}"]
