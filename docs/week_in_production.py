@@ -285,8 +285,15 @@ class Part:
     labels: np.ndarray
 
     def some(self, rng: np.random.Generator, count: int) -> "Part":
-        """Returns so many of them, at random."""
-        rows = rng.choice(len(self.labels), count, replace=False)
+        """Returns so many of them at random, of each class its share.
+
+        Copies of a picture count as one to whoever wrote it: drawn without regard to
+        the classes, their shares would differ by more than chance allows as many
+        pictures.
+        """
+        shuffled = rng.permutation(len(self.labels))
+        by_class = shuffled[np.argsort(self.labels[shuffled], kind="stable")]
+        rows = by_class[np.linspace(0, len(by_class) - 1, count).astype(int)]
         return Part(self.images[rows], self.labels[rows])
 
     def turned(self) -> "Part":
@@ -455,11 +462,11 @@ def wednesday(week: Week) -> None:
 
 
 def thursday(week: Week) -> None:
-    """A span comes with labels that were mixed up, in its test part as well.
+    """The labels of a new span are mixed up, in its test split as well.
 
-    By those the new model is good and the served one is bad. That the served one falls
-    would stop the push; here somebody believes the labels and overrules it. What the
-    served model answered all week does not agree.
+    By these labels the new model is good, and the served one has become bad. That would
+    stop the push; but somebody trusts the labels, and overrules it. Replay does not ask
+    the labels: the new model answers otherwise than the served one did all week.
     """
     wrong = week.train.labels.copy()
     wrong[week.train.labels == 4], wrong[week.train.labels == 9] = 9, 4
@@ -495,12 +502,12 @@ def saturday(week: Week) -> None:
             *("--set", f"push.server={server.grpc}"),
         )
         for label in ("stable", "canary"):
-            part = week.traffic.some(week.rng, 600)
+            part = week.traffic.some(week.rng, 1000)
             server.ask(part, label, label)
             week.late += [
                 (f"{label}-{row}", each) for row, each in enumerate(part.labels)
             ]
-        week.store("withdraw", "--why", "it is a trial", "--server", server.grpc)
+        week.store("withdraw", "--reason", "the trial is over")
     versions = week.monitor(5, ends_with=0)["traffic"]["versions"]
     if len(versions) != 2:
         raise DayError(f"expected two versions to be judged, found {versions}")
