@@ -16,6 +16,7 @@ from runner.cli import main
 from serving.request_logs.cli import cli
 from tests.local_runner.conftest import Place, restore
 from tests.request_logs import Log
+from version_store import versions
 
 
 @dataclass(frozen=True)
@@ -34,13 +35,14 @@ Look = Callable[..., Looked]
 @pytest.fixture(scope="module")
 def served(saved: Path, scans: Place) -> Any:
     """What a server that was asked with the test pictures would log."""
-    [folder] = (saved / "models" / "scans").iterdir()
+    models = saved / "models" / "scans"
+    [version] = versions.list_versions(str(models))
     part = open_source(str(scans.root / "data")).test
     images = np.concatenate([block for block, _ in part.blocks()])
-    model = tf.saved_model.load(str(folder))
+    model = tf.saved_model.load(str(models / str(version)))
 
     def write(prefix: Path, pictures: np.ndarray) -> None:
-        log = Log(prefix, "scans", int(folder.name))
+        log = Log(prefix, "scans", version)
         answers = model.signatures["serving_default"](images=tf.constant(pictures))
         for picture, row in zip(pictures, answers["probabilities"], strict=True):
             log.predict(picture[None], row.numpy()[None])
