@@ -18,6 +18,8 @@ from serving.client.errors import ClientError
 
 PROGRAM = "python -m benchmarks.estimation"
 
+_FEWER_ROWS = (1000, 2000, 3000)
+
 _LEAST_TRUSTED = 19
 
 
@@ -55,6 +57,10 @@ def cli(version_dir: Path, data: str, rows: int, seed: int) -> None:
     disturbed = _show("disturbed", study.kinds())
     mixed = _show("letters among digits", study.mixed())
     samples = _show("undisturbed", study.undisturbed())
+    for fewer in _FEWER_ROWS:
+        if fewer <= rows:
+            missed = study.missed(fewer)
+            click.echo(f"4 % of letters among {fewer}, missed: {missed} of 100 samples")
     wrongly = [f for f in [*disturbed, *mixed] if f.is_off and f.estimate.trusted]
     right = sum(f.estimate.trusted and not f.is_off for f in samples)
     click.echo(f"trusted, but off by more than {OFF}: {len(wrongly)}")
