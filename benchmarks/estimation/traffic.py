@@ -36,13 +36,9 @@ def disturbed() -> dict[str, Disturb]:
     """Returns what may happen to digits on their way, by name."""
     kinds: dict[str, Disturb] = {"as they are": lambda images, chance: images}
     for degrees in (5, 10, 15, 20, 30, 45, 60):
-        kinds[f"turned by {degrees}°"] = _each(
-            lambda picture, by=degrees: picture.rotate(by, Image.Resampling.BILINEAR)
-        )
+        kinds[f"turned by {degrees}°"] = partial(_turned, degrees)
     for radius in (0.5, 1, 1.5, 2):
-        kinds[f"blurred, radius {radius}"] = _each(
-            lambda picture, by=radius: picture.filter(ImageFilter.GaussianBlur(by))
-        )
+        kinds[f"blurred, radius {radius}"] = partial(_blurred, radius)
     for deviation in (10, 30, 60, 100):
         kinds[f"noise, deviation {deviation}"] = partial(_noised, deviation)
     for pixels in (1, 2, 3, 5):
@@ -53,11 +49,22 @@ def disturbed() -> dict[str, Disturb]:
     return kinds
 
 
-def _each(change: Callable[[Image.Image], Image.Image]) -> Disturb:
-    def run(images: np.ndarray, chance: np.random.Generator) -> np.ndarray:
-        return np.stack([np.asarray(change(Image.fromarray(one))) for one in images])
+def _turned(
+    degrees: float, images: np.ndarray, chance: np.random.Generator
+) -> np.ndarray:
+    pictures = map(Image.fromarray, images)
+    turned = (
+        picture.rotate(degrees, Image.Resampling.BILINEAR) for picture in pictures
+    )
+    return np.stack([np.asarray(picture) for picture in turned])
 
-    return run
+
+def _blurred(
+    radius: float, images: np.ndarray, chance: np.random.Generator
+) -> np.ndarray:
+    pictures = map(Image.fromarray, images)
+    blurred = (picture.filter(ImageFilter.GaussianBlur(radius)) for picture in pictures)
+    return np.stack([np.asarray(picture) for picture in blurred])
 
 
 def _noised(

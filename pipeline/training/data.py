@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_transform as tft
 
+from contract.errors import BadInputError
 from contract.features import IMAGE, LABEL, SCALED_IMAGE
 from pipeline.training.spill import Spill
 
@@ -179,6 +180,9 @@ class Reader:
             cache_bytes: Most memory for images, which is needed twice for a moment;
                 what does not fit goes to a temporary file.
             half: One of `HALVES`; None for all rows.
+
+        Raises:
+            BadInputError: There are too few rows for one of them to be in it.
         """
         cached: list[tuple[tf.Tensor, tf.Tensor]] = []
         spill: Spill | None = None
@@ -195,6 +199,11 @@ class Reader:
                 spill = Spill(row_shape, np.dtype(images.dtype.as_numpy_dtype))
             spill.append(images.numpy())
             spilled_labels.append(labels.numpy())
+        if not cached:
+            raise BadInputError(
+                f"{', '.join(file_patterns)}: expected at least "
+                f"{1 if half is None else len(HALVES)} images, found fewer"
+            )
         return Samples(
             tf.concat([images for images, _ in cached], axis=0),
             tf.concat([labels for _, labels in cached], axis=0),

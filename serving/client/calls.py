@@ -169,7 +169,7 @@ def novelties(
 
 
 def marked(
-    answers: Sequence[ClassAnswer], novelties: Sequence[tuple[float, bool]]
+    answers: Sequence[ClassAnswer], novelties: list[tuple[float, bool]]
 ) -> list[ClassAnswer]:
     """Returns answers with what is said of the novelty of their images."""
     return [

@@ -28,7 +28,7 @@ def test_a_block_has_the_share_of_right_answers_that_never_falls() -> None:
         # 0.7 was right and 0.8 was not: a block of both.
         [False, False, True, False, True, True, True, False],
     )
-    assert measured.edges == (0, np.float32(0.7), np.float32(0.9))
+    assert measured.edges == pytest.approx((0, 0.7, 0.9))
     assert measured.rows == (2, 2, 4)
     assert measured.right == (0, 1, 3)
     assert measured.answered == (0, 8)

@@ -7,8 +7,9 @@ import pytest
 import tensorflow as tf
 import tensorflow_transform as tft
 
+from contract.errors import BadInputError
 from contract.features import IMAGE, LABEL
-from pipeline.training.data import Reader
+from pipeline.training.data import HALVES, HELD, WATCHED, Reader
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +59,30 @@ def test_one_reader_reads_all_splits(
         for split in ("train", "eval", "test")
     ]
     assert rows == [1149, 288, 360]
+
+
+def test_the_halves_of_a_split_are_every_other_row(
+    examples: Path, transform: tft.TFTransformOutput
+) -> None:
+    reader, pattern = Reader(transform), [str(examples / "Split-test/*")]
+    whole = reader.load(pattern)
+    for half in HALVES:
+        part = reader.load(pattern, half=half)
+        np.testing.assert_array_equal(part.labels, whole.labels[half::2])
+        np.testing.assert_array_equal(part.images, whole.images[half::2])
+
+
+def test_a_split_of_one_row_has_no_half_to_watch(
+    examples: Path, transform: tft.TFTransformOutput, tmp_path: Path
+) -> None:
+    [file, *_] = sorted((examples / "Split-test").iterdir())
+    records = tf.data.TFRecordDataset([str(file)], compression_type="GZIP").take(1)
+    with tf.io.TFRecordWriter(str(tmp_path / "one"), "GZIP") as writer:
+        writer.write(next(iter(records)).numpy())
+    reader, pattern = Reader(transform), [str(tmp_path / "one")]
+    assert len(reader.load(pattern, half=HELD)) == 1
+    with pytest.raises(BadInputError, match="expected at least 2 images, found fewer"):
+        reader.load(pattern, half=WATCHED)
 
 
 def test_what_does_not_fit_is_on_disk_and_comes_in_the_same_order(
