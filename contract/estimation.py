@@ -77,7 +77,8 @@ class Counts:
             probabilities: float `[rows, classes]`.
             novelty: float `[rows]`.
         """
-        confidences = probabilities.max(axis=1)
+        # An answer that is no number is worth the least.
+        confidences = np.nan_to_num(probabilities.max(axis=1), nan=0.0)
         places = np.searchsorted(reliability.edges, confidences, side="right")
         return cls(
             blocks=np.bincount(places - 1, minlength=len(reliability.edges)),

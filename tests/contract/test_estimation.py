@@ -116,6 +116,16 @@ def test_a_novelty_that_is_no_number_is_novel(reliability: Reliability) -> None:
     assert judged(reliability, answers, distances).novel > 0.1
 
 
+def test_an_answer_that_is_no_number_is_worth_the_least(
+    reliability: Reliability,
+) -> None:
+    answers, _, distances = traffic(2_000, seed=1)
+    none = np.full_like(answers, np.nan)
+    found = estimate(reliability, none, distances)
+    assert found.value == reliability.right[0] / reliability.rows[0]
+    assert not found.trusted
+
+
 @pytest.mark.parametrize("power", [0.6, 1.5], ids=["nearer", "farther"])
 def test_pictures_that_are_all_nearer_or_farther_are_of_another_kind(
     reliability: Reliability, power: float
