@@ -142,7 +142,8 @@ def of_counts(reliability: Reliability, counts: Counts) -> Estimate:
 
 
 LEAST_ROWS = 1_000
-"""Among fewer answers as many wrong ones as matter may be found by nothing."""
+"""Among fewer answers as many wrong ones as matter are mostly found by nothing; among
+so few often: `docs/after-the-push.md` has a table."""
 
 _CHANCE = 0.001
 """How seldom a bound is passed by chance, where pictures are of the same kind."""
