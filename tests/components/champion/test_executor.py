@@ -18,6 +18,8 @@ from contract.task import Task, plain_names
 from tests.components import softmax
 from tests.components.softmax import save_softmax
 from tests.tasks import write_task
+from version_store import rollout
+from version_store.serving_config import STABLE
 
 Find = Callable[..., tuple[Any, Any]]
 Serve = Callable[..., Path]
@@ -49,7 +51,7 @@ def serve(base: Path, model: str) -> Callable[..., Path]:
     ) -> Path:
         folder = base / name
         shutil.copytree(source, folder)
-        (folder / "assets.extra").mkdir()
+        (folder / "assets.extra").mkdir(exist_ok=True)
         (folder / "assets.extra" / "name").write_text(name)
         for split in splits:
             (folder / "statistics" / f"Split-{split}").mkdir(parents=True)
@@ -335,3 +337,12 @@ def test_a_folder_that_is_not_there_yet_can_be_made(find: Find, base: Path) -> N
     model, _ = find()
     assert version_of(model) == ""
     assert not base.exists()
+
+
+def test_a_canary_is_no_champion(find: Find, serve: Serve, base: Path) -> None:
+    serve("1600000000")
+    rollout.put(str(base), STABLE, 1600000000)
+    serve("1700000000")
+    rollout.load(str(base), 1700000000)
+    model, _ = find()
+    assert version_of(model) == "1600000000"
