@@ -19,7 +19,7 @@ from prometheus_client import CollectorRegistry, Counter
 
 from contract.errors import BadInputError
 from serving.collector.joining import REQUEST, RESPONSE, Exchange, Joiner
-from serving.collector.records import Asked, Recorder, asked
+from serving.collector.records import Asked, Recorder, asked, names_model
 from serving.collector.spans import Spans
 
 _log = logging.getLogger(__name__)
@@ -97,12 +97,12 @@ class Collector:
         if kind not in (REQUEST, RESPONSE) or not _VALID_ID.fullmatch(request_id):
             self._drop("other_event", 1)
         elif google_crc32c.value(request_id.encode()) < self._below:
-            what = _asked(event, request.path)
-            # The answer's event says nothing of another model than the request's.
-            key = (event.get_extension("namespace"), what, request_id)
-            exchange = self._joiner.add(key, kind, body, time.monotonic())
+            service = str(event.get_extension("inferenceservicename"))
+            key = (event.get_extension("namespace"), service, request_id)
+            path = _path(event) or request.path
+            exchange = self._joiner.add(key, kind, body, time.monotonic(), path)
             if exchange is not None:
-                self._write(what, exchange, request_id)
+                self._write(asked(service, exchange.path), exchange, request_id)
         return web.Response()
 
     def _write(self, what: Asked, exchange: Exchange, request_id: str) -> None:
@@ -137,18 +137,18 @@ class Collector:
                 _log.error("an hour could not be completed: %s", error)
 
 
-def _asked(event: BaseCloudEvent, path: str) -> Asked:
-    """Returns which model an event is about.
+def _path(event: BaseCloudEvent) -> str:
+    """Returns the request's path; empty where the event does not have it.
 
-    KServe tells neither the request's path nor the version. A path is known where
-    the logger's own address has one, or where the InferenceService lists a header
-    with it in `logger.metadataHeaders`.
+    KServe tells neither the path nor the version. A path is known where the
+    InferenceService lists a header with it in `logger.metadataHeaders`; KServe 0.15
+    sends these headers with the request alone.
     """
-    headers: list[str] = []
     with contextlib.suppress(ValueError, AttributeError, TypeError):
         values = json.loads(event.get_extension("metadata") or "{}").values()
-        headers = [text for value in values for text in value if isinstance(text, str)]
-    return asked(str(event.get_extension("inferenceservicename")), *headers, path)
+        texts = [text for value in values for text in value if isinstance(text, str)]
+        return next((text for text in texts if names_model(text)), "")
+    return ""
 
 
 def make_app(collector: Collector, max_event_bytes: int) -> web.Application:

@@ -14,10 +14,15 @@ NO_PARTNER, ID_TWICE, NO_ROOM = "no_partner", "id_twice", "no_room"
 
 @dataclass(frozen=True)
 class Exchange:
-    """A request and its answer, as their bodies."""
+    """A request and its answer, as their bodies.
+
+    Attributes:
+        path: What the request's event says of where it went.
+    """
 
     request: bytes
     response: bytes
+    path: str = ""
 
 
 @dataclass(frozen=True)
@@ -27,6 +32,7 @@ class _Waiting:
     kind: str
     body: bytes
     since: float
+    path: str = ""
 
 
 class Joiner:
@@ -53,7 +59,9 @@ class Joiner:
         self._waiting: OrderedDict[Hashable, _Waiting] = OrderedDict()
         self._bytes = 0
 
-    def add(self, key: Hashable, kind: str, body: bytes, now: float) -> Exchange | None:
+    def add(
+        self, key: Hashable, kind: str, body: bytes, now: float, path: str = ""
+    ) -> Exchange | None:
         """Takes an event; returns what it completes.
 
         Args:
@@ -61,11 +69,12 @@ class Joiner:
             kind: `REQUEST` or `RESPONSE`.
             body: Of the event.
             now: Seconds, of a clock that never goes back.
+            path: Where the request went, if the event says so.
         """
         self.expire(now)
         other = self._waiting.pop(key, None)
         if other is None:
-            self._wait(key, _Waiting(kind, body, now))
+            self._wait(key, _Waiting(kind, body, now, path))
             return None
         self._bytes -= len(other.body)
         if {kind, other.kind} != {REQUEST, RESPONSE}:
@@ -73,8 +82,8 @@ class Joiner:
             self._wait(key, _Waiting("", b"", now))
             return None
         if kind == RESPONSE:
-            return Exchange(other.body, body)
-        return Exchange(body, other.body)
+            return Exchange(other.body, body, other.path)
+        return Exchange(body, other.body, path)
 
     def expire(self, now: float) -> None:
         """Drops what has waited for too long."""

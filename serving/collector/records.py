@@ -52,18 +52,23 @@ class Asked:
     version: int | None = None
 
 
-def asked(service: str, *paths: str) -> Asked:
+def names_model(path: str) -> bool:
+    """Tells whether a path is one of the REST API's, about a model."""
+    return _PATH.search(path) is not None
+
+
+def asked(service: str, path: str) -> Asked:
     """Returns what a request's path names, else the service's name.
 
     Args:
         service: The InferenceService's name, which is the model's.
-        paths: Where a path may stand; the first that is one counts.
+        path: Of the request, or any other.
     """
-    for path in paths:
-        if found := _PATH.search(path):
-            version = found["version"]
-            return Asked(found["model"], None if version is None else int(version))
-    return Asked(service)
+    found = _PATH.search(path)
+    if found is None:
+        return Asked(service)
+    version = found["version"]
+    return Asked(found["model"], None if version is None else int(version))
 
 
 class Recorder:

@@ -12,9 +12,11 @@ import tensorflow as tf
 
 from components.image_example_gen.source import open_source
 from components.report.page import MONITORING, Page
+from contract import notifying
 from runner.cli import main
 from serving.request_logs.cli import cli
 from tests.local_runner.conftest import Place, restore
+from tests.receiver import receiving
 from tests.request_logs import Log
 from version_store import versions
 
@@ -96,9 +98,17 @@ def test_negatives_end_with_3_and_a_page_whose_pictures_can_be_forgotten(
 ) -> None:
     labels = tmp_path / "labels.csv"
     labels.write_text("request_id,label\n" + "".join(f"request-{n},0\n" for n in "123"))
-    looked = look(lambda images: 255 - images, "--labels", str(labels))
+    with receiving() as receiver:
+        monkeypatch.setenv(notifying.ADDRESSES, receiver.address)
+        looked = look(lambda images: 255 - images, "--labels", str(labels))
     assert looked.code == 3, looked.screen
     found = {one["metric"]: one for one in looked.result["findings"]}
+    [message] = receiver.messages
+    assert message["title"] == "scans: finding"
+    assert "TrafficGate: image drift" in message["message"]
+    assert message["message"].endswith(f"Report: {looked.result['report']}")
+    told = (looked.folder.parents[2] / "metrics.prom").read_text()
+    assert 'monitor_last_run_exit_code{model="scans"} 3.0\n' in told
     assert found["image_drift"]["value"] > found["image_drift"]["bound"]
     [version] = looked.result["traffic"]["versions"]
     assert sum(version["truth"]["rows"]) == 3

@@ -37,6 +37,15 @@ def test_they_come_in_either_order(joiner: Joiner, kinds: tuple[str, str]) -> No
     assert found == Exchange(b"what", b"that")
 
 
+@pytest.mark.parametrize("kinds", [(REQUEST, RESPONSE), (RESPONSE, REQUEST)])
+def test_the_path_is_the_requests(joiner: Joiner, kinds: tuple[str, str]) -> None:
+    paths = {REQUEST: "/v1/models/letters/versions/3", RESPONSE: "/"}
+    for kind in kinds:
+        found = joiner.add("id", kind, b"", 0, paths[kind])
+    assert found is not None
+    assert found.path == paths[REQUEST]
+
+
 def test_others_are_not_mixed_up(joiner: Joiner) -> None:
     joiner.add("a", REQUEST, b"1", 0)
     joiner.add("b", REQUEST, b"2", 0)
