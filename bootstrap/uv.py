@@ -14,6 +14,8 @@ from bootstrap.steps import run_step
 
 # Settings that are good for a person's own pip, and stop `pip install --target`.
 _PIP_OVERRIDES = {"PIP_USER": "0", "PIP_REQUIRE_VIRTUALENV": "0", "PIP_TARGET": ""}
+# An empty variable takes back another variable, and not what a file says.
+_PIP_EMPTIED = ("--prefix", "")
 
 
 def pinned_version(requirements: Path) -> str:
@@ -52,7 +54,7 @@ def fetch_uv(
         pip = pip_python(interpreter, folder, variables, keep_open)
         command = [pip, "-m", "pip", "install", "--quiet", "--no-deps", "--no-input"]
         command += ["--disable-pip-version-check", "--no-warn-script-location"]
-        command += ["--require-hashes", "--only-binary", ":all:"]
+        command += ["--require-hashes", "--only-binary", ":all:", *_PIP_EMPTIED]
         command += ["--target", str(beside), "--requirement", str(requirements)]
         run_step(f"fetching uv {version}", command, variables, keep_open)
         os.replace(beside, home)

@@ -64,8 +64,8 @@ def _settle() -> None:
     # What libraries warn of is no error of ours, though a person's own code may be
     # tested that way.
     os.environ.pop("PYTHONWARNINGS", None)
-    for kept in [one for one in warnings.filters if one[0] == "error"]:
-        warnings.filters.remove(kept)
+    if any(action == "error" for action, *_ in warnings.filters):
+        warnings.simplefilter("default")
     # Some would make their folders wherever this is started.
     if not os.path.isabs(os.environ.get("HOME", os.sep)):
         del os.environ["HOME"]

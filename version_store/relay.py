@@ -56,8 +56,8 @@ class Server:
             reason = f"no answer within {self.patience:g} seconds"
         except OSError as error:
             # asyncio words those of the system itself; those of names are negative.
-            own = (error.errno or 0) <= 0
-            reason = str(error.strerror if own else os.strerror(error.errno))
+            number = error.errno or 0
+            reason = os.strerror(number) if number > 0 else str(error.strerror)
         if reason:
             print(reason, flush=True)
         writer.close()

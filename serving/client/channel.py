@@ -93,6 +93,9 @@ class Connection:
             )
         if not self.address.strip():
             raise ValueError("the address must be HOST:PORT, got nothing")
+        port = re.fullmatch(r"(?:[\w.-]+|\[.*\]):([0-9]+)", self.address)
+        if port and not 0 < int(port[1]) < 1 << 16:
+            raise ValueError(f"a port is 1 to 65535, got {self.address}")
         if re.fullmatch(r"[\w.-]+|\[[0-9A-Fa-f:.%]+\]", self.address):
             # Without a port gRPC would ask that of HTTPS.
             object.__setattr__(self, "address", f"{self.address}:{GRPC_PORT}")

@@ -308,6 +308,7 @@ def _output(*command: str) -> str | None:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
+            errors="replace",
             timeout=_PROBE_SECONDS,
         )
     except (OSError, subprocess.TimeoutExpired):

@@ -53,6 +53,10 @@ def wheels(tmp_path: Path) -> Path:
 @pytest.fixture
 def environ(wheels: Path, tmp_path: Path) -> dict[str, str]:
     """A machine whose pip knows that folder only, and has a person's settings."""
+    pip_conf = tmp_path / "pip.conf"
+    pip_conf.write_text(
+        "[install]\nuser = true\ntarget = /nowhere\nprefix = /nowhere\n"
+    )
     return {
         "PATH": os.environ["PATH"],
         "HOME": str(tmp_path),
@@ -60,6 +64,7 @@ def environ(wheels: Path, tmp_path: Path) -> dict[str, str]:
         "PIP_FIND_LINKS": str(wheels),
         "PIP_USER": "1",
         "PIP_REQUIRE_VIRTUALENV": "1",
+        "PIP_CONFIG_FILE": str(pip_conf),
     }
 
 

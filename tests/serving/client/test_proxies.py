@@ -112,6 +112,8 @@ def test_the_port_of_rest_is_told_from_that_of_grpc(http_port: int) -> None:
         ("http://localhost:8501", r"try localhost:8500 \(8501 is the port of REST"),
         ("HTTPS://me@models.example/v1/models/x", "try models.example:8500"),
         (" ", "got nothing"),
+        ("localhost:99999", "a port is 1 to 65535, got localhost:99999"),
+        ("[::1]:0", "a port is 1 to 65535"),
     ],
 )
 def test_a_url_is_no_address(address: str, message: str) -> None:

@@ -65,6 +65,14 @@ class TestChoice:
         assert server.what == "the embedded server"
         assert "has TensorFlow 2.15.1, older than the model's 2.16.2" in reasons[0]
 
+    def test_one_that_prints_no_text_is_passed_over(
+        self, model: Model, path: Callable[[str, str], Path]
+    ) -> None:
+        path("tensorflow_model_server", "printf '\\377\\376'")
+        server, reasons = choose("auto", model, Ports())
+        assert server.what == "the embedded server"
+        assert reasons[0].endswith("tensorflow_model_server --version does not work")
+
     def test_then_a_running_engine_with_the_hardening_of_compose(
         self, model: Model, path: Callable[[str, str], Path]
     ) -> None:
