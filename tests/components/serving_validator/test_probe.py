@@ -337,7 +337,7 @@ def only_a_novelty(images: Any) -> dict[str, Any]:
         (novelty_of_the_first, 7, "expected (7,), found (1,) and (1,)"),
         (another_novelty, 1, "differs from the trainer's answer: row 0: expected 0.1"),
         (no_novelty, 1, "differs from the trainer's answer: row 0: expected 0.1"),
-        (all_novel, 7, "is_novel is not a novelty above 0.15000"),
+        (all_novel, 1, "is_novel is not a novelty above 0.15000"),
         (only_a_novelty, 1, "expected outputs is_novel and novelty, found ['novelty']"),
     ],
 )
