@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 
-import matplotlib
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
@@ -106,6 +105,9 @@ def letters(
         task: Whose form they are brought to.
         chance: Chooses among them.
     """
+    # Not at import: it looks for a home to write to, and complains without one.
+    import matplotlib
+
     folder = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
     fonts = [ImageFont.truetype(str(folder / f"{name}.ttf"), 320) for name in _FONTS]
     pictures = []
