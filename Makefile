@@ -55,6 +55,10 @@ test: ## Check style and types, and run the tests
 	$(VENV_PYTHON) -m pytest -n logical --maxprocesses 4 --dist loadfile \
 	  -m "not whole" $(ARGS)
 
+.PHONY: week
+week: setup ## Play a week in production: make week ARGS=FOLDER
+	$(VENV_PYTHON) docs/week_in_production.py $(or $(ARGS),output/week)
+
 .PHONY: image
 image: ## Build the image for Kubeflow and Kubernetes, with Docker or Podman
 	@$(IMAGE_BUILD) $(ARGS)

@@ -56,6 +56,7 @@ epochs = {epochs}
 [gates]
 min_accuracy = 0.85
 min_class_accuracy = 0.6
+max_champion_loss = 0.02
 replay_log = "{root}/requests"
 min_agreement = 0.85
 
@@ -536,6 +537,8 @@ PLAYED = (monday, tuesday, wednesday, thursday, friday, saturday, sunday)
 @click.option("--epochs", default=25, show_default=True, help="Of each training.")
 def main(folder: Path, epochs: int) -> None:
     """Play a week in production in FOLDER, which is made."""
+    if folder.exists():
+        raise click.ClickException(f"{folder}: expected a folder that is not there yet")
     folder.mkdir(parents=True)
     today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     receiver = Receiver()
