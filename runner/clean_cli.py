@@ -19,7 +19,8 @@ from runner.workspace import Workspace
     type=click.IntRange(min=1),
     default=5,
     show_default=True,
-    help="How many runs of each model stay whole; the next run reuses what they made.",
+    help="How many runs of each model stay whole, as the next run reuses what they "
+    "made; and how many looks at its traffic.",
 )
 @click.option("--dry-run", is_flag=True, help="Only say what would be removed.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")

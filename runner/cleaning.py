@@ -1,10 +1,11 @@
 """Removing what earlier runs left and nothing needs any more."""
 
 import os
+import re
 import shutil
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ml_metadata.proto import metadata_store_pb2
@@ -25,7 +26,7 @@ class Cleaned:
 
     Attributes:
         artifacts: Folders of artifacts.
-        runs: Folders of runs: log, result, report.
+        runs: Folders of runs, and of looks at traffic: log, result, report.
         kept_runs: Names of the runs that everything is kept of.
         size: Bytes of all of them.
     """
@@ -46,11 +47,12 @@ def clean(workspace: Workspace, keep: int, *, dry_run: bool) -> Cleaned:
 
     Args:
         workspace: Held by the caller.
-        keep: How many runs of each model stay whole.
+        keep: How many runs of each model stay whole, and how many looks at its traffic.
         dry_run: Whether to change nothing.
     """
+    old_looks = list(_old_looks(workspace, keep))
     if not os.path.exists(workspace.metadata):
-        return Cleaned()
+        return _removed(Cleaned([], old_looks), dry_run=dry_run)
     store = open_store(workspace.metadata, read_only=dry_run)
     runs = read_runs(store)
     kept = list(_newest(runs, keep))
@@ -68,22 +70,44 @@ def clean(workspace: Workspace, keep: int, *, dry_run: bool) -> Cleaned:
     ]
     folders = [artifact.uri for artifact in gone if os.path.isdir(artifact.uri)]
     folders += _working_folders(workspace, store, kept)
-    old_runs = list(_old_runs(workspace, runs, kept))
-    found = Cleaned(
-        sorted(folders),
-        sorted(old_runs),
-        [run.name or run.id for run in kept],
-        sum(map(folder_size, (*folders, *old_runs))),
-    )
-    if not dry_run:
+    if gone and not dry_run:
         # First the record: a folder that is there and unknown harms nobody.
         for artifact in gone:
             artifact.state = metadata_store_pb2.Artifact.DELETED
-        if gone:
-            store.put_artifacts(gone)
-        for folder in (*found.artifacts, *found.runs):
+        store.put_artifacts(gone)
+    found = Cleaned(
+        sorted(folders),
+        sorted([*_old_runs(workspace, runs, kept), *old_looks]),
+        [run.name or run.id for run in kept],
+    )
+    return _removed(found, dry_run=dry_run)
+
+
+def _removed(found: Cleaned, *, dry_run: bool) -> Cleaned:
+    """Removes folders, unless nothing is to be changed; returns their size as well."""
+    folders = (*found.artifacts, *found.runs)
+    size = sum(map(folder_size, folders))
+    if not dry_run:
+        for folder in folders:
             shutil.rmtree(folder, ignore_errors=True)
-    return found
+    return replace(found, size=size)
+
+
+def _old_looks(workspace: Workspace, keep: int) -> Iterator[str]:
+    """Yields the folders of all but the newest looks at each model's traffic.
+
+    Such a folder has the look's own metadata store inside; nothing else refers to it.
+    """
+    seen: Counter[str] = Counter()
+    by_name = {
+        os.path.basename(path): path for path in _folders(workspace.monitoring.runs)
+    }
+    for name in sorted(by_name, reverse=True):
+        # The model's name, the day, the time, and a number where two began at once.
+        model = re.sub(r"-\d{8}-\d{6}(-\d+)?$", "", name)
+        seen[model] += 1
+        if seen[model] > keep:
+            yield by_name[name]
 
 
 def _newest(runs: list[Run], keep: int) -> Iterator[Run]:

@@ -100,3 +100,20 @@ def test_what_a_kept_run_reused_stays_however_old(workspace: Workspace) -> None:
 
 def test_an_empty_folder_has_nothing_to_remove(tmp_path: Path) -> None:
     assert clean(Workspace(str(tmp_path)), 1, dry_run=False).artifacts == []
+
+
+def test_the_newest_looks_at_the_traffic_of_each_model_stay(tmp_path: Path) -> None:
+    """Where nothing was ever trained, too."""
+    workspace = Workspace(str(tmp_path))
+    looks = Path(workspace.monitoring.runs)
+    for name in ("a-20261125-100000", "a-20261126-100000", "a-b-20261124-100000"):
+        (looks / name).mkdir(parents=True)
+        (looks / name / "result.json").write_text("{}")
+    found = clean(workspace, 1, dry_run=True)
+    assert [Path(path).name for path in found.runs] == ["a-20261125-100000"]
+    assert found.size == 2
+    clean(workspace, 1, dry_run=False)
+    assert sorted(path.name for path in looks.iterdir()) == [
+        "a-20261126-100000",
+        "a-b-20261124-100000",
+    ]
