@@ -68,7 +68,8 @@ class Servers:
                 answers = [one for one in found if one is not None]
                 if not answers:
                     raise NoServerError(
-                        f"{called}: no server answers at {self.address}"
+                        f"{called}: no server answers at {self.address}: the right "
+                        "address is named by --server, or push.server"
                     )
                 if not any(answers):
                     return
