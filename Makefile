@@ -52,8 +52,7 @@ test: ## Check style and types, and run the tests
 	$(VENV_PYTHON) -m ruff check .
 	$(VENV_PYTHON) -m ruff format --check .
 	$(VENV_PYTHON) -m mypy .
-	$(VENV_PYTHON) -m pytest -n logical --maxprocesses 4 --dist loadfile \
-	  -m "not whole" $(ARGS)
+	$(VENV_PYTHON) -m pytest -n logical --maxprocesses 4 --dist loadfile -m "not whole" $(ARGS)
 
 .PHONY: week
 week: setup ## Play a week in production: make week ARGS=FOLDER
