@@ -81,8 +81,11 @@ def _of_predict(log: Any, signature: str) -> Found | None:
     probabilities = tensors.decode(outputs[PROBABILITIES])
     [given] = (tensors.decode(tensor) for tensor in log.request.inputs.values())
     rows = len(probabilities)
+    # A server answers a tensor without rows, too.
+    if not rows:
+        return None
     if signature in ("", IMAGES_SIGNATURE):
-        return rows, given.reshape(rows, -1), probabilities
+        return rows, _flat(given, rows), probabilities
     if signature == EXAMPLES_SIGNATURE:
         examples = [Example.FromString(example) for example in given]
         return rows, _images(examples), probabilities
@@ -104,6 +107,12 @@ def _of_classify(log: Any, task: Task) -> Found:
                 )
             probabilities[row, places[one.label]] = one.score
     return len(answers), _images(examples), probabilities
+
+
+def _flat(given: np.ndarray, rows: int) -> np.ndarray:
+    # As many as answers, else they are no images of one task.
+    of_rows = given.shape[:1] == (rows,)
+    return given.reshape(rows, -1) if of_rows else np.zeros((0, 0), np.uint8)
 
 
 def _images(examples: Sequence[Example]) -> np.ndarray:

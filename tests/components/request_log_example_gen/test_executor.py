@@ -104,6 +104,25 @@ def test_each_way_of_asking_comes_to_the_same_example(
     assert read_task(examples.uri) == digits.TASK
 
 
+def test_a_request_without_a_picture_stops_nothing(
+    log: Log, generate: Callable[..., Any], dataset: Dataset
+) -> None:
+    answers = sure_of(dataset.test_labels[:1], 10)
+    log.predict(dataset.test_images[:0], answers[:0])
+    log.predict(dataset.test_images[:1], answers)
+    examples, requests = generate()
+    assert len(rows(examples)) == 1
+    assert requests["without_answers"] == 1
+
+
+def test_pictures_that_are_not_as_many_as_answers_are_bad_input(
+    log: Log, generate: Callable[..., Any], dataset: Dataset
+) -> None:
+    log.predict(dataset.test_images[:2], sure_of(dataset.test_labels[:3], 10))
+    with pytest.raises(BadInputError, match="request request-0: expected images"):
+        generate()
+
+
 def test_each_version_has_a_split(
     log: Log, generate: Callable[..., Any], dataset: Dataset
 ) -> None:
