@@ -82,8 +82,14 @@ def forget(request_id: str, log: str, output: str) -> None:
     It may be done while the server writes the log. What was counted of the request
     stays counted: numbers, and no picture.
     """
-    in_log = forgetting.forget_in_log(reading.find_files(log), request_id)
     in_output = forgetting.forget_in_output(output, request_id)
+    try:
+        in_log = forgetting.forget_in_log(reading.find_files(log), request_id)
+    except BadInputError as error:
+        # An old log goes by itself, and reports with pictures stay.
+        raise BadInputError(
+            f"{error}; removed: {in_output} of examples and pictures made of it"
+        ) from error
     if not in_log + in_output:
         raise BadInputError(
             f"{request_id}: expected a request id of this log, found none: "

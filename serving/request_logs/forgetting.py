@@ -63,7 +63,7 @@ def forget_in_log(files: list[str], request_id: str) -> int:
             for entry in named:
                 _blank_record(path, entry.offset)
                 _overwrite(index_of(path), entry.at, b" " * entry.length)
-        found += len(named)
+                found += 1
     return found
 
 
@@ -109,21 +109,22 @@ def forget_in_output(output: str, request_id: str) -> int:
 
 def _forget_in_shard(path: str, request_id: str) -> int:
     # Only what has those bytes somewhere has to be parsed, which needs TensorFlow.
-    if not any(request_id.encode() in data for data in _examples(path)):
+    if not any(request_id.encode() in data for data, _ in _examples(path)):
         return 0
     from tensorflow.core.example.example_pb2 import Example
 
-    def is_of_request(data: bytes) -> bool:
-        if request_id.encode() not in data:
-            return False
+    def is_of_request(data: bytes, *, whole: bool) -> bool:
+        if not (whole and request_id.encode() in data):
+            # Nobody reads a torn one.
+            return not whole
         features = Example.FromString(data).features.feature
         return list(features[REQUEST_ID].bytes_list.value) == [request_id.encode()]
 
     removed = 0
     beside = f"{path}.forgetting"
     with gzip.open(beside, "wb", compresslevel=1) as stream:
-        for data in _examples(path):
-            if is_of_request(data):
+        for data, whole in _examples(path):
+            if is_of_request(data, whole=whole):
                 removed += 1
             else:
                 stream.write(framed(data))
@@ -131,9 +132,22 @@ def _forget_in_shard(path: str, request_id: str) -> int:
     return removed
 
 
-def _examples(path: str) -> Iterator[bytes]:
+def _examples(path: str) -> Iterator[tuple[bytes, bool]]:
+    """Yields examples and whether they are whole: a kill may have torn the last one."""
     with gzip.open(path, "rb") as stream:
-        while header := stream.read(HEADER_BYTES):
+        while header := _read(stream, HEADER_BYTES):
+            if len(header) < HEADER_BYTES:
+                return
             (length,) = struct.unpack_from("<Q", header)
-            yield stream.read(length)
-            stream.read(4)
+            data = _read(stream, length)
+            yield data, len(data) == length
+            _read(stream, 4)
+
+
+def _read(stream: gzip.GzipFile, size: int) -> bytes:
+    """Returns so many bytes, or what there is of them in a file that was torn."""
+    found = bytearray()
+    with contextlib.suppress(EOFError):
+        while len(found) < size and (part := stream.read1(size - len(found))):
+            found += part
+    return bytes(found)

@@ -1,13 +1,16 @@
 """What a server logged is read back, whatever a kill left of it."""
 
+import gzip
 from pathlib import Path
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 from tensorflow_serving.apis.prediction_log_pb2 import PredictionLog
 
 from contract.errors import BadInputError
 from serving.request_logs import cli, forgetting, reading
+from serving.server.record_files import framed
 from tests.request_logs import NOW, Log
 
 
@@ -126,6 +129,37 @@ def test_requests_are_listed_and_forgotten_by_commands(
     assert "removed: 1 of the log" in CliRunner().invoke(cli.cli, forget).output
     with pytest.raises(BadInputError, match="request-1: expected a request id"):
         CliRunner().invoke(cli.cli, forget, catch_exceptions=False)
+
+
+def test_pictures_are_forgotten_when_the_log_has_gone(tmp_path: Path) -> None:
+    picture = tmp_path / forgetting.PICTURES / forgetting.picture_name("request-1", 0)
+    picture.parent.mkdir()
+    picture.touch()
+    forget = ["forget", "request-1", "--log", str(tmp_path), "--output", str(tmp_path)]
+    with pytest.raises(BadInputError, match="found no such file; removed: 1 of"):
+        CliRunner().invoke(cli.cli, forget, catch_exceptions=False)
+    assert not picture.exists()
+
+
+@pytest.mark.parametrize("lost", [1, 40, 200])
+def test_examples_that_a_kill_tore_are_forgotten(tmp_path: Path, lost: int) -> None:
+    from tensorflow.core.example.example_pb2 import Example
+
+    shard = tmp_path / "RequestLogExampleGen" / "examples" / "1" / "data.gz"
+    shard.parent.mkdir(parents=True)
+    records = []
+    for row in range(3):
+        example = Example()
+        # Bytes that cannot be compressed, so that as many are lost.
+        picture = np.random.default_rng(row).bytes(1000)
+        for name, value in (("picture", picture), ("request_id", b"request-%d" % row)):
+            example.features.feature[name].bytes_list.value.append(value)
+        records.append(framed(example.SerializeToString()))
+    shard.write_bytes(gzip.compress(b"".join(records))[:-lost])
+    assert forgetting.forget_in_output(str(tmp_path), "request-0") >= 1
+    left = gzip.decompress(shard.read_bytes())
+    assert b"request-0" not in left
+    assert b"request-1" in left
 
 
 def test_only_requests_that_were_chosen_are_read(prefix: Path) -> None:
