@@ -58,7 +58,7 @@ Exit codes: 0 ended by SIGTERM or Ctrl-C; 1 something broke; 2 it cannot be star
     "--max-waiting-bytes",
     type=click.IntRange(min=1 << 20),
     default=64 << 20,
-    help="Most bytes of bodies that wait, in memory.",
+    help="Most bytes that wait, in memory.",
 )
 @click.option(
     "--max-event-bytes",

@@ -34,6 +34,15 @@ class _Waiting:
     since: float
     path: str = ""
 
+    @property
+    def bytes(self) -> int:
+        """What it takes in memory, about."""
+        return len(self.body) + len(self.path) + _EVENT_BYTES
+
+
+_EVENT_BYTES = 1 << 10
+"""What an event takes beside its body and path, about: a body may be empty."""
+
 
 class Joiner:
     """Holds events until their partners come, in bounded memory for a bounded time.
@@ -50,7 +59,7 @@ class Joiner:
 
         Args:
             seconds: How long an event waits.
-            max_bytes: Most bytes of bodies that wait; the oldest go for new ones.
+            max_bytes: Most bytes that wait; the oldest go for new ones.
             dropped: Told why events are dropped, and how many.
         """
         self._seconds = seconds
@@ -76,7 +85,7 @@ class Joiner:
         if other is None:
             self._wait(key, _Waiting(kind, body, now, path))
             return None
-        self._bytes -= len(other.body)
+        self._bytes -= other.bytes
         if {kind, other.kind} != {REQUEST, RESPONSE}:
             self._dropped(ID_TWICE, 1 if not other.kind else 2)
             self._wait(key, _Waiting("", b"", now))
@@ -95,12 +104,12 @@ class Joiner:
 
     def _wait(self, key: Hashable, event: _Waiting) -> None:
         self._waiting[key] = event
-        self._bytes += len(event.body)
+        self._bytes += event.bytes
         while self._bytes > self._max_bytes:
             self._drop_first(NO_ROOM)
 
     def _drop_first(self, why: str) -> None:
         _, event = self._waiting.popitem(last=False)
-        self._bytes -= len(event.body)
+        self._bytes -= event.bytes
         if event.kind:
             self._dropped(why, 1)

@@ -74,8 +74,11 @@ class RecordFiles:
         if needed > self._max_bytes // 2:
             raise OSError(f"a record of {needed} bytes is too large for the bound")
         if self._bytes and self._bytes + needed > self._max_bytes // _FILES:
-            self.close()
+            full = self._data, self._index
+            # Where no file can be opened the full one stays at hand, for a next try.
             self._open()
+            for file in full:
+                os.close(file)
             self._prune(max(needed, self._max_bytes // _FILES))
             line = json.dumps({**entry, "record": 0, "offset": 0}).encode()
         elif not self._bytes:
@@ -99,10 +102,15 @@ class RecordFiles:
             self._number += 1
             # In a container the next process has the same id.
             with contextlib.suppress(FileExistsError):
-                self._data = os.open(stem + RECORDS, flags, _MODE)
+                data = os.open(stem + RECORDS, flags, _MODE)
                 break
-        self._index = os.open(stem + INDEX, flags, _MODE)
-        self._stem = stem
+        try:
+            self._index = os.open(stem + INDEX, flags, _MODE)
+        except OSError:
+            os.close(data)
+            os.remove(stem + RECORDS)
+            raise
+        self._data, self._stem = data, stem
         self._size = self._records = self._bytes = 0
 
     @staticmethod

@@ -25,7 +25,7 @@ def joiner(dropped: Counter[str]) -> Joiner:
     def drop(reason: str, count: int) -> None:
         dropped[reason] += count
 
-    return Joiner(seconds=60, max_bytes=10, dropped=drop)
+    return Joiner(seconds=60, max_bytes=10_000, dropped=drop)
 
 
 @pytest.mark.parametrize("kinds", [(REQUEST, RESPONSE), (RESPONSE, REQUEST)])
@@ -78,9 +78,17 @@ def test_an_id_that_comes_twice_says_nothing_of_who_is_whose(
 
 
 def test_the_oldest_make_room(joiner: Joiner, dropped: Counter[str]) -> None:
-    joiner.add("a", REQUEST, b"12345", 0)
-    joiner.add("b", REQUEST, b"12345", 0)
+    joiner.add("a", REQUEST, bytes(4000), 0)
+    joiner.add("b", REQUEST, bytes(4000), 0)
     joiner.add("c", REQUEST, b"1", 0)
     assert dropped == {NO_ROOM: 1}
     assert joiner.add("a", RESPONSE, b"", 0) is None
-    assert joiner.add("b", RESPONSE, b"", 0) == Exchange(b"12345", b"")
+    assert joiner.add("b", RESPONSE, b"", 0) == Exchange(bytes(4000), b"")
+
+
+def test_events_without_a_body_take_room_as_well(
+    joiner: Joiner, dropped: Counter[str]
+) -> None:
+    for number in range(100):
+        joiner.add(number, REQUEST, b"", 0)
+    assert dropped == {NO_ROOM: 91}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -195,6 +196,28 @@ def test_it_is_bounded_on_disk(tmp_path: Path) -> None:
     assert len(kept) == len(lines) > 50
     assert lines[-1]["request_id"] == "999"
     assert other.exists()
+
+
+def test_where_no_file_can_be_opened_the_full_one_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = RecordFiles(str(tmp_path / "log"), 8_000)
+    files.append(bytes(900), {"request_id": "1"})
+
+    def no_index(path: str, *rest: int) -> int:
+        if path.endswith(INDEX):
+            raise OSError(errno.EMFILE, "too many open files")
+        return opened(path, *rest)
+
+    opened = os.open
+    with monkeypatch.context() as patch, pytest.raises(OSError, match="too many"):
+        patch.setattr(os, "open", no_index)
+        files.append(bytes(900), {"request_id": "2"})
+    files.append(bytes(900), {"request_id": "3"})
+    files.close()
+    lines = [line["request_id"] for line in index(tmp_path)]
+    assert lines == ["1", "3"]
+    assert len(list(tmp_path.iterdir())) == 4
 
 
 def test_what_a_kill_leaves_is_readable(base: Path, tmp_path: Path) -> None:
