@@ -14,6 +14,7 @@ import concurrent.futures
 import json
 import logging
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -42,6 +43,10 @@ NOT_ALL = "not everybody could be told of it: see the log"
 """For a screen."""
 
 _MOST_REASONS = 12
+
+_BETWEEN = ",;"
+_BETWEEN_ADDRESSES = re.compile(rf"\s+|[{_BETWEEN}]+(?=\w+://)")
+"""As Apprise's command splits `APPRISE_URLS`; white space in an address is %20."""
 
 
 @dataclass(frozen=True)
@@ -96,11 +101,13 @@ class Settings:
                 raise BadInputError(
                     f"notify.urls_file: {self.urls_file}: cannot be read: {why}"
                 ) from error
-        # Apprise's addresses have no white space that is not written as %20.
         found = [
-            word for line in lines if line.lstrip()[:1] != "#" for word in line.split()
+            word.rstrip(_BETWEEN)
+            for line in lines
+            if line.lstrip()[:1] != "#"
+            for word in _BETWEEN_ADDRESSES.split(line)
         ]
-        return list(dict.fromkeys(found))
+        return list(dict.fromkeys(filter(None, found)))
 
 
 @dataclass(frozen=True)
@@ -229,6 +236,9 @@ def _send() -> None:
     # For where nobody is left to stop it.
     signal.alarm(SECONDS)
     asked = json.load(sys.stdin)
+    # What a service's library prints is no answer.
+    answers = os.dup(sys.stdout.fileno())
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     # It is imported where something is sent, and only there.
     import apprise
 
@@ -249,7 +259,10 @@ def _send() -> None:
         except Exception as error:
             problem = type(error).__name__
         answer = {"address": number, "service": service, "problem": problem}
-        print(json.dumps({**answer, "delivered": delivered}), flush=True)
+        # A line in one piece, whatever the other threads write.
+        os.write(
+            answers, json.dumps({**answer, "delivered": delivered}).encode() + b"\n"
+        )
 
     addresses = asked["addresses"]
     with concurrent.futures.ThreadPoolExecutor(len(addresses)) as threads:

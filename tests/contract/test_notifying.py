@@ -103,6 +103,28 @@ def test_whoever_is_alive_is_told_whatever_the_others_do(
     ]
 
 
+def test_what_a_services_library_prints_is_no_answer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "apprise.py").write_text(
+        """
+class Apprise:
+    service_name = "Chatty"
+    @classmethod
+    def instantiate(cls, address): return cls()
+    def notify(self, **message): print({"sent": 1}, flush=True); return True
+"""
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    assert told(file_of(tmp_path, "chatty://1", "chatty://2"))
+
+
+def test_addresses_are_divided_as_apprise_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(ADDRESSES, "json://a/x,y, slack://b;mailto://c\n  json://d")
+    found = ["json://a/x,y", "slack://b", "mailto://c", "json://d"]
+    assert Settings().addresses() == found
+
+
 def test_passwords_are_nowhere(
     receiver: Receiver,
     tmp_path: Path,
