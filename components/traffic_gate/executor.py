@@ -260,6 +260,10 @@ class _Judge:
         images = read_images(split, self._task, rows)
         fileio.makedirs(os.path.join(self._page, PICTURES))
         for _, row, about in seen.oddest:
+            # Nobody could ask to have it removed, and others would have its name.
+            if not about["request_id"]:
+                yield Furthest(**about, file="")
+                continue
             file = os.path.join(
                 PICTURES, picture_name(about["request_id"], about["row"])
             )

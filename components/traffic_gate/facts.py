@@ -56,7 +56,8 @@ class Furthest:
         confidence: Its probability.
         novelty: How far it is; None where the model cannot tell, and the answer's
             confidence says how odd it is.
-        file: Path of the picture beside the page.
+        file: Path of the picture beside the page; empty where the request's id was
+            lost, as then nobody could ask to have it removed.
     """
 
     request_id: str

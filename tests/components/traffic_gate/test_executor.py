@@ -91,6 +91,7 @@ def judge(
         invert: bool = False,
         novelty: float | None = 0.5,
         version: str = "7",
+        ids: str = "r-{}",
     ) -> Judged:
         chosen = np.array(list(rows))
         images = all_digits.train_images[chosen]
@@ -110,7 +111,9 @@ def judge(
             "image": (255 - images if invert else images).reshape(count, -1),
             "probabilities": sure_of(labels, 10),
             "prediction": labels[:, None],
-            "request_id": np.array([[f"r-{row}".encode()] for row in chosen], object),
+            "request_id": np.array(
+                [[ids.format(row).encode()] for row in chosen], object
+            ),
             "row": np.zeros((count, 1)),
         }
         floats = {"probabilities"}
@@ -192,6 +195,13 @@ def test_the_furthest_pictures_are_files_named_by_their_request(judge: Judge) ->
     html = judged.page.sections["traffic"].html
     assert all(f'src="{file}"' in html for file in files)
     assert "base64" not in html
+
+
+def test_a_request_whose_id_was_lost_has_no_picture(judge: Judge) -> None:
+    judged = judge(ids="")
+    assert [one["file"] for one in judged.version["furthest"]] == [""] * 5
+    assert not [*judged.folder.glob("*/*.png")]
+    assert "the request has no id" in judged.page.sections["traffic"].html
 
 
 def test_a_version_that_cannot_tell_novel_pictures_shows_the_least_sure(
