@@ -67,7 +67,7 @@ class Job(BaseModel):
         why: Why it is started, for people.
         window: Names of the spans that it reads.
         tried: Those of them that were not in a run that went well: the path of each.
-        finding: The monitoring run that made it necessary; empty if none did.
+        findings: The monitoring runs that made it necessary: all that there were.
     """
 
     number: int
@@ -75,7 +75,7 @@ class Job(BaseModel):
     why: str
     window: list[str]
     tried: dict[str, str] = Field(default_factory=dict)
-    finding: str = ""
+    findings: list[str] = Field(default_factory=list)
 
 
 class State(BaseModel):
@@ -143,7 +143,9 @@ class State(BaseModel):
             if tries := self._of(tried[0]).tries:
                 why += f", try {tries + 1} of {settings.tries}"
         elif found and read:
-            why = f"finding in the traffic, {found[0]}"
+            why = f"finding in the traffic, {found[-1]}"
+            if more := len(found) - 1:
+                why += f" (and {more} more)"
         elif read and self._is_late(settings, now):
             why = f"no run for {settings.at_latest_hours:g} hours"
         else:
@@ -155,7 +157,7 @@ class State(BaseModel):
             why=why,
             window=[span.name for span in read],
             tried={span.name: span.path for span in tried},
-            finding="" if tried or not found else found[0],
+            findings=[] if tried else found,
         )
         for name in self.job.tried:
             record = self.spans.setdefault(name, Record())
@@ -182,8 +184,8 @@ class State(BaseModel):
         job = self.job
         assert job is not None, "a run was going on"
         self.job, self.last_run = None, now
-        if job.finding and code not in (Exit.INTERRUPTED, Exit.TERMINATED):
-            self.findings.append(job.finding)
+        if code not in (Exit.INTERRUPTED, Exit.TERMINATED):
+            self.findings += job.findings
         blamed = {
             name
             for name, path in job.tried.items()

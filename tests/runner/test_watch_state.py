@@ -198,6 +198,15 @@ def test_a_finding_starts_one_run_on_the_spans_that_there_are(state: State) -> N
     assert due(state, spans(1, 2), findings=["traffic-1", "traffic-2"]) is not None
 
 
+def test_findings_that_came_together_start_one_run(state: State) -> None:
+    names = ["traffic-1", "traffic-2", "traffic-3"]
+    job = due(state, spans(1, 2), findings=names)
+    assert job is not None
+    assert job.why == "finding in the traffic, traffic-3 (and 2 more)"
+    end(state)
+    assert due(state, spans(1, 2), findings=names) is None
+
+
 def test_a_finding_waits_for_data() -> None:
     assert due(State(), [], findings=["traffic-1"]) is None
 
