@@ -87,7 +87,7 @@ def monitor(
     if labels:
         read_labels(labels, task)
     logged, others = count(files, asked)
-    if not logged and (others or not any(map(os.path.getsize, files))):
+    if not logged and (others or all(map(_is_counted, files))):
         raise BadInputError(nothing(place, asked, others, 0))
     request = monitoring.Request(
         log=os.path.abspath(place),
@@ -105,6 +105,11 @@ def monitor(
 
     metrics.write(served)
     return code.value
+
+
+def _is_counted(path: str) -> bool:
+    """Tells whether the index, as far as a kill left it, has what is in a file."""
+    return not os.path.getsize(path) or os.path.exists(reading.index_of(path))
 
 
 def _model(models: str, name: str | None, files: list[str]) -> str:

@@ -29,6 +29,7 @@ from runner import metrics
 from runner.summary import BECAUSE, RESULT_FILE
 from runner.watch_state import QUARANTINED, Job, State, StateFile
 from runner.workspace import BUSY, Workspace
+from serving.request_logs import reading
 
 PROGRAM = Path(__file__).resolve().parents[1] / "local_runner.py"
 
@@ -137,7 +138,7 @@ class Watcher:
         # Asking holds the workspace for a moment: not without need.
         if planned is None or self.is_busy():
             if state.is_look_due(settings, time.time()):
-                self._look_at_traffic(state.last_look)
+                self._look_at_traffic(state.looked_until)
                 return True
             return False
         with self._state.changing() as state:
@@ -183,17 +184,26 @@ class Watcher:
 
     def _look_at_traffic(self, since: float) -> None:
         """Runs the pipeline that watches traffic, on what came since the last time."""
-        until = time.time()
+        now = time.time()
+        whole = reading.whole_until(self.config.monitoring.log or "")
+        until = now if whole is None else min(now, whole)
+        if until <= since <= now:
+            # A collector's hour at hand: it can be read when it is over.
+            with self._state.changing() as state:
+                state.last_look = now
+            return
         period = ("--since", _utc(since)) if 0 < since < until else ()
         log.info("looking at the traffic %s", " ".join(period))
         code = self._process(
             "monitor", *self.monitoring, *period, "--until", _utc(until)
         )
+        well = code in (Exit.PUSHED.value, Exit.REFUSED.value)
         with self._state.changing() as state:
-            state.last_look = until
-        if code not in (Exit.PUSHED.value, Exit.REFUSED.value):
+            over = state.conclude_look(until, self.config.watch, now, well=well)
+        if not well:
             reason = self._last_error() or f"see {self._run_log}"
-            log.warning("the traffic was not looked at: %s", reason)
+            then = "it is passed over" if over else "the next look begins there, too"
+            log.warning("the traffic was not looked at: %s (%s)", reason, then)
 
     def _process(self, *arguments: str) -> int:
         """Runs a command of `local_runner.py` to its end; returns its exit code.

@@ -88,6 +88,8 @@ class State(BaseModel):
         findings: The monitoring runs whose findings are dealt with.
         last_run: When the last run ended, in seconds since 1970; 0 before the first.
         last_look: When the traffic was looked at last, in seconds since 1970; 0 before.
+        looked_until: Up to which second it is looked at, likewise.
+        failed_looks: How many looks at what came after that failed.
         job: What runs now, or ran when the watcher was killed.
     """
 
@@ -97,6 +99,8 @@ class State(BaseModel):
     findings: list[str] = Field(default_factory=list)
     last_run: float = 0
     last_look: float = 0
+    looked_until: float = 0
+    failed_looks: int = 0
     job: Job | None = None
 
     def next_job(
@@ -214,6 +218,28 @@ class State(BaseModel):
         # Of a clock that went back nothing is expected but another look.
         since = now - self.last_look
         return hours is not None and not 0 <= since < hours * 3600
+
+    def conclude_look(
+        self, until: float, settings: Watch, now: float, *, well: bool
+    ) -> bool:
+        """Takes note of a look at the traffic.
+
+        Args:
+            until: Up to which second it went.
+            settings: Of the watcher.
+            now: When it began, in seconds since 1970.
+            well: Whether it could look. If not, the next one begins where it began, up
+                to `settings.tries` of them.
+
+        Returns:
+            Whether what it was at is passed over.
+        """
+        self.last_look = now
+        self.failed_looks = 0 if well else self.failed_looks + 1
+        over = self.failed_looks >= settings.tries
+        if well or over:
+            self.looked_until, self.failed_looks = until, 0
+        return over
 
     def is_settled(self, span: Span) -> bool:
         """Whether a span is not to be tried, so that it may change as it likes."""

@@ -18,7 +18,8 @@ class RequestLogExampleGen(Component):
     Parameters: `log`, a prefix or folder, see `serving.request_logs.reading`; `models`,
     the folder of the model's versions; `version`, the only one that is read, or empty;
     `since` and `until`, seconds since 1970, -1 for no end; `hours`, where `since` is
-    not given: so many before now, 0 for all; `labels`, a CSV file with
+    not given: so many before now, or before the hour that a collector is writing, 0 for
+    all; `labels`, a CSV file with
     labels that came late, or empty; `max_requests`, most requests of a version that are
     looked at: of more, those whose ids have the lowest hashes, so that the same ones
     are looked at each time. Where there is a label, a request counts for the true

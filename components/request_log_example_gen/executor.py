@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -135,7 +136,12 @@ def _asked(parameters: Mapping[str, Any]) -> Asked:
         for key in (SINCE_KEY, UNTIL_KEY)
     )
     if since is None and (hours := parameters[HOURS_KEY]):
-        since = int(time.time()) - hours * 3600
+        # Looks at a time come one after the other: what is hidden is the next one's.
+        whole = reading.whole_until(parameters[LOG_KEY])
+        end = min(int(time.time()), whole or sys.maxsize)
+        since = end - hours * 3600
+        if whole is not None and until is None:
+            until = end
     version = parameters[VERSION_KEY]
     return Asked(
         parameters[MODELS_KEY].rstrip("/"),

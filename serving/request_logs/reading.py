@@ -9,6 +9,7 @@ is passed over and counted. Only `read` needs TensorFlow, for the messages.
 import contextlib
 import glob
 import os
+import re
 import struct
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ HEADER_BYTES = 12
 """Of a record in a TFRecord file: its length, and the check sum of that."""
 
 _CRC_BYTES = 4
+_HIDDEN_HOUR = re.compile(r"\.\d{8}T\d{2}")
 
 
 @dataclass(frozen=True)
@@ -156,6 +158,26 @@ def find_files(log: str) -> list[str]:
         )
     # The name of a file begins with its prefix, and goes on with the time.
     return sorted(found)
+
+
+def whole_until(log: str) -> int | None:
+    """Returns the second from which on requests cannot be read yet.
+
+    A collector's spans are hidden until their hour is over; see
+    `serving.collector.spans`.
+
+    Args:
+        log: As for `find_files`.
+
+    Returns:
+        In seconds since 1970; None where nothing is hidden.
+    """
+    pattern = os.path.join(glob.escape(log), "**", ".*T*")
+    hidden = (os.path.basename(path) for path in glob.glob(pattern, recursive=True))
+    hours = [name[1:] for name in hidden if _HIDDEN_HOUR.fullmatch(name)]
+    if not hours:
+        return None
+    return int(datetime.strptime(min(hours) + "+0000", "%Y%m%dT%H%z").timestamp())
 
 
 def index_of(path: str) -> str:

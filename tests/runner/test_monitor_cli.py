@@ -84,3 +84,8 @@ def test_an_empty_log(refused: Command, tmp_path: Path) -> None:
     assert line == (
         "--log: empty/digits: expected requests to digits, found none: is it empty?"
     )
+
+
+def test_a_quiet_period_is_no_broken_run(refused: Command) -> None:
+    line = refused("--log", "log", "--since", "2026-09-22")
+    assert line.endswith("to digits in this period, found none: is it empty?")

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -193,6 +194,27 @@ def test_the_traffic_is_looked_at_when_it_is_time(tmp_path: Path, make: Make) ->
     assert watcher.step()
     assert watcher.step()
     assert not watcher.step()
+    with StateFile(watcher.folder).changing() as state:
+        state.last_look -= 3600
+    assert watcher.step()
+    assert ran(tmp_path) == ["1", "monitor", "monitor since"]
+
+
+def test_a_collectors_hour_at_hand_is_the_next_looks(
+    tmp_path: Path, make: Make
+) -> None:
+    put(tmp_path, _1="")
+    log = tmp_path / "log"
+    watcher = make("watch.monitor_hours=1", f"monitoring.log={log}")
+    watcher.step()
+    (log / ".20200101T10").mkdir(parents=True)
+    watcher.step()
+    state = StateFile(watcher.folder).read()
+    assert state.looked_until == datetime(2020, 1, 1, 10, tzinfo=UTC).timestamp()
+    with StateFile(watcher.folder).changing() as state:
+        state.last_look -= 3600
+    assert watcher.step()
+    (log / ".20200101T10").rename(log / "20200101T10")
     with StateFile(watcher.folder).changing() as state:
         state.last_look -= 3600
     assert watcher.step()

@@ -241,6 +241,23 @@ def test_the_traffic_is_looked_at_as_often_as_was_set(state: State) -> None:
     assert not state.is_look_due(Watch(), 1000 * HOUR)
 
 
+def test_a_look_that_failed_is_made_up_for_by_the_next_ones(state: State) -> None:
+    state.conclude_look(1 * HOUR, SETTINGS, 1 * HOUR, well=True)
+    assert not state.conclude_look(2 * HOUR, SETTINGS, 2 * HOUR, well=False)
+    assert (state.looked_until, state.last_look) == (1 * HOUR, 2 * HOUR)
+    state.conclude_look(3 * HOUR, SETTINGS, 3 * HOUR, well=True)
+    assert state.looked_until == 3 * HOUR
+
+
+def test_what_cannot_be_looked_at_is_passed_over_in_the_end(state: State) -> None:
+    looks = [
+        state.conclude_look(hour * HOUR, SETTINGS, hour * HOUR, well=False)
+        for hour in range(1, 5)
+    ]
+    assert looks == [False, False, True, False]
+    assert state.looked_until == 3 * HOUR
+
+
 def test_no_two_states_have_runs_of_the_same_name() -> None:
     jobs = [due(State(), spans(1)) for _ in range(2)]
     assert len({job.because for job in jobs if job}) == 2

@@ -152,6 +152,18 @@ def test_one_version_and_a_period_can_be_asked_for(
     assert requests["of_others"] == {"digits 8": 1}
 
 
+def test_the_hours_end_where_a_collector_still_writes(
+    models: Path, generate: Callable[..., Any], dataset: Dataset, tmp_path: Path
+) -> None:
+    # The requests come from 14:13:20 on, a second apart.
+    log = Log(tmp_path / "spans" / "20260921T14" / "requests", "digits")
+    for _ in range(2):
+        log.predict(dataset.test_images[:1], sure_of(dataset.test_labels[:1], 10))
+    (tmp_path / "spans" / ".20260921T15").mkdir()
+    examples, _ = generate(log=str(tmp_path / "spans"), hours=1)
+    assert len(rows(examples)) == 2
+
+
 def test_what_has_no_picture_or_no_answer_is_passed_over_and_counted(
     log: Log, generate: Callable[..., Any], dataset: Dataset
 ) -> None:

@@ -1,6 +1,7 @@
 """What a server logged is read back, whatever a kill left of it."""
 
 import gzip
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -83,6 +84,15 @@ def test_a_period_has_its_first_second_and_not_its_end(prefix: Path) -> None:
     when = reading.Period(NOW + 1, NOW + 3)
     found = reading.read(reading.find_files(str(prefix)), when=when)
     assert [one.request_id for one in found] == ["request-1", "request-2"]
+
+
+def test_the_hour_that_a_collector_writes_cannot_be_read_yet(tmp_path: Path) -> None:
+    for name in ("20261126T09", "20261126T08-2"):
+        (tmp_path / "of-mnist" / name).mkdir(parents=True)
+    assert reading.whole_until(str(tmp_path)) is None
+    (tmp_path / "of-mnist" / ".20261126T10").mkdir()
+    whole = reading.whole_until(str(tmp_path))
+    assert whole == datetime(2026, 11, 26, 10, tzinfo=UTC).timestamp()
 
 
 def test_a_moment_without_a_zone_is_utc() -> None:
