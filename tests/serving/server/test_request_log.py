@@ -210,9 +210,10 @@ def test_where_no_file_can_be_opened_the_full_one_stays(
         return opened(path, *rest)
 
     opened = os.open
-    with monkeypatch.context() as patch, pytest.raises(OSError, match="too many"):
+    with monkeypatch.context() as patch:
         patch.setattr(os, "open", no_index)
-        files.append(bytes(900), {"request_id": "2"})
+        with pytest.raises(OSError, match="too many"):
+            files.append(bytes(900), {"request_id": "2"})
     files.append(bytes(900), {"request_id": "3"})
     files.close()
     lines = [line["request_id"] for line in index(tmp_path)]
