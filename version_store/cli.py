@@ -23,9 +23,9 @@ names them, which servers read again and again (another file: --config). Each
 command is safe against a pipeline that pushes at the same moment, and against
 being killed: what is half done is cleared away by the next one, or done again.
 
-Exit codes: 0 done; 1 verify found something, or a rollback was done and could
-not be recorded, or not be confirmed by the servers; 2 it cannot be done, one
-line says why.
+Exit codes: 0 done; 1 verify found something, or a rollback, promotion or
+withdrawal was done and could not be recorded, or not be confirmed by the
+servers; 2 it cannot be done, one line says why.
 """
 
 
@@ -124,6 +124,8 @@ def promote(here: Where, version: int | None, reason: str) -> None:
     render.show_trial(console(), done, as_json=here.as_json)
     what = f"{done.model}: version {done.stable} is stable now"
     _tell(notify, "promoted", done.model, done.stable, what, reason)
+    if done.problem or done.waits:
+        sys.exit(1)
 
 
 @cli.command()
@@ -144,6 +146,8 @@ def withdraw(here: Where, reason: str) -> None:
     render.show_trial(console(), done, as_json=here.as_json)
     what = f"{model}: the trial is over, version {done.stable} stays"
     _tell(notify, "withdrawn", model, trial, what, reason)
+    if done.problem:
+        sys.exit(1)
 
 
 @cli.command()

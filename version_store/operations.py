@@ -47,12 +47,17 @@ class Trial:
         canary: The one on trial; None if there is none now.
         pinned: The version that was labelled stable for this to be possible; None if
             there was one.
+        problem: Why the store did not take what was decided; the next change tries
+            again.
+        waits: Why the servers do not say that they follow yet; mostly empty.
     """
 
     model: str
     stable: int
     canary: int | None
     pinned: int | None = None
+    problem: str = ""
+    waits: str = ""
 
 
 def rollback(
@@ -152,22 +157,23 @@ def promote(
         servers: To be asked whether they have it.
 
     Raises:
-        NotConfirmedError: They have not got it.
+        NotConfirmedError: They have not got it, and nothing is decided.
         BadInputError: There is no canary, or it may not be served; see `canary`.
         OSError: The folder cannot be written to, or is held by another change.
     """
     base = os.path.join(models, model)
     version = _candidate(_versions(models, model, None), number)
     pinned = rollout.pin(base, servers)
-    with changes.locked(base, LOCK_SECONDS):
-        rollout.load(base, version.number)
-    servers.await_version(model, version.number)
-    with changes.locked(base, LOCK_SECONDS):
+    with rollout.loaded(base, version.number, servers):
         decisions.decide(base, _decision(version, decisions.PROMOTED, reason))
         rollout.put(base, STABLE, version.number)
-        _record(store, models, model)
-    servers.await_version(model, version.number, STABLE)
-    return _trial(base, pinned)
+        problem = _record(store, models, model)
+    waits = ""
+    try:
+        servers.await_version(model, version.number, STABLE)
+    except NotConfirmedError as error:
+        waits = str(error)
+    return _trial(base, pinned, problem, waits)
 
 
 def withdraw(models: str, model: str, reason: str, store: Store | None) -> Trial:
@@ -192,8 +198,8 @@ def withdraw(models: str, model: str, reason: str, store: Store | None) -> Trial
         version = find_version(found, number)
         decisions.decide(base, _decision(version, decisions.WITHDRAWN, reason))
         rollout.withdraw(base)
-        _record(store, models, model)
-    return _trial(base, None)
+        problem = _record(store, models, model)
+    return _trial(base, None, problem)
 
 
 def _candidate(found: list[Version], number: int | None) -> Version:
@@ -233,16 +239,22 @@ def _decision(version: Version, what: str, reason: str) -> Decision:
     )
 
 
-def _record(store: Store | None, models: str, model: str) -> None:
+def _record(store: Store | None, models: str, model: str) -> str:
+    """Records what was decided; returns why the store did not take it."""
     if store is not None:
-        with answering():
-            ledger.reconcile(store, models, model)
+        try:
+            with answering():
+                ledger.reconcile(store, models, model)
+        except BadInputError as error:
+            return str(error)
+    return ""
 
 
-def _trial(base: str, pinned: int | None) -> Trial:
+def _trial(base: str, pinned: int | None, problem: str = "", waits: str = "") -> Trial:
     now = serving(base)
     assert now.stable is not None
-    return Trial(os.path.basename(base), now.stable, now.canary, pinned)
+    model = os.path.basename(base)
+    return Trial(model, now.stable, now.canary, pinned, problem, waits)
 
 
 def prune(

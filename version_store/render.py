@@ -121,6 +121,10 @@ def show_trial(console: Console, done: Trial, *, as_json: bool) -> None:
         style="bold green",
         soft_wrap=True,
     )
+    if done.waits:
+        console.print(f"  not confirmed: {done.waits}", style="yellow", soft_wrap=True)
+    if done.problem:
+        console.print(f"  not recorded: {done.problem}", style="yellow", soft_wrap=True)
     if done.canary is not None:
         console.print(
             "  requests that name neither a label nor a version get version "

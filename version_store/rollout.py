@@ -15,11 +15,12 @@ between two steps is a version that is loaded and has no label.
 
 import os
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 
 from serving import model_config
 from version_store import changes
-from version_store.servers import NoServerError, Servers
+from version_store.servers import NoServerError, NotConfirmedError, Servers
 from version_store.serving_config import CANARY, STABLE, serving
 
 LOCK_SECONDS = 60.0
@@ -74,12 +75,34 @@ def bring_up(base: str, version: int, label: str, servers: Servers) -> None:
         NotConfirmedError: They have not got it, and then it stays without a label; or
             do not say that it has it.
     """
+    with loaded(base, version, servers):
+        put(base, label, version)
+    servers.await_version(_model(base), version, label)
+
+
+@contextmanager
+def loaded(base: str, version: int, servers: Servers) -> Iterator[None]:
+    """Has a version loaded, and holds the model's folder once the servers have it.
+
+    Args:
+        base: The model's folder, which nobody holds.
+        version: Its number.
+        servers: To be asked.
+
+    Raises:
+        NotConfirmedError: They have not got it, or another change had it unloaded while
+            they were asked: they would take nothing of a file that labels it.
+    """
     with changes.locked(base, LOCK_SECONDS):
         load(base, version)
     servers.await_version(_model(base), version)
     with changes.locked(base, LOCK_SECONDS):
-        put(base, label, version)
-    servers.await_version(_model(base), version, label)
+        if version not in serving(base).versions:
+            raise NotConfirmedError(
+                f"{_model(base)} version {version}: another change had it unloaded in "
+                "the meantime"
+            )
+        yield
 
 
 def put(base: str, label: str, version: int) -> None:

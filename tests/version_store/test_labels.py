@@ -6,19 +6,20 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import grpc
 import pytest
+from ml_metadata import errors
 
 from contract.errors import BadInputError
 from serving import model_config
 from tests.serving.server.running import RunningServer, eventually, free_port, spec
 from tests.serving.server.saved_models import save_adder
 from tests.version_store.pushing import MODEL, push
-from version_store import decisions, operations, rollout
+from version_store import decisions, ledger, operations, rollout
 from version_store.inventory import list_versions
 from version_store.servers import NoServerError, NotConfirmedError, Servers
 from version_store.serving_config import CANARY, STABLE, serving
@@ -235,6 +236,47 @@ class TestServers:
     def test_nobody_there_is_told_at_once(self, site: Site) -> None:
         with pytest.raises(NoServerError, match="no server answers at "):
             Servers(f"127.0.0.1:{free_port()}").await_version(MODEL, site.first)
+
+
+@dataclass(frozen=True)
+class Agreeing(Servers):
+    """They have whatever is asked for; something else may happen meanwhile."""
+
+    meanwhile: Callable[[], object] = lambda: None
+
+    def await_version(self, model: str, version: int, label: str | None = None) -> None:
+        if label is None:
+            self.meanwhile()
+
+
+def test_what_was_unloaded_meanwhile_gets_no_label(models: Path) -> None:
+    first, second = push(models, "first"), push(models, "second")
+    base = str(models / MODEL)
+    rollout.put(base, STABLE, first)
+
+    def withdraw() -> None:
+        operations.withdraw(str(models), MODEL, "worse", None)
+
+    with pytest.raises(NotConfirmedError, match="another change had it unloaded"):
+        rollout.bring_up(base, second, CANARY, Agreeing(meanwhile=withdraw))
+    assert serving(base).versions == {first}
+
+
+def test_what_the_store_does_not_take_is_done_and_said(
+    models: Path, store: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gone(*arguments: Any) -> None:
+        raise errors.UnavailableError("gone")
+
+    monkeypatch.setattr(ledger, "reconcile", gone)
+    first, second = push(models, "first"), push(models, "second")
+    rollout.put(str(models / MODEL), STABLE, first)
+    given = str(models), MODEL
+    done = operations.promote(*given, second, "better", store, Agreeing())
+    assert (done.stable, done.problem) == (second, "metadata store: gone")
+    operations.canary(*given, first, Agreeing())
+    done = operations.withdraw(*given, "worse", store)
+    assert (done.canary, done.problem) == (None, "metadata store: gone")
 
 
 KILLED_AT = """
