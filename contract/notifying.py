@@ -57,8 +57,8 @@ class Settings:
         kinds: Of what.
         urls_file: A file of Apprise's addresses, one a line; empty for none. Those in
             the environment (`ADDRESSES`) are told as well.
-        reports: The address under which the folder of the runs is to be had by HTTP;
-            empty: a message has the report's path.
+        reports: The address under which the output folder is to be had by HTTP; empty:
+            a message has the report's path.
     """
 
     kinds: tuple[Kind, ...] = KINDS
@@ -120,7 +120,8 @@ class Event:
         what: One line for people, such as "refused by Evaluator, nothing was pushed".
         why: The reasons, a line each.
         version: The version that it is about; None for none.
-        report: Path of the page about it, `.../RUN/report.html`; None for none.
+        report: Path of the page about it; None for none.
+        output: The output folder that it lies in, at whatever depth.
     """
 
     kind: Kind
@@ -129,6 +130,7 @@ class Event:
     why: tuple[str, ...] = ()
     version: int | None = None
     report: str | None = None
+    output: str = ""
 
     @property
     def title(self) -> str:
@@ -146,8 +148,8 @@ class Event:
         if more := len(self.why) - _MOST_REASONS:
             lines += [f"and {more} more"] if more > 0 else []
         if self.report:
-            run, page = self.report.split(os.sep)[-2:]
-            address = f"{reports.rstrip('/')}/{urllib.parse.quote(f'{run}/{page}')}"
+            below = urllib.parse.quote(os.path.relpath(self.report, self.output or "/"))
+            address = f"{reports.rstrip('/')}/{below}"
             lines.append(f"Report: {address if reports else self.report}")
         return "\n".join(lines)
 

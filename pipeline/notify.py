@@ -17,7 +17,7 @@ class Notify(Section):
     Attributes:
         kinds: What people are told of; all by default.
         urls_file: A file with addresses, one a line.
-        reports: Where the folder `OUTPUT/runs` is to be had by HTTP; a message then
+        reports: Where the folder `OUTPUT` is to be had by HTTP; a message then
             has the report's address, and else its path.
     """
 
@@ -27,7 +27,7 @@ class Notify(Section):
         str,
         Field(
             pattern=r"^(https?://\S+)?$",
-            description="an address, as https://reports.example/runs",
+            description="an address, as https://reports.example",
         ),
     ] = ""
 

@@ -100,7 +100,9 @@ def execute(
                 ignore_errors=True,
             )
             report = _report(workspace, run, screen, started) if traffic else None
-            sending = _tell(config, model, traffic, code, reason, report)
+            # The run's folder is OUTPUT/monitoring/runs/RUN.
+            output = os.path.normpath(os.path.join(workspace.root, *[os.pardir] * 3))
+            sending = _tell(config, model, traffic, code, reason, report, output)
             _show(screen, model, traffic, code, reason)
             _write(
                 workspace.root,
@@ -146,6 +148,7 @@ def _tell(
     code: Exit,
     reason: str,
     report: str | None,
+    output: str,
 ) -> notifying.Sending | None:
     """Begins to tell people of what was found, or that nothing could be."""
     if code not in (Exit.REFUSED, Exit.BROKEN, Exit.BAD_INPUT):
@@ -159,6 +162,7 @@ def _tell(
         f"{model}, traffic: {_WORDS[code]}",
         (*([reason] if reason else []), *lines),
         report=report,
+        output=output,
     )
     return notifying.begin(config.notify.settings(), event)
 

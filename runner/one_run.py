@@ -236,6 +236,7 @@ def _tell(run: Run, result: summary.Result) -> notifying.Sending | None:
         tuple(dict.fromkeys([*result.reasons, *refused])),
         pushed.version if pushed else None,
         result.report,
+        run.workspace.root,
     )
     return notifying.begin(run.config.notify.settings(), event)
 

@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,7 @@ REFUSED = Event(
     "letters: refused by Evaluator, nothing was pushed",
     ("Evaluator: accuracy: expected ≥ 0.97, found 0.9100",),
     report="/home/me/output/runs/letters-20261126-101500/report.html",
+    output="/home/me/output",
 )
 
 
@@ -61,7 +63,7 @@ def test_a_message_has_what_and_why_and_the_report(
     receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(ADDRESSES, receiver.address)
-    assert told(Settings(reports="https://reports.example/runs/"))
+    assert told(Settings(reports="https://reports.example/"))
     [message] = receiver.messages
     assert message["title"] == "letters: refused"
     assert message["message"].splitlines() == [
@@ -69,6 +71,13 @@ def test_a_message_has_what_and_why_and_the_report(
         "Evaluator: accuracy: expected ≥ 0.97, found 0.9100",
         "Report: https://reports.example/runs/letters-20261126-101500/report.html",
     ]
+
+
+def test_the_report_of_a_look_at_the_traffic_has_another_place() -> None:
+    page = "/home/me/output/monitoring/runs/letters-1/report.html"
+    body = replace(REFUSED, kind="finding", report=page).body("https://reports.example")
+    link = "https://reports.example/monitoring/runs/letters-1/report.html"
+    assert body.splitlines()[-1] == f"Report: {link}"
 
 
 def test_without_an_address_for_reports_it_has_the_path() -> None:
