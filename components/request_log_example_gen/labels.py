@@ -54,6 +54,11 @@ def _rows(
                 f"{task.name}, found {text!r}"
                 + ("" if place.isdecimal() else f" and row {place!r}")
             )
+        if not row[REQUEST_ID]:
+            raise BadInputError(
+                f"--labels: {path}: line {reader.line_num}: expected a {REQUEST_ID}, "
+                "found none"
+            )
         yield (row[REQUEST_ID], int(place)), label
 
 

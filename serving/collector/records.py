@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from google.protobuf.message import DecodeError
 from tensorflow_serving.apis import prediction_log_pb2
 
 from contract.errors import BadInputError
@@ -154,7 +155,8 @@ class Recorder:
             name = versions[max(versions) if what.version is None else what.version]
             with open(os.path.join(base, name, "saved_model.pb"), "rb") as stream:
                 graph = SavedModel.FromString(stream.read()).meta_graphs[0]
-        except (OSError, KeyError, ValueError) as error:
+        # A torn file cannot be parsed, an empty one has no graph.
+        except (OSError, LookupError, ValueError, DecodeError) as error:
             raise BadInputError(f"{base}: no such model or version") from error
         definitions = graph.signature_def
         return {

@@ -224,6 +224,7 @@ def test_late_labels_count_also_for_what_is_not_looked_at(
         ("id,label\n", "expected a first line with request_id and label, found id"),
         ("request_id,label\nr,11\n", "line 2: expected a class of digits, found '11'"),
         ("request_id,label,row\nr,1,x\n", "line 2: .* and row 'x'"),
+        ("label,request_id\n1\n", "line 2: expected a request_id, found none"),
     ],
 )
 def test_labels_that_cannot_be_used(

@@ -165,3 +165,12 @@ def test_what_is_no_predict_call_of_the_model_is_refused(
 )
 def test_a_path_says_which_version(path: str, expected: Asked) -> None:
     assert asked("service", path) == expected
+
+
+@pytest.mark.parametrize("content", [b"", b"torn"])
+def test_a_model_that_cannot_be_parsed_is_none(
+    recorder: Recorder, tmp_path: Path, content: bytes
+) -> None:
+    (tmp_path / "letters" / "12" / "saved_model.pb").write_bytes(content)
+    with pytest.raises(BadInputError, match="no such model or version"):
+        recorder.record(Asked("letters"), ROWS, "id", NOW)
