@@ -287,7 +287,9 @@ class CoreServer:
         try:
             await asyncio.wait_for(self._ended.wait(), grace)
         except TimeoutError:
-            self._server.cancel_all_calls()
+            with self._lock:
+                if not self._is_shut_down:
+                    self._server.cancel_all_calls()
             for call in tuple(self._calls):
                 if call.task is not None:
                     call.task.cancel()
@@ -321,7 +323,10 @@ class CoreServer:
                         break
             event = None
             self._direct.flush()
-        self._server.destroy()
+        # Not before `shutdown` has returned, which still uses the server when its
+        # completion is here already (as grpc/_server.py, _stop_serving).
+        with self._lock:
+            self._server.destroy()
 
     def _shut_down(self, event: Any) -> None:
         self._is_shut_down = True

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import time
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -240,3 +241,34 @@ async def test_stopping_ends_what_outlasts_the_grace() -> None:
         with pytest.raises(grpc.aio.AioRpcError):
             await waiting
         assert served.echo.left.is_set()
+
+
+class SlowToReturn:
+    """The core's server, whose shutdown is over before the call returns."""
+
+    def __init__(self, server: Any) -> None:
+        self._server = server
+        self.done: list[str] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._server, name)
+
+    def shutdown(self, *arguments: Any) -> None:
+        self._server.shutdown(*arguments)
+        # The completion is taken by the core's thread meanwhile.
+        time.sleep(0.3)
+        self.done.append("shutdown returned")
+
+    def destroy(self) -> None:
+        self.done.append("destroyed")
+        self._server.destroy()
+
+
+async def test_the_core_is_kept_until_its_shutdown_has_returned() -> None:
+    """What is used after it is freed ends the process."""
+    async with Served() as served:
+        slow = SlowToReturn(served.server._server)
+        served.server._server = slow
+        await served.server.stop(TIMEOUT)
+        served.server._thread.join(TIMEOUT)
+        assert slow.done == ["shutdown returned", "destroyed"]
