@@ -107,6 +107,8 @@ def playable(
             "spec": {
                 **pod,
                 "hostNetwork": True,
+                # Podman 4.3 removes one before it has ended; see `played`.
+                "initContainers": [],
                 "containers": [container],
                 "volumes": volumes,
             },
@@ -140,8 +142,15 @@ def played(
     podman("image", "inspect", IMAGE)
     folder = tmp_path_factory.mktemp("play")
     save_digits(folder / "models" / "mnist" / str(VERSION))
-    name, ports = f"mnist-{uuid.uuid4().hex[:8]}", kubelet.free_ports()
     manifests = rendered("overlays/local")
+    # As the pod's init container does; test_flags.py and the kubelet run that.
+    [config] = [
+        content
+        for path, content in files_in(the_pod(manifests), manifests).items()
+        if path.endswith("/models.config")
+    ]
+    (folder / "models" / "models.config").write_text(config)
+    name, ports = f"mnist-{uuid.uuid4().hex[:8]}", kubelet.free_ports()
     file = folder / "pod.yaml"
     file.write_text(yaml.safe_dump_all(playable(manifests, name, ports)))
     podman("volume", "create", f"{name}-models")
