@@ -10,6 +10,7 @@ import logging
 import os
 import re
 import shutil
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -39,6 +40,12 @@ TRIED = ("2.68.0", "2.77.0")
 _SERVER_SECONDS = 10
 _STOP_SECONDS = 15.0
 """How long a signal may take to end this process, as a job has to be cancelled."""
+_ARRIVAL_SECONDS = 60.0
+"""How long a job that was handed in may take to appear in a separate Flink. Beam's job
+server answers before it hands the job on (20 s before, seen on a busy machine), and
+hands it on although it was cancelled meanwhile."""
+_ARRIVAL_SECONDS_STOPPED = 8.0
+"""The same where a signal ends this process. The next run cancels what comes later."""
 _ENDED = (PipelineState.DONE, PipelineState.DRAINED)
 
 
@@ -160,7 +167,7 @@ class _Job:
         with _ended_with_the_block(self._address, self._mine):
             state: str = self._result.wait_until_finish(duration)
         if state not in _ENDED:
-            _cancel_job(self._address, self._mine)
+            _cancel_job(self._address, self._mine, _ARRIVAL_SECONDS)
         return state
 
     def metrics(self) -> Any:
@@ -182,8 +189,12 @@ def _ended_with_the_block(address: _Address, mine: EngineOptions) -> Iterator[No
     try:
         yield
     except BaseException as error:
-        _cancel_job(address, mine)
-        if isinstance(error, grpc.RpcError | grpc.FutureTimeoutError):
+        lost = isinstance(error, grpc.RpcError | grpc.FutureTimeoutError)
+        stopped = not isinstance(error, Exception)
+        arrival = _ARRIVAL_SECONDS_STOPPED if stopped else _ARRIVAL_SECONDS
+        # A lost server hands nothing on.
+        _cancel_job(address, mine, 0.0 if lost else arrival)
+        if lost:
             raise EngineError(
                 f"the job server at {address.endpoint} is gone: see why, start it "
                 "again, and cancel in the engine what it still shows of this run"
@@ -219,12 +230,14 @@ def job_name(folder: str | None, tag: str = "") -> str:
     return f"pipeline-{of_folder}-{tag}"
 
 
-def _cancel_job(address: _Address, mine: EngineOptions) -> None:
+def _cancel_job(address: _Address, mine: EngineOptions, arrival: float) -> None:
     name = job_name(mine.shared_folder, mine.job_tag)
-    _cancel(address, "job_tag", mine.job_tag, name)
+    _cancel(address, "job_tag", mine.job_tag, name, arrival)
 
 
-def _cancel(address: _Address, option: str, value: str, name: str) -> None:
+def _cancel(
+    address: _Address, option: str, value: str, name: str, arrival: float = 0.0
+) -> None:
     """Cancels the jobs with an option of this value; never raises.
 
     Args:
@@ -233,6 +246,7 @@ def _cancel(address: _Address, option: str, value: str, name: str) -> None:
         value: Of the option.
         name: How the names of these jobs begin. A job server of Beam lets go of a job
             that is cancelled there, but a separate Flink runs it on.
+        arrival: Seconds to wait for the first such job where Flink shows none yet.
     """
     key = f"beam:option:{option}:v1"
     try:
@@ -254,17 +268,30 @@ def _cancel(address: _Address, option: str, value: str, name: str) -> None:
         logging.exception("jobs of %s could not be cancelled", address.endpoint)
     if address.rest is None:
         return
-    jobs_url = f"http://{address.rest}/jobs"
     try:
-        answer = requests.get(f"{jobs_url}/overview", timeout=_SERVER_SECONDS)
-        for job in answer.json()["jobs"]:
-            if job["name"].startswith(name) and job["end-time"] < 0:
-                logging.warning("cancelling %s in Flink", job["name"])
-                requests.patch(
-                    f"{jobs_url}/{job['jid']}?mode=cancel", timeout=_SERVER_SECONDS
-                ).raise_for_status()
+        end = time.monotonic() + arrival
+        found = _cancel_in_flink(address.rest, name)
+        if not found and arrival:
+            progress.tell("waiting for the job to come to Flink, to cancel it there")
+        while not found and time.monotonic() < end:
+            time.sleep(0.2)
+            found = _cancel_in_flink(address.rest, name)
     except (requests.RequestException, ValueError, KeyError):
         logging.exception("jobs of Flink at %s could not be cancelled", address.rest)
+
+
+def _cancel_in_flink(rest: str, name: str) -> bool:
+    """Cancels the jobs whose names begin so; tells whether there are any."""
+    url = f"http://{rest}/jobs"
+    answer = requests.get(f"{url}/overview", timeout=_SERVER_SECONDS)
+    jobs = [job for job in answer.json()["jobs"] if job["name"].startswith(name)]
+    for job in jobs:
+        if job["end-time"] < 0:
+            logging.warning("cancelling %s in Flink", job["name"])
+            requests.patch(
+                f"{url}/{job['jid']}?mode=cancel", timeout=_SERVER_SECONDS
+            ).raise_for_status()
+    return bool(jobs)
 
 
 def _service(channel: grpc.Channel) -> Any:

@@ -130,6 +130,7 @@ def test_a_pool_with_another_python_is_bad_input(runs: Runs, tmp_path: Path) -> 
         )
     assert code == 2
     assert is_documented("beam.workers: no worker answered within ", screen)
+    processes.wait_for("the end of the job", lambda: runs.states() == ["CANCELED"])
 
 
 @pytest.mark.usefixtures("installation")

@@ -1,9 +1,12 @@
 """What is asked of a job server, and what is made of its answers."""
 
+import json
+import threading
 from collections.abc import Iterator
 from concurrent import futures
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import apache_beam as beam
 import grpc
@@ -16,6 +19,7 @@ from pipeline.beam import Beam
 from pipeline.engines.runners import EngineError, FlinkRunner, reason
 
 RUNNING, DONE = beam_job_api_pb2.JobState.RUNNING, beam_job_api_pb2.JobState.DONE
+FAILED = beam_job_api_pb2.JobState.FAILED
 
 
 class JobServer(beam_job_api_pb2_grpc.JobServiceServicer):
@@ -44,6 +48,63 @@ class JobServer(beam_job_api_pb2_grpc.JobServiceServicer):
         context.abort(grpc.StatusCode.UNAVAILABLE, "shutting down")
 
 
+class TakesJobs(JobServer):
+    """Takes any job, and says soon that it failed."""
+
+    def __init__(self) -> None:
+        super().__init__({})
+        self.names: list[str] = []
+
+    def Prepare(self, request: Any, context: Any) -> Any:
+        self.names.append(request.pipeline_options["beam:option:job_name:v1"])
+        return beam_job_api_pb2.PrepareJobResponse(preparation_id="prepared")
+
+    def Run(self, request: Any, context: Any) -> Any:
+        return beam_job_api_pb2.RunJobResponse(job_id="job")
+
+    def GetState(self, request: Any, context: Any) -> Any:
+        return beam_job_api_pb2.JobStateEvent(state=FAILED)
+
+    def GetStateStream(self, request: Any, context: Any) -> Iterator[Any]:
+        yield beam_job_api_pb2.JobStateEvent(state=FAILED)
+
+    def GetMessageStream(self, request: Any, context: Any) -> Iterator[Any]:
+        yield beam_job_api_pb2.JobMessagesResponse(
+            state_response=beam_job_api_pb2.JobStateEvent(state=FAILED)
+        )
+
+
+class SlowFlink(BaseHTTPRequestHandler):
+    """Shows a job that runs only when it was asked for the jobs three times."""
+
+    job_server: ClassVar[TakesJobs]
+    asked: ClassVar[int]
+    cancelled: ClassVar[list[str]]
+
+    def do_GET(self) -> None:
+        type(self).asked += 1
+        names = self.job_server.names if self.asked > 3 else []
+        jobs = [{"name": name, "jid": name, "end-time": -1} for name in names]
+        self._answer(200, json.dumps({"jobs": jobs}))
+
+    def do_PATCH(self) -> None:
+        self.cancelled.append(self.path)
+        self._answer(202, "{}")
+
+    def _answer(self, code: int, text: str) -> None:
+        self.send_response(code)
+        self.end_headers()
+        self.wfile.write(text.encode())
+
+
+def serve(servicer: JobServer) -> tuple[grpc.Server, str]:
+    server = grpc.server(futures.ThreadPoolExecutor(4))
+    beam_job_api_pb2_grpc.add_JobServiceServicer_to_server(servicer, server)
+    port = server.add_insecure_port("localhost:0")
+    server.start()
+    return server, f"localhost:{port}"
+
+
 @pytest.fixture
 def job_server(tmp_path: Path) -> Iterator[tuple[JobServer, str]]:
     """Knows a job of the folder that runs, one that is done, one of another folder."""
@@ -54,16 +115,13 @@ def job_server(tmp_path: Path) -> Iterator[tuple[JobServer, str]]:
             "somebody's": (RUNNING, "/elsewhere"),
         }
     )
-    server = grpc.server(futures.ThreadPoolExecutor(2))
-    beam_job_api_pb2_grpc.add_JobServiceServicer_to_server(servicer, server)
-    port = server.add_insecure_port("localhost:0")
-    server.start()
-    yield servicer, f"localhost:{port}"
+    server, endpoint = serve(servicer)
+    yield servicer, endpoint
     server.stop(None)
 
 
-def run(endpoint: str, folder: Path) -> None:
-    settings = Beam(runner="FlinkRunner", endpoint=endpoint)
+def run(endpoint: str, folder: Path, **more: Any) -> None:
+    settings = Beam(runner="FlinkRunner", endpoint=endpoint, **more)
     options = beam.options.pipeline_options.PipelineOptions(
         settings.pipeline_args(str(folder))
     )
@@ -90,6 +148,26 @@ def test_a_server_that_goes_away_is_one_line_and_leaves_nothing_of_the_probe(
     assert "\n" not in str(refused.value)
     assert isinstance(refused.value.__cause__, EngineError)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_job_that_comes_to_flink_after_it_was_given_up_is_cancelled(
+    tmp_path: Path,
+) -> None:
+    servicer = TakesJobs()
+    server, endpoint = serve(servicer)
+    flink = type(
+        "Flink", (SlowFlink,), {"job_server": servicer, "asked": 0, "cancelled": []}
+    )
+    with HTTPServer(("localhost", 0), flink) as rest:
+        threading.Thread(target=rest.serve_forever).start()
+        try:
+            with pytest.raises(BadInputError, match=r"^beam\.workers: "):
+                run(endpoint, tmp_path, flink_rest=f"localhost:{rest.server_port}")
+        finally:
+            rest.shutdown()
+            server.stop(None)
+    [name] = servicer.names
+    assert flink.cancelled == [f"/jobs/{name}?mode=cancel"]
 
 
 def test_nobody_at_the_endpoint_is_bad_input(tmp_path: Path) -> None:
