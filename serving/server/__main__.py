@@ -1,7 +1,5 @@
 """`python -m serving.server`: run the server until SIGTERM or SIGINT."""
 
-from __future__ import annotations
-
 import importlib.metadata
 import logging
 import os

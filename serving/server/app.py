@@ -4,8 +4,6 @@ The order is that of tensorflow_model_server: ports open only after every model
 has a version available, so that an open port means a server that answers.
 """
 
-from __future__ import annotations
-
 import asyncio
 import concurrent.futures
 import contextlib
@@ -43,13 +41,7 @@ _CLOSING_SECONDS = 0.5
 
 
 class ModelServer:
-    """One server of models. Its coroutines belong to one event loop.
-
-    Attributes:
-        options: what it was told.
-        manager: its models.
-        metrics: what it counts.
-    """
+    """One server of models. Its coroutines belong to one event loop."""
 
     def __init__(self, options: Options):
         """Read the configuration files; nothing is loaded or opened yet.

@@ -16,8 +16,6 @@ A batch that fails is run again request by request, so that one bad request
 fails alone.
 """
 
-from __future__ import annotations
-
 import asyncio
 import logging
 import time

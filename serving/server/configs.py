@@ -2,92 +2,56 @@
 
 The pip package `tensorflow-serving-api` ships `ModelServerConfig` but none of
 `BatchingParameters`, `MonitoringConfig` and `SSLConfig`. Their messages are
-declared here, in a descriptor pool of their own, so that protobuf's own text
-reader checks them: an unknown field is an error with its line.
+declared here, so that protobuf's own text reader checks them: an unknown field is an
+error with its line.
 
 Sources: tensorflow_serving/config/{model_server,monitoring,ssl}_config.proto,
 tensorflow_serving/servables/tensorflow/session_bundle_config.proto.
 """
 
-from __future__ import annotations
-
 import dataclasses
-import functools
 import itertools
 import logging
 import os
 from typing import Any
 
-from google.protobuf import (
-    descriptor_pb2,
-    descriptor_pool,
-    message_factory,
-    text_format,
-    wrappers_pb2,
-)
+from google.protobuf import text_format
 from google.protobuf.message import Message
 
 from serving.server.errors import invalid_argument
+from serving.server.messages import declare
 
 _log = logging.getLogger(__name__)
 
-_FIELD = descriptor_pb2.FieldDescriptorProto
-_WRAPPER = ".google.protobuf.{}Value".format
-
-# message -> fields in order of their numbers: name, type (a scalar, or the name
-# of a message), repeated.
-_MESSAGES: dict[str, tuple[tuple[str, int | str, bool], ...]] = {
-    "SSLConfig": (
-        ("server_key", _FIELD.TYPE_STRING, False),
-        ("server_cert", _FIELD.TYPE_STRING, False),
-        ("custom_ca", _FIELD.TYPE_STRING, False),
-        ("client_verify", _FIELD.TYPE_BOOL, False),
-    ),
-    "PrometheusConfig": (
-        ("enable", _FIELD.TYPE_BOOL, False),
-        ("path", _FIELD.TYPE_STRING, False),
-    ),
-    "MonitoringConfig": (
-        ("prometheus_config", ".tensorflow.serving.PrometheusConfig", False),
-    ),
-    "BatchingParameters": (
-        ("max_batch_size", _WRAPPER("Int64"), False),
-        ("batch_timeout_micros", _WRAPPER("Int64"), False),
-        ("max_enqueued_batches", _WRAPPER("Int64"), False),
-        ("num_batch_threads", _WRAPPER("Int64"), False),
-        ("thread_pool_name", _WRAPPER("String"), False),
-        ("allowed_batch_sizes", _FIELD.TYPE_INT64, True),
-        ("pad_variable_length_inputs", _FIELD.TYPE_BOOL, False),
-        ("enable_large_batch_splitting", _WRAPPER("Bool"), False),
-        ("max_execution_batch_size", _WRAPPER("Int64"), False),
-    ),
-}
-
-
-@functools.cache
-def _message_class(name: str) -> type[Message]:
-    """Build the message class `name` of `_MESSAGES`."""
-    file = descriptor_pb2.FileDescriptorProto(
-        name="serving_server_configs.proto",
-        package="tensorflow.serving",
-        syntax="proto3",
-        dependency=["google/protobuf/wrappers.proto"],
-    )
-    for message_name, fields in _MESSAGES.items():
-        message = file.message_type.add(name=message_name)
-        for number, (field_name, kind, repeated) in enumerate(fields, start=1):
-            message.field.add(
-                name=field_name,
-                number=number,
-                label=_FIELD.LABEL_REPEATED if repeated else _FIELD.LABEL_OPTIONAL,
-                type=_FIELD.TYPE_MESSAGE if isinstance(kind, str) else kind,
-                type_name=kind if isinstance(kind, str) else None,
-            )
-    pool = descriptor_pool.DescriptorPool()
-    pool.AddSerializedFile(wrappers_pb2.DESCRIPTOR.serialized_pb)
-    pool.AddSerializedFile(file.SerializeToString())
-    descriptor = pool.FindMessageTypeByName(f"tensorflow.serving.{name}")
-    return message_factory.GetMessageClass(descriptor)
+_message = declare(
+    "tensorflow.serving",
+    {
+        "SSLConfig": """
+            string server_key = 1;
+            string server_cert = 2;
+            string custom_ca = 3;
+            bool client_verify = 4;
+        """,
+        "PrometheusConfig": """
+            bool enable = 1;
+            string path = 2;
+        """,
+        "MonitoringConfig": """
+            PrometheusConfig prometheus_config = 1;
+        """,
+        "BatchingParameters": """
+            Int64Value max_batch_size = 1;
+            Int64Value batch_timeout_micros = 2;
+            Int64Value max_enqueued_batches = 3;
+            Int64Value num_batch_threads = 4;
+            StringValue thread_pool_name = 5;
+            repeated int64 allowed_batch_sizes = 6;
+            bool pad_variable_length_inputs = 7;
+            BoolValue enable_large_batch_splitting = 8;
+            Int64Value max_execution_batch_size = 9;
+        """,
+    },
+)
 
 
 def read_text_proto(path: str, message: Message) -> Any:
@@ -115,7 +79,7 @@ def read_text_proto(path: str, message: Message) -> Any:
 
 
 def _read(path: str, name: str) -> Any:
-    return read_text_proto(path, _message_class(name)())
+    return read_text_proto(path, _message(name)())
 
 
 @dataclasses.dataclass(frozen=True)

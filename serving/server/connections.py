@@ -7,8 +7,6 @@ more connections than files that may be open; and where all are taken, a new one
 replaces the one that has been idle for longest.
 """
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import errno
@@ -63,11 +61,6 @@ class Connections:
 
     def listen(self, host: str, port: int, factory: Callable[[], Any]) -> None:
         """Open the port.
-
-        Args:
-            host: address or name of the interface.
-            port: its number.
-            factory: makes the protocol of a connection.
 
         Raises:
             OSError: it cannot be had.
@@ -158,7 +151,7 @@ class Connections:
             task = loop.create_task(self._connect(guard, accepted))
             guard.connecting = task
 
-    async def _connect(self, guard: _Guard, accepted: socket.socket) -> None:
+    async def _connect(self, guard: "_Guard", accepted: socket.socket) -> None:
         loop = asyncio.get_running_loop()
         try:
             await loop.connect_accepted_socket(lambda: guard, accepted)
@@ -176,23 +169,23 @@ class Connections:
 
     # --- what a guard tells --------------------------------------------------
 
-    def opened(self, guard: _Guard, transport: Any) -> None:
+    def opened(self, guard: "_Guard", transport: Any) -> None:
         """Know a connection by its transport."""
         self._open.pop(guard, None)
         self._open[transport] = guard
 
-    def closed(self, guard: _Guard, transport: Any) -> None:
+    def closed(self, guard: "_Guard", transport: Any) -> None:
         """Forget one."""
         self._idle.pop(guard, None)
         self._open.pop(transport, None)
 
-    def idle(self, guard: _Guard) -> asyncio.TimerHandle:
+    def idle(self, guard: "_Guard") -> asyncio.TimerHandle:
         """Put it last among the idle ones; return what looks after it in the end."""
         self._idle.pop(guard, None)
         self._idle[guard] = None
         return asyncio.get_running_loop().call_later(self._patience, guard.expire)
 
-    def at_work(self, guard: _Guard) -> None:
+    def at_work(self, guard: "_Guard") -> None:
         """Take it from the idle ones."""
         self._idle.pop(guard, None)
 

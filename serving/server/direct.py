@@ -13,8 +13,6 @@ the thread of gRPC's core (`grpc_core`), and then
 Every other call, and one that does not fit, takes the way of its handler.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import functools
 import time
@@ -47,16 +45,7 @@ Count = Callable[[str, str, str, float], None]
 
 @dataclasses.dataclass(slots=True)
 class _Taken:
-    """A call that waits to be run.
-
-    Attributes:
-        call: the call.
-        caller: who asks.
-        request: its message.
-        prediction: the same, decoded.
-        servable: held for it.
-        start: `time.perf_counter()` at which it came.
-    """
+    """A call that waits to be run; it came at `time.perf_counter()` `start`."""
 
     call: Call
     caller: Caller
@@ -75,12 +64,6 @@ class DirectPredict:
     """Takes calls, runs them and answers them."""
 
     def __init__(self, service: PredictionService, count: Count):
-        """Prepare it.
-
-        Args:
-            service: has the models, and what is counted.
-            count: told of each answer.
-        """
         self._service = service
         self._count = count
         # With batching parameters the scheduler decides who runs with whom.

@@ -4,8 +4,6 @@ The numbers are those of `google.rpc.Code`, which gRPC, TensorFlow and the
 `error_code` field of `GetModelStatusResponse` share.
 """
 
-from __future__ import annotations
-
 import enum
 
 # tensorflow_serving/model_servers/grpc_status_util.cc cuts longer texts:
@@ -56,12 +54,7 @@ _HTTP_STATUS = {
 
 
 class ServingError(Exception):
-    """A request (or a load) that ends with a status other than OK.
-
-    Attributes:
-        code: the canonical status code.
-        message: what went wrong, for the caller.
-    """
+    """A request (or a load) that ends with a status other than OK."""
 
     def __init__(self, code: Code, message: str):
         super().__init__(message)

@@ -5,8 +5,6 @@ server.h (2.16). Nothing heavy is imported here, so `--help` and a misspelt flag
 answer at once.
 """
 
-from __future__ import annotations
-
 import argparse
 import dataclasses
 import os
@@ -273,9 +271,6 @@ def build_parser() -> argparse.ArgumentParser:
 
 def parse(arguments: Sequence[str] | None = None) -> Options | None:
     """Read the command line.
-
-    Args:
-        arguments: the words after the program's name; the process's by default.
 
     Returns:
         The options, or None where `--version` asked for nothing else.

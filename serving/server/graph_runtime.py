@@ -1,7 +1,5 @@
 """What runs a SavedModel: its graph in a Session."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from tensorflow.core.protobuf import config_pb2
@@ -17,12 +15,7 @@ _LOOPS = frozenset(("Enter", "LoopCond", "StatelessWhile", "While"))
 
 
 class GraphRuntime:
-    """A SavedModel in a Session.
-
-    Attributes:
-        signature_defs: as the model has them, for the metadata.
-        signatures: the same, to check requests against.
-    """
+    """A SavedModel in a Session."""
 
     def __init__(
         self,

@@ -15,8 +15,6 @@ generators. Unary and streaming answers are served; a streamed request has a str
 answer (nothing here has another).
 """
 
-from __future__ import annotations
-
 import asyncio
 import functools
 import inspect
@@ -48,7 +46,7 @@ _OK, _CANCELLED = grpc.StatusCode.OK, grpc.StatusCode.CANCELLED
 class Direct(Protocol):
     """Answers calls without the event loop."""
 
-    def take(self, call: Call, request: bytes) -> bool:
+    def take(self, call: "Call", request: bytes) -> bool:
         """Take a call, to be answered in `flush` or on a thread, or leave it."""
         ...
 
@@ -96,7 +94,7 @@ class Call:
         "task",
     )
 
-    def __init__(self, server: CoreServer, event: Any, handler: Any):
+    def __init__(self, server: "CoreServer", event: Any, handler: Any):
         self._server = server
         self._call = event.call
         self._deadline = event.call_details.deadline
@@ -155,13 +153,7 @@ class Call:
         code: grpc.StatusCode = _OK,
         details: str = "",
     ) -> None:
-        """Send the answer, if there is one, and the status; on any thread.
-
-        Args:
-            response: the message.
-            code: of the status.
-            details: of the status.
-        """
+        """Send the answer, if there is one, and the status; on any thread."""
         if self._finished:
             return
         self._finished = True

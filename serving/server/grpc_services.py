@@ -1,7 +1,5 @@
 """The gRPC services: tensorflow.serving's two, health and reflection."""
 
-from __future__ import annotations
-
 import threading
 import time
 from collections.abc import Awaitable, Callable
@@ -11,15 +9,7 @@ import grpc
 from google.protobuf.message import DecodeError
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection, reflection_pb2_grpc
-from tensorflow_serving.apis import (
-    classification_pb2,
-    get_model_metadata_pb2,
-    get_model_status_pb2,
-    inference_pb2,
-    model_management_pb2,
-    predict_pb2,
-    regression_pb2,
-)
+from tensorflow_serving.apis import model_management_pb2
 
 from serving.server import model_info, service_descriptors
 from serving.server.batching import GRPC
@@ -51,12 +41,7 @@ _Call = Callable[[Any, Caller], Awaitable[Any]]
 
 
 class GrpcServices:
-    """The handlers of one server.
-
-    Attributes:
-        health: the health service, all of whose names share one state.
-        direct: answers what needs no event loop.
-    """
+    """The handlers of one server."""
 
     def __init__(self, service: PredictionService):
         self._service = service
@@ -67,37 +52,29 @@ class GrpcServices:
     def add_to(self, server: CoreServer) -> None:
         """Register everything with `server`."""
         service = self._service
-        methods = {
-            "Predict": self._handler(
-                predict_pb2.PredictRequest, service.predict, "Predict"
-            ),
-            "Classify": self._handler(
-                classification_pb2.ClassificationRequest, service.classify, "Classify"
-            ),
-            "Regress": self._handler(
-                regression_pb2.RegressionRequest, service.regress, "Regress"
-            ),
-            "MultiInference": self._handler(
-                inference_pb2.MultiInferenceRequest, service.multi_inference
-            ),
-            "GetModelMetadata": self._handler(
-                get_model_metadata_pb2.GetModelMetadataRequest, self._metadata
-            ),
+        calls: dict[str, dict[str, tuple[_Call, str | None]]] = {
+            PREDICTION_SERVICE: {
+                "Predict": (service.predict, "Predict"),
+                "Classify": (service.classify, "Classify"),
+                "Regress": (service.regress, "Regress"),
+                "MultiInference": (service.multi_inference, None),
+                "GetModelMetadata": (self._metadata, None),
+            },
+            MODEL_SERVICE: {
+                "GetModelStatus": (self._status, None),
+                "HandleReloadConfigRequest": (self._reload, None),
+            },
         }
-        models = {
-            "GetModelStatus": self._handler(
-                get_model_status_pb2.GetModelStatusRequest, self._status
-            ),
-            "HandleReloadConfigRequest": self._handler(
-                model_management_pb2.ReloadConfigRequest, self._reload
-            ),
-        }
-        server.add_generic_rpc_handlers(
-            (
-                grpc.method_handlers_generic_handler(PREDICTION_SERVICE, methods),
-                grpc.method_handlers_generic_handler(MODEL_SERVICE, models),
+        for name, methods in calls.items():
+            handlers = {
+                method: self._handler(
+                    service_descriptors.request_class(name, method), *call
+                )
+                for method, call in methods.items()
+            }
+            server.add_generic_rpc_handlers(
+                (grpc.method_handlers_generic_handler(name, handlers),)
             )
-        )
         if service.options.enable_profiler:
             # It traces the whole process; `--bind_address` says who reaches it.
             server.add_generic_rpc_handlers((Profiler(service.pools).handler(),))
@@ -119,17 +96,13 @@ class GrpcServices:
             )
 
     def _handler(
-        self, message: type[Any], call: _Call, counted: str | None = None
+        self, message: Any, call: _Call, counted: str | None
     ) -> grpc.RpcMethodHandler:
         """Wrap a call: bytes in, bytes out, errors as statuses.
 
         Taking the bytes as they are lets a response leave without being built
-        as a message first.
-
-        Args:
-            message: the request's class.
-            call: what answers it.
-            counted: the API's name in the metrics; None: not counted, as there.
+        as a message first. `counted` is the API's name in the metrics; without one
+        nothing is counted, as there.
         """
         parse = message.FromString
         pools = self._service.pools

@@ -4,8 +4,6 @@ Sources: tensorflow_serving/servables/tensorflow/{classifier,regressor,
 util}.cc.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -238,12 +236,7 @@ _NO_SIGNATURE = "No signature was found with the name"
 
 
 def classify(servable: Servable, request: Any, check_method: bool) -> Inference:
-    """Prepare a `ClassificationRequest`.
-
-    Args:
-        servable: what it is for.
-        request: the message.
-        check_method: refuse a signature of another `method_name`.
+    """Prepare a `ClassificationRequest`; `check_method` wants a signature of that kind.
 
     Raises:
         ServingError: the request or the signature does not fit.

@@ -5,8 +5,6 @@ nested list is checked level by level with whole-list operations, and walked
 element by element only to say what is wrong with it.
 """
 
-from __future__ import annotations
-
 import base64
 import binascii
 import itertools

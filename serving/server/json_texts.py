@@ -10,8 +10,6 @@ these read back as the same float, else with nine (json_tensor.cc, WriteDecimal)
 the exponent may look different: 9000000.0 for 9e+06.
 """
 
-from __future__ import annotations
-
 import base64
 import codecs
 import json
@@ -122,11 +120,6 @@ def encode_text(text: str) -> bytes:
 
 def dump_value(key: str, array: np.ndarray, spec: TensorSpec) -> bytes:
     """Write an answer of one tensor.
-
-    Args:
-        key: of the answer.
-        array: the tensor.
-        spec: what the signature says of it.
 
     Raises:
         ServingError: INVALID_ARGUMENT; JSON has nothing for its type.

@@ -7,8 +7,6 @@ that holds it (tensorflow_serving/core/availability_preserving_policy.cc,
 basic_manager.cc).
 """
 
-from __future__ import annotations
-
 import concurrent.futures
 import gc
 import logging
@@ -24,6 +22,7 @@ from serving.server.states import Model, State, Version
 
 _log = logging.getLogger(__name__)
 
+# Loads and warms version N of model NAME from a folder.
 Loader = Callable[[str, int, str], Servable]
 
 # AspiredVersionsManager looks at its versions this often.
@@ -40,12 +39,6 @@ class Lifecycle:
     """
 
     def __init__(self, options: Options, loader: Loader):
-        """Prepare; nothing runs before `start`.
-
-        Args:
-            options: the server's.
-            loader: loads and warms version N of model NAME from a folder.
-        """
         self._options = options
         self._loader = loader
         self._files = versions.model_files(options)

@@ -6,8 +6,6 @@ warnings and errors from one place in the code, `_BURST` pass at once and then o
 the client's doing and are left out.
 """
 
-from __future__ import annotations
-
 import logging
 import threading
 import time

@@ -3,8 +3,6 @@
 The life of the versions themselves is `lifecycle`'s.
 """
 
-from __future__ import annotations
-
 import contextlib
 import logging
 import threading
@@ -32,13 +30,7 @@ class ModelManager:
         loader: Loader,
         configure: Callable[[Iterable[Any]], None] = lambda models: None,
     ):
-        """Prepare; nothing runs before `start`.
-
-        Args:
-            options: the server's.
-            loader: loads and warms version N of model NAME from a folder.
-            configure: told of every `ModelConfig` before it is applied.
-        """
+        """Prepare; `configure` is told of every `ModelConfig` before it is applied."""
         self._options = options
         self._configure = configure
         self._config = model_server_config_pb2.ModelServerConfig()

@@ -7,8 +7,6 @@ that, and no trial can show it; whoever built the graph can know it. They say so
 `saved_model.pb`, so that a marker left beside another graph means nothing.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import logging
@@ -25,9 +23,6 @@ _FORMAT = 1
 
 def read(path: str) -> frozenset[str]:
     """Return the signatures whose requests may share a run.
-
-    Args:
-        path: of the version folder.
 
     Returns:
         Their names. None without a marker, and none where the marker is not for

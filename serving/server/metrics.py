@@ -6,8 +6,6 @@ https://prometheus.io/docs/instrumenting/exposition_formats/; the names and
 buckets are those of tensorflow_serving/servables/tensorflow/util.cc.
 """
 
-from __future__ import annotations
-
 import bisect
 import threading
 from collections.abc import Sequence

@@ -4,8 +4,6 @@ Sources: tensorflow_serving/servables/tensorflow/get_model_metadata_impl.cc,
 tensorflow_serving/model_servers/get_model_status_impl.cc.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 from tensorflow_serving.apis import get_model_metadata_pb2, get_model_status_pb2

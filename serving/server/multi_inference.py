@@ -3,8 +3,6 @@
 Source: tensorflow_serving/servables/tensorflow/multi_inference.cc.
 """
 
-from __future__ import annotations
-
 import functools
 from collections.abc import Sequence
 from typing import Any

@@ -1,7 +1,5 @@
 """Make one batch of several requests: joined, and padded where asked for."""
 
-from __future__ import annotations
-
 import bisect
 from collections.abc import Sequence
 

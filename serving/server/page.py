@@ -4,8 +4,6 @@ Scripts and styles are allowed by their hashes, computed from the file, so that
 nothing a page could be tricked into showing would run.
 """
 
-from __future__ import annotations
-
 import base64
 import dataclasses
 import hashlib
@@ -76,9 +74,6 @@ def content_security_policy(html: str) -> str:
 
 def load(path: str) -> Page:
     """Read the page.
-
-    Args:
-        path: of an HTML file.
 
     Raises:
         ServingError: INVALID_ARGUMENT; it cannot be read.

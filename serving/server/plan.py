@@ -1,7 +1,5 @@
 """What is needed to run one set of outputs of one servable, made once."""
 
-from __future__ import annotations
-
 import collections
 import math
 import threading
@@ -70,16 +68,6 @@ class Plan:
         rows_apart: bool = False,
         parameters: Any = None,
     ):
-        """Prepare it.
-
-        Args:
-            inputs: what is fed.
-            outputs: what is fetched.
-            program: what runs it.
-            group: the model's name.
-            rows_apart: see there.
-            parameters: see there.
-        """
         self.inputs = tuple(inputs)
         self.outputs = tuple(outputs)
         self.group = group

@@ -1,7 +1,5 @@
 """Predict: from a request to arrays to run, and from outputs to a response."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 
@@ -54,14 +52,7 @@ def check_method_name(signature: Signature) -> None:
 
 
 class Prediction:
-    """One Predict request, decoded and checked against its servable.
-
-    Attributes:
-        plan: what runs it.
-        arrays: its inputs.
-        aliases: the outputs it asks for, in order.
-        signature_names: the signature it is for.
-    """
+    """One Predict request, decoded and checked against its servable."""
 
     __slots__ = (
         *("_servable", "_signature", "aliases", "arrays", "plan", "signature_names"),
@@ -74,13 +65,7 @@ class Prediction:
         limit: int,
         check_method: bool = False,
     ):
-        """Check a `PredictRequest`.
-
-        Args:
-            servable: what it is for.
-            request: the message.
-            limit: most bytes its tensors may take.
-            check_method: refuse a signature of a `method_name` of one's own.
+        """Check a `PredictRequest`, whose tensors may take at most `limit` bytes.
 
         Raises:
             ServingError: the request does not fit the signature.
@@ -98,12 +83,7 @@ class Prediction:
         self.signature_names = (signature.name,)
 
     def response(self, outputs: Sequence[np.ndarray], as_content: bool) -> bytes:
-        """Return the serialised `PredictResponse`.
-
-        Args:
-            outputs: one array per alias.
-            as_content: put values into `tensor_content`.
-        """
+        """Return the serialised `PredictResponse`."""
         parts = []
         for alias, spec, array in zip(
             self.aliases, self.plan.outputs, outputs, strict=True

@@ -1,7 +1,5 @@
 """The server as a process: signals in, an exit code out."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import logging
@@ -25,9 +23,6 @@ _STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 def run(options: Options) -> int:
     """Serve until told to stop.
-
-    Args:
-        options: the command line's.
 
     Returns:
         0 after an orderly stop, 255 where the server could not start.

@@ -7,8 +7,6 @@ their C++ only. The trace goes back in the answer. The path that a request names
 written to: whoever reaches the port would write where they like.
 """
 
-from __future__ import annotations
-
 import asyncio
 import functools
 import glob
@@ -19,11 +17,11 @@ from typing import Any
 
 import grpc
 import tensorflow as tf
-from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
 from serving.server.batching import GRPC
 from serving.server.errors import Code, ServingError, as_serving_error
 from serving.server.grpc_core import Call
+from serving.server.messages import declare
 from serving.server.workers import Pools
 
 SERVICE = "tensorflow.ProfilerService"
@@ -36,53 +34,31 @@ _RESULTS = "plugins/profile/*/*.xplane.pb"
 # What TensorBoard looks for, after the host's name.
 _TOOL = "xplane.pb"
 
-_F = descriptor_pb2.FieldDescriptorProto
-# message -> fields: name, number, type (a scalar, or the name of a message), repeated.
-_MESSAGES: dict[str, tuple[tuple[str, int, int | str, bool], ...]] = {
-    "ProfileOptions": (
-        ("host_tracer_level", 2, _F.TYPE_UINT32, False),
-        ("device_tracer_level", 3, _F.TYPE_UINT32, False),
-        ("python_tracer_level", 4, _F.TYPE_UINT32, False),
-    ),
-    "ProfileRequest": (
-        ("duration_ms", 1, _F.TYPE_UINT64, False),
-        ("opts", 4, "ProfileOptions", False),
-        ("session_id", 6, _F.TYPE_STRING, False),
-    ),
-    "ProfileToolData": (
-        ("name", 1, _F.TYPE_STRING, False),
-        ("data", 2, _F.TYPE_BYTES, False),
-    ),
-    "ProfileResponse": (
-        ("tool_data", 6, "ProfileToolData", True),
-        ("empty_trace", 7, _F.TYPE_BOOL, False),
-    ),
-    "TerminateRequest": (("session_id", 1, _F.TYPE_STRING, False),),
-    "TerminateResponse": (),
-}
-
-
-@functools.cache
-def message(name: str) -> Any:
-    """Return the class of a message of the service."""
-    file = descriptor_pb2.FileDescriptorProto(
-        name="serving_server_profiler.proto", package="tensorflow", syntax="proto3"
-    )
-    for message_name, fields in _MESSAGES.items():
-        declared = file.message_type.add(name=message_name)
-        for field_name, number, kind, repeated in fields:
-            of_message = isinstance(kind, str)
-            declared.field.add(
-                name=field_name,
-                number=number,
-                label=_F.LABEL_REPEATED if repeated else _F.LABEL_OPTIONAL,
-                type=_F.TYPE_MESSAGE if isinstance(kind, str) else kind,
-                type_name=f".tensorflow.{kind}" if of_message else None,
-            )
-    pool = descriptor_pool.DescriptorPool()
-    pool.AddSerializedFile(file.SerializeToString())
-    found = pool.FindMessageTypeByName(f"tensorflow.{name}")
-    return message_factory.GetMessageClass(found)
+message = declare(
+    "tensorflow",
+    {
+        "ProfileOptions": """
+            uint32 host_tracer_level = 2;
+            uint32 device_tracer_level = 3;
+            uint32 python_tracer_level = 4;
+        """,
+        "ProfileRequest": """
+            uint64 duration_ms = 1;
+            ProfileOptions opts = 4;
+            string session_id = 6;
+        """,
+        "ProfileToolData": """
+            string name = 1;
+            bytes data = 2;
+        """,
+        "ProfileResponse": """
+            repeated ProfileToolData tool_data = 6;
+            bool empty_trace = 7;
+        """,
+        "TerminateRequest": "string session_id = 1;",
+        "TerminateResponse": "",
+    },
+)
 
 
 class Profiler:

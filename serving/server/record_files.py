@@ -5,8 +5,6 @@ kill leaves is whole: every id in the index has its record. The format is that o
 tensorflow/core/lib/io/record_writer.h.
 """
 
-from __future__ import annotations
-
 import contextlib
 import glob
 import json

@@ -6,8 +6,6 @@ tensorflow_model_server has no collector and refuses the field; this is ours, of
 "tfrecord": TFRecord files of PredictionLog. README.md says what is in them.
 """
 
-from __future__ import annotations
-
 import collections
 import logging
 import random
@@ -72,13 +70,6 @@ class RequestLogs:
     """The logs of a server, by the configurations of its models."""
 
     def __init__(self, metrics: Metrics, tags: Sequence[str], max_bytes: int):
-        """Start without any.
-
-        Args:
-            metrics: counts what is logged.
-            tags: of the SavedModels, for the records.
-            max_bytes: most bytes on disk of one log.
-        """
         self._metrics = metrics
         self._tags = tuple(tags)
         self._max_bytes = max_bytes
@@ -87,9 +78,6 @@ class RequestLogs:
 
     def update(self, models: Iterable[Any]) -> None:
         """Replace the configurations; models of one configuration share a log.
-
-        Args:
-            models: every `ModelConfig`.
 
         Raises:
             ServingError: FAILED_PRECONDITION; a file cannot be written. Nothing
@@ -112,7 +100,7 @@ class RequestLogs:
         for log in gone:
             log.close(time.monotonic() + 1)
 
-    def sampled(self, model: str) -> Sequence[RequestLog]:
+    def sampled(self, model: str) -> Sequence["RequestLog"]:
         """Return the logs that take the request at hand."""
         logs = self._by_model.get(model)
         if not logs:
@@ -170,17 +158,7 @@ class RequestLog:
         request_id: str,
         size: int,
     ) -> None:
-        """Take a request and its answer; see `PredictionService.log`.
-
-        Args:
-            servable: what answered.
-            kind: of the log.
-            signatures: names of those asked.
-            request: the message, or a function that makes it.
-            response: likewise, or its bytes.
-            request_id: its id.
-            size: about how many bytes it will be.
-        """
+        """Take a request and its answer, some `size` bytes; see `PredictionService`."""
         about = (servable.name, servable.version, kind, tuple(signatures), request_id)
         with self._changed:
             if self._closing or self._waiting_bytes + size > _MAX_WAITING_BYTES:

@@ -4,8 +4,6 @@ Sources: tensorflow_serving/model_servers/{http_rest_api_handler,
 http_rest_api_util,http_server}.cc.
 """
 
-from __future__ import annotations
-
 import asyncio
 import re
 import time
@@ -71,14 +69,7 @@ class RestApi:
         page: Page | None,
         connections: Connections,
     ):
-        """Prepare them.
-
-        Args:
-            service: answers the requests.
-            metrics_path: where the metrics are; None: nowhere.
-            page: what `/` shows; None: nothing.
-            connections: is told whose request is worked on.
-        """
+        """Prepare them; without `metrics_path` or `page` there are no such pages."""
         self._service = service
         self._options = service.options
         self._metrics_path = metrics_path

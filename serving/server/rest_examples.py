@@ -3,8 +3,6 @@
 Source: tensorflow_serving/util/json_tensor.cc.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

@@ -3,8 +3,6 @@
 Source: tensorflow_serving/util/json_tensor.cc.
 """
 
-from __future__ import annotations
-
 import inspect
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -41,10 +39,6 @@ def predict_inputs(
 ) -> tuple[tuple[np.ndarray, ...], bool]:
     """Read the tensors of a predict body.
 
-    Args:
-        body: the parsed JSON.
-        signature: what it is for.
-
     Returns:
         The arrays, in the order of the signature's inputs, and whether the body
         has the row format (`instances`) rather than the columnar (`inputs`).
@@ -72,23 +66,12 @@ def predict_inputs(
 
 
 class RestPrediction:
-    """One predict body, checked: what to run, on what, and how to answer.
-
-    Attributes:
-        plan: what runs it.
-        arrays: its inputs.
-        signature_names: the signature it is for.
-    """
+    """One predict body, checked: what to run, on what, and how to answer."""
 
     __slots__ = ("_rows", "_servable", "arrays", "plan", "signature_names")
 
     def __init__(self, servable: Servable, data: bytes, check_method: bool):
         """Read it.
-
-        Args:
-            servable: what it is for.
-            data: the body.
-            check_method: refuse a signature of a `method_name` of one's own.
 
         Raises:
             ServingError: the body does not fit.
@@ -235,12 +218,7 @@ def _dims(shape: tuple[int, ...]) -> str:
 def predict_body(
     specs: Sequence[TensorSpec], outputs: Sequence[np.ndarray], rows: bool
 ) -> bytes:
-    """Write the answer to a predict request.
-
-    Args:
-        specs: of the outputs.
-        outputs: their values.
-        rows: `predictions`, one per row, rather than `outputs`.
+    """Write the answer to a predict request: `predictions` by rows, or `outputs`.
 
     Raises:
         ServingError: INVALID_ARGUMENT; the outputs have no rows in common.

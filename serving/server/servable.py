@@ -1,7 +1,5 @@
 """One loaded version of one model."""
 
-from __future__ import annotations
-
 import logging
 import os
 import threading
@@ -35,12 +33,7 @@ class Servable:
     """A model, loaded: its signatures and the means to run them.
 
     Attributes:
-        name: of the model.
-        version: its number.
-        path: the folder it came from.
-        signatures: by name.
-        rows_apart: names of those whose requests may share runs.
-        signature_defs: the same as the model has them, for the metadata.
+        rows_apart: names of the signatures whose requests may share runs.
         references: requests that hold it (the manager's).
         response_specs: serialised parts of responses, by signature (Predict's).
     """
@@ -54,13 +47,6 @@ class Servable:
         config: config_pb2.ConfigProto,
     ):
         """Load it.
-
-        Args:
-            name: of the model.
-            version: its number.
-            path: its folder.
-            options: the server's.
-            config: of the session.
 
         Raises:
             ServingError: see `session.load`.
@@ -102,13 +88,7 @@ class Servable:
         outputs: Sequence[TensorSpec],
         signatures: Sequence[str],
     ) -> Plan:
-        """Return the plan that runs the tensors `outputs` from `inputs`.
-
-        Args:
-            inputs: what is fed.
-            outputs: what is fetched.
-            signatures: those that the tensors are of.
-        """
+        """Return the plan that runs the tensors `outputs` from `inputs`."""
         key = (
             tuple(spec.name for spec in inputs),
             tuple(spec.name for spec in outputs),

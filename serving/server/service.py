@@ -1,7 +1,5 @@
 """What the server does for a request, whichever way it came."""
 
-from __future__ import annotations
-
 import dataclasses
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -57,13 +55,6 @@ class PredictionService:
 
     Its coroutines belong to one event loop; the graphs run on the scheduler's
     threads.
-
-    Attributes:
-        manager: the models.
-        options: the server's.
-        metrics: what is counted.
-        pools: threads for what would hold up the event loop.
-        logs: where sampled requests go.
     """
 
     def __init__(
@@ -84,10 +75,6 @@ class PredictionService:
 
     async def predict(self, request: Any, caller: Caller) -> bytes:
         """Answer a `PredictRequest` with a serialised `PredictResponse`.
-
-        Args:
-            request: the message.
-            caller: who asks.
 
         Raises:
             ServingError: the request does not fit what is served.
@@ -176,15 +163,7 @@ class PredictionService:
         function: Callable[..., Any],
         *arguments: Any,
     ) -> Any:
-        """Call a function, on a thread of the model where it is about much.
-
-        Args:
-            size: bytes it is about.
-            servable: whose threads.
-            caller: by which way in.
-            function: what to call.
-            *arguments: with what.
-        """
+        """Call a function that is about `size` bytes; on a thread if these are many."""
         if size <= LARGE:
             return function(*arguments)
         return await self.pools.call(servable.name, caller.entry, function, *arguments)
@@ -198,13 +177,6 @@ class PredictionService:
         api: str,
     ) -> list[np.ndarray]:
         """Run a plan, alone or with others that wait for it.
-
-        Args:
-            servable: whose plan it is; the caller holds it.
-            plan: what to run.
-            arrays: its inputs.
-            caller: who asks.
-            api: name of the call, for the metrics.
 
         Returns:
             The plan's outputs for these inputs.

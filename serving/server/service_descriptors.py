@@ -6,8 +6,6 @@ Their messages can, so the services are declared here as
 tensorflow_serving/apis/{prediction,model}_service.proto have them.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 from google.protobuf import descriptor_pb2, descriptor_pool
@@ -25,50 +23,38 @@ _PACKAGE = "tensorflow.serving"
 PREDICTION_SERVICE = f"{_PACKAGE}.PredictionService"
 MODEL_SERVICE = f"{_PACKAGE}.ModelService"
 
-# service -> its file, and request and response of each method.
-_SERVICES: dict[str, tuple[str, dict[str, tuple[Any, Any]]]] = {
-    PREDICTION_SERVICE: (
-        "tensorflow_serving/apis/prediction_service.proto",
-        {
-            "Classify": (
-                classification_pb2.ClassificationRequest,
-                classification_pb2.ClassificationResponse,
-            ),
-            "Regress": (
-                regression_pb2.RegressionRequest,
-                regression_pb2.RegressionResponse,
-            ),
-            "Predict": (predict_pb2.PredictRequest, predict_pb2.PredictResponse),
-            "MultiInference": (
-                inference_pb2.MultiInferenceRequest,
-                inference_pb2.MultiInferenceResponse,
-            ),
-            "GetModelMetadata": (
-                get_model_metadata_pb2.GetModelMetadataRequest,
-                get_model_metadata_pb2.GetModelMetadataResponse,
-            ),
-        },
-    ),
-    MODEL_SERVICE: (
-        "tensorflow_serving/apis/model_service.proto",
-        {
-            "GetModelStatus": (
-                get_model_status_pb2.GetModelStatusRequest,
-                get_model_status_pb2.GetModelStatusResponse,
-            ),
-            "HandleReloadConfigRequest": (
-                model_management_pb2.ReloadConfigRequest,
-                model_management_pb2.ReloadConfigResponse,
-            ),
-        },
-    ),
+# service -> its file.
+_FILES = {PREDICTION_SERVICE: "prediction_service", MODEL_SERVICE: "model_service"}
+# service -> its methods: what the names of their messages begin with, and their module.
+_METHODS: dict[str, dict[str, tuple[str, Any]]] = {
+    PREDICTION_SERVICE: {
+        "Classify": ("Classification", classification_pb2),
+        "Regress": ("Regression", regression_pb2),
+        "Predict": ("Predict", predict_pb2),
+        "MultiInference": ("MultiInference", inference_pb2),
+        "GetModelMetadata": ("GetModelMetadata", get_model_metadata_pb2),
+    },
+    MODEL_SERVICE: {
+        "GetModelStatus": ("GetModelStatus", get_model_status_pb2),
+        "HandleReloadConfigRequest": ("ReloadConfig", model_management_pb2),
+    },
 }
+
+
+def request_class(service: str, method: str) -> Any:
+    """Return the class of a method's request."""
+    return _message(*_METHODS[service][method], "Request")
+
+
+def _message(name: str, module: Any, kind: str) -> Any:
+    return getattr(module, name + kind)
 
 
 def declare() -> None:
     """Put both services into the default pool, unless they are there."""
     pool = descriptor_pool.Default()
-    for service, (path, methods) in _SERVICES.items():
+    for service, methods in _METHODS.items():
+        path = f"tensorflow_serving/apis/{_FILES[service]}.proto"
         try:
             pool.FindFileByName(path)
             continue
@@ -82,7 +68,9 @@ def declare() -> None:
         declared = file.service.add(name=service.rpartition(".")[2])
         needed = set()
         for name, messages in methods.items():
-            request, response = (message.DESCRIPTOR for message in messages)
+            request, response = (
+                _message(*messages, kind).DESCRIPTOR for kind in ("Request", "Response")
+            )
             needed |= {request.file.name, response.file.name}
             declared.method.add(
                 name=name,

@@ -6,8 +6,6 @@ a Session and a callable takes the graph as it is, as LoadSavedModel in
 tensorflow/cc/saved_model does.
 """
 
-from __future__ import annotations
-
 import logging
 import os
 from collections.abc import Callable, Sequence
@@ -104,11 +102,6 @@ def load(
     path: str, tags: Sequence[str], config: config_pb2.ConfigProto
 ) -> tuple[tf.compat.v1.Session, Any]:
     """Load the SavedModel in the folder `path`.
-
-    Args:
-        path: the folder that holds `saved_model.pb`.
-        tags: tags of the MetaGraphDef to load.
-        config: configuration of its session.
 
     Returns:
         The session, variables restored and init ops run, and the `MetaGraphDef`.

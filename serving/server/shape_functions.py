@@ -4,8 +4,6 @@ They run when a graph is imported. They do not look into functions, so calls are
 in place of themselves first, and branches and loop bodies imported on their own.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -26,14 +24,7 @@ def refusal(
     fetches: Sequence[str],
     shapes: Sequence[Sequence[int] | None],
 ) -> str | None:
-    """Return why the graph cannot take these shapes, None where it can.
-
-    Args:
-        graph_def: the `GraphDef`, with its library.
-        feeds: names of the tensors fed.
-        fetches: names of the tensors fetched.
-        shapes: of the feeds.
-    """
+    """Return why the graph cannot take these shapes, None where it can."""
     functions = {item.signature.name: item for item in graph_def.library.function}
     needed = tf.compat.v1.graph_util.extract_sub_graph(
         graph_def, [name.partition(":")[0] for name in fetches]

@@ -8,8 +8,6 @@ TensorFlow's own shape functions must accept the request's shapes first: the gra
 imported again with them (`shape_functions`).
 """
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
@@ -102,12 +100,6 @@ class Operations:
     """What a graph's tensors need and reach, functions included."""
 
     def __init__(self, graph: Any, functions: dict[str, Any]):
-        """Prepare it.
-
-        Args:
-            graph: the `tf.Graph` of the model.
-            functions: its `FunctionDef`s by name.
-        """
         self._graph = graph
         self._functions = functions
         # By function: the kinds of operation in it and in those it calls.

@@ -1,10 +1,8 @@
 """Signatures of a SavedModel, and the checks of a request against them."""
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -35,7 +33,7 @@ class Signature:
     defaults: Mapping[str, Any]
 
     @classmethod
-    def from_def(cls, name: str, definition: Any) -> Signature:
+    def from_def(cls, name: str, definition: Any) -> Self:
         """Read a `SignatureDef`."""
         return cls(
             name=name,

@@ -1,7 +1,5 @@
 """Models and their versions, as far as the manager has come with them."""
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any

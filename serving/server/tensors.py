@@ -9,13 +9,11 @@ Responses carry `float_val` and its kind, never `tensor_content`, unless asked:
 TensorFlow Serving answers so (Tensor::AsProtoField) and clients read them.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import functools
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import tensorflow as tf
@@ -100,7 +98,7 @@ class TensorSpec:
     shape: Shape | None
 
     @classmethod
-    def from_info(cls, alias: str, info: Any) -> TensorSpec:
+    def from_info(cls, alias: str, info: Any) -> Self:
         """Read a `TensorInfo`."""
         shape: Shape | None = None
         if not info.tensor_shape.unknown_rank:

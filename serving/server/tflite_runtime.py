@@ -5,8 +5,6 @@ tflite_interpreter_pool}.cc. Signatures are those that the file names, as the co
 writes them; for a file without, one is made of the tensors' names, as there.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import importlib
 import os

@@ -5,8 +5,6 @@ One thing differs: a version folder without `saved_model.pb` is passed over unti
 the file is there, so that a copy under way is not an error.
 """
 
-from __future__ import annotations
-
 import logging
 import os
 import re
@@ -81,11 +79,6 @@ def fingerprint(path: str, files: Sequence[str]) -> tuple[int, int] | None:
 def choose(name: str, policy: Any, versions: dict[int, str]) -> dict[int, str]:
     """Apply a `ServableVersionPolicy` to what is there.
 
-    Args:
-        name: of the model, for the log.
-        policy: `latest` (also where nothing is set), `all` or `specific`.
-        versions: paths by number.
-
     Returns:
         The versions to serve, highest first.
     """
@@ -138,10 +131,6 @@ def poll(config: Any, loaded: Collection[int], files: Sequence[str]) -> dict[int
 
 def check_config(config: Any, running: Any = None) -> None:
     """Check a `ModelServerConfig` before any of it is applied.
-
-    Args:
-        config: the new one.
-        running: the one it replaces, if any.
 
     Raises:
         ServingError: INVALID_ARGUMENT, with the texts of server_core.cc.

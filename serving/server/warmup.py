@@ -3,8 +3,6 @@
 Source: tensorflow_serving/servables/tensorflow/saved_model_warmup.cc.
 """
 
-from __future__ import annotations
-
 import os
 import time
 from collections.abc import Iterator

@@ -5,8 +5,6 @@ it together here costs a microsecond or two, building the messages ten times tha
 See https://protobuf.dev/programming-guides/encoding/.
 """
 
-from __future__ import annotations
-
 _LENGTH_DELIMITED = 2
 
 
@@ -29,10 +27,6 @@ def field(number: int, payload: bytes) -> bytes:
 
 def find_field(message: bytes, number: int) -> tuple[int, int] | None:
     """Find the last length-delimited field `number` at the top level.
-
-    Args:
-        message: a well-formed message (one that protobuf itself serialised).
-        number: the field's number.
 
     Returns:
         Start and end of its payload, or None where it is absent.

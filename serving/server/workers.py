@@ -6,8 +6,6 @@ thread. The threads are daemons, unlike those of `concurrent.futures`, which Pyt
 waits for at its end: a run that nobody can interrupt must not outlast the grace period.
 """
 
-from __future__ import annotations
-
 import asyncio
 import queue
 import threading
@@ -25,12 +23,6 @@ class Workers:
     """A pool of threads that grows to its size as jobs need it."""
 
     def __init__(self, name: str, size: int):
-        """Take no thread yet.
-
-        Args:
-            name: of the threads.
-            size: most threads.
-        """
         self._name = name
         self._size = size
         self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
@@ -84,11 +76,7 @@ class Pools:
     """The pools of a server: one for each model and way in."""
 
     def __init__(self, sizes: dict[str, int]):
-        """Make none yet.
-
-        Args:
-            sizes: threads of a pool, by way in: `GRPC` and `REST`.
-        """
+        """Make none yet; `sizes` says how many threads a pool of each way in has."""
         self._sizes = sizes
         self._pools: dict[tuple[str, str], Workers] = {}
         self._lock = threading.Lock()
