@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Never
 
 import click
 
-from contract.errors import BadInputError, GateRefusedError, Terminated
+from contract.errors import BadInputError, BrokenError, GateRefusedError, Terminated
 from contract.exits import Exit
 from contract.start import why_not_imported
 from contract.stopping import stoppable
@@ -61,6 +61,8 @@ def explain(
         return Exit.REFUSED, str(error)
     if isinstance(error, BadInputError):
         return Exit.BAD_INPUT, str(error)
+    if isinstance(error, BrokenError):
+        return Exit.BROKEN, str(error)
     if isinstance(error, click.ClickException):
         return Exit.BAD_INPUT, f"{error.format_message()} (see --help)"
     if isinstance(error, TimeoutError) and error.args and not error.errno:

@@ -11,6 +11,10 @@ class BadInputError(Exception):
     """
 
 
+class BrokenError(Exception):
+    """Something failed that should not; the message is one line that says why."""
+
+
 class GateRefusedError(Exception):
     """A gate stopped the run on purpose.
 

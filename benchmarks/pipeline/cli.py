@@ -2,7 +2,7 @@
 
 import shutil
 import tempfile
-from enum import Enum
+from functools import partial
 from pathlib import Path
 from typing import Never
 
@@ -13,10 +13,9 @@ from rich.console import Console
 from benchmarks.machine import describe
 from benchmarks.pipeline import contenders, growth, report
 from benchmarks.pipeline.inputs import prepare
-from benchmarks.pipeline.measurements import ResultsError, load_or_begin
-from benchmarks.pipeline.process import ROOT, CommandError
+from benchmarks.pipeline.measurements import load_or_begin
+from benchmarks.pipeline.process import ROOT
 from contract import command
-from contract.exits import Exit
 
 PROGRAM = "python -m benchmarks.pipeline"
 _PACKAGES = ("tensorflow", "keras", "tfx", "apache-beam", "numpy")
@@ -179,14 +178,6 @@ def in_turn(names: list[str], number: int) -> list[str]:
     return names[first:] + names[:first]
 
 
-def _explained(error: BaseException) -> tuple[Enum, str]:
-    if isinstance(error, ResultsError):
-        return Exit.BAD_INPUT, str(error)
-    if isinstance(error, CommandError | contenders.ComparisonError):
-        return Exit.BROKEN, str(error)
-    return command.explain(error, begun=True)
-
-
 def main() -> Never:
     """Run the command line; an error is one line on standard error."""
-    command.run(cli, PROGRAM, _explained, PROGRAM)
+    command.run(cli, PROGRAM, partial(command.explain, begun=True), PROGRAM)

@@ -9,6 +9,7 @@ from benchmarks.pipeline.inputs import Inputs
 from benchmarks.pipeline.measurements import Facts, Measured
 from benchmarks.pipeline.process import ROOT, Usage, run
 from benchmarks.pipeline.runlog import Span, spans
+from contract.errors import BrokenError
 from pipeline.config import Training
 
 NOTEBOOK, STOCK = "notebook", "stock"
@@ -19,7 +20,7 @@ ALL = (NOTEBOOK, STOCK, PIPELINE, EARLIER)
 START_UP, ENDING = "(start-up)", "(ending)"
 
 
-class ComparisonError(Exception):
+class ComparisonError(BrokenError):
     """A contender did not do the training that the others do."""
 
 
@@ -153,8 +154,8 @@ def _check(contender: str, facts: Facts, steps: int) -> None:
             )
 
 
-def _batches(rows: int, size: int = 32) -> int:
-    return -(-rows // size)
+def _batches(rows: int) -> int:
+    return -(-rows // 32)
 
 
 def _spans(log: Path) -> list[Span]:

@@ -13,11 +13,12 @@ from pathlib import Path
 import numpy as np
 import psutil
 
+from benchmarks.pipeline.inputs import arrays
 from benchmarks.pipeline.measurements import Grown
 from benchmarks.pipeline.process import run
 from benchmarks.pipeline.runlog import spans
 from components.image_example_gen import idx
-from components.image_example_gen.source import Part, open_source
+from components.image_example_gen.source import open_source
 
 _LEFT = re.compile(r"Pause .* \d+M->(\d+)M\(")
 """In Java's log of collections: how many MB of the heap were left."""
@@ -33,7 +34,7 @@ def write(data: Path, times: int, folder: Path) -> int:
     folder.mkdir()
     written = 0
     for part, stem in ((source.train, "train"), (source.test, "t10k")):
-        images, labels = _arrays(part)
+        images, labels = arrays(part)
         copies = np.empty((times, *images.shape), np.uint8)
         for copy in range(times):
             copies[copy] = np.roll(images, copy, axis=2)
@@ -43,11 +44,6 @@ def write(data: Path, times: int, folder: Path) -> int:
         idx.write(str(folder / f"{stem}-labels-idx1-ubyte"), np.repeat(labels, times))
         written += len(in_turn)
     return written
-
-
-def _arrays(part: Part) -> tuple[np.ndarray, np.ndarray]:
-    images, labels = zip(*part.blocks(), strict=True)
-    return np.concatenate(images), np.concatenate(labels)
 
 
 def measure(

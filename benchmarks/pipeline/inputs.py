@@ -5,7 +5,6 @@ to make them is nobody's. `local_runner.py` gets the files as they are.
 """
 
 import os
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,7 +55,7 @@ def prepare(data: Path, folder: Path) -> Inputs:
         "eval": held_out,
         "test": source.test.count,
     }
-    train, test = _arrays(source.train), _arrays(source.test)
+    train, test = arrays(source.train), arrays(source.test)
     npz = folder / "mnist.npz"
     np.savez(npz, x_train=train[0], y_train=train[1], x_test=test[0], y_test=test[1])
     records = folder / "records"
@@ -71,7 +70,8 @@ def prepare(data: Path, folder: Path) -> Inputs:
     return Inputs(data.resolve(), fingerprint, npz, records, rows)
 
 
-def _arrays(part: Part) -> tuple[np.ndarray, np.ndarray]:
+def arrays(part: Part) -> tuple[np.ndarray, np.ndarray]:
+    """Returns all images and all labels of a part."""
     images, labels = zip(*part.blocks(), strict=True)
     return np.concatenate(images), np.concatenate(labels)
 
@@ -82,11 +82,7 @@ def _write_records(
     from components.image_example_gen.examples import Rows, SplitWriter
 
     writer = SplitWriter(str(folder / split), len(labels), _SHARD_ROWS)
-    for rows in _slices(len(labels)):
+    for start in range(0, len(labels), _SHARD_ROWS):
+        rows = slice(start, start + _SHARD_ROWS)
         writer.write(Rows(images[rows], labels[rows]))
     writer.close()
-
-
-def _slices(count: int) -> Iterator[slice]:
-    for start in range(0, count, _SHARD_ROWS):
-        yield slice(start, start + _SHARD_ROWS)

@@ -5,8 +5,10 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from contract.errors import BadInputError
 
-class ResultsError(Exception):
+
+class ResultsError(BadInputError):
     """A results file is not one, or is about something else."""
 
 

@@ -10,16 +10,19 @@ from pathlib import Path
 
 import psutil
 
+from contract.errors import BrokenError
+
 ROOT = Path(__file__).resolve().parents[2]
 """The repository, from which every command is run."""
 
 SAMPLE_SECONDS = 0.1
+_STOP_SECONDS = 10.0
 
 RUN = "run"
 """Name of the command's own process among those that are watched."""
 
 
-class CommandError(Exception):
+class CommandError(BrokenError):
     """A command failed; says what it printed last."""
 
 
@@ -182,12 +185,17 @@ def _end_tree(process: subprocess.Popen[bytes]) -> None:
         tree = psutil.Process(process.pid).children(recursive=True)
     except psutil.NoSuchProcess:
         tree = []
-    process.terminate()
-    try:
-        process.wait(10)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
+    end(process)
     for child in tree:
         if child.is_running():
             child.kill()
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    """Ends a process; by force if it does not within some seconds."""
+    process.terminate()
+    try:
+        process.wait(_STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()

@@ -40,69 +40,54 @@ class Verdict:
         return None if self.measured is None else self.measured <= self.bound
 
 
+Figure = Callable[[Measured], float]
+
+
+def _wall(measured: Measured) -> float:
+    return measured.seconds
+
+
+def _data_nodes(measured: Measured) -> float:
+    return sum(measured.components_cpu[node] for node in _DATA_NODES)
+
+
+_TARGETS: tuple[tuple[str, str, Figure, float], ...] = (
+    ("whole run, wall, of the notebook's", NOTEBOOK, _wall, 0.27),
+    ("whole run, wall, of the stock pipeline's", STOCK, _wall, 0.14),
+    (
+        "training loop, wall, of the notebook's fit",
+        *(NOTEBOOK, lambda measured: measured.facts.fit_seconds, 0.25),
+    ),
+    (
+        "whole run, processor, of the earlier one's",
+        *(EARLIER, lambda measured: measured.cpu_seconds, 1.05),
+    ),
+    (
+        "whole run, memory, of the earlier one's",
+        *(EARLIER, lambda measured: measured.peak_mb, 1.0),
+    ),
+    (
+        "StatisticsGen and Evaluator, processor, of the earlier ones'",
+        *(EARLIER, _data_nodes, 0.55),
+    ),
+)
+"""What our pipeline's figure is at most of another contender's."""
+
+
 def verdicts(results: Results) -> list[Verdict]:
     """Returns every target with what was measured.
 
     A ratio is the median over the rounds of one's figure to the other's: a machine
     that slows down half-way slows both.
     """
-
-    def ratio(
-        one: str, other: str, figure: Callable[[Measured], float]
-    ) -> float | None:
-        pairs = results.pairs(one, other)
-        return _median(figure(a) / figure(b) for a, b in pairs)
-
-    def wall(measured: Measured) -> float:
-        return measured.seconds
-
-    def cpu(measured: Measured) -> float:
-        return measured.cpu_seconds
-
-    def fit(measured: Measured) -> float:
-        return measured.facts.fit_seconds
-
-    def data_nodes(measured: Measured) -> float:
-        return sum(measured.components_cpu[node] for node in _DATA_NODES)
-
-    def peak(measured: Measured) -> float:
-        return measured.peak_mb
-
-    return [
-        Verdict(
-            "whole run, wall, of the notebook's", ratio(PIPELINE, NOTEBOOK, wall), 0.27
-        ),
-        Verdict(
-            "whole run, wall, of the stock pipeline's",
-            ratio(PIPELINE, STOCK, wall),
-            0.14,
-        ),
-        Verdict(
-            "training loop, wall, of the notebook's fit",
-            ratio(PIPELINE, NOTEBOOK, fit),
-            0.25,
-        ),
-        Verdict(
-            "whole run, processor, of the earlier one's",
-            ratio(PIPELINE, EARLIER, cpu),
-            1.05,
-        ),
-        Verdict(
-            "whole run, memory, of the earlier one's",
-            ratio(PIPELINE, EARLIER, peak),
-            1.0,
-        ),
-        Verdict(
-            "StatisticsGen and Evaluator, processor, of the earlier ones'",
-            ratio(PIPELINE, EARLIER, data_nodes),
-            0.55,
-        ),
-        *(
-            verdict
-            for where, by_times in results.growth.items()
-            for verdict in _growth_verdicts(where, by_times)
-        ),
-    ]
+    found = []
+    for text, other, figure, bound in _TARGETS:
+        pairs = results.pairs(PIPELINE, other)
+        measured = _median(figure(ours) / figure(theirs) for ours, theirs in pairs)
+        found.append(Verdict(text, measured, bound))
+    for where, by_times in results.growth.items():
+        found += _growth_verdicts(where, by_times)
+    return found
 
 
 def _growth_verdicts(where: str, by_times: Mapping[int, Grown]) -> list[Verdict]:

@@ -13,17 +13,10 @@ import grpc
 from rich.console import Console
 
 from benchmarks.serving import report
-from benchmarks.serving.contenders import (
-    NAMES,
-    Contender,
-    StartError,
-    commands,
-    running,
-)
+from benchmarks.serving.contenders import NAMES, Contender, commands, running
 from benchmarks.serving.load import Measurement, measure
 from contract import command
 from contract.exits import Exit
-from serving.launch.errors import LaunchError
 from serving.launch.models import MODELS, find_model
 
 PROGRAM = "python -m benchmarks.serving"
@@ -120,8 +113,6 @@ def cli(
 
 
 def _explained(error: BaseException) -> tuple[Enum, str]:
-    if isinstance(error, LaunchError | StartError):
-        return Exit.BROKEN, str(error)
     if isinstance(error, grpc.RpcError):
         return Exit.BROKEN, f"a call failed: {error.code().name}: {error.details()}"
     return command.explain(error, begun=True)

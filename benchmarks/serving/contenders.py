@@ -13,11 +13,12 @@ from pathlib import Path
 
 import grpc
 
+from benchmarks.pipeline.process import end
 from benchmarks.serving.load import predict_once
+from contract.errors import BrokenError
 from serving.launch.models import Model
 
 START_SECONDS = 120.0
-_STOP_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,34 +36,21 @@ class Contender:
     pid: int
 
 
-class StartError(Exception):
+class StartError(BrokenError):
     """A contender did not start; says what it printed last."""
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
-    """How a contender is started.
-
-    Attributes:
-        port: Where it will listen.
-        arguments: What follows ``python -m``.
-    """
-
-    port: int
-    arguments: tuple[str, ...]
-
-
-def commands(model: Model, folder: Path) -> dict[str, Command]:
-    """The command line of each contender, on free ports.
+def commands(model: Model, folder: Path) -> dict[str, list[str]]:
+    """Returns what follows `python -m` for each contender; each takes a `--port`.
 
     Args:
         model: What they serve.
         folder: For a copy of it without its marker, and for a configuration.
     """
-    embedded, alone, logged, plain, limit, core = _free_ports(6)
+    version = model.base_path / str(model.version)
     shutil.copytree(
-        model.base_path / str(model.version),
-        folder / "alone" / str(model.version),
+        version,
+        folder / "alone" / version.name,
         ignore=shutil.ignore_patterns("rows_apart.json"),
     )
     config = folder / "logged.config"
@@ -78,32 +66,14 @@ def commands(model: Model, folder: Path) -> dict[str, Command]:
             }}
         }} }}"""
     )
-    served = ("serving.server", f"--model_name={model.name}")
+    server = ["serving.server", f"--model_name={model.name}"]
     return {
-        "embedded": Command(
-            embedded,
-            (*served, f"--port={embedded}", f"--model_base_path={model.base_path}"),
-        ),
-        "alone": Command(
-            alone,
-            (*served, f"--port={alone}", f"--model_base_path={folder / 'alone'}"),
-        ),
-        "logged": Command(
-            logged,
-            ("serving.server", f"--port={logged}", f"--model_config_file={config}"),
-        ),
-        "plain": Command(
-            plain,
-            (
-                "benchmarks.serving.plain",
-                f"--port={plain}",
-                f"--model={model.base_path / str(model.version)}",
-            ),
-        ),
-        "limit": Command(limit, ("benchmarks.serving.constant", f"--port={limit}")),
-        "core": Command(
-            core, ("benchmarks.serving.constant", f"--port={core}", "--core")
-        ),
+        "embedded": [*server, f"--model_base_path={model.base_path}"],
+        "alone": [*server, f"--model_base_path={folder / 'alone'}"],
+        "logged": ["serving.server", f"--model_config_file={config}"],
+        "plain": ["benchmarks.serving.plain", f"--model={version}"],
+        "limit": ["benchmarks.serving.constant"],
+        "core": ["benchmarks.serving.constant", "--core"],
     }
 
 
@@ -112,12 +82,12 @@ NAMES = ("embedded", "alone", "logged", "plain", "limit", "core")
 
 @contextlib.contextmanager
 def running(
-    commands: Mapping[str, Command], model: str, logs: Path
+    commands: Mapping[str, list[str]], model: str, logs: Path
 ) -> Iterator[list[Contender]]:
     """Start the contenders, wait until each has answered, stop them at the end.
 
     Args:
-        commands: By the contender's name.
+        commands: By the contender's name; see `commands`.
         model: The name of the model they serve.
         logs: A folder for what they print.
 
@@ -126,25 +96,22 @@ def running(
     """
     environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
     with contextlib.ExitStack() as stack:
-        processes = {}
-        for name, command in commands.items():
+        started = {}
+        ports = _free_ports(len(commands))
+        for (name, command), port in zip(commands.items(), ports, strict=True):
             log = stack.enter_context((logs / f"{name}.log").open("wb"))
             process = subprocess.Popen(
-                [sys.executable, "-W", "ignore", "-m", *command.arguments],
+                [sys.executable, "-W", "ignore", "-m", *command, f"--port={port}"],
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 env=environment,
             )
-            stack.callback(_stop, process)
-            processes[name] = process
-        contenders = [
-            Contender(name, f"127.0.0.1:{command.port}", processes[name].pid)
-            for name, command in commands.items()
-        ]
+            stack.callback(end, process)
+            started[Contender(name, f"127.0.0.1:{port}", process.pid)] = process
         deadline = time.monotonic() + START_SECONDS
-        for contender in contenders:
-            _wait(contender, processes[contender.name], model, logs, deadline)
-        yield contenders
+        for contender, process in started.items():
+            _wait(contender, process, model, logs, deadline)
+        yield list(started)
 
 
 def _wait(
@@ -164,15 +131,6 @@ def _wait(
                 f"{contender.name} did not start: {lines[-1] if lines else 'silent'}"
             )
         time.sleep(0.2)
-
-
-def _stop(process: subprocess.Popen[bytes]) -> None:
-    process.terminate()
-    try:
-        process.wait(_STOP_SECONDS)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
 
 
 def _free_ports(count: int) -> list[int]:

@@ -2,13 +2,12 @@
 
 import asyncio
 import gc
-import os
 import time
 from dataclasses import dataclass
-from pathlib import Path
 
 import grpc
 import numpy as np
+import psutil
 
 from serving.client import calls
 from serving.client.results import Answer, ModelSpec
@@ -25,8 +24,7 @@ class Measurement:
         p50: Median latency in milliseconds.
         p99: 99th percentile of the latency in milliseconds.
         answers: How many were counted.
-        server_cpu: Milliseconds of processor time the server spent on an answer; 0
-            where the system does not tell.
+        server_cpu: Milliseconds of processor time the server spent on an answer.
         client_cpu: The same of the load generator.
     """
 
@@ -34,8 +32,8 @@ class Measurement:
     p50: float
     p99: float
     answers: int
-    server_cpu: float = 0.0
-    client_cpu: float = 0.0
+    server_cpu: float
+    client_cpu: float
 
 
 def request(model: str) -> calls.Call[Answer]:
@@ -125,13 +123,6 @@ async def measure(
 
 
 def cpu_seconds(pid: int) -> float:
-    """The processor time of a process so far, all its threads; 0 if unknown.
-
-    Source: proc(5), fields 14 (utime) and 15 (stime) of /proc/PID/stat.
-    """
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
-    except OSError:
-        return 0.0
-    fields = stat.rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    """Returns the processor time of a process so far, of all its threads."""
+    times = psutil.Process(pid).cpu_times()
+    return float(times.user + times.system)

@@ -3,7 +3,7 @@
 import os
 import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from rich.table import Table
@@ -54,11 +54,6 @@ def ratio(runs: Runs, target: Target) -> float:
     return _paired(runs, "embedded", target.against, target.concurrency, target.metric)
 
 
-def headroom(runs: Runs, concurrency: int) -> float:
-    """The core's throughput to the plain way's: what any server here could reach."""
-    return _paired(runs, "core", "plain", concurrency, "rate")
-
-
 def _paired(runs: Runs, name: str, other: str, concurrency: int, metric: str) -> float:
     """The median over the repeats of one to the other, repeat by repeat.
 
@@ -73,15 +68,13 @@ def _paired(runs: Runs, name: str, other: str, concurrency: int, metric: str) ->
 
 
 def medians(measurements: Sequence[Measurement]) -> Measurement:
-    """The median of every figure over the repeats."""
-    return Measurement(
-        statistics.median(item.rate for item in measurements),
-        statistics.median(item.p50 for item in measurements),
-        statistics.median(item.p99 for item in measurements),
-        sum(item.answers for item in measurements),
-        statistics.median(item.server_cpu for item in measurements),
-        statistics.median(item.client_cpu for item in measurements),
-    )
+    """Returns the median of every figure over the repeats; answers are added up."""
+    figures = {
+        field.name: statistics.median(getattr(one, field.name) for one in measurements)
+        for field in fields(Measurement)
+    }
+    answers = sum(one.answers for one in measurements)
+    return Measurement(**{**figures, "answers": answers})
 
 
 def results_table(runs: Runs) -> Table:
@@ -89,15 +82,8 @@ def results_table(runs: Runs) -> Table:
     table = Table(box=None, header_style="bold", pad_edge=False)
     table.add_column("callers", justify="right")
     table.add_column("server")
-    for column in (
-        "rate/s",
-        "low",
-        "high",
-        "p50 ms",
-        "p99 ms",
-        "server CPU",
-        "client CPU",
-    ):
+    figures = ("rate/s", "low", "high", "p50 ms", "p99 ms", "server CPU", "client CPU")
+    for column in figures:
         table.add_column(column, justify="right")
     last = None
     for (name, concurrency), measurements in sorted(
@@ -137,61 +123,38 @@ def targets_table(runs: Runs) -> Table:
             f"{'at least' if target.at_least else 'at most'} {target.bound}",
             "[green]met[/]" if met else "[red]missed[/]",
         )
+    most = max(concurrency for _, concurrency in runs)
+    alone = "(gRPC's core alone, times the plain way's)"
     table.add_row(
-        "(gRPC's core alone, times the plain way's)",
-        str(max(concurrency for _, concurrency in runs)),
-        f"{headroom(runs, max(concurrency for _, concurrency in runs)):.2f}",
+        alone, str(most), f"{_paired(runs, 'core', 'plain', most, 'rate'):.2f}"
     )
     return table
 
 
-def machine() -> dict[str, str]:
-    """What the figures were measured on."""
-    return {
-        **describe(("tensorflow", "grpcio", "protobuf")),
-        "load": f"{os.getloadavg()[1]:.1f} (average over five minutes, own included)",
-    }
-
-
 def as_json(runs: Runs, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Everything measured, for programs."""
+    """Returns everything measured, for programs."""
     return {
-        "machine": machine(),
+        "machine": {
+            **describe(("tensorflow", "grpcio", "protobuf")),
+            "load": f"{os.getloadavg()[1]:.1f} "
+            "(average over five minutes, own included)",
+        },
         "settings": dict(settings),
         "results": [
             {
                 "server": name,
                 "concurrency": concurrency,
-                "median": _figures(medians(measurements)),
-                "repeats": [_figures(item) for item in measurements],
+                "median": asdict(medians(measurements)),
+                "repeats": list(map(asdict, measurements)),
             }
             for (name, concurrency), measurements in runs.items()
         ],
-        "core_to_plain": {
-            str(concurrency): headroom(runs, concurrency)
-            for concurrency in sorted({concurrency for _, concurrency in runs})
-        },
         "targets": [
             {
-                "text": target.text,
-                "against": target.against,
-                "concurrency": target.concurrency,
-                "bound": target.bound,
-                "at_least": target.at_least,
+                **asdict(target),
                 "ratio": (value := ratio(runs, target)),
                 "met": target.met(value),
             }
             for target in TARGETS
         ],
-    }
-
-
-def _figures(item: Measurement) -> dict[str, float]:
-    return {
-        "answers_per_second": item.rate,
-        "p50_ms": item.p50,
-        "p99_ms": item.p99,
-        "answers": item.answers,
-        "server_cpu_ms": item.server_cpu,
-        "client_cpu_ms": item.client_cpu,
     }

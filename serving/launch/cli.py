@@ -7,14 +7,13 @@ import shlex
 import socket
 import urllib.parse
 from dataclasses import replace
-from enum import Enum
+from functools import partial
 from pathlib import Path
 from typing import Never
 
 import click
 
 from contract import command
-from contract.exits import Exit
 from serving import model_config
 from serving.launch import code
 from serving.launch.errors import LaunchError
@@ -148,12 +147,6 @@ def cli(
         raise LaunchError(f"{words[0]}: cannot be run: {error.strerror}") from error
 
 
-def _explained(error: BaseException) -> tuple[Enum, str]:
-    if isinstance(error, LaunchError):
-        return Exit.BROKEN, str(error)
-    return command.explain(error, begun=True)
-
-
 def main() -> Never:
     """Runs the command line; an error is one line on standard error."""
-    command.run(cli, PROGRAM, _explained, PROGRAM)
+    command.run(cli, PROGRAM, partial(command.explain, begun=True), PROGRAM)

@@ -57,7 +57,7 @@ def test_verdicts_follow_the_targets(embedded: list[float], met: list[bool]) -> 
     assert outcome["settings"] == {"repeats": 3}
     assert json.loads(json.dumps(outcome)) == outcome
     assert [
-        (item["server"], item["concurrency"], item["median"]["answers_per_second"])
+        (item["server"], item["concurrency"], item["median"]["rate"])
         for item in outcome["results"][:5]
         if item["server"] not in ("alone", "logged", "core")
     ] == [("embedded", 1, embedded[0]), ("plain", 1, 300), ("limit", 1, 1500)]
