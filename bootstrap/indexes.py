@@ -45,12 +45,9 @@ _SECTIONS = ("global", "install", ":env:")
 def pip_settings(
     python: str, environ: Mapping[str, str], whole_index_only: bool = False
 ) -> dict[str, str]:
-    """Asks pip for its configuration.
+    """Asks a Python's pip for its configuration.
 
-    Args:
-        python: An executable that has pip.
-        environ: The process environment.
-        whole_index_only: Leave out the places that hold only some of the files.
+    The places that hold only some of the files can be left out.
 
     Returns:
         The options that `pip install` would have here, by their long names.

@@ -45,14 +45,7 @@ class Installer:
         descriptor: int,
         locking: bool = False,
     ) -> Installer:
-        """Checks the machine, then fetches uv.
-
-        Args:
-            root: The repository's folder.
-            interpreter: The Python to install for.
-            environ: The process environment.
-            descriptor: That of the set-up's file lock.
-            locking: It is to resolve locks, not to install from them.
+        """Checks the machine, then fetches uv, to install or to resolve locks.
 
         Raises:
             SetupError: Something is missing here, or pip failed.

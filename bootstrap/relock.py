@@ -31,12 +31,7 @@ def update_locks(
 ) -> None:
     """Resolves `requirements/*.in` into the locks again.
 
-    Args:
-        root: The repository's folder.
-        lock: A lock that fits this machine, to find a Python for.
-        python: The executable whose pip fetches uv; None to find one.
-        environ: The process environment.
-        options: More options of `uv pip compile`; pins stay unless these upgrade them.
+    Pins stay, unless more options of `uv pip compile` upgrade them.
 
     Raises:
         SetupError: Something is missing here, or the resolution failed.

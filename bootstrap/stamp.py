@@ -55,12 +55,6 @@ class Stamp:
         """Tells whether the environment is right for what is wanted now.
 
         An environment with test tools serves a run as well.
-
-        Args:
-            root: The repository's folder as it is now.
-            lock: The lock that is wanted.
-            dev: The test tools are wanted.
-            python: The executable that is asked for; None for whichever it has.
         """
         return (
             not self.why_anew(root, lock, self.python)

@@ -35,13 +35,6 @@ def fetch_uv(
 ) -> Path:
     """Returns the uv executable, after fetching it where it is not here yet.
 
-    Args:
-        requirements: The file that pins uv with its hashes.
-        folder: Where it is kept, a folder for each version.
-        interpreter: The Python whose pip fetches it.
-        environ: The process environment.
-        keep_open: Descriptor of the set-up's file lock.
-
     Raises:
         SetupError: pip failed; its output has been shown.
     """

@@ -198,10 +198,6 @@ def _imports(source: bytes, package: str) -> tuple[str, ...]:
     `from package import x` gives `package.x` as well: x may be a module, or
     just a name in one. Parsing is slow, and most modules are in the closure of
     many nodes: so the answer is kept, by content.
-
-    Args:
-        source: Of the module.
-        package: Where its relative imports start.
     """
     found: list[str] = []
     for node in ast.walk(ast.parse(source)):

@@ -25,7 +25,6 @@ class GateRefusedError(Exception):
     """
 
     def __init__(self, gate: str, reasons: list[str], metric: str = FINDINGS) -> None:
-        """Keeps the findings; the message is all of them."""
         self.gate = gate
         self.reasons = reasons
         self.metric = metric

@@ -9,12 +9,7 @@ from contract.waiting import SilenceError
 
 
 def reason(error: Exception, url: str) -> str:
-    """Returns in a few words what went wrong, and what helps where that is known.
-
-    Args:
-        error: What `requests` raised, or what stopped the wait for it.
-        url: What was asked for.
-    """
+    """Returns in a few words what went wrong, and what helps where that is known."""
     text, deepest = str(error), _deepest(error)
     if isinstance(error, requests.HTTPError) and error.response is not None:
         return f"HTTP {error.response.status_code}"

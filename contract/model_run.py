@@ -75,12 +75,7 @@ def setting_text(value: Any) -> str:
 
 
 def save_answers(folder: str, probabilities: np.ndarray) -> None:
-    """Writes Keras' own answers to the test split, to compare with and to show.
-
-    Args:
-        folder: Of the ModelRun.
-        probabilities: float32 `[rows, classes]`, in the split's order.
-    """
+    """Writes Keras' own answers to the test split, float32 `[rows, classes]`."""
     _save(folder, _ANSWERS_FILE, probabilities)
 
 
@@ -90,12 +85,7 @@ def load_answers(folder: str) -> np.ndarray:
 
 
 def save_novelty(folder: str, novelty: np.ndarray) -> None:
-    """Writes the novelty of the test split's first rows, to compare with.
-
-    Args:
-        folder: Of the ModelRun.
-        novelty: float32 `[rows]`, of at most `ANSWER_BATCH` rows.
-    """
+    """Writes the novelty of the test split's first rows, at most `ANSWER_BATCH`."""
     _save(folder, _NOVELTY_FILE, novelty)
 
 

@@ -139,11 +139,7 @@ class Event:
         return f"{self.model}{version}: {self.kind}"
 
     def body(self, reports: str) -> str:
-        """Returns the message.
-
-        Args:
-            reports: As in `Settings`.
-        """
+        """Returns the message; see `Settings` for `reports`."""
         lines = [self.what, *self.why[:_MOST_REASONS]]
         if more := len(self.why) - _MOST_REASONS:
             lines += [f"and {more} more"] if more > 0 else []

@@ -34,10 +34,6 @@ def imported(setting: str, reference: str) -> Iterator[Any]:
     Modules of that folder do not stay imported: their names, such as `layers`, may be
     those of another file's in the same process.
 
-    Args:
-        setting: That names it, for messages.
-        reference: `file.py:name`, or a dotted path; see `split_reference`.
-
     Raises:
         BadInputError: There is no such file or module, or it fails.
     """

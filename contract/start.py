@@ -25,11 +25,7 @@ _MOST = 400
 
 
 def start(module: str) -> Never:
-    """Runs `main` of a module; without the environment, one line says how to.
-
-    Args:
-        module: Dotted name. It is imported here, so that what is missing is known.
-    """
+    """Runs `main` of a module; without the environment, one line says how to."""
     _settle()
     try:
         with stoppable():

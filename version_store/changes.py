@@ -35,10 +35,6 @@ _TAKEN = (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR)
 def locked(base: str, timeout: float = LOCK_SECONDS) -> Iterator[None]:
     """Holds a model's folder, made if need be, and clears what the killed left.
 
-    Args:
-        base: The model's folder.
-        timeout: Seconds to wait for who holds it.
-
     Raises:
         TimeoutError: It was held all that time.
         OSError: The folder cannot be written to.
@@ -73,10 +69,7 @@ def stage(base: str) -> str:
 def publish(base: str, staged: str, describe: Callable[[int], None]) -> int:
     """Makes a staged folder a version, in one step; while locked.
 
-    Args:
-        base: The model's folder.
-        staged: From `stage`, filled.
-        describe: Called with the number before it is one, to write it down.
+    `describe` is called with the number before it is one, to write it down.
 
     Returns:
         The version: the time in seconds since 1970, or one more than the

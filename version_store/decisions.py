@@ -70,9 +70,6 @@ class Decision:
 def read_decisions(base: str) -> list[Decision]:
     """Returns all decisions about the models of a folder, oldest first.
 
-    Args:
-        base: The model's folder.
-
     Raises:
         BadInputError: What is on record cannot be read.
     """
@@ -127,10 +124,6 @@ def withdrawn(base: str) -> dict[str, Decision]:
 def barred(base: str, recipe: str) -> str | None:
     """Returns why what a recipe comes to would not be pushed; None if it would.
 
-    Args:
-        base: The model's folder.
-        recipe: Digest of all that goes into the model.
-
     Raises:
         BadInputError: What is on record cannot be read.
     """
@@ -150,11 +143,9 @@ def how_to_allow(base: str, decision: Decision) -> str:
 
 
 def find_withdrawn(base: str, asked: str) -> Decision:
-    """Returns the decision that is meant by a version's number or a digest.
+    """Returns the decision that is meant by a version's number, or by a digest.
 
-    Args:
-        base: The model's folder.
-        asked: A version's number; or a digest, or its first eight digits or more.
+    Eight digits of a digest are enough.
 
     Raises:
         BadInputError: No such model is held back.

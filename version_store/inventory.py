@@ -1,4 +1,8 @@
-"""Which versions there are, and what each says of itself."""
+"""Which versions there are, and what each says of itself.
+
+`models` is the folder with the versions of every model name. `whole` versions alone are
+what a server could load.
+"""
 
 import logging
 import os
@@ -52,10 +56,6 @@ class Version:
 def list_models(models: str, *, whole: bool = True) -> list[str]:
     """Returns the names of the models that have a version.
 
-    Args:
-        models: The folder with the versions of every model name.
-        whole: Whether a server has to be able to load it.
-
     Raises:
         BadInputError: There is no such folder.
     """
@@ -86,12 +86,7 @@ def list_versions(
 ) -> list[Version]:
     """Returns a model's versions, highest first.
 
-    Args:
-        models: The folder with the versions of every model name.
-        model: Name of the model.
-        config: The server's configuration, where it is not the one that lies beside
-            the models.
-        whole: Only those that a server could load.
+    `config` is the server's configuration, if it is not the one beside the models.
 
     Raises:
         BadInputError: The configuration, or what was decided, cannot be read.
@@ -140,11 +135,7 @@ def find_model(
 ) -> str:
     """Returns the name of the model that is meant.
 
-    Args:
-        models: The folder with the versions of every model name.
-        name: As given; None for the one that has the version, or the only one.
-        version: As given.
-        whole: Whether a server has to be able to load one.
+    Without a name that is the model that has the version, or the only one.
 
     Raises:
         BadInputError: There is no such, or more than one.

@@ -42,10 +42,7 @@ def pushed_models(
 def record_rollback(store: Store, made: Version, source: Version) -> None:
     """Records that a version was made from an older one; once, however often called.
 
-    Args:
-        store: Where.
-        made: The version that came of it; its manifest has the circumstances.
-        source: The version whose files it has.
+    Its manifest has the circumstances.
     """
     back = made.manifest.rolled_back if made.manifest else None
     if back is None:
@@ -70,13 +67,7 @@ def record_rollback(store: Store, made: Version, source: Version) -> None:
 
 
 def record_decision(store: Store, version: Version, decision: Decision) -> None:
-    """Records that a version was promoted or withdrawn; once, however often called.
-
-    Args:
-        store: Where.
-        version: What it is about.
-        decision: With the circumstances.
-    """
+    """Records that a version was promoted or withdrawn; once, however often called."""
     execution = metadata_store_pb2.Execution(
         type_id=_execution_type(store, DECISION, (), ("what",)),
         name=_decision_name(version.model, decision),
@@ -201,14 +192,7 @@ def _artifact_type(store: Store) -> int:
 def _execution_type(
     store: Store, name: str, integers: Iterable[str], texts: Iterable[str]
 ) -> int:
-    """Returns the type of a decision about a version, which has these properties, too.
-
-    Args:
-        store: Where.
-        name: Of the type.
-        integers: Names of further properties.
-        texts: Likewise.
-    """
+    """Returns the type of a decision about a version, with further properties."""
     kind = metadata_store_pb2.ExecutionType(name=name)
     for key in ("version", *integers):
         kind.properties[key] = metadata_store_pb2.INT

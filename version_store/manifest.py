@@ -258,9 +258,6 @@ def write_manifest(folder: str, manifest: Manifest) -> None:
 def read_manifest(folder: str) -> Manifest | None:
     """Returns a version's manifest; None if it has none, as it is not ours.
 
-    Args:
-        folder: The version's folder.
-
     Raises:
         ManifestError: It cannot be read; one line that says why.
     """

@@ -88,9 +88,7 @@ def open_store(location: str, *, read_only: bool = True) -> Store:
 class _Relay:
     """The process of `version_store.relay`; it ends with this one at the latest.
 
-    Args:
-        location: Of the store.
-        config: What its address is taken from, and the relay's put in.
+    Its address takes the server's place in `config`.
     """
 
     def __init__(

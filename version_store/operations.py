@@ -1,4 +1,15 @@
-"""What the commands do: the folder's lock, the change, the record of it."""
+"""What the commands do: the folder's lock, the change, the record of it.
+
+What they take has the same meaning in each:
+
+- `models`: the folder with the versions of every model name; `model`: such a name;
+- `number`: a version; None for the one before what is served (to roll back to), whose
+  push was interrupted (to be a canary), or that is the canary (to be promoted);
+- `reason`: for the record;
+- `store`: ML Metadata, where it is recorded; None for nowhere;
+- `config`: the server's configuration, if it is not the one beside the models;
+- `servers`: they are asked whether they have the version.
+"""
 
 import os
 from dataclasses import dataclass, replace
@@ -73,15 +84,6 @@ def rollback(
 
     Where versions are labelled it becomes the stable one, once the servers have it.
 
-    Args:
-        models: The folder with the versions of every model name.
-        model: Name of the model.
-        number: The version; None for the one before what is served.
-        reason: For the record.
-        store: Where to record it; None for nowhere.
-        config: The server's configuration, where it is not the default.
-        servers: To be asked whether they have it, where versions are labelled.
-
     Raises:
         BadInputError: It cannot be; see `choose`.
         OSError: The folder cannot be written to, or is held by another change.
@@ -117,12 +119,6 @@ def rollback(
 def canary(models: str, model: str, number: int | None, servers: Servers) -> Trial:
     """Has a version loaded beside the stable one, and labels it canary.
 
-    Args:
-        models: The folder with the versions of every model name.
-        model: Name of the model.
-        number: The version; None for the one whose push was interrupted.
-        servers: To be asked whether they have it.
-
     Raises:
         NotConfirmedError: They have not got it: it has no label, and this can be said
             again.
@@ -148,14 +144,6 @@ def promote(
 ) -> Trial:
     """Makes the canary, or another version, the stable one.
 
-    Args:
-        models: The folder with the versions of every model name.
-        model: Name of the model.
-        number: The version; None for the canary.
-        reason: For the record.
-        store: Where to record it; None for nowhere.
-        servers: To be asked whether they have it.
-
     Raises:
         NotConfirmedError: They have not got it, and nothing is decided.
         BadInputError: There is no canary, or it may not be served; see `canary`.
@@ -178,12 +166,6 @@ def promote(
 
 def withdraw(models: str, model: str, reason: str, store: Store | None) -> Trial:
     """Ends the trial of the canary; its model is not pushed again.
-
-    Args:
-        models: The folder with the versions of every model name.
-        model: Name of the model.
-        reason: For the record.
-        store: Where to record it; None for nowhere.
 
     Raises:
         BadInputError: There is no canary.
@@ -268,14 +250,6 @@ def prune(
 ) -> list[Version]:
     """Removes all but the newest versions; never one that is served.
 
-    Args:
-        models: The folder with the versions of every model name.
-        model: Name of the model.
-        keep: How many stay, those that are served among them; at least 1.
-        store: Where to mark what is gone; None for nowhere.
-        dry_run: Whether to change nothing.
-        config: The server's configuration, where it is not the default.
-
     Returns:
         What was removed, or would be.
 
@@ -303,11 +277,7 @@ def prune(
 def allow(models: str, model: str, asked: str, reason: str) -> Decision:
     """Lets a model be pushed again that was rolled back from, or withdrawn.
 
-    Args:
-        models: The folder with the versions of every model name.
-        model: Name of the model.
-        asked: Number of a version of it, or the model's digest.
-        reason: For the record.
+    `asked` is the number of a version of it, or the model's digest.
 
     Returns:
         What was decided before.

@@ -100,12 +100,6 @@ def roll_back(
     Its files become hard links where the file system has them: versions are
     never written to, and removing one leaves the other's files.
 
-    Args:
-        base: The model's folder.
-        target: From `choose`.
-        served: What is served until then.
-        reason: For the record.
-
     Returns:
         The manifest of the new version.
 

@@ -10,7 +10,8 @@ For the same reason one file is enough to move a label back and to have a versio
 unloaded: the label goes first.
 
 Each step is one file, whole or not at all, and can be said again: what a kill leaves
-between two steps is a version that is loaded and has no label.
+between two steps is a version that is loaded and has no label. `base` is the model's
+folder; nobody holds it, unless that is said.
 """
 
 import os
@@ -32,10 +33,6 @@ def pin(base: str, servers: Servers) -> int | None:
     Without that servers take the highest version. To be called before a canary is
     there; waits until the servers know. Where none answers it waits for as long as
     ours take to read the file again.
-
-    Args:
-        base: The model's folder, which nobody holds.
-        servers: To be asked.
 
     Returns:
         The version that is stable since now; None if there was one, or is none.
@@ -65,12 +62,6 @@ def load(base: str, version: int) -> None:
 def bring_up(base: str, version: int, label: str, servers: Servers) -> None:
     """Has a version loaded, and labels it once the servers have it.
 
-    Args:
-        base: The model's folder, which nobody holds.
-        version: Its number.
-        label: `STABLE` or `CANARY`.
-        servers: To be asked.
-
     Raises:
         NotConfirmedError: They have not got it, and then it stays without a label; or
             do not say that it has it.
@@ -83,11 +74,6 @@ def bring_up(base: str, version: int, label: str, servers: Servers) -> None:
 @contextmanager
 def loaded(base: str, version: int, servers: Servers) -> Iterator[None]:
     """Has a version loaded, and holds the model's folder once the servers have it.
-
-    Args:
-        base: The model's folder, which nobody holds.
-        version: Its number.
-        servers: To be asked.
 
     Raises:
         NotConfirmedError: They have not got it, or another change had it unloaded while

@@ -8,12 +8,11 @@ from google.protobuf.message import DecodeError
 from contract.errors import BadInputError
 from contract.signatures import EXAMPLES_SIGNATURE, PROBABILITIES
 from contract.task import Task, read_task
-from serving.client.calls import signatures_of
-from serving.client.protocol import SavedModel
+from serving.client.calls import signatures_in
 from serving.client.results import ModelMetadata, Signature
 from serving.client.tasks import NoTaskError, derived_task
 from version_store.serving_config import serving
-from version_store.versions import SAVED_MODEL, version_path
+from version_store.versions import version_path
 
 
 @dataclass(frozen=True)
@@ -61,7 +60,7 @@ def look_at(base: str, version: int) -> Served:
     """Returns what a version is asked; nothing is loaded."""
     folder = version_path(base, version)
     try:
-        signatures = _signatures(folder)
+        signatures = signatures_in(folder)
     except (OSError, DecodeError) as error:
         problem = f"its SavedModel cannot be read: {error}"
         return Served(version, folder, None, problem=problem)
@@ -94,11 +93,7 @@ def why_not_compared(served: Served, task: Task) -> str:
 def check_name(served: Served | None, task: Task, name: str, replace: bool) -> None:
     """Refuses to push a task under a name by which clients ask for another one.
 
-    Args:
-        served: What is served under the name; None for nothing.
-        task: What is to be pushed.
-        name: Of the model.
-        replace: Whether that is what is wanted.
+    Unless that one is to be replaced.
 
     Raises:
         BadInputError: It is another task, and nobody said that it should be replaced.
@@ -110,12 +105,6 @@ def check_name(served: Served | None, task: Task, name: str, replace: bool) -> N
             f"another task: {difference}: give this model another "
             "name with --name, or replace that one with --replace-task"
         )
-
-
-def _signatures(folder: str) -> dict[str, Signature]:
-    with open(os.path.join(folder, SAVED_MODEL), "rb") as stream:
-        graphs = SavedModel.FromString(stream.read()).meta_graphs
-    return signatures_of(graphs[0].signature_def) if graphs else {}
 
 
 def _task_of(signatures: dict[str, Signature], name: str) -> Task | None:

@@ -48,12 +48,7 @@ class Servers:
     patience: float = PATIENCE_SECONDS
 
     def await_version(self, model: str, version: int, label: str | None = None) -> None:
-        """Waits until each server that answers has a version AVAILABLE.
-
-        Args:
-            model: Name of the model.
-            version: Number of the version.
-            label: By which it has to be found; None: by its number.
+        """Waits until each server that answers has a version, or a label, AVAILABLE.
 
         Raises:
             NoServerError: No server answers.

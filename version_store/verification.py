@@ -14,12 +14,7 @@ EXTRA = "extra"
 
 @dataclass(frozen=True)
 class Problem:
-    """Something about a version that is not as its manifest says.
-
-    Attributes:
-        file: Path in the version; empty where it is about all of it.
-        what: In what way.
-    """
+    """What is not as the manifest says: of a file, or without a name of all."""
 
     file: str
     what: str

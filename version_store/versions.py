@@ -21,12 +21,7 @@ SAVED_MODEL = "saved_model.pb"
 
 
 def list_versions(base: str, *, whole: bool = True) -> list[int]:
-    """Returns the versions, lowest first.
-
-    Args:
-        base: The model's folder.
-        whole: Only those that a server could load: with a SavedModel.
-    """
+    """Returns the versions, lowest first; `whole`: those that a server could load."""
     return sorted(_folders(base, whole=whole))
 
 

@@ -61,17 +61,7 @@ _OPTIONS: dict[str, Callable[[Command], Command]] = {
 
 @dataclass(frozen=True)
 class Where:
-    """What the options say; those that a command does not have are not given.
-
-    Attributes:
-        output: Folder of the runs.
-        given_models: Folder of the models, if it was named.
-        name: Of the model, if it was named.
-        given_metadata: Of the store, if it was named.
-        config: The server's configuration, if it was named.
-        servers: That are asked whether they have a version.
-        as_json: Whether to print for programs.
-    """
+    """What the options say; those that a command does not have are not given."""
 
     output: str
     given_models: str | None
@@ -101,9 +91,7 @@ class Where:
 def where(*more: str) -> Callable[[Command], Command]:
     """Gives a command the options, which it takes as one `Where`, its first argument.
 
-    Args:
-        more: Names of options that not every command has: `name`, `metadata`, `config`,
-            `servers`.
+    Not every command has the options `name`, `metadata`, `config` and `servers`.
     """
     names = [each for name in more for each in _GROUPS.get(name, (name,))]
 

@@ -168,12 +168,7 @@ def cli(
 
 
 def in_turn(names: list[str], number: int) -> list[str]:
-    """Returns the contenders in the order of a round; each begins another one.
-
-    Args:
-        names: All of them.
-        number: Of the round, from 0; it says which one begins.
-    """
+    """Returns the contenders in the order of a round; each begins with another one."""
     first = number % max(len(names), 1)
     return names[first:] + names[:first]
 

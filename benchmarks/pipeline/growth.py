@@ -55,13 +55,6 @@ def measure(
 ) -> Grown:
     """Runs `local_runner.py` on the data repeated so many times, for one epoch.
 
-    Args:
-        data: The data set.
-        times: How often it is repeated.
-        folder: Empty; everything is written there.
-        config: Where Beam runs; None is in the run's own process.
-        servers: Process ids by name of what else works for it.
-
     Raises:
         CommandError: The run failed.
     """

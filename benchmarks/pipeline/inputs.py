@@ -18,15 +18,7 @@ _SHARD_ROWS = 12_000
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
-    """What the contenders read.
-
-    Attributes:
-        data: The data set as `local_runner.py` takes it.
-        fingerprint: Of its content.
-        npz: The same as Keras publishes it.
-        records: Folder with the same as gzipped TFRecords, by split.
-        rows: Examples by split: `train`, `eval`, `test`.
-    """
+    """What the contenders read: the files, Keras' npz, gzipped TFRecords by split."""
 
     data: Path
     fingerprint: str

@@ -22,13 +22,7 @@ _DATA_NODES = ("StatisticsGen", "Evaluator")
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """A target and what was measured.
-
-    Attributes:
-        text: What it says.
-        measured: What came out; None where it was not measured.
-        bound: At most this.
-    """
+    """A target and what was measured; None if it was not. At most `bound` meets it."""
 
     text: str
     measured: float | None

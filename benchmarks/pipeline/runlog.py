@@ -14,13 +14,7 @@ _LINE = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """When a component ran.
-
-    Attributes:
-        node: Its id.
-        start: Seconds since 1970.
-        end: The same.
-    """
+    """When a component ran, in seconds since 1970."""
 
     node: str
     start: float

@@ -23,13 +23,7 @@ START_SECONDS = 120.0
 
 @dataclass(frozen=True, slots=True)
 class Contender:
-    """A server under test.
-
-    Attributes:
-        name: One of `NAMES`.
-        address: Where it listens.
-        pid: Its process.
-    """
+    """A server under test: one of `NAMES`, where it listens, and its process."""
 
     name: str
     address: str
@@ -85,11 +79,6 @@ def running(
     commands: Mapping[str, list[str]], model: str, logs: Path
 ) -> Iterator[list[Contender]]:
     """Start the contenders, wait until each has answered, stop them at the end.
-
-    Args:
-        commands: By the contender's name; see `commands`.
-        model: The name of the model they serve.
-        logs: A folder for what they print.
 
     Raises:
         StartError: One ended, or did not answer within `START_SECONDS`.

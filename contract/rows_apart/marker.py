@@ -20,7 +20,8 @@ from tensorflow.python.framework.convert_to_constants import (
     convert_variables_to_constants_v2,
 )
 
-from contract.rows_apart.rules import Fixed, Mixed, Rows, Value, outputs_of
+from contract.rows_apart.rules import outputs_of
+from contract.rows_apart.values import Fixed, Mixed, Rows, Value
 
 MARKER_FILE = os.path.join("assets.extra", "rows_apart.json")
 _FORMAT = 1
@@ -28,9 +29,6 @@ _FORMAT = 1
 
 def judge(folder: str) -> dict[str, str]:
     """Finds out which signatures of a SavedModel keep rows apart.
-
-    Args:
-        folder: Of the SavedModel.
 
     Returns:
         By name of the signature an empty text where its rows are shown not to see
@@ -81,10 +79,7 @@ def _rows_of(tensor: tf.Tensor) -> Rows:
 
 
 def write_marker(folder: str) -> list[str]:
-    """Marks the signatures of a SavedModel whose rows do not see each other.
-
-    Args:
-        folder: Of the SavedModel, complete but for this file.
+    """Marks the signatures of a complete SavedModel whose rows do not see each other.
 
     Returns:
         Their names. Without any no file is written.
@@ -105,12 +100,7 @@ def marked(folder: str) -> list[str]:
 
 
 def withdraw_marker(folder: str, signatures: set[str]) -> None:
-    """Takes signatures out of the marker; nothing puts them back.
-
-    Args:
-        folder: Of the SavedModel.
-        signatures: Names of those whose rows came out otherwise together than alone.
-    """
+    """Takes signatures out of the marker; nothing puts them back."""
     if not signatures:
         return
     left = [name for name in marked(folder) if name not in signatures]

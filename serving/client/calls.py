@@ -5,6 +5,7 @@ response, so `serving.client.Client` and `serving.client.AsyncClient` differ onl
 in how they wait.
 """
 
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
@@ -296,6 +297,18 @@ def signatures_of(definitions: Mapping[str, Any]) -> dict[str, Signature]:
         )
         for name, definition in sorted(definitions.items())
     }
+
+
+def signatures_in(folder: str) -> dict[str, Signature]:
+    """Reads the signatures of the SavedModel in a folder; nothing is loaded.
+
+    Raises:
+        OSError: It cannot be read.
+        DecodeError: It is none.
+    """
+    with open(os.path.join(folder, "saved_model.pb"), "rb") as stream:
+        graphs = protocol.SavedModel.FromString(stream.read()).meta_graphs
+    return signatures_of(graphs[0].signature_def) if graphs else {}
 
 
 def _tensor_specs(infos: Mapping[str, Any]) -> dict[str, TensorSpec]:

@@ -74,7 +74,6 @@ class ServingError(ClientError):
     def __init__(
         self, code: grpc.StatusCode, details: str, address: str, hint: str = ""
     ) -> None:
-        """Keeps them; the message is all of them, and what can be done."""
         super().__init__(f"{address}: {code.name}: {details or 'no details'}{hint}")
         self.code = code
         self.details = details

@@ -79,11 +79,7 @@ ALL = Selection()
 def read_idx(
     file: IO[bytes], selection: Selection = ALL
 ) -> Iterator[tuple[int, np.ndarray]]:
-    """Reads the selected images, one at a time.
-
-    Args:
-        file: An IDX file, gzipped or not; read forwards, only as far as needed.
-        selection: Which images.
+    """Reads the selected images, one at a time, and no more of the file than it needs.
 
     Yields:
         The image's index and its pixels, uint8 [height, width] or, of a file of four

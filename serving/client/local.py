@@ -3,7 +3,6 @@
 import os
 import warnings
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -12,13 +11,7 @@ from contract.task import read_task
 from contract.version_number import version_number
 from serving.client import calls
 from serving.client.errors import InputError, UnexpectedResponse, one_line
-from serving.client.results import (
-    ClassAnswer,
-    ModelMetadata,
-    ServedTask,
-    Signature,
-    TensorSpec,
-)
+from serving.client.results import ClassAnswer, ModelMetadata, ServedTask
 from serving.client.tasks import (
     DESCRIBE,
     TASK,
@@ -73,10 +66,7 @@ class LocalModel:
         metadata = ModelMetadata(
             self._name,
             self._version,
-            {
-                name: _signature(function)
-                for name, function in sorted(self._loaded.signatures.items())
-            },
+            calls.signatures_in(str(folder)),
         )
         derived_task(metadata, self._signature)  # it takes images, whatever it tells
         if task := read_task(str(folder)):
@@ -97,12 +87,7 @@ class LocalModel:
     def predict_images(
         self, images: np.ndarray, novelty: bool = False
     ) -> list[ClassAnswer]:
-        """Classifies images, uint8 [n, *task.shape].
-
-        Args:
-            images: The images.
-            novelty: Whether to ask for their novelty, too, where the model has that
-                signature.
+        """Classifies images, uint8 [n, *task.shape]; tells their novelty if it can.
 
         Raises:
             InputError: The model fails, or answers something else.
@@ -124,19 +109,3 @@ class LocalModel:
             return answers
         except (tf.errors.OpError, ValueError, UnexpectedResponse) as error:
             raise InputError(f"{self._name}: {one_line(str(error))[:300]}") from error
-
-
-def _signature(function: Any) -> Signature:
-    def specs(items: Any) -> dict[str, TensorSpec]:
-        return {
-            alias: TensorSpec(
-                spec.dtype.name,
-                None if spec.shape.rank is None else tuple(spec.shape.as_list()),
-            )
-            for alias, spec in items.items()
-        }
-
-    return Signature(
-        specs(function.structured_input_signature[1]),
-        specs(function.structured_outputs),
-    )

@@ -138,13 +138,17 @@ def from_image(
         return prepare.from_drawing(_grey(image), task), Way.DRAWING
     fit = fit or Fit.STRETCH
     paper = _WHITE if task.background is None else task.background
-    try:
-        image = plain(image, task.channels, paper)
-    except ValueError as error:
-        raise InputError(f"expected levels of 8 or 16 bit, found {error}") from error
+    image = _plain(image, task.channels, paper)
     if image.size == (task.width, task.height):
         return pixels(image, task.shape), Way.AS_IS
     return pixels(_fitted(image, task, fit, paper), task.shape), Way(fit.value)
+
+
+def _plain(image: Image.Image, channels: int, paper: int) -> Image.Image:
+    try:
+        return plain(image, channels, paper)
+    except ValueError as error:
+        raise InputError(f"expected levels of 8 or 16 bit, found {error}") from error
 
 
 def _is_drawing(task: Task, fit: Fit | None) -> bool:
@@ -173,8 +177,8 @@ def _fitted(image: Image.Image, task: Task, fit: Fit, paper: int) -> Image.Image
 
 def _grey(image: Image.Image) -> np.ndarray:
     """Returns the grey levels of a drawing: float32 [height, width] in 0..255."""
-    if image.mode.startswith("I") or image.mode == "F":
-        return np.asarray(_shrink(_levels(image)), np.float32)
+    if image.mode[0] in "IF":
+        return np.asarray(_shrink(_plain(image, 1, _WHITE)), np.float32)
     if not _has_alpha(image):
         return np.asarray(_shrink(image.convert("L")), np.float32)
     layers = np.asarray(image.convert("LA"), np.float32)
@@ -189,18 +193,6 @@ def _grey(image: Image.Image) -> np.ndarray:
 
 def _has_alpha(image: Image.Image) -> bool:
     return "A" in image.getbands() or "transparency" in image.info
-
-
-def _levels(image: Image.Image) -> Image.Image:
-    """Returns 16-bit greys as float levels in 0..255.
-
-    Raises:
-        InputError: The picture has other numbers, whose range nobody can know.
-    """
-    levels = np.asarray(image, np.float32)
-    if image.mode == "F" or levels.min() < 0 or levels.max() > 65535:
-        raise InputError("expected levels of 8 or 16 bit, found others")
-    return Image.fromarray(levels / np.float32(257))
 
 
 def _shrink(image: Image.Image) -> Image.Image:

@@ -45,11 +45,8 @@ _SECONDS_BETWEEN_LINES = 10.0
 class Model:
     """What is asked: a served model, or one in this process.
 
-    Attributes:
-        served: Its task.
-        ask: Answers uint8 images [n, *task.shape]; tells their novelty if it is told
-            to and the model can.
-        signature: The signature that is asked.
+    `ask` answers uint8 images [n, *task.shape]; with True it tells their novelty as
+    well, if the model can.
     """
 
     served: ServedTask
@@ -81,14 +78,7 @@ class Model:
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What is to be answered, and how pictures are read.
-
-    Attributes:
-        sources: Files, folders and `-`.
-        selection: Which images of IDX and npy files.
-        batch_size: Images in a request.
-        fit: How pictures are fitted; None for the task's own way.
-    """
+    """What is to be answered; without a `fit` pictures are read the task's own way."""
 
     sources: Sequence[str]
     selection: Selection | None
@@ -177,12 +167,6 @@ def write(
     model: Model, wish: Wish, table: Table, report: Callable[[str], None]
 ) -> bool:
     """Writes the answers into a table, and goes on where it ended.
-
-    Args:
-        model: What is asked.
-        wish: What about.
-        table: Where to; not open yet.
-        report: Prints a line about an error on standard error.
 
     Returns:
         Whether a row of it is an error.

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from dataclasses import asdict
 from itertools import zip_longest
 from typing import Any
 
@@ -171,20 +172,7 @@ def print_status(console: Console, versions: list[VersionStatus]) -> None:
 
 def status_json(model: str, versions: list[VersionStatus]) -> str:
     """Returns every version's state as one JSON object."""
-    return _json(
-        {
-            "model": model,
-            "versions": [
-                {
-                    "version": item.version,
-                    "state": item.state,
-                    "error_code": item.error_code,
-                    "error_message": item.error_message,
-                }
-                for item in versions
-            ],
-        }
-    )
+    return _json({"model": model, "versions": list(map(asdict, versions))})
 
 
 def print_metadata(console: Console, metadata: ModelMetadata) -> None:
@@ -201,30 +189,7 @@ def print_metadata(console: Console, metadata: ModelMetadata) -> None:
 
 def metadata_json(metadata: ModelMetadata) -> str:
     """Returns a model's signatures as one JSON object."""
-
-    def specs(items: Any) -> dict[str, Any]:
-        return {
-            alias: {
-                "dtype": spec.dtype,
-                "shape": None if spec.shape is None else list(spec.shape),
-            }
-            for alias, spec in items.items()
-        }
-
-    return _json(
-        {
-            "model": metadata.model,
-            "version": metadata.version,
-            "signatures": {
-                name: {
-                    "method_name": signature.method_name,
-                    "inputs": specs(signature.inputs),
-                    "outputs": specs(signature.outputs),
-                }
-                for name, signature in metadata.signatures.items()
-            },
-        }
-    )
+    return _json(asdict(metadata))
 
 
 def _json(value: dict[str, Any]) -> str:

@@ -100,10 +100,7 @@ class Table:
     def add(
         self, rows: Iterable[tuple[Picture | Unreadable, ClassAnswer | None]]
     ) -> None:
-        """Appends a batch.
-
-        Args:
-            rows: What was asked, and its answer; None for what is unreadable.
+        """Appends a batch of what was asked with its answer, None if it was unreadable.
 
         Raises:
             InputError: The file cannot be written.

@@ -45,11 +45,7 @@ def tells_novelty(metadata: ModelMetadata) -> bool:
 
 
 def told_task(metadata: ModelMetadata, texts: Any) -> ServedTask:
-    """Reads the answer of `describe`.
-
-    Args:
-        metadata: Of the version that answered.
-        texts: Its output `task`: one text, as bytes.
+    """Reads the output `task` of `describe`: one text, as bytes.
 
     Raises:
         NoTaskError: It is no task.
@@ -68,10 +64,6 @@ def told_task(metadata: ModelMetadata, texts: Any) -> ServedTask:
 
 def derived_task(metadata: ModelMetadata, name: str = DEFAULT_SIGNATURE) -> ServedTask:
     """Derives a task from the shapes that a signature declares.
-
-    Args:
-        metadata: Of the version.
-        name: The signature.
 
     Raises:
         NoTaskError: The signature takes no images, or gives no probabilities, or does

@@ -66,9 +66,7 @@ def explain(server: Server, reasons: list[str], model: Model, ports: Ports) -> s
 def with_config(model: Model, *, write: bool) -> tuple[Model, str]:
     """Returns the model with the file that says which of its versions are served.
 
-    Args:
-        model: What is to be served.
-        write: Whether the file may be written, where it is not there.
+    The file is written if it is not there and may be written.
 
     Returns:
         The model, and why it has no such file; mostly nothing.

@@ -272,12 +272,7 @@ def choose(
 ) -> tuple[Server, list[str]]:
     """Chooses the server, and says why none of the better ones.
 
-    Args:
-        kind: ``auto``, or one of `KINDS` to have that one or none.
-        model: What it will serve.
-        ports: Where.
-        image: The container image; the one for the model's TensorFlow when None.
-        fetch: Whether to fetch an image that is not here.
+    `kind` is ``auto``, or one of `KINDS` to have that one or none; see `container`.
 
     Returns:
         The server, and a reason for each kind that was passed over.

@@ -48,15 +48,7 @@ def eval_config() -> config_pb2.EvalConfig:
 def create(
     records: str, output: Path, epochs: int, steps: int, eval_steps: int
 ) -> tfx.dsl.Pipeline:
-    """Returns the pipeline.
-
-    Args:
-        records: Folder with `train/`, `eval/` and `test/`, gzipped TFRecords.
-        output: Where everything goes.
-        epochs: Passes over the training rows.
-        steps: Batches of 32 in one of them.
-        eval_steps: Batches of 32 in the eval split.
-    """
+    """Returns the pipeline; `steps` are batches of 32 in the training rows."""
     Split = tfx.proto.Input.Split
     example_gen = tfx.components.ImportExampleGen(
         input_base=records,
