@@ -12,7 +12,8 @@ from typing import Any
 import grpc
 
 from serving.client import calls, protocol
-from serving.server.grpc_core import Call, CoreServer
+from serving.server.grpc_call import Call
+from serving.server.grpc_core import CoreServer
 
 
 def answer() -> bytes:

@@ -7,9 +7,9 @@ import platform
 import re
 import shutil
 import subprocess
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
 
 from serving import page
 from serving.launch import code
@@ -115,7 +115,7 @@ def server_flags(model: Model, ports: Ports) -> tuple[str, ...]:
     )
 
 
-def binary(model: Model, ports: Ports, image: str | None, *, fetch: bool) -> Server:
+def binary(model: Model, ports: Ports) -> Server:
     """Returns the real server, installed on this machine."""
     path = shutil.which("tensorflow_model_server")
     if path is None:
@@ -136,7 +136,7 @@ def binary(model: Model, ports: Ports, image: str | None, *, fetch: bool) -> Ser
     )
 
 
-def container(model: Model, ports: Ports, image: str | None, *, fetch: bool) -> Server:
+def container(model: Model, ports: Ports, image: str | None, fetch: bool) -> Server:
     """Returns the real server in a container; its image is fetched if it is not here.
 
     Args:
@@ -232,7 +232,7 @@ def _user(engine: str) -> tuple[str, ...]:
     return (user,)
 
 
-def embedded(model: Model, ports: Ports, image: str | None, *, fetch: bool) -> Server:
+def embedded(model: Model, ports: Ports) -> Server:
     """This project's own server."""
     return Server(
         "the embedded server",
@@ -246,20 +246,8 @@ def embedded(model: Model, ports: Ports, image: str | None, *, fetch: bool) -> S
     )
 
 
-class Kind(Protocol):
-    """Makes a server of one kind; see `container` for the arguments."""
-
-    def __call__(
-        self, model: Model, ports: Ports, image: str | None, *, fetch: bool
-    ) -> Server:
-        """Returns the server; raises NotUsable where this machine has none."""
-
-
-KINDS: dict[str, Kind] = {
-    "binary": binary,
-    "container": container,
-    "embedded": embedded,
-}
+KINDS = ("binary", "container", "embedded")
+"""The better ones first."""
 
 
 def choose(
@@ -280,18 +268,18 @@ def choose(
     Raises:
         LaunchError: The kind asked for is not usable.
     """
-    if kind != "auto":
-        try:
-            return KINDS[kind](model, ports, image, fetch=fetch), []
-        except NotUsable as error:
-            raise LaunchError(f"--server {kind}: {error}") from error
+    makers: dict[str, Callable[[], Server]] = {
+        "binary": lambda: binary(model, ports),
+        "container": lambda: container(model, ports, image, fetch),
+        "embedded": lambda: embedded(model, ports),
+    }
     reasons: list[str] = []
-    for maker in KINDS.values():
+    for name in KINDS if kind == "auto" else [kind]:
         try:
-            return maker(model, ports, image, fetch=fetch), reasons
+            return makers[name](), reasons
         except NotUsable as error:
             reasons.append(str(error))
-    raise AssertionError("the embedded server is always usable")
+    raise LaunchError(f"--server {kind}: {reasons[0]}")
 
 
 def _output(*command: str) -> str | None:

@@ -25,7 +25,7 @@ from tensorflow_serving.apis import predict_pb2
 
 from serving.server.batching import EXPIRED, GRPC, Outputs
 from serving.server.errors import as_serving_error
-from serving.server.grpc_core import Call
+from serving.server.grpc_call import Call
 from serving.server.model_info import check_model_spec
 from serving.server.plan import Plan, merge
 from serving.server.predict import Prediction, row_count
@@ -81,12 +81,7 @@ class DirectPredict:
             request = call.parsed = predict_pb2.PredictRequest.FromString(data)
             check_model_spec(request)
             servable = manager.acquire(request.model_spec)
-            prediction = Prediction(
-                servable,
-                request,
-                options.max_message_bytes,
-                options.enable_signature_method_name_check,
-            )
+            prediction = Prediction(servable, request, options)
             caller = Caller(
                 GRPC,
                 deadline_after(call.time_remaining()),
@@ -176,9 +171,7 @@ class DirectPredict:
         try:
             if isinstance(result, Exception):
                 raise result
-            response = item.prediction.response(
-                result, service.options.enable_serialization_as_tensor_content
-            )
+            response = item.prediction.response(result)
             service.log(
                 servable, "predict", item.prediction, item.request, response, caller
             )

@@ -16,171 +16,173 @@ MEBIBYTE = 1 << 20
 _FOUR_A_CPU = 4 * (os.cpu_count() or 1)
 
 
+def _flag(
+    default: Any, text: str, *, ours: bool = False, positive: bool = False
+) -> Any:
+    """Declare a flag: its help, whether only this server has it, and is above 0."""
+    about = {"help": text, "ours": ours, "positive": positive}
+    return dataclasses.field(default=default, metadata=about)
+
+
 @dataclasses.dataclass(frozen=True)
 class Options:
     """What the server is told. The fields are the flags of the same name."""
 
-    port: int = 8500
-    grpc_socket_path: str = ""
-    grpc_channel_arguments: str = ""
-    ssl_config_file: str = ""
-    enable_grpc_healthcheck_service: bool = True
-    rest_api_port: int = 0
-    rest_api_timeout_in_ms: int = 30_000
-    rest_api_enable_cors_support: bool = False
-    monitoring_config_file: str = ""
-
-    model_name: str = "default"
-    model_base_path: str = ""
-    model_config_file: str = ""
-    model_config_file_poll_wait_seconds: int = 0
-    saved_model_tags: str = "serve"
-    file_system_poll_wait_seconds: float = 1
-    allow_version_labels_for_unavailable_models: bool = False
-    force_allow_any_version_labels_for_unavailable_models: bool = False
-    max_num_load_retries: int = 5
-    load_retry_interval_micros: int = 60_000_000
-    num_load_threads: int = 0
-    enable_model_warmup: bool = True
-    num_request_iterations_for_warmup: int = 0
-
-    enable_batching: bool = False
-    batching_parameters_file: str = ""
-    enable_per_model_batching_parameters: bool = False
-    tensorflow_session_parallelism: int = 0
-    tensorflow_intra_op_parallelism: int = 0
-    tensorflow_inter_op_parallelism: int = 0
-    tensorflow_session_config_file: str = ""
-    per_process_gpu_memory_fraction: float = 0.0
-    enable_signature_method_name_check: bool = False
-    enable_serialization_as_tensor_content: bool = False
-    enforce_session_run_timeout: bool = True
-    enable_profiler: bool = False
-    prefer_tflite_model: bool = False
-    num_tflite_pools: int = 1
-    mixed_precision: str = ""
-    grpc_max_threads: int = _FOUR_A_CPU
-    rest_api_num_threads: int = _FOUR_A_CPU
-
-    bind_address: str = "127.0.0.1"
-    max_message_bytes: int = 64 * MEBIBYTE
-    max_concurrent_rpcs: int = 4096
-    enable_reload_config_rpc: bool = False
-    shutdown_grace_seconds: float = 20.0
-    max_rest_connections: int = 4096
-    request_log_max_bytes: int = 1024 * MEBIBYTE
-    page: str = ""
-
-
-_HELP = {
-    "port": "TCP port of the gRPC API; 0 turns it off",
-    "grpc_socket_path": "also serve gRPC on this UNIX socket",
-    "grpc_channel_arguments": (
+    port: int = _flag(8500, "TCP port of the gRPC API; 0 turns it off")
+    grpc_socket_path: str = _flag("", "also serve gRPC on this UNIX socket")
+    grpc_channel_arguments: str = _flag(
+        "",
         "comma-separated key=value channel arguments of the gRPC server, such as "
-        "grpc.max_connection_age_ms=300000"
-    ),
-    "ssl_config_file": (
+        "grpc.max_connection_age_ms=300000",
+    )
+    ssl_config_file: str = _flag(
+        "",
         "text SSLConfig: server_key, server_cert, custom_ca (PEM contents), "
-        "client_verify; TLS on the gRPC port"
-    ),
-    "enable_grpc_healthcheck_service": (
-        "the standard grpc.health.v1 service (on here; off in tensorflow_model_server)"
-    ),
-    "rest_api_port": "port of the REST API; 0 turns it off",
-    "rest_api_timeout_in_ms": "time limit of a REST call",
-    "rest_api_enable_cors_support": "send CORS headers with REST answers",
-    "monitoring_config_file": (
-        "text MonitoringConfig: Prometheus metrics on the REST port"
-    ),
-    "model_name": "name of the one model (ignored with --model_config_file)",
-    "model_base_path": (
-        "folder that holds its numbered version folders (ignored with "
-        "--model_config_file, otherwise required)"
-    ),
-    "model_config_file": (
-        "text ModelServerConfig: several models, version policies, labels"
-    ),
-    "model_config_file_poll_wait_seconds": (
-        "read that file again this often; 0: only at the start"
-    ),
-    "saved_model_tags": "comma-separated tags of the MetaGraphDef to load",
-    "file_system_poll_wait_seconds": (
-        "look for new versions this often; 0: once; negative: never"
-    ),
-    "allow_version_labels_for_unavailable_models": (
-        "let a new label name a version that is not available yet"
-    ),
-    "force_allow_any_version_labels_for_unavailable_models": (
-        "let any label do so, one that names another version already included"
-    ),
-    "max_num_load_retries": "times a failed load is tried again",
-    "load_retry_interval_micros": "microseconds between those; negative: none",
-    "num_load_threads": "versions loaded at the same time; 0 means one",
-    "enable_model_warmup": (
-        "replay assets.extra/tf_serving_warmup_requests before a version is available"
-    ),
-    "num_request_iterations_for_warmup": "times each of its records is run, if > 0",
-    "enable_batching": "batch as --batching_parameters_file says",
-    "batching_parameters_file": "text BatchingParameters",
-    "enable_per_model_batching_parameters": (
-        "take them from batching_params.pbtxt in the version folder"
-    ),
-    "tensorflow_session_parallelism": "sets both of the next two",
-    "tensorflow_intra_op_parallelism": "threads of one op; 0: half of the CPUs",
-    "tensorflow_inter_op_parallelism": (
-        "ops run at the same time; 0: the graph runs on the thread of its batch, "
-        "which is the quickest for graphs of small ops"
-    ),
-    "tensorflow_session_config_file": "text ConfigProto of the sessions",
-    "per_process_gpu_memory_fraction": (
-        "share of the GPU's memory; 0: what the models need"
-    ),
-    "enable_signature_method_name_check": (
-        "refuse calls on signatures of another method_name"
-    ),
-    "enable_serialization_as_tensor_content": (
-        "answer Predict with tensor_content instead of float_val and its kind"
-    ),
-    "enforce_session_run_timeout": "break loops off at their callers' deadlines",
-    "enable_profiler": (
-        "tensorflow.ProfilerService on the gRPC port (off here; on in "
-        "tensorflow_model_server): whoever reaches the port may then trace the server"
-    ),
-    "prefer_tflite_model": (
-        "serve model.tflite of a version folder that has one, not its SavedModel"
-    ),
-    "num_tflite_pools": "TensorFlow Lite interpreters of a model, one a request",
-    "mixed_precision": "bfloat16: let oneDNN compute in it where it sees fit",
-    "grpc_max_threads": "threads that work on gRPC requests, of each model",
-    "rest_api_num_threads": "threads that work on REST requests, of each model",
-    "bind_address": (
-        "interface of both ports; 0.0.0.0 or [::] opens them to every host that "
-        "reaches this one"
-    ),
-    "max_message_bytes": "largest request, and largest tensor one may claim",
-    "max_concurrent_rpcs": "gRPC calls at a time; more get RESOURCE_EXHAUSTED",
-    "enable_reload_config_rpc": (
-        "answer HandleReloadConfigRequest, by which whoever reaches the port makes "
-        "the server load any folder it can read"
-    ),
-    "shutdown_grace_seconds": "longest wait for running requests after SIGTERM",
-    "max_rest_connections": (
-        "connections of the REST port; at most half of the files that may be open"
-    ),
-    "request_log_max_bytes": "most bytes on disk of one log of a logging_config",
-    "page": "an HTML file that the REST port shows at /",
-}
+        "client_verify; TLS on the gRPC port",
+    )
+    enable_grpc_healthcheck_service: bool = _flag(
+        True,
+        "the standard grpc.health.v1 service (on here; off in tensorflow_model_server)",
+    )
+    rest_api_port: int = _flag(0, "port of the REST API; 0 turns it off")
+    rest_api_timeout_in_ms: int = _flag(
+        30_000, "time limit of a REST call", positive=True
+    )
+    rest_api_enable_cors_support: bool = _flag(
+        False, "send CORS headers with REST answers"
+    )
+    monitoring_config_file: str = _flag(
+        "", "text MonitoringConfig: Prometheus metrics on the REST port"
+    )
 
-_OURS = (
-    "bind_address",
-    "max_message_bytes",
-    "max_concurrent_rpcs",
-    "enable_reload_config_rpc",
-    "shutdown_grace_seconds",
-    "max_rest_connections",
-    "request_log_max_bytes",
-    "page",
-)
+    model_name: str = _flag(
+        "default", "name of the one model (ignored with --model_config_file)"
+    )
+    model_base_path: str = _flag(
+        "",
+        "folder that holds its numbered version folders (ignored with "
+        "--model_config_file, otherwise required)",
+    )
+    model_config_file: str = _flag(
+        "", "text ModelServerConfig: several models, version policies, labels"
+    )
+    model_config_file_poll_wait_seconds: int = _flag(
+        0, "read that file again this often; 0: only at the start"
+    )
+    saved_model_tags: str = _flag(
+        "serve", "comma-separated tags of the MetaGraphDef to load"
+    )
+    file_system_poll_wait_seconds: float = _flag(
+        1, "look for new versions this often; 0: once; negative: never"
+    )
+    allow_version_labels_for_unavailable_models: bool = _flag(
+        False, "let a new label name a version that is not available yet"
+    )
+    force_allow_any_version_labels_for_unavailable_models: bool = _flag(
+        False, "let any label do so, one that names another version already included"
+    )
+    max_num_load_retries: int = _flag(5, "times a failed load is tried again")
+    load_retry_interval_micros: int = _flag(
+        60_000_000, "microseconds between those; negative: none"
+    )
+    num_load_threads: int = _flag(0, "versions loaded at the same time; 0 means one")
+    enable_model_warmup: bool = _flag(
+        True,
+        "replay assets.extra/tf_serving_warmup_requests before a version is available",
+    )
+    num_request_iterations_for_warmup: int = _flag(
+        0, "times each of its records is run, if > 0"
+    )
+
+    enable_batching: bool = _flag(False, "batch as --batching_parameters_file says")
+    batching_parameters_file: str = _flag("", "text BatchingParameters")
+    enable_per_model_batching_parameters: bool = _flag(
+        False, "take them from batching_params.pbtxt in the version folder"
+    )
+    tensorflow_session_parallelism: int = _flag(0, "sets both of the next two")
+    tensorflow_intra_op_parallelism: int = _flag(
+        0, "threads of one op; 0: half of the CPUs"
+    )
+    tensorflow_inter_op_parallelism: int = _flag(
+        0,
+        "ops run at the same time; 0: the graph runs on the thread of its batch, which "
+        "is the quickest for graphs of small ops",
+    )
+    tensorflow_session_config_file: str = _flag("", "text ConfigProto of the sessions")
+    per_process_gpu_memory_fraction: float = _flag(
+        0.0, "share of the GPU's memory; 0: what the models need"
+    )
+    enable_signature_method_name_check: bool = _flag(
+        False, "refuse calls on signatures of another method_name"
+    )
+    enable_serialization_as_tensor_content: bool = _flag(
+        False, "answer Predict with tensor_content instead of float_val and its kind"
+    )
+    enforce_session_run_timeout: bool = _flag(
+        True, "break loops off at their callers' deadlines"
+    )
+    enable_profiler: bool = _flag(
+        False,
+        "tensorflow.ProfilerService on the gRPC port (off here; on in "
+        "tensorflow_model_server): whoever reaches the port may then trace the server",
+    )
+    prefer_tflite_model: bool = _flag(
+        False, "serve model.tflite of a version folder that has one, not its SavedModel"
+    )
+    num_tflite_pools: int = _flag(
+        1, "TensorFlow Lite interpreters of a model, one a request", positive=True
+    )
+    mixed_precision: str = _flag(
+        "", "bfloat16: let oneDNN compute in it where it sees fit"
+    )
+    grpc_max_threads: int = _flag(
+        _FOUR_A_CPU, "threads that work on gRPC requests, of each model", positive=True
+    )
+    rest_api_num_threads: int = _flag(
+        _FOUR_A_CPU, "threads that work on REST requests, of each model", positive=True
+    )
+
+    bind_address: str = _flag(
+        "127.0.0.1",
+        "interface of both ports; 0.0.0.0 or [::] opens them to every host that "
+        "reaches this one",
+        ours=True,
+    )
+    max_message_bytes: int = _flag(
+        64 * MEBIBYTE,
+        "largest request, and largest tensor one may claim",
+        ours=True,
+        positive=True,
+    )
+    max_concurrent_rpcs: int = _flag(
+        4096,
+        "gRPC calls at a time; more get RESOURCE_EXHAUSTED",
+        ours=True,
+        positive=True,
+    )
+    enable_reload_config_rpc: bool = _flag(
+        False,
+        "answer HandleReloadConfigRequest, by which whoever reaches the port makes the "
+        "server load any folder it can read",
+        ours=True,
+    )
+    shutdown_grace_seconds: float = _flag(
+        20.0, "longest wait for running requests after SIGTERM", ours=True
+    )
+    max_rest_connections: int = _flag(
+        4096,
+        "connections of the REST port; at most half of the files that may be open",
+        ours=True,
+        positive=True,
+    )
+    request_log_max_bytes: int = _flag(
+        1024 * MEBIBYTE,
+        "most bytes on disk of one log of a logging_config",
+        ours=True,
+        positive=True,
+    )
+    page: str = _flag("", "an HTML file that the REST port shows at /", ours=True)
+
 
 # Taken so that a command line written for tensorflow_model_server starts this
 # one; what they tune does not exist here.
@@ -201,13 +203,6 @@ _REFUSED = {
 }
 # Other names of flags, as main.cc still takes them.
 _ALIASES = {"use_tflite_model": "prefer_tflite_model"}
-
-
-_POSITIVE = (
-    *("max_message_bytes", "max_concurrent_rpcs", "rest_api_timeout_in_ms"),
-    *("grpc_max_threads", "rest_api_num_threads", "max_rest_connections"),
-    *("num_tflite_pools", "request_log_max_bytes"),
-)
 
 
 def _boolean(text: str) -> bool:
@@ -253,9 +248,10 @@ def build_parser() -> argparse.ArgumentParser:
     theirs = parser.add_argument_group("flags of tensorflow_model_server")
     ours = parser.add_argument_group("flags of this server only")
     for field in dataclasses.fields(Options):
-        group = ours if field.name in _OURS else theirs
-        text = f"{_HELP[field.name]} (default: {field.default!r})".replace("%", "%%")
-        _add(group, field.name, type(field.default), field.default, text)
+        group = ours if field.metadata["ours"] else theirs
+        text = f"{field.metadata['help']} (default: {field.default!r})"
+        escaped = text.replace("%", "%%")
+        _add(group, field.name, type(field.default), field.default, escaped)
     for alias, name in _ALIASES.items():
         _add(theirs, alias, bool, None, f"another name of --{name}")
     idle = parser.add_argument_group(
@@ -299,7 +295,8 @@ def parse(arguments: Sequence[str] | None = None) -> Options | None:
         parser.error(
             f"--rest_api_port cannot be same as --port, found {options.port} twice"
         )
-    for name in _POSITIVE:
-        if getattr(options, name) <= 0:
-            parser.error(f"--{name}: expected a positive number, found {values[name]}")
+    for field in dataclasses.fields(Options):
+        value = values[field.name]
+        if field.metadata["positive"] and value <= 0:
+            parser.error(f"--{field.name}: expected a positive number, found {value}")
     return options

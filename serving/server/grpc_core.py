@@ -7,8 +7,8 @@ the others to the event loop: 0.05 ms a call. What arrives while it answers is t
 together afterwards, so calls come in groups under load, and none waits for more.
 
 `grpc._cython.cygrpc` is private; grpcio's own servers (`grpc/_server.py`) use these
-classes in the same way. test_grpc_core.py tells when they change, and this is the only
-module that uses them.
+classes in the same way. test_grpc_core.py tells when they change, and only this module
+and `grpc_call` use them.
 
 Handlers are those of `grpc.aio`: coroutines that take a context, or asynchronous
 generators. Unary and streaming answers are served; a streamed request has a streamed
@@ -20,33 +20,30 @@ import functools
 import inspect
 import logging
 import threading
-import time
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any, NamedTuple, Protocol
 
 import grpc
 from grpc._cython import cygrpc
 
+from serving.server.grpc_call import NO_FLAGS, Aborted, Call
 from serving.server.workers import call_on
 
 _log = logging.getLogger(__name__)
 
-_NO_FLAGS = 0
 # After so many completions the calls among them are answered.
 _GROUP = 64
 # A deadline long past: poll takes what is there.
 _AT_ONCE = 0.0
-# Longer than any deadline; the core has one in the year 292 billion for none.
-_NEVER_SECONDS = 1e12
 # For calls to see that they are cancelled.
 _LAST_SECONDS = 2.0
-_OK, _CANCELLED = grpc.StatusCode.OK, grpc.StatusCode.CANCELLED
+_CANCELLED = grpc.StatusCode.CANCELLED
 
 
 class Direct(Protocol):
     """Answers calls without the event loop."""
 
-    def take(self, call: "Call", request: bytes) -> bool:
+    def take(self, call: Call, request: bytes) -> bool:
         """Take a call, to be answered in `flush` or on a thread, or leave it."""
         ...
 
@@ -60,154 +57,6 @@ class _Details(NamedTuple):
 
     method: str
     invocation_metadata: Any
-
-
-class _Aborted(Exception):
-    """A handler has called `abort`."""
-
-
-class Call:
-    """One call, and the context that its handler gets.
-
-    Attributes:
-        method: its path.
-        gone: whether nobody waits any more, after `watch`.
-        parsed: the request's message, where `direct` has parsed it already.
-        status: what it ends with.
-        task: what answers it on the event loop.
-    """
-
-    __slots__ = (
-        "_begun",
-        "_call",
-        "_deadline",
-        "_finished",
-        "_metadata",
-        "_server",
-        "_trailing",
-        "_watched",
-        "gone",
-        "handler",
-        "method",
-        "parsed",
-        "status",
-        "task",
-    )
-
-    def __init__(self, server: "CoreServer", event: Any, handler: Any):
-        self._server = server
-        self._call = event.call
-        self._deadline = event.call_details.deadline
-        self._metadata = event.invocation_metadata
-        self.status: tuple[grpc.StatusCode, str] = (_OK, "")
-        self._trailing: tuple[tuple[str, str], ...] | None = None
-        self._begun = self._finished = self._watched = False
-        self.gone = False
-        self.method = event.call_details.method
-        self.handler = handler
-        self.parsed: Any = None
-        self.task: asyncio.Task[None] | None = None
-
-    # --- what handlers use ----------------------------------------------------
-
-    def invocation_metadata(self) -> Any:
-        """Return the names and values that came with the request."""
-        return self._metadata
-
-    def time_remaining(self) -> float | None:
-        """Return the seconds until the caller's deadline, None without one."""
-        seconds = self._deadline - time.time()
-        return None if seconds > _NEVER_SECONDS else max(0.0, seconds)
-
-    def set_trailing_metadata(self, metadata: tuple[tuple[str, str], ...]) -> None:
-        """Send these names and values behind the answer."""
-        self._trailing = metadata
-
-    async def abort(self, code: grpc.StatusCode, details: str = "") -> None:
-        """End the call with an error; raises."""
-        self.status = code, details
-        raise _Aborted
-
-    async def write(self, message: Any) -> None:
-        """Send one message of a streamed answer."""
-        data = self.handler.response_serializer(message)
-        sent = cygrpc.SendMessageOperation(data, _NO_FLAGS)
-        if not await self._batch((*self._beginning(), sent)):
-            raise asyncio.CancelledError
-
-    async def requests(self) -> AsyncIterator[Any]:
-        """Yield the messages of a streamed request."""
-        while True:
-            operation = cygrpc.ReceiveMessageOperation(_NO_FLAGS)
-            await self._batch((operation,))
-            data = operation.message()
-            if data is None:
-                return
-            yield self.handler.request_deserializer(data)
-
-    # --- what the server and `direct` use --------------------------------------
-
-    def finish(
-        self,
-        response: bytes | None,
-        code: grpc.StatusCode = _OK,
-        details: str = "",
-    ) -> None:
-        """Send the answer, if there is one, and the status; on any thread."""
-        if self._finished:
-            return
-        self._finished = True
-        operations = [*self._beginning()]
-        if response is not None:
-            operations.append(cygrpc.SendMessageOperation(response, _NO_FLAGS))
-        operations.append(
-            cygrpc.SendStatusFromServerOperation(
-                self._trailing, code.value[0], details.encode(), _NO_FLAGS
-            )
-        )
-        if not self._watched:
-            operations.append(cygrpc.ReceiveCloseOnServerOperation(_NO_FLAGS))
-        self.start(operations, self._end)
-
-    def start(self, operations: Sequence[Any], then: Callable[[Any], None]) -> None:
-        """Give the core operations; `then` gets their completion, on its thread."""
-        self._call.start_server_batch(operations, then)
-
-    def watch(self) -> None:
-        """Keep `gone` true to the caller, and end `task` with its going."""
-        self._watched = True
-        operation = cygrpc.ReceiveCloseOnServerOperation(_NO_FLAGS)
-
-        def closed(event: Any) -> None:
-            self.gone = bool(operation.cancelled())
-            if self.gone and self.task is not None:
-                call_on(self.task.get_loop(), self.task.cancel)
-
-        self.start((operation,), closed)
-
-    def _beginning(self) -> tuple[Any, ...]:
-        if self._begun:
-            return ()
-        self._begun = True
-        return (cygrpc.SendInitialMetadataOperation(None, _NO_FLAGS),)
-
-    def _end(self, event: Any) -> None:
-        self._server.forget(self)
-
-    async def _batch(self, operations: Sequence[Any]) -> bool:
-        """Give the core operations; return whether they succeeded."""
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[bool] = loop.create_future()
-
-        def settle(success: bool) -> None:
-            if not future.done():
-                future.set_result(success)
-
-        def completed(event: Any) -> None:
-            call_on(loop, settle, bool(event.success))
-
-        self.start(operations, completed)
-        return await future
 
 
 class CoreServer:
@@ -290,10 +139,6 @@ class CoreServer:
             except TimeoutError:
                 _log.warning("%d calls did not end", len(self._calls))
 
-    def forget(self, call: Call) -> None:
-        """Let go of a call that has ended."""
-        self._calls.discard(call)
-
     # --- on the core's thread -------------------------------------------------
 
     def _serve(self) -> None:
@@ -334,7 +179,7 @@ class CoreServer:
         if not event.success:
             return
         self._request_call()
-        call = Call(self, event, self._find(event))
+        call = Call(event, self._find(event), self._calls.discard)
         self._calls.add(call)
         if call.handler is None:
             call.finish(None, grpc.StatusCode.UNIMPLEMENTED, "Method not found!")
@@ -347,7 +192,7 @@ class CoreServer:
         elif call.handler.request_streaming:
             call_on(self._loop, self._begin, call, b"")
         else:
-            operation = cygrpc.ReceiveMessageOperation(_NO_FLAGS)
+            operation = cygrpc.ReceiveMessageOperation(NO_FLAGS)
             call.start((operation,), functools.partial(self._received, call))
 
     def _find(self, event: Any) -> Any:
@@ -384,7 +229,7 @@ class CoreServer:
         response, status = None, call.status
         try:
             response = await self._handled(call, data)
-        except _Aborted:
+        except Aborted:
             status = call.status
         except asyncio.CancelledError:
             status = _CANCELLED, ""

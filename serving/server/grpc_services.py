@@ -15,7 +15,8 @@ from serving.server import model_info, service_descriptors
 from serving.server.batching import GRPC
 from serving.server.direct import DirectPredict
 from serving.server.errors import Code, ServingError, as_serving_error, invalid_argument
-from serving.server.grpc_core import Call, CoreServer
+from serving.server.grpc_call import Call
+from serving.server.grpc_core import CoreServer
 from serving.server.profiler import Profiler
 from serving.server.service import (
     LARGE,

@@ -15,6 +15,7 @@ from tensorflow_serving.apis import (
 )
 
 from serving.server.errors import invalid_argument
+from serving.server.flags import Options
 from serving.server.plan import Plan
 from serving.server.predict import CLASSIFY_METHOD, REGRESS_METHOD, model_spec
 from serving.server.servable import Servable
@@ -102,9 +103,12 @@ def find_signature(servable: Servable, name: str, text: str) -> Signature:
     return signature
 
 
-def _source(signature: Signature, method: str, what: str, check: bool) -> TensorSpec:
+def _source(
+    signature: Signature, method: str, what: str, options: Options
+) -> TensorSpec:
     """Return the one input of a signature for examples."""
-    if check and signature.method_name != method:
+    checks = options.enable_signature_method_name_check
+    if checks and signature.method_name != method:
         raise invalid_argument(
             f"Expected {what} signature method_name to be {method}. Was: "
             f"{signature.method_name}"
@@ -120,14 +124,14 @@ def _source(signature: Signature, method: str, what: str, check: bool) -> Tensor
 
 
 def classify_tensors(
-    signature: Signature, check: bool
+    signature: Signature, options: Options
 ) -> tuple[TensorSpec, list[TensorSpec]]:
     """Return the input and the outputs of a signature that classifies.
 
     Raises:
-        ServingError: it does not; with `check`, also by its `method_name`.
+        ServingError: it does not, or not by its `method_name` if that is checked.
     """
-    source = _source(signature, CLASSIFY_METHOD, "classification", check)
+    source = _source(signature, CLASSIFY_METHOD, "classification", options)
     if len(signature.outputs) not in (1, 2):
         raise invalid_argument(
             f"Expected one or two output Tensors, found {len(signature.outputs)}"
@@ -147,10 +151,10 @@ def classify_tensors(
 
 
 def regress_tensors(
-    signature: Signature, check: bool
+    signature: Signature, options: Options
 ) -> tuple[TensorSpec, list[TensorSpec]]:
     """Return the input and the output of one that regresses; errors likewise."""
-    source = _source(signature, REGRESS_METHOD, "regression", check)
+    source = _source(signature, REGRESS_METHOD, "regression", options)
     if len(signature.outputs) != 1:
         raise invalid_argument("Expected one output Tensor.")
     if _OUTPUTS not in signature.outputs:
@@ -235,15 +239,15 @@ def fill_values(result: Any, spec: TensorSpec, output: np.ndarray, count: int) -
 _NO_SIGNATURE = "No signature was found with the name"
 
 
-def classify(servable: Servable, request: Any, check_method: bool) -> Inference:
-    """Prepare a `ClassificationRequest`; `check_method` wants a signature of that kind.
+def classify(servable: Servable, request: Any, options: Options) -> Inference:
+    """Prepare a `ClassificationRequest`.
 
     Raises:
         ServingError: the request or the signature does not fit.
     """
     name = request.model_spec.signature_name
     signature = find_signature(servable, name, _NO_SIGNATURE)
-    source, specs = classify_tensors(signature, check_method)
+    source, specs = classify_tensors(signature, options)
 
     def respond(outputs: Sequence[np.ndarray], count: int) -> Any:
         response = classification_pb2.ClassificationResponse(
@@ -256,11 +260,11 @@ def classify(servable: Servable, request: Any, check_method: bool) -> Inference:
     return Inference(servable, [source], specs, examples, respond, [signature.name])
 
 
-def regress(servable: Servable, request: Any, check_method: bool) -> Inference:
+def regress(servable: Servable, request: Any, options: Options) -> Inference:
     """Prepare a `RegressionRequest`; arguments and errors as `classify`."""
     name = request.model_spec.signature_name
     signature = find_signature(servable, name, _NO_SIGNATURE)
-    source, specs = regress_tensors(signature, check_method)
+    source, specs = regress_tensors(signature, options)
 
     def respond(outputs: Sequence[np.ndarray], count: int) -> Any:
         response = regression_pb2.RegressionResponse(

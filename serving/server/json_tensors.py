@@ -82,14 +82,10 @@ def parse_object(body: bytes) -> dict[str, Any]:
     return value
 
 
-def to_array(value: Any, spec: TensorSpec, batch: int | None = None) -> np.ndarray:
+def to_array(value: Any, spec: TensorSpec) -> np.ndarray:
     """Turn a nested list, or a bare value, into an array of the type of `spec`.
 
-    Args:
-        value: from JSON.
-        spec: gives the type; its shape is the caller's to check.
-        batch: stands in front of the dimensions of each value where `value` is a
-            list of that many of them.
+    The shape that `spec` declares is the caller's to check.
 
     Raises:
         ServingError: INVALID_ARGUMENT; the list is ragged, or a value is of

@@ -11,6 +11,7 @@ import numpy as np
 from tensorflow_serving.apis import inference_pb2
 
 from serving.server.errors import Code, ServingError, invalid_argument
+from serving.server.flags import Options
 from serving.server.inference import (
     Inference,
     classify_tensors,
@@ -50,7 +51,7 @@ def check_tasks(request: Any) -> None:
         seen.add(key)
 
 
-def multi_inference(servable: Servable, request: Any, check_method: bool) -> Inference:
+def multi_inference(servable: Servable, request: Any, options: Options) -> Inference:
     """Prepare a `MultiInferenceRequest`: all its tasks share one run.
 
     Where signatures have inputs of their own, each input gets the same examples.
@@ -72,7 +73,7 @@ def multi_inference(servable: Servable, request: Any, check_method: bool) -> Inf
                 f"Unsupported signature method_name: {task.method_name}",
             )
         pick = classify_tensors if classifies else regress_tensors
-        source, specs = pick(signature, check_method)
+        source, specs = pick(signature, options)
         sources[source.name] = source
         union.update({spec.name: spec for spec in specs})
         parts.append((signature, classifies, specs))

@@ -8,6 +8,7 @@ from tensorflow_serving.apis import model_pb2, predict_pb2
 
 from serving.server import tensors, wire
 from serving.server.errors import Code, ServingError
+from serving.server.flags import Options
 from serving.server.plan import Plan
 from serving.server.servable import Servable
 from serving.server.signatures import DEFAULT_SIGNATURE, Signature
@@ -55,40 +56,36 @@ class Prediction:
     """One Predict request, decoded and checked against its servable."""
 
     __slots__ = (
-        *("_servable", "_signature", "aliases", "arrays", "plan", "signature_names"),
+        *("_as_content", "_servable", "_signature"),
+        *("aliases", "arrays", "plan", "signature_names"),
     )
 
-    def __init__(
-        self,
-        servable: Servable,
-        request: Any,
-        limit: int,
-        check_method: bool = False,
-    ):
-        """Check a `PredictRequest`, whose tensors may take at most `limit` bytes.
+    def __init__(self, servable: Servable, request: Any, options: Options):
+        """Check a `PredictRequest`.
 
         Raises:
             ServingError: the request does not fit the signature.
         """
         signature = find_signature(servable, request.model_spec.signature_name)
-        if check_method:
+        if options.enable_signature_method_name_check:
             check_method_name(signature)
         self.arrays: Sequence[np.ndarray] = signature.decode_inputs(
-            request.inputs, limit
+            request.inputs, options.max_message_bytes
         )
         self.aliases = signature.select_outputs(request.output_filter)
         self.plan: Plan = servable.signature_plan(signature, self.aliases)
+        self._as_content = options.enable_serialization_as_tensor_content
         self._servable = servable
         self._signature = signature
         self.signature_names = (signature.name,)
 
-    def response(self, outputs: Sequence[np.ndarray], as_content: bool) -> bytes:
+    def response(self, outputs: Sequence[np.ndarray]) -> bytes:
         """Return the serialised `PredictResponse`."""
         parts = []
         for alias, spec, array in zip(
             self.aliases, self.plan.outputs, outputs, strict=True
         ):
-            tensor = tensors.encode(array, spec.dtype, as_content)
+            tensor = tensors.encode(array, spec.dtype, self._as_content)
             entry = wire.field(_KEY, alias.encode()) + wire.field(_VALUE, tensor)
             parts.append(wire.field(_OUTPUTS, entry))
         parts.append(self._model_spec())

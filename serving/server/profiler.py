@@ -20,7 +20,7 @@ import tensorflow as tf
 
 from serving.server.batching import GRPC
 from serving.server.errors import Code, ServingError, as_serving_error
-from serving.server.grpc_core import Call
+from serving.server.grpc_call import Call
 from serving.server.messages import declare
 from serving.server.workers import Pools
 

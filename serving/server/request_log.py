@@ -74,7 +74,7 @@ class RequestLogs:
         self._tags = tuple(tags)
         self._max_bytes = max_bytes
         self._logs: dict[bytes, RequestLog] = {}
-        self._by_model: dict[str, list[RequestLog]] = {}
+        self._by_model: dict[str, RequestLog] = {}
 
     def update(self, models: Iterable[Any]) -> None:
         """Replace the configurations; models of one configuration share a log.
@@ -84,7 +84,7 @@ class RequestLogs:
                 changes then.
         """
         logs: dict[bytes, RequestLog] = {}
-        by_model: dict[str, list[RequestLog]] = {}
+        by_model: dict[str, RequestLog] = {}
         for model in models:
             config = model.logging_config
             if not config.sampling_config.sampling_rate:
@@ -94,18 +94,16 @@ class RequestLogs:
                 logs[key] = self._logs.get(key) or RequestLog(
                     config, self._metrics, self._tags, self._max_bytes
                 )
-            by_model[model.name] = [logs[key]]
+            by_model[model.name] = logs[key]
         gone = [log for key, log in self._logs.items() if key not in logs]
         self._logs, self._by_model = logs, by_model
         for log in gone:
             log.close(time.monotonic() + 1)
 
-    def sampled(self, model: str) -> Sequence["RequestLog"]:
-        """Return the logs that take the request at hand."""
-        logs = self._by_model.get(model)
-        if not logs:
-            return ()
-        return [log for log in logs if random.random() < log.rate]
+    def sampled(self, model: str) -> "RequestLog | None":
+        """Return the log that takes the request at hand."""
+        log = self._by_model.get(model)
+        return log if log is not None and random.random() < log.rate else None
 
     def close(self, deadline: float) -> None:
         """Write what waits, until `time.monotonic()` is `deadline`."""

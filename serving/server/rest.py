@@ -5,6 +5,7 @@ http_rest_api_util,http_server}.cc.
 """
 
 import asyncio
+import functools
 import re
 import time
 import urllib.parse
@@ -52,6 +53,11 @@ _PREFIX = re.compile("/v1/.*", re.I)
 _ABSOLUTE = re.compile("^https?://[^/?]*", re.I)
 _MAX_VERSION = 2**63 - 1
 _JSON = "application/json"
+# Methods that take examples: their request, and what writes the answer.
+_OF_EXAMPLES: dict[str, Any] = {
+    "classify": (classification_pb2.ClassificationRequest, rest_messages.classify_body),
+    "regress": (regression_pb2.RegressionRequest, rest_messages.regress_body),
+}
 _CORS = {
     "Access-Control-Allow-Origin": "*",
     "Access-Control-Allow-Methods": "GET, POST, OPTIONS",
@@ -178,25 +184,15 @@ class RestApi:
         service = self._service
         if method == "predict":
             return await self._predict(data, spec, caller)
-        classifies = method == "classify"
-        kind = (
-            classification_pb2.ClassificationRequest
-            if classifies
-            else regression_pb2.RegressionRequest
-        )
+        kind, write = _OF_EXAMPLES[method]
         message = kind(model_spec=spec)
         servable = await self._acquire(spec, data)
         try:
             await service.work(
                 len(data), servable, caller, _fill_examples, data, message
             )
-            call = service.classify if classifies else service.regress
+            call = service.classify if method == "classify" else service.regress
             response = await call(message, caller)
-            write = (
-                rest_messages.classify_body
-                if classifies
-                else rest_messages.regress_body
-            )
             size = response.ByteSize()
             return await service.work(size, servable, caller, write, response)
         finally:
@@ -217,26 +213,15 @@ class RestApi:
         service = self._service
         servable = await self._acquire(spec, data)
         try:
+            options = self._options
             asked = await service.work(
-                len(data),
-                servable,
-                caller,
-                RestPrediction,
-                servable,
-                data,
-                self._options.enable_signature_method_name_check,
+                len(data), servable, caller, RestPrediction, servable, data, options
             )
             outputs = await service.run(
                 servable, asked.plan, asked.arrays, caller, "Predict"
             )
-            service.log(
-                servable,
-                "predict",
-                asked,
-                asked.request,
-                lambda: asked.response(outputs),
-                caller,
-            )
+            response = functools.partial(asked.response, outputs)
+            service.log(servable, "predict", asked, asked.request, response, caller)
             return await service.work(
                 byte_count(outputs), servable, caller, asked.body, outputs
             )

@@ -13,6 +13,7 @@ from tensorflow_serving.apis import predict_pb2
 
 from serving.server import json_tensors, json_texts, tensors
 from serving.server.errors import ServingError, invalid_argument
+from serving.server.flags import Options
 from serving.server.json_tensors import shown
 from serving.server.predict import check_method_name, model_spec
 from serving.server.servable import Servable
@@ -70,7 +71,7 @@ class RestPrediction:
 
     __slots__ = ("_rows", "_servable", "arrays", "plan", "signature_names")
 
-    def __init__(self, servable: Servable, data: bytes, check_method: bool):
+    def __init__(self, servable: Servable, data: bytes, options: Options):
         """Read it.
 
         Raises:
@@ -84,7 +85,7 @@ class RestPrediction:
                 f'Serving signature name: "{name}" not found in signature def'
             )
         self.arrays, self._rows = predict_inputs(body, signature)
-        if check_method:
+        if options.enable_signature_method_name_check:
             check_method_name(signature)
         self.plan = servable.signature_plan(signature, tuple(signature.outputs))
         self.signature_names = (name,)

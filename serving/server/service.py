@@ -21,8 +21,8 @@ from serving.server.request_log import RequestLogs, request_id_of
 from serving.server.servable import Servable
 from serving.server.workers import Pools
 
-# Prepares a request of examples: see `inference.classify`.
-Prepare = Callable[[Any, Any, bool], Inference]
+# Prepares a request: see `inference.classify`.
+Prepare = Callable[[Any, Any, Options], Inference | Prediction]
 
 # The Session runtime, by the name TensorFlow Serving's metrics give it.
 _RUNTIME = "TF1"
@@ -73,7 +73,7 @@ class PredictionService:
         self.logs = logs
         self._scheduler = scheduler
 
-    async def predict(self, request: Any, caller: Caller) -> bytes:
+    async def predict(self, request: Any, caller: Caller) -> Any:
         """Answer a `PredictRequest` with a serialised `PredictResponse`.
 
         Raises:
@@ -81,34 +81,9 @@ class PredictionService:
             tf.errors.OpError: the graph refuses it.
         """
         check_model_spec(request)
-        servable = self.manager.acquire(request.model_spec)
-        try:
-            options = self.options
-            prediction = await self.work(
-                caller.size,
-                servable,
-                caller,
-                Prediction,
-                servable,
-                request,
-                options.max_message_bytes,
-                options.enable_signature_method_name_check,
-            )
-            outputs = await self.run(
-                servable, prediction.plan, prediction.arrays, caller, "Predict"
-            )
-            response = await self.work(
-                byte_count(outputs),
-                servable,
-                caller,
-                prediction.response,
-                outputs,
-                options.enable_serialization_as_tensor_content,
-            )
-            self.log(servable, "predict", prediction, request, response, caller)
-            return response
-        finally:
-            self.manager.release(servable)
+        return await self._infer(
+            Prediction, request.model_spec, request, caller, "Predict"
+        )
 
     async def classify(self, request: Any, caller: Caller) -> Any:
         """Answer a `ClassificationRequest`; arguments and errors as `predict`."""
@@ -140,9 +115,8 @@ class PredictionService:
     ) -> Any:
         servable = self.manager.acquire(spec)
         try:
-            check = self.options.enable_signature_method_name_check
             prepared = await self.work(
-                caller.size, servable, caller, prepare, servable, request, check
+                caller.size, servable, caller, prepare, servable, request, self.options
             )
             outputs = await self.run(
                 servable, prepared.plan, prepared.arrays, caller, api
@@ -223,22 +197,14 @@ class PredictionService:
             response: likewise, or its bytes.
             caller: who asks; is told the id.
         """
-        logs = self.logs.sampled(servable.name)
-        if not logs:
+        log = self.logs.sampled(servable.name)
+        if log is None:
             return
         # A REST body and its answer are about as large as what they stand for.
         size = caller.size * 2 if callable(request) else caller.size + _size(response)
-        for log in logs:
-            caller.logged_as = caller.logged_as or request_id_of(caller.headers())
-            log.record(
-                servable,
-                kind,
-                prepared.signature_names,
-                request,
-                response,
-                caller.logged_as,
-                size,
-            )
+        caller.logged_as = request_id_of(caller.headers())
+        names = prepared.signature_names
+        log.record(servable, kind, names, request, response, caller.logged_as, size)
 
 
 def _size(response: Any) -> int:

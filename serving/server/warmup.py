@@ -17,6 +17,7 @@ from serving.server.flags import Options
 from serving.server.metrics import Metrics
 from serving.server.predict import Prediction
 from serving.server.servable import Servable
+from serving.server.service import Prepare
 
 WARMUP_FILE = os.path.join("assets.extra", "tf_serving_warmup_requests")
 MAX_RECORDS = 1000
@@ -82,33 +83,30 @@ def _records(path: str) -> Iterator[Any]:
         ) from error
 
 
+# A record's kind -> what prepares its request.
+_PREPARE: dict[str, Prepare] = {
+    "predict_log": Prediction,
+    "classify_log": inference.classify,
+    "regress_log": inference.regress,
+    "multi_inference_log": multi_inference.multi_inference,
+}
+
+
 def _prepare(
     servable: Servable, record: Any, options: Options
 ) -> Prediction | inference.Inference | None:
     """Return what a record runs, and on what; None for a record of no kind."""
     kind = record.WhichOneof("log_type")
-    check = options.enable_signature_method_name_check
-    prepared: Prediction | inference.Inference
     if kind is None:
         return None
-    if kind == "predict_log":
-        request = record.predict_log.request
-        prepared = Prediction(servable, request, options.max_message_bytes, check)
-    elif kind == "classify_log":
-        request = record.classify_log.request
-        prepared = inference.classify(servable, request, check)
-    elif kind == "regress_log":
-        request = record.regress_log.request
-        prepared = inference.regress(servable, request, check)
-    elif kind == "multi_inference_log":
-        request = record.multi_inference_log.request
-        multi_inference.check_tasks(request)
-        prepared = multi_inference.multi_inference(servable, request, check)
-    else:
+    if kind not in _PREPARE:
         raise ServingError(
-            Code.UNIMPLEMENTED,
-            f"Unsupported log_type for warmup: {kind}",
+            Code.UNIMPLEMENTED, f"Unsupported log_type for warmup: {kind}"
         )
+    request = getattr(record, kind).request
+    if kind == "multi_inference_log":
+        multi_inference.check_tasks(request)
+    prepared = _PREPARE[kind](servable, request, options)
     prepared.plan.shapes.fits(prepared.arrays)
     prepared.plan.shapes.check_inferred(prepared.arrays)
     return prepared

@@ -23,7 +23,7 @@ from tests.k8s.rendering import (
 
 # What serving/server/flags.py takes from tensorflow_serving/model_servers/main.cc.
 FLAGS_OF_TENSORFLOW_SERVING = (
-    {field.name for field in dataclasses.fields(flags.Options)} - set(flags._OURS)
+    {f.name for f in dataclasses.fields(flags.Options) if not f.metadata["ours"]}
 ) | set(flags._WITHOUT_EFFECT | flags._REFUSED)
 
 REAL = [name for name in SERVING if name not in EMBEDDED]

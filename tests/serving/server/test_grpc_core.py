@@ -14,7 +14,8 @@ from typing import Any
 import grpc
 import pytest
 
-from serving.server.grpc_core import Call, CoreServer
+from serving.server.grpc_call import Call
+from serving.server.grpc_core import CoreServer
 
 TIMEOUT = 20.0
 
