@@ -7,6 +7,7 @@ part of a data set and is not seen here.
 import bz2
 import gzip
 import lzma
+import math
 import os
 import re
 import struct
@@ -19,6 +20,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from typing import IO, Any
+
+import numpy as np
 
 from contract.errors import BadInputError
 
@@ -280,6 +283,49 @@ def read_upto(stream: IO[bytes], size: int) -> bytes:
         pieces.append(piece)
         size -= len(piece)
     return b"".join(pieces)
+
+
+def read_items(
+    file: File,
+    stream: IO[bytes],
+    shape: tuple[int, ...],
+    dtype: np.dtype,
+    most_rows: int,
+    where: str = "",
+) -> Iterator[np.ndarray]:
+    """Yields the items of an array that stand in a stream, one behind the other.
+
+    Args:
+        file: For messages.
+        stream: Read up to the first item.
+        shape: Items first.
+        dtype: Of their values.
+        most_rows: In one block.
+        where: The bytes are expected, for messages.
+
+    Yields:
+        `[rows, *shape of an item]`, 1 <= rows <= most_rows.
+
+    Raises:
+        BadInputError: There are fewer or more bytes.
+    """
+    count, *item_shape = shape
+    item_bytes = math.prod(item_shape) * dtype.itemsize
+    for start in range(0, count, most_rows):
+        rows = min(most_rows, count - start)
+        payload = read_upto(stream, rows * item_bytes)
+        if len(payload) < rows * item_bytes:
+            raise BadInputError(
+                f"{file}: truncated: expected {count * item_bytes:,} bytes{where}, "
+                f"found {start * item_bytes + len(payload):,}"
+            )
+        yield np.frombuffer(payload, dtype).reshape(rows, *item_shape)
+    # At the end `zipfile` compares the checksum, too.
+    if stream.read(1):
+        raise BadInputError(
+            f"{file}: over-long: expected {count * item_bytes:,} bytes{where}, found "
+            "more"
+        )
 
 
 def is_ours(name: str) -> bool:

@@ -5,14 +5,13 @@ The format (http://yann.lecun.com/exdb/mnist): two zero bytes, a type code
 big-endian uint32, then the values in row-major order. Nothing follows them.
 """
 
-import math
 import struct
 from collections.abc import Iterator
 from typing import IO
 
 import numpy as np
 
-from components.image_example_gen.files import File, read_upto
+from components.image_example_gen.files import File, read_items
 from contract.errors import BadInputError
 
 _UNSIGNED_BYTE = 0x08
@@ -40,38 +39,15 @@ def read_header(file: File) -> tuple[tuple[int, ...], np.dtype]:
 
 
 def read_blocks(file: File, block_rows: int) -> Iterator[np.ndarray]:
-    """Yields the file's items in blocks, in order, in bounded memory.
-
-    Args:
-        file: An IDX file of whole numbers, gzipped or not (told by its first
-            bytes, not by its name).
-        block_rows: Most items in one block.
-
-    Yields:
-        Arrays of its type `[rows, *shape of an item]`, 1 <= rows <= block_rows.
+    """Yields the file's items in order, in bounded memory; see `read_items`.
 
     Raises:
         BadInputError: As `read_header`; and fewer or more bytes than the header
             says, broken gzip.
     """
     with file.open() as stream:
-        (count, *item_shape), dtype = _read_header(file, stream)
-        item_bytes = math.prod(item_shape) * dtype.itemsize
-        for start in range(0, count, block_rows):
-            rows = min(block_rows, count - start)
-            payload = read_upto(stream, rows * item_bytes)
-            if len(payload) < rows * item_bytes:
-                found = start * item_bytes + len(payload)
-                raise BadInputError(
-                    f"{file}: truncated: expected {count * item_bytes:,} bytes "
-                    f"after the header, found {found:,}"
-                )
-            yield np.frombuffer(payload, dtype).reshape(rows, *item_shape)
-        if stream.read(1):
-            raise BadInputError(
-                f"{file}: over-long: expected {count * item_bytes:,} bytes after "
-                "the header, found more"
-            )
+        header = _read_header(file, stream)
+        yield from read_items(file, stream, *header, block_rows, " after the header")
 
 
 def write(path: str, items: np.ndarray) -> None:

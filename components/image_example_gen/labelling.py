@@ -77,6 +77,12 @@ def sorted_texts(texts: Iterable[str]) -> list[str]:
     return sorted(set(texts), key=lambda text: (natural(text.casefold()), text))
 
 
+def coded(classes: Sequence[str], texts: Iterable[str]) -> np.ndarray:
+    """Returns the place among the classes of each text, int64."""
+    place = {name: label for label, name in enumerate(classes)}
+    return np.array([place[text] for text in texts], np.int64)
+
+
 def _count(path: str, part: Part) -> dict[int, int]:
     counts: dict[int, int] = {}
     for labels in part.labels():
@@ -141,8 +147,7 @@ def _renamed(
     """Returns the classes as a person orders or calls them."""
     used = {names[code] for code in codes.tolist()}
     if used <= set(given):
-        place = {name: label for label, name in enumerate(given)}
-        return tuple(given), np.array([place[names[c]] for c in codes.tolist()])
+        return tuple(given), coded(given, (names[c] for c in codes.tolist()))
     if len(given) == len(names):
         return tuple(given), codes
     raise _wrong_count(path, given, len(names), ", ".join(names[:12]))

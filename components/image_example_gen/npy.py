@@ -5,14 +5,13 @@ An npz is a zip archive with one npy file by array
 `np.load` would hold an array whole, and takes what follows it for nothing.
 """
 
-import math
 import tokenize
 from collections.abc import Iterator
 from typing import IO
 
 import numpy as np
 
-from components.image_example_gen.files import File, line, read_upto
+from components.image_example_gen.files import File, line, read_items
 from contract.errors import BadInputError
 
 # What NumPy raises on a header that is not the Python literal it should be.
@@ -30,36 +29,14 @@ def read_header(file: File) -> tuple[tuple[int, ...], np.dtype]:
 
 
 def read_blocks(file: File, block_rows: int) -> Iterator[np.ndarray]:
-    """Yields an array's items in blocks, in order, in bounded memory.
-
-    Args:
-        file: An npy file; alone, or in an npz.
-        block_rows: Most items in one block.
-
-    Yields:
-        Arrays of its type `[rows, *shape of an item]`, 1 <= rows <= block_rows.
+    """Yields an array's items in order, in bounded memory; see `read_items`.
 
     Raises:
         BadInputError: Python objects, Fortran's order, no items, fewer or more bytes
             than the header says, broken archive.
     """
     with file.open() as stream:
-        (count, *item_shape), dtype = _read_header(file, stream)
-        item_bytes = math.prod(item_shape) * dtype.itemsize
-        for start in range(0, count, block_rows):
-            rows = min(block_rows, count - start)
-            payload = read_upto(stream, rows * item_bytes)
-            if len(payload) < rows * item_bytes:
-                raise BadInputError(
-                    f"{file}: truncated: expected {count * item_bytes:,} "
-                    f"bytes, found {start * item_bytes + len(payload):,}"
-                )
-            yield np.frombuffer(payload, dtype).reshape(rows, *item_shape)
-        # At the end `zipfile` compares the checksum, too.
-        if stream.read(1):
-            raise BadInputError(
-                f"{file}: over-long: expected {count * item_bytes:,} bytes, found more"
-            )
+        yield from read_items(file, stream, *_read_header(file, stream), block_rows)
 
 
 def _read_header(file: File, stream: IO[bytes]) -> tuple[tuple[int, ...], np.dtype]:

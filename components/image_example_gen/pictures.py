@@ -16,10 +16,7 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from components.image_example_gen.hints import Hints
-from components.image_example_gen.part import (
-    check_image,
-    squeezed,
-)
+from components.image_example_gen.part import Blocks, check_image, squeezed
 from contract.errors import BadInputError
 from contract.pictures import decode_no_larger, pixels, plain, resized
 
@@ -126,26 +123,28 @@ def _what_is_wrong(name: str, content: bytes) -> str:
     return ""
 
 
-def decode_blocks(
-    pictures: Iterator[Picture], form: Form, rows: int
-) -> Iterator[np.ndarray]:
-    """Yields decoded pictures, uint8 `[rows, *form.shape]`, in order.
+def decoding(pictures: Callable[[], Iterator[Picture]], form: Form) -> Blocks:
+    """Returns blocks of decoded pictures, uint8 `[rows, *form.shape]`, in order.
 
-    Raises:
-        BadInputError: At the first one that cannot be read, or does not fit.
+    They raise BadInputError at the first one that cannot be read, or does not fit.
     """
-    with ThreadPoolExecutor(_THREADS) as pool:
-        while block := list(islice(pictures, rows)):
-            images = np.empty((len(block), *form.shape), np.uint8)
-            for start in range(0, len(block), _HELD_AT_ONCE):
-                some = block[start : start + _HELD_AT_ONCE]
-                # Bytes are read here, one after the other, as an archive is one file.
-                contents = [_read(open_file) for _, open_file in some]
-                names = [name for name, _ in some]
-                decoded = pool.map(partial(decode, form=form), names, contents)
-                for row, image in enumerate(decoded, start):
-                    images[row] = image
-            yield images
+
+    def blocks(rows: int) -> Iterator[np.ndarray]:
+        every = pictures()
+        with ThreadPoolExecutor(_THREADS) as pool:
+            while block := list(islice(every, rows)):
+                images = np.empty((len(block), *form.shape), np.uint8)
+                for start in range(0, len(block), _HELD_AT_ONCE):
+                    some = block[start : start + _HELD_AT_ONCE]
+                    # Bytes are read one after the other, as an archive is one file.
+                    contents = [_read(open_file) for _, open_file in some]
+                    names = [name for name, _ in some]
+                    decoded = pool.map(partial(decode, form=form), names, contents)
+                    for row, image in enumerate(decoded, start):
+                        images[row] = image
+                yield images
+
+    return blocks
 
 
 def decode(name: str, content: bytes, form: Form) -> np.ndarray:

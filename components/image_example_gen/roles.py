@@ -1,7 +1,7 @@
 """What a file or an array is, by its name: of which part, images or labels."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from components.image_example_gen.files import File
 from contract.errors import BadInputError
@@ -66,6 +66,28 @@ def stem_of(path: str) -> str:
 def is_records(file: File) -> bool:
     """Whether a file is called like TFRecords: `mnist.tfrecord-00000-of-00001`."""
     return bool(_RECORDS.search(file.name))
+
+
+def by_part(path: str, files: Iterable[File], expected: str) -> dict[str, list[File]]:
+    """Returns files by the part that their names tell; the others are to train on.
+
+    Args:
+        path: Of the data set, for the message.
+        files: Of one form.
+        expected: What there has to be to train on, for the message.
+
+    Raises:
+        BadInputError: There is nothing to train on.
+    """
+    found: dict[str, list[File]] = {}
+    for file in files:
+        found.setdefault(part_of(file.relative) or TRAIN, []).append(file)
+    if TRAIN not in found:
+        every = [file for of_part in found.values() for file in of_part]
+        raise BadInputError(
+            f"{path}: missing: expected {expected}, found {names_text(every)}"
+        )
+    return found
 
 
 def with_prefix(files: Sequence[File], prefix: str, path: str) -> list[File]:

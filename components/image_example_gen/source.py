@@ -306,15 +306,12 @@ def _open_one(path: str, hints: Hints) -> Source:
     """Opens a data set that lies in one folder or file."""
     files, of_archives = _unpacked(list_files(path))
     opened = _open(path, roles.with_prefix(files, hints.prefix, path), hints)
-    parts = {TRAIN: opened.train}
+    names = {roles.TRAIN: TRAIN, roles.VALIDATION: EVAL, roles.TEST: TEST}
     notices = [*of_archives, *opened.notices]
-    if opened.test is None and opened.validation is not None:
+    if roles.VALIDATION in opened.parts and roles.TEST not in opened.parts:
         notices.append("there is no test part, and the validation part stands for it")
-        parts[TEST] = opened.validation
-    elif opened.test is not None:
-        if opened.validation is not None:
-            parts[EVAL] = opened.validation
-        parts[TEST] = opened.test
+        names[roles.VALIDATION] = TEST
+    parts = {names[r]: opened.parts[r] for r in names if r in opened.parts}
     for name, part in parts.items():
         if hints.transpose:
             part = part.transposed()

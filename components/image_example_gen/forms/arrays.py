@@ -10,7 +10,7 @@ from components.image_example_gen.files import File
 from components.image_example_gen.forms import array_files
 from components.image_example_gen.forms.array_files import Array, arrays_of
 from components.image_example_gen.forms.opened import Opened
-from components.image_example_gen.labelling import sorted_texts
+from components.image_example_gen.labelling import coded, sorted_texts
 from components.image_example_gen.part import (
     Part,
     check_image,
@@ -31,11 +31,7 @@ def open_parts(
 ) -> Opened:
     """Opens arrays by their names, in any of the customary spellings.
 
-    Args:
-        path: Of the data set, for messages.
-        files: All of it.
-        shape: Of an image, where the images are rows of numbers; None: square.
-        resized: Whether images are brought to another size.
+    Images that are rows of numbers have the shape that is given, or are squares.
 
     Raises:
         BadInputError: Images or labels are missing, or are neither.
@@ -62,17 +58,13 @@ def open_parts(
                 f"{path}: expected one array with the {kind} of the {key[0]} part, "
                 f"found {arrays[key].relative} and {array.relative}"
             )
-    present = [p for p in (roles.TRAIN, roles.TEST, roles.VALIDATION) if any(
-        part == p for part, _ in arrays
-    )]  # fmt: skip
-    if roles.TRAIN not in present:
-        present.insert(0, roles.TRAIN)
     pairs = {
         part: tuple(
             _need(path, every, arrays, part, kind)
             for kind in (roles.IMAGES, roles.LABELS)
         )
-        for part in present
+        for part in (roles.TRAIN, roles.TEST, roles.VALIDATION)
+        if part == roles.TRAIN or any(part == found for found, _ in arrays)
     }
     texts = _all_texts([labels for _, labels in pairs.values()])
     parts, notices = levels.as_bytes(
@@ -82,9 +74,7 @@ def open_parts(
         }
     )
     return Opened(
-        parts[roles.TRAIN],
-        parts.get(roles.TEST),
-        parts.get(roles.VALIDATION),
+        parts,
         class_names.by_label(texts) or names or class_names.find_names(files),
         notices=notices,
     )
@@ -124,12 +114,7 @@ def _class_by_class(
     )
     parts, notices = levels.as_bytes({roles.TRAIN: part})
     names = [array.key.removeprefix(_QUICK_DRAW) for array in every]
-    return Opened(
-        parts[roles.TRAIN],
-        names=class_names.by_label(names),
-        in_order=False,
-        notices=notices,
-    )
+    return Opened(parts, class_names.by_label(names), in_order=False, notices=notices)
 
 
 def _kind_by_dimensions(array: Array) -> str | None:
@@ -195,10 +180,7 @@ def _part(
     check_image(images.name, shape, resized)
 
     if texts:
-        place = {text: label for label, text in enumerate(texts)}
-        label_blocks = in_memory(
-            np.array([place[text] for text in labels.texts()], np.int64)
-        )
+        label_blocks = in_memory(coded(texts, labels.texts()))
     else:
 
         def label_blocks(rows: int) -> Iterator[np.ndarray]:

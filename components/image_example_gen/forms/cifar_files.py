@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from components.image_example_gen import class_names
+from components.image_example_gen import class_names, roles
 from components.image_example_gen.files import File, read_upto
 from components.image_example_gen.forms.opened import Opened
 from components.image_example_gen.part import Part, in_memory, rebatched
@@ -48,11 +48,10 @@ def open_parts(path: str, files: Sequence[File], meta: File) -> Opened:
             f"{path}: missing: expected data_batch_1.bin or train.bin beside "
             f"{meta.name}"
         )
-    return Opened(
-        _part(train, labels),
-        _part(test, labels) if test else None,
-        names=class_names.by_label(meta.read().decode().split()),
-    )
+    parts = {roles.TRAIN: _part(train, labels)}
+    if test:
+        parts[roles.TEST] = _part(test, labels)
+    return Opened(parts, class_names.by_label(meta.read().decode().split()))
 
 
 def _part(files: Sequence[File], labels: int) -> Part:

@@ -24,11 +24,6 @@ def is_one(file: File) -> bool:
 def open_parts(path: str, files: Sequence[File], resized: bool) -> Opened:
     """Opens the four files, or those of a validation part as well.
 
-    Args:
-        path: Of the data set, for messages.
-        files: All of it.
-        resized: Whether images are brought to another size.
-
     Raises:
         BadInputError: One is missing, there are several of a kind, or a header is
             not that of images and as many labels.
@@ -56,12 +51,7 @@ def open_parts(path: str, files: Sequence[File], resized: bool) -> Opened:
         for name in (roles.TRAIN, roles.TEST, roles.VALIDATION)
         if name == roles.TRAIN or any(part == name for part, _ in found)
     }
-    return Opened(
-        parts[roles.TRAIN],
-        parts.get(roles.TEST),
-        parts.get(roles.VALIDATION),
-        class_names.find_names(files),
-    )
+    return Opened(parts, class_names.find_names(files))
 
 
 def _need(

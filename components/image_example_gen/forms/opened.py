@@ -11,18 +11,14 @@ class Opened:
     """Parts of labelled images, and what the files say of the classes.
 
     Attributes:
-        train: What to train on.
-        test: What to judge by; None if there is none.
-        validation: What to watch while training; None if there is none.
+        parts: By `roles.TRAIN`, `TEST` and `VALIDATION`; there is one to train on.
         names: Of the values that stand for classes in the data; empty if unknown.
         in_order: Whether the order of rows is somebody's choice; that of the files
             in a folder is not.
         notices: What a person has to know of what was found, a line each.
     """
 
-    train: Part
-    test: Part | None = None
-    validation: Part | None = None
+    parts: Mapping[str, Part]
     names: Mapping[int, str] = field(default_factory=dict)
     in_order: bool = True
     notices: tuple[str, ...] = ()

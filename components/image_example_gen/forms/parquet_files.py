@@ -8,6 +8,8 @@ import json
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
+from itertools import chain, islice
 from typing import Any
 
 import numpy as np
@@ -20,7 +22,7 @@ from components.image_example_gen.forms.arrays import layout
 from components.image_example_gen.forms.listings import LABELS
 from components.image_example_gen.forms.opened import Opened
 from components.image_example_gen.hints import Hints
-from components.image_example_gen.labelling import sorted_texts
+from components.image_example_gen.labelling import coded, sorted_texts
 from components.image_example_gen.part import (
     Blocks,
     Part,
@@ -47,22 +49,14 @@ _ROWS = 64
 def open_parts(path: str, files: Sequence[File], hints: Hints) -> Opened:
     """Opens all files: `data/train-00000-of-00002.parquet` and the like.
 
-    Args:
-        path: Of the data set, for messages.
-        files: All of it.
-        hints: `label`, and what `pictures.find_form` takes.
-
     Raises:
         BadInputError: There is no column of pictures or of labels.
     """
-    by_part: dict[str, list[File]] = {}
-    for file in (file for file in files if file.suffix in roles.COLUMNAR):
-        by_part.setdefault(roles.part_of(file.relative) or roles.TRAIN, []).append(file)
-    if roles.TRAIN not in by_part:
-        raise BadInputError(
-            f"{path}: missing: expected files to train on, as "
-            f"train-00000-of-00001.parquet, found {roles.names_text(files)}"
-        )
+    by_part = roles.by_part(
+        path,
+        (file for file in files if file.suffix in roles.COLUMNAR),
+        "files to train on, as train-00000-of-00001.parquet",
+    )
     first = by_part[roles.TRAIN][0]
     folders = {file.relative.rpartition("/")[0] for file in by_part[roles.TRAIN]}
     if len(folders) > 1:
@@ -84,19 +78,22 @@ def open_parts(path: str, files: Sequence[File], hints: Hints) -> Opened:
     texts = sorted_texts(
         text for labels in raw.values() for text in set(map(str, labels.tolist()))
     ) if is_text else []  # fmt: skip
-    place = {text: value for value, text in enumerate(texts)}
     of_numbers = not _holds_bytes(schema.field(images[0]).type)
-    form = None if of_numbers else _form(by_part[roles.TRAIN], images[0], hints)
+    form = None
+    if not of_numbers:
+        firsts = (_pictures([file], images[0]) for file in by_part[roles.TRAIN])
+        some = chain.from_iterable(islice(first, _ROWS) for first in firsts)
+        form = pictures.find_form(list(some), hints)
     parts = {}
     for part, of_part in by_part.items():
         labels = raw[part]
         if is_text:
-            labels = np.array([place[str(text)] for text in labels], np.int64)
-        shape, blocks = (
-            _numbers(of_part, images, hints)
-            if form is None
-            else (form.shape, _decoding(of_part, images[0], form))
-        )
+            labels = coded(texts, map(str, labels))
+        if form is None:
+            shape, blocks = _numbers(of_part, images, hints)
+        else:
+            of_pictures = partial(_pictures, of_part, images[0])
+            shape, blocks = form.shape, pictures.decoding(of_pictures, form)
         parts[part] = Part(
             str(of_part[0]),
             f"{of_part[0]}: {label}",
@@ -109,9 +106,7 @@ def open_parts(path: str, files: Sequence[File], hints: Hints) -> Opened:
         parts, of_levels = levels.as_bytes(parts)
         notices += of_levels
     return Opened(
-        parts[roles.TRAIN],
-        parts.get(roles.TEST),
-        parts.get(roles.VALIDATION),
+        parts,
         class_names.by_label(texts)
         or _names(schema, label)
         or class_names.find_names(files),
@@ -261,19 +256,6 @@ def _reader(file: File, row: int, value: Any) -> pictures.Open:
             "pictures that are elsewhere are not fetched"
         )
     return lambda: io.BytesIO(content)
-
-
-def _form(files: Sequence[File], column: str, hints: Hints) -> pictures.Form:
-    """Looks at the first pictures of each file."""
-    some = []
-    for file in files:
-        for picture, _ in zip(_pictures([file], column), range(_ROWS), strict=False):
-            some.append(picture)
-    return pictures.find_form(some, hints)
-
-
-def _decoding(files: Sequence[File], column: str, form: pictures.Form) -> Any:
-    return lambda rows: pictures.decode_blocks(_pictures(files, column), form, rows)
 
 
 def _numbers(

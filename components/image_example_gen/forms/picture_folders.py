@@ -5,16 +5,14 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
-
-import numpy as np
+from functools import partial
 
 from components.image_example_gen import class_names, pictures, roles
 from components.image_example_gen.files import File, empty_folders
 from components.image_example_gen.forms import listings
 from components.image_example_gen.forms.opened import Opened
 from components.image_example_gen.hints import Hints
-from components.image_example_gen.labelling import sorted_texts
+from components.image_example_gen.labelling import coded, sorted_texts
 from components.image_example_gen.part import Part, in_memory
 from contract.errors import BadInputError
 from contract.task import names_text
@@ -30,11 +28,6 @@ def is_one(file: File) -> bool:
 
 def open_parts(path: str, files: Sequence[File], hints: Hints) -> Opened:
     """Opens pictures whose folders are called like their classes, or that are listed.
-
-    Args:
-        path: Of the data set, for messages.
-        files: All of it.
-        hints: `label`, and what `pictures.find_form` takes.
 
     Raises:
         BadInputError: There are neither folders of classes nor a table, or a picture
@@ -79,27 +72,24 @@ def open_parts(path: str, files: Sequence[File], hints: Hints) -> Opened:
             f"1.png,cat, found {roles.names_text(files)}"
         )
     names = sorted_texts(name for part in by_part.values() for name, _ in part)
-    place = {name: label for label, name in enumerate(names)}
     rows = {part: _spread(found) for part, found in by_part.items()}
     if hints.skip_unreadable:
         rows = {part: _readable(found, notices) for part, found in rows.items()}
-    form = pictures.find_form([_picture(file) for _, file in rows[roles.TRAIN]], hints)
+    form = pictures.find_form([*_pictures(rows[roles.TRAIN])], hints)
     parts = {
         part: Part(
             f"{path}: {part}" if len(rows) > 1 else path,
             path,
             len(found),
             form.shape,
-            _decoding([file for _, file in found], form),
-            in_memory(np.array([place[name] for name, _ in found], np.int64)),
+            pictures.decoding(partial(_pictures, found), form),
+            in_memory(coded(names, (name for name, _ in found))),
             [file.relative for _, file in found],
         )
         for part, found in rows.items()
     }
     return Opened(
-        parts[roles.TRAIN],
-        parts.get(roles.TEST),
-        parts.get(roles.VALIDATION),
+        parts,
         _named(names, [f for f in files if f not in listing.sources]),
         in_order=False,
         notices=tuple(notices),
@@ -110,7 +100,7 @@ def _readable(
     found: Sequence[tuple[str, File]], notices: list[str]
 ) -> list[tuple[str, File]]:
     """Returns the pictures that can be read; what is left out becomes a notice."""
-    wrong = pictures.find_unreadable([_picture(file) for _, file in found])
+    wrong = pictures.find_unreadable([*_pictures(found)])
     if wrong:
         notices.append(
             f"{len(wrong):,} pictures cannot be read, and are left out, as "
@@ -194,12 +184,5 @@ def _spread(found: Sequence[tuple[str, File]]) -> list[tuple[str, File]]:
     return [(name, file) for _, _, name, file in keyed]
 
 
-def _picture(file: File) -> pictures.Picture:
-    return str(file), file.open
-
-
-def _decoding(files: Sequence[File], form: pictures.Form) -> Any:
-    def blocks(rows: int) -> Iterator[np.ndarray]:
-        return pictures.decode_blocks(map(_picture, files), form, rows)
-
-    return blocks
+def _pictures(found: Sequence[tuple[str, File]]) -> Iterator[pictures.Picture]:
+    return ((str(file), file.open) for _, file in found)

@@ -8,7 +8,8 @@ read without TensorFlow, which takes seconds to import.
 import io
 import struct
 from collections.abc import Iterator, Sequence
-from functools import cache
+from functools import cache, partial
+from itertools import chain, islice
 from typing import Any
 
 import google_crc32c
@@ -25,7 +26,13 @@ from components.image_example_gen.forms.arrays import layout
 from components.image_example_gen.forms.opened import Opened
 from components.image_example_gen.hints import Hints
 from components.image_example_gen.labelling import sorted_texts
-from components.image_example_gen.part import Blocks, Part, check_image, in_memory
+from components.image_example_gen.part import (
+    Blocks,
+    Part,
+    check_image,
+    in_memory,
+    rebatched,
+)
 from contract.errors import BadInputError
 
 _IMAGES = ("image", "image/encoded", "encoded", "jpg", "png", "image_raw", "x")
@@ -62,24 +69,15 @@ message_type { name: "Example"
 def open_parts(path: str, files: Sequence[File], hints: Hints) -> Opened:
     """Opens all files: `mnist-train.tfrecord-00000-of-00001` and the like.
 
-    Args:
-        path: Of the data set, for messages.
-        files: All of it.
-        hints: `label`, the feature with the labels; `image_size`, and what
-            `pictures.find_form` takes.
-
     Raises:
         BadInputError: There is nothing to train on, or examples have no picture or no
             label.
     """
-    by_part: dict[str, list[File]] = {}
-    for file in filter(roles.is_records, files):
-        by_part.setdefault(roles.part_of(file.relative) or roles.TRAIN, []).append(file)
-    if roles.TRAIN not in by_part:
-        raise BadInputError(
-            f"{path}: missing: expected TFRecords to train on, as train.tfrecord, "
-            f"found {roles.names_text(files)}"
-        )
+    by_part = roles.by_part(
+        path,
+        filter(roles.is_records, files),
+        "TFRecords to train on, as train.tfrecord",
+    )
     name, first = next(_examples(by_part[roles.TRAIN]), ("", None))
     if first is None:
         raise BadInputError(f"{path}: no records: expected at least 1, found none")
@@ -91,20 +89,17 @@ def open_parts(path: str, files: Sequence[File], hints: Hints) -> Opened:
     )
     place: dict[Any, int] = {text: number for number, text in enumerate(texts)}
     is_encoded = bool(first.features.feature[image].bytes_list.value)
-    some = (
-        picture
-        for of_part in by_part.values()
-        for picture, _ in zip(_pictures(of_part, image), range(_FORM_OF), strict=False)
-    )
+    firsts = (_pictures(of_part, image) for of_part in by_part.values())
+    some = chain.from_iterable(islice(first, _FORM_OF) for first in firsts)
     form = pictures.find_form(list(some), hints) if is_encoded else None
     parts = {}
     for part, of_part in by_part.items():
         labels = [place.get(value, value) for value in raw[part]]
-        shape, blocks = (
-            (form.shape, _decoding(of_part, image, form))
-            if form is not None
-            else _numbers(of_part, image, hints)
-        )
+        if form is None:
+            shape, blocks = _numbers(of_part, image, hints)
+        else:
+            of_pictures = partial(_pictures, of_part, image)
+            shape, blocks = form.shape, pictures.decoding(of_pictures, form)
         where = str(of_part[0])
         parts[part] = Part(
             where, where, len(labels), shape, blocks, in_memory(np.array(labels))
@@ -113,9 +108,7 @@ def open_parts(path: str, files: Sequence[File], hints: Hints) -> Opened:
     if form is None:
         parts, notices = levels.as_bytes(parts)
     return Opened(
-        parts[roles.TRAIN],
-        parts.get(roles.TEST),
-        parts.get(roles.VALIDATION),
+        parts,
         class_names.by_label(texts) or class_names.find_names(files),
         notices=notices,
     )
@@ -203,10 +196,6 @@ def _pictures(files: Sequence[File], key: str) -> Iterator[pictures.Picture]:
         yield name, lambda content=content: io.BytesIO(content)  # type: ignore[misc]
 
 
-def _decoding(files: Sequence[File], key: str, form: pictures.Form) -> Blocks:
-    return lambda rows: pictures.decode_blocks(_pictures(files, key), form, rows)
-
-
 def _numbers(
     files: Sequence[File], key: str, hints: Hints
 ) -> tuple[tuple[int, ...], Blocks]:
@@ -220,19 +209,13 @@ def _numbers(
     shape, arrange = layout(str(files[0]), first.shape, hints.row_shape)
     check_image(str(files[0]), shape, bool(hints.resize))
 
-    def blocks(rows: int) -> Iterator[np.ndarray]:
-        waiting: list[np.ndarray] = []
+    def single() -> Iterator[np.ndarray]:
         for row, values in enumerate(stored()):
             if values.shape != first.shape:
                 raise BadInputError(
                     f"{files[0]}: example {row:,}: wrong image size: expected "
                     f"{len(first):,} numbers, found {len(values):,}"
                 )
-            waiting.append(values)
-            if len(waiting) == rows:
-                yield arrange(np.stack(waiting))
-                waiting = []
-        if waiting:
-            yield arrange(np.stack(waiting))
+            yield values[None]
 
-    return shape, blocks
+    return shape, lambda rows: map(arrange, rebatched(single(), rows))

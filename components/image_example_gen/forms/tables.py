@@ -67,13 +67,8 @@ def open_parts(
 ) -> Opened:
     """Opens one table, or one for each part.
 
-    Args:
-        path: Of the data set, for messages.
-        files: All of it.
-        shape: Of an image; None: square.
-        label: The column with the labels, by name or by number from 0; empty: the one
-            that is called so, or the first.
-        resized: Whether images are brought to another size.
+    Labels stand in the column that is named, or numbered from 0; else in the one that
+    is called so, or the first. Images have the shape that is given, or are squares.
 
     Raises:
         BadInputError: No labels, or rows that are no images.
@@ -127,9 +122,7 @@ def open_parts(
         }
     )
     return Opened(
-        parts[roles.TRAIN],
-        parts.get(roles.TEST),
-        parts.get(roles.VALIDATION),
+        parts,
         class_names.by_label(texts) or class_names.find_names(files),
         notices=(*notices, *of_levels),
     )
