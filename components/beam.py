@@ -13,9 +13,6 @@ def in_process(beam_args: Sequence[str]) -> bool:
     """Tells whether Beam would run in this process, with one worker.
 
     There is nothing to spread then, and a component may do its work without Beam.
-
-    Args:
-        beam_args: Of the pipeline, as TFX hands them to an executor.
     """
     options = PipelineOptions(list(beam_args))
     runner = options.view_as(StandardOptions).runner or "DirectRunner"

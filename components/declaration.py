@@ -71,9 +71,6 @@ class Component(base_component.BaseComponent):
     def __init__(self, **given: Any) -> None:
         """Constructs the component.
 
-        Args:
-            given: Channels of its inputs, and values of its parameters, by key.
-
         Raises:
             ValueError: One is missing.
             TypeError: One is of another type, or has a key that was not declared.

@@ -34,19 +34,13 @@ class Verdict:
     reasons: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        """Returns the verdict in words."""
         joint = {REFUSED: " by ", BROKEN: " in ", INTERRUPTED: " at "}
         at = joint.get(self.kind, " at ")
         return f"{self.kind}{at}{self.by}" if self.by else self.kind
 
 
 def read_result(output: str | None, run: str | None) -> dict[str, Any]:
-    """Returns the runner's `result.json` of a run; empty where there is none.
-
-    Args:
-        output: Folder of the runs; None if it is not known.
-        run: The runner's name of it; None if it is not on record.
-    """
+    """Returns the runner's `result.json` of a run; empty where there is none."""
     if output is None or run is None:
         return {}
     path = os.path.join(output, "runs", os.path.basename(run), "result.json")
@@ -59,12 +53,7 @@ def read_result(output: str | None, run: str | None) -> dict[str, Any]:
 
 
 def judge(run: Run, result: dict[str, Any]) -> Verdict:
-    """Returns how a run ended.
-
-    Args:
-        run: As ML Metadata has it.
-        result: As the runner kept it; see `read_result`.
-    """
+    """Returns how a run ended."""
     reasons = tuple(map(str, result.get("reasons", ())))
     states = {node: step.state for node, step in run.steps.items()}
     pushed = pushed_by(run)

@@ -69,13 +69,6 @@ class Archive:
     ) -> "Archive":
         """Reads what is on record.
 
-        Args:
-            output: Folder of the runs, for their results; None for none.
-            models: The folder with the versions of every model name; there may
-                be none yet.
-            store: ML Metadata; None for none.
-            config: The server's configuration, where it is not the default.
-
         Raises:
             BadInputError: There is neither a store nor a folder with models.
         """

@@ -37,12 +37,7 @@ class Entry:
 
 
 def entries(archive: Archive, model: str | None = None) -> list[Entry]:
-    """Returns all that is on record.
-
-    Args:
-        archive: What there is to read.
-        model: Only what is about that one; None for all.
-    """
+    """Returns all that is on record."""
     states = {
         (version.model, version.number): version.state for version in archive.versions
     }

@@ -125,11 +125,7 @@ class Data(Section):
         )
 
     def hints(self, name: str) -> Hints:
-        """Returns what a person says of the data.
-
-        Args:
-            name: Of the data set.
-        """
+        """Returns what a person says of the data."""
         background = "" if self.background == "auto" else str(self.background)
         return Hints(
             name=name,
@@ -389,12 +385,7 @@ def load_config(
 
 
 def _find_beside(folder: str, content: dict[str, Any]) -> None:
-    """Names code of one's own that lies beside the TOML file from where one is.
-
-    Args:
-        folder: Of the file, as it was named.
-        content: Of the file; its `training.model` and `gates.metrics` are changed.
-    """
+    """Names code of one's own that lies beside the TOML file from where one is."""
     training, gates = content.get("training"), content.get("gates")
     metrics = gates.get("metrics") if isinstance(gates, dict) else None
     naming = [(training, "model")]

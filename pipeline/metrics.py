@@ -56,7 +56,6 @@ class TopK(Metric):
     direction = AT_LEAST
 
     def __init__(self, k: int = 5) -> None:
-        """Takes how many of the most probable classes count."""
         self.k = k
 
     def per_row(self, labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:

@@ -253,5 +253,4 @@ def _facts(around: Surroundings, code_of: Sequence[BaseNode]) -> str:
 
 
 def _module(function: str) -> str:
-    """Returns the module part of a function's dotted path."""
     return function.rpartition(".")[0]

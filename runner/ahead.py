@@ -14,7 +14,6 @@ class ProbeAhead:
     """
 
     def __init__(self) -> None:
-        """Nothing has happened yet."""
         self._node = ""
         self._reused = False
 

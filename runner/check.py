@@ -23,15 +23,9 @@ _UNEVEN = 10
 
 
 class Look:
-    """Takes from a data set what is to be shown, while it is read once.
-
-    Attributes:
-        samples: Pictures of the training part.
-        hashes: Of all images.
-    """
+    """Takes from a data set what is to be shown, while it is read once."""
 
     def __init__(self) -> None:
-        """Has seen nothing."""
         self.samples = Samples()
         self.hashes = Hashes()
 
@@ -64,11 +58,6 @@ class Findings:
 
 def examine(config: Config, dataset: DataSet, look: Look) -> Findings:
     """Splits the rows as a run would, and says what is odd.
-
-    Args:
-        config: Of the run.
-        dataset: Read while `look` looked on.
-        look: What it saw.
 
     Raises:
         BadInputError: The rows cannot be split, or the schema of one's own cannot be

@@ -63,11 +63,9 @@ class _Group(click.Group):
         return super().parse_args(ctx, args)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Returns the names of all commands."""
         return [*super().list_commands(ctx), *_FURTHER]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Returns a command by its name."""
         if cmd_name not in _FURTHER:
             return super().get_command(ctx, cmd_name)
         module = importlib.import_module(_FURTHER[cmd_name])

@@ -87,12 +87,6 @@ def resolve(
 ) -> DataSet:
     """Finds, fetches if need be, and checks the data set.
 
-    Args:
-        data: What the configuration says.
-        cache: Folder for what is fetched or unpacked, kept between runs.
-        download: Completes a folder with MNIST's files.
-        observe: See `Source.fingerprint`.
-
     Raises:
         BadInputError: What was named is not usable; or MNIST was asked for by
             name and is neither in the cache nor to be had.

@@ -38,7 +38,6 @@ class EventHandler(logging.Handler):
     """Turns log records into events and passes them on."""
 
     def __init__(self, listener: Callable[[Event], None]) -> None:
-        """Takes who is to be told."""
         super().__init__(logging.INFO)
         self._listener = listener
 

@@ -56,10 +56,6 @@ def temporary_files(owner: str) -> Iterator[None]:
 def check_path(path: str, option: str) -> None:
     """Refuses a path that TFX, Beam or ML Metadata would misread.
 
-    Args:
-        path: Where output is to go.
-        option: By which it was named, for the message.
-
     Raises:
         BadInputError: It has letters of a file pattern, is not text, or too long.
     """

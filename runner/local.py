@@ -45,14 +45,6 @@ def run_pipeline(
 ) -> None:
     """Runs all components; returns when the last one has ended.
 
-    Args:
-        config: Of the run.
-        dataset: Read and checked.
-        workspace: Held by the caller.
-        run: Name of the run, and its id in ML Metadata.
-        reuse: Whether to reuse what earlier runs finished.
-        listener: Told what happens.
-
     Raises:
         BadInputError: Beam has no such runner, the network cannot be used, or the
             data changed under the run.
@@ -84,13 +76,6 @@ def monitor(
     listener: Callable[[Event], None],
 ) -> None:
     """Runs the pipeline that watches traffic.
-
-    Args:
-        config: Of the run.
-        traffic: Which requests are looked at.
-        workspace: Of this run alone.
-        run: Its name.
-        listener: Told what happens.
 
     Raises:
         BadInputError: The log or the labels cannot be used, or Beam has no such runner.

@@ -31,7 +31,6 @@ class Runs(Collector):
     """The metrics of an output folder; each `collect` reads it anew."""
 
     def __init__(self, workspace: Workspace) -> None:
-        """Reads nothing yet."""
         self._workspace = workspace
 
     def collect(self) -> Iterator[Metric]:

@@ -67,14 +67,6 @@ def execute(
 ) -> Exit:
     """Runs the pipeline once, and tells of it.
 
-    Args:
-        config: Of the run.
-        dataset: Read and checked.
-        workspace: Held by the caller.
-        reuse: Whether to reuse what earlier runs finished.
-        verbose: Whether to show the log on the screen.
-        because: Why it was started, as who started it said; kept in its result.
-
     Raises:
         BadInputError: The run cannot begin.
     """

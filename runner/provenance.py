@@ -41,7 +41,6 @@ def _checkout(root: str) -> tuple[str, bool | None]:
 
 
 def _git(root: str, *arguments: str) -> str | None:
-    """Returns what git answers; None if it does not."""
     try:
         done = subprocess.run(
             # Reading only: no lock is taken that a commit next door needs.

@@ -18,12 +18,7 @@ from runner.outcome import Outcome, Pushed
 
 
 def read_outcome(database: str, run: str) -> Outcome:
-    """Reads what a run left in the metadata store.
-
-    Args:
-        database: Path of the sqlite file.
-        run: The pipeline run's id.
-    """
+    """Reads what a run left in the metadata store."""
     known = named(read_outputs(database, run))
     folders, pushed = Folders.of(known), known.get("pushed_model")
     history, evaluation = folders.model_run, folders.evaluation

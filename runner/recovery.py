@@ -19,11 +19,6 @@ def recover(database: str, artifacts: str, models: str) -> int:
 
     To be called while the workspace is held, so that none of them can be alive.
 
-    Args:
-        database: Path of the sqlite file; it may not exist yet.
-        artifacts: The folder with the pipeline root of every model name.
-        models: The folder with the versions of every model name.
-
     Returns:
         How many executions had been interrupted.
     """

@@ -41,12 +41,6 @@ def write(
     page of its own node would have said of the rest is made here, of the same
     artifacts by the same functions.
 
-    Args:
-        folder: Of the run.
-        result: What is known of it.
-        outputs: What its nodes have published, by node id and output.
-        allow_anomalies: Whether it went on in spite of what DataGate found.
-
     Returns:
         The sections that could not be made; they say so themselves.
     """

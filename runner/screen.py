@@ -68,7 +68,6 @@ class Screen:
     """Shows steps as they happen: live on a terminal, a line each elsewhere."""
 
     def __init__(self, stream: TextIO) -> None:
-        """Writes to the stream, in the width and the colours that it has."""
         self.console = Console(file=stream, highlight=False, soft_wrap=False)
         self._redraws = redraws(self.console)
         self.steps: list[Step] = []
@@ -186,7 +185,6 @@ class DownloadBar:
     """Shows the progress of MNIST's download; see `mirrors.Progress`."""
 
     def __init__(self, console: Console) -> None:
-        """Shows nothing until something is asked for."""
         self._console = console
         self._redraws = redraws(console)
         self._progress = Progress(

@@ -23,7 +23,6 @@ class Samples:
     """The first pictures of each class, small; see `Source.fingerprint`."""
 
     def __init__(self) -> None:
-        """Has seen nothing."""
         self.by_label: dict[int, list[Image.Image]] = {}
 
     def add(self, images: np.ndarray, labels: np.ndarray) -> None:
@@ -53,13 +52,7 @@ def draw(samples: Samples, names: list[str]) -> Image.Image:
 
 
 def in_terminal(samples: Samples, names: list[str], width: int) -> list[Text]:
-    """Returns the first picture of the first classes as lines of coloured blocks.
-
-    Args:
-        samples: What to show.
-        names: Of the classes.
-        width: Columns of the terminal.
-    """
+    """Returns the first picture of the first classes as lines of coloured blocks."""
     shown = sorted(samples.by_label)[: max(1, width // (_IN_TERMINAL + 2))]
     pictures = [
         drawing(_pixels(samples.by_label[label][0]), None, colour=True)

@@ -22,12 +22,6 @@ def surroundings(
 ) -> Surroundings:
     """Returns what a run would be given now; nothing is written.
 
-    Args:
-        config: Of the run.
-        dataset: Read and checked.
-        workspace: Whose `link_data` makes what is named here.
-        run: Name of the run.
-
     Raises:
         BadInputError: What is on record about the served versions cannot be read.
         GateRefusedError: The run would train again what a rollback has taken back.

@@ -59,12 +59,6 @@ def plan(
     """Returns what a run would do now, in the order of the nodes.
 
     Nothing is written: neither to the store nor to the workspace.
-
-    Args:
-        config: Of the run.
-        dataset: Read and checked.
-        workspace: Where it would run.
-        reuse: Whether it would reuse what earlier runs finished.
     """
     components, pipeline = compiled(config, dataset, workspace, _NEXT, reuse=reuse)
     if not reuse:

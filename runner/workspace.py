@@ -111,12 +111,7 @@ class Workspace:
             )
 
     def new_run(self, name: str, moment: datetime) -> str:
-        """Returns the name of a new run, and makes its folder.
-
-        Args:
-            name: The model's.
-            moment: When it begins; the name has it, to the second.
-        """
+        """Returns the name of a new run, and makes its folder."""
         first = f"{name}-{moment:%Y%m%d-%H%M%S}"
         for run in (first, *(f"{first}-{count}" for count in range(2, 1000))):
             try:

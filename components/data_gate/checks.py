@@ -37,7 +37,6 @@ class Finding:
     reason: str
 
     def __str__(self) -> str:
-        """Returns the finding as one line."""
         return f"split {self.split}, feature {self.feature}: {self.reason}"
 
 
@@ -135,14 +134,7 @@ def since(
     previous: Mapping[str, Statistics],
     version: str,
 ) -> Iterator[Comparison]:
-    """Compares each split with that of an earlier run, by the `drift_comparator`s.
-
-    Args:
-        statistics: Of this run, by split.
-        schema: With the bounds.
-        previous: Of the earlier run, by split.
-        version: What that run pushed, for the message.
-    """
+    """Compares each split with that of an earlier run, by the `drift_comparator`s."""
     for split in sorted(statistics.keys() & previous.keys()):
         sides = statistics[split], previous[split]
         difference = f"drifted since version {version}"

@@ -21,10 +21,6 @@ def findings(examples: types.Artifact, most: float) -> list[Finding]:
 
     A model answers rightly what it was trained on, so that its accuracy on the test
     split is too good by up to the share of such rows times its error on others.
-
-    Args:
-        examples: From ImageExampleGen, which counts them while it reads.
-        most: The share of the test split that may be such rows; itself allowed.
     """
     counts = json.loads(examples.get_string_custom_property(properties.COUNTS))
     rows = examples.get_int_custom_property(properties.TEST_ROWS_IN_TRAINING)

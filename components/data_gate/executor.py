@@ -83,14 +83,7 @@ def judge(
     anomalies: types.Artifact,
     champion: types.Artifact,
 ) -> tuple[list[checks.Finding], list[checks.Comparison]]:
-    """Returns all findings, those against the schema first, and what was compared.
-
-    Args:
-        schema: With the bounds.
-        statistics: From StatisticsGen.
-        anomalies: From ExampleValidator.
-        champion: Champion's `statistics`.
-    """
+    """Returns all findings, those against the schema first, and what was compared."""
     contract = load_schema(schema)
     current = load_statistics(statistics)
     found = {

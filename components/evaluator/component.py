@@ -65,13 +65,6 @@ class Evaluator(Component, BaseBeamComponent):
     def __init__(
         self, example_splits: Sequence[str], bounds: Sequence[Bound], **given: Any
     ) -> None:
-        """Constructs the component.
-
-        Args:
-            example_splits: On which the models are measured.
-            bounds: What the model is held to; metrics' code is code of its own.
-            given: The other inputs and parameters.
-        """
         code = code_digest(executor.__name__) + "".join(
             own_digest(path) for path in sorted({bound.path for bound in bounds})
         )

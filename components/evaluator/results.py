@@ -85,9 +85,6 @@ def read_values(folder: str) -> Values:
 
     So is what is no number, as the loss of a model whose answers are none: it holds
     nothing, and JSON has no word for it.
-
-    Args:
-        folder: The ModelEvaluation artifact.
     """
     return {
         (
@@ -108,10 +105,6 @@ def read_values(folder: str) -> Values:
 
 def read_confusion(folder: str, classes: int) -> np.ndarray:
     """Reads the confusion matrix of the candidate on all of the split.
-
-    Args:
-        folder: The ModelEvaluation artifact.
-        classes: How many there are.
 
     Returns:
         int64 `[classes, classes]`: how many of the class in the row were answered
@@ -176,9 +169,6 @@ class Evaluation:
 
 def read_evaluation(folder: str) -> Evaluation:
     """Reads what an Evaluator decided, with the bounds that it was held to.
-
-    Args:
-        folder: The ModelEvaluation artifact.
 
     Raises:
         FileNotFoundError: Version 0.1 wrote it, which kept no demands.

@@ -37,7 +37,6 @@ class RowCount(tfma.metrics.Metric):
     """
 
     def __init__(self, name: str = "example_count") -> None:
-        """Takes the name in the results."""
         super().__init__(
             tfma.metrics.merge_per_key_computations(_example_count), name=name
         )
@@ -47,7 +46,6 @@ class AnswersPlot(tfma.metrics.Metric):
     """The confusion matrix: TFMA's `MultiClassConfusionMatrixPlot`."""
 
     def __init__(self, name: str = "multi_class_confusion_matrix_plot") -> None:
-        """Takes the name in the results."""
         super().__init__(
             tfma.metrics.merge_per_key_computations(_confusion_matrix_plot), name=name
         )
@@ -59,13 +57,6 @@ class Measured(tfma.metrics.Metric):
     def __init__(
         self, name: str, path: str, options: dict[str, Any] | None = None
     ) -> None:
-        """Takes the metric.
-
-        Args:
-            name: In the results.
-            path: Dotted path of its class.
-            options: Of the metric.
-        """
         super().__init__(
             tfma.metrics.merge_per_key_computations(_measured),
             name=name,
@@ -291,7 +282,6 @@ def _of_answers(metric: Metric, answers: _Answers) -> dict[int | None, float | N
 
 
 def _of_sums(metric: Metric, by_label: _BySum) -> dict[int | None, float | None]:
-    """Returns a metric's value by label; None is all rows."""
     if not by_label:
         return {}
     rows = sum(rows for rows, _ in by_label.values())

@@ -29,9 +29,6 @@ def find_names(files: Sequence[File]) -> dict[int, str]:
     (`*-mapping.txt`: a label, and the codes of its letters), and a table of labels
     and names (`kmnist_classmap.csv`).
 
-    Args:
-        files: All that belong to the data set.
-
     Raises:
         BadInputError: One of them is called so, and cannot be read.
     """

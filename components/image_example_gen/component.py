@@ -54,11 +54,5 @@ class ImageExampleGen(Component):
     }
 
     def __init__(self, hints: Hints | None = None, **given: Any) -> None:
-        """Constructs the component.
-
-        Args:
-            hints: What the data does not say of itself.
-            given: The other parameters.
-        """
         text = json.dumps((hints or Hints()).as_dict(), ensure_ascii=False)
         super().__init__(**given, **{executor.HINTS_KEY: text})

@@ -28,7 +28,6 @@ class Hashes:
     """
 
     def __init__(self) -> None:
-        """Has seen nothing."""
         self._by_part: dict[str, list[np.ndarray]] = {}
 
     def add(self, part: str, images: np.ndarray) -> None:
@@ -49,9 +48,6 @@ class Hashes:
 
     def pairs(self, splits: Mapping[str, np.ndarray]) -> list[tuple[Row, Row]]:
         """Returns rows of the test split, each with one that has the same image.
-
-        Args:
-            splits: By part: the place in `SPLITS` of each row's split.
 
         Returns:
             The first `MOST_PAIRS`.
@@ -76,12 +72,7 @@ class Hashes:
 def named(
     pairs: Sequence[tuple[Row, Row]], name: Callable[[str, int], str]
 ) -> list[dict[str, str]]:
-    """Returns pairs for people: the name of each test image and of the other.
-
-    Args:
-        pairs: See `Hashes.pairs`.
-        name: Names a part's row; see `Source.name_of`.
-    """
+    """Returns pairs for people: the name of each test image and of the other."""
     return [{TEST: name(*one), TRAIN: name(*other)} for one, other in pairs]
 
 
@@ -92,11 +83,7 @@ def read_named(folder: str) -> list[dict[str, str]]:
 
 
 def read_split(folder: str) -> dict[str, Any]:
-    """Returns `SPLIT_FILE` of an Examples artifact; empty where an older one has none.
-
-    Args:
-        folder: Of the artifact.
-    """
+    """Returns an Examples artifact's `SPLIT_FILE`; empty if an older one has none."""
     # Here, as it imports TensorFlow: `check` does without.
     from tfx.dsl.io import fileio
 

@@ -33,7 +33,6 @@ class Rows:
     labels: np.ndarray
 
     def __len__(self) -> int:
-        """Returns the number of rows."""
         return len(self.labels)
 
 
@@ -65,9 +64,6 @@ def encode(features: Mapping[str, np.ndarray]) -> list[bytes]:
     Args:
         features: By name: int64, float32, or object (of bytes) `[rows, values]`, of
             as many rows each, at least one.
-
-    Returns:
-        One serialised tf.Example per row.
     """
     columns = {name: _lists(values) for name, values in features.items()}
     batch = pa.RecordBatch.from_arrays([*columns.values()], [*columns])
@@ -139,25 +135,13 @@ def read_serialized(split_uri: str, limit: int | None = None) -> tf.data.Dataset
 def read_blocks(
     split_uri: str, task: Task, limit: int | None = None
 ) -> tf.data.Dataset:
-    """Returns serialised examples, string `[rows]`, in blocks of bounded memory.
-
-    Args:
-        split_uri: Folder of the split, or a pattern of its files.
-        task: That the examples are of.
-        limit: Most rows to read; None is all.
-    """
+    """Returns serialised examples, string `[rows]`, in blocks of bounded memory."""
     rows = max(1, _READ_VALUES // task.size)
     return read_serialized(split_uri, limit).batch(rows)
 
 
 def read_rows(split_uri: str, task: Task, limit: int | None = None) -> Rows:
-    """Reads a split's first examples.
-
-    Args:
-        split_uri: Folder of the split.
-        task: That the examples are of.
-        limit: Most rows to read; None is all: 8 MB for MNIST's test split.
-    """
+    """Reads a split's first examples."""
     images = [np.empty((0, *task.shape), np.uint8)]
     labels = [np.empty(0, np.int64)]
     for block in read_blocks(split_uri, task, limit):

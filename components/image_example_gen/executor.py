@@ -140,14 +140,7 @@ class Written:
 def write_splits(
     source: Source, folder: str, settings: splitting.Settings, shard_rows: int
 ) -> Written:
-    """Writes `<folder>/Split-<split>/data_tfrecord-*.gz` for all splits.
-
-    Args:
-        source: What to read, once, in order.
-        folder: URI of the examples.
-        settings: How rows are split.
-        shard_rows: Most examples in one file.
-    """
+    """Writes `<folder>/Split-<split>/data_tfrecord-*.gz` for all splits."""
     labels = {part: source.labels(part) for part in source.parts}
     assignment = source.assign(labels, settings)
     by_class = splitting.count(labels, assignment, len(source.labelling.classes))

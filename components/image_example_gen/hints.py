@@ -7,25 +7,9 @@ from typing import Any, Self
 
 @dataclass(frozen=True)
 class Hints:
-    """What a person says of the data; where she says nothing the data is looked at.
+    """What a person says of the data; see the settings of these names in `[data]`.
 
-    Attributes:
-        name: Of the data set; empty: made from the file's or folder's name.
-        classes: Names by label; empty: those in the data, or the labels.
-        noun: For people; empty: `image`.
-        background: A pixel value, `none`, or empty: looked for in the images.
-        prefix: Only files whose names begin so are read, where a folder or archive
-            holds several data sets, as EMNIST's does.
-        transpose: Whether rows and columns are exchanged on the disk, as EMNIST's.
-        resize: `WxH`: the size to which images are brought; empty: they have one.
-        colour: `grey`, `rgb`, or empty: as the pictures are.
-        image_size: `WxH` or `WxHx3`: of images that stand as rows of numbers; empty:
-            square.
-        label: The column with the labels in a table; empty: the one that is called so.
-        skip_unreadable: Whether pictures that cannot be read are left out.
-        window: Of data in spans: how many of the newest are read; 0: all.
-        spans: The names of those to read, in place of the newest.
-        marker: The file that says that a span is complete; empty: all are.
+    What is empty, false or 0 was not said: then the data is looked at.
     """
 
     name: str = ""

@@ -59,7 +59,6 @@ def write(path: str, items: np.ndarray) -> None:
 
 
 def _read_header(file: File, stream: IO[bytes]) -> tuple[tuple[int, ...], np.dtype]:
-    """Reads and checks the header; returns the dimensions and the type."""
     magic = stream.read(4)
     if (
         len(magic) < 4

@@ -21,9 +21,6 @@ def as_bytes(
     White is the smallest of 1, 16 and 255 that no value of a part exceeds. As soon as
     one exceeds 16 it is known: whole numbers are rarely read beyond the first block.
 
-    Args:
-        parts: Their images may be numbers of any kind.
-
     Raises:
         BadInputError: Floats that are no levels of pixels, or parts of which one has
             another white than the others. Whole numbers are checked as they are read.

@@ -40,7 +40,6 @@ def read_blocks(file: File, block_rows: int) -> Iterator[np.ndarray]:
 
 
 def _read_header(file: File, stream: IO[bytes]) -> tuple[tuple[int, ...], np.dtype]:
-    """Reads and checks the npy header; returns dimensions and type."""
     try:
         version = np.lib.format.read_magic(stream)
         read = (

@@ -114,11 +114,7 @@ class Part:
         )
 
     def relabelled(self, mapping: Mapping[int, int]) -> "Part":
-        """Returns the same with other values for the classes.
-
-        Args:
-            mapping: From each value that there is to another.
-        """
+        """Returns the same with other values for the classes."""
         known = np.array(sorted(mapping), np.int64)
         others = np.array([mapping[value] for value in known.tolist()], np.int64)
         return replace(
@@ -136,12 +132,7 @@ class Part:
 
 
 def joined(name: str, parts: Sequence[Part]) -> Part:
-    """Returns the rows of several parts, one after the other; of one image shape.
-
-    Args:
-        name: What they are together, for messages.
-        parts: At least one.
-    """
+    """Returns the rows of several parts, one after the other; of one image shape."""
     if len(parts) == 1:
         return parts[0]
     named = all(part.row_names for part in parts)
@@ -162,11 +153,6 @@ def joined(name: str, parts: Sequence[Part]) -> Part:
 
 def check_image(name: str, shape: tuple[int, ...], resized: bool = False) -> None:
     """Refuses what is no image, or too large a one for the pipeline.
-
-    Args:
-        name: Of what it was read from.
-        shape: Of one image.
-        resized: Whether it is brought to another size before it is used.
 
     Raises:
         BadInputError: It is neither grey, nor red, green and blue; or too large.

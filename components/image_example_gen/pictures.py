@@ -150,11 +150,6 @@ def decoding(pictures: Callable[[], Iterator[Picture]], form: Form) -> Blocks:
 def decode(name: str, content: bytes, form: Form) -> np.ndarray:
     """Returns one picture, uint8 of the form's shape.
 
-    Args:
-        name: For messages.
-        content: The bytes of its file.
-        form: What it is brought to.
-
     Raises:
         BadInputError: It cannot be read, is of another size (and is not to be
             resized), or in colour where the others are grey.

@@ -31,13 +31,7 @@ _LOOKED_AT = 20
 
 
 def refusal(path: str, files: Sequence[File], expected: str) -> BadInputError:
-    """Returns what to say of files of which none is read.
-
-    Args:
-        path: Of the data set.
-        files: All of it.
-        expected: What is read, for people.
-    """
+    """Returns what to say of files of which none is read."""
     for file in files[:_LOOKED_AT]:
         for endings, advice in _ADVICE:
             if file.suffix in endings:

@@ -131,10 +131,6 @@ class Source:
 
         Of data in spans all images are read for it; see `splitting.by_content`.
 
-        Args:
-            labels: By part: all that `labels` returns.
-            settings: What was asked for.
-
         Raises:
             BadInputError: The rows cannot be split so.
         """

@@ -26,15 +26,7 @@ _CODES = {split: code for code, split in enumerate(SPLITS)}
 
 @dataclass(frozen=True)
 class Settings:
-    """How rows are split; see `pipeline.config.Data`.
-
-    Attributes:
-        split: `AUTO`, `LAST` or `STRATIFIED`.
-        seed: Of the stratified split.
-        eval_fraction: Share of the rows to train on that is held out as `eval`.
-        test_fraction: Share of all rows that is the test split, where the data has
-            no test part of its own.
-    """
+    """How rows are split; see `pipeline.config.Data`."""
 
     split: str = AUTO
     seed: int = 1
@@ -151,11 +143,6 @@ def of_content(
     path: str, rows: Mapping[str, np.ndarray], settings: Settings
 ) -> Assignment:
     """Returns what `by_content` decided for all rows, checked.
-
-    Args:
-        path: Of the data set, for messages.
-        rows: By part: the places in `SPLITS`, uint8 `[rows]`.
-        settings: What was asked for.
 
     Raises:
         BadInputError: Another way was asked for, or a split would be empty.

@@ -7,11 +7,7 @@ from contract.demands import AT_MOST, OVERALL, ROLLED_BACK_FROM, Demand
 
 
 def read_demands(pushed: types.Artifact) -> list[Demand]:
-    """Returns the demand that a model failed which is not to be served; else none.
-
-    Args:
-        pushed: The `pushed_model` artifact.
-    """
+    """Returns the demand that a model failed which is not to be served; else none."""
     why = pushed.get_string_custom_property(properties.HELD_BACK)
     if not why:
         return []

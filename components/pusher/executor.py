@@ -165,7 +165,6 @@ def _label(base: str, version: int, label: str, servers: Servers) -> None:
 def _facts(
     input_dict: dict[str, list[types.Artifact]], exec_properties: dict[str, Any]
 ) -> Facts:
-    """Returns all that is known of the model."""
     inputs = {
         key: artifact_utils.get_single_instance(some)
         for key, some in input_dict.items()

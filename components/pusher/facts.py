@@ -65,19 +65,7 @@ _STATISTICS_FILE = "FeatureStats.pb"
 
 @dataclass(frozen=True)
 class Folders:
-    """Where a run's artifacts lie; None for what the run did not get to.
-
-    Attributes:
-        examples: From ImageExampleGen.
-        schema: From TaskSchemaGen.
-        statistics: From StatisticsGen.
-        verdict: From DataGate.
-        transform_graph: From Transform.
-        model_run: From Trainer.
-        evaluation: From Evaluator.
-        infra_blessing: From ServingValidator.
-        replay: From Replay.
-    """
+    """Where a run's artifacts lie; None for what the run did not get to."""
 
     examples: str | None = None
     schema: str | None = None
@@ -130,12 +118,7 @@ def read_demands(folders: Folders) -> list[Demand]:
 def read_statistics(
     folder: str, task: Task | None = None
 ) -> dict[str, SplitStatistics]:
-    """Reads what StatisticsGen, or a version's `statistics/`, says of each split.
-
-    Args:
-        folder: With a folder for each split.
-        task: For the names of the labels; None where they are unknown.
-    """
+    """Reads what StatisticsGen, or a version's `statistics/`, says of each split."""
     return {
         name.rstrip("/").removeprefix(_SPLIT_PREFIX): _split(
             os.path.join(folder, name, _STATISTICS_FILE), task

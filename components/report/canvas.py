@@ -44,15 +44,7 @@ def drawing(
     top: int = 26,
     rows: tuple[int, ...] = (1,),
 ) -> Iterator[tuple[Any, Any]]:
-    """Yields a figure and its axes, with the page's looks for what is drawn.
-
-    Args:
-        height: Units.
-        left: Units of margin.
-        bottom: Units of margin.
-        top: Units of margin.
-        rows: Relative heights of the axes, one above the other.
-    """
+    """Yields a figure and its axes, with the page's looks for what is drawn."""
     import matplotlib
     from matplotlib.figure import Figure
 
@@ -187,13 +179,7 @@ def _named(name: str) -> str:
 
 
 def legend(axes: Any, columns: int, handles: Any = None) -> None:
-    """Says above a plot what its colours mean.
-
-    Args:
-        axes: Of the plot.
-        columns: Most entries beside each other.
-        handles: What is told; None is all that has a label.
-    """
+    """Says above a plot what its colours mean."""
     options = {} if handles is None else {"handles": handles}
     axes.legend(
         loc="lower left",

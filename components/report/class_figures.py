@@ -260,13 +260,7 @@ def _of(task: Task, shown: Sequence[int]) -> str:
 def _by_class(
     task: Task, shown: Sequence[int], each: float
 ) -> Iterator[tuple[Any, Any, list[str]]]:
-    """Yields a figure, its axes with a row for each class, and the classes' names.
-
-    Args:
-        task: For the names.
-        shown: Labels of the classes, the uppermost first.
-        each: Units that a row needs.
-    """
+    """Yields a figure, its axes with a row for each class, and the classes' names."""
     names = [task.classes[label] for label in shown]
     left = len(task.classes) - len(shown)
     height = max(int(max(each, 14) * len(shown)), 60) + 64

@@ -60,14 +60,7 @@ class OfClass:
 
 @dataclass(frozen=True)
 class Confusion:
-    """How often a class was answered with another.
-
-    Attributes:
-        label: What it is.
-        answer: What the model says.
-        images: How many.
-        share: Of the images of the class.
-    """
+    """How often a class was answered with another."""
 
     label: int
     answer: int

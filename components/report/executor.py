@@ -60,13 +60,7 @@ def read_page(artifact: types.Artifact) -> page.Page:
 def grown(
     so_far: page.Page, inputs: sections.Inputs, allow_anomalies: bool
 ) -> page.Page:
-    """Returns the page with what the inputs have to say, and how the run stands.
-
-    Args:
-        so_far: Sections that it has are kept.
-        inputs: By the names of `Report`'s inputs, as far as they are there.
-        allow_anomalies: Whether the run goes on in spite of what DataGate finds.
-    """
+    """Returns the page with what the inputs have to say, and how the run stands."""
     grown = sections.completed(so_far, inputs, allow_anomalies)
     stands = _verdict(grown, inputs)
     task = sections.task_of(grown.sections)

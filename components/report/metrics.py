@@ -58,13 +58,7 @@ _OF_EPOCH = {
 def write(
     inputs: Mapping[str, Artifact], metrics: Artifact, classification: Artifact
 ) -> None:
-    """Writes both artifacts.
-
-    Args:
-        inputs: By the names of `ReportSpec`'s inputs.
-        metrics: Gets `numbers`.
-        classification: Gets `shapes`, and what is left out of both.
-    """
+    """Writes both artifacts."""
     examples = inputs[nodes.EXAMPLES]
     task = read_task(examples.uri)
     assert task is not None, "ImageExampleGen writes the task"

@@ -54,12 +54,7 @@ class Overfitting:
 
 @dataclass(frozen=True)
 class Kept:
-    """Whose weights the model has, where the training chose.
-
-    Attributes:
-        epoch: After which.
-        why: For people.
-    """
+    """Whose weights the model has, where the training chose."""
 
     epoch: int
     why: str

@@ -94,11 +94,7 @@ def badness(demand: Demand) -> tuple[bool, float]:
 
 
 def what_to_do(demands: Sequence[Demand]) -> list[str]:
-    """Returns what a person can do about what was refused, a sentence for each.
-
-    Args:
-        demands: All of a run; those that do not stop it need no advice.
-    """
+    """Returns what a person can do about what was refused, a sentence for each."""
     advice = (line for refusal in refusals(demands) for line in _advice(refusal))
     # In this order, each once.
     return list(dict.fromkeys(advice))

@@ -64,13 +64,7 @@ class Section:
 
     @classmethod
     def make(cls, name: str, facts: Any, **drawn: Any) -> Self:
-        """Makes a section with its template.
-
-        Args:
-            name: One of `SECTIONS`, and of its template.
-            facts: A dataclass, or a dictionary, that the template calls `facts`.
-            **drawn: What else it needs: figures and pictures.
-        """
+        """Makes a section with its template."""
         content = as_json(facts)
         html = _environment().get_template(f"{name}.html").render(facts=facts, **drawn)
         return cls(name, html + _facts_element(content), content)
@@ -133,10 +127,6 @@ class Page:
     @classmethod
     def parse(cls, text: str, order: tuple[str, ...] = SECTIONS) -> Self:
         """Reads a page that `render` wrote.
-
-        Args:
-            text: Of the file.
-            order: Of the sections of such a page.
 
         Raises:
             ValueError: It is not one.

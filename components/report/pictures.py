@@ -64,13 +64,7 @@ class Gallery:
 
 
 def picture(image: np.ndarray, task: Task, side: int = LARGE) -> Picture:
-    """Returns an image, uint8 of the task's shape, to be shown within a square.
-
-    Args:
-        image: What to show.
-        task: What it is of.
-        side: Of the square, in CSS pixels.
-    """
+    """Returns an image, uint8 of the task's shape, to be shown within a square."""
     ink = task.can_be_drawn
     if ink and task.background is not None and task.background < 128:
         image = 255 - image
@@ -118,12 +112,6 @@ def columns(task: Task) -> int:
 
 
 def _encoded(image: Image.Image, *, plain: bool) -> str:
-    """Returns a data URI.
-
-    Args:
-        image: To be encoded.
-        plain: Whether it is to be exact however large that is.
-    """
     stream = io.BytesIO()
     image.save(stream, "PNG", optimize=True)
     kind = "png"

@@ -48,11 +48,6 @@ def sample_rows(split_uri: str, task: Task, limit: int) -> tuple[Rows, bool]:
 
     They are the first ones, unless a class has but few among them, as where the rows
     are ordered by class: then the first ones of each class.
-
-    Args:
-        split_uri: Folder of the split.
-        task: That the examples are of.
-        limit: Most rows in all.
     """
     rows = read_rows(split_uri, task, limit)
     classes = len(task.classes)

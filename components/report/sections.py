@@ -72,13 +72,7 @@ def guarded(name: str, make: Callable[[], Section]) -> Section:
 
 
 def completed(so_far: Page, inputs: Inputs, allow_anomalies: bool) -> Page:
-    """Returns the page with all sections that the inputs allow; it keeps its own.
-
-    Args:
-        so_far: What there is already.
-        inputs: By the names of `Report`'s inputs, as far as they are there.
-        allow_anomalies: Whether the run goes on in spite of what DataGate finds.
-    """
+    """Returns the page with all sections that the inputs allow; it keeps its own."""
     missing = [
         name
         for name, needed in NEEDED.items()
@@ -88,13 +82,7 @@ def completed(so_far: Page, inputs: Inputs, allow_anomalies: bool) -> Page:
 
 
 def make(name: str, inputs: Inputs, allow_anomalies: bool) -> Section:
-    """Makes one of the sections in `NEEDED`.
-
-    Args:
-        name: Which.
-        inputs: All that it needs; more is used if it is there.
-        allow_anomalies: Whether the run goes on in spite of what DataGate finds.
-    """
+    """Makes one of the sections in `NEEDED`."""
     logging.info("report: making section %s", name)
     makers: dict[str, Callable[[], Section]] = {
         DATA: lambda: data_section(*gather_data(inputs, allow_anomalies)),
@@ -213,12 +201,7 @@ def gather_evaluation(
 def evaluation_section(
     facts: EvaluationFacts, images: Mapping[int, np.ndarray]
 ) -> Section:
-    """Draws the answers to the rows of the test split.
-
-    Args:
-        facts: What to say.
-        images: The example and the mistakes, by their rows.
-    """
+    """Draws the answers to the rows of the test split."""
     task, example = facts.task, facts.example
     return Section.make(
         EVALUATION,
@@ -244,24 +227,14 @@ def evaluation_section(
 
 
 def replay_section(facts: Replayed, task: Task) -> Section:
-    """Shows the pictures whose answers would change for callers.
-
-    Args:
-        facts: What was found.
-        task: For the names of the classes, and the pictures' size.
-    """
+    """Shows the pictures whose answers would change for callers."""
     return Section.make(
         REPLAY, facts, task=task, size=pictures.shown_size(task.width, task.height)
     )
 
 
 def verdict_section(facts: Verdict, sections: Mapping[str, Section]) -> Section:
-    """Makes the head of the page.
-
-    Args:
-        facts: What to say.
-        sections: The rest of the page, which is told in a few numbers.
-    """
+    """Makes the head of the page."""
     refusals = outcome.refusals(facts.gates)
     reasons = facts.reasons
     if facts.kind == REFUSED and any(

@@ -61,12 +61,7 @@ def of_gates(demands: Sequence[Demand]) -> Verdict:
 
 
 def of_push(verdict: Verdict, pushed: Artifact) -> Verdict:
-    """Returns the verdict after the Pusher.
-
-    Args:
-        verdict: That of the gates.
-        pushed: The Pusher's output.
-    """
+    """Returns the verdict after the Pusher."""
     if not pushed.get_int_custom_property(properties.PUSHED):
         held_back = pusher.read_demands(pushed)
         return refused((*verdict.gates, *held_back)) if held_back else verdict

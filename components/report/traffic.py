@@ -110,7 +110,6 @@ def what_to_do(found: Sequence[Demand]) -> list[str]:
 
 
 def _tiles(facts: TrafficFacts) -> list[tuple[str, str, str]]:
-    """Returns the newest version's traffic in a few numbers."""
     newest = facts.versions[-1]
     requests = count_text(sum(one.logged for one in facts.versions))
     looked_at = count_text(sum(one.read for one in facts.versions))

@@ -24,11 +24,7 @@ def read_withdrawn(folder: str) -> set[str]:
 
 
 def read_demand(folder: str) -> Demand:
-    """Returns a blessing's report as the one demand that it is: right answers.
-
-    Args:
-        folder: Of the `blessing` artifact.
-    """
+    """Returns a blessing's report as the one demand that it is: right answers."""
     failures = _read(folder)["failures"]
     return Demand(
         nodes.SERVING_VALIDATOR,

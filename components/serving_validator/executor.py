@@ -63,11 +63,6 @@ class Executor(BaseExecutor):
 def probe(model: str, requests: Requests, timeout_seconds: int) -> process.Report:
     """Asks a model in a process of its own.
 
-    Args:
-        model: SavedModel folder.
-        requests: What to send and what to expect.
-        timeout_seconds: For start, loading and all answers together.
-
     Returns:
         `checks` that passed and `failures`; see `process` for which ends of the
         other process are one.

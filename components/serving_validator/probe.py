@@ -68,15 +68,9 @@ Ask = Callable[[str, str, np.ndarray], Answer]
 
 
 class Notes:
-    """What was checked.
-
-    Attributes:
-        checks: What went well.
-        failures: What did not, and why.
-    """
+    """What was checked."""
 
     def __init__(self) -> None:
-        """Nothing was checked yet."""
         self.checks: list[str] = []
         self.failures: list[str] = []
 
@@ -276,7 +270,6 @@ def _wrong_novelty(answer: Answer, expected: np.ndarray, model: str) -> str:
 
 
 def _wrong_task(answer: Answer, expected: Requests) -> str:
-    """Returns what is wrong with what the model says of itself."""
     found = [text.decode() for text in answer.get("task", np.array([])).tolist()]
     if found != [expected.task] * 2:
         return f"expected the task for each text, found {found}"

@@ -42,7 +42,6 @@ class Process:
     """A Python of its own that waits for a model to ask; see `probe`."""
 
     def __init__(self) -> None:
-        """Starts it."""
         self._process = subprocess.Popen(
             # Modules are found as they are here (`_environment`), and not also in the
             # folder where a person stands: hers may be called as one of Python's.
@@ -56,11 +55,9 @@ class Process:
         )
 
     def __enter__(self) -> Self:
-        """Returns itself."""
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Ends it; see `close`."""
         self.close()
 
     def close(self) -> None:

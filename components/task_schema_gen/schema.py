@@ -16,10 +16,6 @@ TRAINING, SERVING = "TRAINING", "SERVING"
 def parse_judgement(text: str, name: str) -> schema_pb2.Schema:
     """Reads a schema that leaves out what the task says.
 
-    Args:
-        text: A `tensorflow.metadata.v0.Schema` in text format.
-        name: Of its file, for messages.
-
     Raises:
         BadInputError: It is none, has no feature `image` or `label`, or says
             itself what the task says.
@@ -56,10 +52,6 @@ def complete(judgement: schema_pb2.Schema, task: Task) -> schema_pb2.Schema:
 
     The image has the task's shape and values from 0 to 255; the label is the place
     of one of its classes, and nobody expects it of what a server is asked.
-
-    Args:
-        judgement: See `parse_judgement`.
-        task: What the examples are of.
     """
     schema = schema_pb2.Schema()
     schema.CopyFrom(judgement)

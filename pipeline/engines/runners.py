@@ -171,7 +171,6 @@ class _Job:
         return state
 
     def metrics(self) -> Any:
-        """Returns Beam's counters."""
         return self._result.metrics()
 
 

@@ -27,7 +27,6 @@ class Levels:
     """How often each level of a pixel occurs, by part; see `Source.fingerprint`."""
 
     def __init__(self) -> None:
-        """Has seen nothing."""
         self.by_part: dict[str, np.ndarray] = {}
 
     def __call__(self, part: str, images: np.ndarray, labels: np.ndarray) -> None:
@@ -57,12 +56,6 @@ def infer(
     """Returns a judgement, in the form that `parse_judgement` takes, with reasons.
 
     What an image and a label are is left out, as the task says it.
-
-    Args:
-        task: What the data poses.
-        counts: Rows of each class, by split.
-        levels: Of the pixels.
-        source: What the data was read from, for the head of the file.
     """
     sizes = {split: int(of_split.sum()) for split, of_split in counts.items()}
     found, label = _largest_skew(counts)

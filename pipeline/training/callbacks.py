@@ -17,7 +17,6 @@ class Telling(keras.callbacks.Callback):
     """Tells of each epoch in the log and to TensorBoard."""
 
     def __init__(self, epochs: int, folder: str) -> None:
-        """Takes how many epochs there are, and where the curves go."""
         super().__init__()
         self._epochs = epochs
         self._boards = {

@@ -184,11 +184,6 @@ def class_weights(
 
     Balanced is rows / (classes * rows of the class), as scikit-learn has it.
 
-    Args:
-        training: Says which.
-        task: Whose classes are meant.
-        labels: int64 `[rows]`, of the training rows.
-
     Returns:
         float32 `[classes]`.
     """

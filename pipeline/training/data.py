@@ -38,7 +38,6 @@ class Samples:
     spilled_labels: np.ndarray | None = None
 
     def __len__(self) -> int:
-        """Returns the number of rows."""
         return self._in_memory + (len(self.spilled) if self.spilled else 0)
 
     @property
@@ -126,12 +125,6 @@ class Reader:
     def __init__(
         self, transform: tft.TFTransformOutput, parsed_values: int = _PARSED_VALUES
     ) -> None:
-        """Takes the graph to send the examples through.
-
-        Args:
-            transform: The Transform output.
-            parsed_values: About as many values of images are parsed at once.
-        """
         raw_spec = transform.raw_feature_spec()
         values = int(np.prod(raw_spec[IMAGE].shape))
         self._parse_rows = max(1, parsed_values // values)

@@ -42,15 +42,6 @@ class ServedModel(tf.Module):
         novelty: Novelty,
         novelty_bound: float,
     ) -> None:
-        """Takes the parts.
-
-        Args:
-            model: The trained network.
-            transform: The graph that it was trained behind.
-            task: What it answers.
-            novelty: Of pictures to it.
-            novelty_bound: Beyond which a picture is none of this task.
-        """
         super().__init__()
         self._weights = [weight.value for weight in model.weights]
         self._usual = novelty.variables
@@ -127,9 +118,6 @@ class ServedModel(tf.Module):
 
 def read_weights(folder: str) -> list[np.ndarray]:
     """Returns the weights of a model that `export` wrote, as `model.weights` has them.
-
-    Args:
-        folder: Of the SavedModel.
 
     Raises:
         ValueError: It is another's, or cannot be read.

@@ -23,10 +23,6 @@ _SUM_TOLERANCE = 1e-2
 def build(task: Task, training: Training) -> keras.Model:
     """Makes the network that the settings name, and tries it on four random images.
 
-    Args:
-        task: What an image and what the classes are.
-        training: Names the network, and is handed to it.
-
     Raises:
         BadInputError: There is no such function, it fails, or what it returns does not
             answer the task with probabilities; one line.

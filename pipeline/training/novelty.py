@@ -61,14 +61,6 @@ class Novelty:
     def __init__(
         self, model: keras.Model, task: Task, train: Samples, seed: int
     ) -> None:
-        """Learns what is usual, from some of the training rows.
-
-        Args:
-            model: The trained network.
-            task: What its images are.
-            train: What it was trained on, scaled.
-            seed: Chooses the rows.
-        """
         self._grid = (-1, task.height, task.width, task.channels)
         self._window = -(-max(task.height, task.width) // _CELLS)
         self._features = _features(model)

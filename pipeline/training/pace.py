@@ -124,11 +124,7 @@ class Pace:
 
 
 def _calls_functions(graph: Any) -> bool:
-    """Tells whether anything inside of a graph's own functions calls a function.
-
-    Args:
-        graph: GraphDef of a loop, which is itself an operation that calls functions.
-    """
+    """Tells whether anything inside of a graph's own functions calls a function."""
     return any(
         attribute.HasField("func") or attribute.list.func
         for function in graph.library.function

@@ -15,7 +15,6 @@ class Spill:
     """
 
     def __init__(self, row_shape: tuple[int, ...], dtype: np.dtype) -> None:
-        """Takes what one row is."""
         self._file = tempfile.TemporaryFile()  # noqa: SIM115
         self._row_shape = row_shape
         self._dtype = dtype
@@ -23,7 +22,6 @@ class Spill:
         self._rows = 0
 
     def __len__(self) -> int:
-        """Returns the number of rows."""
         return self._rows
 
     def append(self, rows: np.ndarray) -> None:

@@ -20,16 +20,7 @@ def summarize(
     history: list[Epoch],
     kept: dict[str, Any],
 ) -> dict[str, Any]:
-    """Returns Keras' `model.summary()` as data, and what it was fitted with.
-
-    Args:
-        model: Trained.
-        training: The settings.
-        task: That it answers.
-        weights: What each class counted in training; None if all the same.
-        history: Of the training.
-        kept: Which epoch's weights it has, and why; see `callbacks.Kept`.
-    """
+    """Returns Keras' `model.summary()` as data, and what it was fitted with."""
     others: list[str] = sorted({name for epoch in history for name in epoch.others})
     return {
         "layers": [_describe(layer) for layer in model.layers],

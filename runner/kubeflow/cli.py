@@ -230,10 +230,6 @@ def _connected(
 
     What costs nothing to find out comes first: flags, then the file, then the
     connection, then the compiler.
-
-    Args:
-        given: Flags of the compiler, of the connection, and `package_path`.
-        check: Raises for a package that is not to be sent.
     """
     target: Connection = connection(**{key: given.pop(key) for key in _CONNECTING})
     package_path = given.pop("package_path")

@@ -128,14 +128,7 @@ class Client:
     def schedule(
         self, package: Package, name: str, options: Options, trigger: dict[str, Any]
     ) -> str:
-        """Starts a recurring run; returns its id.
-
-        Args:
-            package: What to run.
-            name: Of the recurring run.
-            options: Of each run.
-            trigger: When: further arguments of kfp's `create_recurring_run`.
-        """
+        """Starts a recurring run; returns its id."""
         experiment = self._experiment(options.experiment)
         run = self._ask(
             lambda client: client.create_recurring_run(
@@ -190,12 +183,7 @@ class Client:
         return pipeline, str(added.pipeline_version_id), True
 
     def progress(self, run_id: str, names: tuple[str, ...]) -> Progress:
-        """Returns how a run is getting on.
-
-        Args:
-            run_id: Of the run.
-            names: The nodes of the pipeline, in order.
-        """
+        """Returns how a run is getting on."""
         run = self._ask(lambda client: client.get_run(run_id))
         details = run.run_details.task_details if run.run_details else None
         picture = self._picture(run_id, names, details or [])

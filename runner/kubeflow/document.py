@@ -46,12 +46,6 @@ def leave_to_image(spec: Json, node: str, digest: str, origin: str) -> None:
     document is what KFP fills in. The node's name is an argument of each, as KFP
     knows components by their container, and would take two with the same one for
     the same (backend/src/v2/compiler/argocompiler/argo.go, hashComponentContainer).
-
-    Args:
-        spec: The document, changed in place.
-        node: Its id.
-        digest: Of its properties.
-        origin: What it is built from; see `runner.kubeflow.origin`.
     """
     definitions = spec["components"][node].get("inputDefinitions", {})
     inputs = spec["root"]["dag"]["tasks"][node].get("inputs", {})
@@ -149,12 +143,7 @@ def add_data(spec: Json, data: str) -> None:
 
 
 def add_limits(spec: Json, fingerprint: str) -> None:
-    """Gives each node its resources, retries, and a place in KFP's cache or none.
-
-    Args:
-        spec: The document.
-        fingerprint: Of the data's content, or empty; see `compile_pipeline`.
-    """
+    """Gives each node its resources, retries, and a place in KFP's cache or none."""
     for node, task in spec["root"]["dag"]["tasks"].items():
         executor = executor_of(spec, node)
         if "container" not in executor:
@@ -180,14 +169,7 @@ def add_limits(spec: Json, fingerprint: str) -> None:
 def platform(
     spec: Json, deployment: Deployment, data: str, on_engine: Iterable[str] = ()
 ) -> Json:
-    """Returns the document with what only Kubernetes knows: volumes, deadlines.
-
-    Args:
-        spec: The pipeline's document.
-        deployment: Where it runs.
-        data: See `compile_pipeline`.
-        on_engine: The nodes whose work an engine's workers do.
-    """
+    """Returns the document with what only Kubernetes knows: volumes, deadlines."""
     models = (deployment.models_volume, MODELS_FOLDER)
     mounts = {node: [(deployment.beam_volume, BEAM_FOLDER)] for node in on_engine}
     mounts |= {

@@ -20,12 +20,7 @@ _STORE = (
 
 
 def explain(reason: str, limits: Limits) -> str:
-    """Returns what happened to a node that gave no reason of its own.
-
-    Args:
-        reason: The launcher's, as `LAST_LINE` finds it; empty: there is none.
-        limits: What the node was given.
-    """
+    """Returns what happened to a node that gave no reason of its own."""
     if not reason:
         return (
             f"ended without a last word: it ran for more than its {limits.seconds} s, "

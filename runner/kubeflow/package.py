@@ -114,15 +114,7 @@ def read(path: str) -> Package:
 def planned(
     config: Config, deployment: Deployment, name: str, data: str, fingerprint: str
 ) -> Package:
-    """Returns what compiling would declare, to check a run before that is done.
-
-    Args:
-        config: See `compile_pipeline`, as the others.
-        deployment: Where it runs.
-        name: Of the pipeline.
-        data: The data set.
-        fingerprint: Of its content, or empty.
-    """
+    """Returns what compiling would declare, to check a run before that is done."""
     parameters: dict[str, tuple[str, Any]] = {
         parameter.name: (parameter.type, parameter.value(config))
         for parameter in PARAMETERS

@@ -22,9 +22,6 @@ PLACES = (
 def kind(data: str) -> str:
     """Returns how a pod comes by the data: `name`, `volume` or `store`.
 
-    Args:
-        data: As in `compile_pipeline`.
-
     Raises:
         BadInputError: No pod could find it.
     """
@@ -55,12 +52,6 @@ def fingerprint(
     data: str, given: str | None, local_copy: str | None, hints: Hints
 ) -> str:
     """Returns the fingerprint of the data's content, or nothing if it is not known.
-
-    Args:
-        data: What is compiled for.
-        given: A fingerprint, or None.
-        local_copy: Path of a copy of the data to compute it from, or None.
-        hints: What a person says of the data.
 
     Raises:
         BadInputError: Both were given, or one is not usable.
@@ -99,11 +90,6 @@ def check_reach(data: str, pipeline_root: str | None, *, has_secret: bool) -> st
     environment, which may come from the account (kubeflow/pipelines:
     backend/src/v2/component/launcher_v2.go, fetchNonDefaultBuckets). There is no
     such way to a store of KFP's own kind, `minio://`.
-
-    Args:
-        data: As in `compile_pipeline`.
-        pipeline_root: Where the run's artifacts go; None or empty: not known.
-        has_secret: The pod is given credentials.
 
     Returns:
         A note for what depends on the cluster; mostly empty.

@@ -30,7 +30,6 @@ class ProgressScreen:
     """Shows nodes as they end: a picture on a terminal, a line each elsewhere."""
 
     def __init__(self, stream: TextIO) -> None:
-        """Writes to the stream, in the width and the colours that it has."""
         self.console = Console(file=stream, highlight=False)
         self._shown: set[str] = set()
         self._passes = 1
@@ -87,13 +86,7 @@ class ProgressScreen:
         self._line(f"{reason}; the run goes on, and is asked about again")
 
     def show(self, name: str, ending: Ending, page: str) -> None:
-        """Shows how the run ended, and where to see it.
-
-        Args:
-            name: Of the pipeline.
-            ending: How it ended.
-            page: Its address in the user interface.
-        """
+        """Shows how the run ended, and where to see it."""
         if ending.gates:
             self._line("Gates")
         for outcome, line in ending.gates:

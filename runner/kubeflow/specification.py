@@ -93,12 +93,7 @@ def nodes(config: Config, around: Surroundings) -> list[BaseNode]:
 
 
 def nodes_of(origin: Origin, values: dict[str, Any] | None = None) -> list[BaseNode]:
-    """Returns the pipeline's nodes, in a pod as when compiling.
-
-    Args:
-        origin: What it is compiled from.
-        values: Run-time parameters by name, where a run has its own.
-    """
+    """Returns the pipeline's nodes, in a pod as when compiling."""
     config = with_values(origin.config, values) if values else origin.config
     if origin.log:
         return _monitoring_nodes(config, origin)
@@ -173,14 +168,7 @@ def compile_pipeline(
 def compile_monitoring(
     config: Config, deployment: Deployment, name: str, log: str
 ) -> str:
-    """Returns the pipeline that watches traffic, compiled as `compile_pipeline` does.
-
-    Args:
-        config: Of the run.
-        deployment: Where it runs.
-        name: Of the model; the pipeline is called `<name>-monitor`.
-        log: A prefix or folder on the volume of logged requests, below `/requests`.
-    """
+    """Returns the pipeline that watches traffic; see `compile_pipeline`."""
     origin = replace(of(config, name, "", "", _provenance()), log=log)
     components = nodes_of(origin)
     spec = _compiled(components, deployment, f"{name}-monitor")
@@ -192,7 +180,6 @@ def compile_monitoring(
 
 
 def _compiled(components: list[BaseNode], deployment: Deployment, name: str) -> Json:
-    """Returns what TFX's compiler makes of nodes."""
     runner = KubeflowV2DagRunner(
         KubeflowV2DagRunnerConfig(
             default_image=deployment.image,

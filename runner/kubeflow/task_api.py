@@ -59,13 +59,7 @@ def tasks_of(connection: Connection, run_id: str) -> list[dict[str, Any]] | None
 def picture(
     names: Sequence[str], tasks: Iterable[Mapping[str, Any]], now: datetime
 ) -> Picture:
-    """Returns the state of each node.
-
-    Args:
-        names: The nodes of the pipeline, in the order in which to return them.
-        tasks: `PipelineTask`s, as JSON.
-        now: To count the seconds of what is going on.
-    """
+    """Returns the state of each node."""
     by_name: dict[str, Mapping[str, Any]] = {}
     for task in sorted(tasks, key=lambda task: str(task.get("create_time", ""))):
         by_name[str(task.get("name"))] = task

@@ -67,13 +67,7 @@ class Picture:
 
 
 def picture(names: Sequence[str], details: Iterable[Any], now: datetime) -> Picture:
-    """Returns the state of each node.
-
-    Args:
-        names: The nodes of the pipeline, in the order in which to return them.
-        details: `V2beta1PipelineTaskDetail`, as kfp-server-api has them.
-        now: To count the seconds of what is going on.
-    """
+    """Returns the state of each node."""
     tasks = list(details)
     workflow = Workflow(
         child.pod_name

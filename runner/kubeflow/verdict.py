@@ -82,14 +82,7 @@ def read(log: str) -> Printed:
 def conclude(
     progress: Progress, namespace: str, run_id: str, log_of: Callable[[str], str]
 ) -> Ending:
-    """Returns how a run ended.
-
-    Args:
-        progress: Its last state.
-        namespace: Where its pods are; empty: KFP's own.
-        run_id: Of the run.
-        log_of: Returns the log of a pod by its name, or raises `LookupError`.
-    """
+    """Returns how a run ended."""
     if not progress.ended:
         return Ending(Exit.BROKEN, "the time is up, and the run goes on")
     if progress.state == "SUCCEEDED":

@@ -47,11 +47,6 @@ def check(host: str, version: tuple[int, int] | None) -> None:
 def check_store(host: str, version: tuple[int, int] | None, data: str) -> None:
     """Refuses data that a server's launcher has no driver for.
 
-    Args:
-        host: Its address.
-        version: Its version.
-        data: A place in another bucket than the pipeline root's.
-
     Raises:
         BadInputError: It has none.
     """

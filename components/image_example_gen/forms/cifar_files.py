@@ -32,11 +32,6 @@ def meta_file(files: Sequence[File]) -> File | None:
 def open_parts(path: str, files: Sequence[File], meta: File) -> Opened:
     """Opens both parts.
 
-    Args:
-        path: Of the data set, for messages.
-        files: All of it.
-        meta: One of them; see `meta_file`.
-
     Raises:
         BadInputError: There is nothing to train on, or a file ends within a record.
     """

@@ -271,7 +271,6 @@ def _encode(labels: _Labels, texts: list[str]) -> np.ndarray:
 
 
 def _more(count: int) -> str:
-    """Returns how many are not named."""
     return f" and {count:,} more" if count > 0 else ""
 
 

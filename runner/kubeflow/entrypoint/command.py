@@ -130,7 +130,6 @@ def _check_image(expected: str) -> None:
 
 
 def _execute(step: settings.Step, node_input: Json, beam_args: list[str]) -> None:
-    """Hands over to TFX's own entry point."""
     with environment.heavy_imports():
         from tfx.orchestration.kubeflow.v2.container import kubeflow_v2_run_executor
 

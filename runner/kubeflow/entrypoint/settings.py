@@ -46,11 +46,6 @@ def take_asked(parameters: Json) -> Json:
 def step(node_id: str, origin: Origin, asked: Json) -> Step:
     """Returns what a node is in a run.
 
-    Args:
-        node_id: Of the node.
-        origin: What was compiled.
-        asked: The run's own values; see `take_asked`.
-
     Raises:
         BadInputError: An impossible value.
     """
