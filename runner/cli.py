@@ -69,8 +69,7 @@ class _Group(click.Group):
         if cmd_name not in _FURTHER:
             return super().get_command(ctx, cmd_name)
         module = importlib.import_module(_FURTHER[cmd_name])
-        command: click.Command = getattr(module, cmd_name)
-        return command
+        return getattr(module, cmd_name)
 
 
 @click.group(cls=_Group, context_settings=_WIDTH)

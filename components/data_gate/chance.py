@@ -56,5 +56,4 @@ def share_bound(
     sampled = hypergeom(rows + other_rows, sizes, rows)
     edges = np.stack([sampled.ppf(tail), sampled.isf(tail)])
     differences = np.abs(edges / rows - (sizes - edges) / other_rows)
-    bound: np.ndarray = differences.max(axis=0)[place]
-    return bound
+    return differences.max(axis=0)[place]

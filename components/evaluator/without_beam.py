@@ -98,8 +98,7 @@ def _inputs(
 
 def _answer(model: Any, examples: tf.Tensor) -> np.ndarray:
     answers = model.signatures[EXAMPLES_SIGNATURE](examples=examples)
-    probabilities: np.ndarray = answers[PROBABILITIES].numpy()
-    return probabilities
+    return answers[PROBABILITIES].numpy()
 
 
 def _measure(config: config_pb2.EvalConfig, inputs: Iterable[Any]) -> dict[Any, Any]:

@@ -78,8 +78,7 @@ def named(
 
 def read_named(folder: str) -> list[dict[str, str]]:
     """Returns what `named` made, from an Examples artifact; empty in an older one."""
-    found: list[dict[str, str]] = read_split(folder).get("duplicates", [])
-    return found
+    return read_split(folder).get("duplicates", [])
 
 
 def read_split(folder: str) -> dict[str, Any]:

@@ -67,8 +67,7 @@ def encode(features: Mapping[str, np.ndarray]) -> list[bytes]:
     """
     columns = {name: _lists(values) for name, values in features.items()}
     batch = pa.RecordBatch.from_arrays([*columns.values()], [*columns])
-    examples: list[bytes] = RecordBatchToExamplesEncoder().encode(batch)
-    return examples
+    return RecordBatchToExamplesEncoder().encode(batch)
 
 
 class SplitWriter:

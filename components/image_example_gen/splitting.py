@@ -135,8 +135,7 @@ def by_content(images: np.ndarray, settings: Settings) -> np.ndarray:
     test = settings.test_fraction
     bounds = [test, test + (1 - test) * settings.eval_fraction]
     order = np.array([_CODES[TEST], _CODES[EVAL], _CODES[TRAIN]], np.uint8)
-    codes: np.ndarray = order[np.searchsorted(bounds, numbers, side="right")]
-    return codes
+    return order[np.searchsorted(bounds, numbers, side="right")]
 
 
 def of_content(
@@ -252,5 +251,4 @@ def _stratified(labels: np.ndarray, fraction: float, seed: int) -> np.ndarray:
     rank = np.empty(len(labels), np.int64)
     rank[order] = np.arange(len(labels)) - np.repeat(starts, counts)
     wanted = np.clip(np.round(counts * fraction), 1, np.maximum(counts - 1, 0))
-    taken: np.ndarray = rank < wanted[labels]
-    return taken
+    return rank < wanted[labels]

@@ -222,8 +222,7 @@ def _kept(model_run: str) -> dict[str, Any]:
     """Returns the epoch whose weights were kept and why; empty where nobody said."""
     if not fileio.exists(os.path.join(model_run, SUMMARY_FILE)):
         return {}
-    kept: dict[str, Any] = read_summary(model_run).get("kept") or {}
-    return kept
+    return read_summary(model_run).get("kept") or {}
 
 
 def _metrics(
@@ -276,5 +275,4 @@ def parse_counts(text: str) -> dict[str, int] | None:
     """Returns the Examples artifact's `counts` property as it was meant."""
     if not text:
         return None
-    counts: dict[str, int] = json.loads(text)
-    return counts
+    return json.loads(text)

@@ -201,5 +201,4 @@ def class_weights(
 
 def describe_optimizer(optimizer: keras.optimizers.Optimizer) -> dict[str, Any]:
     """Returns an optimiser's configuration as JSON has it."""
-    config: dict[str, Any] = keras.optimizers.serialize(optimizer)["config"]
-    return config
+    return keras.optimizers.serialize(optimizer)["config"]

@@ -111,15 +111,11 @@ class Pace:
         if self._one_thread and _calls_functions(graph.graph.as_graph_def()):
             self._one_thread = False
             graph = self._make_whole().get_concrete_function()
-        run: _Run = graph
-        return run
+        return graph
 
     def _executor(self) -> AbstractContextManager[None]:
         if self._one_thread:
-            context: AbstractContextManager[None] = (
-                tf.experimental.function_executor_type(_ONE_AFTER_ANOTHER)
-            )
-            return context
+            return tf.experimental.function_executor_type(_ONE_AFTER_ANOTHER)
         return nullcontext()
 
 

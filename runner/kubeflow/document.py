@@ -34,8 +34,7 @@ _IMPORTED = "imported_data"
 def executor_of(spec: Json, node: str) -> Json:
     """Returns what runs a node."""
     label = spec["components"][node]["executorLabel"]
-    executor: Json = spec["deploymentSpec"]["executors"][label]
-    return executor
+    return spec["deploymentSpec"]["executors"][label]
 
 
 def leave_to_image(spec: Json, node: str, digest: str, origin: str) -> None:

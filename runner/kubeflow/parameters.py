@@ -31,8 +31,7 @@ class Parameter:
     def value(self, config: Config) -> int | float | bool:
         """Returns the setting's value."""
         section, _, key = self.setting.partition(".")
-        value: int | float | bool = getattr(getattr(config, section), key)
-        return value
+        return getattr(getattr(config, section), key)
 
 
 PARAMETERS = (
