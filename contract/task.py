@@ -210,6 +210,21 @@ def read_task(folder: str) -> Task | None:
         raise BadInputError(f"{path}: {error}") from error
 
 
+def task_of_examples(examples: str) -> Task:
+    """Returns the task that the Examples in a folder are of.
+
+    Raises:
+        BadInputError: There is none, or it cannot be read.
+    """
+    task = read_task(examples)
+    if task is None:
+        raise BadInputError(
+            f"{examples}: expected {TASK_FILE}, which ImageExampleGen writes, found "
+            "none"
+        )
+    return task
+
+
 def task_of_split(split_uri: str) -> Task:
     """Returns the task of the Examples that a split, or a pattern of its files, is of.
 
@@ -219,13 +234,7 @@ def task_of_split(split_uri: str) -> Task:
     Raises:
         BadInputError: There is none, or it cannot be read.
     """
-    head, _, _ = split_uri.rpartition("/Split-")
-    task = read_task(head)
-    if task is None:
-        raise BadInputError(
-            f"{head}: expected {TASK_FILE}, which ImageExampleGen writes, found none"
-        )
-    return task
+    return task_of_examples(split_uri.rpartition("/Split-")[0])
 
 
 def plain_names(count: int) -> tuple[str, ...]:

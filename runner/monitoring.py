@@ -13,7 +13,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from components.report.outcome import shown
+from components.report.gates import shown
 from components.request_log_example_gen.selection import Asked
 from contract import command, environment, logs, nodes, notifying, stopping
 from contract.demands import Demand, bound_text, value_text, what_text

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from components.report.outcome import Shown, shown, what_to_do
+from components.report.gates import Shown, shown, what_to_do
 from components.report.run import commands
 from contract.demands import (
     Demand,

@@ -16,7 +16,7 @@ from components.image_example_gen.examples import serialize
 from contract import nodes, properties
 from contract.errors import BadInputError
 from contract.signatures import EXAMPLES_SIGNATURE, PROBABILITIES
-from contract.task import Task, read_task
+from contract.task import Task, task_of_examples
 from version_store import versions
 from version_store.manifest import ManifestError, read_manifest
 from version_store.served import (
@@ -53,8 +53,7 @@ class Executor(BaseExecutor):
         """
         model = outputs[nodes.MODEL]
         statistics = outputs[nodes.STATISTICS]
-        task = read_task(inputs[nodes.EXAMPLES].uri)
-        assert task is not None, "ImageExampleGen writes the task"
+        task = task_of_examples(inputs[nodes.EXAMPLES].uri)
         base = parameters[MODELS_KEY].rstrip("/")
         _check_writable(base)
         version = _resolve(base, parameters[VERSION_KEY])

@@ -2,14 +2,12 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TypeAlias
 
 import tensorflow_data_validation as tfdv
 from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_pb2
 
 from components.data_gate.chance import share_bound
-
-Statistics: TypeAlias = statistics_pb2.DatasetFeatureStatisticsList
+from components.statistics_gen.reading import Statistics, by_feature, value_counts
 
 SKEW, DRIFT = "skew_comparator", "drift_comparator"
 """The schema's bounds between splits, and since an earlier run."""
@@ -195,7 +193,7 @@ def _comparing(
 
 def _by_chance(feature: str, one: Statistics, other: Statistics) -> float:
     """Returns how far chance alone brings the shares of a feature's values apart."""
-    first, second = (_counts(feature, statistics) for statistics in (one, other))
+    first, second = (value_counts(each, feature) for each in (one, other))
     values = sorted(first.keys() | second.keys())
     if not values:
         return 0.0
@@ -204,17 +202,6 @@ def _by_chance(feature: str, one: Statistics, other: Statistics) -> float:
         [second.get(value, 0) for value in values],
     )
     return float(bounds.max())
-
-
-def _counts(feature: str, statistics: Statistics) -> dict[str, int]:
-    """Returns how often each value of a categorical feature occurs."""
-    found = _with_values(statistics).get(feature)
-    if found is None or not found.HasField("string_stats"):
-        return {}
-    return {
-        bucket.label: int(bucket.sample_count)
-        for bucket in found.string_stats.rank_histogram.buckets
-    }
 
 
 def _place(
@@ -254,8 +241,8 @@ def _with_values(
 ) -> dict[str, statistics_pb2.FeatureNameStatistics]:
     """Returns the features that some example has, by name."""
     return {
-        feature.path.step[0]: feature
-        for feature in statistics.datasets[0].features
+        name: feature
+        for name, feature in by_feature(statistics).items()
         if getattr(feature, feature.WhichOneof("stats")).common_stats.num_non_missing
     }
 

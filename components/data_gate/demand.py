@@ -4,7 +4,7 @@ import json
 import os
 from typing import Any
 
-from tfx.dsl.io import fileio
+from tfx.utils import io_utils
 
 from components.data_gate.executor import VERDICT_FILE
 from contract import nodes
@@ -13,9 +13,7 @@ from contract.demands import AT_MOST, FINDINGS, OVERALL, Demand
 
 def read_verdict(folder: str) -> dict[str, Any]:
     """Returns `verdict.json` of a verdict artifact's folder; see `DataGate`."""
-    with fileio.open(os.path.join(folder, VERDICT_FILE)) as stream:
-        verdict: dict[str, Any] = json.load(stream)
-    return verdict
+    return json.loads(io_utils.read_string_file(os.path.join(folder, VERDICT_FILE)))
 
 
 def read_demand(folder: str) -> Demand:

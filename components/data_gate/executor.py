@@ -13,8 +13,9 @@ from tfx.dsl.io import fileio
 from tfx.types import artifact_utils
 from tfx.utils import io_utils
 
-from components.data_gate import checks, duplicates
+from components.data_gate import checks, leakage
 from components.executing import Artifacts, BaseExecutor
+from components.statistics_gen.reading import STATISTICS_FILE, Statistics
 from contract import nodes, properties
 from contract.errors import GateRefusedError
 from contract.features import TRAIN
@@ -25,7 +26,6 @@ MAX_DUPLICATES_KEY = "max_duplicates"
 
 VERDICT_FILE = "verdict.json"
 
-_STATISTICS_FILE = "FeatureStats.pb"
 _ANOMALIES_FILE = "SchemaDiff.pb"
 
 
@@ -49,9 +49,8 @@ class Executor(BaseExecutor):
             anomalies=inputs[nodes.ANOMALIES],
             champion=champion,
         )
-        findings += duplicates.findings(
-            inputs[nodes.EXAMPLES],
-            parameters[MAX_DUPLICATES_KEY],
+        findings += leakage.findings(
+            inputs[nodes.EXAMPLES], parameters[MAX_DUPLICATES_KEY]
         )
         overridden = bool(findings) and bool(parameters[ALLOW_KEY])
         if findings and not overridden:
@@ -102,10 +101,10 @@ def load_schema(artifact: types.Artifact) -> schema_pb2.Schema:
     return io_utils.SchemaReader().read(io_utils.get_only_uri_in_dir(artifact.uri))
 
 
-def load_statistics(artifact: types.Artifact) -> dict[str, checks.Statistics]:
+def load_statistics(artifact: types.Artifact) -> dict[str, Statistics]:
     """Returns what an ExampleStatistics artifact holds, by split."""
     return {
-        split: tfdv.load_stats_binary(os.path.join(uri, _STATISTICS_FILE))
+        split: tfdv.load_stats_binary(os.path.join(uri, STATISTICS_FILE))
         for split, uri in _split_uris(artifact).items()
     }
 

@@ -19,7 +19,7 @@ from components.evaluator.judgement import Champion, ChampionRule, Numbers, judg
 from contract import nodes, progress, properties
 from contract.bounds import Bound
 from contract.metric import make_metric
-from contract.task import Task, read_task
+from contract.task import Task, task_of_examples
 
 BOUNDS_KEY = "bounds"
 MAX_CHAMPION_FALL_KEY = "max_champion_fall"
@@ -48,8 +48,9 @@ class Executor(executor.Executor):
                 if key != standard_component_specs.BASELINE_MODEL_KEY
             }
         folder = artifact_utils.get_single_uri(output_dict[nodes.EVALUATION])
-        task = read_task(artifact_utils.get_single_uri(input_dict[nodes.EXAMPLES]))
-        assert task is not None, "ImageExampleGen writes the task"
+        task = task_of_examples(
+            artifact_utils.get_single_uri(input_dict[nodes.EXAMPLES])
+        )
         if in_process(self._beam_pipeline_args):
             self._log_startup(input_dict, output_dict, exec_properties)
             _evaluate(input_dict, exec_properties, task, folder)

@@ -13,6 +13,7 @@ import tensorflow_model_analysis as tfma
 # TFMA 0.52 no longer has this at its top.
 from tensorflow_model_analysis.proto import config_pb2
 from tfx.dsl.io import fileio
+from tfx.utils import io_utils
 
 from components.evaluator import tfma_metrics
 from contract.bounds import Bound
@@ -176,8 +177,7 @@ def read_evaluation(folder: str) -> Evaluation:
     path = os.path.join(folder, DEMANDS_FILE)
     if not fileio.exists(path):
         raise FileNotFoundError(f"{path}: missing: written by an earlier version")
-    with fileio.open(path) as stream:
-        content = json.load(stream)
+    content = json.loads(io_utils.read_string_file(path))
     return Evaluation(
         tuple(map(Demand.from_dict, content["demands"])),
         content["champion"],

@@ -85,10 +85,7 @@ def read_split(folder: str) -> dict[str, Any]:
     """Returns an Examples artifact's `SPLIT_FILE`; empty if an older one has none."""
     # Here, as it imports TensorFlow: `check` does without.
     from tfx.dsl.io import fileio
+    from tfx.utils import io_utils
 
     path = os.path.join(folder, SPLIT_FILE)
-    if not fileio.exists(path):
-        return {}
-    with fileio.open(path) as stream:
-        content: dict[str, Any] = json.load(stream)
-    return content
+    return json.loads(io_utils.read_string_file(path)) if fileio.exists(path) else {}

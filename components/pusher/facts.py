@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
-from tensorflow_metadata.proto.v0 import statistics_pb2
 from tfx.dsl.io import fileio
 from tfx.types.artifact import Artifact
 
@@ -26,6 +25,12 @@ from components.evaluator.results import (
 from components.image_example_gen.duplicates import read_split
 from components.replay.demand import read_replayed
 from components.serving_validator import demand as serving_validator
+from components.statistics_gen.reading import (
+    STATISTICS_FILE,
+    Statistics,
+    by_feature,
+    value_counts,
+)
 from contract.demands import Demand
 from contract.features import IMAGE, LABEL
 from contract.model_run import (
@@ -60,7 +65,6 @@ LIBRARIES = (
 
 _INSTALLED = ".dist-info"
 _SPLIT_PREFIX = "Split-"
-_STATISTICS_FILE = "FeatureStats.pb"
 
 
 @dataclass(frozen=True)
@@ -88,13 +92,14 @@ def read_facts(folders: Folders) -> Facts:
     """Reads all that a run's artifacts say; the rest stays unknown."""
     f = folders
     task = read_task(f.examples) if f.examples else None
+    summary = _summary(f.model_run)
     return Facts(
         task=task.as_dict() if task else None,
         split=_split_rule(f.examples) if f.examples else None,
         statistics=read_statistics(f.statistics, task) if f.statistics else None,
         schema_digest=_only_file(f.schema) if f.schema else None,
         transform_graph_digest=_folder(f.transform_graph),
-        training=_training(f.model_run) if f.model_run else None,
+        training=used_settings(summary) if summary else None,
         metrics=_metrics(f.model_run, f.evaluation, task),
         gates=read_demands(folders) or None,
         overrides=_overrides(f.verdict) if f.verdict else None,
@@ -121,7 +126,7 @@ def read_statistics(
     """Reads what StatisticsGen, or a version's `statistics/`, says of each split."""
     return {
         name.rstrip("/").removeprefix(_SPLIT_PREFIX): _split(
-            os.path.join(folder, name, _STATISTICS_FILE), task
+            os.path.join(folder, name, STATISTICS_FILE), task
         )
         for name in sorted(fileio.listdir(folder))
         if name.startswith(_SPLIT_PREFIX)
@@ -161,22 +166,17 @@ def installed_packages() -> dict[str, str]:
 
 def _split(path: str, task: Task | None) -> SplitStatistics:
     with fileio.open(path, "rb") as stream:
-        content = statistics_pb2.DatasetFeatureStatisticsList.FromString(stream.read())
-    dataset = content.datasets[0]
-    features = {feature.path.step[0]: feature for feature in dataset.features}
+        content = Statistics.FromString(stream.read())
     found: dict[str, Any] = {}
-    if (image := features.get(IMAGE)) is not None and image.HasField("num_stats"):
+    image = by_feature(content).get(IMAGE)
+    if image is not None and image.HasField("num_stats"):
         found["image_mean"] = image.num_stats.mean
         found["image_std_dev"] = image.num_stats.std_dev
-    if (label := features.get(LABEL)) is not None and label.HasField("string_stats"):
-        counts = {
-            bucket.label: int(bucket.sample_count)
-            for bucket in label.string_stats.rank_histogram.buckets
-        }
+    if counts := value_counts(content, LABEL):
         found["labels"] = {
             _class_name(text, task): counts[text] for text in sorted(counts, key=_order)
         }
-    return SplitStatistics(examples=dataset.num_examples, **found)
+    return SplitStatistics(examples=content.datasets[0].num_examples, **found)
 
 
 def _split_rule(examples: str) -> dict[str, Any] | None:
@@ -211,18 +211,11 @@ def _folder(path: str | None) -> str | None:
     return folder_digest(path) if path and os.path.isdir(path) else None
 
 
-def _training(model_run: str) -> dict[str, Any] | None:
-    """Returns what was used; runs of before a summary was kept have none."""
-    if not fileio.exists(os.path.join(model_run, SUMMARY_FILE)):
-        return None
-    return used_settings(read_summary(model_run))
-
-
-def _kept(model_run: str) -> dict[str, Any]:
-    """Returns the epoch whose weights were kept and why; empty where nobody said."""
-    if not fileio.exists(os.path.join(model_run, SUMMARY_FILE)):
+def _summary(model_run: str | None) -> dict[str, Any]:
+    """Returns how a model was fitted; empty of before a summary was kept."""
+    if not model_run or not fileio.exists(os.path.join(model_run, SUMMARY_FILE)):
         return {}
-    return read_summary(model_run).get("kept") or {}
+    return read_summary(model_run)
 
 
 def _metrics(
@@ -231,7 +224,7 @@ def _metrics(
     found: dict[str, Any] = {}
     if model_run:
         history = read_history(model_run)
-        kept = _kept(model_run)
+        kept = _summary(model_run).get("kept") or {}
         of_kept = history["epochs"][kept["epoch"] - 1 if kept else -1]
         found = {
             "epochs": len(history["epochs"]),

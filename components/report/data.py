@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 from tensorflow_metadata.proto.v0 import statistics_pb2
 
-from components.data_gate.checks import Distance, Finding, Statistics
+from components.data_gate.checks import Distance, Finding
 from components.image_example_gen.examples import Rows
+from components.statistics_gen.reading import Statistics, by_feature, value_counts
 from contract.features import IMAGE, LABEL
 from contract.task import Task
 
@@ -112,17 +113,11 @@ class DataFacts:
 
 def describe_split(name: str, statistics: Statistics, task: Task) -> Split:
     """Returns the facts about a split from its statistics."""
-    dataset = statistics.datasets[0]
-    features = {feature.path.step[0]: feature for feature in dataset.features}
-    by_label = _label_counts(features.get(LABEL))
+    examples = int(statistics.datasets[0].num_examples)
+    by_label = value_counts(statistics, LABEL)
     counts = tuple(by_label.get(str(label), 0) for label in range(len(task.classes)))
-    return Split(
-        name,
-        int(dataset.num_examples),
-        counts,
-        int(dataset.num_examples) - sum(counts),
-        _pixels(features.get(IMAGE), task),
-    )
+    pixels = _pixels(by_feature(statistics).get(IMAGE), task)
+    return Split(name, examples, counts, examples - sum(counts), pixels)
 
 
 def describe_splits(
@@ -150,19 +145,6 @@ def describe_sample(
             for label, count in enumerate(found)
         )
     return Sampled(split, len(rows), tuple(found), inked, is_by_class)
-
-
-def _label_counts(
-    feature: statistics_pb2.FeatureNameStatistics | None,
-) -> dict[str, int]:
-    """Returns how often each label occurs, by its text.
-
-    The schema calls labels categorical, so TFDV counts them as it does strings.
-    """
-    if feature is None:
-        return {}
-    buckets = feature.string_stats.rank_histogram.buckets
-    return {bucket.label: round(bucket.sample_count) for bucket in buckets}
 
 
 def _pixels(

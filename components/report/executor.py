@@ -10,6 +10,7 @@ from tfx.utils import io_utils
 
 from components.data_gate.checks import Finding
 from components.executing import Artifacts, BaseExecutor
+from components.pusher.facts import Folders, read_demands
 from components.report import metrics, page, sections, standing
 from components.report.run import RunFacts, commands, versions
 from contract import nodes
@@ -101,7 +102,7 @@ def _verdict(made: page.Page, inputs: sections.Inputs) -> standing.Verdict:
         if page.MODEL not in made.sections:
             return of_data
         demands += of_data.gates
-    return standing.of_gates([*demands, *standing.model_demands(inputs)])
+    return standing.of_gates([*demands, *read_demands(Folders.of(inputs))])
 
 
 def _read_verdict(made: page.Page) -> standing.Verdict:

@@ -30,7 +30,7 @@ from components.report.rows import read_labels
 from contract import nodes, properties
 from contract.features import TEST
 from contract.model_run import load_answers, read_history
-from contract.task import Task, read_task
+from contract.task import Task, task_of_examples
 from version_store.manifest import Metrics
 
 NUMBERS_FILE = "numbers.json"
@@ -60,8 +60,7 @@ def write(
 ) -> None:
     """Writes both artifacts."""
     examples = inputs[nodes.EXAMPLES]
-    task = read_task(examples.uri)
-    assert task is not None, "ImageExampleGen writes the task"
+    task = task_of_examples(examples.uri)
     run, judged = inputs[nodes.MODEL_RUN].uri, inputs[nodes.EVALUATION].uri
     facts = read_facts(Folders(examples.uri, model_run=run, evaluation=judged))
     assert facts.metrics is not None, "there are a training and an evaluation"

@@ -9,17 +9,6 @@ from contract.model_run import used_settings
 
 
 @dataclass(frozen=True)
-class Layer:
-    """A layer of the network; see Keras' `model.summary()`."""
-
-    name: str
-    kind: str
-    output_shape: tuple[int, ...]
-    activation: str
-    parameters: int
-
-
-@dataclass(frozen=True)
 class Epoch:
     """Losses and accuracies of an epoch; see `pipeline.training.loop.Epoch`."""
 
@@ -53,56 +42,41 @@ class Overfitting:
 
 
 @dataclass(frozen=True)
-class Kept:
-    """Whose weights the model has, where the training chose."""
-
-    epoch: int
-    why: str
-
-
-@dataclass(frozen=True)
 class ModelFacts:
     """Everything about the network and its training.
 
     Attributes:
-        layers: From input to output.
+        layers: From input to output; see `pipeline.training.summary`.
         parameters: How many there are in all.
         optimizer: Keras' name.
         settings: What it was fitted with: epochs, optimiser, class weights and so on.
         epochs: The course of the training.
         overfitting: What that shows.
-        kept: Which epoch's weights were kept; None where the training does not say.
+        kept: Which `epoch`'s weights were kept, and `why`; None where the training does
+            not say.
     """
 
-    layers: tuple[Layer, ...]
+    layers: list[dict[str, Any]]
     parameters: int
     optimizer: str
     settings: dict[str, Any]
     epochs: tuple[Epoch, ...]
     overfitting: Overfitting
-    kept: Kept | None = None
+    kept: dict[str, Any] | None = None
 
 
 def describe_model(history: dict[str, Any], summary: dict[str, Any]) -> ModelFacts:
     """Returns the facts from a ModelRun's `history.json` and `summary.json`."""
     epochs = tuple(Epoch(**epoch) for epoch in history["epochs"])
     return ModelFacts(
-        tuple(
-            Layer(**{**layer, "output_shape": tuple(layer["output_shape"])})
-            for layer in summary["layers"]
-        ),
+        summary["layers"],
         summary["parameters"],
         summary["optimizer"],
         used_settings(summary),
         epochs,
         find_overfitting(epochs),
-        _kept(summary),
+        summary.get("kept"),
     )
-
-
-def _kept(summary: dict[str, Any]) -> Kept | None:
-    kept = summary.get("kept")
-    return Kept(kept["epoch"], kept["why"]) if kept else None
 
 
 def find_overfitting(epochs: Sequence[Epoch]) -> Overfitting:

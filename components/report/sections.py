@@ -12,7 +12,7 @@ from components.evaluator.results import read_confusion, read_evaluation
 from components.image_example_gen.duplicates import read_named
 from components.image_example_gen.examples import Rows
 from components.replay.demand import Replayed, read_replayed
-from components.report import class_figures, figures, outcome, pictures
+from components.report import class_figures, figures, gates, pictures
 from components.report.canvas import name_width
 from components.report.data import DataFacts, describe_sample, describe_splits
 from components.report.evaluation import (
@@ -39,7 +39,7 @@ from components.report.standing import REFUSED, Verdict
 from contract import nodes, properties
 from contract.features import SPLITS, TEST, TRAIN
 from contract.model_run import load_answers, read_history, read_summary
-from contract.task import DEFAULT_NOUN, Task, read_task
+from contract.task import DEFAULT_NOUN, Task, task_of_examples
 
 Inputs = Mapping[str, Artifact]
 """What a run has made, by the name of `Report`'s input."""
@@ -89,7 +89,8 @@ def make(name: str, inputs: Inputs, allow_anomalies: bool) -> Section:
         MODEL: lambda: model_section(gather_model(inputs)),
         EVALUATION: lambda: evaluation_section(*gather_evaluation(inputs)),
         REPLAY: lambda: replay_section(
-            read_replayed(inputs["replay"].uri), _task(inputs["examples"])
+            read_replayed(inputs["replay"].uri),
+            task_of_examples(inputs["examples"].uri),
         ),
     }
     return guarded(name, makers[name])
@@ -98,7 +99,7 @@ def make(name: str, inputs: Inputs, allow_anomalies: bool) -> Section:
 def gather_data(inputs: Inputs, allow_anomalies: bool) -> tuple[DataFacts, Rows]:
     """Returns the facts about the data, and the rows that were looked at."""
     examples, champion = inputs["examples"], inputs["champion_statistics"]
-    task = _task(examples)
+    task = task_of_examples(examples.uri)
     statistics = data_gate.load_statistics(inputs["statistics"])
     findings, comparisons = data_gate.judge(
         schema=inputs["schema"],
@@ -182,7 +183,7 @@ def gather_evaluation(
     """Returns the facts about the answers, and the images that they are shown by."""
     folder = inputs["model_run"].uri
     examples, evaluation = inputs["examples"], inputs.get("evaluation")
-    task = _task(examples)
+    task = task_of_examples(examples.uri)
     test = artifact_utils.get_split_uri([examples], TEST)
     facts = describe_evaluation(
         task,
@@ -235,7 +236,7 @@ def replay_section(facts: Replayed, task: Task) -> Section:
 
 def verdict_section(facts: Verdict, sections: Mapping[str, Section]) -> Section:
     """Makes the head of the page."""
-    refusals = outcome.refusals(facts.gates)
+    refusals = gates.refusals(facts.gates)
     reasons = facts.reasons
     if facts.kind == REFUSED and any(
         refusal.demand.gate != nodes.DATA_GATE for refusal in refusals
@@ -245,10 +246,10 @@ def verdict_section(facts: Verdict, sections: Mapping[str, Section]) -> Section:
     return Section.make(
         VERDICT,
         facts,
-        rows=outcome.shown(facts.gates),
+        rows=gates.shown(facts.gates),
         reasons=reasons,
         refusals=[] if reasons else refusals,
-        advice=outcome.what_to_do(facts.gates) if facts.kind == REFUSED else [],
+        advice=gates.what_to_do(facts.gates) if facts.kind == REFUSED else [],
         plural=class_words(task_of(sections))[1],
         left_out=_left_out(sections),
         tiles=headline_numbers(sections),
@@ -305,12 +306,6 @@ def headline_numbers(sections: Mapping[str, Section]) -> list[tuple[str, str, st
         each = " + ".join(map(count_text, sizes))
         tiles.append(("images", count_text(sum(sizes)), each))
     return tiles
-
-
-def _task(examples: Artifact) -> Task:
-    task = read_task(examples.uri)
-    assert task is not None, "ImageExampleGen writes the task"
-    return task
 
 
 def _left_out(sections: Mapping[str, Section]) -> str:

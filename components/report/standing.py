@@ -1,16 +1,13 @@
 """How a run ended, or how far it has come, with every gate's measure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tfx.types import Artifact
 
 from components.data_gate.checks import Finding
 from components.data_gate.demand import of_findings
-from components.evaluator.results import read_evaluation
 from components.pusher import demand as pusher
-from components.replay.demand import read_replayed
-from components.serving_validator import demand as serving_validator
 from contract import properties
 from contract.demands import Demand
 
@@ -98,22 +95,6 @@ def served(
     beside = f", {label}" if label else ""
     headline = f"Pushed as version {version}{beside}"
     return Verdict(PUSHED, headline, reasons, gates, version)
-
-
-def model_demands(inputs: Mapping[str, Artifact]) -> list[Demand]:
-    """Returns what the gates on the model found, of those that were asked.
-
-    Args:
-        inputs: `evaluation`, `infra_blessing` and `replay`, as far as they are there.
-    """
-    demands: list[Demand] = []
-    if evaluation := inputs.get("evaluation"):
-        demands += read_evaluation(evaluation.uri).demands
-    if blessing := inputs.get("infra_blessing"):
-        demands.append(serving_validator.read_demand(blessing.uri))
-    if replay := inputs.get("replay"):
-        demands += read_replayed(replay.uri).demands
-    return demands
 
 
 def refused(demands: tuple[Demand, ...], reasons: tuple[str, ...] = ()) -> Verdict:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from components.report import outcome
+from components.report import gates
 from components.report.page import TRAFFIC, VERDICT, Section, count_text
 from components.report.pictures import LARGE
 from components.report.standing import Verdict
@@ -41,7 +41,7 @@ def sections(facts: TrafficFacts) -> Sequence[Section]:
     body = Section.make(
         TRAFFIC,
         facts,
-        rows={one.version: outcome.shown(one.gates) for one in facts.versions},
+        rows={one.version: gates.shown(one.gates) for one in facts.versions},
         side=LARGE,
         zoom=max(1, LARGE // max(facts.task.height, facts.task.width)),
         plural=facts.task.plural,
@@ -51,7 +51,7 @@ def sections(facts: TrafficFacts) -> Sequence[Section]:
 
 def _reasons(of_one: VersionFacts, facts: TrafficFacts) -> Iterator[str]:
     """Yields a line for each finding of a version, its classes together."""
-    for refusal in outcome.refusals(of_one.gates):
+    for refusal in gates.refusals(of_one.gates):
         demand, others = refusal.demand, refusal.others
         line = f"{what_text(demand)}: {value_text(demand)}, expected "
         line += f"{bound_text(demand)}"
@@ -68,12 +68,12 @@ def _reasons(of_one: VersionFacts, facts: TrafficFacts) -> Iterator[str]:
 def verdict(facts: TrafficFacts) -> Verdict:
     """Returns what the page says first."""
     found = facts.findings
-    gates = tuple(demand for one in facts.versions for demand in one.gates)
+    demands = tuple(demand for one in facts.versions for demand in one.gates)
     if not found:
-        return Verdict(QUIET, "Nothing was found in the traffic", (), gates)
+        return Verdict(QUIET, "Nothing was found in the traffic", (), demands)
     count = len(found)
     headline = f"{count} {'finding' if count == 1 else 'findings'} in the traffic"
-    return Verdict(FINDING, headline, (), gates)
+    return Verdict(FINDING, headline, (), demands)
 
 
 def what_to_do(found: Sequence[Demand]) -> list[str]:

@@ -4,6 +4,7 @@ import json
 import os
 
 from tfx.dsl.io import fileio
+from tfx.utils import io_utils
 
 from components.serving_validator.executor import REPORT_FILE
 from contract import nodes
@@ -39,6 +40,4 @@ def read_demand(folder: str) -> Demand:
 
 
 def _read(folder: str) -> dict[str, list[str]]:
-    with fileio.open(os.path.join(folder, REPORT_FILE)) as stream:
-        report: dict[str, list[str]] = json.load(stream)
-    return report
+    return json.loads(io_utils.read_string_file(os.path.join(folder, REPORT_FILE)))

@@ -9,7 +9,7 @@ from tfx.utils import io_utils
 from components.executing import Artifacts, BaseExecutor
 from components.task_schema_gen.schema import complete, parse_judgement
 from contract import nodes
-from contract.task import read_task
+from contract.task import task_of_examples
 
 JUDGEMENT_KEY = "judgement"
 
@@ -27,9 +27,7 @@ class Executor(BaseExecutor):
         Raises:
             BadInputError: The judgement is no schema for images and labels.
         """
-        examples = inputs[nodes.EXAMPLES].uri
-        task = read_task(examples)
-        assert task is not None, "ImageExampleGen writes the task"
+        task = task_of_examples(inputs[nodes.EXAMPLES].uri)
         judgement = parse_judgement(parameters[JUDGEMENT_KEY], "data.schema")
         io_utils.write_string_file(
             os.path.join(outputs[nodes.SCHEMA].uri, SCHEMA_FILE),

@@ -12,7 +12,6 @@ from components.report.standing import (
     REFUSED,
     UNCHANGED,
     Verdict,
-    model_demands,
     of_data,
     of_gates,
     of_push,
@@ -76,7 +75,3 @@ def test_without_a_push_the_gates_verdict_stays(
 ) -> None:
     refused = of_gates([DATA, FAILED])
     assert of_push(refused, pushed_model(None)["pushed_model"]) == refused
-
-
-def test_gates_that_were_not_asked_are_not_there() -> None:
-    assert model_demands({}) == []

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from tfx.types import standard_artifacts
 
-from components.data_gate.duplicates import findings
+from components.data_gate.leakage import findings
 
 
 @pytest.fixture

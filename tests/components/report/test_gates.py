@@ -3,7 +3,7 @@
 import pytest
 
 from components.evaluator.judgement import CHAMPION_FALL
-from components.report.outcome import MOST_FAILED, refusals, shown, what_to_do
+from components.report.gates import MOST_FAILED, refusals, shown, what_to_do
 from contract.demands import AT_LEAST, AT_MOST, Demand
 
 
