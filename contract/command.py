@@ -10,7 +10,7 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Never
 
@@ -22,7 +22,7 @@ from contract.start import why_not_imported
 from contract.stopping import stoppable
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from rich.console import Console, RenderableType
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _UNUSABLE = (
@@ -170,6 +170,29 @@ def redraws(where: "Console") -> bool:
     a picture is for neither.
     """
     return where.file.isatty() and not where.is_dumb_terminal
+
+
+@contextlib.contextmanager
+def live(where: "Console", picture: "Callable[[], RenderableType]") -> Iterator[None]:
+    """Keeps a picture up to date while the block runs, where one can be drawn."""
+    from rich.live import Live
+
+    if not redraws(where):
+        yield
+        return
+    with Live(
+        console=where,
+        get_renderable=picture,
+        refresh_per_second=4,
+        redirect_stdout=False,
+        redirect_stderr=False,
+    ):
+        yield
+
+
+def say(where: "Console", text: str, style: str = "") -> None:
+    """Prints a text as it is, however long."""
+    where.print(text, style=style or None, markup=False, soft_wrap=True)
 
 
 def print_json(content: Any) -> None:

@@ -11,8 +11,7 @@ from rich.text import Text
 from contract.command import console, print_json
 from contract.errors import BadInputError
 from contract.features import SPLITS
-from runner import check as checking
-from runner import cli, sheet
+from runner import cli, data_check, sheet
 from runner.datasets import DataSet
 from runner.flags import Asked, configuring
 from version_store.served import find_served
@@ -38,9 +37,9 @@ def check(asked: Asked, sheet_path: str | None, as_json: bool) -> None:
     that the model would get, and what DataGate would stop a run for; writes a sheet of
     pictures with their names. Exit codes: 0 the data can be read, 2 it cannot.
     """
-    look = checking.Look()
+    look = data_check.Look()
     config, dataset = cli.find_data(asked.config, look)
-    findings = checking.examine(config, dataset, look)
+    findings = data_check.examine(config, dataset, look)
     served = find_served(asked.workspace.models(dataset.name))
     named = list(dataset.task.classes)
     path = sheet_path or os.path.join(asked.output, f"check-{dataset.name}.png")
@@ -52,7 +51,7 @@ def check(asked: Asked, sheet_path: str | None, as_json: bool) -> None:
         # Nobody asked for it there; the rest is what was asked.
         findings.warnings.append(str(error))
         path = ""
-    standing = checking.served_text(served, dataset.task)
+    standing = data_check.served_text(served, dataset.task)
     if as_json:
         print_json(_content(dataset, findings, standing, path))
         return
@@ -73,7 +72,9 @@ def check(asked: Asked, sheet_path: str | None, as_json: bool) -> None:
         here.print(Text(f"pictures: {path}"))
 
 
-def _write_sheet(look: checking.Look, names: list[str], path: str, option: str) -> None:
+def _write_sheet(
+    look: data_check.Look, names: list[str], path: str, option: str
+) -> None:
     try:
         os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
         sheet.draw(look.samples, names).save(path, "PNG")
@@ -83,7 +84,7 @@ def _write_sheet(look: checking.Look, names: list[str], path: str, option: str) 
         ) from error
 
 
-def _table(here: Console, names: list[str], findings: checking.Findings) -> Table:
+def _table(here: Console, names: list[str], findings: data_check.Findings) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 2))
     table.add_column("class")
     for split in SPLITS:
@@ -99,7 +100,7 @@ def _table(here: Console, names: list[str], findings: checking.Findings) -> Tabl
 
 
 def _content(
-    dataset: DataSet, findings: checking.Findings, standing: str, path: str
+    dataset: DataSet, findings: data_check.Findings, standing: str, path: str
 ) -> dict[str, Any]:
     return {
         "name": dataset.name,

@@ -161,24 +161,13 @@ def _named(path: str, data: Data, observe: Observer) -> DataSet:
 
 def _mnist(folder: str, data: Data, observe: Observer) -> DataSet:
     """Returns MNIST from its cache, where somebody may have put something else."""
-    hints = data.hints(mnist.NAME)
-    source = open_source(folder, hints)
-    fingerprint = source.fingerprint(observe)
-    if fingerprint != mnist.FINGERPRINT:
+    found = _read(folder, f"MNIST from {folder}", data.hints(mnist.NAME), observe)
+    if found.fingerprint != mnist.FINGERPRINT:
         raise BadInputError(
             f"{folder}: expected MNIST, found other images: remove the folder, so that "
             "it is fetched again, or name those images with --data"
         )
-    task = understand(source, hints, fingerprint)
-    return DataSet(
-        mnist.NAME,
-        folder,
-        fingerprint,
-        f"MNIST from {folder}",
-        task,
-        hints,
-        source=source,
-    )
+    return found
 
 
 def _digits(cache: str, data: Data, observe: Observer, why: str) -> DataSet:
@@ -199,14 +188,14 @@ def _digits(cache: str, data: Data, observe: Observer, why: str) -> DataSet:
         noun=given.noun or own.noun,
         background=given.background or str(own.background),
     )
+    size = f"{own.width}x{own.height}"
+    about = f"scikit-learn's digits, 8x8 scans enlarged to {size}"
+    return replace(_read(folder, about, hints, observe), notice=notice)
+
+
+def _read(folder: str, about: str, hints: Hints, observe: Observer) -> DataSet:
+    """Returns a data set of our own, which is called as the hints say."""
     source = open_source(folder, hints)
-    return DataSet(
-        digits.NAME,
-        folder,
-        source.fingerprint(observe),
-        f"scikit-learn's digits, 8x8 scans enlarged to {own.width}x{own.height}",
-        understand(source, hints),
-        hints,
-        notice,
-        source,
-    )
+    fingerprint = source.fingerprint(observe)
+    task = understand(source, hints, fingerprint)
+    return DataSet(hints.name, folder, fingerprint, about, task, hints, source=source)

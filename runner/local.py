@@ -16,7 +16,6 @@ from tfx.orchestration.local.local_dag_runner import LocalDagRunner
 from tfx.orchestration.pipeline import Pipeline
 from tfx.orchestration.portable import runtime_parameter_utils
 from tfx.proto.orchestration import pipeline_pb2
-from tfx.types.artifact import Artifact
 
 from components.serving_validator import process
 from contract.errors import BadInputError
@@ -28,8 +27,6 @@ from pipeline.training import trainer
 from runner.ahead import ProbeAhead
 from runner.datasets import DataSet
 from runner.events import Event, EventHandler
-from runner.outcome import Outcome
-from runner.records import read_outcome, read_outputs
 from runner.recovery import recover
 from runner.surroundings import surroundings
 from runner.workspace import Workspace
@@ -166,17 +163,3 @@ def _check_beam_runner(name: str) -> None:
             f"beam.runner: expected one of {', '.join(known)}, or a class by its "
             f"dotted name; found {name}"
         )
-
-
-def outcome(workspace: Workspace, run: str) -> Outcome:
-    """Returns what a run came to so far."""
-    if not os.path.exists(workspace.metadata):
-        return Outcome()
-    return read_outcome(workspace.metadata, run)
-
-
-def outputs(workspace: Workspace, run: str) -> dict[tuple[str, str], Artifact]:
-    """Returns what a run has made so far, by node id and output."""
-    if not os.path.exists(workspace.metadata):
-        return {}
-    return read_outputs(workspace.metadata, run)

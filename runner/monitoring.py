@@ -178,6 +178,7 @@ def _run(
         from components.traffic_gate.executor import read_traffic
         from pipeline.monitoring import Traffic
         from runner import local
+        from runner.records import read_outputs
     asked = request.asked
     traffic = Traffic(
         log=request.log,
@@ -189,7 +190,7 @@ def _run(
         labels=request.labels,
     )
     local.monitor(config, traffic, workspace, run, screen.on_event)
-    outputs = local.outputs(workspace, run)
+    outputs = read_outputs(workspace.metadata, run)
     return read_traffic(outputs[nodes.TRAFFIC_GATE, nodes.DATA_VERDICT])
 
 
@@ -212,10 +213,11 @@ def _report(
         from components.report.run import Component, RunFacts, versions
         from components.report.sections import run_section
         from components.traffic_gate.executor import PAGE_FILE
-        from runner import local
+        from runner.records import read_outputs
         from serving.request_logs.forgetting import PICTURES
 
-        made = local.outputs(workspace, run)[nodes.TRAFFIC_GATE, nodes.PAGE].uri
+        outputs = read_outputs(workspace.metadata, run)
+        made = outputs[nodes.TRAFFIC_GATE, nodes.PAGE].uri
         with open(os.path.join(made, PAGE_FILE), encoding="utf-8") as stream:
             page = replace(Page.parse(stream.read(), MONITORING), run=run)
         about = RunFacts(

@@ -255,9 +255,9 @@ def _outcome(run: Run) -> Outcome:
     What broke the run, as a library that cannot be imported, breaks this as well.
     """
     try:
-        from runner import local
+        from runner.records import read_outcome
 
-        return local.outcome(run.workspace, run.name)
+        return read_outcome(run.workspace.metadata, run.name)
     except Exception:
         logging.exception("what the run came to could not be read")
         return Outcome()
@@ -282,10 +282,11 @@ def _report(run: Run, result: summary.Result) -> str | None:
     """
     try:
         from components.report.executor import PAGE_FILE
-        from runner import local, report
+        from runner import report
+        from runner.records import read_outputs
 
         path = os.path.join(run.folder, PAGE_FILE)
-        outputs = local.outputs(run.workspace, run.name)
+        outputs = read_outputs(run.workspace.metadata, run.name)
         failed = report.write(
             run.folder, result, outputs, run.config.gates.allow_anomalies
         )

@@ -1,5 +1,6 @@
 """What a run came to, read from ML Metadata and the artifacts."""
 
+import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -32,14 +33,16 @@ def read_outcome(database: str, run: str) -> Outcome:
 
 
 def read_outputs(database: str, run: str) -> dict[tuple[str, str], Artifact]:
-    """Returns a run's output artifacts by (node id, output key)."""
-    found = {}
+    """Returns what a run has made so far, by (node id, output key)."""
+    found: dict[tuple[str, str], Artifact] = {}
+    if not os.path.exists(database):
+        return found
     connection = metadata.sqlite_metadata_connection_config(database)
     with metadata.Metadata(connection) as handle:
         store = handle.store
         context = store.get_context_by_type_and_name("pipeline_run", run)
         if context is None:
-            return {}
+            return found
         for execution in store.get_executions_by_context(context.id):
             node = _node(store, execution.id)
             for event in store.get_events_by_execution_ids([execution.id]):

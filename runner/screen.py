@@ -4,12 +4,11 @@ import math
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import TextIO
 
 from rich.console import Console, Group, RenderableType
-from rich.live import Live
 from rich.progress import (
     BarColumn,
     DownloadColumn,
@@ -22,7 +21,7 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from contract.command import redraws
+from contract.command import live, redraws, say
 from runner import memory
 from runner.events import Event
 
@@ -81,22 +80,11 @@ class Screen:
 
     def say(self, text: str, style: str = "") -> None:
         """Prints a text as it is, however long."""
-        self.console.print(text, style=style or None, markup=False, soft_wrap=True)
+        say(self.console, text, style)
 
-    @contextmanager
-    def live(self) -> Iterator[None]:
+    def live(self) -> AbstractContextManager[None]:
         """Keeps the picture up to date while the block runs."""
-        if not self._redraws:
-            yield
-            return
-        with Live(
-            console=self.console,
-            get_renderable=self._picture,
-            refresh_per_second=4,
-            redirect_stdout=False,
-            redirect_stderr=False,
-        ):
-            yield
+        return live(self.console, self._picture)
 
     @contextmanager
     def waiting_for(self, what: str) -> Iterator[None]:

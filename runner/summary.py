@@ -13,6 +13,7 @@ from rich.text import Text
 
 from components.report.gates import Shown, shown, what_to_do
 from components.report.run import commands
+from contract.command import say
 from contract.demands import (
     Demand,
     bound_text,
@@ -86,30 +87,28 @@ def show(console: Console, result: Result) -> None:
     if outcome.demands:
         console.print(_gates_table(outcome.demands))
     if result.steps:
-        _line(console, _times(result))
+        say(console, _times(result))
     if outcome.left_out:
-        _line(console, f"note: {outcome.left_out}", style="yellow")
+        say(console, f"note: {outcome.left_out}", style="yellow")
     if outcome.replay_left_out:
-        _line(console, f"note: {outcome.replay_left_out}", style="dim")
+        say(console, f"note: {outcome.replay_left_out}", style="dim")
     if outcome.test_accuracy is not None:
-        _line(
-            console, f"{name}, accuracy on the test split: {outcome.test_accuracy:.4f}"
-        )
+        say(console, f"{name}, accuracy on the test split: {outcome.test_accuracy:.4f}")
     console.print(verdict_line(result))
     # What the table of gates says already is not said again.
     told = {str(demand) for demand in outcome.demands}
     for reason in result.reasons:
         if reason not in told:
-            _line(console, f"  {reason}", style="red")
+            say(console, f"  {reason}", style="red")
     if result.code is Exit.REFUSED:
         for advice in what_to_do(outcome.demands):
-            _line(console, f"  {advice}")
+            say(console, f"  {advice}")
     if outcome.pushed is not None and result.code is Exit.PUSHED:
-        _line(console, f"  model  {outcome.pushed.path}")
+        say(console, f"  model  {outcome.pushed.path}")
         for label, command in next_commands(result).items():
-            _line(console, f"  {label.lower():<6} {command}")
+            say(console, f"  {label.lower():<6} {command}")
         if outcome.pushed.label == CANARY:
-            _line(console, _trial(result, outcome.pushed))
+            say(console, _trial(result, outcome.pushed))
 
 
 def next_commands(result: Result) -> dict[str, str]:
@@ -129,10 +128,6 @@ def _trial(result: Result, pushed: Pushed) -> str:
         "promote or withdraw "
         f"--models {models} --name {result.dataset.name} --reason TEXT"
     )
-
-
-def _line(console: Console, text: str, style: str = "") -> None:
-    console.print(text, style=style or None, markup=False, soft_wrap=True)
 
 
 def write(folder: str, result: Result) -> None:

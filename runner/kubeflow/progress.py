@@ -1,16 +1,14 @@
 """What a person sees of a run on a cluster while it goes on."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from typing import TextIO
 
 from rich.console import Console, RenderableType
-from rich.live import Live
 from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from contract.command import redraws
+from contract.command import live, redraws, say
 from runner.kubeflow.client import Progress
 from runner.kubeflow.tasks import Node
 from runner.kubeflow.verdict import Ending
@@ -37,20 +35,9 @@ class ProgressScreen:
         self._nodes: list[Node] = []
         self._spinner = Spinner("dots", style="yellow")
 
-    @contextmanager
-    def live(self) -> Iterator[None]:
+    def live(self) -> AbstractContextManager[None]:
         """Keeps the picture up to date while the block runs."""
-        if not redraws(self.console):
-            yield
-            return
-        with Live(
-            console=self.console,
-            get_renderable=self._picture,
-            refresh_per_second=4,
-            redirect_stdout=False,
-            redirect_stderr=False,
-        ):
-            yield
+        return live(self.console, self._picture)
 
     def on_progress(self, progress: Progress) -> None:
         """Takes note of how the run is getting on."""
@@ -100,7 +87,7 @@ class ProgressScreen:
         self._line(f"  run    {page}")
 
     def _line(self, text: str) -> None:
-        self.console.print(text, markup=False, soft_wrap=True)
+        say(self.console, text)
 
     def _picture(self) -> RenderableType:
         table = Table.grid(padding=(0, 2))

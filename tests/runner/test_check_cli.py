@@ -16,9 +16,9 @@ from components.image_example_gen import digits
 from components.image_example_gen.source import open_source
 from contract.errors import BadInputError
 from pipeline.config import Config
-from runner import check as checking
-from runner.check import served_text
+from runner import data_check
 from runner.cli import cli
+from runner.data_check import served_text
 from runner.sheet import Samples, draw, in_terminal
 from runner.workspace import Workspace
 from tests.tasks import write_task
@@ -218,7 +218,7 @@ def test_the_least_number_of_test_images_comes_from_the_gate() -> None:
         "eval": np.array([20, 20]),
         "test": np.array([10, 20]),
     }
-    (warning,) = checking._of_classes(
+    (warning,) = data_check._of_classes(
         Config(), digits.TASK.named(classes=("a", "b")), counts
     )
     assert warning == (

@@ -144,6 +144,7 @@ def test_an_event_of_no_step_is_left_out(screen: Screen, kind: str) -> None:
 @pytest.fixture
 def terminal(screen: Screen, stream: io.StringIO) -> Screen:
     """The same, where the other side is a terminal of 80 columns."""
+    stream.isatty = lambda: True  # type: ignore[method-assign]
     screen._redraws = True
     screen.console = Console(
         file=stream, force_terminal=True, width=80, color_system=None
