@@ -18,7 +18,7 @@ from lineage.records import (
 from lineage.run_facts import facts_of_run
 from version_store.decisions import read_decisions
 from version_store.inventory import Version, all_versions
-from version_store.manifest import Facts, Manifest
+from version_store.manifest import Facts
 from version_store.metadata import Store
 
 
@@ -139,9 +139,12 @@ class Archive:
     def _of_disk(self, version: Version) -> Subject:
         manifest = version.manifest
         run = self.pushing_run(version.model, version.model_of)
-        known = facts_of_run(run) if run and _is_old(manifest) else Facts()
+        # A run may know more than an old manifest does.
+        is_old = manifest is None or manifest.gates is None
+        known = facts_of_run(run) if run and is_old else Facts()
         if manifest is not None:
-            known = known.updated(**dict(_only_facts(manifest)))
+            said = {key: getattr(manifest, key) for key in Facts.model_fields}
+            known = known.updated(**said)
         back = manifest.rolled_back if manifest else None
         about = {
             "kind": "version",
@@ -259,12 +262,3 @@ def _decided(version: Version) -> list[str]:
         for one in read_decisions(os.path.dirname(version.path))
         if one.digest == digest and one.rollback is None
     ]
-
-
-def _is_old(manifest: Manifest | None) -> bool:
-    """Tells whether a run may know more than a manifest does."""
-    return manifest is None or manifest.gates is None
-
-
-def _only_facts(manifest: Manifest) -> Facts:
-    return Facts(**{key: getattr(manifest, key) for key in Facts.model_fields})

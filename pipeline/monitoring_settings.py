@@ -1,12 +1,8 @@
 """Settings of the pipeline that watches what is asked of a model."""
 
-from typing import Annotated
-
 from pydantic import Field
 
-from pipeline.section import Section
-
-Share = Annotated[float, Field(ge=0, le=1)]
+from pipeline.section import Section, Share
 
 
 class Monitoring(Section):

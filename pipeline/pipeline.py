@@ -26,8 +26,8 @@ from contract.provenance import Provenance
 from pipeline.config import Config
 from version_store.manifest import Facts, LockFile
 
-PREPROCESSING_FN = "pipeline.preprocessing.preprocessing_fn"
-RUN_FN = "pipeline.training.trainer.run_fn"
+PREPROCESSING = "pipeline.preprocessing"
+TRAINER = "pipeline.training.trainer"
 
 
 @dataclass(frozen=True)
@@ -115,12 +115,12 @@ def create_components(config: Config, around: Surroundings) -> list[BaseNode]:
     transform = Transform(
         examples=examples,
         schema=schema,
-        preprocessing_fn=PREPROCESSING_FN,
+        preprocessing_fn=f"{PREPROCESSING}.preprocessing_fn",
         splits_config=transform_pb2.SplitsConfig(analyze=[TRAIN], transform=[TRAIN]),
         materialize=False,
         disable_analyzer_cache=True,
         disable_statistics=True,
-        custom_config={"code": code_digest(_module(PREPROCESSING_FN))},
+        custom_config={"code": code_digest(PREPROCESSING)},
     )
     transform.add_upstream_node(data_gate)
     trainer = Trainer(
@@ -130,12 +130,12 @@ def create_components(config: Config, around: Surroundings) -> list[BaseNode]:
         base_model=champion.outputs[nodes.MODEL]
         if config.training.warm_start
         else None,
-        run_fn=RUN_FN,
+        run_fn=f"{TRAINER}.run_fn",
         train_args=trainer_pb2.TrainArgs(splits=[TRAIN]),
         eval_args=trainer_pb2.EvalArgs(splits=[EVAL, TEST]),
         custom_config={
             "training": config.training.model_dump(mode="json"),
-            "code": code_digest(_module(RUN_FN)),
+            "code": code_digest(TRAINER),
             # Of a network of one's own.
             "network": config.training.code(),
         },
@@ -250,7 +250,3 @@ def _facts(around: Surroundings, code_of: Sequence[BaseNode]) -> str:
         lock=lock if origin.lock else None,
         code={str(node.id): code_among(node.exec_properties) for node in code_of},
     ).model_dump_json(exclude_none=True)
-
-
-def _module(function: str) -> str:
-    return function.rpartition(".")[0]

@@ -11,7 +11,7 @@ from components.image_example_gen.spans import Span
 from components.image_example_gen.understanding import name_of, understand
 from contract.errors import BadInputError
 from contract.task import Task, names_text
-from pipeline.config import Data
+from pipeline.data import Data
 
 DIGITS_BOUNDS = {"min_accuracy": 0.93, "min_class_accuracy": 0.75}
 """For 360 test images, about 36 a class: one mistake is 0.03 of a class."""

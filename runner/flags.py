@@ -46,6 +46,18 @@ def _flag(setting: str, text: str = "", name: str = "", **more: Any) -> Command:
     return click.option(f"--{name}", place, help=text, **more)
 
 
+CONFIG = click.option(
+    "--config", "config_path", metavar="FILE", help="Settings, as TOML."
+)
+
+
+def any_setting(text: str) -> Command:
+    """Returns the flag that takes any setting."""
+    return click.option(
+        "--set", "settings", multiple=True, metavar="SECTION.KEY=VALUE", help=text
+    )
+
+
 _OPTIONS = (
     _flag(
         "data.path",
@@ -127,14 +139,9 @@ _OPTIONS = (
         type=int,
     ),
     _flag("beam.running_mode", "Of DirectRunner.", name="beam-running-mode"),
-    click.option("--config", "config_path", metavar="FILE", help="Settings, as TOML."),
-    click.option(
-        "--set",
-        "settings",
-        multiple=True,
-        metavar="SECTION.KEY=VALUE",
-        help="Any setting of the configuration, as data.shard_rows=500; may be "
-        "repeated.",
+    CONFIG,
+    any_setting(
+        "Any setting of the configuration, as data.shard_rows=500; may be repeated."
     ),
     click.option("--output", default="output", show_default=True, help="Folder."),
 )

@@ -76,10 +76,9 @@ def verdict(result: Result) -> Verdict:
     if result.code is Exit.REFUSED:
         return refused(gates, reasons)
     where = _where(result.steps)
-    if result.code is Exit.INTERRUPTED:
-        return Verdict(INTERRUPTED, f"Interrupted{where}", reasons, gates)
-    if result.code is Exit.TERMINATED:
-        return Verdict(INTERRUPTED, f"Terminated{where}", reasons, gates)
+    if result.code in (Exit.INTERRUPTED, Exit.TERMINATED):
+        headline = f"{result.code.name.capitalize()}{where}"
+        return Verdict(INTERRUPTED, headline, reasons, gates)
     return Verdict(BROKEN, f"Broken{where}", reasons, gates)
 
 

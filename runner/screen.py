@@ -25,7 +25,7 @@ from contract.command import live, redraws, say
 from runner import memory
 from runner.events import Event
 
-_MARKS = {
+MARKS = {
     "done": ("✓", "green"),
     "cached": ("↺", "cyan"),
     "failed": ("✗", "red"),
@@ -155,7 +155,7 @@ class Screen:
                     mark: RenderableType = Spinner("dots", style="yellow")
                 else:
                     seconds = step.seconds
-                    mark = Text(*_MARKS[step.state])
+                    mark = Text(*MARKS[step.state])
                 note = step.note or ("reused" if step.state == "cached" else "")
                 table.add_row(
                     mark, step.node, f"{seconds:6.1f} s", Text(note, style="dim")
@@ -202,7 +202,7 @@ class DownloadBar:
 
 
 def _step_line(step: Step) -> Text:
-    mark, style = _MARKS[step.state]
+    mark, style = MARKS[step.state]
     reused = "  reused" if step.state == "cached" else ""
     return Text.assemble(
         (mark, style), f" {step.node:<20} {step.seconds:6.1f} s{reused}"

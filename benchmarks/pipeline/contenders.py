@@ -10,7 +10,7 @@ from benchmarks.pipeline.measurements import Facts, Measured
 from benchmarks.pipeline.process import ROOT, Usage, run
 from benchmarks.pipeline.runlog import Span, spans
 from contract.errors import BrokenError
-from pipeline.config import Training
+from pipeline.training.settings import Training
 
 NOTEBOOK, STOCK = "notebook", "stock"
 PIPELINE, EARLIER = "pipeline", "earlier"

@@ -14,11 +14,6 @@ SKEW, DRIFT = "skew_comparator", "drift_comparator"
 
 _DATASET = "(data set)"
 
-_PLACE = (
-    "the bound is the {comparator} of feature {feature} in the schema (data.schema, or "
-    "pipeline/schema/schema.pbtxt){chance}"
-)
-
 
 @dataclass(frozen=True)
 class Finding:
@@ -212,8 +207,10 @@ def _place(
     chance = (
         f"; at so many rows chance alone makes {by_chance:.4f}" if by_chance else ""
     )
-    place = _PLACE.format(comparator=comparator, feature=finding.feature, chance=chance)
-    return f" ({place})"
+    return (
+        f" (the bound is the {comparator} of feature {finding.feature} in the schema "
+        f"(data.schema, or pipeline/schema/schema.pbtxt){chance})"
+    )
 
 
 def _in_common(schema: schema_pb2.Schema, *statistics: Statistics) -> list[Statistics]:

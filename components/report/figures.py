@@ -6,6 +6,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from components.report.calibration import Calibration
 from components.report.canvas import (
     FIRST,
     LINE,
@@ -16,7 +17,6 @@ from components.report.canvas import (
     legend,
     svg,
 )
-from components.report.evaluation import Calibration
 from components.report.model import Epoch
 
 FEW_ANSWERS = 10

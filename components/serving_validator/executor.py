@@ -70,16 +70,14 @@ def probe(model: str, requests: Requests, timeout_seconds: int) -> process.Repor
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "requests.npz")
         requests.save(path)
-        try:
-            with process.take() as asked:
-                return asked.ask(model, path, timeout_seconds)
-        except process.CrashedError as error:
-            logging.warning("%s; asking once more", error)
-        try:
-            with process.take() as asked:
-                return asked.ask(model, path, timeout_seconds)
-        except process.CrashedError as error:
-            return {"checks": [], "failures": [f"{error}, twice"]}
+        for _ in range(2):
+            try:
+                with process.take() as asked:
+                    return asked.ask(model, path, timeout_seconds)
+            except process.CrashedError as error:
+                logging.warning("%s", error)
+                crash = f"{error}, twice"
+        return {"checks": [], "failures": [crash]}
 
 
 def _requests(

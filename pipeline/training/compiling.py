@@ -1,7 +1,5 @@
 """Optimiser, loss and metric of a network, as the settings have them."""
 
-from typing import Any
-
 import keras
 import numpy as np
 
@@ -197,8 +195,3 @@ def class_weights(
     return np.asarray(
         len(labels) / (len(task.classes) * np.maximum(counts, 1)), np.float32
     )
-
-
-def describe_optimizer(optimizer: keras.optimizers.Optimizer) -> dict[str, Any]:
-    """Returns an optimiser's configuration as JSON has it."""
-    return keras.optimizers.serialize(optimizer)["config"]

@@ -6,7 +6,6 @@ import keras
 import numpy as np
 
 from contract.task import Task
-from pipeline.training.compiling import describe_optimizer
 from pipeline.training.loop import Epoch
 from pipeline.training.settings import Training
 
@@ -30,7 +29,7 @@ def summarize(
         ),
         "network": training.model,
         "optimizer": type(model.optimizer).__name__,
-        "optimizer_config": describe_optimizer(model.optimizer),
+        "optimizer_config": keras.optimizers.serialize(model.optimizer)["config"],
         "schedule": training.schedule.as_dict(),
         "loss": _name(model.loss),
         "class_weights": None

@@ -14,6 +14,7 @@ import click
 from contract import command, environment, logs
 from contract.errors import BadInputError, Terminated
 from contract.exits import Exit
+from runner.flags import CONFIG, any_setting
 from runner.kubeflow import flags, places, schedules, versions
 from runner.kubeflow.client import Client, Options
 from runner.kubeflow.connection import Connection, connection
@@ -68,8 +69,8 @@ def compile_command(output: str | None, **given: Any) -> None:
     metavar="PATH",
     help="Prefix or folder of logged requests, below /requests on their volume.",
 )
-@click.option("--config", "config_path", metavar="FILE", help="Settings, as TOML.")
-@click.option("--set", "settings", multiple=True, metavar="SECTION.KEY=VALUE")
+@CONFIG
+@any_setting("Any setting of the configuration; may be repeated.")
 @click.option("--image", default=flags.IMAGE, show_default=True)
 @click.option("--models-volume", default="mnist-models", show_default=True)
 @click.option("--log-volume", default="request-logs", show_default=True)

@@ -12,8 +12,10 @@ from components.image_example_gen.digits import NAME as DIGITS
 from components.image_example_gen.mnist import NAME as MNIST
 from components.image_example_gen.understanding import name_of
 from contract.errors import BadInputError
-from pipeline.config import MODEL_NAME_PATTERN, Config, load_config
+from pipeline.config import Config, load_config
+from pipeline.data import MODEL_NAME_PATTERN
 from runner.datasets import DIGITS_BOUNDS
+from runner.flags import CONFIG, any_setting
 from runner.kubeflow import places
 from runner.kubeflow.connection import HOST_VARIABLE, TOKEN_VARIABLE
 from runner.kubeflow.deployment import LOG_FOLDER, Deployment, on_cluster
@@ -40,14 +42,8 @@ def _all(*options: Command) -> Command:
 compiling = _all(
     click.option("--data", metavar="WHERE", help=f"{places.PLACES}. [mnist]"),
     click.option("--name", help="Name of model and pipeline. [made from the data's]"),
-    click.option("--config", "config_path", metavar="FILE", help="Settings, as TOML."),
-    click.option(
-        "--set",
-        "settings",
-        multiple=True,
-        metavar="SECTION.KEY=VALUE",
-        help="Any setting of the configuration; may be repeated.",
-    ),
+    CONFIG,
+    any_setting("Any setting of the configuration; may be repeated."),
     click.option("--image", help=f"The project's image. [{IMAGE}]"),
     click.option("--models-volume", help="Claim for the models. [mnist-models]"),
     click.option("--data-volume", help="Claim for data in /data. [mnist-data]"),

@@ -12,13 +12,9 @@ from contract.command import live, redraws, say
 from runner.kubeflow.client import Progress
 from runner.kubeflow.tasks import Node
 from runner.kubeflow.verdict import Ending
+from runner.screen import MARKS
 
-_MARKS = {
-    "done": ("✓", "green"),
-    "cached": ("↺", "cyan"),
-    "failed": ("✗", "red"),
-    "waiting": ("·", "dim"),
-}
+_MARKS = {**MARKS, "waiting": ("·", "dim")}
 
 _PENDING_SECONDS = 180.0
 """A machine that has to be added, or an image of 3 GB, may take as long."""

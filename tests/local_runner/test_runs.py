@@ -28,7 +28,7 @@ from contract.code import code_digest
 from contract.demands import Demand, bound_text, words
 from contract.model_run import USED
 from contract.provenance import Provenance
-from pipeline.config import Training
+from pipeline.training.settings import Training
 from runner.events import STARTED_MESSAGE
 from runner.records import read_outputs
 from tests.local_runner.conftest import (

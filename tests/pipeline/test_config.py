@@ -9,7 +9,9 @@ from apache_beam.runners.runner import create_runner
 from pydantic import ValidationError
 
 from contract.errors import BadInputError
-from pipeline.config import Beam, Config, Gates, load_config
+from pipeline.beam import Beam
+from pipeline.config import Config, load_config
+from pipeline.gates import Gates
 from pipeline.training.settings import Training
 
 OF_TRAINING = ", ".join(Training.model_fields)

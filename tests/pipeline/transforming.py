@@ -13,7 +13,7 @@ from tensorflow_transform.tf_metadata import dataset_metadata
 from components.task_schema_gen.schema import complete, parse_judgement
 from contract.features import IMAGE, LABEL
 from contract.task import Task
-from pipeline.config import Beam
+from pipeline.beam import Beam
 from pipeline.schema import judgement
 
 

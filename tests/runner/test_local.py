@@ -3,7 +3,7 @@
 import pytest
 
 from contract.errors import BadInputError
-from pipeline.config import Beam
+from pipeline.beam import Beam
 from runner.local import _check_beam_runner
 
 

@@ -34,8 +34,10 @@ from components.task_schema_gen.schema import complete, parse_judgement
 from contract.features import EVAL, IMAGE, SPLITS, TEST, TRAIN
 from contract.model_run import save_answers
 from contract.task import Task
-from pipeline.config import Beam, Gates, MetricBound, Training
+from pipeline.beam import Beam
+from pipeline.gates import Gates, MetricBound
 from pipeline.schema import judgement
+from pipeline.training.settings import Training
 from tests.components.datasets import Dataset
 from tests.tasks import LETTERS, SHAPES, letters, shapes, write_task
 

@@ -7,13 +7,13 @@ import pytest
 
 from components.evaluator.results import Evaluation
 from components.image_example_gen.digits import TASK
+from components.report.calibration import calibrate
 from components.report.evaluation import (
     CONFUSIONS,
     EXAMPLE_CLASSES,
     MATRIX_CLASSES,
     MISTAKES,
     EvaluationFacts,
-    calibrate,
     describe_classes,
     describe_evaluation,
     find_confusions,

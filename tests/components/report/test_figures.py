@@ -15,8 +15,9 @@ from markupsafe import Markup
 from components.evaluator.results import Evaluation
 from components.image_example_gen.digits import TASK
 from components.report import canvas, class_figures, figures
+from components.report.calibration import calibrate
 from components.report.data import Sampled, Split
-from components.report.evaluation import calibrate, describe_classes
+from components.report.evaluation import describe_classes
 from components.report.model import Epoch
 from contract.demands import AT_LEAST, Demand
 from contract.task import Task
