@@ -36,6 +36,8 @@ class _Process:
     stoppable = False
     grace = _GRACE_SECONDS
     concluding = False
+    deferring = False
+    deferred: int | None = None
 
 
 def allow(seconds: float) -> None:
@@ -54,6 +56,27 @@ def concluding() -> Iterator[None]:
         yield
     finally:
         _Process.concluding = False
+
+
+@contextmanager
+def deferred() -> Iterator[None]:
+    """Lets the block come to its end before a signal is an exception.
+
+    For what may not be cut in two, as the start of a process and the taking note of
+    it. A signal in the block is raised where it ends.
+
+    Raises:
+        KeyboardInterrupt: There was a Ctrl-C.
+        Terminated: There was a SIGTERM.
+    """
+    _Process.deferring = True
+    try:
+        yield
+    finally:
+        _Process.deferring = False
+        signum, _Process.deferred = _Process.deferred, None
+        if signum is not None:
+            raise _ENDINGS[signum][0]
 
 
 @contextmanager
@@ -77,7 +100,10 @@ def stoppable() -> Iterator[None]:
         nonlocal stopping
         if not stopping and not _Process.concluding:
             stopping = True
-            raise _ENDINGS[signum][0]
+            if _Process.deferring:
+                _Process.deferred = signum
+            else:
+                raise _ENDINGS[signum][0]
 
     def swallowed(what: "sys.UnraisableHookArgs") -> None:
         """Sends again what hit a callback of C, where nothing can be raised."""

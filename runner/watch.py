@@ -141,10 +141,17 @@ class Watcher:
                 self._look_at_traffic(state.looked_until)
                 return True
             return False
-        with self._state.changing() as state:
-            job = state.next_job(*seen, window, settings, time.time())
+        try:
+            with self._state.changing() as state:
+                job = state.next_job(*seen, window, settings, time.time())
+            code = None if job is None else self._run(job)
+        except BaseException:
+            with stopping.concluding():
+                if (begun := self._state.read().job) is not None:
+                    self._conclude(begun, Exit.TERMINATED.value)
+            raise
         if job is not None:
-            self._run(job)
+            self._conclude(job, code)
         return True
 
     def is_busy(self) -> bool:
@@ -167,20 +174,14 @@ class Watcher:
                 fcntl.flock(alive, fcntl.LOCK_EX)
         self._conclude(job, None)
 
-    def _run(self, job: Job) -> None:
-        """Runs the pipeline, and takes note of what came of it."""
+    def _run(self, job: Job) -> int:
+        """Runs the pipeline; returns its exit code."""
         log.info("run %d: %s; reads %s", job.number, job.why, ", ".join(job.window))
         window = json.dumps(job.window)
-        try:
-            code = self._process(
-                *("run", *self.arguments, "--set", f"data.spans={window}"),
-                *("--because", job.because),
-            )
-        except BaseException:
-            with stopping.concluding():
-                self._conclude(job, Exit.TERMINATED.value)
-            raise
-        self._conclude(job, code)
+        return self._process(
+            *("run", *self.arguments, "--set", f"data.spans={window}"),
+            *("--because", job.because),
+        )
 
     def _look_at_traffic(self, since: float) -> None:
         """Runs the pipeline that watches traffic, on what came since the last time."""
@@ -210,26 +211,33 @@ class Watcher:
 
         Whatever is raised here, as by Ctrl-C, ends that process first.
         """
-        with open(self._run_log, "wb") as output, self._told_alive() as alive:
-            # Ctrl-C reaches it through the watcher alone.
-            child = subprocess.Popen(
-                [sys.executable, str(PROGRAM), *arguments],
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-                pass_fds=[alive],
-            )
+        child = None
         try:
+            # A signal between the start and its note would leave the run alone.
+            with (
+                stopping.deferred(),
+                open(self._run_log, "wb") as output,
+                self._told_alive() as alive,
+            ):
+                # Ctrl-C reaches it through the watcher alone.
+                child = subprocess.Popen(
+                    [sys.executable, str(PROGRAM), *arguments],
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,
+                    pass_fds=[alive],
+                )
             return child.wait()
         except BaseException:
-            with stopping.concluding():
-                child.send_signal(signal.SIGTERM)
-                try:
-                    child.wait(_END_SECONDS)
-                except subprocess.TimeoutExpired:
-                    child.kill()
-                    child.wait()
+            if child is not None:
+                with stopping.concluding():
+                    child.send_signal(signal.SIGTERM)
+                    try:
+                        child.wait(_END_SECONDS)
+                    except subprocess.TimeoutExpired:
+                        child.kill()
+                        child.wait()
             raise
 
     def _conclude(self, job: Job, code: int | None) -> None:

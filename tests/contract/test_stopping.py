@@ -135,6 +135,24 @@ with stopping.concluding():
     assert process.returncode == 0
 
 
+def test_a_signal_waits_for_the_end_of_what_may_not_be_cut_in_two() -> None:
+    work = """
+try:
+    with stopping.deferred():
+        begin()
+        time.sleep(0.2)
+        print("noted")
+    print("not reached")
+except KeyboardInterrupt:
+    print("told")
+    raise
+"""
+    process = begun(work)
+    process.send_signal(signal.SIGINT)
+    screen, _ = process.communicate(timeout=30)
+    assert (process.returncode, screen) == (130, "noted\ntold\n")
+
+
 def test_what_has_to_be_ended_elsewhere_may_take_longer() -> None:
     work = """
 stopping.allow(20)

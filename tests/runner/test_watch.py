@@ -3,6 +3,7 @@
 A real one is in tests/local_runner/test_watch.py.
 """
 
+import fcntl
 import json
 import os
 import signal
@@ -255,11 +256,16 @@ def test_a_folder_is_settled_when_all_in_it_is(tmp_path: Path) -> None:
 class InItsOwnProcess:
     """A watcher as a person starts it."""
 
-    def __init__(self, tmp_path: Path) -> None:
-        """Starts it."""
+    def __init__(self, tmp_path: Path, before: str = "") -> None:
+        """Starts it.
+
+        Args:
+            tmp_path: Has the spans, and gets the output folder.
+            before: Python that runs first; it may change `watch`.
+        """
         script = (
-            "import sys, pathlib, runner.watch as watch; from runner.cli import main; "
-            "watch.PROGRAM = pathlib.Path(sys.argv.pop(1)); main()"
+            "import sys, pathlib, runner.watch as watch; from runner.cli import main\n"
+            f"watch.PROGRAM = pathlib.Path(sys.argv.pop(1))\n{before}\nmain()"
         )
         settings = [part for one in SETTINGS for part in ("--set", one)]
         self.process = subprocess.Popen(
@@ -318,3 +324,28 @@ def test_a_watcher_that_is_stopped_ends_its_run_first(
     assert state.job is None
     assert state.spans["1"].tries == 0
     assert os.listdir(tmp_path / "out" / "watch" / "model")
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_a_signal_while_a_run_is_started_leaves_no_run_alone(
+    tmp_path: Path, moment: str
+) -> None:
+    put(tmp_path, _1="slow")
+    signalled = f"""
+import os, signal
+start = watch.subprocess.Popen
+def popen(*args, **kwargs):
+    if {moment == "before"}: os.kill(os.getpid(), signal.SIGTERM)
+    process = start(*args, **kwargs)
+    if {moment == "after"}: os.kill(os.getpid(), signal.SIGTERM)
+    return process
+watch.subprocess.Popen = popen
+"""
+    stopped = InItsOwnProcess(tmp_path, signalled)
+    assert stopped.process.wait(20) == 143
+    folder = tmp_path / "out" / "watch" / "model"
+    # A run that lives holds the lock.
+    with open(folder / ".run") as alive:
+        fcntl.flock(alive, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    state = StateFile(str(folder)).read()
+    assert (state.job, state.spans["1"].tries) == (None, 0)
