@@ -146,7 +146,10 @@ def _named(path: str, data: Data, observe: Observer) -> DataSet:
         name = f"{name}-data"
     # Which spans are read is known now, and is no part of the recipe.
     hints = replace(data.hints(name), window=0, spans=(), marker="")
-    read = f", spans {spans.names_text(source.spans)}" if in_spans else ""
+    read = ""
+    if in_spans:
+        several = "s" * (len(source.spans) > 1)
+        read = f", span{several} {spans.names_text(source.spans)}"
     return DataSet(
         name,
         path,

@@ -1,5 +1,6 @@
 """One look at traffic, with all that a person sees of it."""
 
+import contextlib
 import json
 import logging
 import os
@@ -232,7 +233,10 @@ def _report(
             versions=versions(),
             commands={},
         )
-        os.replace(os.path.join(made, PICTURES), os.path.join(workspace.root, PICTURES))
+        with contextlib.suppress(FileNotFoundError):
+            os.replace(
+                os.path.join(made, PICTURES), os.path.join(workspace.root, PICTURES)
+            )
         path = os.path.join(workspace.root, PAGE_FILE)
         with open(path, "w", encoding="utf-8") as stream:
             stream.write(page.having(run_section(about)).render())

@@ -7,20 +7,18 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from PIL import Image
-from tfx.dsl.io import fileio
 from tfx.utils import io_utils, path_utils
 
 from components.executing import Artifacts, BaseExecutor
 from components.replay.demand import REPORT_FILE, Disagreement, Replayed
 from components.replay.judgement import Bounds, judge
 from components.request_log_example_gen.messages import answered
+from components.request_log_example_gen.private import keep_picture
 from contract import nodes, progress, properties
 from contract.errors import BadInputError
 from contract.signatures import IMAGES_SIGNATURE, PROBABILITIES
 from contract.task import Task, read_task
 from serving.request_logs import reading
-from serving.request_logs.forgetting import PICTURES, picture_name
 
 CHAMPION_KEY = "champion"
 LOG_KEY = "log"
@@ -46,14 +44,14 @@ class Traffic:
 
     Attributes:
         requests: How many there were.
-        ids: Of the request of each picture, and its place there.
+        ids: Of the request of each picture; empty where it was lost.
         images: uint8 `[pictures of a request, *task.shape]`, a request each.
         probabilities: float32 `[pictures of a request, classes]`, likewise.
         others: Requests that another version or model answered.
     """
 
     requests: int = 0
-    ids: list[tuple[str | None, int]] = field(default_factory=list)
+    ids: list[str] = field(default_factory=list)
     images: list[np.ndarray] = field(default_factory=list)
     probabilities: list[np.ndarray] = field(default_factory=list)
     others: int = 0
@@ -132,7 +130,7 @@ def read_traffic(
             left = most - len(traffic.ids)
             images = found.images[:left].clip(0, 255).astype(np.uint8)
             traffic.requests += 1
-            traffic.ids += [(logged.request_id, row) for row in range(len(images))]
+            traffic.ids += [logged.request_id or ""] * len(images)
             traffic.images.append(images.reshape(-1, *task.shape))
             traffic.probabilities.append(found.probabilities[:left])
             if len(traffic.ids) >= most:
@@ -162,7 +160,10 @@ def _compare(
     shown = differing[np.argsort(-sure, kind="stable")][:SHOWN]
     disagreements = [
         Disagreement(
-            _keep(folder, traffic.ids[row], images[row]),
+            # Of one without an id nobody could ask to have it removed.
+            keep_picture(folder, traffic.ids[row], images[row])
+            if traffic.ids[row]
+            else "",
             int(labels[0][row]),
             float(champion[row].max()),
             int(labels[1][row]),
@@ -200,16 +201,3 @@ def ask(model: str, images: np.ndarray) -> np.ndarray:
 def _batches(images: np.ndarray) -> Iterator[np.ndarray]:
     for start in range(0, len(images), _BATCH):
         yield images[start : start + _BATCH]
-
-
-def _keep(folder: str, picture: tuple[str | None, int], image: np.ndarray) -> str:
-    """Writes a picture; returns its path in the folder, or nothing."""
-    request_id, row = picture
-    if request_id is None:
-        return ""
-    name = os.path.join(PICTURES, picture_name(request_id, row))
-    path = os.path.join(folder, name)
-    fileio.makedirs(os.path.dirname(path))
-    with fileio.open(path, "wb") as stream:
-        Image.fromarray(image).save(stream, "PNG")
-    return name

@@ -16,6 +16,7 @@ from components.executing import Artifacts, BaseExecutor
 from components.image_example_gen.examples import SplitWriter, encode
 from components.request_log_example_gen.labels import Truth, read_labels
 from components.request_log_example_gen.messages import Answered, answered
+from components.request_log_example_gen.private import private
 from components.request_log_example_gen.selection import (
     UNKNOWN,
     Asked,
@@ -51,6 +52,7 @@ _SHARD_ROWS = 12_000
 class Executor(BaseExecutor):
     """Writes the `examples` artifact."""
 
+    @private()
     def run(
         self, inputs: Artifacts, outputs: Artifacts, parameters: dict[str, Any]
     ) -> None:

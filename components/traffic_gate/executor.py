@@ -9,9 +9,7 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from PIL import Image
 from tfx import types
-from tfx.dsl.io import fileio
 from tfx.types import artifact_utils
 from tfx.utils import io_utils
 
@@ -23,6 +21,7 @@ from components.report.page import MONITORING, Page
 from components.report.rows import read_images
 from components.report.traffic import sections
 from components.request_log_example_gen.executor import REQUESTS_FILE
+from components.request_log_example_gen.private import keep_picture
 from components.request_log_example_gen.selection import UNKNOWN
 from components.traffic_gate import judgement
 from components.traffic_gate.facts import (
@@ -37,7 +36,6 @@ from contract.estimation import Counts, of_counts
 from contract.features import TRAIN
 from contract.reliability import Reliability, read_reliability
 from contract.task import Task, read_task
-from serving.request_logs.forgetting import PICTURES, picture_name
 from version_store import versions
 from version_store.manifest import ManifestError, read_manifest
 
@@ -258,17 +256,11 @@ class _Judge:
         """Writes the furthest pictures as files, and yields what is known of them."""
         rows = [row for _, row, _ in seen.oddest]
         images = read_images(split, self._task, rows)
-        fileio.makedirs(os.path.join(self._page, PICTURES))
         for _, row, about in seen.oddest:
-            # Nobody could ask to have it removed, and others would have its name.
-            if not about["request_id"]:
-                yield Furthest(**about, file="")
-                continue
-            file = os.path.join(
-                PICTURES, picture_name(about["request_id"], about["row"])
-            )
-            with fileio.open(os.path.join(self._page, file), "wb") as stream:
-                Image.fromarray(images[row]).save(stream, "PNG")
+            request_id, file = about["request_id"], ""
+            # Of one without an id nobody could ask to have it removed.
+            if request_id:
+                file = keep_picture(self._page, request_id, images[row])
             yield Furthest(**about, file=file)
 
 

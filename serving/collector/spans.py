@@ -54,6 +54,7 @@ class Spans:
         self._keep_seconds = keep_hours * _SECONDS
         self._clock = clock
         self._hour = ""
+        self._over = True
         self._files: RecordFiles | None = None
         os.makedirs(folder, mode=_MODE, exist_ok=True)
         self.turn()
@@ -68,7 +69,7 @@ class Spans:
         Raises:
             OSError: It cannot be written.
         """
-        self.turn()
+        self._close_what_is_over()
         if self._files is None:
             hidden = self._hidden(self._hour)
             os.makedirs(hidden, mode=_MODE, exist_ok=True)
@@ -81,16 +82,22 @@ class Spans:
         Raises:
             OSError: The folder cannot be written to.
         """
-        hour = time.strftime(_HOUR, time.gmtime(self._clock()))
-        if hour == self._hour:
+        self._close_what_is_over()
+        if not self._over:
             return
-        self.close()
-        self._hour = hour
         for name in sorted(os.listdir(self._folder)):
             is_hidden = name.startswith(".") and _SPAN.fullmatch(name[1:])
-            if is_hidden and name != f".{hour}":
+            if is_hidden and name != f".{self._hour}":
                 self._complete(name[1:])
         self._prune()
+        # Whatever was raised before this, the next turn takes it up.
+        self._over = False
+
+    def _close_what_is_over(self) -> None:
+        hour = time.strftime(_HOUR, time.gmtime(self._clock()))
+        if hour != self._hour:
+            self.close()
+            self._hour, self._over = hour, True
 
     def close(self) -> None:
         """Closes the file at hand; its hour goes on with the next record."""

@@ -36,11 +36,11 @@ def cli() -> None:
 def list_command(log: str, since: str | None, until: str | None, as_json: bool) -> None:
     """List requests: when, which model, version and signature, and the id.
 
-    Requests whose line of the index was lost in a kill are not listed; `monitor`
-    reads them all the same.
+    Those of the hour that a collector is writing are among them. Requests whose line
+    of the index was lost in a kill are not listed; `monitor` reads them all the same.
     """
     when = reading.period(since, until)
-    for path in reading.find_files(log):
+    for path in reading.find_files(log, at_hand=True):
         for entry in reading.entries(path):
             if when.has(entry.timestamp_secs):
                 click.echo(_json(entry) if as_json else _text(entry))
@@ -79,12 +79,16 @@ def _json(entry: reading.Entry) -> str:
 def forget(request_id: str, log: str, output: str) -> None:
     """Remove a request: from the log, its index, and what `monitor` made of it.
 
-    It may be done while the server writes the log. What was counted of the request
+    It may be done while the server, or a collector, writes the log. What was counted of the request
     stays counted: numbers, and no picture.
     """
     in_output = forgetting.forget_in_output(output, request_id)
     try:
-        in_log = forgetting.forget_in_log(reading.find_files(log), request_id)
+        files = reading.find_files(log, at_hand=True)
+        in_log = forgetting.forget_in_log(files, request_id)
+        # A collector may have given another name to the folder of an hour meanwhile.
+        moved = {*reading.find_files(log, at_hand=True)} - {*files}
+        in_log += forgetting.forget_in_log(sorted(moved), request_id)
     except BadInputError as error:
         # An old log goes by itself, and reports with pictures stay.
         raise BadInputError(

@@ -8,6 +8,8 @@ import os
 import struct
 from collections.abc import Iterator
 
+from filelock import FileLock
+
 from contract.features import REQUEST_ID
 from serving.request_logs.reading import (
     HEADER_BYTES,
@@ -22,19 +24,22 @@ PICTURES = "request-pictures"
 _EXAMPLES = "RequestLogExampleGen"
 """The node that makes examples of requests; its artifacts' folder is called so."""
 
+_BESIDE = ".forgetting"
+"""What the name of a file of examples has besides while it is written anew."""
+
 _BLANK = b"\xfa\x7f"
 """Field 2047 of a message, bytes: none that a PredictionLog has."""
 _BLANK_LENGTH = 5
 
 
-def picture_name(request_id: str, row: int) -> str:
+def picture_name(request_id: str, number: int) -> str:
     """Returns the name of the file with a picture of a request.
 
     Args:
         request_id: May have letters that a file's name cannot have.
-        row: Of the request.
+        number: Of the pictures of that id, from 0.
     """
-    return f"{_digest(request_id)}-{row}.png"
+    return f"{_digest(request_id)}-{number}.png"
 
 
 def _digest(request_id: str) -> str:
@@ -98,13 +103,22 @@ def forget_in_output(output: str, request_id: str) -> int:
         How many examples and pictures there were.
     """
     place = glob.escape(output)
-    shards = glob.glob(f"{place}/**/{_EXAMPLES}/**/*.gz", recursive=True)
+    examples = f"{place}/**/{_EXAMPLES}/**/*.gz"
     pictures = glob.glob(
         f"{place}/**/{PICTURES}/{_digest(request_id)}-*.png", recursive=True
     )
     for picture in pictures:
         os.remove(picture)
-    return len(pictures) + sum(_forget_in_shard(path, request_id) for path in shards)
+    if not glob.glob(examples, recursive=True):
+        return len(pictures)
+    # Two at once would each write back what the other one removed.
+    with FileLock(os.path.join(output, f"{_BESIDE}.lock")):
+        # What one left that was killed has the pictures, too.
+        for left in glob.glob(examples + _BESIDE, recursive=True):
+            os.remove(left)
+        shards = glob.glob(examples, recursive=True)
+        removed = [_forget_in_shard(path, request_id) for path in shards]
+    return len(pictures) + sum(removed)
 
 
 def _forget_in_shard(path: str, request_id: str) -> int:
@@ -121,8 +135,12 @@ def _forget_in_shard(path: str, request_id: str) -> int:
         return list(features[REQUEST_ID].bytes_list.value) == [request_id.encode()]
 
     removed = 0
-    beside = f"{path}.forgetting"
-    with gzip.open(beside, "wb", compresslevel=1) as stream:
+    beside = path + _BESIDE
+    file = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    with (
+        open(file, "wb") as raw,
+        gzip.open(raw, "wb", compresslevel=1) as stream,
+    ):
         for data, whole in _examples(path):
             if is_of_request(data, whole=whole):
                 removed += 1

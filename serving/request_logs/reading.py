@@ -134,19 +134,22 @@ def _seconds(name: str, text: str) -> int:
     return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
 
 
-def find_files(log: str) -> list[str]:
+def find_files(log: str, *, at_hand: bool = False) -> list[str]:
     """Returns the record files of a log, the oldest first.
 
     Args:
         log: A folder with them, at any depth; the prefix that the server's
             `logging_config` names; or one file.
+        at_hand: Whether those of the hour that a collector is writing are among them,
+            whose folder is hidden.
 
     Raises:
         BadInputError: There are none.
     """
     name = glob.escape(log)
     if os.path.isdir(log):
-        found = glob.glob(os.path.join(name, "**", f"*{RECORDS}"), recursive=True)
+        pattern = os.path.join(name, "**", f"*{RECORDS}")
+        found = glob.glob(pattern, recursive=True, include_hidden=at_hand)
     elif log.endswith(RECORDS):
         found = glob.glob(name)
     else:

@@ -274,3 +274,13 @@ def test_what_is_forgotten_is_in_no_example(
     assert forget_in_output(str(tmp_path / "output"), "request-1") == 1
     left = [row["request_id"] for row in rows(examples)]
     assert left == [[b"request-0"], [b"request-2"]]
+
+
+def test_nobody_else_reads_the_examples(
+    generate: Callable[..., tuple[Any, Any]], log: Log
+) -> None:
+    log.predict(np.zeros((1, 28, 28), np.uint8), sure_of([1], 10))
+    examples, _ = generate()
+    made = [*Path(examples.uri).rglob("*")]
+    assert any(path.suffix == ".gz" for path in made)
+    assert [path for path in made if path.stat().st_mode & 0o077] == []

@@ -1,6 +1,7 @@
 """TrafficGate: from examples of requests to the verdict and the page."""
 
 import json
+import stat
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,7 @@ from components.traffic_gate.executor import Executor, findings, read_traffic
 from components.traffic_verdict import executor as traffic_verdict
 from contract.errors import GateRefusedError
 from contract.reliability import RELIABILITY_FILE, measure
+from serving.request_logs.forgetting import PICTURES, forget_in_output
 from tests.components.datasets import Dataset, Examples
 from tests.request_logs import NOW, sure_of
 from tests.tasks import write_task
@@ -195,6 +197,23 @@ def test_the_furthest_pictures_are_files_named_by_their_request(judge: Judge) ->
     html = judged.page.sections["traffic"].html
     assert all(f'src="{file}"' in html for file in files)
     assert "base64" not in html
+
+
+def test_requests_of_one_id_have_a_picture_each(judge: Judge) -> None:
+    judged = judge(ids="twice")
+    files = {one["file"] for one in judged.version["furthest"]}
+    assert files == {
+        str(path.relative_to(judged.folder)) for path in judged.folder.glob("*/*.png")
+    }
+    assert len(files) == 5
+    assert forget_in_output(str(judged.folder), "twice") == 5
+
+
+def test_nobody_else_reads_the_pictures(judge: Judge) -> None:
+    folder = judge().folder / PICTURES
+    modes = [stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()]
+    assert modes == [0o600] * 5
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
 
 
 def test_a_request_whose_id_was_lost_has_no_picture(judge: Judge) -> None:

@@ -85,13 +85,35 @@ def test_an_hour_is_there_when_it_is_over(
     assert ids(tmp_path / "log") == ["a", "b"]
 
 
-def test_the_first_record_of_an_hour_ends_the_one_before(
+def test_the_first_record_of_an_hour_is_not_in_the_one_before(
     open_: Open, clock: Clock, tmp_path: Path
 ) -> None:
     spans = open_()
     append(spans, "a")
     clock.now += HOUR
     append(spans, "b")
+    spans.turn()
+    assert ids(tmp_path / "log") == ["a"]
+
+
+def test_an_hour_that_could_not_be_completed_is_when_it_can(
+    open_: Open, clock: Clock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spans = open_()
+    append(spans, "a")
+    clock.now += HOUR
+
+    def fails(*paths: str) -> None:
+        raise OSError("the disk is away")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "rename", fails)
+        with pytest.raises(OSError, match="the disk is away"):
+            spans.turn()
+        # Nothing is lost meanwhile.
+        append(spans, "b")
+    spans.turn()
+    assert there(tmp_path / "log") == ["20261126T10"]
     assert ids(tmp_path / "log") == ["a"]
 
 
@@ -116,6 +138,7 @@ def test_a_clock_that_was_set_back_overwrites_nothing(
     append(spans, "a")
     clock.now += HOUR
     append(spans, "b")
+    spans.turn()
     clock.now -= HOUR
     append(spans, "c")
     clock.now += 2 * HOUR

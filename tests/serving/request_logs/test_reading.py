@@ -151,6 +151,27 @@ def test_pictures_are_forgotten_when_the_log_has_gone(tmp_path: Path) -> None:
     assert not picture.exists()
 
 
+def test_in_the_hour_that_a_collector_writes_a_request_is_forgotten_too(
+    tmp_path: Path,
+) -> None:
+    write_log(tmp_path / ".20261126T10" / "requests", range(2))
+    asked = ["--log", str(tmp_path)]
+    listed = CliRunner().invoke(cli.cli, ["list", *asked]).output
+    assert len(listed.splitlines()) == 2
+    CliRunner().invoke(cli.cli, ["forget", "request-1", *asked])
+    assert ids(tmp_path / ".20261126T10" / "requests") == ["request-0"]
+
+
+def test_what_a_killed_forget_left_goes_with_the_next(tmp_path: Path) -> None:
+    shard = tmp_path / "RequestLogExampleGen" / "examples" / "1" / "data.gz"
+    shard.parent.mkdir(parents=True)
+    shard.write_bytes(gzip.compress(framed(b"")))
+    left = shard.with_name("data.gz.forgetting")
+    left.write_bytes(b"half of the examples")
+    assert forgetting.forget_in_output(str(tmp_path), "request-1") == 0
+    assert [*shard.parent.iterdir()] == [shard]
+
+
 @pytest.mark.parametrize("lost", [1, 40, 200])
 def test_examples_that_a_kill_tore_are_forgotten(tmp_path: Path, lost: int) -> None:
     from tensorflow.core.example.example_pb2 import Example
