@@ -5,16 +5,16 @@ same, and none has to be running for it: `metrics.prom` is for node_exporter's t
 collector (https://github.com/prometheus/node_exporter#textfile-collector).
 """
 
-import json
 import logging
 import os
 from collections.abc import Iterator
-from typing import Any
 
 from prometheus_client import CollectorRegistry, write_to_textfile
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
+from pydantic import BaseModel, Field, ValidationError
 
+from contract.errors import BadInputError
 from contract.exits import Exit
 from runner.summary import RESULT_FILE
 from runner.watch_state import Standing, StateFile
@@ -24,7 +24,56 @@ from version_store.serving_config import serving
 
 METRICS_FILE = "metrics.prom"
 
-_Result = dict[str, Any]
+
+class _Gate(BaseModel):
+    gate: str
+    refused: bool
+
+
+class _Data(BaseModel):
+    fingerprint: str
+
+
+class _Pushed(BaseModel):
+    already_served: bool
+
+
+class _Estimate(BaseModel):
+    value: float
+    trusted: bool
+
+
+class _Version(BaseModel):
+    version: str
+    read: int
+    gates: list[_Gate]
+    estimate: _Estimate | None
+
+
+class _Traffic(BaseModel):
+    versions: list[_Version] = Field(default_factory=list)
+
+
+class _Result(BaseModel):
+    """What is read of a `result.json`; what has a default may be missing.
+
+    An older version of this project did not write all of it.
+    """
+
+    model: str
+    started: float
+    seconds: float
+    exit_code: int
+    gates: list[_Gate] = Field(default_factory=list)
+    test_accuracy: float | None = None
+    pushed: _Pushed | None = None
+    data: _Data | None = None
+    traffic: _Traffic = Field(default_factory=_Traffic)
+
+    @property
+    def ended(self) -> float:
+        """In seconds since 1970."""
+        return self.started + self.seconds
 
 
 class Runs(Collector):
@@ -68,22 +117,21 @@ def _of_runs(found: dict[str, list[_Result]]) -> list[Metric]:
     )
     for model, results in found.items():
         last = results[-1]
-        run_at.add_metric([model], last["ended"])
-        took.add_metric([model], last["seconds"])
-        code.add_metric([model], last["exit_code"])
-        for gate in dict.fromkeys(demand["gate"] for demand in last["gates"]):
-            demands = [d for d in last["gates"] if d["gate"] == gate]
-            refused.add_metric([model, gate], sum(d["refused"] for d in demands))
-        if last["test_accuracy"] is not None:
-            accuracy.add_metric([model], last["test_accuracy"])
-        well = [one for one in results if one["exit_code"] == Exit.PUSHED.value]
-        new = [one for one in well if not one["pushed"]["already_served"]]
+        run_at.add_metric([model], last.ended)
+        took.add_metric([model], last.seconds)
+        code.add_metric([model], last.exit_code)
+        for gate in dict.fromkeys(demand.gate for demand in last.gates):
+            demands = [d.refused for d in last.gates if d.gate == gate]
+            refused.add_metric([model, gate], sum(demands))
+        if last.test_accuracy is not None:
+            accuracy.add_metric([model], last.test_accuracy)
+        well = [one for one in results if one.exit_code == Exit.PUSHED.value]
+        new = [one for one in well if one.pushed and not one.pushed.already_served]
         if new:
-            pushed_at.add_metric([model], new[-1]["ended"])
-        if well:
-            data = well[-1]["data"]["fingerprint"]
-            same = [one for one in results if one["data"]["fingerprint"] == data]
-            data_at.add_metric([model], min(one["started"] for one in same))
+            pushed_at.add_metric([model], new[-1].ended)
+        if well and well[-1].data:
+            same = [one.started for one in results if one.data == well[-1].data]
+            data_at.add_metric([model], min(same))
     return [run_at, took, code, refused, accuracy, pushed_at, data_at]
 
 
@@ -114,15 +162,15 @@ def _of_traffic(found: dict[str, list[_Result]]) -> list[Metric]:
     )
     for model, results in found.items():
         last = results[-1]
-        run_at.add_metric([model], last["ended"])
-        code.add_metric([model], last["exit_code"])
-        for of_one in last["traffic"].get("versions", ()):
-            labels = [model, str(of_one["version"])]
-            asked.add_metric(labels, of_one["read"])
-            findings.add_metric(labels, sum(d["refused"] for d in of_one["gates"]))
-            if of_one["estimate"] is not None:
-                estimate.add_metric(labels, of_one["estimate"]["value"])
-                trusted.add_metric(labels, of_one["estimate"]["trusted"])
+        run_at.add_metric([model], last.ended)
+        code.add_metric([model], last.exit_code)
+        for of_one in last.traffic.versions:
+            labels = [model, of_one.version]
+            asked.add_metric(labels, of_one.read)
+            findings.add_metric(labels, sum(d.refused for d in of_one.gates))
+            if of_one.estimate is not None:
+                estimate.add_metric(labels, of_one.estimate.value)
+                trusted.add_metric(labels, of_one.estimate.trusted)
     return [run_at, code, asked, findings, estimate, trusted]
 
 
@@ -130,7 +178,12 @@ def _of_spans(workspace: Workspace) -> Metric:
     spans = _family("watch_spans", "Of `watch`, by what became of them.", "state")
     watchers = os.path.dirname(workspace.watcher("any"))
     for model in sorted(os.listdir(watchers)) if os.path.isdir(watchers) else ():
-        known = StateFile(workspace.watcher(model)).read().spans.values()
+        try:
+            known = StateFile(workspace.watcher(model)).read().spans.values()
+        except BadInputError as error:
+            # `watch` says it itself; the other metrics are told all the same.
+            logging.warning("%s", error)
+            continue
         for state in Standing:
             count = sum(record.state == state for record in known)
             spans.add_metric([model, state], count)
@@ -147,12 +200,11 @@ def _results(workspace: Workspace) -> dict[str, list[_Result]]:
     for run in os.listdir(runs) if os.path.isdir(runs) else ():
         try:
             with open(os.path.join(runs, run, RESULT_FILE), encoding="utf-8") as stream:
-                result = json.load(stream)
-            result["ended"] = result["started"] + result["seconds"]
-        except (OSError, ValueError, KeyError):
+                result = _Result.model_validate_json(stream.read())
+        except (OSError, ValidationError, UnicodeDecodeError):
             # Not ended yet, killed, or of a version that did not write `started`.
             continue
-        found.setdefault(result["model"], []).append(result)
+        found.setdefault(result.model, []).append(result)
     for results in found.values():
-        results.sort(key=lambda result: float(result["ended"]))
+        results.sort(key=lambda result: result.ended)
     return dict(sorted(found.items()))

@@ -79,8 +79,8 @@ def _json(entry: reading.Entry) -> str:
 def forget(request_id: str, log: str, output: str) -> None:
     """Remove a request: from the log, its index, and what `monitor` made of it.
 
-    It may be done while the server, or a collector, writes the log. What was counted of the request
-    stays counted: numbers, and no picture.
+    It may be done while the server, or a collector, writes the log. What was counted of
+    the request stays counted: numbers, and no picture.
     """
     in_output = forgetting.forget_in_output(output, request_id)
     try:

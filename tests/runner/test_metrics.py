@@ -91,6 +91,30 @@ def test_what_has_not_ended_says_nothing(workspace: Workspace) -> None:
     assert value(workspace, "pipeline_last_run_timestamp_seconds") is None
 
 
+@pytest.mark.parametrize("key", ["gates", "data", "test_accuracy", "pushed"])
+def test_a_result_of_an_older_version_stops_nothing(
+    workspace: Workspace, key: str
+) -> None:
+    run(workspace, "letters-1", TEN - 100)
+    path = Path(workspace.run("letters-1")) / "result.json"
+    content = json.loads(path.read_text())
+    del content[key]
+    path.write_text(json.dumps(content))
+    run(workspace, "letters-2", TEN)
+    assert value(workspace, "pipeline_last_run_timestamp_seconds") == TEN
+    assert value(workspace, "pipeline_last_push_timestamp_seconds") == TEN
+
+
+def test_a_watchers_state_that_cannot_be_read_stops_nothing(
+    workspace: Workspace,
+) -> None:
+    run(workspace, "letters-1", TEN)
+    state = StateFile(workspace.watcher("letters"))
+    Path(state.path).parent.mkdir(parents=True)
+    Path(state.path).write_text("none")
+    assert value(workspace, "pipeline_last_run_timestamp_seconds") == TEN
+
+
 def test_a_canary_is_told_while_it_is_on_trial(
     workspace: Workspace, tmp_path: Path
 ) -> None:
@@ -116,12 +140,12 @@ def test_a_canary_is_told_while_it_is_on_trial(
 def test_traffic_is_told_by_version(workspace: Workspace) -> None:
     versions = [
         {
-            "version": 3,
+            "version": "3",
             "read": 100,
             "gates": [{"refused": True}, {"refused": False}],
             "estimate": {"value": 0.91, "trusted": False},
         },
-        {"version": 4, "read": 7, "gates": [], "estimate": None},
+        {"version": "4", "read": 7, "gates": [], "estimate": None},
     ]
     run(workspace.monitoring, "letters-1", TEN, code=3, traffic={"versions": versions})
     assert value(workspace, "monitor_last_run_timestamp_seconds") == TEN
