@@ -142,7 +142,10 @@ def test_traffic_is_told_by_version(workspace: Workspace) -> None:
         {
             "version": "3",
             "read": 100,
-            "gates": [{"refused": True}, {"refused": False}],
+            "gates": [
+                {"gate": "TrafficGate", "refused": True},
+                {"gate": "TrafficGate", "refused": False},
+            ],
             "estimate": {"value": 0.91, "trusted": False},
         },
         {"version": "4", "read": 7, "gates": [], "estimate": None},
