@@ -118,15 +118,19 @@ class Study:
                 found = self._with(asked, share, self._rows)
                 yield self._find(f"{text}, {share:.0%}", found)
 
-    def missed(self, rows: int) -> int:
-        """Returns in how many samples of so many rows letters are found by nothing.
+    def among(self, rows: int) -> tuple[int, int]:
+        """Returns what samples of so many rows come to, 100 of each kind.
 
-        Of 100 samples with 4 % of letters, those that are trusted, and off.
+        Returns:
+            Those with 4 % of letters that are trusted, and off; and those without
+            letters that are trusted.
         """
-        findings = [
-            self._find("", self._with(self._letters, 0.04, rows)) for _ in range(100)
-        ]
-        return sum(found.is_off and found.estimate.trusted for found in findings)
+        mixed, undisturbed = (
+            [self._find("", self._with(self._letters, share, rows)) for _ in range(100)]
+            for share in (0.04, 0.0)
+        )
+        missed = sum(found.is_off and found.estimate.trusted for found in mixed)
+        return missed, sum(found.estimate.trusted for found in undisturbed)
 
     def undisturbed(self) -> Iterator[Finding]:
         """Yields what comes of samples of the images as they are."""

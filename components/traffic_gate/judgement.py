@@ -22,7 +22,7 @@ from contract.demands import (
     change,
     holds,
 )
-from contract.estimation import LEAST_ROWS, Estimate
+from contract.estimation import Estimate
 from contract.features import LABEL, TRAIN
 from contract.task import Task
 
@@ -147,8 +147,8 @@ def of_estimate(
 
     The share of pictures that are not of the task may be above its bound by what chance
     makes of it in one of 1,000 samples. An estimate that is not to be trusted has no
-    value to be held to; that there are reasons against it is a finding, unless the only
-    one is that there are too few pictures.
+    value to be held to. That something speaks against it is a finding; that there are
+    too few pictures is nobody's fault.
 
     Args:
         estimate: Of the accuracy.
@@ -161,9 +161,7 @@ def of_estimate(
         least = _down(max(0.0, change(held_accuracy, bounds.max_accuracy_fall)))
         yield _demand(ESTIMATED_ACCURACY, estimate.value, least, AT_LEAST)
         return
-    # That there are too few pictures is said first, and is nobody's fault.
-    doubts = estimate.reasons[estimate.rows < LEAST_ROWS :]
-    if doubts:
+    if doubts := estimate.doubts:
         detail = "; ".join(doubts)
         yield _demand(ESTIMATE_DOUBTS, len(doubts), 0, AT_MOST, detail=detail)
 

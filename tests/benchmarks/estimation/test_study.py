@@ -38,7 +38,7 @@ def labelled(data: str) -> tuple[np.ndarray, np.ndarray]:
 
 
 def finding(value: float, accuracy: float, *, trusted: bool) -> Finding:
-    found = Estimate(value, value, value, 100, 0.01, trusted, ())
+    found = Estimate(value, value, value, 100, 0.01, trusted, (), ())
     return Finding("any", found, accuracy)
 
 
@@ -82,6 +82,22 @@ def test_a_trusted_estimate_that_is_off_or_one_that_is_never_trusted_fails(
     assert result.exit_code == 3
     assert f"trusted, but off by more than 0.03: {2 * trusted}" in result.output
     assert "undisturbed, trusted and right: 0 of 20" in result.output
+
+
+@pytest.mark.parametrize(("missed", "code"), [(5, 0), (6, 3)])
+def test_letters_that_are_missed_too_often_fail(
+    version: Path, data: str, monkeypatch: pytest.MonkeyPatch, missed: int, code: int
+) -> None:
+    found = [finding(0.9, 0.9, trusted=True)] * 20
+    for kinds in ("kinds", "mixed", "undisturbed"):
+        monkeypatch.setattr(Study, kinds, lambda self: iter(found))
+    monkeypatch.setattr(Study, "among", lambda self, rows: (missed, 97))
+    monkeypatch.setattr(cli, "_ROWS", (50, 10_000_000))
+    arguments = ["--version-dir", str(version), "--data", data, "--rows", "5"]
+    result = CliRunner().invoke(cli.cli, arguments)
+    assert result.exit_code == code
+    assert f"| 50 | {missed} of 100 | 97 of 100 |" in result.output
+    assert "10,000,000" not in result.output
 
 
 def test_a_version_of_before_is_refused_in_a_line(
