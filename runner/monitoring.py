@@ -262,7 +262,8 @@ def _show(
             screen.say(f"note: not judged: {line}", style="yellow")
         if (estimate := of_one["estimate"]) is not None:
             screen.say(f"  {_estimate_line(estimate)}")
-            for line in estimate["reasons"]:
+            # The doubts are in the table.
+            for line in () if estimate["doubts"] else estimate["reasons"]:
                 screen.say(f"    {line}", style="yellow")
     style = "bold green" if code is Exit.PUSHED else "bold red"
     if code is Exit.REFUSED:
@@ -296,7 +297,7 @@ def _estimate_line(estimate: Mapping[str, Any]) -> str:
         f"estimated accuracy {estimate['value']:.4f} "
         f"({estimate['low']:.4f} to {estimate['high']:.4f})"
     )
-    return line if estimate["trusted"] else f"{line}, not to be trusted:"
+    return line if estimate["trusted"] else f"{line}, not to be trusted"
 
 
 def _write(folder: str, content: dict[str, Any]) -> None:
