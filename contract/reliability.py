@@ -15,6 +15,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
+from contract import described
 from contract.errors import BadInputError
 
 RELIABILITY_FILE = os.path.join("assets.extra", "reliability.json")
@@ -70,12 +71,12 @@ class Reliability:
         Raises:
             BadInputError: It is something else.
         """
+        content = described.parse(text, "reliability")
         try:
-            content = json.loads(text)
             known = {key: _value(content[key]) for key in cls.__dataclass_fields__}
         except (ValueError, KeyError, TypeError) as error:
             raise BadInputError(
-                f"reliability: expected {', '.join(cls.__dataclass_fields__)} as JSON, "
+                f"reliability: expected {', '.join(cls.__dataclass_fields__)}, "
                 f"found: {error!r}"
             ) from error
         return cls(**known)
@@ -101,15 +102,7 @@ def read_reliability(folder: str) -> Reliability | None:
         BadInputError: The file is there and cannot be read.
     """
     path = os.path.join(folder, RELIABILITY_FILE)
-    try:
-        with open(path, encoding="utf-8") as stream:
-            return Reliability.from_json(stream.read())
-    except FileNotFoundError:
-        return None
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadInputError(f"{path}: cannot be read: {error}") from error
-    except BadInputError as error:
-        raise BadInputError(f"{path}: {error}") from error
+    return described.read(path, Reliability.from_json)
 
 
 def parts(edges: ArrayLike, values: np.ndarray) -> np.ndarray:

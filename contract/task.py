@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Self
 
+from contract import described
 from contract.errors import BadInputError
 
 TASK_FILE = "task.json"
@@ -179,13 +180,7 @@ class Task:
         Raises:
             BadInputError: It is something else.
         """
-        try:
-            content = json.loads(text)
-        except ValueError as error:
-            raise BadInputError(f"task: expected JSON, found: {error}") from error
-        if not isinstance(content, dict):
-            raise BadInputError(f"task: expected an object, found {content!r}")
-        return cls.from_dict(content)
+        return cls.from_dict(described.parse(text, "task"))
 
     def named(self, **changes: Any) -> Self:
         """Returns the same with other names, noun or background."""
@@ -198,16 +193,7 @@ def read_task(folder: str) -> Task | None:
     Raises:
         BadInputError: Its `task.json` cannot be read.
     """
-    path = os.path.join(folder, TASK_FILE)
-    try:
-        with open(path, encoding="utf-8") as stream:
-            return Task.from_json(stream.read())
-    except FileNotFoundError:
-        return None
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadInputError(f"{path}: cannot be read: {error}") from error
-    except BadInputError as error:
-        raise BadInputError(f"{path}: {error}") from error
+    return described.read(os.path.join(folder, TASK_FILE), Task.from_json)
 
 
 def task_of_examples(examples: str) -> Task:

@@ -87,7 +87,7 @@ def execute(
         try:
             with screen.live():
                 traffic = _run(config, request, workspace, run, screen)
-            code = Exit.REFUSED if _findings(traffic) else Exit.PUSHED
+            code = Exit.REFUSED if traffic["findings"] else Exit.PUSHED
             reason = ""
         except (Exception, KeyboardInterrupt, Terminated) as error:
             code, reason = command.explain(error, begun=True, where=workspace.root)
@@ -118,19 +118,11 @@ def execute(
                     "exit_code": code.value,
                     "verdict": _WORDS[code],
                     "reasons": [reason] if reason else [],
-                    "findings": _findings(traffic),
+                    "findings": traffic.pop("findings", []),
                     "traffic": traffic,
                     "started": round(started, 2),
                     "seconds": round(time.time() - started, 2),
-                    "components": [
-                        {
-                            "node": step.node,
-                            "state": step.state,
-                            "seconds": round(step.seconds, 2),
-                            "peak_memory": step.peak_memory,
-                        }
-                        for step in screen.steps
-                    ],
+                    "components": [step.as_dict() for step in screen.steps],
                     "report": report,
                 },
             )
@@ -154,7 +146,7 @@ def _tell(
     """Begins to tell people of what was found, or that nothing could be."""
     if code not in (Exit.REFUSED, Exit.BROKEN, Exit.BAD_INPUT):
         return None
-    found = _findings(traffic)
+    found = traffic.get("findings", ())
     lines = [f"version {one['version']}: {Demand.from_dict(one)}" for one in found]
     kind: notifying.Kind = "finding" if code is Exit.REFUSED else "failed"
     event = notifying.Event(
@@ -195,44 +187,23 @@ def _run(
     return read_traffic(outputs[nodes.TRAFFIC_GATE, nodes.DATA_VERDICT])
 
 
-def _findings(traffic: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Returns what was not met, as JSON, each with its version."""
-    return [
-        {"version": of_one["version"], **gate}
-        for of_one in traffic.get("versions", ())
-        for gate in of_one["gates"]
-        if gate["refused"]
-    ]
-
-
 def _report(
     workspace: Workspace, run: str, screen: Screen, started: float
 ) -> str | None:
     """Brings the page and its pictures to the run's folder; returns its path."""
-    try:
+    with screen.failing_nothing("report could not be written"):
         from components.report.page import MONITORING, Page
-        from components.report.run import Component, RunFacts, versions
         from components.report.sections import run_section
         from components.traffic_gate.executor import PAGE_FILE
         from runner.records import read_outputs
+        from runner.report import run_facts
         from serving.request_logs.forgetting import PICTURES
 
         outputs = read_outputs(workspace.metadata, run)
         made = outputs[nodes.TRAFFIC_GATE, nodes.PAGE].uri
         with open(os.path.join(made, PAGE_FILE), encoding="utf-8") as stream:
             page = replace(Page.parse(stream.read(), MONITORING), run=run)
-        about = RunFacts(
-            run=run,
-            started=time.strftime("%Y-%m-%d %H:%M:%S %Z", time.localtime(started)),
-            seconds=time.time() - started,
-            components=tuple(
-                Component(step.node, step.state, step.seconds, step.peak_memory)
-                for step in screen.steps
-            ),
-            data="",
-            versions=versions(),
-            commands={},
-        )
+        about = run_facts(run, started, time.time() - started, screen.steps)
         with contextlib.suppress(FileNotFoundError):
             os.replace(
                 os.path.join(made, PICTURES), os.path.join(workspace.root, PICTURES)
@@ -240,12 +211,8 @@ def _report(
         path = os.path.join(workspace.root, PAGE_FILE)
         with open(path, "w", encoding="utf-8") as stream:
             stream.write(page.having(run_section(about)).render())
-    except Exception as error:
-        logging.exception("the report could not be written")
-        _, line = command.explain(error, begun=True)
-        screen.say(f"  report could not be written: {line}", style="yellow")
-        return None
-    return path
+        return path
+    return None
 
 
 def _show(
@@ -267,7 +234,7 @@ def _show(
                 screen.say(f"    {line}", style="yellow")
     style = "bold green" if code is Exit.PUSHED else "bold red"
     if code is Exit.REFUSED:
-        count = len(_findings(traffic))
+        count = len(traffic["findings"])
         text = f"{count} {'finding' if count == 1 else 'findings'} in the traffic"
     else:
         text = _WORDS[code]

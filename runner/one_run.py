@@ -195,11 +195,8 @@ def conclude(run: Run, ending: Ending) -> Exit:
     sending = None if on_purpose else _tell(run, result)
     if code is Exit.PUSHED and run.config.storage.keep_runs is not None:
         _clean(run, run.config.storage.keep_runs)
-    try:
+    with run.screen.failing_nothing("result could not be written"):
         summary.write(run.folder, result)
-    except OSError as error:
-        _, line = command.explain(error, begun=True)
-        run.screen.say(f"  result could not be written: {line}", style="yellow")
     from runner import metrics
 
     metrics.write(run.workspace)
@@ -237,16 +234,12 @@ def _clean(run: Run, keep: int) -> None:
     """Makes room as the configuration says; that it cannot be is no failure."""
     from runner.cleaning import clean
 
-    try:
+    with run.screen.failing_nothing("earlier runs stay"):
         found = clean(run.workspace, keep, dry_run=False)
-    except Exception as error:
-        logging.exception("earlier runs could not be cleaned up")
-        _, line = command.explain(error, begun=True)
-        run.screen.say(f"  earlier runs stay: {line}", style="yellow")
-        return
-    count = len(found.artifacts) + len(found.runs)
-    if count:
-        run.screen.say(f"  removed {count} folders of earlier runs (storage.keep_runs)")
+        if count := len(found.artifacts) + len(found.runs):
+            run.screen.say(
+                f"  removed {count} folders of earlier runs (storage.keep_runs)"
+            )
 
 
 def _outcome(run: Run) -> Outcome:
@@ -280,7 +273,7 @@ def _report(run: Run, result: summary.Result) -> str | None:
     Whatever is wrong with it is one line on the screen: the run has ended as it
     has.
     """
-    try:
+    with run.screen.failing_nothing("report could not be written"):
         from components.report.executor import PAGE_FILE
         from runner import report
         from runner.records import read_outputs
@@ -290,11 +283,7 @@ def _report(run: Run, result: summary.Result) -> str | None:
         failed = report.write(
             run.folder, result, outputs, run.config.gates.allow_anomalies
         )
-    except Exception as error:
-        logging.exception("the report could not be written")
-        _, line = command.explain(error, begun=True)
-        run.screen.say(f"  report could not be written: {line}", style="yellow")
-        return None
-    without = f" (without {', '.join(failed)}: see the log)" if failed else ""
-    run.screen.say(f"  report {path}{without}")
-    return path
+        without = f" (without {', '.join(failed)}: see the log)" if failed else ""
+        run.screen.say(f"  report {path}{without}")
+        return path
+    return None

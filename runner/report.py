@@ -2,9 +2,10 @@
 
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from types import MappingProxyType
 
 from tfx.types.artifact import Artifact
 
@@ -45,7 +46,13 @@ def write(
         The sections that could not be made; they say so themselves.
     """
     page = completed(_latest(result, outputs), named(outputs), allow_anomalies)
-    page = with_head(page, verdict(result), _run_facts(result))
+    pushed = result.outcome.pushed if result.code is Exit.PUSHED else None
+    about = run_facts(
+        *(result.run, result.started, result.seconds, result.steps),
+        result.dataset.description,
+        next_commands(result) if pushed else {},
+    )
+    page = with_head(page, verdict(result), about)
     if replay := outputs.get((nodes.REPLAY, nodes.BLESSING)):
         _link_pictures(replay.uri, folder)
     beside = os.path.join(folder, f".{PAGE_FILE}.tmp")
@@ -98,21 +105,34 @@ def _latest(result: Result, outputs: Outputs) -> Page:
     return Page(result.dataset.name, result.run)
 
 
-def _run_facts(result: Result) -> RunFacts:
-    pushed = result.outcome.pushed if result.code is Exit.PUSHED else None
+def run_facts(
+    run: str,
+    started: float,
+    seconds: float,
+    steps: Sequence[Step],
+    data: str = "",
+    commands: Mapping[str, str] = MappingProxyType({}),
+) -> RunFacts:
+    """Returns what the page says of the run itself; see `RunFacts`.
+
+    Args:
+        run: Its name.
+        started: In seconds since 1970.
+        seconds: From then to its end.
+        steps: Its components.
+        data: What it was about.
+        commands: What to type next.
+    """
+    began = datetime.fromtimestamp(started).astimezone()
     return RunFacts(
-        run=result.run,
-        started=_moment(result.started),
-        seconds=result.seconds,
+        run=run,
+        started=f"{began:%Y-%m-%d %H:%M:%S %Z}",
+        seconds=seconds,
         components=tuple(
             Component(step.node, step.state, step.seconds, step.peak_memory)
-            for step in result.steps
+            for step in steps
         ),
-        data=result.dataset.description,
+        data=data,
         versions=versions(),
-        commands=next_commands(result) if pushed else {},
+        commands=dict(commands),
     )
-
-
-def _moment(seconds: float) -> str:
-    return f"{datetime.fromtimestamp(seconds).astimezone():%Y-%m-%d %H:%M:%S %Z}"

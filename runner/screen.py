@@ -1,12 +1,13 @@
 """What a person sees while a run goes on."""
 
+import logging
 import math
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from typing import TextIO
+from typing import Any, TextIO
 
 from rich.console import Console, Group, RenderableType
 from rich.progress import (
@@ -21,7 +22,7 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from contract.command import live, redraws, say
+from contract.command import explain, live, redraws, say
 from runner import memory
 from runner.events import Event
 
@@ -62,6 +63,15 @@ class Step:
     ended: bool = False
     peak_memory: int | None = None
 
+    def as_dict(self) -> dict[str, Any]:
+        """Returns what `result.json` has of it."""
+        return {
+            "node": self.node,
+            "state": self.state,
+            "seconds": round(self.seconds, 2),
+            "peak_memory": self.peak_memory,
+        }
+
 
 class Screen:
     """Shows steps as they happen: live on a terminal, a line each elsewhere."""
@@ -81,6 +91,19 @@ class Screen:
     def say(self, text: str, style: str = "") -> None:
         """Prints a text as it is, however long."""
         say(self.console, text, style)
+
+    @contextmanager
+    def failing_nothing(self, what: str) -> Iterator[None]:
+        """Lets the block go wrong: it has a line here, and the run ends as it has.
+
+        Args:
+            what: What was not done then, as "report could not be written".
+        """
+        try:
+            yield
+        except Exception as error:
+            logging.exception("%s", what)
+            self.say(f"  {what}: {explain(error, begun=True)[1]}", style="yellow")
 
     def live(self) -> AbstractContextManager[None]:
         """Keeps the picture up to date while the block runs."""

@@ -151,15 +151,7 @@ def write(folder: str, result: Result) -> None:
         "gates": [demand.as_dict() for demand in outcome.demands],
         "champion_left_out": outcome.left_out or None,
         "replay_left_out": outcome.replay_left_out or None,
-        "components": [
-            {
-                "node": step.node,
-                "state": step.state,
-                "seconds": round(step.seconds, 2),
-                "peak_memory": step.peak_memory,
-            }
-            for step in result.steps
-        ],
+        "components": [step.as_dict() for step in result.steps],
         "pushed": asdict(outcome.pushed) if outcome.pushed else None,
         "report": result.report,
     }

@@ -96,12 +96,7 @@ def read_traffic(artifact: types.Artifact) -> dict[str, Any]:
 
 def findings(traffic: Mapping[str, Any]) -> list[tuple[str, Demand]]:
     """Returns what was not met, with the version, from `traffic.json`."""
-    return [
-        (of_one["version"], Demand.from_dict(gate))
-        for of_one in traffic["versions"]
-        for gate in of_one["gates"]
-        if gate["refused"]
-    ]
+    return [(one["version"], Demand.from_dict(one)) for one in traffic["findings"]]
 
 
 @dataclass

@@ -146,6 +146,10 @@ class TrafficFacts:
         """Returns what JSON holds of it."""
         content = dataclasses.asdict(self)
         content["task"] = self.task.as_dict()
+        content["findings"] = [
+            {"version": version, **demand.as_dict()}
+            for version, demand in self.findings
+        ]
         for of_one, facts in zip(content["versions"], self.versions, strict=True):
             of_one["gates"] = [demand.as_dict() for demand in facts.gates]
             if facts.truth:
