@@ -17,7 +17,7 @@ from rich.text import Text
 from components.report.gates import shown
 from components.request_log_example_gen.selection import Asked
 from contract import command, environment, logs, nodes, notifying, stopping
-from contract.demands import Demand, bound_text, value_text, what_text
+from contract.demands import Demand, bound_text, value_text
 from contract.errors import Terminated
 from contract.exits import Exit
 from pipeline.config import Config
@@ -249,11 +249,9 @@ def _table(gates: list[Demand], title: str) -> Table:
     for column in ("value", "bound", "verdict"):
         table.add_column(column, no_wrap=True)
     for row in shown(gates):
-        demand, what = row.demand, what_text(row.demand)
-        what += f" (worst of {row.worst_of})" if row.worst_of else ""
-        what += f": {demand.detail}" if demand.detail else ""
+        demand = row.demand
         said = Text("within", "green") if demand.passed else Text("finding", "bold red")
-        table.add_row(Text(what), value_text(demand), bound_text(demand), said)
+        table.add_row(Text(row.text), value_text(demand), bound_text(demand), said)
         if row.more:
             table.add_row(f"and {row.more} more classes")
     return table

@@ -20,7 +20,6 @@ from contract.demands import (
     champion_text,
     outcome_text,
     value_text,
-    what_text,
 )
 from contract.exits import Exit
 from runner.datasets import DataSet
@@ -177,14 +176,9 @@ def _gates_table(demands: list[Demand]) -> Table:
     rows = [Shown(demand) for demand in demands] if few else shown(demands)
     for row in rows:
         demand, outcome = row.demand, outcome_text(row.demand)
-        what = what_text(demand)
-        if row.worst_of:
-            what += f" (worst of {row.worst_of})"
-        if demand.detail:
-            what += f": {demand.detail}"
         table.add_row(
             demand.gate if demand.gate != previous else "",
-            Text(what),
+            Text(row.text),
             value_text(demand),
             bound_text(demand),
             champion_text(demand),

@@ -10,7 +10,7 @@ from itertools import groupby
 
 from components.evaluator.judgement import ACCURACY, CHAMPION_FALL
 from contract import nodes
-from contract.demands import AT_LEAST, OVERALL, Demand, words
+from contract.demands import AT_LEAST, OVERALL, Demand, what_text, words
 from contract.task import names_text
 
 MOST_FAILED = 12
@@ -33,6 +33,13 @@ class Shown:
     demand: Demand
     worst_of: int = 0
     more: int = 0
+
+    @property
+    def text(self) -> str:
+        """What was measured, for a cell of the table."""
+        worst = f" (worst of {self.worst_of})" if self.worst_of else ""
+        detail = f": {self.demand.detail}" if self.demand.detail else ""
+        return f"{what_text(self.demand)}{worst}{detail}"
 
 
 def shown(demands: Sequence[Demand]) -> list[Shown]:
