@@ -9,7 +9,7 @@ import tensorflow_data_validation as tfdv
 from tensorflow_metadata.proto.v0 import schema_pb2
 
 from components.data_gate import checks
-from components.data_gate.chance import LEVEL, share_bound
+from components.data_gate.chance import least_share, share_bound
 from components.task_schema_gen.schema import SERVING
 from components.traffic_gate.facts import Share, Truth
 from contract import nodes
@@ -155,7 +155,7 @@ def of_estimate(
         held_accuracy: Of the version on the rows that it was calibrated on.
         bounds: What it is held to.
     """
-    most = _by_chance(bounds.max_novel_share, estimate.rows, upper=True)
+    most = _up(1 - least_share(estimate.rows, 1 - bounds.max_novel_share))
     yield _demand(NOVEL_SHARE, estimate.novel, most, AT_MOST)
     if estimate.trusted:
         least = _down(max(0.0, change(held_accuracy, bounds.max_accuracy_fall)))
@@ -176,18 +176,8 @@ def of_truth(truth: Truth, pushed_accuracy: float, bounds: Bounds) -> Demand:
     """
     rows = sum(truth.rows)
     target = max(0.0, change(pushed_accuracy, bounds.max_accuracy_fall))
-    least = _by_chance(target, rows, upper=False)
+    least = _down(least_share(rows, target))
     return _demand(ACCURACY, truth.accuracy, least, AT_LEAST, detail=f"{rows:,} labels")
-
-
-def _by_chance(share: float, rows: int, *, upper: bool) -> float:
-    """Returns how far a sample's share is from the true one in one of 1,000 samples."""
-    # Not at import: it takes a second.
-    from scipy.stats import binom
-
-    if upper:
-        return _up(float(binom.isf(LEVEL, rows, share)) / rows)
-    return _down(float(binom.ppf(LEVEL, rows, share)) / rows)
 
 
 def _up(bound: float) -> float:
