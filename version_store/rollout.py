@@ -21,6 +21,7 @@ from contextlib import contextmanager
 
 from serving import model_config
 from version_store import changes
+from version_store.inventory import find_version, list_versions
 from version_store.servers import NoServerError, NotConfirmedError, Servers
 from version_store.serving_config import CANARY, STABLE, serving
 
@@ -77,9 +78,11 @@ def loaded(base: str, version: int, servers: Servers) -> Iterator[None]:
 
     Raises:
         NotConfirmedError: They have not got it, or another change had it unloaded while
-            they were asked: they would take nothing of a file that labels it.
+            they were asked: they would take nothing of a file that labels it. Or a
+            person decided meanwhile that it is not to be served.
     """
     with changes.locked(base, LOCK_SECONDS):
+        _refuse_held_back(base, version)
         load(base, version)
     servers.await_version(_model(base), version)
     with changes.locked(base, LOCK_SECONDS):
@@ -88,7 +91,16 @@ def loaded(base: str, version: int, servers: Servers) -> Iterator[None]:
                 f"{_model(base)} version {version}: another change had it unloaded in "
                 "the meantime"
             )
+        _refuse_held_back(base, version)
         yield
+
+
+def _refuse_held_back(base: str, version: int) -> None:
+    """Raises NotConfirmedError if what was decided last is not to serve a version."""
+    models, model = os.path.split(os.path.abspath(base))
+    decision = find_version(list_versions(models, model), version).held_back
+    if decision is not None:
+        raise NotConfirmedError(f"{model}: in the meantime {decision}")
 
 
 def put(base: str, label: str, version: int) -> None:

@@ -262,6 +262,29 @@ def test_what_was_unloaded_meanwhile_gets_no_label(models: Path) -> None:
     assert serving(base).versions == {first}
 
 
+@pytest.mark.parametrize("command", ["promote", "canary"])
+def test_what_is_withdrawn_before_a_command_has_its_turn_is_not_labelled(
+    models: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    first, second = push(models, "first"), push(models, "second")
+    base, given = str(models / MODEL), (str(models), MODEL)
+    rollout.put(base, STABLE, first)
+    rollout.put(base, CANARY, second)
+
+    def pin_last(*arguments: Any) -> None:
+        # Both commands were given at once, and this one gets the lock first.
+        operations.withdraw(*given, "worse", None)
+
+    monkeypatch.setattr(rollout, "pin", pin_last)
+    with pytest.raises(NotConfirmedError, match="withdrawn at .*worse"):
+        if command == "promote":
+            operations.promote(*given, None, "better", None, Agreeing())
+        else:
+            operations.canary(*given, second, Agreeing())
+    assert (serving(base).stable, serving(base).versions) == (first, {first})
+    assert list(decisions.withdrawn(base).values())[0].reason == "worse"
+
+
 def test_what_the_store_does_not_take_is_done_and_said(
     models: Path, store: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
