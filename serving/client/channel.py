@@ -8,6 +8,7 @@ and the same code for the sync and the aio channel.
 import json
 import os
 import re
+import socket
 import threading
 from dataclasses import dataclass
 from pathlib import Path
@@ -154,14 +155,18 @@ class Connection:
 
     def failure(self, error: Any) -> ServingError:
         """Returns what gRPC raised, sync or aio, with what can be done about it."""
-        details = error.details() or ""
-        hint = ""
-        if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
+        code, details, hint = error.code(), error.details() or "", ""
+        if code is grpc.StatusCode.DEADLINE_EXCEEDED and (
+            _is_answered(self.address) is False
+        ):
+            # gRPC tries again until the deadline, and then drops why.
+            code, details = grpc.StatusCode.UNAVAILABLE, "Connection refused"
+        if code is grpc.StatusCode.DEADLINE_EXCEEDED:
             hint = (
                 " - is the address right, and does every firewall let it through? A "
                 "busy server needs a longer --timeout"
             )
-        if error.code() is grpc.StatusCode.UNAVAILABLE:
+        if code is grpc.StatusCode.UNAVAILABLE:
             proxy = proxies.proxy_of(self.address)
             if proxy is not None:
                 hint += f" - asked through the proxy {proxy}"
@@ -177,9 +182,15 @@ class Connection:
                 )
             elif "Ssl handshake failed" in details:
                 hint += " - no TLS is spoken there, or another one"
+            elif "Connection refused" in details and _is_answered(self.address):
+                # gRPC tells of the last address only, as ::1 of localhost.
+                hint += (
+                    " - what listens at another address of that name speaks no gRPC "
+                    f"(the port of gRPC is {GRPC_PORT} unless set)"
+                )
             elif "Connection refused" in details and proxy is None:
                 hint += " - is a server running? `make serve` starts one"
-        return ServingError(error.code(), details, self.address, hint)
+        return ServingError(code, details, self.address, hint)
 
     def unsuitable(self, metadata: ModelMetadata, reason: Exception) -> ServingError:
         """Returns that a version cannot be asked about images, and why."""
@@ -189,6 +200,23 @@ class Connection:
             f"images: {reason}",
             self.address,
         )
+
+
+def _is_answered(address: str) -> bool | None:
+    """Tells whether something listens at a port of this machine.
+
+    Another machine is not asked: that may take long. None for it, and where unknown.
+    """
+    parts = re.fullmatch(r"(?:dns:)?(localhost|[\d.]+|\[[\w:]+\]):(\d+)", address)
+    if parts is None or not proxies.is_loopback(address):
+        return None
+    try:
+        socket.create_connection((parts[1].strip("[]"), int(parts[2])), 0.2).close()
+    except ConnectionRefusedError:
+        return False
+    except OSError:
+        return None
+    return True
 
 
 def _see_room_for_threads() -> None:

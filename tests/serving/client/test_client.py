@@ -2,6 +2,7 @@
 
 import asyncio
 import inspect
+import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterator
@@ -260,6 +261,25 @@ def test_no_server_is_unavailable(ask: Callable) -> None:
     with pytest.raises(ServingError, match="Connection refused") as caught:
         ask(connection, "mnist", lambda c: c.status())
     assert caught.value.code is grpc.StatusCode.UNAVAILABLE
+
+
+def test_a_short_deadline_does_not_hide_that_nothing_listens(ask: Callable) -> None:
+    # gRPC tries again until the deadline, and answers DEADLINE_EXCEEDED.
+    with pytest.raises(ServingError, match="refused - is a server running") as caught:
+        ask(Connection("localhost:1", timeout=0.5), "mnist", lambda c: c.status())
+    assert caught.value.code is grpc.StatusCode.UNAVAILABLE
+
+
+def test_the_silent_address_of_a_name_is_not_hidden_by_the_refusing_one() -> None:
+    refused = grpc.aio.AioRpcError(
+        grpc.StatusCode.UNAVAILABLE,
+        grpc.aio.Metadata(),
+        grpc.aio.Metadata(),
+        "last error: ipv6:[::1]: Connection refused (111)",
+    )
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        failure = Connection(f"localhost:{silent.getsockname()[1]}").failure(refused)
+    assert "at another address of that name speaks no gRPC" in str(failure)
 
 
 def test_an_answer_of_another_model_is_an_error(
