@@ -8,6 +8,7 @@ this set-up is all there is to it.
 from __future__ import annotations
 
 import ast
+import os
 import subprocess
 from collections.abc import Mapping
 
@@ -36,6 +37,9 @@ _PARTIAL = ("extra-index-url", "find-links")
 # All that is handed on says where an index is and how it is reached. The rest of pip's
 # configuration (constraints, a log, a cache, a target) is this machine's own business.
 _OF_INDEX = tuple(option for option, _, _ in _OPTIONS)
+
+# How pip comes to an index; it means nothing to uv, or in a container.
+_OF_CONNECTION = ("keyring-provider", "retries", "use-feature", "cache-dir")
 _PLACES = ("index-url", "extra-index-url", "find-links")
 
 # pip's own order: the command's section over the global one, variables over both.
@@ -51,15 +55,21 @@ def pip_settings(
 
     Returns:
         The options that `pip install` would have here, by their long names.
+
+    Raises:
+        SetupError: pip cannot read it.
     """
     answer = subprocess.run(
         [python, "-m", "pip", "config", "list"],
-        env=dict(environ),
+        # `user = true` is meant for installations, and would list that file alone.
+        env={**environ, "PIP_USER": "0"},
         stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
+        capture_output=True,
         check=False,
     )
+    if answer.returncode:
+        reason = " ".join(answer.stderr.decode(errors="replace").split())
+        raise SetupError(f"pip config list: {reason}")
     settings = parse_pip_settings(answer.stdout.decode(errors="replace").splitlines())
     if whole_index_only:
         return {key: value for key, value in settings.items() if key not in _PARTIAL}
@@ -81,6 +91,26 @@ def parse_pip_settings(lines: list[str]) -> dict[str, str]:
     for name in _SECTIONS:
         merged.update(sections[name])
     return merged
+
+
+def pip_variables(
+    settings: Mapping[str, str], environ: Mapping[str, str]
+) -> dict[str, str]:
+    """Returns an environment in which pip has an index, and no other settings.
+
+    What is good for a person's own installations (`user`, `root`, `prefix`,
+    `require-virtualenv`, `constraint`, `no-binary`) stops one into a folder.
+
+    Args:
+        settings: By pip's long option names.
+        environ: The process environment.
+    """
+    variables = {k: v for k, v in environ.items() if not k.startswith("PIP_")}
+    for option in (*_OF_INDEX, *_OF_CONNECTION):
+        if option in settings:
+            variables["PIP_" + option.upper().replace("-", "_")] = settings[option]
+    # pip's word for no file at all.
+    return {**variables, "PIP_CONFIG_FILE": os.devnull}
 
 
 def reachable_from_elsewhere(

@@ -8,14 +8,10 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
+from bootstrap import indexes
 from bootstrap.errors import SetupError
 from bootstrap.interpreters import Interpreter
 from bootstrap.steps import run_step
-
-# Settings that are good for a person's own pip, and stop `pip install --target`.
-_PIP_OVERRIDES = {"PIP_USER": "0", "PIP_REQUIRE_VIRTUALENV": "0", "PIP_TARGET": ""}
-# An empty variable takes back another variable, and not what a file says.
-_PIP_EMPTIED = ("--prefix", "")
 
 
 def pinned_version(requirements: Path) -> str:
@@ -41,13 +37,13 @@ def fetch_uv(
     version = pinned_version(requirements)
     home = folder / f"uv-{version}"
     if not home.is_dir():
-        variables = {**environ, **_PIP_OVERRIDES}
         beside = folder / "incoming"
         shutil.rmtree(beside, ignore_errors=True)
-        pip = pip_python(interpreter, folder, variables, keep_open)
+        pip = pip_python(interpreter, folder, environ, keep_open)
+        variables = indexes.pip_variables(indexes.pip_settings(pip, environ), environ)
         command = [pip, "-m", "pip", "install", "--quiet", "--no-deps", "--no-input"]
         command += ["--disable-pip-version-check", "--no-warn-script-location"]
-        command += ["--require-hashes", "--only-binary", ":all:", *_PIP_EMPTIED]
+        command += ["--require-hashes", "--only-binary", ":all:"]
         command += ["--target", str(beside), "--requirement", str(requirements)]
         run_step(f"fetching uv {version}", command, variables, keep_open)
         os.replace(beside, home)

@@ -29,6 +29,8 @@ def reason(error: Exception, url: str) -> str:
         return f"no machine has the name {urlsplit(url).hostname}"
     if "refused" in text:
         return "nothing listens there (connection refused)"
+    if "BadStatusLine" in text:
+        return "what listens there does not speak HTTP"
     return deepest
 
 

@@ -12,6 +12,8 @@ import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
+from contract.waiting import told
+
 _SHOWN_AFTER_SECONDS = 1.0
 _CHUNK = 1 << 16
 
@@ -38,9 +40,10 @@ class Server:
         """Carries one connection; says on standard output why it could not."""
         heard = False
         try:
-            theirs, ours = await asyncio.wait_for(
-                asyncio.open_connection(self.host, self.port), self.patience
-            )
+            with told(f"waiting for {self.shown}"):
+                theirs, ours = await asyncio.wait_for(
+                    asyncio.open_connection(self.host, self.port), self.patience
+                )
             asked = _Asked(asyncio.get_running_loop().time())
             asking = asyncio.create_task(asked.carry(reader, ours))
             try:

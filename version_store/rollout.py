@@ -19,6 +19,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
+from contract.waiting import told
 from serving import model_config
 from version_store import changes
 from version_store.inventory import find_version, list_versions
@@ -49,7 +50,11 @@ def pin(base: str, servers: Servers) -> int | None:
     try:
         servers.await_version(_model(base), now.stable, STABLE)
     except NoServerError:
-        time.sleep(2 * model_config.POLL_SECONDS)
+        seconds = 2 * model_config.POLL_SECONDS
+        with told(
+            f"no server answers: waiting {seconds:g} s, for one that reads files"
+        ):
+            time.sleep(seconds)
     return now.stable
 
 

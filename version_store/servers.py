@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import grpc
 
+from contract import waiting
 from contract.errors import BadInputError
 from contract.waiting import told
 from serving.client.channel import DEFAULT_ADDRESS, Connection, Tls
@@ -18,6 +19,10 @@ PATIENCE_SECONDS = 90.0
 """How long a version may take to be AVAILABLE: the file is read again, the model is
 loaded and warmed."""
 
+SILENCE_SECONDS = waiting.PATIENCE_SECONDS
+"""How long what listens may say nothing at all: a server that loads a model says so."""
+
+_SILENT = grpc.StatusCode.DEADLINE_EXCEEDED.name
 _POLL_SECONDS = 0.25
 _CALL_SECONDS = 5.0
 
@@ -52,23 +57,35 @@ class Servers:
 
         Raises:
             NoServerError: No server answers.
-            NotConfirmedError: One of them failed to load it, or the time is up.
+            NotConfirmedError: One of them failed to load it, the time is up, or what
+                listens there has said nothing for `SILENCE_SECONDS`.
         """
         spec = ModelSpec(model, None, label) if label else ModelSpec(model, version)
         called = f"{model} version {version}" + (f" as {label}" if label else "")
-        deadline = time.monotonic() + self.patience
+        heard = time.monotonic()
+        deadline = heard + self.patience
         with told(f"waiting until {self.address} has {called} AVAILABLE"):
             while True:
                 found = [self._look(address, spec, version) for address in self._all()]
-                answers = [one for one in found if one is not None]
+                answers = [one for one in found if isinstance(one, str)]
                 if not answers:
+                    unreached = [e for e in found if isinstance(e, ServingError)]
+                    why = _why(unreached) if found else " (no machine has that name)"
                     raise NoServerError(
-                        f"{called}: no server answers at {self.address}: the right "
-                        "address is named by --server, or push.server"
+                        f"{called}: no server answers at {self.address}{why}: the "
+                        "right address is named by --server, or push.server"
                     )
                 if not any(answers):
                     return
                 problem = next(filter(None, answers))
+                if any(_SILENT not in answer for answer in answers):
+                    heard = time.monotonic()
+                if time.monotonic() > heard + SILENCE_SECONDS:
+                    raise NotConfirmedError(
+                        f"{called}: what listens at {self.address} has said nothing "
+                        f"for {SILENCE_SECONDS:g} s: is it the port of gRPC? It is "
+                        "named by --server, or push.server"
+                    )
                 if time.monotonic() > deadline:
                     raise NotConfirmedError(
                         f"{called} is not AVAILABLE at {self.address} after "
@@ -88,8 +105,10 @@ class Servers:
         hosts = dict.fromkeys(str(place[4][0]) for place in found)
         return [f"[{one}]:{port}" if ":" in one else f"{one}:{port}" for one in hosts]
 
-    def _look(self, address: str, spec: ModelSpec, version: int) -> str | None:
-        """Returns why a server has not got it; empty if it has, None if none is there.
+    def _look(self, address: str, spec: ModelSpec, version: int) -> str | ServingError:
+        """Returns why a server has not got it; empty if it has.
+
+        Where none is there it returns what was met instead.
 
         Raises:
             NotConfirmedError: It gave up loading it.
@@ -104,7 +123,7 @@ class Servers:
                 found = client.metadata().version
             except ServingError as error:
                 if error.code is grpc.StatusCode.UNAVAILABLE:
-                    return None
+                    return error
                 self._check_loading(connection, spec.name, version)
                 return f"{error.code.name}: {error.details}"
         return "" if found == version else f"version {found} answers"
@@ -120,3 +139,9 @@ class Servers:
                         f"{model} version {version}: {self.address} could not load it: "
                         f"{state.error_message}"
                     )
+
+
+def _why(unreached: list[ServingError]) -> str:
+    """Returns what was met, if it tells more than that nothing listens there."""
+    telling = [one for one in unreached if "Connection refused" not in one.details]
+    return f" ({telling[0]})" if telling else ""

@@ -37,6 +37,8 @@ def check_ports(ports: Ports) -> None:
             try:
                 probe.bind(("127.0.0.1", port))
             except OSError as error:
+                if error.errno == errno.EADDRNOTAVAIL:
+                    continue  # a machine without IPv4: the server has its say
                 if error.errno != errno.EADDRINUSE:
                     raise LaunchError(f"port {port}: {error.strerror}") from error
                 raise LaunchError(

@@ -56,12 +56,12 @@ def environ(wheels: Path, tmp_path: Path) -> dict[str, str]:
     pip_conf = tmp_path / "pip.conf"
     pip_conf.write_text(
         "[install]\nuser = true\ntarget = /nowhere\nprefix = /nowhere\n"
+        "root = /nowhere\nno-binary = :all:\nconstraint = /nowhere\n"
+        f"[global]\nno-index = true\nfind-links = {wheels}\n"
     )
     return {
         "PATH": os.environ["PATH"],
         "HOME": str(tmp_path),
-        "PIP_NO_INDEX": "1",
-        "PIP_FIND_LINKS": str(wheels),
         "PIP_USER": "1",
         "PIP_REQUIRE_VIRTUALENV": "1",
         "PIP_CONFIG_FILE": str(pip_conf),
@@ -115,6 +115,19 @@ def test_that_is_not_what_was_pinned_is_refused(
     assert str(refusal.value) == "fetching uv 0.0.1 failed, as shown above"
     assert "DO NOT MATCH THE HASHES" in capfd.readouterr().err
     assert not (tools / "uv-0.0.1").exists()
+
+
+def test_that_pip_cannot_read_its_configuration_is_told(
+    interpreter: Interpreter,
+    environ: dict[str, str],
+    requirements: Path,
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "pip.conf").write_text("no section = at all\n")
+    tools = tmp_path / "tools"
+
+    with hold(tools) as lock, pytest.raises(SetupError, match=r"pip\.conf"):
+        fetch_uv(requirements, tools, interpreter, environ, lock)
 
 
 def test_pin_is_needed(tmp_path: Path) -> None:

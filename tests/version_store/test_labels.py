@@ -2,11 +2,13 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +21,7 @@ from serving import model_config
 from tests.serving.server.running import RunningServer, eventually, free_port, spec
 from tests.serving.server.saved_models import save_adder
 from tests.version_store.pushing import MODEL, push
-from version_store import decisions, ledger, operations, rollout
+from version_store import decisions, ledger, operations, rollout, servers
 from version_store.inventory import list_versions
 from version_store.servers import NoServerError, NotConfirmedError, Servers
 from version_store.serving_config import CANARY, STABLE, serving
@@ -238,6 +240,29 @@ class TestServers:
             Servers(f"127.0.0.1:{free_port()}").await_version(MODEL, site.first)
 
 
+class TestWhatListensIsNoServer:
+    """A wrong port, or a proxy: it accepts connections, and the reason is told."""
+
+    def test_it_says_nothing(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(servers, "SILENCE_SECONDS", 0.5)
+        monkeypatch.setattr(servers, "_CALL_SECONDS", 0.2)
+        with socket.create_server(("127.0.0.1", 0)) as silent:
+            address = f"127.0.0.1:{silent.getsockname()[1]}"
+            with pytest.raises(NotConfirmedError, match=r"said nothing for 0\.5 s"):
+                Servers(address, patience=20).await_version(MODEL, 1)
+
+    def test_it_speaks_http(self) -> None:
+        with HTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as server:
+            thread = threading.Thread(target=server.serve_forever)
+            thread.start()
+            try:
+                with pytest.raises(NoServerError, match="HTTP is spoken there"):
+                    Servers(f"127.0.0.1:{server.server_port}").await_version(MODEL, 1)
+            finally:
+                server.shutdown()
+                thread.join()
+
+
 @dataclass(frozen=True)
 class Agreeing(Servers):
     """They have whatever is asked for; something else may happen meanwhile."""
@@ -262,27 +287,34 @@ def test_what_was_unloaded_meanwhile_gets_no_label(models: Path) -> None:
     assert serving(base).versions == {first}
 
 
-@pytest.mark.parametrize("command", ["promote", "canary"])
+def _promote_the_canary(models: Path, number: int) -> None:
+    operations.promote(str(models), MODEL, None, "better", None, Agreeing())
+
+
+def _put_on_trial_again(models: Path, number: int) -> None:
+    operations.canary(str(models), MODEL, number, Agreeing())
+
+
+@pytest.mark.parametrize("command", [_promote_the_canary, _put_on_trial_again])
 def test_what_is_withdrawn_before_a_command_has_its_turn_is_not_labelled(
-    models: Path, monkeypatch: pytest.MonkeyPatch, command: str
+    models: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    command: Callable[[Path, int], None],
 ) -> None:
     first, second = push(models, "first"), push(models, "second")
-    base, given = str(models / MODEL), (str(models), MODEL)
+    base = str(models / MODEL)
     rollout.put(base, STABLE, first)
     rollout.put(base, CANARY, second)
 
     def pin_last(*arguments: Any) -> None:
-        # Both commands were given at once, and this one gets the lock first.
-        operations.withdraw(*given, "worse", None)
+        # Both commands were given at once, and the withdrawal has the lock first.
+        operations.withdraw(str(models), MODEL, "worse", None)
 
     monkeypatch.setattr(rollout, "pin", pin_last)
-    with pytest.raises(NotConfirmedError, match="withdrawn at .*worse"):
-        if command == "promote":
-            operations.promote(*given, None, "better", None, Agreeing())
-        else:
-            operations.canary(*given, second, Agreeing())
+    with pytest.raises(NotConfirmedError, match=r"withdrawn at .*worse"):
+        command(models, second)
     assert (serving(base).stable, serving(base).versions) == (first, {first})
-    assert list(decisions.withdrawn(base).values())[0].reason == "worse"
+    assert [one.reason for one in decisions.withdrawn(base).values()] == ["worse"]
 
 
 def test_what_the_store_does_not_take_is_done_and_said(
