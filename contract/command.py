@@ -9,7 +9,9 @@ import errno
 import json
 import logging
 import os
+import shutil
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Never
@@ -37,6 +39,9 @@ _UNUSABLE = (
     errno.ENAMETOOLONG,
 )
 """What is wrong with a path that somebody named, or with the rights to it."""
+
+_ROOM_BYTES = 1 << 20
+"""A file system with less room than that counts as full."""
 
 _MOST = 400
 """Letters of somebody else's message that fit on a line."""
@@ -81,13 +86,16 @@ def explain(
     # ML Metadata's library, of its database, before the statement that it tried.
     if "disk is full" in str(error):
         return Exit.BROKEN, "the disk is full: make room, and start again"
-    return Exit.BROKEN, f"{type(error).__name__}: {first_line(error)}"
+    kind, line = f"{type(error).__name__}: ", first_line(error)
+    return Exit.BROKEN, line if line.startswith(kind) else kind + line
 
 
 def _explain_system(error: OSError, begun: bool, place: str) -> tuple[Exit, str]:
     names = [str(name) for name in (error.filename, error.filename2) if name]
     if error.errno in _FULL and not names and place:
-        names = [place]
+        # Much of what is written for a moment is not written there.
+        full = [one for one in (place, tempfile.gettempdir()) if _is_full(one)]
+        names = full[:1] or [place]
     where = f"{' -> '.join(names)}: " if names else ""
     why = error.strerror or first_line(error)
     if error.errno in _FULL:
@@ -99,6 +107,13 @@ def _explain_system(error: OSError, begun: bool, place: str) -> tuple[Exit, str]
     return Exit.BROKEN, f"{where}{why}"
 
 
+def _is_full(folder: str) -> bool:
+    try:
+        return shutil.disk_usage(folder).free < _ROOM_BYTES
+    except OSError:
+        return False
+
+
 def printable(text: str) -> str:
     """Returns a text on one line: a path may have a newline, or move the cursor."""
     return "".join(
@@ -107,10 +122,17 @@ def printable(text: str) -> str:
 
 
 def first_line(error: BaseException) -> str:
-    """Returns the first line of an error's message; its name if it has none."""
+    """Returns the first line of an error's message; its name if it has none.
+
+    Where the message is the traceback of another process, as of Beam's workers, that is
+    the line with which it ends.
+    """
     # Keras marks words in bold, which a log and a page show as they are.
     text = click.unstyle(str(error))
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    lines = [line for line in text.splitlines() if line.strip()]
+    if lines and lines[0].startswith("Traceback (most recent call last)"):
+        lines = [line for line in lines if not line.startswith((" ", "\t"))][-1:]
+    lines = [line.strip() for line in lines]
     return (lines[0] if lines else type(error).__name__)[:_MOST]
 
 

@@ -18,13 +18,27 @@ _MOST_BYTES = 480
 def cache_folder() -> str:
     """Returns the folder for fetched data, by the XDG base directory specification.
 
-    A user without a home, as a pod with any uid has none, gets one among the
-    temporary files.
+    A user without a home, or with one that cannot be written to, as in a pod with any
+    uid or a read-only root, gets one among the temporary files.
     """
-    base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
-    if not os.path.isabs(base):
+    named = os.environ.get("XDG_CACHE_HOME")
+    base = named or os.path.expanduser("~/.cache")
+    if not os.path.isabs(base) or not (named or _can_hold(base)):
         base = os.path.join(tempfile.gettempdir(), f"{_NAME}-{os.getuid()}")
     return os.path.join(base, _NAME)
+
+
+def _can_hold(base: str) -> bool:
+    """Tells whether our folder is there, or can be made."""
+    return os.path.exists(os.path.join(base, _NAME)) or _is_writable(base)
+
+
+def _is_writable(folder: str) -> bool:
+    """Tells whether a folder can be written to, or made."""
+    folder = os.path.abspath(folder)
+    while not os.path.exists(folder):
+        folder = os.path.dirname(folder)
+    return os.path.isdir(folder) and os.access(folder, os.W_OK | os.X_OK)
 
 
 @contextmanager
@@ -38,18 +52,26 @@ def temporary_files(owner: str) -> Iterator[None]:
         owner: Path of the folder whose run this is, which nobody else runs in.
     """
     digest = hashlib.sha256(os.fsencode(os.path.realpath(owner))).hexdigest()[:8]
-    before, variable = tempfile.gettempdir(), os.environ.get("TMPDIR")
+    before = tempfile.gettempdir()
     folder = os.path.join(before, f"{_NAME}-{os.getuid()}-{digest}")
     shutil.rmtree(folder, ignore_errors=True)
     os.mkdir(folder, 0o700)
-    tempfile.tempdir = os.environ["TMPDIR"] = folder
+    ours = {"TMPDIR": folder}
+    matplotlib = [os.path.expanduser(f"~/{name}") for name in (".config", ".cache")]
+    if not all(map(_is_writable, matplotlib)) and "MPLCONFIGDIR" not in os.environ:
+        # Else it takes a temporary folder, which it misses as Python ends.
+        ours["MPLCONFIGDIR"] = os.path.join(folder, "matplotlib")
+    theirs = {name: os.environ.get(name) for name in ours}
+    tempfile.tempdir = folder
+    os.environ.update(ours)
     try:
         yield
     finally:
         tempfile.tempdir = before
-        os.environ.pop("TMPDIR")
-        if variable is not None:
-            os.environ["TMPDIR"] = variable
+        for name, value in theirs.items():
+            os.environ.pop(name)
+            if value is not None:
+                os.environ[name] = value
         shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -1,8 +1,10 @@
 """How a command line ends, whatever happened in it."""
 
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import click
@@ -106,6 +108,18 @@ def test_what_is_a_bug_is_one_line_too_and_its_traceback_is_in_the_log(
         (GateRefusedError("DataGate", ["a", "b"]), True, 3, "DataGate refused: a; b"),
         (Terminated(), True, 143, "terminated"),
         (RuntimeError(), True, 1, "RuntimeError: RuntimeError"),
+        (
+            # Of a worker of Beam, whose traceback is the message.
+            RuntimeError(
+                "Traceback (most recent call last):\n"
+                '  File "worker.py", line 1, in work\n'
+                "OSError: [Errno 30] Read-only file system [while running 'Write']\n\n"
+            ),
+            True,
+            1,
+            "RuntimeError: OSError: [Errno 30] Read-only file system [while running "
+            "'Write']",
+        ),
     ],
 )
 def test_whatever_happens_is_one_line(
@@ -139,4 +153,20 @@ def test_a_full_disk_is_named_by_the_folder_where_the_error_names_no_file() -> N
     error = OSError(28, "No space left on device")
     assert explain(error, begun=True, where="/x/output")[1] == (
         "/x/output: No space left on device: make room there, and start again"
+    )
+
+
+def test_full_temporary_files_are_not_told_as_a_full_output(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", "/temporary")
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(
+        shutil,
+        "disk_usage",
+        lambda path: usage._replace(free=0 if path == "/temporary" else 1 << 30),
+    )
+    line = explain(OSError(28, "No space left on device"), where=str(tmp_path))[1]
+    assert (
+        line == "/temporary: No space left on device: make room there, and start again"
     )
