@@ -203,8 +203,13 @@ def list_files(path: str) -> list[File]:
     """
     if os.path.isdir(path):
         return in_order(_in_folder(path))
-    if not os.path.isfile(path):
+    if not os.path.exists(path):
         raise BadInputError(f"{path}: missing: expected a folder or a file")
+    if not os.path.isfile(path):
+        raise BadInputError(
+            f"{path}: expected a folder or a file, found a pipe, a socket or a device, "
+            "which cannot be read twice: write it to a file first"
+        )
     # By its own name: the runner names data by a link that is called otherwise.
     own = os.path.realpath(path) if os.path.islink(path) else path
     alone = File(own, relative=os.path.basename(own))

@@ -39,6 +39,10 @@ def main() -> int:
         format="%(asctime)s %(levelname).1s %(name)s: %(message)s",
         stream=sys.stderr,
     )
+    # What libraries warn of as they are imported is no error of ours.
+    os.environ.pop("PYTHONWARNINGS", None)
+    if any(action == "error" for action, *_ in warnings.filters):
+        warnings.simplefilter("default")
     # TensorFlow's own greetings hide the lines that matter.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     with _without_greetings(screen):

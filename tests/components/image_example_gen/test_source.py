@@ -2,6 +2,7 @@
 
 import gzip
 import hashlib
+import os
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
@@ -229,4 +230,12 @@ def test_an_empty_folder_holds_nothing(tmp_path: Path) -> None:
 def test_a_path_that_is_not_there_is_named(tmp_path: Path) -> None:
     assert refusal(tmp_path / "nowhere") == (
         f"{tmp_path}/nowhere: missing: expected a folder or a file"
+    )
+
+
+def test_a_pipe_is_not_called_missing(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    assert refusal(tmp_path / "pipe") == (
+        f"{tmp_path}/pipe: expected a folder or a file, found a pipe, a socket or a "
+        "device, which cannot be read twice: write it to a file first"
     )

@@ -93,7 +93,12 @@ class TestFlags:
         assert done.stdout.splitlines()[-1] == "False False"
 
 
-def test_without_models_it_does_not_start() -> None:
+@pytest.mark.parametrize("warnings", ["default", "error"])
+def test_without_models_it_does_not_start(
+    monkeypatch: pytest.MonkeyPatch, warnings: str
+) -> None:
+    # What libraries warn of as they are imported is no error.
+    monkeypatch.setenv("PYTHONWARNINGS", warnings)
     done = run()
     assert done.returncode == 255
     assert done.stdout.strip() == (
