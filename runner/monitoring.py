@@ -191,6 +191,7 @@ def _report(
     workspace: Workspace, run: str, screen: Screen, started: float
 ) -> str | None:
     """Brings the page and its pictures to the run's folder; returns its path."""
+    written = None
     with screen.failing_nothing("report could not be written"):
         from components.report.page import MONITORING, Page
         from components.report.sections import run_section
@@ -211,8 +212,8 @@ def _report(
         path = os.path.join(workspace.root, PAGE_FILE)
         with open(path, "w", encoding="utf-8") as stream:
             stream.write(page.having(run_section(about)).render())
-        return path
-    return None
+        written = path
+    return written
 
 
 def _show(

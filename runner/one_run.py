@@ -273,6 +273,7 @@ def _report(run: Run, result: summary.Result) -> str | None:
     Whatever is wrong with it is one line on the screen: the run has ended as it
     has.
     """
+    written = None
     with run.screen.failing_nothing("report could not be written"):
         from components.report.executor import PAGE_FILE
         from runner import report
@@ -285,5 +286,5 @@ def _report(run: Run, result: summary.Result) -> str | None:
         )
         without = f" (without {', '.join(failed)}: see the log)" if failed else ""
         run.screen.say(f"  report {path}{without}")
-        return path
-    return None
+        written = path
+    return written

@@ -313,7 +313,8 @@ def test_what_is_withdrawn_before_a_command_has_its_turn_is_not_labelled(
     monkeypatch.setattr(rollout, "pin", pin_last)
     with pytest.raises(NotConfirmedError, match=r"withdrawn at .*worse"):
         command(models, second)
-    assert (serving(base).stable, serving(base).versions) == (first, {first})
+    assert serving(base).stable == first
+    assert serving(base).versions == {first}
     assert [one.reason for one in decisions.withdrawn(base).values()] == ["worse"]
 
 

@@ -279,7 +279,7 @@ def test_what_is_forgotten_is_in_no_example(
 def test_nobody_else_reads_the_examples(
     generate: Callable[..., tuple[Any, Any]], log: Log
 ) -> None:
-    log.predict(np.zeros((1, 28, 28), np.uint8), sure_of([1], 10))
+    log.predict(np.zeros((1, 28, 28), np.uint8), sure_of(np.array([1]), 10))
     examples, _ = generate()
     made = [*Path(examples.uri).rglob("*")]
     assert any(path.suffix == ".gz" for path in made)
