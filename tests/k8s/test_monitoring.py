@@ -207,9 +207,9 @@ class Site:
         gates = [{"gate": "Evaluator", "refused": True}]
         run(workspace, "letters-2", now, code=3, gates=gates)
         of_one = {
-            "version": 1,
+            "version": "1",
             "read": 10,
-            "gates": [{"refused": False}],
+            "gates": [{"gate": "TrafficGate", "refused": False}],
             "estimate": {"value": 0.97, "trusted": True},
         }
         traffic = {"versions": [of_one]}
