@@ -146,9 +146,11 @@ def of_estimate(
     """Yields the demands of an estimate.
 
     The share of pictures that are not of the task may be above its bound by what chance
-    makes of it in one of 1,000 samples. An estimate that is not to be trusted has no
-    value to be held to. That something speaks against it is a finding; that there are
-    too few pictures is nobody's fault.
+    makes of it in one of 1,000 samples, and the accuracy as far below its own as the
+    interval goes. Where something speaks against the estimate, that is the finding, and
+    its value is held to nothing. Where pictures or held rows are too few to trust it,
+    it is held all the same: pictures of another task, which may hide among them, make
+    the truth worse.
 
     Args:
         estimate: Of the accuracy.
@@ -157,13 +159,13 @@ def of_estimate(
     """
     most = _up(1 - least_share(estimate.rows, 1 - bounds.max_novel_share))
     yield _demand(NOVEL_SHARE, estimate.novel, most, AT_MOST)
-    if estimate.trusted:
-        least = _down(max(0.0, change(held_accuracy, bounds.max_accuracy_fall)))
-        yield _demand(ESTIMATED_ACCURACY, estimate.value, least, AT_LEAST)
-        return
     if doubts := estimate.doubts:
         detail = "; ".join(doubts)
         yield _demand(ESTIMATE_DOUBTS, len(doubts), 0, AT_MOST, detail=detail)
+        return
+    reach = estimate.value - estimate.low
+    least = _down(max(0.0, change(held_accuracy, bounds.max_accuracy_fall) - reach))
+    yield _demand(ESTIMATED_ACCURACY, estimate.value, least, AT_LEAST)
 
 
 def of_truth(truth: Truth, pushed_accuracy: float, bounds: Bounds) -> Demand:

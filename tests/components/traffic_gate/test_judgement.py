@@ -60,10 +60,15 @@ class TestEstimate:
         assert self.found(ESTIMATE) == {}
 
     def test_an_accuracy_far_below_that_of_the_held_rows(self) -> None:
-        assert self.found(replace(ESTIMATE, value=0.929)) == {
-            "estimated_accuracy": 0.929
+        fallen = replace(ESTIMATE, value=0.929, low=0.929)
+        assert self.found(fallen) == {"estimated_accuracy": 0.929}
+        assert self.found(replace(fallen, low=0.927)) == {}
+
+    def test_of_too_few_pictures_it_is_held_all_the_same(self) -> None:
+        few = replace(ESTIMATE, trusted=False, reasons=("too few",))
+        assert self.found(replace(few, value=0.8, low=0.78)) == {
+            "estimated_accuracy": 0.8
         }
-        assert self.found(replace(ESTIMATE, value=0.93)) == {}
 
     def test_too_many_novel_pictures_for_chance(self) -> None:
         assert self.found(replace(ESTIMATE, novel=0.05)) == {"novel_share": 0.05}
