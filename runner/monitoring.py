@@ -8,6 +8,7 @@ import shutil
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from rich import box
@@ -100,7 +101,10 @@ def execute(
                 os.path.join(workspace.artifacts(model), nodes.REQUEST_LOG_EXAMPLE_GEN),
                 ignore_errors=True,
             )
-            report = _report(workspace, run, screen, started) if traffic else None
+            report = None
+            if traffic:
+                write = partial(_report, workspace, run, screen, started)
+                report = screen.tried(write, "report could not be written")
             # The run's folder is OUTPUT/monitoring/runs/RUN.
             output = os.path.normpath(os.path.join(workspace.root, *[os.pardir] * 3))
             sending = _tell(config, model, traffic, code, reason, report, output)
@@ -187,33 +191,26 @@ def _run(
     return read_traffic(outputs[nodes.TRAFFIC_GATE, nodes.DATA_VERDICT])
 
 
-def _report(
-    workspace: Workspace, run: str, screen: Screen, started: float
-) -> str | None:
+def _report(workspace: Workspace, run: str, screen: Screen, started: float) -> str:
     """Brings the page and its pictures to the run's folder; returns its path."""
-    written = None
-    with screen.failing_nothing("report could not be written"):
-        from components.report.page import MONITORING, Page
-        from components.report.sections import run_section
-        from components.traffic_gate.executor import PAGE_FILE
-        from runner.records import read_outputs
-        from runner.report import run_facts
-        from serving.request_logs.forgetting import PICTURES
+    from components.report.page import MONITORING, Page
+    from components.report.sections import run_section
+    from components.traffic_gate.executor import PAGE_FILE
+    from runner.records import read_outputs
+    from runner.report import run_facts
+    from serving.request_logs.forgetting import PICTURES
 
-        outputs = read_outputs(workspace.metadata, run)
-        made = outputs[nodes.TRAFFIC_GATE, nodes.PAGE].uri
-        with open(os.path.join(made, PAGE_FILE), encoding="utf-8") as stream:
-            page = replace(Page.parse(stream.read(), MONITORING), run=run)
-        about = run_facts(run, started, time.time() - started, screen.steps)
-        with contextlib.suppress(FileNotFoundError):
-            os.replace(
-                os.path.join(made, PICTURES), os.path.join(workspace.root, PICTURES)
-            )
-        path = os.path.join(workspace.root, PAGE_FILE)
-        with open(path, "w", encoding="utf-8") as stream:
-            stream.write(page.having(run_section(about)).render())
-        written = path
-    return written
+    outputs = read_outputs(workspace.metadata, run)
+    made = outputs[nodes.TRAFFIC_GATE, nodes.PAGE].uri
+    with open(os.path.join(made, PAGE_FILE), encoding="utf-8") as stream:
+        page = replace(Page.parse(stream.read(), MONITORING), run=run)
+    about = run_facts(run, started, time.time() - started, screen.steps)
+    with contextlib.suppress(FileNotFoundError):
+        os.replace(os.path.join(made, PICTURES), os.path.join(workspace.root, PICTURES))
+    path = os.path.join(workspace.root, PAGE_FILE)
+    with open(path, "w", encoding="utf-8") as stream:
+        stream.write(page.having(run_section(about)).render())
+    return path
 
 
 def _show(

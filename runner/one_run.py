@@ -6,6 +6,7 @@ import os
 import time
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 
 from components.image_example_gen.splitting import CONTENT
 from contract import command, environment, logs, nodes, notifying, stopping
@@ -191,12 +192,15 @@ def conclude(run: Run, ending: Ending) -> Exit:
     if not on_purpose:
         summary.show(run.screen.console, result)
     if run.screen.steps:
-        result = replace(result, report=_report(run, result))
+        write = partial(_report, run, result)
+        report = run.screen.tried(write, "report could not be written")
+        result = replace(result, report=report)
     sending = None if on_purpose else _tell(run, result)
     if code is Exit.PUSHED and run.config.storage.keep_runs is not None:
-        _clean(run, run.config.storage.keep_runs)
-    with run.screen.failing_nothing("result could not be written"):
-        summary.write(run.folder, result)
+        clean = partial(_clean, run, run.config.storage.keep_runs)
+        run.screen.tried(clean, "earlier runs stay")
+    keep = partial(summary.write, run.folder, result)
+    run.screen.tried(keep, "result could not be written")
     from runner import metrics
 
     metrics.write(run.workspace)
@@ -231,15 +235,12 @@ def _tell(run: Run, result: summary.Result) -> notifying.Sending | None:
 
 
 def _clean(run: Run, keep: int) -> None:
-    """Makes room as the configuration says; that it cannot be is no failure."""
+    """Makes room as the configuration says."""
     from runner.cleaning import clean
 
-    with run.screen.failing_nothing("earlier runs stay"):
-        found = clean(run.workspace, keep, dry_run=False)
-        if count := len(found.artifacts) + len(found.runs):
-            run.screen.say(
-                f"  removed {count} folders of earlier runs (storage.keep_runs)"
-            )
+    found = clean(run.workspace, keep, dry_run=False)
+    if count := len(found.artifacts) + len(found.runs):
+        run.screen.say(f"  removed {count} folders of earlier runs (storage.keep_runs)")
 
 
 def _outcome(run: Run) -> Outcome:
@@ -267,24 +268,15 @@ def _refused(error: GateRefusedError) -> Ending:
     return Ending(Exit.REFUSED, reasons, [demand])
 
 
-def _report(run: Run, result: summary.Result) -> str | None:
-    """Writes the page about the run; returns its path.
+def _report(run: Run, result: summary.Result) -> str:
+    """Writes the page about the run; returns its path."""
+    from components.report.executor import PAGE_FILE
+    from runner import report
+    from runner.records import read_outputs
 
-    Whatever is wrong with it is one line on the screen: the run has ended as it
-    has.
-    """
-    written = None
-    with run.screen.failing_nothing("report could not be written"):
-        from components.report.executor import PAGE_FILE
-        from runner import report
-        from runner.records import read_outputs
-
-        path = os.path.join(run.folder, PAGE_FILE)
-        outputs = read_outputs(run.workspace.metadata, run.name)
-        failed = report.write(
-            run.folder, result, outputs, run.config.gates.allow_anomalies
-        )
-        without = f" (without {', '.join(failed)}: see the log)" if failed else ""
-        run.screen.say(f"  report {path}{without}")
-        written = path
-    return written
+    path = os.path.join(run.folder, PAGE_FILE)
+    outputs = read_outputs(run.workspace.metadata, run.name)
+    failed = report.write(run.folder, result, outputs, run.config.gates.allow_anomalies)
+    without = f" (without {', '.join(failed)}: see the log)" if failed else ""
+    run.screen.say(f"  report {path}{without}")
+    return path

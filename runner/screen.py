@@ -4,10 +4,10 @@ import logging
 import math
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from typing import Any, TextIO
+from typing import Any, TextIO, TypeVar
 
 from rich.console import Console, Group, RenderableType
 from rich.progress import (
@@ -25,6 +25,8 @@ from rich.text import Text
 from contract.command import explain, live, redraws, say
 from runner import memory
 from runner.events import Event
+
+T = TypeVar("T")
 
 MARKS = {
     "done": ("✓", "green"),
@@ -92,18 +94,23 @@ class Screen:
         """Prints a text as it is, however long."""
         say(self.console, text, style)
 
-    @contextmanager
-    def failing_nothing(self, what: str) -> Iterator[None]:
-        """Lets the block go wrong: it has a line here, and the run ends as it has.
+    def tried(self, action: Callable[[], T], otherwise: str) -> T | None:
+        """Does what may go wrong without an effect on how the run ends.
 
         Args:
-            what: What was not done then, as "report could not be written".
+            action: What is done.
+            otherwise: What is said with the reason where it raises, as "report could
+                not be written".
+
+        Returns:
+            What the action returned; None where it raised.
         """
         try:
-            yield
+            return action()
         except Exception as error:
-            logging.exception("%s", what)
-            self.say(f"  {what}: {explain(error, begun=True)[1]}", style="yellow")
+            logging.exception("%s", otherwise)
+            self.say(f"  {otherwise}: {explain(error, begun=True)[1]}", style="yellow")
+            return None
 
     def live(self) -> AbstractContextManager[None]:
         """Keeps the picture up to date while the block runs."""

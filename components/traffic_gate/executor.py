@@ -140,10 +140,10 @@ class _Judge:
         seen = self._look(split, reliability)
         facts: dict[str, Any] = {}
         if training := _training_of(folder):
-            found = judgement.distances(statistics, training, self._schema, name)
-            facts["distances"] = tuple(distance for _, distance in found)
             if known["pictures"] >= judgement.LEAST_PICTURES:
-                gates += judgement.of_distances(found)
+                gates += judgement.of_distances(
+                    statistics, training, self._schema, name
+                )
             else:
                 not_judged.append(
                     f"the distribution of pixels, of fewer than "
@@ -163,10 +163,10 @@ class _Judge:
             estimate = of_counts(reliability, seen.counts)
             facts["estimate"] = estimate
             gates += judgement.of_estimate(estimate, reliability.accuracy, self._bounds)
-        facts["pushed_accuracy"] = pushed = _accuracy_then(folder)
         if "rows" in known and sum(known["rows"]):
             truth = Truth(tuple(known["rows"]), tuple(known["right"]))
             facts["truth"] = truth
+            pushed = _accuracy_then(folder)
             if pushed is None:
                 not_judged.append(
                     "the true accuracy: nobody knows what it was at the push"

@@ -4,7 +4,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
-from components.data_gate.checks import Distance, Finding
+from components.data_gate.checks import Finding
 from contract.demands import Demand
 from contract.estimation import Estimate
 from contract.task import Task
@@ -82,9 +82,7 @@ class VersionFacts:
         gates: What it was held to.
         not_judged: What could not be judged and why, a line each.
         anomalies: What the schema has against the pictures.
-        distances: From the version's training split.
         shares: By class; empty where the version's training is not known.
-        pushed_accuracy: On the test split, when it was pushed; None if not known.
         estimate: Of the accuracy; None where the version does not say what its
             confidences are worth.
         truth: None without labels.
@@ -100,9 +98,7 @@ class VersionFacts:
     gates: tuple[Demand, ...] = ()
     not_judged: tuple[str, ...] = ()
     anomalies: tuple[Finding, ...] = ()
-    distances: tuple[Distance, ...] = ()
     shares: tuple[Share, ...] = ()
-    pushed_accuracy: float | None = None
     estimate: Estimate | None = None
     truth: Truth | None = None
     furthest: tuple[Furthest, ...] = ()

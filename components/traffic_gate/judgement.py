@@ -67,13 +67,13 @@ def of_schema(findings: list[checks.Finding]) -> Demand:
     return _demand(FINDINGS, len(findings), 0, AT_MOST, detail=detail)
 
 
-def distances(
+def of_distances(
     statistics: checks.Statistics,
     training: checks.Statistics,
     schema: schema_pb2.Schema,
     version: str,
-) -> list[tuple[str, checks.Distance]]:
-    """Returns how far pictures are from those of training, by the schema's bounds.
+) -> Iterator[Demand]:
+    """Yields how far pictures are from those of training, by the schema's bounds.
 
     Both bounds are asked: the `skew_comparator`, which is TFDV's for training against
     serving, and the `drift_comparator`, which the project's schema has for images.
@@ -83,26 +83,13 @@ def distances(
         training: Of the training split.
         schema: With the bounds.
         version: That answered.
-
-    Returns:
-        `DRIFT` or `SKEW`, with the distance.
     """
     skew = checks.between_splits({TRAIN: training, version: statistics}, schema, TRAIN)
     drift = checks.since({version: statistics}, schema, {version: training}, version)
-    return [
-        (kind, distance)
-        for kind, compared in ((SKEW, skew), (DRIFT, drift))
-        for one in compared
-        for distance in one.distances()
-    ]
-
-
-def of_distances(found: list[tuple[str, checks.Distance]]) -> Iterator[Demand]:
-    """Yields the demands of distances."""
-    for kind, distance in found:
-        yield _demand(
-            f"{distance.feature}_{kind}", distance.value, distance.bound, AT_MOST
-        )
+    for kind, compared in ((SKEW, skew), (DRIFT, drift)):
+        for distance in (each for one in compared for each in one.distances()):
+            metric = f"{distance.feature}_{kind}"
+            yield _demand(metric, distance.value, distance.bound, AT_MOST)
 
 
 def shares(
