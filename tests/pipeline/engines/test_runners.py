@@ -155,10 +155,13 @@ def test_a_job_that_comes_to_flink_after_it_was_given_up_is_cancelled(
 ) -> None:
     servicer = TakesJobs()
     server, endpoint = serve(servicer)
-    flink = type(
-        "Flink", (SlowFlink,), {"job_server": servicer, "asked": 0, "cancelled": []}
-    )
-    with HTTPServer(("localhost", 0), flink) as rest:
+
+    class Flink(SlowFlink):
+        job_server = servicer
+        asked = 0
+        cancelled: ClassVar[list[str]] = []
+
+    with HTTPServer(("localhost", 0), Flink) as rest:
         threading.Thread(target=rest.serve_forever).start()
         try:
             with pytest.raises(BadInputError, match=r"^beam\.workers: "):
@@ -167,7 +170,7 @@ def test_a_job_that_comes_to_flink_after_it_was_given_up_is_cancelled(
             rest.shutdown()
             server.stop(None)
     [name] = servicer.names
-    assert flink.cancelled == [f"/jobs/{name}?mode=cancel"]
+    assert Flink.cancelled == [f"/jobs/{name}?mode=cancel"]
 
 
 def test_nobody_at_the_endpoint_is_bad_input(tmp_path: Path) -> None:
