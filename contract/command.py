@@ -20,7 +20,7 @@ import click
 
 from contract.errors import BadInputError, BrokenError, GateRefusedError, Terminated
 from contract.exits import Exit
-from contract.start import why_not_imported
+from contract.start import MOST_LETTERS, why_not_imported
 from contract.stopping import stoppable
 
 if TYPE_CHECKING:
@@ -42,9 +42,6 @@ _UNUSABLE = (
 
 _ROOM_BYTES = 1 << 20
 """A file system with less room than that counts as full."""
-
-_MOST = 400
-"""Letters of somebody else's message that fit on a line."""
 
 
 def explain(
@@ -133,7 +130,7 @@ def first_line(error: BaseException) -> str:
     if lines and lines[0].startswith("Traceback (most recent call last)"):
         lines = [line for line in lines if not line.startswith((" ", "\t"))][-1:]
     lines = [line.strip() for line in lines]
-    return (lines[0] if lines else type(error).__name__)[:_MOST]
+    return (lines[0] if lines else type(error).__name__)[:MOST_LETTERS]
 
 
 Explain = Callable[[BaseException], tuple[Enum, str]]

@@ -20,7 +20,7 @@ _OURS = (
 _STOPPED = (130, 143)
 _LOADING = (ImportError, MemoryError)
 
-_MOST = 400
+MOST_LETTERS = 400
 """Letters of somebody else's message that fit on a line."""
 
 
@@ -79,7 +79,7 @@ def why_not_imported(error: ImportError | MemoryError) -> str:
         reason = inner
     name = getattr(reason, "name", None) or "a library"
     lines = [line.strip() for line in str(reason).splitlines() if line.strip()]
-    found = lines[0][:_MOST] if lines else type(reason).__name__
+    found = lines[0][:MOST_LETTERS] if lines else type(reason).__name__
     full = isinstance(reason, MemoryError) or "failed to map" in found
     remedy = (
         "out of memory: give this machine or container more"

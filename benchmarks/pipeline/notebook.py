@@ -20,14 +20,11 @@ def main() -> None:
     parser.add_argument("--data", required=True)
     parser.add_argument("--facts", type=Path, required=True)
     parser.add_argument("--epochs", type=int, default=25)
-    parser.add_argument("--seed", type=int)
     arguments = parser.parse_args()
 
     import numpy as np
     from tensorflow import keras
 
-    if arguments.seed is not None:
-        keras.utils.set_random_seed(arguments.seed)
     with np.load(arguments.data) as content:
         x_train, y_train = content["x_train"], content["y_train"]
         x_test, y_test = content["x_test"], content["y_test"]

@@ -12,6 +12,7 @@ from serving.client import calls
 from serving.client.base import DEFAULT_BATCH_SIZE, BaseClient
 from serving.client.calls import Call, Result
 from serving.client.errors import ServingError, unexpected
+from serving.client.readiness import WAIT_TIMEOUT, Wait
 from serving.client.results import (
     Answer,
     ClassAnswer,
@@ -20,7 +21,6 @@ from serving.client.results import (
     VersionStatus,
 )
 from serving.client.tasks import is_told
-from serving.client.waiting import WAIT_TIMEOUT, Wait
 
 
 class AsyncClient(BaseClient):

@@ -4,7 +4,7 @@ import functools
 import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import replace
+from dataclasses import fields, replace
 from enum import Enum
 from pathlib import Path
 from typing import Any, Never, TypeVar
@@ -21,12 +21,12 @@ from serving.client.base import DEFAULT_BATCH_SIZE, DEFAULT_MODEL
 from serving.client.channel import DEFAULT_ADDRESS, MAX_RETRIES, Connection, Tls
 from serving.client.client import Client
 from serving.client.errors import ClientError, ExitCode, ServingError, one_line
-from serving.client.idx import Selection
+from serving.client.idx import Selection, parse_selection
 from serving.client.pictures import Fit
 from serving.client.predict import MAX_DRAWINGS, Model, Wish, show, write
+from serving.client.readiness import WAIT_TIMEOUT
 from serving.client.results import ModelSpec
 from serving.client.table import Table
-from serving.client.waiting import WAIT_TIMEOUT
 
 PROGRAM = "python -m serving.client"
 _MAX_BATCH_SIZE = 1024
@@ -43,7 +43,7 @@ class _SelectionType(click.ParamType):
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> Selection:
         try:
-            return Selection.parse(value)
+            return parse_selection(value)
         except ValueError as error:
             self.fail(str(error), param, ctx)
 
@@ -102,21 +102,18 @@ def _server_options(command: _Command) -> _Command:
         timeout: float,
         retries: int,
         tls: bool,
-        tls_ca: Path | None,
-        tls_cert: Path | None,
-        tls_key: Path | None,
-        tls_server_name: str | None,
         **rest: Any,
     ) -> Any:
         if version is not None and label is not None:
             raise click.UsageError("choose --version or --label, not both")
         if not model:
             raise click.UsageError("--model is empty")
-        settings = Tls(tls_ca, tls_cert, tls_key, tls_server_name)
+        settings = Tls(
+            **{each.name: rest.pop(f"tls_{each.name}") for each in fields(Tls)}
+        )
+        secure = settings if tls or settings != Tls() else None
         try:
-            connection = Connection(
-                server, settings if tls or settings != Tls() else None, timeout, retries
-            )
+            connection = Connection(server, secure, timeout, retries)
         except ValueError as error:
             raise click.UsageError(f"--server: {error}") from error
         with Client(connection, ModelSpec(model, version, label)) as client:

@@ -10,7 +10,6 @@ import math
 import struct
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import IO, cast
 
 import numpy as np
@@ -24,56 +23,42 @@ _UNSIGNED_BYTE = 0x08
 _MAX_SIDE = 4096
 
 
-@dataclass(frozen=True, slots=True)
-class Selection:
-    """Which images of a file: one index, or a range as Python slices it.
+Selection = int | slice
+"""Which images of a file: one, which must be there, or a range as Python slices it."""
 
-    Attributes:
-        first: The index, or the range's start; negative counts from the end.
-        stop: The range's end, excluded; None for the file's end.
-        single: Whether it is one index, which must then exist.
-        step: The range's step, 1 or greater.
+ALL = slice(None)
+
+
+def parse_selection(text: str) -> Selection:
+    """Reads ``7``, ``-1``, ``10:20``, ``:100`` or ``::10``.
+
+    Raises:
+        ValueError: `text` is none of these.
     """
-
-    first: int | None = None
-    stop: int | None = None
-    single: bool = False
-    step: int = 1
-
-    @classmethod
-    def parse(cls, text: str) -> "Selection":
-        """Reads ``7``, ``-1``, ``10:20``, ``:100`` or ``::10``.
-
-        Raises:
-            ValueError: `text` is none of these.
-        """
-        parts = text.split(":")
-        numbers = [int(part) if part.strip() else None for part in parts]
-        if len(parts) == 1 and numbers[0] is not None:
-            return cls(numbers[0], single=True)
-        if len(parts) not in (2, 3):
-            raise ValueError(f"expected N or START:STOP[:STEP], found {text!r}")
-        step = (numbers[2] if len(parts) == 3 else None) or 1
-        if step < 1:
-            raise ValueError(f"expected a step of 1 or greater, found {step}")
-        return cls(numbers[0], numbers[1], step=step)
-
-    def of(self, count: int) -> range:
-        """Returns the indices meant in a file of `count` images.
-
-        Raises:
-            InputError: One index was asked for and the file is shorter.
-        """
-        if not self.single:
-            return range(count)[slice(self.first, self.stop, self.step)]
-        first = cast(int, self.first)
-        index = first + count if first < 0 else first
-        if not 0 <= index < count:
-            raise InputError(f"no image {first}: the file holds {count}")
-        return range(index, index + 1)
+    numbers = [int(part) if part.strip() else None for part in text.split(":")]
+    if len(numbers) == 1 and numbers[0] is not None:
+        return numbers[0]
+    if len(numbers) not in (2, 3):
+        raise ValueError(f"expected N or START:STOP[:STEP], found {text!r}")
+    found = slice(*numbers)
+    if found.step is not None and found.step < 1:
+        raise ValueError(f"expected a step of 1 or greater, found {found.step}")
+    return found
 
 
-ALL = Selection()
+def select(selection: Selection, count: int) -> range:
+    """Returns the indices meant in a file of `count` images.
+
+    Raises:
+        InputError: One index was asked for and the file is shorter.
+    """
+    if isinstance(selection, slice):
+        return range(count)[selection]
+    try:
+        index = range(count)[selection]
+    except IndexError:
+        raise InputError(f"no image {selection}: the file holds {count}") from None
+    return range(index, index + 1)
 
 
 def read_idx(
@@ -121,7 +106,7 @@ def _read(file: IO[bytes], selection: Selection) -> Iterator[tuple[int, np.ndarr
         )
     size = math.prod(sides)
     start = 4 + len(head)
-    for index in selection.of(count):
+    for index in select(selection, count):
         file.seek(start + index * size)
         pixels = file.read(size)
         if len(pixels) < size:

@@ -13,7 +13,14 @@ import numpy as np
 from contract.task import Task
 from serving.client import pictures
 from serving.client.errors import InputError, one_line
-from serving.client.idx import ALL, GZIP_MAGIC, IDX_MAGIC, Selection, read_idx
+from serving.client.idx import (
+    ALL,
+    GZIP_MAGIC,
+    IDX_MAGIC,
+    Selection,
+    read_idx,
+    select,
+)
 from serving.client.pictures import Fit, Way
 
 STDIN = "-"
@@ -134,9 +141,9 @@ def _read_source(
         head = file.read(len(_NPY_MAGIC))
         file.seek(0)
         if head == _NPY_MAGIC:
-            images = _read_npy(file, selection or ALL, task)
+            images = _read_npy(file, ALL if selection is None else selection, task)
         elif head[:2] in (GZIP_MAGIC, IDX_MAGIC):
-            images = read_idx(file, selection or ALL)
+            images = read_idx(file, ALL if selection is None else selection)
         elif selection is not None:
             raise InputError("an index chooses from an IDX file, found a picture")
         elif not head:
@@ -192,5 +199,5 @@ def _read_npy(
             "expected an npy file of [images, height, width] or [images, height, "
             f"width, 3], found {list(array.shape)}"
         )
-    for index in selection.of(len(array)):
+    for index in select(selection, len(array)):
         yield index, array[index]

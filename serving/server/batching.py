@@ -27,7 +27,7 @@ from serving.server.configs import BatchingParameters
 from serving.server.errors import Code, ServingError, invalid_argument
 from serving.server.padding import padded
 from serving.server.plan import Plan
-from serving.server.workers import Pools, call_on
+from serving.server.workers import Pools, call_on, settle
 
 _log = logging.getLogger(__name__)
 
@@ -324,14 +324,4 @@ def _deliver(tasks: list[Task], results: Sequence[Result | Exception]) -> None:
 
 def _resolve(tasks: list[Task], results: Sequence[Result | Exception]) -> None:
     for task, result in zip(tasks, results, strict=True):
-        _settle(task.future, result)
-
-
-def _settle(future: asyncio.Future[Result], result: Result | Exception) -> None:
-    """Give a future its result, unless nobody waits for it any more."""
-    if future.done():
-        return
-    if isinstance(result, Exception):
-        future.set_exception(result)
-    else:
-        future.set_result(result)
+        settle(task.future, result, result if isinstance(result, Exception) else None)

@@ -16,7 +16,7 @@ Every other call, and one that does not fit, takes the way of its handler.
 import dataclasses
 import functools
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import grpc
@@ -39,9 +39,6 @@ PREDICT = f"/{PREDICTION_SERVICE}/Predict".encode()
 _QUICK_SECONDS = 1e-3
 _MAX_ROWS = 64
 
-# Told of each answer: model, name of the API, name of the status, start.
-Count = Callable[[str, str, str, float], None]
-
 
 @dataclasses.dataclass(slots=True)
 class _Taken:
@@ -63,9 +60,8 @@ class _Taken:
 class DirectPredict:
     """Takes calls, runs them and answers them."""
 
-    def __init__(self, service: PredictionService, count: Count):
+    def __init__(self, service: PredictionService):
         self._service = service
-        self._count = count
         # With batching parameters the scheduler decides who runs with whom.
         self._off = service.options.enable_batching
         self._taken: dict[Any, list[_Taken]] = {}
@@ -185,7 +181,7 @@ class DirectPredict:
             item.call.finish(None, grpc.StatusCode[status], error.wire_message)
         finally:
             service.manager.release(servable)
-        self._count(servable.name, "Predict", status, item.start)
+        service.answered(servable.name, "Predict", "GRPC", status, item.start)
 
 
 def _shapes_if_quick(plan: Plan, arrays: Sequence[np.ndarray]) -> Any:

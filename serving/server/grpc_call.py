@@ -11,7 +11,7 @@ from typing import Any
 import grpc
 from grpc._cython import cygrpc
 
-from serving.server.workers import call_on
+from serving.server.workers import call_on, settle
 
 NO_FLAGS = 0
 # Longer than any deadline; the core has one in the year 292 billion for none.
@@ -156,12 +156,8 @@ class Call:
         loop = asyncio.get_running_loop()
         future: asyncio.Future[bool] = loop.create_future()
 
-        def settle(success: bool) -> None:
-            if not future.done():
-                future.set_result(success)
-
         def completed(event: Any) -> None:
-            call_on(loop, settle, bool(event.success))
+            call_on(loop, settle, future, bool(event.success))
 
         self.start(operations, completed)
         return await future

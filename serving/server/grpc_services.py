@@ -46,9 +46,8 @@ class GrpcServices:
 
     def __init__(self, service: PredictionService):
         self._service = service
-        self._metrics = service.metrics
         self.health = health.aio.HealthServicer()
-        self.direct = DirectPredict(service, self._count)
+        self.direct = DirectPredict(service)
 
     def add_to(self, server: CoreServer) -> None:
         """Register everything with `server`."""
@@ -140,24 +139,15 @@ class GrpcServices:
                 error = as_serving_error(failure)
             else:
                 if counted:
-                    self._count(name, counted, "OK", start)
+                    self._service.answered(name, counted, "GRPC", "OK", start)
                 return bytes(response)
             if counted:
-                self._count(name, counted, error.code.name, start)
+                status = error.code.name
+                self._service.answered(name, counted, "GRPC", status, start)
             await context.abort(grpc.StatusCode[error.code.name], error.wire_message)
             raise AssertionError("abort raises")
 
         return grpc.unary_unary_rpc_method_handler(handle)
-
-    def _count(self, model: str, api: str, status: str, start: float) -> None:
-        """Count an answer; `start` is the `time.perf_counter()` of its request."""
-        if status == "OK":
-            elapsed = (time.perf_counter() - start) * 1e6
-            self._metrics.request_latency.observe((model, api, "GRPC"), elapsed)
-        elif model not in self._service.manager.names():
-            # A name nobody configured would add a series per guess.
-            model = ""
-        self._metrics.request_count.add((model, status))
 
     async def _metadata(self, request: Any, caller: Caller) -> Any:
         return model_info.metadata(self._service.manager, request)
@@ -178,7 +168,7 @@ class GrpcServices:
                 "ServerModelConfig type not supported by HandleReloadConfigRequest. "
                 "Only ModelConfigList is currently supported"
             )
-        before = self._metrics.totals()
+        before = self._service.metrics.totals()
         gone = threading.Event()
         manager = self._service.manager
         try:
@@ -189,7 +179,7 @@ class GrpcServices:
             gone.set()
         response = model_management_pb2.ReloadConfigResponse()
         response.status.SetInParent()
-        after = self._metrics.totals()
+        after = self._service.metrics.totals()
         for name in request.metric_names:
             family = name.replace("/", ":")
             # Of a metric there is not, nothing has increased, as there.

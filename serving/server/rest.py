@@ -160,15 +160,7 @@ class RestApi:
             status = error.code.name
             return _error_response(error.http_status, error.message)
         finally:
-            self._count(name, method, status, start)
-
-    def _count(self, name: str, method: str, status: str, start: float) -> None:
-        known = name if name in self._service.manager.names() else ""
-        self._service.metrics.request_count.add((known, status))
-        if method and status == "OK":
-            elapsed = (time.perf_counter() - start) * 1e6
-            latency = self._service.metrics.request_latency
-            latency.observe((known, method, "REST"), elapsed)
+            self._service.answered(name, method, "REST", status, start)
 
     async def _infer(
         self, request: web.Request, method: str, spec: Any, caller: Caller

@@ -178,6 +178,19 @@ class PredictionService:
         )
         self.metrics.record_examples(servable.name, rows)
 
+    def answered(
+        self, model: str, api: str, entry: str, status: str, start: float
+    ) -> None:
+        """Count an answer; `start` is the `time.perf_counter()` of its request."""
+        if status == "OK":
+            if api:
+                elapsed = (time.perf_counter() - start) * 1e6
+                self.metrics.request_latency.observe((model, api, entry), elapsed)
+        elif model not in self.manager.names():
+            # A name nobody configured would add a series per guess.
+            model = ""
+        self.metrics.request_count.add((model, status))
+
     def log(
         self,
         servable: Servable,

@@ -99,21 +99,13 @@ class Pools:
         loop = asyncio.get_running_loop()
         future: asyncio.Future[_Result] = loop.create_future()
 
-        def settle(result: Any, error: BaseException | None) -> None:
-            if future.done():
-                return
-            if error is None:
-                future.set_result(result)
-            else:
-                future.set_exception(error)
-
         def job() -> None:
             result, failure = None, None
             try:
                 result = function(*arguments)
             except BaseException as error:  # it is the caller's
                 failure = error
-            call_on(loop, settle, result, failure)
+            call_on(loop, settle, future, result, failure)
 
         self.of(group, entry).submit(job)
         return await future
@@ -131,3 +123,15 @@ def call_on(loop: asyncio.AbstractEventLoop, function: Any, *arguments: Any) -> 
     except RuntimeError:
         # The server has stopped, and nobody waits any more.
         return
+
+
+def settle(
+    future: asyncio.Future[Any], result: Any, error: BaseException | None = None
+) -> None:
+    """Give a future its result, or its error, unless nobody waits for it any more."""
+    if future.done():
+        return
+    if error is None:
+        future.set_result(result)
+    else:
+        future.set_exception(error)

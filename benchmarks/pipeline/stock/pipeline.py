@@ -153,16 +153,9 @@ def main() -> None:
     line = "%(asctime)s %(levelname).1s %(name)s: %(message)s"
     logging.basicConfig(level=logging.INFO, format=line, force=True)
     absl_logging.set_verbosity(absl_logging.INFO)
-    tfx.orchestration.LocalDagRunner().run(
-        create(
-            arguments.records,
-            arguments.output,
-            arguments.epochs,
-            arguments.steps,
-            arguments.eval_steps,
-        )
-    )
-    arguments.facts.write_text(json.dumps(_facts(arguments.output)))
+    facts = arguments.__dict__.pop("facts")
+    tfx.orchestration.LocalDagRunner().run(create(**vars(arguments)))
+    facts.write_text(json.dumps(_facts(arguments.output)))
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from serving.client.errors import InputError
-from serving.client.idx import Selection, read_idx
+from serving.client.idx import parse_selection, read_idx
 
 IMAGES = np.arange(5 * 4 * 3, dtype=np.uint8).reshape(5, 4, 3)
 
@@ -19,7 +19,7 @@ def idx(images: np.ndarray = IMAGES, kind: int = 8) -> bytes:
 
 
 def indices(content: bytes, selection: str) -> list[int]:
-    found = list(read_idx(io.BytesIO(content), Selection.parse(selection)))
+    found = list(read_idx(io.BytesIO(content), parse_selection(selection)))
     for index, pixels in found:
         np.testing.assert_array_equal(pixels, IMAGES[index])
     return [index for index, _ in found]
@@ -48,7 +48,7 @@ def test_a_selection_reads_as_python_slices(
 @pytest.mark.parametrize("text", ["", "a", "1:2:3:4", "1.5", "::-1"])
 def test_what_is_no_selection_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"expected|invalid literal"):
-        Selection.parse(text)
+        parse_selection(text)
 
 
 @pytest.mark.parametrize(

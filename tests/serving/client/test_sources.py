@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from serving.client.errors import InputError
-from serving.client.idx import Selection
+from serving.client.idx import parse_selection
 from serving.client.sources import (
     Picture,
     Unreadable,
@@ -32,7 +32,7 @@ def picture(tmp_path: Path) -> Path:
 
 
 def read(*sources: object, index: str | None = None) -> list[Picture | Unreadable]:
-    selection = Selection.parse(index) if index else None
+    selection = parse_selection(index) if index else None
     return list(read_pictures([str(s) for s in sources], SHAPES, selection))
 
 

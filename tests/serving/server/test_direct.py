@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -79,10 +80,9 @@ class Quick(DirectPredict):
 
     def __init__(self, server: RunningServer, row_seconds: float | None = QUICK):
         self.counted: list[str] = []
-        super().__init__(
-            server.server._service,
-            lambda model, api, status, start: self.counted.append(status),
-        )
+        service = copy.copy(server.server._service)
+        service.answered = lambda *about: self.counted.append(about[3])
+        super().__init__(service)
         self._server = server
         for name in ("serving_default", "root", "pair"):
             self.plan(name).row_seconds = (
