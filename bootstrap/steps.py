@@ -79,7 +79,6 @@ def _collect(process: subprocess.Popen[bytes], output: list[str]) -> None:
 
 
 def _show(title: str, started: float, last: list[str]) -> None:
-    """Rewrites the status line of a terminal."""
     text = f"  {title} ... {time.monotonic() - started:.0f} s"
     if last:
         text += f"  {last[0].strip()}"

@@ -67,7 +67,6 @@ class Demand:
         return cls(**{key: value for key, value in content.items() if key in known})
 
     def __str__(self) -> str:
-        """Returns one line, as for a refusal."""
         against = f", champion {number(self.champion)}" if self.has_champion else ""
         why = f": {self.detail}" if self.detail else ""
         return (

@@ -126,10 +126,6 @@ class Task:
             return f"{self.noun[:-1]}ies"
         return f"{self.noun}s"
 
-    def called(self, label: int) -> str:
-        """Returns a class for people in a sentence: `digit 7`, `letter a`."""
-        return f"{self.noun} {self.classes[label]}"
-
     def asks_the_same(self, other: "Task") -> bool:
         """Tells whether answers to both can be compared: same images, same classes."""
         return self.shape == other.shape and self.classes == other.classes

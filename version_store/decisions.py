@@ -60,7 +60,6 @@ class Decision:
     what: str = ROLLED_BACK_FROM
 
     def __str__(self) -> str:
-        """Returns it in a sentence."""
         why = self.reason or "no reason given"
         return (
             f"version {self.version} was {self.what} at {self.at} by {self.by} ({why})"

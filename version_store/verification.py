@@ -20,7 +20,6 @@ class Problem:
     what: str
 
     def __str__(self) -> str:
-        """Returns the problem as one line."""
         return f"{self.file}: {self.what}" if self.file else self.what
 
 

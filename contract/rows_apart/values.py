@@ -45,7 +45,6 @@ class Step:
     """An operation whose outputs are asked for, with what is known of its inputs."""
 
     def __init__(self, operation: tf.Operation, values: Sequence[Value]) -> None:
-        """Takes the operation, and the values of its inputs."""
         self.values = values
         self.attribute: Callable[[str], Any] = operation.get_attr
         self.kind = operation.type

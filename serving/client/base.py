@@ -69,7 +69,6 @@ class BaseClient(ABC):
         return self.predict_images(images, **options)
 
     def _version(self, version: int | None) -> ModelSpec:
-        """Returns the model, or a version of it."""
         return self.model if version is None else ModelSpec(self.model.name, version)
 
     def _derived(self, metadata: ModelMetadata, signature: str) -> ServedTask:

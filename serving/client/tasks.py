@@ -100,7 +100,6 @@ def derived_task(metadata: ModelMetadata, name: str = DEFAULT_SIGNATURE) -> Serv
 
 
 def _image_sides(name: str, signature: Signature) -> tuple[int, int, int]:
-    """Returns height, width and channels."""
     spec = signature.inputs.get(IMAGES)
     if spec is not None and spec.dtype == "uint8" and spec.shape is not None:
         sides = [side for side in spec.shape[1:] if side]

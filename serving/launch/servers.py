@@ -178,7 +178,6 @@ def container(model: Model, ports: Ports, image: str | None, fetch: bool) -> Ser
 
 
 def _running_engine() -> tuple[str, str]:
-    """Returns an engine that answers, and the machine that it runs containers on."""
     reasons = []
     for name in ("docker", "podman"):
         engine = shutil.which(name)

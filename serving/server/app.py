@@ -126,7 +126,6 @@ class ModelServer:
             self._poller = asyncio.create_task(self._poll_config())
 
     async def _in_thread(self, function: Any, *arguments: Any) -> Any:
-        """Run a blocking call on a thread of its own."""
         loop = asyncio.get_running_loop()
         with concurrent.futures.ThreadPoolExecutor(1) as pool:
             return await loop.run_in_executor(pool, function, *arguments)
@@ -355,7 +354,6 @@ def _model_config(options: Options) -> Any:
 
 
 def _credentials(options: Options) -> grpc.ServerCredentials | None:
-    """Return the TLS credentials of the gRPC port, None for plain text."""
     if not options.ssl_config_file:
         return None
     tls = configs.read_tls_config(options.ssl_config_file)

@@ -208,7 +208,6 @@ class Scheduler:
     # --- on the threads ------------------------------------------------------
 
     def _run_one(self, plan: Plan, task: Task) -> None:
-        """Run a request that shares no run."""
         start = time.monotonic()
         if task.future.cancelled() or (
             task.deadline is not None and task.deadline <= start

@@ -163,7 +163,6 @@ class Lifecycle:
         return versions.fingerprint(path, self._files) != version.fingerprint
 
     def _step(self) -> None:
-        """Start the loads and unloads that are due."""
         now = time.monotonic()
         with self.changed:
             for model in self.models.values():

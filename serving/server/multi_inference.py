@@ -95,7 +95,6 @@ def _respond_all(
     outputs: Sequence[np.ndarray],
     count: int,
 ) -> Any:
-    """Answer each task from the outputs all of them share."""
     values = {spec.name: array for spec, array in zip(fetched, outputs, strict=True)}
     response = inference_pb2.MultiInferenceResponse()
     for signature, classifies, specs in parts:

@@ -65,7 +65,6 @@ class Profiler:
     """The handlers; one trace at a time, as TensorFlow has one profiler."""
 
     def __init__(self, pools: Pools):
-        """Prepare them; `pools` has the threads."""
         self._pools = pools
         self._session: str | None = None
         self._ended = False

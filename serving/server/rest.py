@@ -165,7 +165,6 @@ class RestApi:
     async def _infer(
         self, request: web.Request, method: str, spec: Any, caller: Caller
     ) -> bytes:
-        """Answer predict, classify or regress."""
         try:
             data = await request.read()
         except (web.HTTPException, asyncio.CancelledError):
@@ -246,7 +245,6 @@ def _fill_examples(data: bytes, message: Any) -> None:
 
 
 def _model_spec(match: re.Match[str]) -> model_pb2.ModelSpec:
-    """Read the model, version and label out of a path."""
     if not match["name"]:
         raise invalid_argument("Missing model name in request.")
     spec = model_pb2.ModelSpec(name=urllib.parse.unquote(match["name"]))

@@ -208,7 +208,6 @@ def make_callable(
 
 
 def _as_scalar(value: Any) -> np.ndarray:
-    """Return a scalar as an array without dimensions."""
     if not isinstance(value, bytes):
         return np.asarray(value)
     array = np.empty((), object)

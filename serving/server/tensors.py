@@ -32,7 +32,6 @@ MAX_RANK = 32
 _FREE_ELEMENTS = 8192
 
 _DT_STRING = types_pb2.DT_STRING
-_DT_FLOAT = types_pb2.DT_FLOAT
 
 # dtype -> the list of its values in TensorProto.
 _VALUE_FIELDS: dict[int, str] = {
@@ -312,7 +311,6 @@ def _decode_string_content(content: bytes, alias: str, count: int) -> np.ndarray
 
 @functools.lru_cache(maxsize=1024)
 def _header(dtype: int, shape: tuple[int, ...]) -> bytes:
-    """Encode a TensorProto's dtype and shape."""
     dims = b"".join(
         wire.field(_DIM, b"\x08" + wire.varint(size) if size else b"") for size in shape
     )

@@ -66,7 +66,6 @@ def replay(servable: Servable, options: Options, metrics: Metrics) -> int:
 
 
 def _records(path: str) -> Iterator[Any]:
-    """Read a TFRecord file of `PredictionLog`."""
     try:
         for data in tf.data.TFRecordDataset(path).as_numpy_iterator():
             try:
