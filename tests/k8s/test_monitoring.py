@@ -43,7 +43,7 @@ DASHBOARD: dict[str, Any] = json.loads(
     (K8S / "monitoring" / "dashboard.json").read_text("utf-8")
 )
 ALERTS = sorted((Path(__file__).parent / "alerts").glob("*.yaml"))
-DOCUMENTED = ROOT / "docs" / "after-the-push.md"
+DOCUMENTED = ROOT / "docs" / "alerts.md"
 
 EXPORTER = "prometheus-node-exporter"
 

@@ -34,7 +34,7 @@ def project(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def unit(project: Path) -> Path:
-    """The unit as docs/after-the-push.md says that it is installed."""
+    """The unit as docs/retraining.md says that it is installed."""
     path = project / "watch.service"
     path.write_text(UNIT.read_text().replace(PLACE, str(project)))
     return path
