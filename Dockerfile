@@ -1,13 +1,12 @@
-# The one image of the project: every node of the pipeline on Kubeflow runs from
-# it, and so does the embedded server. `make image` builds it.
+# The image of the project: every node of the pipeline on Kubeflow runs from it, and so does
+# the embedded server. `make image` builds it.
 #
 #   build    compiler and Python headers, for the packages that come as source
 #   runtime  Debian's Python, the environment, the project, and nothing else
 #
-# The lock is installed by the project's own set-up. Where a package index of one's
-# own or its certificates are needed, `make image` hands pip's configuration over as
-# the secrets `pip`, `certificates` and `client-certificate`, which do not stay in
-# the image.
+# The project's own set-up installs the lock. If you use your own package index or
+# certificates, `make image` passes pip's configuration as the secrets `pip`,
+# `certificates` and `client-certificate`, which do not remain in the image.
 
 FROM debian:trixie-slim AS build
 RUN apt-get update \
@@ -20,9 +19,9 @@ ENV PIP_CONFIG_FILE=/run/secrets/pip \
 COPY bootstrap bootstrap
 COPY requirements requirements
 COPY setup.py .
-# Without the sources, so that an edit of them does not install the lock again; and
-# without what only a compiler or a maintainer of the packages looks at: TensorFlow's
-# C++ headers (430 MB) and the tests of the large ones (100 MB).
+# The sources are not copied yet, so that an edit of them does not install the lock again.
+# Files that only compilers or maintainers of the packages need are removed: TensorFlow's
+# C++ headers (430 MB) and the tests of the large packages (100 MB).
 RUN --mount=type=secret,id=pip --mount=type=secret,id=certificates \
     --mount=type=secret,id=client-certificate \
     python3 -m bootstrap --lock current \
@@ -39,7 +38,7 @@ COPY pipeline pipeline
 COPY runner runner
 COPY serving serving
 COPY version_store version_store
-# Beside the environment, so that an edit makes a layer of 2 MB and not of 3 GB.
+# A layer beside the environment, so that an edit adds 2 MB and not 3 GB.
 RUN .uv/uv-*/bin/uv pip install --python .venv/bin/python --target project --offline \
       --no-cache --no-deps --no-build-isolation --compile-bytecode . \
  # uv's, which anybody may write.
@@ -50,13 +49,13 @@ FROM debian:trixie-slim AS runtime
 RUN apt-get update \
  && apt-get install --yes --no-install-recommends ca-certificates libstdc++6 python3 \
  && rm -rf /var/lib/apt/lists/*
-# Numeric, so that Kubernetes can see that it is not root. Owned by that user is
-# only the mount point of the models, for engines that copy its owner to a volume.
+# The user is numeric, so that Kubernetes can see that it is not root. It owns only the mount
+# point of the models, for engines that copy its owner to a volume.
 RUN install --directory --owner=65532 --group=65532 /models
 COPY --from=build /app/.venv /app/.venv
 COPY --from=build /app/project /app/project
-# Nothing is written outside of /tmp and the volumes, so that the root can be
-# read-only; what libraries keep in a home goes to /tmp as well.
+# Nothing is written outside /tmp and the volumes, so that the root file system can be
+# read-only. What libraries keep in a home folder goes to /tmp, too.
 ENV PATH=/app/.venv/bin:$PATH \
     PYTHONPATH=/app/project \
     HOME=/tmp \

@@ -1,16 +1,16 @@
-# Set-up and the things one does here. `make` alone lists them.
+# The commands of this project; `make` alone lists them.
 #
-#   ARGS    what goes to the command: make run ARGS="--data ~/mnist"
-#   LOCK    current or compat, to overrule the choice between the two locks
-#   PYTHON  the Python to make the environment from, to overrule that choice
-#   ENGINE  docker or podman, to overrule the choice of what builds the image;
+#   ARGS    arguments of the command: make run ARGS="--data ~/mnist"
+#   LOCK    current or compat: which of the two locks to install
+#   PYTHON  the Python from which to make the environment
+#   ENGINE  docker or podman: what builds the image;
 #           IMAGE_ARGS are further options of its build command
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-print-directory
 
-# The set-up runs on whichever Python is here, and then looks for one that fits.
+# The set-up starts with any Python 3.8 or newer, and then looks for one that fits.
 STARTER := $(shell for name in $(PYTHON) python3 python3.13 python3.12 python3.11; do \
     $$name -c 'import sys; sys.exit(sys.version_info < (3, 8))' 2>/dev/null && \
     echo $$name && break; done)

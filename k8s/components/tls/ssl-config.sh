@@ -7,7 +7,7 @@ set -eu
 umask 077
 folder=$1 file=$2
 
-# PEM is letters, digits, "+/=-" and blanks: nothing but its line ends needs care.
+# PEM consists of letters, digits, "+/=-" and blanks, so only line ends must be escaped.
 field() {
   [[ -r $2 ]] || { echo "ssl-config.sh: $2: expected a PEM file, found none" >&2; exit 1; }
   local content
