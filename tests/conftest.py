@@ -15,5 +15,5 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begins with what takes longest, so that no worker ends with it."""
+    """Starts the longest tests first, so that no worker is left with one at the end."""
     items.sort(key=lambda item: item.path.parent.name != "local_runner")

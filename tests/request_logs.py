@@ -12,7 +12,7 @@ from serving.client import tensors
 from serving.server.record_files import RecordFiles
 
 NOW = 1_790_000_000
-"""The first request's moment; each later one comes a second later."""
+"""Time of the first request; each further request comes a second later."""
 
 
 class Log:

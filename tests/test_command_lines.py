@@ -1,6 +1,6 @@
 """Every command line, whatever surrounds it: one line, a documented code, no traceback.
 
-They are found, not listed: one that is added later is held to the same.
+The command lines are discovered, so one that is added later is tested as well.
 """
 
 import os
@@ -102,7 +102,7 @@ def test_it_ends_as_documented(
 def test_with_too_little_memory_it_ends_with_a_line(
     arguments: list[str], kilobytes: int
 ) -> None:
-    """No library's page of advice, and none that waits for ever for its threads."""
+    """No advice of a library, and no process that waits for ever for its threads."""
     words = " ".join(f"'{word}'" for word in [sys.executable, *arguments])
     done = subprocess.run(
         f"ulimit -v {kilobytes}; exec {words}",

@@ -19,7 +19,7 @@ LAYERS = (
 """Highest first. What stands together knows nothing of each other."""
 
 ALONE = ("bootstrap", "serving/server")
-"""They import nothing of the project but themselves."""
+"""These import nothing of the project outside their own folder."""
 
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 

@@ -1,4 +1,4 @@
-"""A repository in miniature, with an installer that takes notes and does nothing."""
+"""A small repository, with a fake installer that records its calls."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Set-up as a process: what it does again, what it leaves alone, what it survives."""
+"""The set-up as a process: what it repeats, what it keeps, what it survives."""
 
 from __future__ import annotations
 

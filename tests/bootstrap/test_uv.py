@@ -1,4 +1,4 @@
-"""uv is fetched by the machine's pip: here from a folder, with a uv of our own."""
+"""The machine's pip fetches uv, here a fake one from a folder."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ WHEEL = "uv-0.0.1-py3-none-any.whl"
 
 @pytest.fixture(scope="module")
 def interpreter() -> Interpreter:
-    """This environment's Python, which has pip, be it that the system's has none."""
+    """This environment's Python, which has pip even if the system's has none."""
     found = probe(sys.executable)
     assert found is not None
     return dataclasses.replace(found, path=sys.executable, installers=("pip",))

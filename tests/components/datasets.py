@@ -39,7 +39,7 @@ class Dataset:
     def arrays(self) -> dict[str, Any]:
         """The arrays by the names in Keras' npz.
 
-        Any, as NumPy 2 declares a flag among what `savez` takes by name.
+        Typed as Any, because NumPy 2 declares a flag among `savez`'s keyword arguments.
         """
         return {
             "x_train": self.train_images,

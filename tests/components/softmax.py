@@ -47,7 +47,7 @@ def from_examples(examples: Any) -> dict[str, Any]:
 
 
 def novelty(images: Any) -> dict[str, Any]:
-    """The share of white, for want of anything learnt."""
+    """Uses the share of white as novelty, because nothing was learnt."""
     images = tf.ensure_shape(images, [None, 28, 28])
     share = tf.reduce_mean(tf.cast(images, tf.float32), axis=[1, 2]) / 255
     return {"novelty": share, "is_novel": share > RELIABILITY.novelty_bound}

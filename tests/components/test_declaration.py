@@ -12,7 +12,7 @@ from contract.code import code_digest
 
 
 class Counting(BaseExecutor):
-    """Hands on what it is given, to see what that is."""
+    """Passes its inputs on, so that a test can look at them."""
 
     def run(
         self, inputs: Artifacts, outputs: Artifacts, parameters: dict[str, Any]
@@ -23,7 +23,7 @@ class Counting(BaseExecutor):
 
 
 class Declared(Component):
-    """Has one of everything."""
+    """Declares one input, parameter and output of each kind."""
 
     EXECUTOR = Counting
     INPUTS = {

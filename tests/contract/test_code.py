@@ -1,4 +1,4 @@
-"""The digest in a node's cache key: what it moves with, and what it does not."""
+"""The digest in a node's cache key: what changes it, and what does not."""
 
 import importlib.metadata
 import sys
@@ -121,7 +121,7 @@ def test_a_module_that_is_not_here_has_no_digest(edit: Edit, module: str) -> Non
 
 
 def test_the_trainer_moves_with_the_network_and_transform_does_not() -> None:
-    """Of the real modules: an edited network trains again, nothing before it."""
+    """An edit of the real network module changes the Trainer and no node before it."""
     of_trainer = set(code._closure(["pipeline.training.trainer"], None))
     of_transform = set(code._closure(["pipeline.preprocessing"], None))
     assert {"pipeline.model", "pipeline.training.export"} <= of_trainer

@@ -1,4 +1,4 @@
-"""The process is prepared before TensorFlow is imported, and only where not told."""
+"""Sets defaults before TensorFlow is imported and keeps what the user has set."""
 
 import gc
 import os

@@ -1,4 +1,4 @@
-"""Accuracy estimated without labels: right where it may be trusted, and else not."""
+"""Estimated accuracy is right if it is trusted, and not trusted otherwise."""
 
 from dataclasses import replace
 
@@ -16,7 +16,7 @@ def traffic(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Answers of a network that is as often right as it says, and their labels.
 
-    The lower the concentration, the surer it is. The novelty tells nothing.
+    The lower the concentration, the higher the confidence. The novelty has no meaning.
     """
     chance = np.random.default_rng(seed)
     answers = chance.dirichlet([concentration] * CLASSES, rows)
@@ -36,7 +36,7 @@ def overconfident(answers: np.ndarray) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def reliability() -> Reliability:
-    """Of a network that is surer than it ought to be."""
+    """The reliability of an overconfident network."""
     answers, labels, distances = traffic(10_000, seed=0)
     return measure(overconfident(answers), labels, distances)
 

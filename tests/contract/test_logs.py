@@ -1,4 +1,4 @@
-"""Everything libraries print goes to a file; the screen is the runner's."""
+"""Everything that libraries print goes to a file, not to the runner's screen."""
 
 import logging
 import os
@@ -31,7 +31,7 @@ def streams_of_a_process() -> Iterator[None]:
 
 
 def speak() -> None:
-    """Says something on every way that leads to a screen."""
+    """Writes to stdout, stderr and their descriptors."""
     print("printed")
     print("to stderr", file=sys.stderr)
     os.write(1, b"from C++ to 1\n")

@@ -1,4 +1,4 @@
-"""Who is told, what a message says, and that a dead address costs nothing."""
+"""Who gets a message, what it says, and that a dead address does no harm."""
 
 import logging
 import os
@@ -42,7 +42,7 @@ def silent() -> Iterator[str]:
 
 @pytest.fixture(autouse=True)
 def nobody(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody is told of these tests but those that they name."""
+    """Removes the user's addresses, so that tests send to their own ones only."""
     monkeypatch.delenv(ADDRESSES, raising=False)
     monkeypatch.delenv(KINDS_VARIABLE, raising=False)
 

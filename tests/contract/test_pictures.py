@@ -1,4 +1,4 @@
-"""What a model learns from and what it is asked are made in one way."""
+"""Pictures for training and for requests are prepared in the same way."""
 
 import io
 

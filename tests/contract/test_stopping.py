@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM end a process, whatever it is at, and it says so at once."""
+"""Ctrl-C and SIGTERM end a process at any point, with a message at once."""
 
 import signal
 import subprocess

@@ -1,4 +1,4 @@
-"""The task: what may be one, what is said of it, and that it travels unchanged."""
+"""The task: what is valid, how it is described, and that files keep it unchanged."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""A wait for somebody else is shown, ends, and can be broken off."""
+"""A wait for another program is shown, has an end, and can be interrupted."""
 
 import signal
 import threading

@@ -1,4 +1,4 @@
-"""What runs came to, for a comparison with another run's."""
+"""The results of runs, for a comparison with another run."""
 
 import json
 from pathlib import Path

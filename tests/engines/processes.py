@@ -21,7 +21,7 @@ from tests.k8s.pods import containers, pod_specs
 from tests.k8s.rendering import ROOT, Manifest, of_kind
 
 SERVICES = ("beam-job-server", "flink-jobmanager")
-"""Names in k8s/flink that are this machine's, here."""
+"""Names of k8s/flink that mean this machine in the tests."""
 
 POOL_PORT = int(ENGINE["workers"].rpartition(":")[2])
 
@@ -61,8 +61,8 @@ def name_services(folder: Path) -> None:
 def wait_for(what: str, found: Callable[[], Any], seconds: float = 240) -> Any:
     """Waits until something is there; returns it.
 
-    The bound is for what never comes: a busy machine takes many times what a quick one
-    does.
+    The limit is only reached if it never comes. It is long because a busy machine takes
+    many times as long as a quick one.
     """
     end = time.monotonic() + seconds
     while time.monotonic() < end:

@@ -1,4 +1,4 @@
-"""What an API server refuses of a second apply: changes of what cannot change."""
+"""A stand-in for the API server that refuses changes of immutable fields."""
 
 import copy
 from dataclasses import dataclass, field

@@ -17,7 +17,7 @@ class Command:
     Attributes:
         verb: ``apply`` or ``delete``.
         namespace: Of ``-n``; empty without.
-        folder: The kustomization, or `other` of a comment behind the command.
+        folder: The kustomization; see `sections` for alternatives in comments.
     """
 
     verb: str

@@ -1,4 +1,4 @@
-"""KServe's logger finds the collector, and the collector what it needs."""
+"""KServe's logger finds the collector, and the collector finds what it needs."""
 
 from typing import Any
 from urllib.parse import urlsplit

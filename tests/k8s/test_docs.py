@@ -1,4 +1,4 @@
-"""docs/deploy.md speaks of what is there."""
+"""docs/deploy.md names existing folders, flags, images and headings."""
 
 import re
 from collections.abc import Callable

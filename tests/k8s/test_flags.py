@@ -1,4 +1,4 @@
-"""The servers' flags and files: known to the server, and where they are said to be."""
+"""The servers know their flags, and the files are where the flags say."""
 
 import dataclasses
 import re

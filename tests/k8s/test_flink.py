@@ -1,4 +1,4 @@
-"""Flink on a cluster: what one object says of another, and who reaches whom."""
+"""Flink on a cluster: references between objects, and who may reach whom."""
 
 import re
 from typing import Any

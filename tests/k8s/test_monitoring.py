@@ -325,7 +325,7 @@ def test_every_metric_that_is_named_is_there(site: Site) -> None:
 
 
 def test_every_panel_draws_something(site: Site) -> None:
-    """But rates, which need five minutes, and what has not happened."""
+    """Except rates, which need five minutes, and events that did not happen."""
     queries = [re.sub(r'=~"\$model"', '=~".*"', expression) for expression in drawn()]
     shown = [one for one in queries if "model_name" not in one and "rate(" not in one]
 

@@ -1,4 +1,4 @@
-"""Every kustomization by itself: what one object says of another is true."""
+"""In every kustomization, references between objects are correct."""
 
 import pytest
 
@@ -43,7 +43,7 @@ def _referred_to(pod: Manifest) -> set[tuple[str, str]]:
 
 @pytest.fixture
 def claims(rendered: Rendered) -> set[str]:
-    """Those of storage/, which nothing else has."""
+    """The claims of storage/, which no other folder contains."""
     return {
         the(rendered(name), "PersistentVolumeClaim")["metadata"]["name"]
         for name in ("storage", "storage/beam", "storage/data", "storage/requests")

@@ -1,4 +1,4 @@
-"""One version of a thing wherever it is named."""
+"""A version is the same wherever it is named."""
 
 import re
 

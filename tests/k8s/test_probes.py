@@ -1,4 +1,4 @@
-"""The probes mean what they say, asked of a server that runs as the pod says."""
+"""The probes give the right results for a server that runs as in the pod."""
 
 import dataclasses
 import shutil

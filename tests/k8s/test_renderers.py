@@ -1,4 +1,4 @@
-"""Whatever renders, renders the same."""
+"""All installed renderers give the same result."""
 
 import functools
 import re

@@ -1,4 +1,4 @@
-"""What docs/deploy.md tells to apply and delete, done in every order."""
+"""The apply and delete commands of docs/deploy.md, in every order."""
 
 import copy
 import itertools
@@ -158,7 +158,7 @@ def test_continuous_delivery_is_told_to_leave_the_claims(rendered: Rendered) -> 
 
 
 class TestTheStandIn:
-    """It refuses what an API server refuses, or the tests above say nothing."""
+    """The stand-in refuses what an API server refuses; the tests above rely on it."""
 
     def test_another_access_mode(self, rendered: Rendered) -> None:
         server = ApiServer()

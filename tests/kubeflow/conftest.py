@@ -30,7 +30,7 @@ def compiled(image: str, data: str, fingerprint: str = "", secret: str = "") -> 
 
 @dataclass(frozen=True)
 class Story:
-    """Two runs of one pipeline, one after the other, and what was there then."""
+    """Two successive runs of one pipeline, and the state after each."""
 
     pushed: dict[str, Task]
     versions_after_push: list[str]

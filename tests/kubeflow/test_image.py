@@ -39,7 +39,7 @@ def description(engine: str, image: str) -> dict[str, Any]:
 
 
 def test_it_runs_as_a_user_by_number(description: dict[str, Any]) -> None:
-    """Kubernetes cannot tell of a name that it is not root."""
+    """Kubernetes cannot know whether a user name is root, so the user is numeric."""
     assert description["Config"]["User"] == "65532:65532"
 
 
@@ -55,7 +55,7 @@ def test_its_labels_say_version_and_commit(description: dict[str, Any]) -> None:
 
 
 def test_its_code_is_this_code(engine: str, image: str) -> None:
-    """Package data included: a page without its style sheet is another page."""
+    """Includes package data, such as the style sheet of the report."""
     ask = (
         "from runner.kubeflow.fingerprints import project_digest as d; "
         "from pipeline.schema import judgement as s; print(d()); print(s(), end='')"

@@ -52,7 +52,7 @@ def test_the_pushed_version_is_whole_and_says_what_it_is(
 def test_artifacts_are_in_the_store_under_their_own_uris(
     story: Story, cluster: Cluster
 ) -> None:
-    """A local path in the place of a URI would be taken for uploaded."""
+    """The launcher would take a local path instead of a URI for a finished upload."""
     for name, task in story.pushed.items():
         for key, artifact in task.artifacts.items():
             assert artifact["uri"].startswith("minio://"), (name, key)
@@ -128,7 +128,7 @@ def test_a_refused_run_has_its_report_as_well(story: Story, cluster: Cluster) ->
 
 
 def test_what_a_parameter_does_not_change_comes_from_the_cache(story: Story) -> None:
-    """And nothing that reads what KFP cannot see: the models' folder."""
+    """Nodes that read the models' folder, which KFP cannot see, are not cached."""
     again = {name for name, state in states(story.refused).items() if state != "cached"}
 
     assert again == {

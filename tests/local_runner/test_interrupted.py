@@ -104,7 +104,7 @@ class TestInterrupted:
 
 
 class Signals(logging.Handler):
-    """Sends this process a signal when a node begins, or tells of itself."""
+    """Sends this process a signal when a node begins or logs a message."""
 
     def __init__(self, moment: str, signum: signal.Signals) -> None:
         super().__init__(logging.INFO)
@@ -134,7 +134,7 @@ MOMENTS = (
     *(nodes.TRAINER, "epoch 1/", "epoch 7/", nodes.EVALUATOR),
     *(nodes.SERVING_VALIDATOR, nodes.PUSHER, nodes.REPORT),
 )
-"""Nodes as they begin, and what they tell; those between are as quick as a gate."""
+"""Starts of nodes, and their messages; the nodes between them are very short."""
 
 
 def test_it_can_be_interrupted_at_each_node_and_goes_on_from_there(

@@ -1,4 +1,4 @@
-"""A run whose new model answers logged requests otherwise than callers got it."""
+"""A run whose new model answers logged requests differently from the champion."""
 
 import re
 from collections.abc import Callable
@@ -17,7 +17,7 @@ Run = Callable[..., Ended]
 
 @pytest.fixture
 def log(first: Ended, tmp_path: Path) -> str:
-    """Noise that the served version is said to have answered with the first class."""
+    """Logs noise images, answered by the served version with the first class."""
     pushed = first.result["pushed"]["version"]
     task, model = first.result["task"], first.result["model"]
     shape = (1, task["height"], task["width"])

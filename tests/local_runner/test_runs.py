@@ -1,4 +1,4 @@
-"""`local_runner.py`: what becomes of data, models and changes, and is on record."""
+"""`local_runner.py`: how runs end, what they push, reuse and record."""
 
 import gzip
 import hashlib
@@ -541,7 +541,7 @@ class TestLineage:
     def test_the_metadata_alone_knows_the_same(
         self, ask: Ask, first: Ended, scans: Place, facts: dict[str, Any]
     ) -> None:
-        """Once the version is gone; but not what only the Pusher looked at."""
+        """Facts remain after the version is gone, except those that only Pusher read."""
         shutil.rmtree(scans.output / "models/scans" / str(first.pushed[0]))
         gone = ask("show", str(first.pushed[0]))
         unknown = ("installed_digest", "libraries", "python")

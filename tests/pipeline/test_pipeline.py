@@ -143,7 +143,7 @@ def test_node_ids_are_legal_wherever_the_pipeline_runs(by_id: dict[str, Any]) ->
 def test_what_a_node_waits_for(
     by_id: dict[str, Any], node: str, needs: set[str]
 ) -> None:
-    """Above all: Transform for DataGate, Pusher for both gates on the model."""
+    """For example, Transform waits for DataGate, and Pusher for both model gates."""
     assert upstream(by_id[node]) == needs
 
 
@@ -166,7 +166,7 @@ def test_what_a_gate_is_given(
 
 
 def test_only_the_last_report_depends_on_the_run() -> None:
-    """What is drawn is reused; only the one that draws nothing runs each time."""
+    """Reports with plots are cached; only the last one, which has none, always runs."""
     by_id = nodes()
     named = {
         node: by_id[node].exec_properties.get("run")
@@ -246,7 +246,7 @@ def test_an_edit_of_our_code_is_part_of_the_cache_key(by_id: dict[str, Any]) -> 
 
 
 def test_the_pipeline_knows_no_paths() -> None:
-    """Runners own them; what is written here has none, absolute or relative."""
+    """Paths belong to the runners; the pipeline contains none, absolute or relative."""
     folder = Path(pipeline.__file__).parent
     literal = re.compile(r"""["'](/|\./|\.\./|~)[\w./-]+["']""")
     found = {
@@ -328,7 +328,7 @@ def test_what_the_runner_does_not_know_is_not_made_up(by_id: dict[str, Any]) -> 
 def test_a_network_of_ones_own_is_part_of_the_trainers_cache_key(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its content is; an edit trains again, and does nothing before that."""
+    """The content of the file is the key; an edit makes only the Trainer run again."""
     monkeypatch.chdir(tmp_path)
     config = load_config_with_network("def build(task, settings): ...\n")
     before, after = (

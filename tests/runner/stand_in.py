@@ -1,4 +1,4 @@
-"""In the place of `local_runner.py`: its `result.json` and exit codes, in no time.
+"""Replaces `local_runner.py`: writes its `result.json` and exit codes at once.
 
 What a span's file says becomes of a run that tries it: `refused`, `slow`, `dies`, or
 anything else for a run that goes well.

@@ -199,7 +199,7 @@ def test_a_wrong_flag_is_told_with_where_to_find_help(
 def test_flags_win_over_settings_and_those_over_the_file(
     folder: Path, command: Command
 ) -> None:
-    """Told by which of the wrong values is complained about."""
+    """The error message shows which of the wrong values was read."""
     write("run.toml", b"[training]\nepochs = -1\n")
     on_all = ("--config", "run.toml", "--set", "training.epochs=-2", "--epochs", "-3")
     assert command(*on_all).stderr.endswith("found -3\n")
@@ -282,7 +282,7 @@ def test_a_signal_while_the_result_is_written_loses_no_result(
 
 
 def test_all_of_that_is_known_before_tensorflow_is_imported(folder: Path) -> None:
-    """So the answer to a typing error takes no ten seconds."""
+    """TensorFlow is not imported, so a typing error is reported at once."""
     program = (
         "import json, sys\n"
         "from runner.cli import main\n"

@@ -99,7 +99,7 @@ def test_who_looks_on_sees_each_row_once(scans: Path, cache: Path) -> None:
 def test_mnist_itself_needs_no_name(
     scans: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Told by its content; here the scans stand for it."""
+    """MNIST is recognised by its content; here the scans replace it."""
     content = open_source(str(scans)).fingerprint()
     monkeypatch.setattr(mnist, "FINGERPRINT", content)
     found = resolve(Data(path=str(scans)), str(cache), Mirrors())
@@ -204,7 +204,7 @@ def test_digits_and_data_of_ones_own_exclude_each_other(
 def test_what_was_named_and_is_not_there_is_an_error(
     tmp_path: Path, cache: Path
 ) -> None:
-    """And no reason to take something else."""
+    """And it does not make the run take another data set."""
     with pytest.raises(BadInputError, match=f"^{tmp_path}/gone: missing: "):
         resolve(Data(path=str(tmp_path / "gone")), str(cache), Mirrors())
     assert not cache.exists()

@@ -1,4 +1,4 @@
-"""What TFX logs while it runs becomes events; TFX still says those things."""
+"""TFX's log messages become events. The test fails if TFX changes them."""
 
 import logging
 from collections.abc import Iterator

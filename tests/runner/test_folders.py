@@ -20,7 +20,7 @@ def given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def leave_one() -> None:
-    """As TensorFlow does, which would remove it as Python ends."""
+    """Leaves a temporary file, as TensorFlow does until the end of Python."""
     descriptor, _ = tempfile.mkstemp()
     os.close(descriptor)
 

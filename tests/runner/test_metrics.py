@@ -1,4 +1,4 @@
-"""What Prometheus is told is what the runs came to."""
+"""The metrics for Prometheus agree with the results of the runs."""
 
 import json
 from pathlib import Path

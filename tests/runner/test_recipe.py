@@ -131,7 +131,7 @@ def test_what_it_replaced_may_have_been_removed_since(models: Path) -> None:
 
 
 def test_an_earlier_recipe_has_to_beat_what_is_served_now(models: Path) -> None:
-    """Back to old settings after a change: a new question."""
+    """A run with old settings after a change has to beat the newest version."""
     push(models, 5, "mine")
     push(models, 10, "another", beaten="5")
     assert champion(str(models), lambda base: "mine")[0] == "10"

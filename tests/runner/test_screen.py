@@ -1,4 +1,4 @@
-"""The picture of a run: a line for each event, or live on a terminal."""
+"""The screen of a run: a line for each event, or a live view on a terminal."""
 
 import io
 import re

@@ -1,4 +1,4 @@
-"""Which run is due, and what its ending means for the spans: no clock, no process."""
+"""Which run is due, and what its end means for the spans; pure, without a clock."""
 
 import json
 from collections.abc import Sequence

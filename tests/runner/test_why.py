@@ -1,4 +1,4 @@
-"""What the next run would do, where paths have what means something in a URI."""
+"""`why` works with paths that contain characters with a meaning in URIs."""
 
 import sqlite3
 from pathlib import Path

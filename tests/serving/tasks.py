@@ -1,4 +1,4 @@
-"""Three tasks that the tests of serving go through: no constant may creep back."""
+"""Three tasks for the tests of serving, so that no constant of one is hard-coded."""
 
 import string
 

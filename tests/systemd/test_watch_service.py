@@ -1,4 +1,4 @@
-"""The unit of systemd: systemd takes it, and its command runs as it is printed."""
+"""The systemd unit is valid, and its command runs as printed."""
 
 import os
 import shlex

@@ -1,4 +1,4 @@
-"""Changes of a model's folder: each whole, one at a time, whoever is killed."""
+"""Changes of a model's folder are atomic and serialised, also after a kill."""
 
 import itertools
 import os

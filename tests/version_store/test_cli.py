@@ -291,7 +291,7 @@ def test_where_there_are_several_models_it_asks_which(run: Run, models: Path) ->
 
 
 class TestTrial:
-    """Labels by the commands; nobody serves here, who could be asked."""
+    """Labels by the commands; no server runs that could be asked."""
 
     @pytest.fixture
     def on_trial(self, models: Path) -> tuple[int, int]:

@@ -1,4 +1,4 @@
-"""What was rolled back from stays so, until a person says otherwise."""
+"""A model that was rolled back from is not pushed again until a person allows it."""
 
 import json
 import shutil

@@ -1,4 +1,4 @@
-"""Digests: the same for the same files, another for every other."""
+"""Digests are equal for the same files and differ for any others."""
 
 import hashlib
 from collections.abc import Callable

@@ -110,7 +110,7 @@ def failures(site: Site) -> Iterator[list[str]]:
 
 
 class TestCanary:
-    """It is served to those who ask for it; the others stay with the stable one."""
+    """Callers who ask for the canary get it; the others get the stable version."""
 
     def test_the_highest_is_labelled_stable_before_a_canary_comes(
         self, site: Site
@@ -265,7 +265,7 @@ class TestWhatListensIsNoServer:
 
 @dataclass(frozen=True)
 class Agreeing(Servers):
-    """They have whatever is asked for; something else may happen meanwhile."""
+    """Servers that have every version. `meanwhile` runs while they are asked."""
 
     meanwhile: Callable[[], object] = lambda: None
 
@@ -364,7 +364,7 @@ else:
 
 
 class TestKilled:
-    """Each command can be said again after it was killed between two of its files."""
+    """Each command can be repeated after a kill between its two files."""
 
     @pytest.fixture
     def kill_at(self, site: Site) -> Callable[[str, int], None]:

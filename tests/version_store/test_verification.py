@@ -1,4 +1,4 @@
-"""Verifying: whatever was changed about a version is found."""
+"""`verify` finds every change of a version."""
 
 import json
 import os

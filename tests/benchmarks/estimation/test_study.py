@@ -17,7 +17,7 @@ from tests.components.softmax import save_softmax
 
 @pytest.fixture(scope="module")
 def version(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A regression with random weights: it knows nothing, and tells so."""
+    """A regression with random weights, whose confidences are low."""
     folder = tmp_path_factory.mktemp("models") / "digits" / "7"
     return Path(save_softmax(str(folder)))
 

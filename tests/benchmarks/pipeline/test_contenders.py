@@ -1,4 +1,4 @@
-"""A contender that trains something else does not compare."""
+"""A contender that trains something else ends the benchmark."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Grown data is MNIST several times over, and no two records the same."""
+"""Grown data is several copies of MNIST, and no two records are equal."""
 
 from pathlib import Path
 

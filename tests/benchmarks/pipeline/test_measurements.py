@@ -1,4 +1,4 @@
-"""The results file is added to, and only to what it is about."""
+"""The results file grows, and refuses results of another machine or data set."""
 
 from pathlib import Path
 

@@ -92,7 +92,7 @@ def find(base: Path, artifact: Callable[..., Any]) -> Find:
 
 
 def left_out(artifact: Any) -> str:
-    """Why the served version is no champion; it is none at all then."""
+    """Returns why the served version is no champion; the outputs are then empty."""
     assert version_of(artifact) == ""
     why: str = artifact.get_string_custom_property("left_out")
     assert Path(artifact.uri, "NO_CHAMPION").read_text() == why
@@ -207,7 +207,7 @@ def test_a_version_where_there_are_none_is_refused(find: Find, base: Path) -> No
 
 
 class TestLeftOut:
-    """What is served and cannot be compared with: said, and no reason to stop."""
+    """A served version that cannot be compared is reported and stops nothing."""
 
     def test_a_model_that_takes_no_examples(
         self, find: Find, serve: Serve, tmp_path: Path
@@ -266,7 +266,7 @@ class TestLeftOut:
 
 
 class TestAnotherTask:
-    """A name by which clients ask for something else is not taken away from them."""
+    """A model name that is served for another task is refused."""
 
     def test_is_refused_and_says_what_to_do(self, find: Find, serve: Serve) -> None:
         serve("7")
@@ -314,7 +314,7 @@ class TestAnotherTask:
     def test_a_version_that_names_no_classes_has_them_all(
         self, find: Find, serve: Serve
     ) -> None:
-        """Version 0.1 wrote no task: size and number of classes can be compared."""
+        """Version 0.1 wrote no task, but size and number of classes can be compared."""
         serve("7", task=None)
         assert version_of(find(task=NAMED)[0]) == "7"
         with pytest.raises(BadInputError, match="10 classes, and not 11"):

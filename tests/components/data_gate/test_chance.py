@@ -12,7 +12,7 @@ def difference(one: np.ndarray, other: np.ndarray) -> np.ndarray:
 
 
 def test_it_is_fishers_exact_test_of_scipy() -> None:
-    """Within the bound the test finds nothing at this level, and beyond it does."""
+    """The test finds nothing within the bound, and finds something beyond it."""
     one = np.array([60, 40])
     for count in range(101):
         other = np.array([count, 100 - count])

@@ -270,7 +270,7 @@ def test_a_skew_that_chance_makes_is_none(
     make_examples: Callable[..., Examples],
     all_digits: Dataset,
 ) -> None:
-    """Of 100 rows more than 0.05 of a class may be missing by chance."""
+    """With 100 rows, a share of a class may differ by more than 0.05 by chance."""
     labels = all_digits.train_labels
     fewer = [row for row in range(500) if labels[row] != 1 or row % 4 == 0][:100]
     statistics = {

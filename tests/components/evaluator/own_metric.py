@@ -1,4 +1,4 @@
-"""A metric as a person writes it, in a file of her own."""
+"""A metric as a user writes it, in a file of her own."""
 
 import numpy as np
 

@@ -53,7 +53,7 @@ def test_other_bounds_are_no_cache_hit(gates: Gates) -> None:
 
 
 def test_two_metrics_of_one_name_are_bad_input() -> None:
-    """Else one would be measured, and both held to it."""
+    """Otherwise only one would be measured, and both bounds checked against it."""
     other = "tests.components.evaluator.own_metric.accuracy"
     with pytest.raises(BadInputError, match="accuracy: expected one metric of that"):
         Gates(metrics=(MetricBound(name=other, min=0.1),)).bounds()

@@ -191,7 +191,7 @@ class TestFirstModel:
 
 
 class TestFall:
-    """A champion that fails on the new data: these are other data."""
+    """A champion that fails on the new data shows that the data is of another kind."""
 
     @pytest.fixture(scope="class")
     def transposed(self, all_digits: Dataset) -> np.ndarray:
@@ -254,7 +254,7 @@ class TestFall:
 def test_several_workers_and_bundles_come_to_the_same_numbers(
     evaluate: Evaluate, both: Evaluated, good: Model, poor: Model
 ) -> None:
-    """What each adds up is merged, whoever it was."""
+    """The sums of all workers are merged, whichever worker made them."""
     workers = [
         "--runner=apache_beam.runners.portability.fn_api_runner.FnApiRunner",
         "--direct_num_workers=3",

@@ -1,4 +1,4 @@
-"""What Beam's workers add up: the same whoever added it, in whatever order."""
+"""The sums of Beam's workers do not depend on bundles or their order."""
 
 from typing import Any
 
@@ -26,7 +26,7 @@ def path_of(name: str) -> str:
 
 
 def combiner(name: str) -> tuple[Any, Any]:
-    """What adds up, and what makes the metric of it."""
+    """The accumulator, and the function that computes the metric from it."""
     sums, derived = Measured(name, path_of(name)).computations(
         eval_config=None, model_names=[""], output_names=[""]
     )

@@ -1,4 +1,4 @@
-"""What is written without Beam is what TFX writes with it, on odd data too."""
+"""Without Beam the same files are written as with it, also for unusual data."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -59,7 +59,7 @@ ODD: dict[str, Callable[[Rows], Rows]] = {
 
 @pytest.fixture(scope="module")
 def silent(tmp_path_factory: pytest.TempPathFactory) -> Model:
-    """A model that gives some images no answer, and others none that is a number."""
+    """A model whose probabilities are all 0 for some images and NaN for others."""
 
     def answer(examples: Any) -> dict[str, Any]:
         spec = {"image": tf.io.FixedLenFeature([784], tf.int64)}

@@ -71,7 +71,7 @@ def test_labels_are_items_without_a_shape(file: Path) -> None:
 
 
 def test_qmnists_labels_are_eight_numbers_of_four_bytes(file: Path) -> None:
-    """By its authors: `idx2-int`, big-endian."""
+    """QMNIST's labels as its authors publish them: `idx2-int`, big-endian."""
     labels = np.arange(24).reshape(3, 8) * 70_000
     header = struct.pack(">HBB2I", 0, 0x0C, 2, 3, 8)
     file.write_bytes(header + labels.astype(">i4").tobytes())

@@ -1,4 +1,4 @@
-"""Fetching from mirrors that are dead, lie, break off or are merely slow to wake."""
+"""Fetching from mirrors that are dead, send wrong data, break off or are slow."""
 
 import contextlib
 import gzip
@@ -63,7 +63,7 @@ def serving(mirror: Mirror) -> ThreadingHTTPServer:
 
     class Server(ThreadingHTTPServer):
         def handle_error(self, request: object, client_address: object) -> None:
-            """A client that hangs up is what some tests are about."""
+            """In some tests the client closes the connection; this is no error."""
 
     server = Server(("127.0.0.1", 0), Handler)
     mirror.address = f"http://127.0.0.1:{server.server_port}/mnist/"
@@ -241,7 +241,7 @@ def test_a_connection_that_breaks_off_is_tried_three_times(
 
 
 def never(connection: socket.socket) -> None:
-    """Takes the connection, and says nothing."""
+    """Accepts the connection and sends nothing."""
 
 
 def trickle(connection: socket.socket) -> None:
@@ -346,7 +346,7 @@ def test_what_the_network_here_lacks_is_the_reason(
 def test_a_certificate_that_is_not_trusted_is_the_reason(
     folder: Path, tmp_path: Path
 ) -> None:
-    """As behind a proxy that opens TLS."""
+    """The certificate is untrusted, as behind a proxy that intercepts TLS."""
     pki = Pki.make(tmp_path)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(pki.server_cert, pki.server_key)

@@ -18,7 +18,7 @@ COLOUR = np.stack([GREY, 255 - GREY, GREY // 2], axis=-1)
 
 
 def read(content: bytes, **hints: Any) -> np.ndarray:
-    """What becomes of one picture of its own form."""
+    """Reads one picture without resizing or conversion."""
     form = find_form([("it", lambda: io.BytesIO(content))], Hints(**hints))
     return decode("it", content, form)
 

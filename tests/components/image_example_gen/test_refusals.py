@@ -12,7 +12,7 @@ from contract.errors import BadInputError
 
 
 class Trap:
-    """Unpickled, it would write a file."""
+    """An object that writes a file when it is unpickled."""
 
     def __reduce__(self) -> tuple[Any, ...]:
         return (Path("trapped").write_text, ("!",))

@@ -1,4 +1,4 @@
-"""A data set on disk: one content in many wrappings, checked while it is read."""
+"""A data set on disk: the same content in many forms, checked while it is read."""
 
 import gzip
 import hashlib

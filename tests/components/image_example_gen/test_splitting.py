@@ -132,7 +132,7 @@ def test_three_images_of_each_class_are_one_for_each_split() -> None:
 
 
 def test_a_class_that_only_the_last_rows_have_is_an_order() -> None:
-    """However many classes there are, so that no share is large."""
+    """Ordered rows are recognised even if many classes make every share small."""
     labels = np.repeat(np.arange(500), 2)
     assert is_ordered(labels, 500, 0.2)
     shuffled = np.concatenate([np.arange(500), np.arange(500)])

@@ -1,4 +1,4 @@
-"""A model's files; what is in them does not matter to who copies them."""
+"""A model's files. Their content is arbitrary, because Pusher only copies them."""
 
 from pathlib import Path
 

@@ -51,7 +51,7 @@ def push(
 ) -> Push:
     """Runs the executor; returns the artifact that it was to fill.
 
-    What is read from the other artifacts is `test_facts.py`'s.
+    `test_facts.py` tests what is read from the other artifacts.
     """
     asked: list[Any] = []
 
@@ -277,7 +277,7 @@ def test_a_served_version_whose_manifest_is_torn_is_replaced(
 def test_a_model_that_was_rolled_back_from_is_not_pushed_again(
     push: Push, base: Path
 ) -> None:
-    """Else the next nightly run would undo what a person decided."""
+    """Otherwise the next nightly run would undo a person's decision."""
     push(weights="old")
     new = properties(push(weights="new"))["pushed_version"]
     rollback(str(base.parent), base.name, None, "reads 7 as 1", None)
@@ -325,7 +325,7 @@ class TestAsCanary:
 
     @pytest.fixture(autouse=True)
     def no_pause(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Nobody serves here, so that nobody has to read the file again."""
+        """No server runs here, so no server has to read the file again."""
         monkeypatch.setattr(model_config, "POLL_SECONDS", 0)
 
     def test_without_a_server_it_is_loaded_and_waits_for_its_label(

@@ -51,7 +51,7 @@ Replay = Callable[..., Ran]
 
 @pytest.fixture(scope="module")
 def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """A model that answers as the champion did, and one that always says otherwise."""
+    """A model that answers as the champion did, and one that always differs."""
     folder = tmp_path_factory.mktemp("models")
 
     def otherwise(images: Any) -> dict[str, Any]:
@@ -176,7 +176,7 @@ class TestOtherwise:
 
 
 class TestLeftOut:
-    """Where there is nothing to compare nothing is refused, and that is said."""
+    """With nothing to compare, nothing is refused, and the reason is reported."""
 
     def test_without_a_champion(self, replay: Replay) -> None:
         ran = replay("/no/log", champion="")

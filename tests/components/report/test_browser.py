@@ -48,7 +48,7 @@ BIRDS = Task(
     ),
     noun="bird",
 )
-"""Grey photographs of 120 classes with long names and names that mean harm."""
+"""Grey photographs of 120 classes, with long names and names that contain HTML."""
 
 TASKS = ("digits", "letters", "shapes", "birds")
 
@@ -174,7 +174,7 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chro
 def look(
     browser: webdriver.Chrome, url: str, width: int, scheme: str = "light"
 ) -> webdriver.Chrome:
-    """Opens the page in a window of that width and for those eyes."""
+    """Opens the page in a window of that width and with that colour scheme."""
     browser.execute_cdp_cmd(
         "Emulation.setEmulatedMedia",
         {"features": [{"name": "prefers-color-scheme", "value": scheme}]},

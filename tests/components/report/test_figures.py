@@ -119,7 +119,7 @@ def drawn() -> dict[str, Markup]:
 
 
 def texts(svg: str) -> list[str]:
-    """What is to be read, without titles."""
+    """The visible text, without titles."""
     nodes = ElementTree.fromstring(svg).iter("text")
     return [
         (node.text or "") + "".join(title.tail or "" for title in node)

@@ -96,7 +96,7 @@ class TestWrite:
         assert found == expected.metadata
 
     def test_a_file_has_the_same(self, written: Any) -> None:
-        """In an object store nothing else of an artifact remains."""
+        """An object store keeps nothing else of an artifact."""
         for made in written:
             content = Path(made.uri, "numbers.json").read_text()
             assert json.loads(content) == properties(made)

@@ -14,7 +14,7 @@ HOME = Path(__file__).parents[3]
 
 @pytest.fixture(params=["here", "elsewhere"])
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
-    """Where a person stands: in the project, or anywhere."""
+    """The current folder of the user: the project, or another one."""
     return HOME if request.param == "here" else tmp_path
 
 

@@ -141,7 +141,7 @@ def test_what_the_machine_ends_is_a_failure_and_no_verdict(
     script: str,
     reason: str,
 ) -> None:
-    """A verdict would be kept in the cache, and refuse a good model for ever."""
+    """A verdict would stay in the cache and refuse a good model for ever."""
     python(script)
     with pytest.raises(RuntimeError) as caught:
         validate(str(tmp_path))

@@ -37,7 +37,7 @@ def test_where_memory_does_not_suffice_there_is_no_outcome(
     monkeypatch: pytest.MonkeyPatch,
     what: str,
 ) -> None:
-    """Neither a check that passed nor a failure: it says nothing about the model."""
+    """A problem of the machine is neither a passed check nor a failure of the model."""
 
     def exhausted(*_: Any, **__: Any) -> Any:
         if what == "load":

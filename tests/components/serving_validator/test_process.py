@@ -1,4 +1,4 @@
-"""The process that waits: asked once, never asked, dead before it was asked."""
+"""The waiting process: asked once, never asked, or dead before it was asked."""
 
 import os
 import signal
@@ -51,7 +51,7 @@ def test_one_that_was_started_ahead_is_taken_and_answers(
 def test_what_lies_in_the_folder_of_the_person_is_not_imported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A file of hers may be called as one of Python's, or of ours."""
+    """A file of the user may have the name of a module of Python or of this project."""
     for name in ("types.py", "numbers.py", "components.py"):
         (tmp_path / name).write_text("raise SystemExit('imported')")
     monkeypatch.chdir(tmp_path)
@@ -104,7 +104,7 @@ def test_another_takes_the_place_of_one_that_waits() -> None:
 
 
 def test_it_ends_with_the_one_that_started_it() -> None:
-    """As when that is killed: its end of the pipe closes."""
+    """Closes the parent's end of the pipe, as happens when the parent is killed."""
     with Process() as waiting:
         stdin = waiting._process.stdin
         assert stdin is not None

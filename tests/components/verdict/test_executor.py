@@ -136,6 +136,6 @@ def test_a_model_that_was_rolled_back_from_is_a_refusal_by_the_pusher(
 
 
 def test_an_unexplained_absence_is_no_refusal(judge: Judge) -> None:
-    """Else nobody would look for the fault."""
+    """Otherwise nobody would look for the fault."""
     with pytest.raises(RuntimeError, match="not pushed, although no gate refused"):
         judge(pushed=0)

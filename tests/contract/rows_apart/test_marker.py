@@ -1,4 +1,4 @@
-"""The marker is written where the graph shows that rows keep apart, and only there."""
+"""The marker is written only if the graph shows that rows are independent."""
 
 import hashlib
 import json

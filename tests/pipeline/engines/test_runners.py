@@ -1,4 +1,4 @@
-"""What is asked of a job server, and what is made of its answers."""
+"""Requests to a job server, and how its answers are handled."""
 
 import json
 import threading

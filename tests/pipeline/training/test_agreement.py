@@ -1,4 +1,4 @@
-"""The loop against Keras' `fit`, on the same order of rows, for what `fit` counts."""
+"""The loop gives the same results as Keras' `fit` on the same order of rows."""
 
 from collections.abc import Callable, Sequence
 

@@ -1,4 +1,4 @@
-"""The compiled loop takes the same steps as Keras, and says the same of them."""
+"""The compiled loop takes the same steps as Keras and reports the same numbers."""
 
 from pathlib import Path
 
@@ -104,7 +104,7 @@ def test_one_batch_may_be_larger_than_all_rows(few: Samples, held_out: Samples) 
 def test_loss_and_accuracy_of_an_epoch_are_over_its_samples_as_they_were_seen(
     few: Samples, held_out: Samples
 ) -> None:
-    """With a step that moves nothing, they are those of the weights throughout."""
+    """With a learning rate of 0, they equal the metrics of the unchanged weights."""
     model = network(learning_rate=1e-30)
     loss, accuracy = model.evaluate(few.images, few.labels, verbose=0)
 

@@ -37,7 +37,7 @@ def discs(task: Task, rows: int) -> tf.Tensor:
 
 
 class OnesOwn(keras.Model):
-    """A network whose layers nobody can see from outside."""
+    """A subclassed network whose layers are not visible from outside."""
 
     def __init__(self) -> None:
         super().__init__()

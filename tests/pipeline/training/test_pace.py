@@ -39,7 +39,7 @@ def steps(body: object = None) -> object:
 
 @pytest.fixture
 def seconds_a_step(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """What each step is made to seem to take, by a clock of our own."""
+    """Simulates the duration of each step with a fake clock."""
     clock, cost = [0.0], [0.0]
 
     def tick() -> Iterator[float]:

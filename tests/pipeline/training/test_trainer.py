@@ -181,7 +181,7 @@ def test_tensorflow_is_told_to_keep_the_order_of_sums_where_threads_could_change
     threads: str,
     told_to: bool,
 ) -> None:
-    """One thread has but one order, and need not pay for it."""
+    """One thread is deterministic anyway and does not need the slower mode."""
     monkeypatch.setenv("TF_NUM_INTRAOP_THREADS", threads)
     with mock.patch.object(tf.config.experimental, "enable_op_determinism") as enable:
         train_only(1)

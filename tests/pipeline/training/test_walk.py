@@ -12,7 +12,7 @@ import pytest
 from pipeline.training.settings import OPTIMIZERS
 
 SECONDS = 400
-"""For a process that takes some 60; one that hangs is ended."""
+"""Seconds; the process takes about 60, and one that hangs is killed."""
 
 OF_LOSS = 1e-4
 

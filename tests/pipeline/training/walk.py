@@ -1,6 +1,6 @@
 """One optimiser through the loop and through Keras' `fit`; started by the test.
 
-A process of its own: what it looks for is a loop that never ends.
+It is a process of its own because it looks for a loop that never ends.
 """
 
 import json

@@ -77,7 +77,7 @@ def container(spec: dict[str, Any], node: str) -> dict[str, Any]:
 
 
 def origin(spec: dict[str, Any], node: str) -> Origin:
-    """What a pod is told to build its node from."""
+    """The settings from which a pod builds its node."""
     [variable] = container(spec, node)["env"]
     assert variable["name"] == VARIABLE
     return from_json(variable["value"])

@@ -103,7 +103,7 @@ def run(
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
 ) -> Run:
-    """Runs the command line in this process, with nothing of the machine's own."""
+    """Runs the command line in this process, without the machine's own settings."""
     for name in ("KF_PIPELINES_ENDPOINT", "KFP_TOKEN"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(client, "_POLL_SECONDS", 0.01)

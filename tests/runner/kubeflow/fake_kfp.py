@@ -252,7 +252,7 @@ def _matching(items: list[Json], request: Request) -> list[Json]:
 
 
 def serve(fake: FakeKfp, certificate: tuple[Path, Path] | None = None) -> Any:
-    """Starts to answer; returns the server, to be shut down.
+    """Starts the server and returns it; the caller shuts it down.
 
     Args:
         fake: What to answer with; its `host` is set.
@@ -283,7 +283,7 @@ def serve(fake: FakeKfp, certificate: tuple[Path, Path] | None = None) -> Any:
         do_GET = do_POST = do_DELETE = _handle
 
         def log_message(self, format: str, *args: Any) -> None:
-            """Keeps the test's output its own."""
+            """Logs nothing, so that the test's output stays readable."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     scheme = "http"

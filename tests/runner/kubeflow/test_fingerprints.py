@@ -55,7 +55,7 @@ def test_it_is_the_same_wherever_the_packages_lie(
 
 
 def test_all_that_it_looks_at_is_installed_into_an_image() -> None:
-    """A file that only the checkout has would make every pod refuse its image."""
+    """A file that is only in the checkout would make every pod refuse its image."""
     if shutil.which("git") is None:
         pytest.skip("no git: which files belong to the checkout is not known")
     listed = subprocess.run(

@@ -1,4 +1,4 @@
-"""The launcher's own last line, in words; lines as recorded, shortened."""
+"""The last line of KFP's launcher is explained; the lines were recorded."""
 
 import re
 

@@ -253,7 +253,7 @@ class TestTasksOfOnesOwn:
     def test_classes_and_noun_are_told_to_the_nodes_that_they_change(
         self, task: Task
     ) -> None:
-        """To all of them, a hundred classes would not fit in a workflow."""
+        """If all nodes got them, a hundred classes would not fit in a workflow."""
         spec, _ = yaml.safe_load_all(of_task(task))
         told = {node: origin(spec, node).config.data for node in NODES}
         knowing = {node for node in NODES if told[node].classes}

@@ -1,4 +1,4 @@
-"""Files, folders, arrays and pipes, one by one; what is broken loses nothing else."""
+"""Files, folders, arrays and pipes are read; a broken one affects no other."""
 
 import io
 import os

@@ -1,4 +1,4 @@
-"""A table of answers loses a batch at most, and is gone on with."""
+"""A killed command loses at most one batch of its table and can continue it."""
 
 import contextlib
 import csv

@@ -1,4 +1,4 @@
-"""The task is what the model tells, or what its shapes let one know."""
+"""The task comes from the model's `describe`, or else from its shapes."""
 
 import json
 

@@ -101,7 +101,7 @@ class TestProcess:
     def test_what_lies_where_one_stands_is_not_imported(
         self, models: Path, ports: tuple[int, int], tmp_path: Path
     ) -> None:
-        """Somebody's numbers.py is not Python's, and her contract.py is not ours."""
+        """A user's numbers.py or contract.py does not shadow Python's or our module."""
         for name in ("numbers.py", "contract.py", "types.py"):
             (tmp_path / name).write_text("raise SystemExit('imported: ' + __file__)")
         output = subprocess.run(

@@ -49,7 +49,7 @@ def test_another_name_lists_what_there_is(models: Path) -> None:
 
 
 def test_a_folder_that_nobody_may_read_is_no_model() -> None:
-    """`lost+found` is root's, and is there on every volume of its own."""
+    """Every ext4 volume has a folder `lost+found`, which only root can read."""
     script = (
         "import os, sys\nfrom pathlib import Path\n"
         "from serving.launch.models import find_model\n"

@@ -51,7 +51,7 @@ def headless(profile: Path) -> Iterator[webdriver.Chrome]:
 
 
 class Page:
-    """The page as a person has it before them."""
+    """The page, with the actions of a person."""
 
     def __init__(self, browser: webdriver.Chrome, url: str) -> None:
         self.browser, self.url = browser, url
@@ -71,7 +71,7 @@ class Page:
         return self
 
     def ready(self) -> "Page":
-        """Wait until the page knows what is served: before, nothing can be drawn."""
+        """Wait until the page knows the model; before that nothing can be drawn."""
         self.wait_for(lambda: "is ready" in self.text("state"))
         return self
 

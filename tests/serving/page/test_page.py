@@ -227,7 +227,7 @@ def test_the_page_loads_nothing_from_elsewhere() -> None:
 
 
 class TestLabels:
-    """Where versions are labelled, the stable one is asked, or the canary."""
+    """With labels, the page asks the stable version, or the canary on request."""
 
     @pytest.fixture
     def labelled(self, server: RestServer) -> Iterator[RestServer]:

@@ -1,4 +1,4 @@
-"""Requests that nobody would send, by the thousand, to a server of its own.
+"""Sends thousands of random malformed requests to a server of its own.
 
     python -m tests.serving.server.fuzzing --requests 100000 --seed 1
 

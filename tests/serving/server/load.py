@@ -1,4 +1,4 @@
-"""Clients that ask without pause, and the configurations they ask under."""
+"""Clients that send requests without pause, and the server's configurations."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""SavedModels that make trouble: rows that mix, kernels that abort, long runs."""
+"""Difficult SavedModels: dependent rows, kernels that abort, long runs."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def _named(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def mark(path: Path, *signatures: str) -> None:
-    """Write the marker of rows that do not see each other, as README.md has it."""
+    """Write the marker of independent rows, as README.md defines it."""
     (path / "assets.extra").mkdir(exist_ok=True)
     digest = hashlib.sha256((path / "saved_model.pb").read_bytes()).hexdigest()
     content = {"format": 1, "saved_model_sha256": digest, "signatures": signatures}

@@ -1,4 +1,4 @@
-"""Answers that TensorFlow Serving gives, and that are easily given otherwise."""
+"""Details in which an answer could easily differ from TensorFlow Serving's."""
 
 from __future__ import annotations
 

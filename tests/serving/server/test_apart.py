@@ -1,4 +1,4 @@
-"""The server stands alone: it knows nothing of the project it lies in."""
+"""The server imports nothing of the project around it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Requests that wait at the same moment run together, and nobody can tell."""
+"""Requests that wait at the same time run together, with unchanged answers."""
 
 from __future__ import annotations
 

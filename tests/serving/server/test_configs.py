@@ -1,4 +1,4 @@
-"""The text files: what they say is taken, what they must not say is refused."""
+"""Configuration files: valid content is used, invalid content is refused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Clients that say nothing cost nothing, and the log has an end."""
+"""Silent clients are dropped, and the log is limited."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Small calls need no event loop: marked ones run where they arrive, and together."""
+"""Small calls of marked signatures run together on gRPC's thread."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Requests that nobody would send: each gets a status, and the server lives."""
+"""Random malformed requests: each gets a status, and the server survives."""
 
 from __future__ import annotations
 

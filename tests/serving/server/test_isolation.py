@@ -1,4 +1,4 @@
-"""No caller gets another's values, and none waits for another."""
+"""No caller gets another caller's values or waits for another caller."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def ask(server: RunningServer, signature: str, x: Any) -> Any:
 
 
 class TestOthersValues:
-    """Rows of these see each other, now and then: no trial would show it."""
+    """Rows of these models sometimes depend on each other; trying would not show it."""
 
     @pytest.mark.parametrize(
         ("signature", "usual", "rare", "expected"),

@@ -1,4 +1,4 @@
-"""Versions come and go: swaps, rollbacks, broken ones."""
+"""Versions are loaded and unloaded: swaps, rollbacks, broken versions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The page comes with a policy under which nothing but itself runs."""
+"""The page has a content security policy that allows only its own code."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Shapes other than the declared ones: answered where no kernel minds, else refused."""
+"""Undeclared shapes run if no kernel aborts on them, and are refused otherwise."""
 
 from __future__ import annotations
 

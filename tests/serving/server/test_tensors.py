@@ -1,4 +1,4 @@
-"""The codec agrees with TensorFlow's own, and believes nothing unchecked."""
+"""The codec agrees with TensorFlow's own and checks every claim of a message."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ INFO served as version 7
 
 @dataclass(frozen=True)
 class Told:
-    """How a recorded run ends for who waits for it."""
+    """How `submit --wait` ends for a recorded run."""
 
     code: int
     headline: str

@@ -127,7 +127,7 @@ def test_a_kfp_that_numbers_each_level(
 def test_a_list_that_stops_before_the_run(
     fake: FakeKfp, run: Run, write_package: WritePackage, numbered: bool
 ) -> None:
-    """Argo has packed the nodes; the refusal is in the log of one that is not told."""
+    """Argo has packed the nodes; the log of an unlisted node has the refusal."""
     trainer = Ran("Trainer", "done", 0, 9)
     fake.frames = [frame("FAILED", trainer, numbered=numbered)]
     fake.logs[pod_of("Verdict", numbered=numbered)] = REFUSED

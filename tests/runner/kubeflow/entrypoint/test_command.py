@@ -140,7 +140,7 @@ def test_exit_codes_and_last_words(
     last_words: list[str],
 ) -> None:
     class EndedError(Exception):
-        """In the place of the end of this process."""
+        """Replaces the call that would end this process."""
 
     def run(arguments: object) -> None:
         if error is not None:

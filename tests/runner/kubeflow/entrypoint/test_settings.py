@@ -22,7 +22,7 @@ ORIGIN = Origin({}, "mnist", "mnist", "ab" * 32)
 
 @pytest.fixture(scope="module")
 def compiled() -> dict[str, Any]:
-    """TFX's own compiler's words on the pipeline."""
+    """The pipeline as TFX's own compiler writes it."""
     config = KubeflowV2DagRunnerConfig(
         default_image="image:1", use_pipeline_spec_2_1=True
     )
