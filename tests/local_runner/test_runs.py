@@ -541,7 +541,7 @@ class TestLineage:
     def test_the_metadata_alone_knows_the_same(
         self, ask: Ask, first: Ended, scans: Place, facts: dict[str, Any]
     ) -> None:
-        """Facts remain after the version is gone, except those that only Pusher read."""
+        """Facts remain after the version is gone, except those only Pusher read."""
         shutil.rmtree(scans.output / "models/scans" / str(first.pushed[0]))
         gone = ask("show", str(first.pushed[0]))
         unknown = ("installed_digest", "libraries", "python")
