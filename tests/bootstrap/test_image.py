@@ -122,7 +122,7 @@ def test_settings_about_files_of_this_machine_stay_out_of_the_build(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     engine(tmp_path / "bin", "podman", answers=True)
-    # The engine keeps the secret that it is handed.
+    # The fake engine stores the secret that it gets.
     (tmp_path / "bin" / "podman").write_text(
         "#!/bin/sh\n"
         'for word; do case "$word" in id=pip,src=*) '

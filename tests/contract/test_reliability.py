@@ -25,7 +25,7 @@ def rows_of(confidences: list[float], right: list[bool]) -> Reliability:
 def test_a_block_has_the_share_of_right_answers_that_never_falls() -> None:
     measured = rows_of(
         [0.6, 0.6, 0.7, 0.8, 0.9, 0.9, 0.9, 0.9],
-        # 0.7 was right and 0.8 was not: a block of both.
+        # 0.7 was right and 0.8 was wrong, so isotonic regression merges both.
         [False, False, True, False, True, True, True, False],
     )
     assert measured.edges == pytest.approx((0, 0.7, 0.9))
@@ -47,7 +47,7 @@ def test_the_parts_hold_as_many_rows_and_the_bound_leaves_a_hundredth() -> None:
     measured = measure(halves, np.zeros(1000, np.int64), novelty)
     assert measured.novelty_edges == tuple(range(99, 900, 100))
     assert measured.novelty_rows == (100,) * 10
-    # All of one confidence: there are no ten parts.
+    # All have the same confidence, so there are fewer than ten bins.
     assert measured.confidence_rows == (1000, *[0] * 9)
     assert (novelty > measured.novelty_bound).sum() == 10
 

@@ -92,7 +92,7 @@ def test_a_signal_ends_it_with_the_documented_code_and_a_word(
 ) -> None:
     process = begun(work)
     process.send_signal(signum)
-    # A process that did not hear would take a minute.
+    # A process that ignored the signal would take a minute.
     _, errors = process.communicate(timeout=30)
     assert process.returncode == code
     assert word in errors

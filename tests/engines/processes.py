@@ -95,7 +95,7 @@ def process(
         # The project's Python comes first, as in its image.
         "PATH": f"{os.path.dirname(sys.executable)}:{os.environ['PATH']}",
         "TMPDIR": str(scratch),
-        # None lives long enough for the optimising compiler to pay.
+        # No process lives long enough to profit from the optimising compiler.
         "JAVA_TOOL_OPTIONS": f"-Djava.io.tmpdir={scratch} -XX:TieredStopAtLevel=1 "
         "-XX:+UseSerialGC",
     }

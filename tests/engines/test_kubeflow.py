@@ -120,7 +120,7 @@ def test_nodes_come_to_the_same_on_the_cluster_and_leave_nothing_on_the_volume(
     assert values == approximately(values_in(made / nodes.EVALUATOR))
     after = processes.flink("jobs/overview")["jobs"]
     states = [job["state"] for job in after if job["jid"] not in before]
-    # The probe's, StatisticsGen's and Evaluator's. A Transform that has to know nothing
-    # of all the data has no job for the engine.
+    # The jobs of the probe, StatisticsGen and Evaluator. A Transform without analyzers
+    # has no job for the engine.
     assert states == ["FINISHED"] * 3
     assert not list(pod.volume.iterdir())

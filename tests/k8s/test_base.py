@@ -24,7 +24,7 @@ class TestDeployed:
         self, rendered: Rendered, name: str
     ) -> None:
         names = {c["metadata"]["name"] for c in of_kind(rendered(name), "ConfigMap")}
-        # No pod reads the model's name from there; it is in the others already.
+        # No pod reads the model's name from there; kustomize has copied it.
         for config in names - {"model"}:
             assert re.search("-[a-z0-9]{10}$", config)
 

@@ -74,7 +74,7 @@ def test_files_named_by_flags_are_mounted(rendered: Rendered, name: str) -> None
     for container in pod["initContainers"]:
         if container["name"] == "ssl-config":
             there.add(container["args"][-1])
-    # The volume has the file of what is served, from this one on.
+    # The init container copies this file to the volume.
     there.remove("/etc/serving/models.config")
     assert named == {*there, "/models/models.config"}
 
@@ -136,7 +136,7 @@ def test_what_is_served_is_read_again_from_the_models_volume(
     volumes = {mount["mountPath"]: mount for mount in init["volumeMounts"]}
     assert "readOnly" not in volumes[str(file.parent)]
 
-    # It writes the file once, and never over another one.
+    # It writes the file once and never overwrites an existing one.
     for path, content in files_in(pod, manifests).items():
         kubelet.write(tmp_path, path, content)
     (tmp_path / "models").mkdir()

@@ -45,7 +45,7 @@ def test_it_serves_as_the_deployment_does(rendered: Rendered) -> None:
         "volumeMounts",
     ):
         assert their_server[field] == our_server[field], field
-    # But for how they are told the model, and for KServe's want of labels' sake.
+    # Except how they get the model: KServe has no file of versions and labels.
     assert set(their_server["args"]) - set(our_server["args"]) == {
         "--model_name=mnist",
         "--model_base_path=/models/mnist",
@@ -61,7 +61,7 @@ def test_it_serves_as_the_deployment_does(rendered: Rendered) -> None:
 
 
 def test_there_is_no_limit_of_cpu(rendered: Rendered) -> None:
-    # KServe's own runtime has one, and what is not said here is taken from there.
+    # KServe's own runtime has one; the test makes sure that it is not inherited.
     assert server_of(the_pod(rendered("kserve")))["resources"]["limits"].keys() == {
         "memory"
     }

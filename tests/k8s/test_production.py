@@ -80,7 +80,7 @@ def test_each_door_is_for_somebody_named(
     assert port in port_numbers(the_server(manifests))
     assert rule["from"]
     for peer in rule["from"]:
-        # A peer with no label in it would be everybody.
+        # A peer without a label would match every pod.
         assert peer["podSelector"]["matchLabels"]
         assert peer.get("namespaceSelector", {"matchLabels": True})["matchLabels"]
 

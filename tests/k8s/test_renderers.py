@@ -59,7 +59,7 @@ def test_every_renderer_writes_the_same(
 def test_every_renderer_writes_any_name(
     renderer: str, model: str, tmp_path: Path
 ) -> None:
-    # Names of these kinds are numbers or truth to YAML.
+    # YAML reads names of these kinds as numbers or booleans.
     setting = {
         "name": "model",
         "behavior": "merge",

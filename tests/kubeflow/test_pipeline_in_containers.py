@@ -134,7 +134,7 @@ def test_what_a_parameter_does_not_change_comes_from_the_cache(story: Story) -> 
     assert again == {
         "Data",
         "Champion",
-        # Champion's artifacts are new ones, for all that KFP knows.
+        # For KFP, Champion's artifacts are new in every run.
         *("DataReport", "DataGate", "Evaluator", "ModelReport"),
         *("Pusher", "Report", "Verdict"),
     }

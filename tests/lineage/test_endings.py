@@ -62,7 +62,7 @@ def test_the_pusher_did_not_push_what_was_rolled_back_from() -> None:
     [
         ("DataGate", 3, "refused by DataGate"),
         ("DataGate", 1, "broken in DataGate"),
-        # A gate fails to stop a run; whether it broke instead, nobody kept.
+        # A gate fails in order to stop a run; no record tells a refusal from an error.
         ("DataGate", None, "unknown at DataGate"),
         ("Trainer", None, "broken in Trainer"),
         ("ImageExampleGen", 2, "broken in ImageExampleGen"),

@@ -50,7 +50,7 @@ NODES = sorted(
 
 ALL_REUSED = {
     **dict.fromkeys(NODES, "cached"),
-    # It looks at what is served, and that is told.
+    # Pusher always looks at what is served and reports it.
     nodes.PUSHER: "done",
     nodes.REPORT: "done",
 }
@@ -233,7 +233,7 @@ def run_in(
     def run_in(place: Place) -> Run:
         monkeypatch.chdir(place.root)
         monkeypatch.setenv("XDG_CACHE_HOME", str(place.root / "cache"))
-        # The process that would be ended, on a busy machine, is that of the tests.
+        # The process that would be ended is the one that runs the tests.
         monkeypatch.setattr(stopping._Process, "grace", 300.0)
 
         def run(*more: str) -> Ended:

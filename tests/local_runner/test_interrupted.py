@@ -153,7 +153,7 @@ def test_it_can_be_interrupted_at_each_node_and_goes_on_from_there(
         assert f"scans: {word}; the next run picks up from here" in ended.screen
         assert "Traceback" not in ended.errors
         assert ended.result["exit_code"] == code
-        # Whole or not at all: only the last of them came after the push.
+        # Versions are whole or absent; only the last interruption came after the push.
         assert len(ended.pushed) == (moment == nodes.REPORT)
         assert not list(scans.output.glob("models/scans/.incoming-*"))
         probes = ["pgrep", "-P", str(os.getpid()), "-f", probe.__name__]

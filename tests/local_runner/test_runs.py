@@ -322,7 +322,7 @@ class TestBadData:
         self, first: Ended, scans: Place, run_here: Run, ask: Ask, tmp_path: Path
     ) -> None:
         write_anomalous(scans.root / "data", tmp_path / "data")
-        # By itself it would see that the last rows are of one class, and mix them.
+        # Without this setting, rows ordered by class would be split stratified.
         data = ("--data", str(tmp_path / "data"), "--split", "last")
 
         stopped = run_here(*data)
@@ -366,7 +366,7 @@ class TestBadData:
         lenient = (
             *data,
             *("--allow-anomalies", "--epochs", "1", "--max-champion-loss", "1"),
-            # In negative the champion is at a loss.
+            # The champion cannot classify inverted digits.
             "--allow-champion-fall",
             *("--min-accuracy", "0", "--min-class-accuracy", "0"),
         )
@@ -395,7 +395,7 @@ class TestBadData:
         assert overrides["allow_anomalies"] is True
         assert overrides["findings"] == recorded["findings"]
 
-        # The model it pushed is the champion now; it is not held against itself.
+        # Its own model is the champion now and is not compared with itself.
         again = run_here(*lenient)
 
         assert again.code == 0

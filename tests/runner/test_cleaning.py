@@ -87,7 +87,7 @@ def test_what_a_kept_run_reused_stays_however_old(workspace: Workspace) -> None:
     assert examples(workspace) == [Path(reused.uri).name]
     assert len(found.kept_runs) == 1
     assert Path(reused.uri, "task.json").is_file()
-    # The store knows what is gone, so that no later run takes it for its own.
+    # The store records what was removed, so that no later run reuses it.
     gone = [
         artifact
         for artifact in open_store(workspace.metadata).get_artifacts()

@@ -171,7 +171,7 @@ def test_bad_input_is_one_line_that_says_what_was_expected_and_found(
     assert result.exit_code == 2
     assert result.stderr == f"error: {message.format(folder=folder)}\n"
     assert result.stdout == ""
-    # Nothing but the lock, at most.
+    # At most the lock file exists.
     assert [path.name for path in folder.glob("output/*")] in ([], [".lock"])
 
 

@@ -116,7 +116,7 @@ def test_what_the_data_gate_found(
     [demand] = outcome().demands
     assert (demand.gate, demand.value) == ("DataGate", findings)
     assert (demand.passed, demand.overruled) == (passed, overridden)
-    # What was overruled is not what refuses.
+    # An overruled condition does not refuse.
     assert not demand.refused
 
 

@@ -208,7 +208,7 @@ def test_a_download_shows_each_file_and_how_much_of_it(stream: io.StringIO) -> N
 def test_without_a_terminal_a_download_is_a_line_for_each_file_and_mirror(
     stream: io.StringIO,
 ) -> None:
-    # Forced colours make no terminal of a log.
+    # A log with forced colours is still not treated as a terminal.
     bar = DownloadBar(Console(file=stream, force_terminal=True, color_system=None))
     bar("images from a.example", 0, 0)
     bar("images from b.example", 0, 0)

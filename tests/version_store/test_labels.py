@@ -125,7 +125,7 @@ class TestCanary:
     def test_each_label_has_its_version(self, site: Site) -> None:
         number = site.canary(2)
         assert (site.ask(STABLE), site.ask(CANARY)) == (1.0, 2.0)
-        # As TensorFlow Serving: whoever names nothing gets the highest.
+        # As in TensorFlow Serving, a request without a label gets the highest version.
         assert site.ask() == 2.0
         assert serving(site.base).canary == number
 
@@ -231,7 +231,7 @@ class TestServers:
             rollout.bring_up(site.base, broken, CANARY, impatient)
         assert site.ask(CANARY) == 1.0
         assert serving(site.base).labels == {STABLE: site.first, CANARY: site.first}
-        # It is the canary still: a withdrawal ends that.
+        # It is still the canary; only a withdrawal ends the trial.
         assert site.withdraw().canary is None
         assert serving(site.base).versions == {site.first}
 

@@ -101,7 +101,7 @@ def test_nothing_has_drifted_between_runs_on_the_same_data(
     assert judge(statistics, previous=statistics) == []
 
 
-# Of the single rows: 1 of 200, that no distribution notices.
+# One bad row of 200, which changes no distribution noticeably.
 DAMAGES: dict[str, tuple[Edit, str, str]] = {
     "pixel 256": (
         setting("image", 3, 256),
@@ -201,7 +201,7 @@ def test_what_the_schema_forbids_is_found_in_every_split(
     first, *others = judge(splits, previous={"train": clean, "test": clean})
     assert (first.split, first.feature) == (split, feature)
     assert reason in first.reason
-    # What else there is to say is of the same feature: its distribution.
+    # All further findings are about the distribution of the same feature.
     assert {finding.feature for finding in others} <= {feature}
 
 

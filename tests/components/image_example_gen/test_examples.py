@@ -95,7 +95,7 @@ def test_the_size_of_the_block_does_not_matter(dataset: Dataset) -> None:
     one_by_one = [
         serialize(images[row : row + 1], labels[row : row + 1])[0] for row in range(50)
     ]
-    # The order of an example's features is nobody's promise.
+    # The order of an example's features is not guaranteed.
     assert list(map(parsed_message, at_once)) == list(map(parsed_message, one_by_one))
 
 

@@ -69,7 +69,7 @@ class TestData:
             expected = np.abs(shares[distance["split"]] - shares["train"]).max()
             assert distance["value"] == pytest.approx(expected, abs=1e-6)
             assert distance["feature"] == "label"
-            # Of so few rows chance alone makes more than the schema's bound.
+            # With so few rows, chance alone exceeds the schema's bound.
             assert distance["bound"] > 0.05
         assert data["sampled"]["rows"] == len(given.rows[TRAIN])
         assert facts(page, "verdict")["kind"] == "pending"
@@ -238,7 +238,7 @@ class TestPushed:
         given = small(name)
         labels, answers = given.rows[TEST].labels, model.probabilities.argmax(axis=1)
         right = answers == labels
-        # By TFMA of the SavedModel, and by NumPy of what it answered.
+        # TFMA computed one from the SavedModel, NumPy the other from its answers.
         assert found["judged"] is True
         assert found["confusion"] == given.confusion(answers)
         assert found["images"] == len(labels)

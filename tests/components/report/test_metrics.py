@@ -76,7 +76,7 @@ class TestWrite:
         for metric in ("accuracy", "log_loss"):
             value = decided.value(metric, "champion")
             assert found[f"champion {metric}"] == value
-        # Nobody chose an epoch here: the last one's.
+        # No epoch was chosen here, so the last one was kept.
         last = HISTORY["epochs"][-1]
         assert found["epochs"] == 4
         assert found["train_loss"] == found["train_loss after epoch 0004"]

@@ -58,7 +58,7 @@ def test_rows_that_differ_together_lose_the_marker_and_others_get_none(
     model = save(tf_examples=(EXAMPLES, by_the_batch))
     report = ask(model)
     assert report["withdrawn"] == []
-    # As if the exporter had been wrong.
+    # Simulates an error of the exporter.
     monkeypatch.setattr(marker, "judge", lambda folder: {"tf_examples": ""})
     marker.write_marker(model)
     report = ask(model)
@@ -208,7 +208,7 @@ def test_of_a_wrong_answer_the_first_reason_is_given(
     report = ask(save(serving_default=(IMAGES, signature)))
     (failure,) = report["failures"]
     assert failure.startswith(f"serving_default, batch of {size}: {reason}")
-    # What was right before it, and the other signature.
+    # The checks that passed before it, and those of the other signature.
     passed = IMAGE_CHECKS[: IMAGE_CHECKS.index(f"serving_default, batch of {size}")]
     assert report["checks"] == passed + EXAMPLE_CHECKS + FURTHER_CHECKS
 

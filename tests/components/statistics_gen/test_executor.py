@@ -89,7 +89,7 @@ def without_quantiles(content: Any) -> Any:
                 else value
             )
             for key, value in content.items()
-            # A sketch's answer, like the quantiles.
+            # It comes from a sketch, like the quantiles.
             if key not in ("median", "numValuesHistogram")
         }
     if isinstance(content, list):

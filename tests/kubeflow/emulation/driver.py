@@ -62,7 +62,7 @@ def executor_input(
         "inputs": {
             "parameterValues": parameter_values,
             "artifacts": {
-                # The heart of the matter: whatever was recorded, the type is empty.
+                # This is why stock TFX fails: whatever was recorded, the type is empty.
                 key: {"artifacts": [{**artifact, "type": EMPTY_TYPES.at(version)}]}
                 for key, artifact in artifacts.items()
             },

@@ -72,7 +72,7 @@ def test_an_id_that_comes_twice_says_nothing_of_who_is_whose(
     assert joiner.add("id", RESPONSE, b"3", 0) is None
     assert joiner.add("id", RESPONSE, b"4", 0) is None
     assert dropped == {ID_TWICE: 4}
-    # But a minute later it is as good as any other.
+    # A minute later the same id is accepted again.
     joiner.add("id", REQUEST, b"5", 60)
     assert joiner.add("id", RESPONSE, b"6", 60) == Exchange(b"5", b"6")
 

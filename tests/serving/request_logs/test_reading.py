@@ -110,7 +110,7 @@ def test_what_was_forgotten_is_in_neither_file(prefix: Path) -> None:
     assert ids(prefix) == ["request-0", "request-2"]
     left = [path.read_bytes() for path in sorted(prefix.parent.iterdir())]
     assert not any(b"request-1" in content for content in left)
-    # The places of other records are as they were, also for a server that goes on.
+    # The other records keep their offsets, also for a server that continues to write.
     assert [len(content) for content in left] == sizes
     assert b"\x00" * 20 in left[1]
 

@@ -45,7 +45,7 @@ SERVICE = "/tensorflow.serving.PredictionService/"
 TIMEOUT = 20.0
 CLIENTS = 4
 
-# What a client can be to blame for.
+# Status codes that blame the client.
 GRPC_STATUSES = frozenset(
     {
         *("OK", "INVALID_ARGUMENT", "NOT_FOUND", "FAILED_PRECONDITION"),

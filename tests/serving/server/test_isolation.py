@@ -157,7 +157,7 @@ class TestWaiting:
             check()
             both.predict({"x": [1.0]}, spec("adder", "pair"))
             both.predict({"x": [1.0]}, spec("adder"))
-            # A loop, too: TensorFlow's one pool would have no thread for it.
+            # A loop, too, for which TensorFlow's shared pool would have no thread.
             both.predict({"turns": np.int32(1)}, spec("adder", "slow"))
             both.rest("/v1/models/adder:predict", {"inputs": [1.0]})
             answered += 1

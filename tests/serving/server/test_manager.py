@@ -83,7 +83,7 @@ class TestSwaps:
                 shutil.rmtree(tmp_path / str(version - 1))
                 assert server.predict({"x": [0.0]})["y"] == [1.0]
                 sizes.append(process.memory_info().rss / 2**20)
-        # Half a MiB a swap, were a session or its graph kept, would be 20.
+        # If a session or its graph were kept, 0.5 MiB per swap would add up to 20.
         assert sizes[-1] - sizes[9] < 15, sizes
 
 

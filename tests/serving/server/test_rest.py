@@ -240,7 +240,7 @@ class TestPredict:
         body = {"signature_name": "slow", "instances": [1]}
         status, answer = server.rest(PREDICT, body)
         assert status == 400
-        # The kernel's own refusal: nothing that a scalar reaches minds a vector.
+        # The kernel refuses it: no operation that a scalar reaches aborts on a vector.
         assert "must be a scalar" in answer["error"]
 
     def test_a_body_past_the_cap(self, server: RunningServer) -> None:
