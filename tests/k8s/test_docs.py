@@ -1,9 +1,7 @@
-"""docs/deploy.md names existing folders, flags, images and headings."""
+"""docs/deploy.md names existing folders, flags and images."""
 
 import re
-from collections.abc import Callable
 
-import pytest
 import yaml
 
 from runner.kubeflow.cli import submit
@@ -38,26 +36,6 @@ def test_every_folder_that_is_there_is_named() -> None:
         assert re.search(rf"^\|.*`k8s/{name}`.*\|", TEXT, re.MULTILINE), name
     for component in (K8S / "components").iterdir():
         assert f"`{component.name}`" in TEXT, component
-
-
-@pytest.mark.parametrize(
-    ("pattern", "is_there"),
-    [
-        (r"\]\((?!http)([^)#]+)\)", lambda path: (PAGE.parent / path).exists()),
-        (r"\]\(#([^)]+)\)", lambda anchor: anchor in headings()),
-    ],
-    ids=["files", "headings"],
-)
-def test_every_link_leads_somewhere(
-    pattern: str, is_there: Callable[[str], bool]
-) -> None:
-    assert [target for target in found(pattern) if not is_there(target)] == []
-
-
-def headings() -> set[str]:
-    """The anchors that the headings make."""
-    titles = re.findall(r"^#+ (.+)$", TEXT, re.MULTILINE)
-    return {re.sub(r"[^\w -]", "", title).lower().replace(" ", "-") for title in titles}
 
 
 def test_the_images_are_the_manifests(rendered: Rendered) -> None:
