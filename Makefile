@@ -10,8 +10,11 @@
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-print-directory
 
+# PYTHONHOME is meant for one Python, and keeps all others from starting.
+unexport PYTHONHOME
+
 # The set-up starts with any Python 3.8 or newer, and then looks for one that fits.
-STARTER := $(shell for name in $(PYTHON) python3 python3.13 python3.12 python3.11; do \
+STARTER := $(shell unset PYTHONHOME; for name in $(PYTHON) python3 python3.13 python3.12 python3.11; do \
     $$name -c 'import sys; sys.exit(sys.version_info < (3, 8))' 2>/dev/null && \
     echo $$name && break; done)
 SETUP = $(or $(STARTER),$(error Python 3.11 or newer is needed and is not here: \

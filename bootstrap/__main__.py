@@ -52,6 +52,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except SetupError as error:
         print(f"set-up: {error}", file=sys.stderr)
         return 1
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        print(f"set-up: {where}{error.strerror}", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         print("\nset-up: interrupted; the next one starts clean", file=sys.stderr)
         return 130

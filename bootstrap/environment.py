@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Mapping
@@ -58,14 +59,11 @@ def ensure_environment(
             flush=True,
         )
         installer = Installer.prepare(root, interpreter, environ, descriptor)
-        why = (
-            old.why_anew(root, lock, interpreter.path)
-            if old
-            else "it is of another tool, or its set-up was not finished"
-        )
-        stamp_path.unlink(missing_ok=True)
+        why = _why_anew(old, root, lock, interpreter)
+        if old:
+            stamp_path.unlink(missing_ok=True)
         if why:
-            if (root / ENVIRONMENT).exists():
+            if os.path.lexists(root / ENVIRONMENT):
                 print(f"{ENVIRONMENT} is made anew: {why}", flush=True)
             installer.make_environment()
         installer.install(lock, dev)
@@ -110,8 +108,24 @@ def _find_or_fetch(
         return find_interpreter(lock, python, environ, preferred)
 
 
+def _why_anew(
+    old: Stamp | None, root: Path, lock: Lock, interpreter: Interpreter
+) -> str:
+    if old is None:
+        return "it is of another tool, or its set-up was not finished"
+    if not _python(root).exists():
+        return "its own Python is gone"
+    return old.why_anew(root, lock, interpreter.path)
+
+
 def _is_right(
     path: Path, root: Path, lock: Lock, dev: bool, python: str | None
 ) -> bool:
     stamp = Stamp.read(path)
-    return stamp is not None and stamp.serves(root, lock, dev, python)
+    if stamp is None or not _python(root).exists():
+        return False
+    return stamp.serves(root, lock, dev, python)
+
+
+def _python(root: Path) -> Path:
+    return root / ENVIRONMENT / "bin" / "python"

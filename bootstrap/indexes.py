@@ -30,6 +30,14 @@ _OPTIONS = (
     ("default-timeout", "UV_HTTP_TIMEOUT", " "),
 )
 
+# Variables of uv that would change what a lock says, or where it goes.
+_OF_RESOLUTION = (
+    *("UV_BUILD_CONSTRAINT", "UV_CONSTRAINT", "UV_EXCLUDE", "UV_EXCLUDE_NEWER"),
+    *("UV_NO_BINARY", "UV_NO_BUILD", "UV_NO_BUILD_ISOLATION", "UV_OVERRIDE"),
+    *("UV_PRERELEASE", "UV_PYTHON", "UV_REQUIRE_HASHES", "UV_RESOLUTION"),
+    *("UV_SYSTEM_PYTHON", "UV_TORCH_BACKEND"),
+)
+
 # Places that hold some files of some packages: good to install from, by hash, and
 # misleading to resolve a lock from.
 _PARTIAL = ("extra-index-url", "find-links")
@@ -61,8 +69,9 @@ def pip_settings(
     """
     answer = subprocess.run(
         [python, "-m", "pip", "config", "list"],
-        # `user = true` is meant for installations, and would list that file alone.
-        env={**environ, "PIP_USER": "0"},
+        # `user = true` is meant for installations, and would list that file alone;
+        # `python` is another one, which need not be there.
+        env={**environ, "PIP_USER": "0", "PIP_PYTHON": ""},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         check=False,
@@ -163,6 +172,11 @@ def _names_a_file(value: str) -> bool:
 
 def _is_true(value: str) -> bool:
     return value.strip().lower() in ("1", "true", "yes", "on", "y", "t")
+
+
+def without_resolution(environ: Mapping[str, str]) -> dict[str, str]:
+    """Returns an environment in which uv takes a lock as it is."""
+    return {k: v for k, v in environ.items() if k not in _OF_RESOLUTION}
 
 
 def uv_variables(

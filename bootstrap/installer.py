@@ -57,17 +57,20 @@ class Installer:
         pip = pip_python(interpreter, tools, environ, descriptor)
         settings = indexes.pip_settings(pip, environ, whole_index_only=locking)
         variables = indexes.uv_variables(settings, environ)
+        theirs = environ if locking else indexes.without_resolution(environ)
         return cls(
             root,
             uv,
             interpreter,
-            {**environ, **compilers, **variables},
+            {**theirs, **compilers, **variables},
             descriptor,
         )
 
     def make_environment(self) -> None:
         """Makes an empty environment in the place of whatever is there."""
         target = self._root / ENVIRONMENT
+        if target.is_symlink() or target.is_file():
+            target.unlink()
         shutil.rmtree(target, ignore_errors=True)
         options = ["--no-project", "--no-python-downloads", "--python"]
         self.run(

@@ -36,7 +36,7 @@ def fetch_uv(
     """
     version = pinned_version(requirements)
     home = folder / f"uv-{version}"
-    if not home.is_dir():
+    if not (home / "bin" / "uv").is_file():
         beside = folder / "incoming"
         shutil.rmtree(beside, ignore_errors=True)
         pip = pip_python(interpreter, folder, environ, keep_open)
@@ -46,6 +46,8 @@ def fetch_uv(
         command += ["--require-hashes", "--only-binary", ":all:"]
         command += ["--target", str(beside), "--requirement", str(requirements)]
         run_step(f"fetching uv {version}", command, variables, keep_open)
+        # What is there is a part of it, which somebody else left.
+        shutil.rmtree(home, ignore_errors=True)
         os.replace(beside, home)
     return home / "bin" / "uv"
 

@@ -76,6 +76,31 @@ class TestWhatIsShown:
             in miniature.set_up().stdout.splitlines()
         )
 
+    def test_one_that_lost_its_python_is_made_anew(self, miniature: Miniature) -> None:
+        miniature.set_up()
+        (miniature.root / ".venv" / "bin" / "python").unlink()
+        shown = miniature.set_up().stdout
+        assert ".venv is made anew: its own Python is gone" in shown.splitlines()
+        assert miniature.set_up().stdout == ""
+
+    @pytest.mark.parametrize("what", ["a file", "a broken link"])
+    def test_what_is_no_folder_is_replaced(
+        self, miniature: Miniature, what: str
+    ) -> None:
+        place = miniature.root / ".venv"
+        place.touch() if what == "a file" else place.symlink_to("/nowhere")
+        done = miniature.set_up()
+        assert (done.returncode, done.stderr) == (0, "")
+        assert miniature.stamp.exists()
+
+    def test_what_cannot_be_written_is_one_line(self, miniature: Miniature) -> None:
+        (miniature.root / ".uv" / "lock").mkdir()
+        done = miniature.set_up()
+        assert (done.returncode, done.stderr) == (
+            1,
+            f"set-up: {miniature.root}/.uv/lock: Is a directory\n",
+        )
+
     def test_a_first_environment_needs_no_reason(self, miniature: Miniature) -> None:
         assert "anew" not in miniature.set_up().stdout
 

@@ -12,6 +12,7 @@ from bootstrap.indexes import (
     pip_settings,
     reachable_from_elsewhere,
     uv_variables,
+    without_resolution,
 )
 
 
@@ -82,6 +83,15 @@ def test_pips_options_become_uvs_variables(
     settings: dict[str, str], expected: dict[str, str]
 ) -> None:
     assert uv_variables(settings, {"SSL_CERT_FILE": "/ca.pem"}) == expected
+
+
+@pytest.mark.parametrize("variable", ["UV_CONSTRAINT", "UV_EXCLUDE_NEWER"])
+def test_what_would_change_a_lock_does_not_reach_uv(variable: str) -> None:
+    environ = {variable: "/nowhere", "UV_INDEX": "https://a.example", "HOME": "/me"}
+    assert without_resolution(environ) == {
+        "UV_INDEX": "https://a.example",
+        "HOME": "/me",
+    }
 
 
 def test_systems_certificates_count_unless_a_file_is_named() -> None:

@@ -99,6 +99,19 @@ def test_is_fetched_once_and_runs(
     assert again == uv == tools / "uv-0.0.1" / "bin" / "uv"
 
 
+def test_that_is_there_in_part_is_fetched_again(
+    interpreter: Interpreter,
+    environ: dict[str, str],
+    requirements: Path,
+    tmp_path: Path,
+) -> None:
+    tools = tmp_path / "tools"
+    (tools / "uv-0.0.1" / "lib").mkdir(parents=True)
+
+    with hold(tools) as lock:
+        assert fetch_uv(requirements, tools, interpreter, environ, lock).is_file()
+
+
 def test_that_is_not_what_was_pinned_is_refused(
     interpreter: Interpreter,
     environ: dict[str, str],
