@@ -1,7 +1,6 @@
 """Removing what earlier runs left and nothing needs any more."""
 
 import os
-import re
 import shutil
 from collections import Counter
 from collections.abc import Iterator
@@ -11,7 +10,7 @@ from typing import Any
 from ml_metadata.proto import metadata_store_pb2
 
 from lineage.records import Run, read_runs
-from runner.workspace import Workspace
+from runner.workspace import RUN_ENDING, Workspace
 from version_store.inventory import all_versions
 from version_store.metadata import PUSHED_MODEL, Store, open_store
 from version_store.versions import folder_size
@@ -99,12 +98,9 @@ def _old_looks(workspace: Workspace, keep: int) -> Iterator[str]:
     Such a folder has the look's own metadata store inside; nothing else refers to it.
     """
     seen: Counter[str] = Counter()
-    by_name = {
-        os.path.basename(path): path for path in _folders(workspace.monitoring.runs)
-    }
+    by_name = {os.path.basename(path): path for path in _runs(workspace.monitoring)}
     for name in sorted(by_name, reverse=True):
-        # The model's name, the day, the time, and a number where two began at once.
-        model = re.sub(r"-\d{8}-\d{6}(-\d+)?$", "", name)
+        model = RUN_ENDING.sub("", name)
         seen[model] += 1
         if seen[model] > keep:
             yield by_name[name]
@@ -164,13 +160,22 @@ def _old_runs(workspace: Workspace, runs: list[Run], kept: list[Run]) -> Iterato
         }
     if not runs:
         return
-    for folder in _folders(os.path.dirname(workspace.run("any"))):
+    for folder in _runs(workspace):
         if os.path.basename(folder) not in names:
             yield folder
 
 
+def _runs(workspace: Workspace) -> list[str]:
+    """Returns the folders of runs, and none that a person put or named there."""
+    return [path for path in _folders(workspace.runs) if RUN_ENDING.search(path)]
+
+
 def _folders(folder: str) -> list[str]:
     try:
-        return [entry.path for entry in os.scandir(folder) if entry.is_dir()]
+        return [
+            entry.path
+            for entry in os.scandir(folder)
+            if entry.is_dir(follow_symlinks=False)
+        ]
     except OSError:
         return []

@@ -11,6 +11,7 @@
 """
 
 import os
+import re
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -22,6 +23,10 @@ from filelock import FileLock, Timeout
 from components.image_example_gen.spans import Span, links
 from contract.errors import BadInputError
 from runner.folders import check_path
+
+RUN_ENDING = re.compile(r"-\d{8}-\d{6}(-\d+)?$")
+"""What a run's name has after the model's: the day, the time, and a number where two
+began at once."""
 
 BUSY = "in use by another run"
 """Said of a workspace that cannot be had."""

@@ -98,6 +98,22 @@ def test_what_a_kept_run_reused_stays_however_old(workspace: Workspace) -> None:
     assert clean(workspace, 1, dry_run=True).artifacts == []
 
 
+def test_what_a_person_put_beside_stays(workspace: Workspace) -> None:
+    runs = Path(workspace.runs)
+    for name in ("digits-20250101-000000", "the-good-one", "notes"):
+        (runs / name).mkdir(parents=True)
+    (runs / "linked-20250101-000000").symlink_to(runs / "notes")
+
+    found = clean(workspace, 1, dry_run=False)
+
+    assert [Path(path).name for path in found.runs] == ["digits-20250101-000000"]
+    assert sorted(path.name for path in runs.iterdir()) == [
+        "linked-20250101-000000",
+        "notes",
+        "the-good-one",
+    ]
+
+
 def test_an_empty_folder_has_nothing_to_remove(tmp_path: Path) -> None:
     assert clean(Workspace(str(tmp_path)), 1, dry_run=False).artifacts == []
 
