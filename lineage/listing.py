@@ -6,6 +6,7 @@ from typing import Any
 
 from lineage.explain import Archive
 from lineage.run_facts import accuracy
+from version_store.inventory import Version
 
 
 @dataclass(frozen=True)
@@ -45,11 +46,19 @@ def entries(archive: Archive, model: str | None = None) -> list[Entry]:
     def state(name: str | None, version: int | None) -> str | None:
         return None if version is None else states.get((name or "", version), "gone")
 
+    # What a version says of itself stays when its run's artifacts are removed.
+    accuracies = {
+        (version.model, version.number): _accuracy_of(version)
+        for version in archive.versions
+    }
     found = []
     explained: set[tuple[str | None, int | None]] = set()
     for run in archive.runs:
         verdict = archive.verdict(run)
         explained.add((run.model, verdict.version))
+        kept = accuracy(run)
+        if kept is None and verdict.version is not None:
+            kept = accuracies.get((run.model or "", verdict.version))
         found.append(
             Entry(
                 kind="run",
@@ -60,7 +69,7 @@ def entries(archive: Archive, model: str | None = None) -> list[Entry]:
                 verdict=str(verdict),
                 version=verdict.version,
                 state=state(run.model, verdict.version),
-                test_accuracy=accuracy(run),
+                test_accuracy=kept,
             )
         )
     for back in archive.rollbacks:
@@ -95,17 +104,18 @@ def entries(archive: Archive, model: str | None = None) -> list[Entry]:
                 ),
                 version=version.number,
                 state=state(version.model, version.number),
-                test_accuracy=(
-                    manifest.metrics.test_accuracy
-                    if manifest and manifest.metrics
-                    else None
-                ),
+                test_accuracy=accuracies[version.model, version.number],
             )
         )
     return sorted(
         (entry for entry in found if model in (None, entry.model)),
         key=_newest_first,
     )
+
+
+def _accuracy_of(version: Version) -> float | None:
+    manifest = version.manifest
+    return manifest.metrics.test_accuracy if manifest and manifest.metrics else None
 
 
 def _newest_first(entry: Entry) -> Any:

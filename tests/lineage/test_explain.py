@@ -1,5 +1,6 @@
 """Versions that explain themselves: without a metadata store, or with little."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 from contract.errors import BadInputError
 from lineage.explain import Archive, difference, flat, plain
 from lineage.listing import entries
+from lineage.records import Artifact, Run, Step
 from tests.version_store.pushing import MODEL, PASSED, make_store, push, record_push
 from version_store.manifest import Metrics
 from version_store.operations import prune, rollback
@@ -134,3 +136,20 @@ def test_the_list_has_versions_rollbacks_and_what_is_gone(
 def test_flat_goes_down_into_all_but_what_is_empty() -> None:
     nested = {"a": {"b": {"c": 1}, "d": None}, "e": {}, "f": [1]}
     assert flat(nested) == {"a.b.c": 1, "a.d": None, "e": {}, "f": [1]}
+
+
+def test_the_list_has_the_accuracy_of_a_run_whose_artifacts_were_removed(
+    models: Path,
+) -> None:
+    version = push(models)
+    properties = {
+        "pushed": 1,
+        "pushed_version": str(version),
+        "pushed_destination": str(models / MODEL / str(version)),
+    }
+    made = {"pushed_model": [Artifact(1, "PushedModel", "gone", False, properties)]}
+    step = Step("Pusher", "Pusher", "complete", {}, {}, made)
+    run = Run("id", "a-run", MODEL, 0, {"Pusher": step})
+    [entry] = entries(replace(archive(models), runs=[run]))
+    assert (entry.kind, entry.version) == ("run", version)
+    assert entry.test_accuracy == 0.98
