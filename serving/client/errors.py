@@ -69,6 +69,7 @@ class ServingError(ClientError):
         code: The gRPC status code.
         details: The server's own words, unchanged.
         address: The server asked.
+        hint: What can be done; empty if nothing is known.
     """
 
     def __init__(
@@ -78,6 +79,7 @@ class ServingError(ClientError):
         self.code = code
         self.details = details
         self.address = address
+        self.hint = hint
         self.exit_code = _EXIT_CODES.get(code, ExitCode.SERVER_ERROR)
 
 

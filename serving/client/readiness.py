@@ -55,5 +55,6 @@ class Wait:
                 f"{self._model} was not served after {self._timeout:g} s, last met: "
                 f"{error.code.name}: {error.details}",
                 error.address,
+                error.hint,
             ) from error
         return _POLL_SECONDS
