@@ -25,6 +25,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from contract.errors import BadInputError
+from contract.waiting import told
 
 log = logging.getLogger(__name__)
 
@@ -193,16 +194,17 @@ class Sending:
         left = max(0.0, self._deadline - time.monotonic())
         self._process.stdin = None
         try:
-            out, _ = self._process.communicate(timeout=left)
+            with told(f"telling people: waiting for {left:.0f} s at most"):
+                out, _ = self._process.communicate(timeout=left)
         except subprocess.TimeoutExpired:
             self._process.kill()
             out, _ = self._process.communicate()
         results = [json.loads(line) for line in out.splitlines() if line.endswith("}")]
-        told = {one["address"]: one for one in results}
+        by_number = {one["address"]: one for one in results}
         taken = sum(one["delivered"] for one in results)
         log.info("notify: %s: told %d of %d", self._kind, taken, self._count)
         for number in range(1, self._count + 1):
-            one = told.get(number, {"service": "", "problem": "no answer in time"})
+            one = by_number.get(number, {"service": "", "problem": "no answer in time"})
             if not one.get("delivered"):
                 log.warning(
                     "notify: %s: address %d%s was not told: %s",

@@ -95,6 +95,7 @@ def test_whoever_is_alive_is_told_whatever_the_others_do(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setattr(notifying, "SECONDS", 3)
     gone = f"json://user:{SECRET}@127.0.0.1:1/"
@@ -103,6 +104,7 @@ def test_whoever_is_alive_is_told_whatever_the_others_do(
     with caplog.at_level(logging.INFO):
         assert not told(settings)
     assert len(receiver.messages) == 1
+    assert "telling people: waiting for " in capsys.readouterr().err
     assert caplog.messages == [
         "notify: refused: told 1 of 4",
         "notify: refused: address 1 was not told: no answer in time",
