@@ -142,7 +142,7 @@ def test_the_list_has_the_accuracy_of_a_run_whose_artifacts_were_removed(
     models: Path,
 ) -> None:
     version = push(models)
-    properties = {
+    properties: Any = {
         "pushed": 1,
         "pushed_version": str(version),
         "pushed_destination": str(models / MODEL / str(version)),
