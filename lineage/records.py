@@ -29,15 +29,7 @@ Value = str | int | float
 
 @dataclass(frozen=True)
 class Artifact:
-    """An artifact.
-
-    Attributes:
-        id: In the store.
-        kind: Its type's name.
-        uri: Where it lies.
-        live: Whether it is, as far as the store knows.
-        properties: Its custom properties.
-    """
+    """An artifact, of which `kind` is the name of its type."""
 
     id: int
     kind: str
@@ -53,16 +45,7 @@ class Artifact:
 
 @dataclass(frozen=True)
 class Step:
-    """A node's execution in a run.
-
-    Attributes:
-        node: Node id.
-        kind: Its type's name: the class.
-        state: `complete`, `cached`, `failed`, `canceled`, `running`...
-        parameters: As TFX keeps them.
-        inputs: Artifacts by key.
-        outputs: Artifacts by key.
-    """
+    """A node's execution in a run: its class, its state, and artifacts by key."""
 
     node: str
     kind: str
@@ -131,14 +114,7 @@ class Rollback:
 
 @dataclass(frozen=True)
 class Push:
-    """What the store has about a version.
-
-    Attributes:
-        model: Name of the model.
-        version: Its number.
-        path: Its folder, when it was pushed.
-        live: Whether it is there, as far as the store knows.
-    """
+    """What the store has about a version; `live`: it is there, as far as is known."""
 
     model: str
     version: int

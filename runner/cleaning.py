@@ -21,14 +21,7 @@ _SYSTEM = ".system"
 
 @dataclass(frozen=True)
 class Cleaned:
-    """What was removed, or would be.
-
-    Attributes:
-        artifacts: Folders of artifacts.
-        runs: Folders of runs, and of looks at traffic: log, result, report.
-        kept_runs: Names of the runs that everything is kept of.
-        size: Bytes of all of them.
-    """
+    """What was removed, or would be."""
 
     artifacts: list[str] = field(default_factory=list)
     runs: list[str] = field(default_factory=list)

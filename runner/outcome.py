@@ -7,15 +7,7 @@ from contract.demands import Demand
 
 @dataclass(frozen=True)
 class Pushed:
-    """A version that is being served.
-
-    Attributes:
-        version: Its number.
-        path: Its folder.
-        already_served: Whether it was there before this run.
-        label: By which callers ask for it, `stable` or `canary`; empty where versions
-            are not labelled.
-    """
+    """A version that is being served."""
 
     version: int
     path: str

@@ -4,6 +4,7 @@ import hashlib
 import json
 import logging
 from collections.abc import Callable
+from dataclasses import asdict
 
 from components.champion.executor import NONE
 from components.image_example_gen.hints import Hints
@@ -39,7 +40,7 @@ def recipe(config: Config, fingerprint: str, hints: Hints, base: str = "") -> st
     training = config.training.model_dump(mode="json")
     ingredients = {
         "data": fingerprint,
-        "hints": hints.as_dict(),
+        "hints": asdict(hints),
         "eval_fraction": config.data.eval_fraction,
         "test_fraction": config.data.test_fraction,
         "split": [config.data.split, config.data.split_seed],

@@ -36,20 +36,7 @@ BECAUSE = "because"
 
 @dataclass(frozen=True)
 class Result:
-    """Everything about a run that has ended.
-
-    Attributes:
-        run: Its name.
-        code: How it ended.
-        dataset: What it was about.
-        outcome: What it came to.
-        steps: Its components, in the order in which they ran.
-        reasons: Why it was refused or broke, a line each.
-        started: When the process's work began, in seconds since 1970.
-        seconds: From then on.
-        report: Path of the page about it; None if there is none.
-        because: Why it was started, as who started it said.
-    """
+    """Everything about a run that has ended; it `started` so many s after 1970."""
 
     run: str
     code: Exit

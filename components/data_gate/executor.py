@@ -85,9 +85,10 @@ def judge(
     """Returns all findings, those against the schema first, and what was compared."""
     contract = load_schema(schema)
     current = load_statistics(statistics)
-    found = {
-        split: _load_anomalies(uri) for split, uri in _split_uris(anomalies).items()
-    }
+    found = {}
+    for split, uri in _split_uris(anomalies).items():
+        with fileio.open(os.path.join(uri, _ANOMALIES_FILE), "rb") as stream:
+            found[split] = anomalies_pb2.Anomalies.FromString(stream.read())
     comparisons = list(checks.between_splits(current, contract, reference=TRAIN))
     if version := champion.get_string_custom_property(properties.CHAMPION_VERSION):
         before = load_statistics(champion)
@@ -114,8 +115,3 @@ def _split_uris(artifact: types.Artifact) -> dict[str, str]:
         split: artifact_utils.get_split_uri([artifact], split)
         for split in artifact_utils.decode_split_names(artifact.split_names)
     }
-
-
-def _load_anomalies(uri: str) -> anomalies_pb2.Anomalies:
-    with fileio.open(os.path.join(uri, _ANOMALIES_FILE), "rb") as stream:
-        return anomalies_pb2.Anomalies.FromString(stream.read())

@@ -1,6 +1,7 @@
 """The component: parameters, output."""
 
 import json
+from dataclasses import asdict
 from typing import Any
 
 from tfx.types import standard_artifacts
@@ -54,5 +55,5 @@ class ImageExampleGen(Component):
     }
 
     def __init__(self, hints: Hints | None = None, **given: Any) -> None:
-        text = json.dumps((hints or Hints()).as_dict(), ensure_ascii=False)
+        text = json.dumps(asdict(hints or Hints()), ensure_ascii=False)
         super().__init__(**given, **{executor.HINTS_KEY: text})

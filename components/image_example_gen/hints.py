@@ -1,7 +1,7 @@
 """What a person says of her data: the settings `[data]` that reach the reader."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, Self
 
 
@@ -27,17 +27,9 @@ class Hints:
     spans: tuple[str, ...] = field(default=())
     marker: str = ""
 
-    def as_dict(self) -> dict[str, Any]:
-        """Returns it as JSON holds it."""
-        return {
-            **asdict(self),
-            "classes": list(self.classes),
-            "spans": list(self.spans),
-        }
-
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> Self:
-        """Reads what `as_dict` returned."""
+        """Reads what `asdict` made of one, out of JSON."""
         lists = {key: tuple(content.get(key, ())) for key in ("classes", "spans")}
         return cls(**{**content, **lists})
 

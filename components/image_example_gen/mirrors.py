@@ -118,16 +118,12 @@ def _fetch(
         except (requests.Timeout, requests.exceptions.SSLError):
             raise
         except requests.HTTPError as error:
-            if _status(error) < 500 or attempt == _ATTEMPTS - 1:
+            if error.response.status_code < 500 or attempt == _ATTEMPTS - 1:
                 raise
         except requests.RequestException:
             if attempt == _ATTEMPTS - 1:
                 raise
     raise AssertionError("unreachable: the last attempt returns or raises")
-
-
-def _status(error: requests.HTTPError) -> int:
-    return 0 if error.response is None else error.response.status_code
 
 
 def _verify(body: bytes, sha256: str) -> None:

@@ -66,16 +66,8 @@ def grown(
     stands = _verdict(grown, inputs)
     task = sections.task_of(grown.sections)
     noun = task.noun if task else DEFAULT_NOUN
-    of_run = RunFacts(
-        run="",
-        started="",
-        seconds=None,
-        components=(),
-        data="",
-        versions=versions(),
-        commands=commands(grown.model, None, noun) if stands.version else {},
-    )
-    return with_head(grown, stands, of_run)
+    next_ones = commands(grown.model, None, noun) if stands.version else {}
+    return with_head(grown, stands, RunFacts(versions(), commands=next_ones))
 
 
 def with_head(

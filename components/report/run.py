@@ -4,7 +4,7 @@ import importlib.metadata
 import os
 import platform
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from serving.launch import code
 
@@ -22,14 +22,7 @@ PACKAGES = {
 
 @dataclass(frozen=True)
 class Component:
-    """A component's part of a run.
-
-    Attributes:
-        node: Node id.
-        state: `done`, `cached` (its outputs were reused), `failed` or `running`.
-        seconds: How long it took.
-        peak_memory: Most bytes that the process held meanwhile; None if unknown.
-    """
+    """A component's part of a run; see `runner.screen.Step`."""
 
     node: str
     state: str
@@ -39,25 +32,15 @@ class Component:
 
 @dataclass(frozen=True)
 class RunFacts:
-    """Everything about the run itself.
+    """Everything about the run itself, as far as it is known."""
 
-    Attributes:
-        run: Its name; empty if not known.
-        started: When, for people; empty if not known.
-        seconds: From its start to its end; None if not known.
-        components: In the order in which they ran; empty if not known.
-        data: What it was about; empty if not known.
-        versions: Of what it ran on, by name.
-        commands: What to type next, by what for.
-    """
-
-    run: str
-    started: str
-    seconds: float | None
-    components: tuple[Component, ...]
-    data: str
     versions: dict[str, str]
-    commands: dict[str, str]
+    run: str = ""
+    started: str = ""
+    seconds: float | None = None
+    components: tuple[Component, ...] = ()
+    data: str = ""
+    commands: dict[str, str] = field(default_factory=dict)
 
 
 def versions() -> dict[str, str]:

@@ -55,7 +55,8 @@ class Executor(executor.Executor):
                 artifact_utils.get_single_uri(input_dict[nodes.SCHEMA])
             )
         )
-        most = max(f.int_domain.max for f in schema.feature if _is_category(f))
+        domains = [feature.int_domain for feature in schema.feature]
+        most = max(domain.max for domain in domains if domain.is_categorical)
         if most >= _EXACT_CATEGORIES or not in_process(self._beam_pipeline_args):
             super().Do(input_dict, output_dict, exec_properties)
             return
@@ -118,10 +119,6 @@ def _of_features(batch: pa.RecordBatch, names: Sequence[str]) -> pa.RecordBatch:
         if name in names
     }
     return pa.RecordBatch.from_arrays([*found.values()], [*found])
-
-
-def _is_category(feature: schema_pb2.Feature) -> bool:
-    return bool(feature.int_domain.is_categorical)
 
 
 def _batch_rows(schema: schema_pb2.Schema) -> int:

@@ -99,7 +99,9 @@ def read(path: str) -> Package:
         parameters={
             key: (
                 definition["parameterType"],
-                definition.get("defaultValue", "" if _optional(definition) else None),
+                definition.get(
+                    "defaultValue", "" if definition.get("isOptional") else None
+                ),
             )
             for key, definition in declared.items()
         },
@@ -134,10 +136,6 @@ def planned(
 
 
 _COMPILE = "`kubeflow_runner.py compile`"
-
-
-def _optional(definition: Mapping[str, Any]) -> bool:
-    return bool(definition.get("isOptional"))
 
 
 def _in_order(tasks: Mapping[str, Any]) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +38,7 @@ def run(dataset: Dataset, tmp_path: Path, artifact: Callable[..., Any]) -> Run:
             {
                 "source": data.write(tmp_path / "data"),
                 "fingerprint": "",
-                "hints": json.dumps(Hints().as_dict()),
+                "hints": json.dumps(asdict(Hints())),
                 "eval_fraction": 0.2,
                 "test_fraction": 0.2,
                 "split": "auto",
@@ -222,7 +222,7 @@ def test_test_images_from_the_training_part_are_counted(
 
 
 def test_a_run_with_other_hints_reads_other_images(run: Run, dataset: Dataset) -> None:
-    examples = run(hints=json.dumps(Hints(transpose=True).as_dict()))
+    examples = run(hints=json.dumps(asdict(Hints(transpose=True))))
     upright = dataset.test_images.transpose(0, 2, 1)
     assert_split(examples, "test", upright, dataset.test_labels)
 
