@@ -14,8 +14,8 @@ from pydantic.fields import FieldInfo
 
 from contract.errors import BadInputError
 from pipeline.beam import Beam
-from pipeline.data import Data
-from pipeline.gates import Gates
+from pipeline.data_settings import Data
+from pipeline.gate_settings import Gates
 from pipeline.monitoring_settings import Monitoring
 from pipeline.notify import Notify
 from pipeline.pushing import Push

@@ -11,7 +11,7 @@ from components.image_example_gen.spans import Span
 from components.image_example_gen.understanding import name_of, understand
 from contract.errors import BadInputError
 from contract.task import Task, names_text
-from pipeline.data import Data
+from pipeline.data_settings import Data
 
 DIGITS_BOUNDS = {"min_accuracy": 0.93, "min_class_accuracy": 0.75}
 """For 360 test images, about 36 a class: one mistake is 0.03 of a class."""
@@ -98,10 +98,7 @@ def resolve(
                 f"{data.path}"
             )
         return _named(data.path, data, observe)
-    if keys := _OF_SPANS & data.model_fields_set:
-        raise BadInputError(
-            f"data.{min(keys)}: expected together with --data 'FOLDER/{{SPAN}}'"
-        )
+    _check_spans(data)
     for key, why in _WITH_DATA:
         if value := getattr(data, key):
             raise BadInputError(
@@ -122,6 +119,15 @@ def resolve(
     return _digits(cache, data, observe, why="")
 
 
+def _check_spans(data: Data) -> None:
+    """Refuses what means nothing of data that is not in spans."""
+    if keys := _OF_SPANS & data.model_fields_set:
+        found = f", found --data {data.path}" if data.path is not None else ""
+        raise BadInputError(
+            f"data.{min(keys)}: expected together with --data 'FOLDER/{{SPAN}}'{found}"
+        )
+
+
 def _named(path: str, data: Data, observe: Observer) -> DataSet:
     if data.name == digits.NAME:
         raise BadInputError(
@@ -129,11 +135,8 @@ def _named(path: str, data: Data, observe: Observer) -> DataSet:
             "embedded data set's"
         )
     in_spans = spans.is_pattern(path)
-    if not in_spans and (keys := _OF_SPANS & data.model_fields_set):
-        raise BadInputError(
-            f"data.{min(keys)}: expected together with --data 'FOLDER/{{SPAN}}', found "
-            f"--data {path}"
-        )
+    if not in_spans:
+        _check_spans(data)
     source = open_source(path, data.hints(""))
     fingerprint = source.fingerprint(observe)
     is_mnist = fingerprint == mnist.FINGERPRINT

@@ -32,13 +32,8 @@ def find_names(files: Sequence[File]) -> dict[int, str]:
     Raises:
         BadInputError: One of them is called so, and cannot be read.
     """
-    for file in files:
-        name = file.name
-        if _MAPPINGS.match(name) or _LISTS.match(name):
-            names = _parse(file)
-            if names:
-                return names
-    return {}
+    parsed = (_parse(file) for file in files if is_names_file(file))
+    return next(filter(None, parsed), {})
 
 
 def is_names_file(file: File) -> bool:

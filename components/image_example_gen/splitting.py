@@ -26,7 +26,7 @@ _CODES = {split: code for code, split in enumerate(SPLITS)}
 
 @dataclass(frozen=True)
 class Settings:
-    """How rows are split; see `pipeline.data.Data`."""
+    """How rows are split; see `pipeline.data_settings.Data`."""
 
     split: str = AUTO
     seed: int = 1

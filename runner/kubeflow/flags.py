@@ -13,7 +13,7 @@ from components.image_example_gen.mnist import NAME as MNIST
 from components.image_example_gen.understanding import name_of
 from contract.errors import BadInputError
 from pipeline.config import Config, load_config
-from pipeline.data import MODEL_NAME_PATTERN
+from pipeline.data_settings import MODEL_NAME_PATTERN
 from runner.datasets import DIGITS_BOUNDS
 from runner.flags import CONFIG, any_setting
 from runner.kubeflow import places

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from contract.errors import BadInputError
 from pipeline.beam import Beam
 from pipeline.config import Config, load_config
-from pipeline.gates import Gates
+from pipeline.gate_settings import Gates
 from pipeline.training.settings import Training
 
 OF_TRAINING = ", ".join(Training.model_fields)

@@ -11,7 +11,7 @@ from components.image_example_gen import digits, mirrors, mnist
 from components.image_example_gen.source import open_source
 from contract.errors import BadInputError
 from pipeline.config import load_config
-from pipeline.data import Data
+from pipeline.data_settings import Data
 from runner.datasets import DIGITS_BOUNDS, resolve
 
 

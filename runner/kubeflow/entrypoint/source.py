@@ -6,7 +6,7 @@ from components.image_example_gen import mirrors, spans
 from components.image_example_gen.digits import NAME as DIGITS
 from components.image_example_gen.mnist import NAME as MNIST
 from contract.errors import BadInputError
-from pipeline.data import Data
+from pipeline.data_settings import Data
 from runner.datasets import resolve
 from runner.kubeflow.entrypoint.contract import is_remote, local_path
 

@@ -22,7 +22,7 @@ from components.image_example_gen.examples import Rows, SplitWriter
 from contract.bounds import Bound
 from contract.task import Task
 from pipeline.beam import Beam
-from pipeline.gates import Gates, MetricBound
+from pipeline.gate_settings import Gates, MetricBound
 from tests.components.datasets import Dataset
 from tests.components.softmax import of_weights, save_softmax
 from tests.tasks import write_task

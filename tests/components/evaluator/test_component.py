@@ -10,7 +10,7 @@ from components.evaluator.component import Evaluator
 from components.evaluator.executor import Executor
 from contract.bounds import Bound
 from contract.errors import BadInputError
-from pipeline.gates import Gates, MetricBound
+from pipeline.gate_settings import Gates, MetricBound
 
 
 def evaluator(bounds: list[Bound] | None = None) -> Evaluator:

@@ -11,7 +11,7 @@ from sklearn import metrics
 from components.evaluator.results import read_confusion, read_evaluation
 from contract.bounds import BY_CLASS, Bound
 from contract.demands import Demand
-from pipeline.gates import Gates
+from pipeline.gate_settings import Gates
 from tests.components.datasets import Dataset
 from tests.components.evaluator.conftest import (
     BOUNDS,

@@ -35,7 +35,7 @@ from contract.features import EVAL, IMAGE, SPLITS, TEST, TRAIN
 from contract.model_run import save_answers
 from contract.task import Task
 from pipeline.beam import Beam
-from pipeline.gates import Gates, MetricBound
+from pipeline.gate_settings import Gates, MetricBound
 from pipeline.schema import judgement
 from pipeline.training.settings import Training
 from tests.components.datasets import Dataset
