@@ -44,6 +44,12 @@ CLASSIFICATION = "classification"
 PUSHED_MODEL = "pushed_model"
 """Keys of outputs; those of TFX's own nodes are TFX's."""
 
+CHAMPION_MODEL = "champion"
+CHAMPION_STATISTICS = "champion_statistics"
+INFRA_BLESSING = "infra_blessing"
+REPLAYED = "replay"
+"""Keys of inputs that are not called as the output is."""
+
 HTML_TYPE = "system.HTML"
 METRICS_TYPE = "system.Metrics"
 CLASSIFICATION_TYPE = "system.ClassificationMetrics"
@@ -60,18 +66,18 @@ Output = tuple[str, str]
 """A node's id and the key of one of its outputs."""
 
 READ_BY_PEOPLE: dict[str, Output] = {
-    "examples": (EXAMPLE_GEN, EXAMPLES),
-    "schema": (SCHEMA_GEN, SCHEMA),
-    "statistics": (STATISTICS_GEN, STATISTICS),
-    "anomalies": (EXAMPLE_VALIDATOR, ANOMALIES),
-    "champion": (CHAMPION, MODEL),
-    "champion_statistics": (CHAMPION, STATISTICS),
-    "verdict": (DATA_GATE, DATA_VERDICT),
-    "transform_graph": (TRANSFORM, TRANSFORM_GRAPH),
-    "model_run": (TRAINER, MODEL_RUN),
-    "evaluation": (EVALUATOR, EVALUATION),
-    "infra_blessing": (SERVING_VALIDATOR, BLESSING),
-    "replay": (REPLAY, BLESSING),
-    "pushed_model": (PUSHER, PUSHED_MODEL),
+    EXAMPLES: (EXAMPLE_GEN, EXAMPLES),
+    SCHEMA: (SCHEMA_GEN, SCHEMA),
+    STATISTICS: (STATISTICS_GEN, STATISTICS),
+    ANOMALIES: (EXAMPLE_VALIDATOR, ANOMALIES),
+    CHAMPION_MODEL: (CHAMPION, MODEL),
+    CHAMPION_STATISTICS: (CHAMPION, STATISTICS),
+    DATA_VERDICT: (DATA_GATE, DATA_VERDICT),
+    TRANSFORM_GRAPH: (TRANSFORM, TRANSFORM_GRAPH),
+    MODEL_RUN: (TRAINER, MODEL_RUN),
+    EVALUATION: (EVALUATOR, EVALUATION),
+    INFRA_BLESSING: (SERVING_VALIDATOR, BLESSING),
+    REPLAYED: (REPLAY, BLESSING),
+    PUSHED_MODEL: (PUSHER, PUSHED_MODEL),
 }
 """Which output is which input of Report and Pusher, by the input's key."""

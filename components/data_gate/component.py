@@ -36,7 +36,7 @@ class DataGate(Component):
         nodes.STATISTICS: standard_artifacts.ExampleStatistics,
         nodes.SCHEMA: standard_artifacts.Schema,
         nodes.ANOMALIES: standard_artifacts.ExampleAnomalies,
-        executor.CHAMPION_STATISTICS_KEY: standard_artifacts.ExampleStatistics,
+        nodes.CHAMPION_STATISTICS: standard_artifacts.ExampleStatistics,
     }
     PARAMETERS = {executor.ALLOW_KEY: int, executor.MAX_DUPLICATES_KEY: float}
     OUTPUTS = {nodes.DATA_VERDICT: standard_artifacts.ExampleAnomalies}

@@ -20,7 +20,6 @@ from contract import nodes, properties
 from contract.errors import GateRefusedError
 from contract.features import TRAIN
 
-CHAMPION_STATISTICS_KEY = "champion_statistics"
 ALLOW_KEY = "allow_anomalies"
 MAX_DUPLICATES_KEY = "max_duplicates"
 
@@ -41,7 +40,7 @@ class Executor(BaseExecutor):
             GateRefusedError: Something is wrong with the data and it was not
                 said that the run should go on all the same.
         """
-        champion = inputs[CHAMPION_STATISTICS_KEY]
+        champion = inputs[nodes.CHAMPION_STATISTICS]
         version = champion.get_string_custom_property(properties.CHAMPION_VERSION)
         findings, _ = judge(
             schema=inputs[nodes.SCHEMA],

@@ -38,8 +38,8 @@ class Pusher(Component):
     INPUTS = {
         "model": standard_artifacts.Model,
         "model_blessing": standard_artifacts.ModelBlessing,
-        executor.INFRA_BLESSING_KEY: standard_artifacts.InfraBlessing,
-        executor.REPLAY_KEY: standard_artifacts.ModelBlessing,
+        nodes.INFRA_BLESSING: standard_artifacts.InfraBlessing,
+        nodes.REPLAYED: standard_artifacts.ModelBlessing,
         nodes.EXAMPLES: standard_artifacts.Examples,
         nodes.SCHEMA: standard_artifacts.Schema,
         nodes.STATISTICS: standard_artifacts.ExampleStatistics,
@@ -47,7 +47,7 @@ class Pusher(Component):
         nodes.TRANSFORM_GRAPH: standard_artifacts.TransformGraph,
         nodes.MODEL_RUN: standard_artifacts.ModelRun,
         nodes.EVALUATION: standard_artifacts.ModelEvaluation,
-        executor.CHAMPION_KEY: standard_artifacts.Model,
+        nodes.CHAMPION_MODEL: standard_artifacts.Model,
     }
     PARAMETERS = {
         executor.MODELS_KEY: str,
@@ -59,7 +59,7 @@ class Pusher(Component):
     }
     OUTPUTS = {nodes.PUSHED_MODEL: standard_artifacts.PushedModel}
     DEFAULTS = {
-        executor.REPLAY_KEY: None,
+        nodes.REPLAYED: None,
         executor.FACTS_KEY: "{}",
         executor.ARRIVE_AS_KEY: STABLE,
         executor.SERVER_KEY: DEFAULT_ADDRESS,

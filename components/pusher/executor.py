@@ -29,9 +29,6 @@ from version_store.model_card import write_model_card
 from version_store.servers import NotConfirmedError, Servers
 from version_store.serving_config import CANARY, STABLE, Serving, serving
 
-INFRA_BLESSING_KEY = "infra_blessing"
-REPLAY_KEY = "replay"
-CHAMPION_KEY = "champion"
 MODELS_KEY = "models"
 RUN_KEY = "run"
 RECIPE_KEY = "recipe"
@@ -68,7 +65,7 @@ class Executor(executor.Executor):
         with changes.locked(base):
             staged = changes.stage(base)
             io_utils.copy_dir(self.GetModelPath(input_dict), staged)
-            if blessing := input_dict.get(INFRA_BLESSING_KEY):
+            if blessing := input_dict.get(nodes.INFRA_BLESSING):
                 found = read_withdrawn(artifact_utils.get_single_uri(blessing))
                 withdraw_marker(staged, found)
             digest = model_digest(staged)
@@ -122,7 +119,7 @@ def _replay_blessed(input_dict: dict[str, list[types.Artifact]]) -> bool:
     """Tells whether Replay, if there is one, has nothing against the model."""
     return all(
         blessing.get_int_custom_property(properties.BLESSED)
-        for blessing in input_dict.get(REPLAY_KEY, ())
+        for blessing in input_dict.get(nodes.REPLAYED, ())
     )
 
 
@@ -172,7 +169,7 @@ def _facts(
     }
     read = read_facts(Folders.of(inputs))
     known = Facts.model_validate_json(exec_properties.get(FACTS_KEY) or "{}")
-    examples, champion = inputs[nodes.EXAMPLES], inputs[CHAMPION_KEY]
+    examples, champion = inputs[nodes.EXAMPLES], inputs[nodes.CHAMPION_MODEL]
     return read.updated(**dict(known)).updated(
         **environment(),
         model=os.path.basename(exec_properties[MODELS_KEY].rstrip("/")),

@@ -32,7 +32,7 @@ class Replay(Component):
     EXECUTOR = executor.Executor
     INPUTS = {
         nodes.MODEL: standard_artifacts.Model,
-        executor.CHAMPION_KEY: standard_artifacts.Model,
+        nodes.CHAMPION_MODEL: standard_artifacts.Model,
         nodes.EXAMPLES: standard_artifacts.Examples,
     }
     PARAMETERS = {

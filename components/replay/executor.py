@@ -20,7 +20,6 @@ from contract.signatures import IMAGES_SIGNATURE, PROBABILITIES
 from contract.task import Task, read_task
 from serving.request_logs import reading
 
-CHAMPION_KEY = "champion"
 LOG_KEY = "log"
 LOG_STATE_KEY = "log_state"
 MODEL_NAME_KEY = "model_name"
@@ -66,7 +65,7 @@ class Executor(BaseExecutor):
         """Writes the `blessing` artifact; see `Replay`."""
         task = read_task(inputs[nodes.EXAMPLES].uri)
         assert task is not None, "ImageExampleGen writes the task"
-        version = inputs[CHAMPION_KEY].get_string_custom_property(
+        version = inputs[nodes.CHAMPION_MODEL].get_string_custom_property(
             properties.CHAMPION_VERSION
         )
         blessing = outputs[nodes.BLESSING]

@@ -42,15 +42,15 @@ class Report(Component):
     EXECUTOR = executor.Executor
     INPUTS = {
         executor.SO_FAR_KEY: HTML,
-        "examples": standard_artifacts.Examples,
-        "statistics": standard_artifacts.ExampleStatistics,
-        "schema": standard_artifacts.Schema,
-        "anomalies": standard_artifacts.ExampleAnomalies,
-        "champion_statistics": standard_artifacts.ExampleStatistics,
-        "model_run": standard_artifacts.ModelRun,
-        "evaluation": standard_artifacts.ModelEvaluation,
-        "infra_blessing": standard_artifacts.InfraBlessing,
-        "replay": standard_artifacts.ModelBlessing,
+        nodes.EXAMPLES: standard_artifacts.Examples,
+        nodes.STATISTICS: standard_artifacts.ExampleStatistics,
+        nodes.SCHEMA: standard_artifacts.Schema,
+        nodes.ANOMALIES: standard_artifacts.ExampleAnomalies,
+        nodes.CHAMPION_STATISTICS: standard_artifacts.ExampleStatistics,
+        nodes.MODEL_RUN: standard_artifacts.ModelRun,
+        nodes.EVALUATION: standard_artifacts.ModelEvaluation,
+        nodes.INFRA_BLESSING: standard_artifacts.InfraBlessing,
+        nodes.REPLAYED: standard_artifacts.ModelBlessing,
         nodes.PUSHED_MODEL: standard_artifacts.PushedModel,
     }
     PARAMETERS = {

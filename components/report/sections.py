@@ -51,10 +51,13 @@ SAMPLED_VALUES = 32 << 20
 """Fewer rows, where images are so large that these would be more bytes than that."""
 
 NEEDED = {
-    DATA: ("examples", "statistics", "schema", "anomalies", "champion_statistics"),
-    MODEL: ("model_run",),
-    EVALUATION: ("examples", "model_run"),
-    REPLAY: ("examples", "replay"),
+    DATA: (
+        *(nodes.EXAMPLES, nodes.STATISTICS, nodes.SCHEMA, nodes.ANOMALIES),
+        nodes.CHAMPION_STATISTICS,
+    ),
+    MODEL: (nodes.MODEL_RUN,),
+    EVALUATION: (nodes.EXAMPLES, nodes.MODEL_RUN),
+    REPLAY: (nodes.EXAMPLES, nodes.REPLAYED),
 }
 """What there has to be for a section to be made."""
 
@@ -89,8 +92,8 @@ def make(name: str, inputs: Inputs, allow_anomalies: bool) -> Section:
         MODEL: lambda: model_section(gather_model(inputs)),
         EVALUATION: lambda: evaluation_section(*gather_evaluation(inputs)),
         REPLAY: lambda: replay_section(
-            read_replayed(inputs["replay"].uri),
-            task_of_examples(inputs["examples"].uri),
+            read_replayed(inputs[nodes.REPLAYED].uri),
+            task_of_examples(inputs[nodes.EXAMPLES].uri),
         ),
     }
     return guarded(name, makers[name])
@@ -98,13 +101,13 @@ def make(name: str, inputs: Inputs, allow_anomalies: bool) -> Section:
 
 def gather_data(inputs: Inputs, allow_anomalies: bool) -> tuple[DataFacts, Rows]:
     """Returns the facts about the data, and the rows that were looked at."""
-    examples, champion = inputs["examples"], inputs["champion_statistics"]
+    examples, champion = inputs[nodes.EXAMPLES], inputs[nodes.CHAMPION_STATISTICS]
     task = task_of_examples(examples.uri)
-    statistics = data_gate.load_statistics(inputs["statistics"])
+    statistics = data_gate.load_statistics(inputs[nodes.STATISTICS])
     findings, comparisons = data_gate.judge(
-        schema=inputs["schema"],
-        statistics=inputs["statistics"],
-        anomalies=inputs["anomalies"],
+        schema=inputs[nodes.SCHEMA],
+        statistics=inputs[nodes.STATISTICS],
+        anomalies=inputs[nodes.ANOMALIES],
         champion=champion,
     )
     version = champion.get_string_custom_property(properties.CHAMPION_VERSION)
@@ -160,7 +163,7 @@ def data_section(facts: DataFacts, rows: Rows) -> Section:
 
 def gather_model(inputs: Inputs) -> ModelFacts:
     """Returns the facts about the network and its training."""
-    folder = inputs["model_run"].uri
+    folder = inputs[nodes.MODEL_RUN].uri
     return describe_model(read_history(folder), read_summary(folder))
 
 
@@ -181,8 +184,8 @@ def gather_evaluation(
     inputs: Inputs,
 ) -> tuple[EvaluationFacts, dict[int, np.ndarray]]:
     """Returns the facts about the answers, and the images that they are shown by."""
-    folder = inputs["model_run"].uri
-    examples, evaluation = inputs["examples"], inputs.get("evaluation")
+    folder = inputs[nodes.MODEL_RUN].uri
+    examples, evaluation = inputs[nodes.EXAMPLES], inputs.get(nodes.EVALUATION)
     task = task_of_examples(examples.uri)
     test = artifact_utils.get_split_uri([examples], TEST)
     facts = describe_evaluation(

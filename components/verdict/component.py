@@ -23,8 +23,8 @@ class Verdict(Component):
     INPUTS = {
         nodes.DATA_VERDICT: standard_artifacts.ExampleAnomalies,
         nodes.EVALUATION: standard_artifacts.ModelEvaluation,
-        executor.INFRA_BLESSING_KEY: standard_artifacts.InfraBlessing,
-        executor.REPLAY_KEY: standard_artifacts.ModelBlessing,
+        nodes.INFRA_BLESSING: standard_artifacts.InfraBlessing,
+        nodes.REPLAYED: standard_artifacts.ModelBlessing,
         nodes.PUSHED_MODEL: standard_artifacts.PushedModel,
     }
-    DEFAULTS = {executor.REPLAY_KEY: None}
+    DEFAULTS = {nodes.REPLAYED: None}

@@ -10,9 +10,6 @@ from contract import nodes, properties
 from contract.demands import outcome_text
 from contract.errors import GateRefusedError
 
-INFRA_BLESSING_KEY = "infra_blessing"
-REPLAY_KEY = "replay"
-
 
 class Executor(BaseExecutor):
     """Fails unless the model was pushed, or was served already."""
