@@ -118,7 +118,8 @@ def _fetch(
         except (requests.Timeout, requests.exceptions.SSLError):
             raise
         except requests.HTTPError as error:
-            if error.response.status_code < 500 or attempt == _ATTEMPTS - 1:
+            lasts = error.response is not None and error.response.status_code < 500
+            if lasts or attempt == _ATTEMPTS - 1:
                 raise
         except requests.RequestException:
             if attempt == _ATTEMPTS - 1:

@@ -117,8 +117,8 @@ def make_page(task: Task, data: Dataset) -> Page:
         )
     )
     run = RunFacts(
-        *(task.name, "today", 106.0, components, HOSTILE),
         versions(),
+        *(task.name, "today", 106.0, components, HOSTILE),
         commands("mnist", "/a/rather/long/path/" * 6, task.noun),
     )
     evaluation = Evaluation(tuple(demands), "1700000000")
