@@ -113,7 +113,7 @@ class Connection:
         if answer.status_code == 404:
             raise BadInputError(
                 f"{self.host}: no Kubeflow Pipelines 2.x there (404 for {HEALTH}): "
-                "expected the address of service ml-pipeline or ml-pipeline-ui, or "
+                "expected the address of service ml-pipeline-ui, or "
                 "of Kubeflow followed by /pipeline"
             )
         if answer.status_code >= 400:
@@ -162,7 +162,7 @@ class Connection:
         """Returns why there is no answer, and what to do about it."""
         if isinstance(error, requests.exceptions.InvalidURL):
             return (
-                f"--host: expected an address as http://localhost:8888, found "
+                f"--host: expected an address as http://localhost:8080, found "
                 f"{self.host}"
             )
         why = http_failures.reason(error, self.host)
@@ -181,8 +181,8 @@ class Connection:
             return self._login("answers with a login page")
         return (
             f"{self.host}: a web page, and not the API of Kubeflow Pipelines: expected "
-            "the address of service ml-pipeline or ml-pipeline-ui, or of Kubeflow "
-            "followed by /pipeline"
+            "the address of service ml-pipeline-ui, or of Kubeflow followed by "
+            "/pipeline"
         )
 
     def _login(self, what: str) -> str:
@@ -208,8 +208,8 @@ def connection(
     if not host:
         raise BadInputError(
             f"--host: expected the address of Kubeflow Pipelines, there or in "
-            f"{HOST_VARIABLE}, as http://localhost:8888 with `kubectl port-forward "
-            "--namespace kubeflow service/ml-pipeline 8888`"
+            f"{HOST_VARIABLE}, as http://localhost:8080 with `kubectl port-forward "
+            "--namespace kubeflow service/ml-pipeline-ui 8080:80`"
         )
     if "://" not in host:
         raise BadInputError(
@@ -217,7 +217,7 @@ def connection(
         )
     if not re.match(r"https?://[^/\s]+", host):
         raise BadInputError(
-            f"--host: expected an address as http://localhost:8888, found {host}"
+            f"--host: expected an address as http://localhost:8080, found {host}"
         )
     if ca_cert:
         try:
@@ -277,7 +277,7 @@ def _help(error: requests.RequestException, why: str) -> str:
         return ": is it the right address and port?"
     if "refused" in why:
         return (
-            ": is `kubectl port-forward --namespace kubeflow service/ml-pipeline 8888` "
-            "running?"
+            ": is `kubectl port-forward --namespace kubeflow service/ml-pipeline-ui "
+            "8080:80` running?"
         )
     return ""

@@ -24,7 +24,7 @@ class Deployment:
             Champion mount it, and so does the server.
         data_volume: Claim of the volume with the data, where the data is a path.
         beam_volume: Claim of the volume that nodes on an engine share with its workers.
-        log_volume: Claim of the volume with logged requests, of `compile-monitor`.
+        log_volume: Claim of the volume with logged requests, where a node reads them.
         pipeline_root: URI under which artifacts are kept; empty: the cluster's.
         data_secret: Secret with the credentials of another store's data, for the
             one node that reads them; empty: none.
@@ -128,6 +128,7 @@ _LIMITS = {
     nodes.TRAINER: Limits(cpu=2, memory=4, seconds=7200),
     nodes.EVALUATOR: Limits(cpu=2, memory=4),
     nodes.PUSHER: Limits(cached=False),
+    nodes.REPLAY: Limits(memory=4, cached=False),
     nodes.VERDICT: Limits(retries=0, cached=False),
     nodes.REQUEST_LOG_EXAMPLE_GEN: Limits(memory=4, seconds=3600, cached=False),
     nodes.TRAFFIC_GATE: Limits(memory=4, cached=False),

@@ -174,6 +174,7 @@ def platform(
     mounts |= {
         nodes.CHAMPION: [models],
         nodes.PUSHER: [models],
+        nodes.REPLAY: [(deployment.log_volume, LOG_FOLDER)],
         nodes.REQUEST_LOG_EXAMPLE_GEN: [models, (deployment.log_volume, LOG_FOLDER)],
         nodes.TRAFFIC_GATE: [models],
     }

@@ -48,6 +48,7 @@ compiling = _all(
     click.option("--models-volume", help="Claim for the models. [mnist-models]"),
     click.option("--data-volume", help="Claim for data in /data. [mnist-data]"),
     click.option("--beam-volume", help="Claim shared with Flink. [mnist-beam]"),
+    click.option("--log-volume", help="Claim for what Replay reads. [request-logs]"),
     click.option(
         "--data-secret",
         metavar="NAME",
@@ -123,6 +124,7 @@ def recipe(
     models_volume: str | None = None,
     data_volume: str | None = None,
     beam_volume: str | None = None,
+    log_volume: str | None = None,
     data_secret: str | None = None,
     pipeline_root: str | None = None,
     fingerprint: str | None = None,
@@ -146,6 +148,7 @@ def recipe(
         models_volume=_claim("--models-volume", models_volume or "mnist-models"),
         data_volume=_claim("--data-volume", data_volume or "mnist-data"),
         beam_volume=_claim("--beam-volume", beam_volume or "mnist-beam"),
+        log_volume=_claim("--log-volume", log_volume or "request-logs"),
         pipeline_root=pipeline_root or "",
         data_secret=_secret(data_secret, data),
     )
@@ -160,6 +163,13 @@ def recipe(
         raise BadInputError(
             "--beam-volume: expected together with --set beam.runner=FlinkRunner, "
             f"found {beam.runner}"
+        )
+    if config.gates.replay_log:
+        _check_log("setting gates.replay_log", config.gates.replay_log)
+    elif log_volume:
+        raise BadInputError(
+            "--log-volume: expected together with --set gates.replay_log="
+            f"{LOG_FOLDER}/..., found no replay_log"
         )
     # What says where the data is has done its part, and is no part of the model.
     split = config.data.model_copy(
@@ -194,11 +204,7 @@ def monitoring(
     """
     config = load_config(config_path, settings)
     check_root(pipeline_root)
-    if not f"{log}/".startswith(f"{LOG_FOLDER}/"):
-        raise BadInputError(
-            f"--log: expected a path below {LOG_FOLDER}, where the volume is mounted, "
-            f"found {log}"
-        )
+    _check_log("--log", log)
     deployment = Deployment(
         image=_word("--image", image),
         models_volume=_claim("--models-volume", models_volume),
@@ -208,6 +214,14 @@ def monitoring(
     config = config.model_copy(update={"beam": on_cluster(config.beam)})
     pipeline = _name(f"{name}-monitor", log)
     return Recipe(config, deployment, pipeline, "", "")
+
+
+def _check_log(name: str, log: str) -> None:
+    if not f"{log}/".startswith(f"{LOG_FOLDER}/"):
+        raise BadInputError(
+            f"{name}: expected a path below {LOG_FOLDER}, where the volume is mounted, "
+            f"found {log}"
+        )
 
 
 def check_root(pipeline_root: str | None) -> None:

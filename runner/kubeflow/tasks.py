@@ -6,6 +6,9 @@ there are a driver's pod `Trainer-driver`, a group `Trainer`, and below that the
 pods `executor`, or `executor(0)`, `executor(1)` where it may be tried again. A node
 that has not ended has an end in the year 1.
 
+The same list has an entry without a name for each execution that the cache keeps,
+which the launcher adds there (backend/src/v2/component/launcher_v2.go, `Execute`).
+
 From 2.17 on the whole pipeline may be passed over again after a lost pod; then
 every node is listed once for each pass, and the last one counts. A list may also
 stop before its run does: Argo packs the nodes of a workflow of more than 1 MiB,
@@ -68,7 +71,7 @@ class Picture:
 
 def picture(names: Sequence[str], details: Iterable[Any], now: datetime) -> Picture:
     """Returns the state of each node."""
-    tasks = list(details)
+    tasks = [task for task in details if task.display_name]
     workflow = Workflow(
         child.pod_name
         for task in tasks

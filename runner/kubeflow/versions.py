@@ -24,9 +24,11 @@ def of_server(health: Mapping[str, Any]) -> tuple[int, int] | None:
     """Returns the version that a server tells; None if it tells none.
 
     A release says so in its health (kubeflow/pipelines: backend/src/apiserver/
-    main.go, `tag_name`); who builds KFP himself may leave it out.
+    main.go, `tag_name`), for which the user interface has a name of its own
+    (frontend/server/handlers/healthz.ts); who builds KFP himself may leave it out.
     """
-    found = re.match(r"v?(\d+)\.(\d+)\b", str(health.get("tag_name", "")))
+    told = health.get("tag_name") or health.get("apiServerTagName", "")
+    found = re.match(r"v?(\d+)\.(\d+)\b", str(told))
     return (int(found[1]), int(found[2])) if found else None
 
 

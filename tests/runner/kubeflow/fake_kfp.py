@@ -48,7 +48,7 @@ class FakeKfp:
         tag_name: Of its release; empty: it does not say.
         frames: What a run looks like each time somebody asks; the last one stays.
         logs: By pod; others are not there.
-        has_log_route: False for a user interface in front of the API.
+        interface: It is the user interface's address, and not the API server's.
         failing: How many of the coming requests for a run are answered with 503.
         tasks: Of the API that a KFP without ML Metadata has; None: an earlier one.
         tasks_on_a_page: Of that API.
@@ -61,7 +61,7 @@ class FakeKfp:
     tag_name: str = ""
     frames: list[Json] = field(default_factory=list)
     logs: dict[str, str] = field(default_factory=dict)
-    has_log_route: bool = True
+    interface: bool = True
     failing: int = 0
     tasks: list[Json] | None = None
     tasks_on_a_page: int = 100
@@ -123,7 +123,8 @@ class FakeKfp:
         ]
 
     def _healthz(self, request: Request) -> Any:
-        version = {"tag_name": self.tag_name} if self.tag_name else {}
+        name = "apiServerTagName" if self.interface else "tag_name"
+        version = {name: self.tag_name} if self.tag_name else {}
         return _json({"multi_user": self.multi_user, **version})
 
     def _list_experiments(self, request: Request) -> Any:
@@ -214,23 +215,26 @@ class FakeKfp:
         return _json({"pipeline_versions": found, "total_size": len(found)})
 
     def _log(self, request: Request, run_id: str, pod: str) -> Any:
-        if not self.has_log_route:
-            return 200, {"Content-Type": "text/html"}, "<html>the interface</html>"
-        if pod not in self.logs:
+        if self.interface:
+            return 404, {"Content-Type": "text/html"}, "<html>Cannot GET</html>"
+        if pod not in self.logs or not self.multi_user:
             # The status is sent before the pod is looked for (backend/src/apiserver/
-            # server/run_log_server.go); the rest is as that writes it.
+            # server/run_log_server.go), which without profiles is never found; the rest
+            # is as that writes it.
             error = {"error_message": f'pods "{pod}" not found', "error_details": "at"}
             text = json.dumps(error, separators=(",", ":"))
             return 200, {"Content-Type": "text/plain"}, text
         return 200, {"Content-Type": "text/plain"}, self.logs[pod]
 
     def _log_of_interface(self, request: Request) -> Any:
-        if self.has_log_route:
+        if not self.interface:
             return 404, {"Content-Type": "text/plain"}, "404 page not found"
         pod = request.query["podname"]
         if pod not in self.logs:
-            return 500, {"Content-Type": "text/plain"}, "Could not get main logs"
-        return 200, {"Content-Type": "text/plain"}, self.logs[pod]
+            # As frontend/server/handlers/pod-logs.ts has it, lines of why behind it.
+            why = f"Could not get main container logs: {pod} not found\nBody: ..."
+            return 500, {"Content-Type": "text/html"}, why
+        return 200, {}, self.logs[pod]
 
 
 def _json(content: Json, status: int = 200) -> tuple[int, dict[str, str], str]:

@@ -79,6 +79,18 @@ class TestPlaces:
             assert component == before["components"][node]
             assert tasks(spec)[node] == tasks(before)[node]
 
+    def test_replay_reads_the_log_on_its_volume_and_in_each_run(self) -> None:
+        config = Config.model_validate({"gates": {"replay_log": "/requests/mnist"}})
+        deployment = replace(DEPLOYMENT, log_volume="asked")
+        text = compile_pipeline(config, deployment, "mnist", "mnist")
+        spec, platform = yaml.safe_load_all(text)
+        executors = platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
+        label = spec["components"]["Replay"]["executorLabel"]
+        assert executors[label]["pvcMount"] == [
+            {"constant": "asked", "mountPath": "/requests"}
+        ]
+        assert tasks(spec)["Replay"]["cachingOptions"] == {}
+
     def test_data_in_a_store_comes_by_an_importer(self) -> None:
         data = "s3://bucket/mnist"
         spec, _ = compiled(data)

@@ -96,6 +96,11 @@ def test_by_its_name_alone_flink_is_the_one_of_k8s() -> None:
             "data: minio://other/x: in another bucket than the pipeline root",
         ),
         ({"data_volume": "d"}, "--data-volume: expected together with --data /data/"),
+        (
+            {"settings": ("gates.replay_log=/logs/mnist",)},
+            "setting gates.replay_log: expected a path below /requests",
+        ),
+        ({"log_volume": "l"}, "--log-volume: expected together with --set gates.repl"),
         ({"beam_volume": "b"}, "--beam-volume: expected together with --set beam.run"),
         (
             {"settings": ("beam.runner=SparkRunner",)},

@@ -24,6 +24,11 @@ def test_the_version_is_the_releases_name(
     assert of_server({"tag_name": told}) == version
 
 
+def test_the_user_interface_tells_that_of_its_server() -> None:
+    told = {"apiServerTagName": "2.17.0", "frontendTagName": "", "multi_user": False}
+    assert of_server(told) == (2, 17)
+
+
 def test_a_server_that_tells_none() -> None:
     assert of_server({"multi_user": False}) is None
 

@@ -1,7 +1,8 @@
 """What real Kubeflow said of our package's runs, played to `submit --wait`.
 
 The recordings are not part of the project: they lie in `shared/` beside the
-checkout, where there is one. The names and states that other tests need are in
+checkout, where there is one. Their pods were scripted, so that what the launcher adds
+for the cache is put in here. The names and states that other tests need are in
 `test_argo` and `test_tasks`.
 """
 
@@ -16,6 +17,7 @@ import yaml
 
 from tests.runner.kubeflow.conftest import Run, specification
 from tests.runner.kubeflow.fake_kfp import FakeKfp
+from tests.runner.kubeflow.frames import kept_by_cache
 
 REPOSITORY = Path(__file__).resolve().parents[4]
 RECORDINGS = REPOSITORY.parent / "shared" / "kubeflow-recordings"
@@ -117,7 +119,9 @@ def test_a_recorded_run_ends_as_it_did(
 ) -> None:
     recording = json.loads((RECORDINGS / f"{name}.json").read_text())
     state = _STATES[recording["workflow"]["phase"]]
-    fake.frames = [{"state": state, "run_details": recording[details]}]
+    kept = kept_by_cache(0, 0)
+    tasks = [kept, *recording[details]["task_details"], kept]
+    fake.frames = [{"state": state, "run_details": {"task_details": tasks}}]
     fake.logs = logs(recording)
 
     path = package(tmp_path, recording)

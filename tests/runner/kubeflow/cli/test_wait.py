@@ -139,7 +139,6 @@ def test_a_list_that_stops_before_the_run(
 def test_the_log_by_way_of_a_user_interface(
     fake: FakeKfp, run: Run, write_package: WritePackage
 ) -> None:
-    fake.has_log_route = False
     fake.frames = [frame("SUCCEEDED", *done())]
     fake.logs[pod_of("Verdict")] = VERDICT
     ended = wait(run, fake, write_package(), "--namespace", "team-a")
@@ -157,9 +156,9 @@ def test_no_log_to_be_had(fake: FakeKfp, run: Run, write_package: WritePackage) 
     assert ended.code == 0
     assert ended.screen.splitlines()[-3:-1] == [
         "mnist: pushed: the model is served",
-        f'  the log of Verdict cannot be read here (pods "{VERDICT_POD}" not '
-        "found): kubectl logs --namespace kubeflow --container main --prefix "
-        "--tail 20 --selector pipeline/runid=run-1",
+        "  the log of Verdict cannot be read here (Could not get main container logs: "
+        f"{VERDICT_POD} not found): kubectl logs --namespace kubeflow --container main "
+        "--prefix --tail 20 --selector pipeline/runid=run-1",
     ]
 
 
