@@ -43,4 +43,6 @@ def explain(reason: str, limits: Limits) -> str:
             f"was not started: KFP's launcher cannot read the object store ({_DOCS}, "
             f'"Data in another bucket"): {reason}'
         )
+    if reason.startswith("failed to upload output artifact"):
+        return f"ran, but KFP's launcher could not store what it made: {reason}"
     return f"was not run to its end by KFP's launcher: {reason}"

@@ -57,12 +57,17 @@ def test_the_line_before_it_is_not_it() -> None:
             "was not started: KFP's launcher cannot read the object store",
         ),
         (
+            'failed to upload output artifact "examples" to remote storage URI '
+            '"minio://b/x": operation error S3: PutObject, api error NoSuchBucket',
+            "ran, but KFP's launcher could not store what it made: failed to upload",
+        ),
+        (
             'failed to download input artifact "imported_data": Invalid region',
             "was not started: KFP's launcher cannot read the object store",
         ),
         (
-            "failed to upload output artifact: no such host",
-            "was not run to its end by KFP's launcher: failed to upload",
+            "failed to publish results to ML Metadata: no such host",
+            "was not run to its end by KFP's launcher: failed to publ",
         ),
     ],
 )
