@@ -199,6 +199,8 @@ class TestToRemote:
         folder = local_root / "bucket" / "page"
         folder.mkdir(parents=True)
         (folder / "report.html").write_text("<html>")
+        # What somebody sent, which a page of requests shows on this machine only.
+        (folder / "request-pictures").mkdir()
         found = contract.to_remote(
             self.written("page", str(folder)),
             {"page": f"s3://bucket/page{slash}"},
