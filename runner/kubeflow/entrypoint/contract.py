@@ -133,9 +133,7 @@ def to_remote(
             artifact["metadata"] = metadata
             if types[key] == nodes.HTML_TYPE:
                 # Beside it may be pictures of requests, which stay in the pod.
-                [page] = [
-                    name for name in os.listdir(folder) if name.endswith(".html")
-                ]
+                [page] = [name for name in os.listdir(folder) if name.endswith(".html")]
                 artifact["uri"] = f"{remote[key].rstrip('/')}/{page}"
             else:
                 metadata[_SESSION] = ""
