@@ -1,1 +1,1 @@
-"""Measurements of the project, each run by a target of the Makefile."""
+"""Benchmarks of the project; each is run by a target of the Makefile."""

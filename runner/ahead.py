@@ -1,4 +1,4 @@
-"""What can begin before its turn, on a core that has nothing to do."""
+"""Starts the ServingValidator's process early, while another core is idle."""
 
 from components.serving_validator import process
 from contract import nodes
@@ -6,11 +6,12 @@ from runner.events import Event
 
 
 class ProbeAhead:
-    """Starts ServingValidator's process as soon as it is sure to be needed.
+    """Starts ServingValidator's process as soon as the Trainer has made a new model.
 
-    That is when there is a new model: a reused one has its verdict already. While it
-    imports TensorFlow, for four seconds on one core, Evaluator works on another. Not
-    before: the Trainer holds its rows, and the run would need both at once.
+    A reused model needs no process, because its verdict exists already. The process
+    imports TensorFlow for four seconds on one core while the Evaluator works on
+    another. It does not start earlier, because the Trainer still holds its rows, and
+    the memory of both would add up.
     """
 
     def __init__(self) -> None:
@@ -18,7 +19,7 @@ class ProbeAhead:
         self._reused = False
 
     def __call__(self, event: Event) -> None:
-        """Takes note of what happens in a run."""
+        """Handles an event of the run."""
         if event.kind == "started":
             self._node, self._reused = event.node, False
         elif event.kind == "cached":

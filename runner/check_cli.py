@@ -1,4 +1,4 @@
-"""`python local_runner.py check`: the flags of a run, and a look at its data."""
+"""`python local_runner.py check`: takes the flags of a run and examines its data."""
 
 import os
 from typing import Any
@@ -17,7 +17,7 @@ from runner.flags import Asked, configuring
 from version_store.served import find_served
 
 _MOST_ROWS = 40
-"""Classes in the table; the others are in the JSON."""
+"""The table shows at most this many classes; the JSON has all of them."""
 
 
 @click.command(context_settings={"max_content_width": 88})
@@ -48,7 +48,7 @@ def check(asked: Asked, sheet_path: str | None, as_json: bool) -> None:
     except BadInputError as error:
         if sheet_path:
             raise
-        # Nobody asked for it there; the rest is what was asked.
+        # The user did not ask for the sheet, so the rest is still shown.
         findings.warnings.append(str(error))
         path = ""
     standing = data_check.served_text(served, dataset.task)

@@ -1,4 +1,4 @@
-"""`python local_runner.py clean`: make room in the output folder."""
+"""`python local_runner.py clean`: removes old files from the output folder."""
 
 import os
 from dataclasses import asdict

@@ -1,4 +1,4 @@
-"""Removing what earlier runs left and nothing needs any more."""
+"""Removes artifacts and folders of earlier runs that nothing needs any more."""
 
 import os
 import shutil
@@ -16,12 +16,12 @@ from version_store.metadata import PUSHED_MODEL, Store, open_store
 from version_store.versions import folder_size
 
 _SYSTEM = ".system"
-"""TFX's own folder beside a node's outputs, for what executions work with."""
+"""TFX's own folder beside a node's outputs: working files of the executions."""
 
 
 @dataclass(frozen=True)
 class Cleaned:
-    """What was removed, or would be."""
+    """The folders that were removed or would be; `size` is their sum in bytes."""
 
     artifacts: list[str] = field(default_factory=list)
     runs: list[str] = field(default_factory=list)
@@ -30,16 +30,16 @@ class Cleaned:
 
 
 def clean(workspace: Workspace, keep: int, *, dry_run: bool) -> Cleaned:
-    """Removes all but what the newest runs of each model made or reused.
+    """Removes everything except what the newest runs of each model made or reused.
 
-    Versions are not touched: each carries its manifest, card and statistics, so that
-    where it came from stays readable; the log and the report of the run that pushed
-    one that is there are kept, too. ML Metadata keeps what it knows, and learns which
-    artifacts are gone.
+    Versions stay: each carries its manifest, card and statistics, so that its origin
+    stays readable. The log and the report of a run also stay while the version that it
+    pushed exists. ML Metadata keeps its records and marks the removed artifacts as
+    deleted.
 
     Args:
-        workspace: Held by the caller.
-        keep: How many runs of each model stay whole, and how many looks at its traffic.
+        workspace: The workspace, locked by the caller.
+        keep: How many runs, and how many monitoring runs, of each model stay whole.
         dry_run: Whether to change nothing.
     """
     old_looks = list(_old_looks(workspace, keep))
@@ -63,7 +63,7 @@ def clean(workspace: Workspace, keep: int, *, dry_run: bool) -> Cleaned:
     folders = [artifact.uri for artifact in gone if os.path.isdir(artifact.uri)]
     folders += _working_folders(workspace, store, kept)
     if gone and not dry_run:
-        # First the record: a folder that is there and unknown harms nobody.
+        # The store is updated first: a leftover folder without a record does no harm.
         for artifact in gone:
             artifact.state = metadata_store_pb2.Artifact.DELETED
         store.put_artifacts(gone)
@@ -76,7 +76,7 @@ def clean(workspace: Workspace, keep: int, *, dry_run: bool) -> Cleaned:
 
 
 def _removed(found: Cleaned, *, dry_run: bool) -> Cleaned:
-    """Removes folders, unless nothing is to be changed; returns their size as well."""
+    """Removes the folders, except in a dry run; returns them with their size."""
     folders = (*found.artifacts, *found.runs)
     size = sum(map(folder_size, folders))
     if not dry_run:
@@ -86,9 +86,9 @@ def _removed(found: Cleaned, *, dry_run: bool) -> Cleaned:
 
 
 def _old_looks(workspace: Workspace, keep: int) -> Iterator[str]:
-    """Yields the folders of all but the newest looks at each model's traffic.
+    """Yields the folders of all but the newest monitoring runs of each model.
 
-    Such a folder has the look's own metadata store inside; nothing else refers to it.
+    Such a folder contains the run's own metadata store; nothing else refers to it.
     """
     seen: Counter[str] = Counter()
     by_name = {os.path.basename(path): path for path in _runs(workspace.monitoring)}
@@ -100,7 +100,7 @@ def _old_looks(workspace: Workspace, keep: int) -> Iterator[str]:
 
 
 def _newest(runs: list[Run], keep: int) -> Iterator[Run]:
-    """Yields the newest runs of each model; they come newest first."""
+    """Yields the newest runs of each model; expects the runs newest first."""
     seen: Counter[str | None] = Counter()
     for run in runs:
         seen[run.model] += 1
@@ -109,10 +109,10 @@ def _newest(runs: list[Run], keep: int) -> Iterator[Run]:
 
 
 def _artifacts(store: Store, root: str) -> Iterator[Any]:
-    """Yields the artifacts that are there, as far as the store knows, below a folder.
+    """Yields the artifacts below a folder that the store does not mark as deleted.
 
-    Without those that stand for versions: their folders are empty, and their state
-    says whether the version is there.
+    Leaves out those that stand for versions: their folders are empty, and their state
+    says whether the version exists.
     """
     versions = {artifact.id for artifact in store.get_artifacts_by_type(PUSHED_MODEL)}
     for artifact in store.get_artifacts():
@@ -123,7 +123,7 @@ def _artifacts(store: Store, root: str) -> Iterator[Any]:
 
 
 def _working_folders(workspace: Workspace, store: Store, kept: list[Run]) -> list[str]:
-    """Returns what TFX keeps of executions that are not among the kept runs'."""
+    """Returns TFX's working folders of executions that belong to no kept run."""
     numbers = {
         str(execution.id)
         for run in kept
@@ -143,7 +143,7 @@ def _working_folders(workspace: Workspace, store: Store, kept: list[Run]) -> lis
 
 
 def _old_runs(workspace: Workspace, runs: list[Run], kept: list[Run]) -> Iterator[str]:
-    """Yields the folders of runs that are neither kept nor behind a version."""
+    """Yields the folders of runs that are neither kept nor the origin of a version."""
     names = {run.name for run in kept}
     if os.path.isdir(workspace.all_models):
         names |= {
@@ -159,7 +159,7 @@ def _old_runs(workspace: Workspace, runs: list[Run], kept: list[Run]) -> Iterato
 
 
 def _runs(workspace: Workspace) -> list[str]:
-    """Returns the folders of runs, and none that a person put or named there."""
+    """Returns the folders of runs, without folders that a user put there."""
     return [path for path in _folders(workspace.runs) if RUN_ENDING.search(path)]
 
 

@@ -1,4 +1,4 @@
-"""`python local_runner.py`: commands, exit codes, and the order of things."""
+"""`python local_runner.py`: its commands and exit codes."""
 
 import difflib
 import importlib
@@ -39,7 +39,7 @@ _FURTHER = {
     "monitor": "runner.monitor_cli",
     "watch": "runner.watch_cli",
 }
-"""Commands by the module that has them: imported when they are asked for."""
+"""Module of each further command; imported only when the command is called."""
 
 _PROGRAM = "local_runner.py"
 _WIDTH = {"max_content_width": 88}
@@ -47,10 +47,10 @@ _RUN = "run"
 
 
 class _Group(click.Group):
-    """Takes what is no command for the flags of `run`."""
+    """A group of commands with `run` as the default command."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Puts `run` in front where no command is named."""
+        """Inserts `run` where the arguments begin with a flag or are empty."""
         names = self.list_commands(ctx)
         if not args or args[0].startswith("-"):
             args = [_RUN, *args]
@@ -108,9 +108,9 @@ def find_data(config: Config, observe: Observer = ignore) -> tuple[Config, DataS
     """Finds, fetches and checks the data, before anything heavy is imported.
 
     Returns:
-        The configuration, with the bounds that fit the data by default; and the data.
+        The configuration, with the default bounds that fit the data, and the data set.
     """
-    # Standard output may be somebody's JSON.
+    # Standard output may have to be pure JSON.
     bar = DownloadBar(Console(stderr=True, highlight=False))
     try:
         dataset = resolve(

@@ -1,4 +1,4 @@
-"""What can be said of a data set before anything is trained on it."""
+"""Examines a data set before training: splits, class counts, duplicates and skew."""
 
 from dataclasses import dataclass
 
@@ -17,20 +17,20 @@ from runner.sheet import Samples
 from version_store.served import Served
 
 _FEW = 10
-"""Training images of a class, from which little can be learned."""
+"""A class with fewer training images than this gets a warning."""
 _UNEVEN = 10
-"""How many times more images one class has than another that is worth a word."""
+"""Ratio of the largest to the smallest class from which the check warns."""
 
 
 class Look:
-    """Takes from a data set what is to be shown, while it is read once."""
+    """Collects sample pictures and image hashes while the data set is read once."""
 
     def __init__(self) -> None:
         self.samples = Samples()
         self.hashes = Hashes()
 
     def __call__(self, part: str, images: np.ndarray, labels: np.ndarray) -> None:
-        """Takes note of a block; see `Source.fingerprint`."""
+        """Adds a block of images; see `Source.fingerprint`."""
         self.hashes.add(part, images)
         if part not in (EVAL, TEST):
             self.samples.add(images, labels)
@@ -38,15 +38,15 @@ class Look:
 
 @dataclass(frozen=True)
 class Findings:
-    """What there is to know.
+    """The results of the examination.
 
     Attributes:
         split: How the rows are split.
         counts: Rows of each class, by split.
-        duplicates: Test rows whose image is in the training part, too.
-        warnings: What a person should look at, a line each.
-        stops: What DataGate would stop a run for, a line each. What it compares with
-            the data of the model that is served is known only in a run.
+        duplicates: Number of test rows whose image is also in the training part.
+        warnings: Oddities that the user should look at, one line each.
+        stops: Reasons for which DataGate would stop a run, one line each. Its
+            comparison with the served model's data is possible only in a run.
     """
 
     split: splitting.Assignment
@@ -57,11 +57,10 @@ class Findings:
 
 
 def examine(config: Config, dataset: DataSet, look: Look) -> Findings:
-    """Splits the rows as a run would, and says what is odd.
+    """Splits the rows as a run would, and returns what it finds.
 
     Raises:
-        BadInputError: The rows cannot be split, or the schema of one's own cannot be
-            used.
+        BadInputError: The rows cannot be split, or the user's schema cannot be used.
     """
     source = dataset.source
     assert source is not None, "`resolve` opens it"
@@ -92,7 +91,7 @@ def examine(config: Config, dataset: DataSet, look: Look) -> Findings:
 
 
 def served_text(served: Served | None, task: Task) -> str:
-    """Returns what is served under the name that the model would get."""
+    """Returns a sentence about the version served under the new model's name."""
     if served is None:
         return "nothing is served under that name"
     if served.task is None:
@@ -138,10 +137,13 @@ def _why(config: Config) -> str:
 def _of_skew(
     config: Config, task: Task, counts: dict[str, np.ndarray]
 ) -> tuple[list[str], list[str]]:
-    """Returns splits with other shares than train: to look at, and beyond the bound.
+    """Compares the class shares of eval and test with those of train.
 
-    The bound is the label's `skew_comparator` in the schema, or what chance makes where
-    that is more; see `components.data_gate.checks`.
+    The bound is the label's `skew_comparator` in the schema, or the difference that
+    chance makes if that is larger; see `components.data_gate.checks`.
+
+    Returns:
+        Messages about differences within the bound, and about those beyond it.
     """
     schema = parse_judgement(judgement(config.data.schema_path), "data.schema")
     [label_feature] = [each for each in schema.feature if each.name == LABEL]

@@ -1,4 +1,4 @@
-"""Which data set a run is about: what was named, or MNIST, or the digits."""
+"""Finds the data set of a run: the user's own, MNIST, or the embedded digits."""
 
 import os
 from collections.abc import Callable
@@ -14,7 +14,8 @@ from contract.task import Task, names_text
 from pipeline.data_settings import Data
 
 DIGITS_BOUNDS = {"min_accuracy": 0.93, "min_class_accuracy": 0.75}
-"""For 360 test images, about 36 a class: one mistake is 0.03 of a class."""
+"""Gates for the embedded digits: 360 test images, about 36 a class, so that one mistake
+is 0.03 of a class."""
 
 _WITH_DATA = (
     ("name", "which says what is to have that name"),
@@ -26,10 +27,10 @@ _WITH_DATA = (
         )
     ),
 )
-"""Settings that mean nothing without data of one's own, and why."""
+"""Settings that need the user's own data (`--data`), each with the reason."""
 
 _OF_SPANS = {"window", "spans", "marker"}
-"""Settings that mean nothing but of data in spans."""
+"""Settings that need data in spans."""
 
 _OURS = (mnist.NAME, digits.NAME)
 
@@ -40,14 +41,14 @@ class DataSet:
 
     Attributes:
         name: The model's name.
-        path: What to give to `open_source`.
-        fingerprint: Of its content.
-        description: For people: what it is and where it came from.
-        task: What it poses.
-        hints: What the data does not say of itself; with it the pipeline comes to
+        path: The path for `open_source`.
+        fingerprint: Digest of the content.
+        description: Kind and origin of the data, in words.
+        task: The classification task of the data.
+        hints: Facts that the data does not contain; with them the pipeline comes to
             the same task.
-        notice: What must not be overlooked; empty if there is nothing.
-        source: It, opened, for who wants to know more of it.
+        notice: A warning for the user; empty if there is none.
+        source: The opened source, for further questions.
     """
 
     name: str
@@ -61,17 +62,17 @@ class DataSet:
 
     @property
     def is_digits(self) -> bool:
-        """Whether this is the embedded stand-in."""
+        """Whether this is the embedded data set, which stands in for MNIST."""
         return self.name == digits.NAME
 
     @property
     def spans(self) -> tuple[Span, ...]:
-        """What is read of data in spans; else empty."""
+        """The spans that are read; empty for data without spans."""
         return self.source.spans if self.source else ()
 
     @property
     def task_text(self) -> str:
-        """The task in a line: `28x28 grey, 10 classes of digits: 0, 1, ...`."""
+        """The task in one line: `28x28 grey, 10 classes of digits: 0, 1, ...`."""
         task = self.task
         return (
             f"{task.size_text}, {len(task.classes)} classes of {task.plural}: "
@@ -85,11 +86,11 @@ def resolve(
     download: Callable[[str], None] = mirrors.download,
     observe: Observer = ignore,
 ) -> DataSet:
-    """Finds, fetches if need be, and checks the data set.
+    """Finds and checks the data set; downloads MNIST if necessary.
 
     Raises:
-        BadInputError: What was named is not usable; or MNIST was asked for by
-            name and is neither in the cache nor to be had.
+        BadInputError: The named data cannot be used, or the user named MNIST, which is
+            neither in the cache nor on a mirror that answers.
     """
     if data.path is not None:
         if data.dataset == digits.NAME:
@@ -120,7 +121,7 @@ def resolve(
 
 
 def _check_spans(data: Data) -> None:
-    """Refuses what means nothing of data that is not in spans."""
+    """Refuses settings of spans for data that is not in spans."""
     if keys := _OF_SPANS & data.model_fields_set:
         found = f", found --data {data.path}" if data.path is not None else ""
         raise BadInputError(
@@ -147,7 +148,7 @@ def _named(path: str, data: Data, observe: Observer) -> DataSet:
             "is given with --name"
         )
         name = f"{name}-data"
-    # Which spans are read is known now, and is no part of the recipe.
+    # The spans are chosen by now, and these settings are no part of the recipe.
     hints = replace(data.hints(name), window=0, spans=(), marker="")
     read = ""
     if in_spans:
@@ -166,7 +167,7 @@ def _named(path: str, data: Data, observe: Observer) -> DataSet:
 
 
 def _mnist(folder: str, data: Data, observe: Observer) -> DataSet:
-    """Returns MNIST from its cache, where somebody may have put something else."""
+    """Returns MNIST from its cache; refuses other images that were put there."""
     found = _read(folder, f"MNIST from {folder}", data.hints(mnist.NAME), observe)
     if found.fingerprint != mnist.FINGERPRINT:
         raise BadInputError(
@@ -177,7 +178,7 @@ def _mnist(folder: str, data: Data, observe: Observer) -> DataSet:
 
 
 def _digits(cache: str, data: Data, observe: Observer, why: str) -> DataSet:
-    """Returns the embedded digits; `why` says why MNIST is not to be had."""
+    """Returns the embedded digits; `why` is the reason why MNIST is not available."""
     folder = os.path.join(cache, digits.NAME)
     os.makedirs(cache, exist_ok=True)
     digits.write(folder)
@@ -200,7 +201,7 @@ def _digits(cache: str, data: Data, observe: Observer, why: str) -> DataSet:
 
 
 def _read(folder: str, about: str, hints: Hints, observe: Observer) -> DataSet:
-    """Returns a data set of our own, which is called as the hints say."""
+    """Reads one of the project's own data sets; the hints give its name."""
     source = open_source(folder, hints)
     fingerprint = source.fingerprint(observe)
     task = understand(source, hints, fingerprint)

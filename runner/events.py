@@ -1,10 +1,10 @@
-"""What happens in a run, as it happens.
+"""Turns TFX's log messages into events of a run.
 
-LocalDagRunner has no listeners, but it logs; the messages below are its and the
-launcher's (tfx/orchestration/local/local_dag_runner.py, portable/launcher.py).
-Only what is shown while a run goes on and what is begun ahead hang on them: without,
-a run comes to the same. Results are read from ML Metadata.
-`tests/runner/test_events.py` tells when a TFX no longer says them.
+LocalDagRunner has no listeners, but it logs. The messages below come from it and from
+the launcher (tfx/orchestration/local/local_dag_runner.py, portable/launcher.py).
+Only the live screen and the early start of a process depend on them: without them, a
+run has the same results, which are read from ML Metadata.
+`tests/runner/test_events.py` fails when a new TFX no longer logs these messages.
 """
 
 import logging
@@ -20,13 +20,13 @@ CACHED_MESSAGE = "A cached execution %d is used."
 
 @dataclass(frozen=True)
 class Event:
-    """Something that happened to a component.
+    """An event of a component.
 
     Attributes:
-        kind: `started`, `cached` (its outputs were reused), `finished`, or what a
-            node tells of itself: `progress`, `refused` or `skipped`.
-        node: The component's node id; empty where it is the one that runs.
-        text: What it tells.
+        kind: `started`, `cached` (its outputs were reused), `finished`, or a message
+            of the node itself: `progress`, `refused` or `skipped`.
+        node: The component's node id; empty for the component that runs now.
+        text: The node's message.
     """
 
     kind: str
@@ -42,7 +42,7 @@ class EventHandler(logging.Handler):
         self._listener = listener
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Tells the listener, if the record is one of those that matter."""
+        """Passes an event to the listener if the record stands for one."""
         arguments = record.args if isinstance(record.args, tuple) else ()
         if record.name == progress.LOGGER:
             kind = getattr(record, progress.KIND, progress.NOTE)

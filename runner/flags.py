@@ -1,4 +1,4 @@
-"""The flags of `local_runner.py` that say what a run is: for every command alike."""
+"""The flags that configure a run, shared by several commands of `local_runner.py`."""
 
 import functools
 import os
@@ -16,18 +16,18 @@ Command = Callable[..., Any]
 
 _DEFAULTS = Config()
 _IN_NAMES = "__"
-"""Stands for the dot of a setting where a name has to be Python's."""
+"""Replaces the dot of a setting where a Python identifier is needed."""
 
 
 def _flag(setting: str, text: str = "", name: str = "", **more: Any) -> Command:
-    """Returns the flag of a setting, which has its type and shows its default.
+    """Returns the flag of a setting, with the setting's type and default.
 
     Args:
-        setting: As `section.key`.
-        text: What it is, for the help, with the default in brackets where the setting's
-            own does not say it.
-        name: Of the flag; empty for the setting's key.
-        more: What click's option is to be told besides.
+        setting: The setting as `section.key`.
+        text: The help text, with the default in brackets where the setting's own
+            default is not clear enough.
+        name: Name of the flag; empty for the setting's key.
+        more: Further arguments of `click.option`.
     """
     section, _, key = FORMER_SETTINGS.get(setting, setting).partition(".")
     fields = type(getattr(_DEFAULTS, section)).model_fields.items()
@@ -149,11 +149,11 @@ _OPTIONS = (
 
 @dataclass(frozen=True)
 class Asked:
-    """What the flags of a run say.
+    """The values of a run's flags.
 
     Attributes:
-        config: The settings: flags over those of `--set`, over the file.
-        output: The folder, as it was named.
+        config: The settings. Flags overrule `--set`, which overrules the file.
+        output: The output folder, as the user wrote it.
     """
 
     config: Config
@@ -161,14 +161,14 @@ class Asked:
 
     @property
     def workspace(self) -> Workspace:
-        """Where the run's output goes."""
+        """The workspace in the output folder."""
         return Workspace(os.path.abspath(self.output))
 
 
 def configuring(command: Command) -> Command:
-    """Gives a command the flags of a run; it takes an `Asked`, its first argument.
+    """Adds the flags of a run to a command, which gets an `Asked` as first argument.
 
-    The flags raise BadInputError where one of them cannot be used.
+    The command raises BadInputError where a flag's value cannot be used.
     """
     own = {parameter.name for parameter in getattr(command, "__click_params__", ())}
 
@@ -203,7 +203,7 @@ def configuring(command: Command) -> Command:
 
 
 def _classes(text: str) -> list[str]:
-    """Returns the names in a text with commas, or in the lines of a file."""
+    """Returns the names in a comma-separated text, or in the lines of a file."""
     if not os.path.isfile(text):
         return [name.strip() for name in text.split(",")]
     try:

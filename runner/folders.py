@@ -1,4 +1,4 @@
-"""Where a person's own files of this project go, and whether a path can be used."""
+"""Gives the cache folder and a folder for temporary files, and checks paths."""
 
 import hashlib
 import os
@@ -12,14 +12,15 @@ from contract.errors import BadInputError
 _NAME = "mnist-tfx-pipeline"
 _PATTERN_LETTERS = "*?[]"
 _MOST_BYTES = 480
-"""sqlite opens no path longer than 512 (os_unix.c, MAX_PATHNAME), journal included."""
+"""Most bytes of a path. SQLite opens no path longer than 512 bytes (os_unix.c,
+MAX_PATHNAME), and the name of its journal is longer than the database's."""
 
 
 def cache_folder() -> str:
     """Returns the folder for fetched data, by the XDG base directory specification.
 
-    A user without a home, or with one that cannot be written to, as in a pod with any
-    uid or a read-only root, gets one among the temporary files.
+    A user without a writable home, as in a pod with any uid or a read-only root, gets
+    a folder among the temporary files.
     """
     named = os.environ.get("XDG_CACHE_HOME")
     base = named or os.path.expanduser("~/.cache")
@@ -29,7 +30,7 @@ def cache_folder() -> str:
 
 
 def _can_hold(base: str) -> bool:
-    """Tells whether our folder is there, or can be made."""
+    """Tells whether our folder in `base` exists or can be made."""
     return os.path.exists(os.path.join(base, _NAME)) or _is_writable(base)
 
 
@@ -43,13 +44,13 @@ def _is_writable(folder: str) -> bool:
 
 @contextmanager
 def temporary_files(owner: str) -> Iterator[None]:
-    """Gives the block, and what it starts, a folder for temporary files of its own.
+    """Gives the block and its child processes their own folder for temporary files.
 
-    TensorFlow and Beam leave some where they are not ended in their own way. What a
-    killed process left goes when the same owner begins again.
+    TensorFlow and Beam leave temporary files behind when they do not end normally.
+    The files of a killed process are removed when the same owner starts again.
 
     Args:
-        owner: Path of the folder whose run this is, which nobody else runs in.
+        owner: Path of the run's output folder; only one process at a time uses it.
     """
     digest = hashlib.sha256(os.fsencode(os.path.realpath(owner))).hexdigest()[:8]
     before = tempfile.gettempdir()
@@ -59,7 +60,8 @@ def temporary_files(owner: str) -> Iterator[None]:
     ours = {"TMPDIR": folder}
     matplotlib = [os.path.expanduser(f"~/{name}") for name in (".config", ".cache")]
     if not all(map(_is_writable, matplotlib)) and "MPLCONFIGDIR" not in os.environ:
-        # Else it takes a temporary folder, which it misses as Python ends.
+        # Otherwise matplotlib makes a temporary folder, and when Python ends, it
+        # tries to remove a folder that is gone.
         ours["MPLCONFIGDIR"] = os.path.join(folder, "matplotlib")
     theirs = {name: os.environ.get(name) for name in ours}
     tempfile.tempdir = folder
@@ -79,7 +81,8 @@ def check_path(path: str, option: str) -> None:
     """Refuses a path that TFX, Beam or ML Metadata would misread.
 
     Raises:
-        BadInputError: It has letters of a file pattern, is not text, or too long.
+        BadInputError: The path has letters of a file pattern, is no printable UTF-8
+            text, or is too long.
     """
     try:
         path.encode()

@@ -1,6 +1,6 @@
-"""What of a run is TFX's: it is compiled and run here, and read afterwards.
+"""Compiles pipelines with TFX and runs them with its LocalDagRunner.
 
-Importing this imports TensorFlow and TFX, which takes most of ten seconds.
+Importing this module imports TensorFlow and TFX, which takes almost ten seconds.
 """
 
 import logging
@@ -44,9 +44,9 @@ def run_pipeline(
 
     Raises:
         BadInputError: Beam has no such runner, the network cannot be used, or the
-            data changed under the run.
-        GateRefusedError: DataGate stopped it.
-        Exception: Whatever a component raised.
+            data changed during the run.
+        GateRefusedError: DataGate stopped the run, or a rollback bars its recipe.
+        Exception: Any error of a component.
     """
     _check_beam_runner(config.beam.runner)
     if config.training.has_own:
@@ -72,11 +72,11 @@ def monitor(
     run: str,
     listener: Callable[[Event], None],
 ) -> None:
-    """Runs the pipeline that watches traffic.
+    """Runs the monitoring pipeline.
 
     Raises:
         BadInputError: The log or the labels cannot be used, or Beam has no such runner.
-        Exception: Whatever a component raised.
+        Exception: Any error of a component.
     """
     _check_beam_runner(config.beam.runner)
     components = monitoring.create_components(config, traffic)
@@ -87,7 +87,7 @@ def monitor(
 def _launch(
     pipeline: pipeline_pb2.Pipeline, *listeners: Callable[[Event], None]
 ) -> None:
-    """Runs what was compiled, and tells listeners of it."""
+    """Runs a compiled pipeline and passes its events to the listeners."""
     handlers = [EventHandler(listener) for listener in listeners]
     logger = logging.getLogger()
     for handler in handlers:
@@ -108,15 +108,15 @@ def compiled(
     *,
     reuse: bool,
 ) -> tuple[list[BaseNode], pipeline_pb2.Pipeline]:
-    """Returns a run's components, and what TFX's launcher is to do.
+    """Returns a run's components and the compiled pipeline for TFX's launcher.
 
     Args:
-        config: Of the run.
-        dataset: Read and checked.
-        workspace: Where it runs.
-        run: Its name. TFX would take the clock for the run's id; by a name of ours it
-            is known from its first moment, whatever other runs' clocks said.
-        reuse: Whether it may reuse what earlier runs finished.
+        config: Configuration of the run.
+        dataset: The data set, read and checked.
+        workspace: The workspace of the run.
+        run: Name of the run, used as TFX's run id. TFX itself would take the time,
+            which is unknown before the start and may repeat when the clock changes.
+        reuse: Whether the run may reuse outputs of earlier runs.
     """
     components = create_components(
         config, surroundings(config, dataset, workspace, run)
@@ -154,10 +154,10 @@ def _compile(
 
 
 def _check_beam_runner(name: str) -> None:
-    """Finds a runner's wrong name before the first node that needs it does."""
+    """Refuses an unknown Beam runner before the first node needs it."""
     known = StandardOptions.KNOWN_RUNNER_NAMES
     names = {each.lower() for each in known}
-    # Beam takes any case, leaves `Runner` out where it can, and imports what has dots.
+    # Beam ignores case, accepts names without `Runner`, and imports dotted names.
     if "." not in name and not {name.lower(), f"{name.lower()}runner"} & names:
         raise BadInputError(
             f"beam.runner: expected one of {', '.join(known)}, or a class by its "

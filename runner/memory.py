@@ -1,9 +1,9 @@
-"""The most memory that this process held since one asked to begin anew.
+"""Measures the peak memory of this process since the last reset.
 
 Linux keeps the peak of the resident set, `VmHWM` in /proc/self/status, and sets
 it back to the present size when 5 is written to /proc/self/clear_refs (proc(5)).
-Elsewhere there is a peak of the whole life of a process only, which says nothing
-about a component.
+Other systems only give the peak of the whole process, which says nothing about a
+component.
 """
 
 _STATUS = "/proc/self/status"
@@ -12,7 +12,7 @@ _RESET_PEAK = "5"
 
 
 def reset_peak() -> bool:
-    """Begins anew; returns whether this system can."""
+    """Resets the peak; returns whether this system can do so."""
     try:
         with open(_CLEAR_REFS, "w") as stream:
             stream.write(_RESET_PEAK)

@@ -1,8 +1,9 @@
-"""What Prometheus is told of the runs in an output folder.
+"""Gives Prometheus the metrics of the runs in an output folder.
 
-All of it is read from the folder each time, so a run, a monitor and a watcher tell the
-same, and none has to be running for it: `metrics.prom` is for node_exporter's textfile
-collector (https://github.com/prometheus/node_exporter#textfile-collector).
+The metrics are read from the folder each time, so that `run`, `monitor` and `watch`
+report the same, and none of them has to be running: `metrics.prom` is for
+node_exporter's textfile collector
+(https://github.com/prometheus/node_exporter#textfile-collector).
 """
 
 import logging
@@ -55,9 +56,9 @@ class _Traffic(BaseModel):
 
 
 class _Result(BaseModel):
-    """What is read of a `result.json`; what has a default may be missing.
+    """The part of a `result.json` that is read here.
 
-    An older version of this project did not write all of it.
+    Fields with a default may be missing, as older versions did not write them.
     """
 
     model: str
@@ -72,18 +73,18 @@ class _Result(BaseModel):
 
     @property
     def ended(self) -> float:
-        """In seconds since 1970."""
+        """When the run ended, in seconds since 1970."""
         return self.started + self.seconds
 
 
 class Runs(Collector):
-    """The metrics of an output folder; each `collect` reads it anew."""
+    """The metrics of an output folder; each `collect` reads the folder again."""
 
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
 
     def collect(self) -> Iterator[Metric]:
-        """Yields every family, by model."""
+        """Yields all metric families, labelled by model."""
         yield from _of_runs(_results(self._workspace))
         yield from _of_versions(self._workspace.all_models)
         yield from _of_traffic(_results(self._workspace.monitoring))
@@ -91,7 +92,7 @@ class Runs(Collector):
 
 
 def write(workspace: Workspace) -> None:
-    """Writes `metrics.prom`, whole or not at all; a run fails by nothing of it."""
+    """Writes `metrics.prom` atomically; logs an error instead of raising it."""
     try:
         registry = CollectorRegistry()
         registry.register(Runs(workspace))
@@ -181,7 +182,7 @@ def _of_spans(workspace: Workspace) -> Metric:
         try:
             known = StateFile(workspace.watcher(model)).read().spans.values()
         except BadInputError as error:
-            # `watch` says it itself; the other metrics are told all the same.
+            # `watch` reports this error; the other metrics are still written.
             logging.warning("%s", error)
             continue
         for state in Standing:
@@ -195,14 +196,14 @@ def _family(name: str, text: str, *labels: str) -> GaugeMetricFamily:
 
 
 def _results(workspace: Workspace) -> dict[str, list[_Result]]:
-    """Returns what the runs came to, oldest first, by model."""
+    """Returns the results of the runs by model, oldest first."""
     runs, found = workspace.runs, dict[str, list[_Result]]()
     for run in os.listdir(runs) if os.path.isdir(runs) else ():
         try:
             with open(os.path.join(runs, run, RESULT_FILE), encoding="utf-8") as stream:
                 result = _Result.model_validate_json(stream.read())
         except (OSError, ValidationError, UnicodeDecodeError):
-            # Not ended yet, killed, or of a version that did not write `started`.
+            # The run goes on, was killed, or an old version wrote no `started`.
             continue
         found.setdefault(result.model, []).append(result)
     for results in found.values():

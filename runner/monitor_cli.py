@@ -1,4 +1,4 @@
-"""`python local_runner.py monitor`: what is asked of a model that is served."""
+"""`python local_runner.py monitor`: examines the traffic of a served model."""
 
 import os
 import time
@@ -70,7 +70,7 @@ def monitor(
     output: str,
     verbose: bool,
 ) -> int:
-    """Looks at traffic; returns one of the documented codes."""
+    """Examines the traffic once; returns one of the documented exit codes."""
     started = time.time()
     config = load_config(
         config_path, settings, note=lambda line: click.echo(f"note: {line}", err=True)
@@ -108,12 +108,12 @@ def monitor(
 
 
 def _is_counted(path: str) -> bool:
-    """Tells whether the index, as far as a kill left it, has what is in a file."""
+    """Tells whether a log file is empty or has its index; a kill may leave none."""
     return not os.path.getsize(path) or os.path.exists(reading.index_of(path))
 
 
 def _model(models: str, name: str | None, files: list[str]) -> str:
-    """Returns the model's name: as given, or the only one, or the log's."""
+    """Returns the model's name: the given one, the only one, or that in the log."""
     if name is None and len(known := list_models(models)) > 1:
         logged = (entry.model for path in files for entry in reading.entries(path))
         name = next((model for model in logged if model in known), None)

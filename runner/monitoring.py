@@ -1,4 +1,4 @@
-"""One look at traffic, with all that a person sees of it."""
+"""Runs the monitoring pipeline once; writes and shows its results."""
 
 import contextlib
 import json
@@ -40,11 +40,11 @@ _WORDS = {
 
 @dataclass(frozen=True)
 class Request:
-    """What is to be looked at.
+    """The traffic to examine.
 
     Attributes:
-        log: A prefix or folder.
-        labels: Path of a CSV file, or empty.
+        log: Prefix or folder of the request log.
+        labels: Path of a CSV file with labels, or empty.
         asked: Model, version and period.
         judgement: The curated schema, in text format.
     """
@@ -64,18 +64,18 @@ def execute(
     *,
     verbose: bool,
 ) -> Exit:
-    """Looks once, and tells of it.
+    """Examines the traffic once, then writes and shows the results.
 
-    Everything lies in the run's folder, with a metadata store of its own: no other
-    run needs it, and who removes the folder has removed it all. The examples made of
-    requests, and with them the pictures, are removed at the end.
+    All files lie in the run's folder, which has its own metadata store. No other run
+    needs them, so that removing the folder removes everything. The examples made of
+    requests, which contain the pictures, are removed at the end.
 
     Args:
-        config: Of the run.
-        request: What is to be looked at.
+        config: Configuration of the run.
+        request: The traffic to examine.
         workspace: The run's folder.
-        run: Its name.
-        started: When the process's work began, in seconds since 1970.
+        run: Name of the run.
+        started: When the process began its work, in seconds since 1970.
         verbose: Whether to show the log on the screen.
     """
     log = os.path.join(workspace.root, "run.log")
@@ -147,7 +147,7 @@ def _tell(
     report: str | None,
     output: str,
 ) -> notifying.Sending | None:
-    """Begins to tell people of what was found, or that nothing could be."""
+    """Begins to send a notification about findings or a failure."""
     if code not in (Exit.REFUSED, Exit.BROKEN, Exit.BAD_INPUT):
         return None
     found = traffic.get("findings", ())
@@ -167,7 +167,7 @@ def _tell(
 def _run(
     config: Config, request: Request, workspace: Workspace, run: str, screen: Screen
 ) -> dict[str, Any]:
-    """Runs the pipeline; returns what it found out, see `TrafficFacts.as_dict`."""
+    """Runs the pipeline; returns its results, see `TrafficFacts.as_dict`."""
     with (
         screen.waiting_for("loading TensorFlow and TFX"),
         environment.heavy_imports(),
@@ -192,7 +192,7 @@ def _run(
 
 
 def _report(workspace: Workspace, run: str, screen: Screen, started: float) -> str:
-    """Brings the page and its pictures to the run's folder; returns its path."""
+    """Writes the page and its pictures to the run's folder; returns the page's path."""
     from components.report.page import MONITORING, Page
     from components.report.sections import run_section
     from components.traffic_gate.executor import PAGE_FILE
@@ -227,7 +227,7 @@ def _show(
             screen.say(f"note: not judged: {line}", style="yellow")
         if (estimate := of_one["estimate"]) is not None:
             screen.say(f"  {_estimate_line(estimate)}")
-            # The doubts are in the table.
+            # The table shows the doubts already.
             for line in () if estimate["doubts"] else estimate["reasons"]:
                 screen.say(f"    {line}", style="yellow")
     style = "bold green" if code is Exit.PUSHED else "bold red"

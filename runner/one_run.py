@@ -1,4 +1,4 @@
-"""One run with all that a person sees of it: start, progress, ending, report."""
+"""Executes one run: checks, pipeline, screen, result, report and notification."""
 
 import contextlib
 import logging
@@ -32,7 +32,7 @@ _ON_PURPOSE = (Exit.INTERRUPTED, Exit.TERMINATED)
 
 @dataclass(frozen=True)
 class Run:
-    """What all parts of one run share."""
+    """The values that all steps of a run use."""
 
     config: Config
     dataset: DataSet
@@ -44,13 +44,16 @@ class Run:
 
     @property
     def folder(self) -> str:
-        """Where its log, result and report lie."""
+        """The folder of the log, the result and the report."""
         return self.workspace.run(self.name)
 
 
 @dataclass(frozen=True)
 class Ending:
-    """How the pipeline ended, and why; `refusals` are of a gate that failed."""
+    """How the pipeline ended, and why.
+
+    `refusals` has the demand of a gate that raised GateRefusedError.
+    """
 
     code: Exit
     reasons: list[str] = field(default_factory=list)
@@ -66,7 +69,7 @@ def execute(
     verbose: bool,
     because: str | None = None,
 ) -> Exit:
-    """Runs the pipeline once, and tells of it.
+    """Runs the pipeline once, then shows and writes the results.
 
     Raises:
         BadInputError: The run cannot begin.
@@ -96,11 +99,11 @@ def execute(
 
 
 def _check(config: Config, dataset: DataSet, workspace: Workspace) -> None:
-    """Finds before TensorFlow is loaded what a run would only find after it.
+    """Checks before TensorFlow is loaded what a run would otherwise refuse later.
 
     Raises:
-        BadInputError: The schema of one's own or the file of addresses cannot be
-            read, or another task is served under the model's name.
+        BadInputError: The user's schema or the file of addresses cannot be read, or
+            another task is served under the model's name.
     """
     judgement(config.data.schema_path)
     config.notify.settings().addresses()
@@ -109,10 +112,10 @@ def _check(config: Config, dataset: DataSet, workspace: Workspace) -> None:
 
 
 def _of_split(config: Config, dataset: DataSet, workspace: Workspace) -> str:
-    """Returns what is to be known where the champion's test rows were others.
+    """Returns a note where the served version was trained with another split.
 
-    In spans, a picture is in the test split in every run or in none, as long as what
-    decides that is the same; see `splitting.by_content`.
+    Of data in spans, a picture is in the test split of every run or of none, as long
+    as the rule of the split is the same; see `splitting.by_content`.
     """
     if not dataset.spans:
         return ""
@@ -163,13 +166,13 @@ def run_pipeline(run: Run, reuse: bool) -> Ending:
 
 
 def conclude(run: Run, ending: Ending) -> Exit:
-    """Reads what came of the run, shows it and keeps it; returns the final code."""
+    """Reads, shows and writes the results; returns the final exit code."""
     on_purpose = ending.code in _ON_PURPOSE
     if on_purpose:
         line = f"{run.dataset.name}: {ending.code.meaning}"
         run.screen.say(line, style="bold yellow")
     seconds = time.time() - run.started
-    # Before the first node there is none, and maybe no library to read it with.
+    # Before the first node there are no results, and maybe no library to read them.
     found = _outcome(run) if run.screen.steps else Outcome()
     found = replace(found, demands=[*found.demands, *ending.refusals])
     if not run.config.gates.replay_log and any(d.has_champion for d in found.demands):
@@ -210,9 +213,9 @@ def conclude(run: Run, ending: Ending) -> Exit:
 
 
 def _tell(run: Run, result: summary.Result) -> notifying.Sending | None:
-    """Begins to tell people how the run ended, while the rest of the ending goes on.
+    """Begins to send a notification in the background; None where none is due.
 
-    That nothing changed is no news.
+    A run in which nothing changed sends none.
     """
     pushed = result.outcome.pushed
     if result.code is Exit.PUSHED:
@@ -235,7 +238,7 @@ def _tell(run: Run, result: summary.Result) -> notifying.Sending | None:
 
 
 def _clean(run: Run, keep: int) -> None:
-    """Makes room as the configuration says."""
+    """Removes old runs, except the newest `keep` of each model."""
     from runner.cleaning import clean
 
     found = clean(run.workspace, keep, dry_run=False)
@@ -244,9 +247,9 @@ def _clean(run: Run, keep: int) -> None:
 
 
 def _outcome(run: Run) -> Outcome:
-    """Returns what the run came to; nothing where that cannot be read any more.
+    """Returns the run's results, or empty ones if they cannot be read.
 
-    What broke the run, as a library that cannot be imported, breaks this as well.
+    The cause that broke the run, as a failing import, may also prevent the reading.
     """
     try:
         from runner.records import read_outcome
@@ -260,7 +263,7 @@ def _outcome(run: Run) -> Outcome:
 def _refused(error: GateRefusedError) -> Ending:
     """Returns the ending of a run that a gate stopped.
 
-    TFX publishes nothing of a node that failed, so the exception is all there is.
+    TFX publishes no outputs of a failed node, so the reasons come from the exception.
     """
     count = len(error.reasons)
     demand = Demand(error.gate, error.metric, OVERALL, count, 0, AT_MOST)

@@ -1,4 +1,4 @@
-"""What a run came to; known without TensorFlow or TFX."""
+"""The results of a run, in classes that need neither TensorFlow nor TFX."""
 
 from dataclasses import dataclass, field
 
@@ -17,15 +17,15 @@ class Pushed:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What is known of a run's results; what it did not get to is None or empty.
+    """The results of a run; None or empty for steps that the run did not reach.
 
     Attributes:
         demands: Every demand of every gate that gave a verdict.
-        test_accuracy: Keras' own, on the test split.
+        test_accuracy: Accuracy on the test split, as Keras measured it.
         pushed: The version that is served as this run's result.
-        left_out: Why the served version was not compared with; mostly empty.
-        replay_left_out: Why its logged answers were not; empty if they were, or if
-            there is no served version.
+        left_out: Why there was no comparison with the served version; mostly empty.
+        replay_left_out: Why there was no comparison with its logged answers; empty
+            if there was one, or if no version is served.
     """
 
     demands: list[Demand] = field(default_factory=list)

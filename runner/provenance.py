@@ -1,4 +1,4 @@
-"""Asking git and the environment what a run is started from."""
+"""Asks git for the commit of the project, and the environment for its lock file."""
 
 import json
 import os
@@ -8,7 +8,7 @@ import sys
 from contract.provenance import Provenance
 
 _STAMP = "set-up.json"
-"""Where `python -m bootstrap` writes down what it made an environment from."""
+"""File in which `python -m bootstrap` records the inputs of an environment."""
 
 _GIT_SECONDS = 10
 
@@ -16,10 +16,10 @@ _GIT_SECONDS = 10
 def find_provenance(
     root: str | None = None, environment: str = sys.prefix
 ) -> Provenance:
-    """Returns what is known; without git, or outside of a checkout, that is less.
+    """Returns the provenance; parts stay empty without git or outside of a checkout.
 
     Args:
-        root: Folder of the project; None for the one that this module lies in.
+        root: Folder of the project; None for the one that contains this module.
         environment: Folder of the Python environment.
     """
     if root is None:
@@ -30,9 +30,9 @@ def find_provenance(
 
 
 def _checkout(root: str) -> tuple[str, bool | None]:
-    """Returns the commit, and whether there is nothing else; untracked files are."""
+    """Returns the commit, and whether the tree is clean: untracked files count, too."""
     top = _git(root, "rev-parse", "--show-toplevel")
-    # An installed project lies in no checkout, or in somebody else's.
+    # An installed project lies in no checkout, or in that of another project.
     if top is None or os.path.realpath(top) != os.path.realpath(root):
         return "", None
     commit = _git(root, "rev-parse", "--verify", "HEAD")
@@ -43,7 +43,7 @@ def _checkout(root: str) -> tuple[str, bool | None]:
 def _git(root: str, *arguments: str) -> str | None:
     try:
         done = subprocess.run(
-            # Reading only: no lock is taken that a commit next door needs.
+            # Reading takes no lock, which a commit at the same time may need.
             ["git", "--no-optional-locks", "-C", root, *arguments],
             capture_output=True,
             text=True,
@@ -56,7 +56,7 @@ def _git(root: str, *arguments: str) -> str | None:
 
 
 def _lock(environment: str) -> tuple[str, str]:
-    """Returns name and digest of the lock that an environment was made from."""
+    """Returns name and digest of the lock file that an environment was made from."""
     try:
         with open(os.path.join(environment, _STAMP), encoding="utf-8") as stream:
             stamp = json.load(stream)

@@ -1,4 +1,4 @@
-"""What goes into a model, as a digest; and which version it has to beat."""
+"""Computes the digest of all that makes a model, and finds the champion."""
 
 import hashlib
 import json
@@ -15,27 +15,27 @@ from version_store.manifest import ManifestError, read_manifest
 from version_store.serving_config import serving
 
 _SAME_MODEL = ("cache_mb",)
-"""Settings of the training that change how it is done, and not what comes of it."""
+"""Settings of the training that do not change the resulting model."""
 
 _MODULES = (
     "components.image_example_gen.executor",
     "pipeline.preprocessing",
     "pipeline.training.trainer",
 )
-"""Whose code makes the model: examples, what the network sees of them, the training."""
+"""Modules whose code makes the model: examples, preprocessing and training."""
 
 
 def recipe(config: Config, fingerprint: str, hints: Hints, base: str = "") -> str:
     """Returns the digest of what makes the model: data, settings, code and stack.
 
-    Runs with the same recipe come to the same model. What the model is held to, and
-    what is shown of it, is no part of it.
+    Runs with the same recipe come to the same model. Gates and reports are no part of
+    the recipe.
 
     Args:
-        config: Of the run.
-        fingerprint: Of the data's content.
-        hints: What the data does not say of itself.
-        base: What a warm start begins with: a model's digest, or its version.
+        config: Configuration of the run.
+        fingerprint: Digest of the data's content.
+        hints: Facts that the data does not contain.
+        base: Model that a warm start begins with: its digest, or its version.
     """
     training = config.training.model_dump(mode="json")
     ingredients = {
@@ -53,16 +53,16 @@ def recipe(config: Config, fingerprint: str, hints: Hints, base: str = "") -> st
 
 
 def champion(models: str, recipe_from: Callable[[str], str]) -> tuple[str, str]:
-    """Returns the version that this run's model has to beat, or `none`; and the recipe.
+    """Returns the champion of this run, or `none`, and the recipe.
 
-    That is the one being served. But if that one came from this very recipe,
-    the question was answered when it was pushed: the champion is again the one
-    that it beat, so that a run with nothing changed finds everything done.
+    The champion is the served version, with one exception. If the served version came
+    from this same recipe, the champion is again the version that it beat, so that a
+    run in which nothing changed reuses everything.
 
     Args:
         models: The folder of the model's versions.
-        recipe_from: Returns this run's recipe, if it began with that model; see `base`
-            of `recipe`.
+        recipe_from: Returns this run's recipe for a given base model; see `base` of
+            `recipe`.
     """
     served = serving(models).stable
     if served is None:
@@ -82,7 +82,7 @@ def champion(models: str, recipe_from: Callable[[str], str]) -> tuple[str, str]:
 
 
 def _base(models: str, version: str) -> str:
-    """Returns the digest of a version's model; its number where that is not known."""
+    """Returns the digest of a version's model, or its number if that is unknown."""
     if version == NONE:
         return NONE
     try:

@@ -1,4 +1,4 @@
-"""What a run came to, read from ML Metadata and the artifacts."""
+"""Reads the results of a run from ML Metadata and the artifacts."""
 
 import os
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ from runner.outcome import Outcome, Pushed
 
 
 def read_outcome(database: str, run: str) -> Outcome:
-    """Reads what a run left in the metadata store."""
+    """Reads the results of a run by its entries in the metadata store."""
     known = named(read_outputs(database, run))
     folders, pushed = Folders.of(known), known.get("pushed_model")
     history, evaluation = folders.model_run, folders.evaluation
@@ -33,7 +33,7 @@ def read_outcome(database: str, run: str) -> Outcome:
 
 
 def read_outputs(database: str, run: str) -> dict[tuple[str, str], Artifact]:
-    """Returns what a run has made so far, by (node id, output key)."""
+    """Returns the output artifacts of a run so far, by (node id, output key)."""
     found: dict[tuple[str, str], Artifact] = {}
     if not os.path.exists(database):
         return found
@@ -57,7 +57,7 @@ def read_outputs(database: str, run: str) -> dict[tuple[str, str], Artifact]:
 
 
 def named(outputs: Mapping[tuple[str, str], Artifact]) -> dict[str, Artifact]:
-    """Returns what people read of a run's outputs, by `nodes.READ_BY_PEOPLE`."""
+    """Returns the outputs in `nodes.READ_BY_PEOPLE`, by their names there."""
     return {
         name: outputs[source]
         for name, source in nodes.READ_BY_PEOPLE.items()

@@ -1,8 +1,8 @@
-"""Cleaning up after a run that was killed, before the next one starts.
+"""Cleans up after a killed run before the next one starts.
 
-TFX reuses what was finished by itself. What was going on is left as an
-execution that runs for ever, its half-written outputs, and perhaps a version
-that never got its name.
+TFX itself reuses the finished outputs. The killed run leaves an execution in the state
+RUNNING, its half-written outputs, and perhaps a version that was not yet renamed to
+its number.
 """
 
 import os
@@ -15,12 +15,12 @@ from version_store.changes import discard_incomplete
 
 
 def recover(database: str, artifacts: str, models: str) -> int:
-    """Marks interrupted executions as cancelled and removes what they left.
+    """Marks interrupted executions as cancelled and removes their files.
 
-    To be called while the workspace is held, so that none of them can be alive.
+    The caller holds the workspace's lock, so that none of them can still run.
 
     Returns:
-        How many executions had been interrupted.
+        Number of interrupted executions.
     """
     for model in _subfolders(models):
         discard_incomplete(model)
@@ -44,10 +44,10 @@ def recover(database: str, artifacts: str, models: str) -> int:
 
 
 def _remove_outputs(root: str, execution: str) -> None:
-    """Removes what an execution wrote, by TFX's layout of a pipeline root.
+    """Removes the outputs of an execution, by TFX's layout of a pipeline root.
 
-    `<root>/<node>/<output>/<execution>`, and the same one level deeper under
-    `<root>/<node>/.system`; numbers are given once in a database.
+    They lie in `<root>/<node>/<output>/<execution>`, and one level deeper under
+    `<root>/<node>/.system`. The number of an execution is unique in a database.
     """
     for node in _subfolders(root):
         for output in (*_subfolders(node), *_subfolders(os.path.join(node, ".system"))):

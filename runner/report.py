@@ -1,4 +1,4 @@
-"""The page about a run, with what only the runner knows of it."""
+"""Writes the page about a run: the pipeline's page, completed by the runner."""
 
 import os
 import shutil
@@ -29,7 +29,7 @@ from serving.request_logs.forgetting import PICTURES
 
 Outputs = Mapping[tuple[str, str], Artifact]
 
-# The newest first: each goes on with the one after it.
+# Newest first: each page continues the one that follows in this list.
 _PAGES = (nodes.REPORT, nodes.MODEL_REPORT, nodes.DATA_REPORT)
 
 
@@ -38,12 +38,11 @@ def write(
 ) -> list[str]:
     """Writes `report.html`: the pipeline's own page, completed.
 
-    A run that was stopped has left what its nodes had published by then. What a
-    page of its own node would have said of the rest is made here, of the same
-    artifacts by the same functions.
+    The nodes of a stopped run may have made only a part of the page. The missing
+    sections are made here from the published artifacts, by the nodes' own functions.
 
     Returns:
-        The sections that could not be made; they say so themselves.
+        Names of the sections that could not be made; the page says so in each.
     """
     page = completed(_latest(result, outputs), named(outputs), allow_anomalies)
     pushed = result.outcome.pushed if result.code is Exit.PUSHED else None
@@ -63,9 +62,9 @@ def write(
 
 
 def _link_pictures(source: str, folder: str) -> None:
-    """Puts the pictures that the page links beside it, under names of their own.
+    """Copies the pictures that the page links into the run's folder.
 
-    Whoever has them removed has both removed, as both are found by the request's id.
+    A removal by the request's id finds the originals and the copies.
     """
     pictures = os.path.join(source, PICTURES)
     if os.path.isdir(pictures):
@@ -73,7 +72,7 @@ def _link_pictures(source: str, folder: str) -> None:
 
 
 def verdict(result: Result) -> Verdict:
-    """Returns how the run ended, in the page's words."""
+    """Returns the page's verdict on the run."""
     gates = tuple(result.outcome.demands)
     reasons = tuple(result.reasons)
     pushed = result.outcome.pushed
@@ -98,7 +97,7 @@ def _where(steps: list[Step]) -> str:
 
 
 def _latest(result: Result, outputs: Outputs) -> Page:
-    """Returns the newest page that the run's own nodes have made."""
+    """Returns the newest page that the run's nodes have made; else an empty one."""
     for node in _PAGES:
         if made := outputs.get((node, nodes.PAGE)):
             return replace(read_page(made), run=result.run)
@@ -113,15 +112,15 @@ def run_facts(
     data: str = "",
     commands: Mapping[str, str] = MappingProxyType({}),
 ) -> RunFacts:
-    """Returns what the page says of the run itself; see `RunFacts`.
+    """Returns the page's facts about the run itself; see `RunFacts`.
 
     Args:
-        run: Its name.
-        started: In seconds since 1970.
-        seconds: From then to its end.
-        steps: Its components.
-        data: What it was about.
-        commands: What to type next.
+        run: Name of the run.
+        started: Start of the run, in seconds since 1970.
+        seconds: Duration of the run.
+        steps: The run's components.
+        data: Description of the data set.
+        commands: Commands that the user may type next, by purpose.
     """
     began = datetime.fromtimestamp(started).astimezone()
     return RunFacts(

@@ -1,4 +1,4 @@
-"""What a person sees while a run goes on."""
+"""Shows the progress of a run on a terminal or in plain lines."""
 
 import logging
 import math
@@ -38,24 +38,24 @@ MARKS = {
 }
 
 _PROGRESS_SECONDS = 10
-"""Between two lines of a component's progress, where lines stay: an epoch may take less
-than a second."""
+"""Least time between two progress lines of a component where the screen is not redrawn:
+an epoch may take less than a second."""
 
 
 @dataclass
 class Step:
-    """A component's part of a run.
+    """The execution of one component in a run.
 
     Attributes:
         node: Node id.
-        seconds: How long it took, once it has ended.
+        seconds: Duration, once the step has ended.
         state: `running`, `done`, `cached` (its outputs were reused), `refused` (it
-            went well, and said No), `skipped` (there was nothing to do), `failed`,
-            `interrupted` (by a person or the system).
-        note: What it last told about itself.
-        ended: Whether it goes on no more.
-        peak_memory: Most bytes that this process held meanwhile, once it has
-            ended; None if not known.
+            succeeded, and its gate refused the model), `skipped` (it had nothing to
+            do), `failed`, `interrupted` (by the user or the system).
+        note: The component's last message.
+        ended: Whether the step has ended.
+        peak_memory: Peak memory of this process during the step, in bytes, once the
+            step has ended; None if not known.
     """
 
     node: str
@@ -66,7 +66,7 @@ class Step:
     peak_memory: int | None = None
 
     def as_dict(self) -> dict[str, Any]:
-        """Returns what `result.json` has of it."""
+        """Returns the step's entry in `result.json`."""
         return {
             "node": self.node,
             "state": self.state,
@@ -76,7 +76,7 @@ class Step:
 
 
 class Screen:
-    """Shows steps as they happen: live on a terminal, a line each elsewhere."""
+    """Shows the steps of a run: live on a terminal, as one line each elsewhere."""
 
     def __init__(self, stream: TextIO) -> None:
         self.console = Console(file=stream, highlight=False, soft_wrap=False)
@@ -91,19 +91,19 @@ class Screen:
         self._progress_printed = -math.inf
 
     def say(self, text: str, style: str = "") -> None:
-        """Prints a text as it is, however long."""
+        """Prints a text without wrapping or markup."""
         say(self.console, text, style)
 
     def tried(self, action: Callable[[], T], otherwise: str) -> T | None:
-        """Does what may go wrong without an effect on how the run ends.
+        """Runs an action whose failure does not change the run's result.
 
         Args:
-            action: What is done.
-            otherwise: What is said with the reason where it raises, as "report could
-                not be written".
+            action: The action.
+            otherwise: Message, shown with the reason, if the action raises, as "report
+                could not be written".
 
         Returns:
-            What the action returned; None where it raised.
+            The action's value; None if it raised.
         """
         try:
             return action()
@@ -113,12 +113,12 @@ class Screen:
             return None
 
     def live(self) -> AbstractContextManager[None]:
-        """Keeps the picture up to date while the block runs."""
+        """Keeps the display up to date while the block runs."""
         return live(self.console, self._picture)
 
     @contextmanager
     def waiting_for(self, what: str) -> Iterator[None]:
-        """Tells what is going on when no component is."""
+        """Shows what the run is waiting for while no component runs."""
         self._waiting_for = what
         if not self._redraws:
             self.console.print(what)
@@ -128,7 +128,7 @@ class Screen:
             self._waiting_for = ""
 
     def on_event(self, event: Event) -> None:
-        """Takes note of an event; to be called from the thread that runs."""
+        """Handles an event; must be called from the thread that runs the pipeline."""
         now = time.monotonic()
         with self._lock:
             if event.kind == "started":
@@ -152,7 +152,7 @@ class Screen:
                 self._end("done" if state == "running" else state)
 
     def on_failure(self, *, interrupted: bool = False) -> None:
-        """Marks the step that was running as failed, or as interrupted."""
+        """Marks the running step as failed or as interrupted."""
         with self._lock:
             if self.steps and not self.steps[-1].ended:
                 self._end("interrupted" if interrupted else "failed")
@@ -167,7 +167,7 @@ class Screen:
         self._print_line(_step_line(step))
 
     def _print_progress(self, now: float) -> None:
-        """Prints what a component said last, unless that stands there already."""
+        """Prints the component's last message if it was not printed yet."""
         if self._progress_due:
             self._print_line(self._progress_due)
             self._progress_due, self._progress_printed = "", now
@@ -191,7 +191,7 @@ class Screen:
                     mark, step.node, f"{seconds:6.1f} s", Text(note, style="dim")
                 )
             elapsed = time.monotonic() - self._started
-            # A table without rows would be an empty line.
+            # A table without rows would print an empty line.
             parts: list[RenderableType] = [table] if self.steps else []
             if self._waiting_for:
                 parts.append(Spinner("dots", text=f" {self._waiting_for}"))
@@ -215,7 +215,7 @@ class DownloadBar:
         self._tasks: dict[str, TaskID] = {}
 
     def __call__(self, name: str, done: int, total: int) -> None:
-        """Takes note of a file's progress in bytes."""
+        """Shows a file's progress, in bytes."""
         if not self._redraws:
             if not done:
                 self._console.print(f"fetching {name}", markup=False, soft_wrap=True)
@@ -226,7 +226,7 @@ class DownloadBar:
         self._progress.update(self._tasks[name], completed=done)
 
     def stop(self) -> None:
-        """Leaves the last picture on the screen."""
+        """Stops the updates; the last state stays on the screen."""
         if self._tasks:
             self._progress.stop()
 

@@ -1,4 +1,4 @@
-"""A sheet of pictures with their classes' names, for a person to look at."""
+"""Draws a sheet of sample pictures with the names of their classes."""
 
 from itertools import zip_longest
 
@@ -16,7 +16,7 @@ _GAP = 6
 _NAME_WIDTH = 190
 _PAPER, _INK = (255, 255, 255), (20, 20, 20)
 _IN_TERMINAL = 24
-"""Columns of a picture in a terminal."""
+"""Width of a picture in a terminal, in columns."""
 
 
 class Samples:
@@ -26,7 +26,7 @@ class Samples:
         self.by_label: dict[int, list[Image.Image]] = {}
 
     def add(self, images: np.ndarray, labels: np.ndarray) -> None:
-        """Takes what is still missing from a block of labelled images."""
+        """Adds pictures from a block of labelled images where a class needs more."""
         for label in np.unique(labels)[:CLASSES].tolist():
             if label >= CLASSES:
                 break
@@ -36,7 +36,7 @@ class Samples:
 
 
 def draw(samples: Samples, names: list[str]) -> Image.Image:
-    """Returns the sheet: a row for each class, its name and its pictures."""
+    """Returns the sheet: one row for each class with its name and its pictures."""
     shown = sorted(samples.by_label)
     line = _SIDE + _GAP
     size = (_NAME_WIDTH + EACH * line + _GAP, len(shown) * line + _GAP)
@@ -64,15 +64,15 @@ def in_terminal(samples: Samples, names: list[str], width: int) -> list[Text]:
 
 
 def _pixels(image: Image.Image) -> np.ndarray:
-    """Returns a picture in the width that it has in a terminal; uint8 `[h, w, 3]`."""
-    # A line has two rows.
+    """Returns a picture scaled to its width in a terminal; uint8 `[h, w, 3]`."""
+    # One line of text shows two rows of pixels.
     lines = max(1, round(_IN_TERMINAL * image.height / image.width / 2))
     size = (_IN_TERMINAL, 2 * min(lines, _IN_TERMINAL))
     return np.asarray(image.convert("RGB").resize(size, Image.Resampling.BOX))
 
 
 def _small(image: Image.Image) -> Image.Image:
-    """Returns a picture that fits a cell; small ones are enlarged by whole pixels."""
+    """Returns a picture scaled to fit a cell; nearest neighbour enlarges small ones."""
     factor = min(_SIDE / image.width, _SIDE / image.height)
     size = (max(1, int(image.width * factor)), max(1, int(image.height * factor)))
     filtering = Image.Resampling.NEAREST if factor > 1 else Image.Resampling.BOX
@@ -80,7 +80,7 @@ def _small(image: Image.Image) -> Image.Image:
 
 
 def _font() -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    # Imported here, as only this command needs it: its font has most alphabets.
+    # Imported here, as only this command needs it. Its font covers most alphabets.
     from matplotlib import font_manager
 
     return ImageFont.truetype(font_manager.findfont("DejaVu Sans"), 15)

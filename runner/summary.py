@@ -1,4 +1,4 @@
-"""What a person sees when a run has ended, and what a program can read of it."""
+"""Shows the result of a run to the user and writes it to `result.json`."""
 
 import json
 import os
@@ -31,12 +31,12 @@ from version_store.serving_config import CANARY
 RESULT_FILE = "result.json"
 
 BECAUSE = "because"
-"""Key of `result.json`: why the run was started, as who started it said."""
+"""Key of `result.json`: why the run was started, as given by `--because`."""
 
 
 @dataclass(frozen=True)
 class Result:
-    """Everything about a run that has ended; it `started` so many s after 1970."""
+    """Everything about a run that has ended; `started` is in seconds since 1970."""
 
     run: str
     code: Exit
@@ -51,7 +51,7 @@ class Result:
 
 
 def verdict_line(result: Result) -> Text:
-    """Returns the one line that says how it ended."""
+    """Returns the line that says how the run ended."""
     name, pushed = result.dataset.name, result.outcome.pushed
     if pushed is not None and result.code is Exit.PUSHED:
         if pushed.already_served:
@@ -81,7 +81,7 @@ def show(console: Console, result: Result) -> None:
     if outcome.test_accuracy is not None:
         say(console, f"{name}, accuracy on the test split: {outcome.test_accuracy:.4f}")
     console.print(verdict_line(result))
-    # What the table of gates says already is not said again.
+    # Reasons that stand in the table of gates are not repeated.
     told = {str(demand) for demand in outcome.demands}
     for reason in result.reasons:
         if reason not in told:
@@ -98,7 +98,7 @@ def show(console: Console, result: Result) -> None:
 
 
 def next_commands(result: Result) -> dict[str, str]:
-    """Returns what to type next, from where the person stands, by what for."""
+    """Returns the commands that the user may type next, by purpose."""
     pushed = result.outcome.pushed
     if pushed is None:
         return {}
@@ -107,7 +107,7 @@ def next_commands(result: Result) -> dict[str, str]:
 
 
 def _trial(result: Result, pushed: Pushed) -> str:
-    """Returns how a canary's trial is ended; callers ask for it by its label."""
+    """Returns the line that says how to ask a canary and how to end its trial."""
     models = shlex.quote(os.path.dirname(os.path.dirname(pushed.path)))
     return (
         f"  trial  ask with --label {CANARY}; then {code.typed('version_store')} "
@@ -117,7 +117,7 @@ def _trial(result: Result, pushed: Pushed) -> str:
 
 
 def write(folder: str, result: Result) -> None:
-    """Writes `result.json`: the same facts for programs."""
+    """Writes `result.json`, the result for programs."""
     outcome = result.outcome
     content: dict[str, Any] = {
         "run": result.run,
@@ -146,7 +146,7 @@ def write(folder: str, result: Result) -> None:
 
 
 _MOST_ROWS = 20
-"""Of more demands, the classes of a metric are folded to the worst of them."""
+"""Beyond this number of demands, the table shows only the worst classes of a metric."""
 
 _STYLES = {"passed": "green", "overruled": "yellow", "REFUSED": "bold red"}
 
@@ -154,7 +154,7 @@ _STYLES = {"passed": "green", "overruled": "yellow", "REFUSED": "bold red"}
 def _gates_table(demands: list[Demand]) -> Table:
     table = Table(title="Gates", title_justify="left", box=box.SIMPLE_HEAD)
     table.add_column("gate", no_wrap=True)
-    # A class may have any name, and a failure of ServingValidator is a sentence.
+    # Names of classes may be long, and a failure of ServingValidator is a sentence.
     table.add_column("metric", overflow="fold")
     for column in ("value", "bound", "champion", "verdict"):
         table.add_column(column, no_wrap=True)
@@ -178,7 +178,7 @@ def _gates_table(demands: list[Demand]) -> Table:
 
 
 def _times(result: Result) -> str:
-    """Returns where the time went; the screen has each component's own already."""
+    """Returns a line about the run's duration, inside and outside of components."""
     own = sum(step.seconds for step in result.steps)
     return (
         f"whole run {result.seconds:.1f} s: components {own:.1f} s, loading TensorFlow "

@@ -1,4 +1,4 @@
-"""What a run on this machine finds around it."""
+"""Collects the inputs of a run from this machine, as `pipeline.Surroundings`."""
 
 import hashlib
 import os
@@ -20,11 +20,11 @@ from version_store.decisions import barred
 def surroundings(
     config: Config, dataset: DataSet, workspace: Workspace, run: str
 ) -> Surroundings:
-    """Returns what a run would be given now; nothing is written.
+    """Returns the inputs that a run would get now; writes nothing.
 
     Raises:
-        BadInputError: What is on record about the served versions cannot be read.
-        GateRefusedError: The run would train again what a rollback has taken back.
+        BadInputError: The records of the served versions cannot be read.
+        GateRefusedError: The run has the recipe of a version that was rolled back.
     """
     models = workspace.models(dataset.name)
     version, own_recipe = champion(
@@ -48,7 +48,7 @@ def surroundings(
 
 
 def _log_state(log: str) -> str:
-    """Returns what changes when the log of requests grows; empty where none is read."""
+    """Returns a digest of the request log's files and sizes; empty without a log."""
     if not log:
         return ""
     try:

@@ -1,7 +1,7 @@
-"""Runs that start themselves: what is looked for, and the run that is started.
+"""Watches for new spans and findings, and starts runs for them.
 
-Each run is a process of its own, `local_runner.py run`, so that the watcher stays small
-however many there were, and what breaks a run does not break it.
+Each run is a separate process, `local_runner.py run`, so that the watcher's memory does
+not grow with the runs, and a broken run does not break the watcher.
 """
 
 import fcntl
@@ -34,56 +34,56 @@ from serving.request_logs import reading
 PROGRAM = Path(__file__).resolve().parents[1] / "local_runner.py"
 
 _END_SECONDS = 4.5
-"""In which a run that was told to stop has to end; it gives itself 4."""
+"""Time in which a run must end after SIGTERM; the run itself takes at most 4 s."""
 
 RUN_LOG = "run.log"
-"""In the watcher's folder: what the last run that it started had to say."""
+"""File in the watcher's folder with the output of the last process it started."""
 
 KIND, MONITOR = "kind", "monitor"
-"""What `result.json` of a monitoring run says of itself."""
+"""Key and value in `result.json` that mark a monitoring run."""
 
 log = logging.getLogger(__name__)
 
 
 class Settling:
-    """Which spans have been the same for some time.
+    """Finds spans whose files have not changed for some time.
 
-    The time is the process's own, which no change of the clock moves; after a new start
-    it begins anew.
+    The time is monotonic, so that changes of the clock do not matter; it begins again
+    when the watcher restarts.
     """
 
     def __init__(self, seconds: float) -> None:
-        """Has seen nothing.
+        """Begins without any observation.
 
         Args:
-            seconds: How long a span has to stay as it is.
+            seconds: How long a span must stay unchanged.
         """
         self._seconds = seconds
         self._seen: dict[str, tuple[Any, float]] = {}
 
     def is_settled(self, span: Span) -> bool:
-        """Looks at a span's files, and says whether they have been so long enough."""
+        """Checks a span's files; returns whether they are unchanged for long enough."""
         looks, now = _look(span.path), time.monotonic()
         before, since = self._seen.get(span.path, (None, now))
         if looks != before:
             since = now
         self._seen[span.path] = (looks, since)
-        # An empty folder was made to be filled.
+        # An empty folder is not settled: its files are still to come.
         return looks[0] > 0 and now - since >= self._seconds
 
 
 @dataclass
 class Watcher:
-    """Looks, and starts runs, until it is told to stop.
+    """Looks for due runs and starts them until it is told to stop.
 
     Attributes:
-        config: Of the runs.
-        pattern: Of the spans.
-        name: Of the model.
-        workspace: Of the runs.
-        folder: Of the watcher, in the workspace.
-        arguments: Of `local_runner.py run`: what the watcher was started with.
-        monitoring: Of `local_runner.py monitor`, which it starts likewise.
+        config: Configuration of the runs.
+        pattern: Pattern of the spans.
+        name: Name of the model.
+        workspace: Workspace of the runs.
+        folder: The watcher's folder in the workspace.
+        arguments: Arguments for `local_runner.py run`: those of the watcher.
+        monitoring: Arguments for `local_runner.py monitor`.
     """
 
     config: Config
@@ -97,7 +97,7 @@ class Watcher:
     _findings: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        """Has not looked yet."""
+        """Opens the state and begins to observe spans."""
         self._state = StateFile(self.folder)
         self._settling = Settling(self.config.watch.settle_seconds)
 
@@ -105,12 +105,13 @@ class Watcher:
         """Watches until the process is told to stop.
 
         Raises:
-            KeyboardInterrupt: At Ctrl-C; the run that went on has ended, too.
-            Terminated: At SIGTERM, likewise.
-            BadInputError: The state, or the pattern of the spans, cannot be used. What
-                cannot be used later is told, and waited for: a volume that is away.
+            KeyboardInterrupt: The user pressed Ctrl-C; the current run has ended, too.
+            Terminated: The process got SIGTERM; the current run has ended, too.
+            BadInputError: The state, or the pattern of the spans, cannot be used at the
+                start. Later such an error, as of an unmounted volume, is only logged,
+                and the watcher waits.
         """
-        # The run is ended first.
+        # Leaves enough time to end the run first.
         stopping.allow(_END_SECONDS + 0.4)
         find(self.pattern)
         self._state.read()
@@ -127,7 +128,7 @@ class Watcher:
                 time.sleep(self.config.watch.poll_seconds)
 
     def step(self) -> bool:
-        """Looks once, and does what is due; returns whether anything was."""
+        """Looks once and does what is due; returns whether anything was due."""
         settings, window = self.config.watch, self.config.data.window
         state = self._state.read()
         if state.job is not None:
@@ -135,7 +136,7 @@ class Watcher:
             return True
         seen = self._complete(state), self._look_for_findings()
         planned = state.next_job(*seen, window, settings, time.time())
-        # Asking holds the workspace for a moment: not without need.
+        # `is_busy` locks the workspace for a moment, so it is called only if needed.
         if planned is None or self.is_busy():
             if state.is_look_due(settings, time.time()):
                 self._look_at_traffic(state.looked_until)
@@ -155,7 +156,7 @@ class Watcher:
         return True
 
     def is_busy(self) -> bool:
-        """Whether some run holds the workspace."""
+        """Returns whether a run holds the workspace's lock."""
         try:
             with self.workspace.locked():
                 return False
@@ -165,7 +166,7 @@ class Watcher:
             return True
 
     def _recover(self, job: Job) -> None:
-        """Finds out what became of a run that an earlier watcher had started."""
+        """Waits for a run that an earlier watcher started, and records its result."""
         with suppress(FileNotFoundError), open(self._alive) as alive:
             try:
                 fcntl.flock(alive, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -184,12 +185,12 @@ class Watcher:
         )
 
     def _look_at_traffic(self, since: float) -> None:
-        """Runs the pipeline that watches traffic, on what came since the last time."""
+        """Runs the monitoring pipeline on the traffic since the last look."""
         now = time.time()
         whole = reading.whole_until(self.config.monitoring.log or "")
         until = now if whole is None else min(now, whole)
         if until <= since <= now:
-            # A collector's hour at hand: it can be read when it is over.
+            # A collector still fills the current hour: it is readable afterwards.
             with self._state.changing() as state:
                 state.last_look = now
             return
@@ -209,17 +210,18 @@ class Watcher:
     def _process(self, *arguments: str) -> int:
         """Runs a command of `local_runner.py` to its end; returns its exit code.
 
-        Whatever is raised here, as by Ctrl-C, ends that process first.
+        An exception here, as by Ctrl-C, ends that process before it is raised further.
         """
         child = None
         try:
-            # A signal between the start and its note would leave the run alone.
+            # A signal after the start, but before `child` is set, would leave the
+            # process running.
             with (
                 stopping.deferred(),
                 open(self._run_log, "wb") as output,
                 self._told_alive() as alive,
             ):
-                # Ctrl-C reaches it through the watcher alone.
+                # In a new session, Ctrl-C reaches the process only by the watcher.
                 child = subprocess.Popen(
                     [sys.executable, str(PROGRAM), *arguments],
                     stdin=subprocess.DEVNULL,
@@ -241,11 +243,11 @@ class Watcher:
             raise
 
     def _conclude(self, job: Job, code: int | None) -> None:
-        """Takes note of how a run ended.
+        """Records how a run ended.
 
         Args:
-            job: What was run.
-            code: Of the process; None where another watcher started it.
+            job: The run.
+            code: Exit code of the process; None if another watcher started it.
         """
         results = _results(self.workspace.runs)
         ended = (one for _, one in results if one.get(BECAUSE) == job.because)
@@ -256,7 +258,7 @@ class Watcher:
         first, *more = result.get("reasons") or [self._last_error()]
         reason = f"{first} (and {len(more)} more)" if more else first
         if not run and BUSY in reason:
-            # Somebody else's run began in between.
+            # Another run took the workspace before this one.
             ending = Exit.INTERRUPTED
         with self._state.changing() as state:
             state.conclude(ending, run, reason, self.config.watch, time.time())
@@ -285,11 +287,11 @@ class Watcher:
 
     @contextmanager
     def _told_alive(self) -> Iterator[int]:
-        """Yields a file that is locked as long as who inherits it lives.
+        """Yields a file descriptor that stays locked while the child process lives.
 
-        So that a later watcher knows whether the run goes on, from the moment on in
-        which it is started, and whoever was killed (flock(2): the lock belongs to the
-        open file, which parent and child share).
+        By this lock a later watcher knows whether the run still goes on, from its first
+        moment, even if this watcher was killed (flock(2): the lock belongs to the open
+        file, which parent and child share).
         """
         beside = f"{self._alive}.new"
         with open(beside, "w") as file:
@@ -306,7 +308,7 @@ class Watcher:
         return os.path.join(self.folder, RUN_LOG)
 
     def _last_error(self) -> str:
-        """Returns the line with which a run ended that did not begin."""
+        """Returns the last error line of a process that ended before its run began."""
         try:
             text = Path(self._run_log).read_text("utf-8", errors="replace")
         except OSError:
@@ -315,7 +317,7 @@ class Watcher:
         return errors[-1].removeprefix("error: ") if errors else ""
 
     def _look_for_findings(self) -> list[str]:
-        """Returns the monitoring runs of this model that found something, in order."""
+        """Returns this model's monitoring runs with findings, oldest first."""
         of_interest = (MONITOR, self.name, Exit.REFUSED.value)
         new = _results(self.workspace.monitoring.runs, self._ended)
         for name, content in reversed([*new]):
@@ -325,7 +327,7 @@ class Watcher:
         return self._findings
 
     def _complete(self, state: State) -> list[Span]:
-        """Returns the spans that are whole; those that were used are not looked at."""
+        """Returns the complete spans; does not check the files of used ones again."""
         marker = self.config.data.marker
         there = find(self.pattern, marker)
         if marker:
@@ -342,11 +344,11 @@ def _utc(seconds: float) -> str:
 
 
 def _results(folder: str, known: Container[str] = ()) -> Iterator[tuple[str, Any]]:
-    """Yields name and `result.json` of runs that have ended, the newest first.
+    """Yields name and `result.json` of runs that have ended, newest first.
 
     Args:
-        folder: With the folders of the runs.
-        known: Names of those that are left out.
+        folder: The folder that contains the folders of the runs.
+        known: Names of runs to leave out.
     """
     with suppress(FileNotFoundError), os.scandir(folder) as entries:
         new = (entry for entry in entries if entry.name not in known)
@@ -357,7 +359,7 @@ def _results(folder: str, known: Container[str] = ()) -> Iterator[tuple[str, Any
 
 
 def _look(path: str) -> tuple[int, int, int]:
-    """Returns how many files there are, their bytes, and when the last one changed."""
+    """Returns the number of files, their bytes, and the newest time of change (ns)."""
     if not os.path.isdir(path):
         return _sum([path])
     files = (

@@ -1,4 +1,4 @@
-"""`python local_runner.py watch`: a run's flags, and runs that start themselves."""
+"""`python local_runner.py watch`: takes the flags of a run and starts runs itself."""
 
 import logging
 import os
@@ -30,10 +30,10 @@ _ARGUMENTS = "arguments"
 
 
 class _Command(click.Command):
-    """Keeps what it was called with, for the runs that it starts."""
+    """A command that keeps its arguments for the runs that it starts."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Parses them, and keeps them as they were."""
+        """Parses the arguments and keeps a copy of them."""
         ctx.meta[_ARGUMENTS] = list(args)
         return super().parse_args(ctx, args)
 
@@ -86,7 +86,7 @@ def watch(asked: Asked, as_list: bool, as_json: bool, release: str | None) -> No
 
 def _watch(asked: Asked, pattern: str, name: str, context: click.Context) -> None:
     folder = asked.workspace.watcher(name)
-    # The flags that `monitor` has as well.
+    # These flags are passed on to `monitor`, which has them as well.
     given = context.params
     config = ["--config", given["config_path"]] if given["config_path"] else []
     settings = [part for text in given["settings"] for part in ("--set", text)]
@@ -103,7 +103,7 @@ def _watch(asked: Asked, pattern: str, name: str, context: click.Context) -> Non
 
 @contextmanager
 def _alone(folder: str) -> Iterator[None]:
-    """Sees that no other process watches for the same model."""
+    """Ensures that no other process watches for the same model."""
     try:
         os.makedirs(folder, exist_ok=True)
         with FileLock(os.path.join(folder, ".lock"), timeout=0):
@@ -117,7 +117,7 @@ def _alone(folder: str) -> Iterator[None]:
 
 @contextmanager
 def _logged(folder: str) -> Iterator[None]:
-    """Writes the watcher's lines on the screen, and into a log that stays small."""
+    """Writes the watcher's messages to the screen and to a log of limited size."""
     logs = (watching.log, notifying.log)
     path = os.path.join(folder, LOG_FILE)
     handlers: list[logging.Handler] = [
@@ -143,7 +143,7 @@ def _logged(folder: str) -> Iterator[None]:
 
 @contextmanager
 def _measured(workspace: Workspace, port: int | None) -> Iterator[None]:
-    """Answers Prometheus on this machine, where a port is given for it."""
+    """Serves metrics to Prometheus on localhost if a port is given."""
     if port is None:
         yield
         return

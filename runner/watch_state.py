@@ -1,7 +1,7 @@
-"""What a watcher knows: which spans were used, which failed, and what runs now.
+"""Keeps the state of a watcher: used spans, failed spans, and the current run.
 
-The file is written whole, and before and after each run, so that a watcher that was
-killed at any moment finds in it what it was at.
+The file is written atomically, before and after each run, so that a watcher that was
+killed at any moment finds there where it stopped.
 """
 
 import os
@@ -22,9 +22,9 @@ from pipeline.watching import Watch
 
 
 class Standing(StrEnum):
-    """Of a span.
+    """The state of a span.
 
-    `WAITING`: to be tried, or tried again. `DONE`: used by a run that went well.
+    `WAITING`: to be tried, or tried again. `DONE`: used by a run that succeeded.
     `QUARANTINED`: set aside after too many tries. `PASSED`: older than the window when
     it was found.
     """
@@ -41,14 +41,14 @@ _KILLED = "its run was killed before it could tell how it ended"
 
 
 class Record(BaseModel):
-    """What is known of a span.
+    """The record of a span.
 
     Attributes:
-        state: What becomes of it.
-        tries: How many runs with it failed.
-        not_before: When it is tried next, in seconds since 1970.
-        run: The last run with it.
-        reason: Why that one failed; empty if it went well.
+        state: State of the span.
+        tries: Number of failed runs with the span.
+        not_before: Earliest time of the next try, in seconds since 1970.
+        run: Name of the last run with the span.
+        reason: Why that run failed; empty if it succeeded.
     """
 
     state: Standing = WAITING
@@ -62,12 +62,12 @@ class Job(BaseModel):
     """A run that is to be started, or goes on.
 
     Attributes:
-        number: Counts the runs of this watcher, from 1.
-        because: What the run is told, by which its result is known again.
-        why: Why it is started, for people.
-        window: Names of the spans that it reads.
-        tried: Those of them that were not in a run that went well: the path of each.
-        findings: The monitoring runs that made it necessary: all that there were.
+        number: Number of the run, counted by this watcher from 1.
+        because: Text for `--because`, by which the watcher finds the run's result.
+        why: Why the run is started, for the user.
+        window: Names of the spans that the run reads.
+        tried: Paths, by name, of the spans that no successful run has used yet.
+        findings: All monitoring runs whose findings made the run necessary.
     """
 
     number: int
@@ -79,18 +79,19 @@ class Job(BaseModel):
 
 
 class State(BaseModel):
-    """Everything that a watcher keeps.
+    """The complete state of a watcher.
 
     Attributes:
-        key: Tells its runs from those of a state that was there before.
-        jobs: How many runs were started.
-        spans: By name.
-        findings: The monitoring runs whose findings are dealt with.
+        key: Random key that tells this state's runs from those of an earlier state.
+        jobs: Number of started runs.
+        spans: Record of each span, by its name.
+        findings: The monitoring runs whose findings have been handled.
         last_run: When the last run ended, in seconds since 1970; 0 before the first.
-        last_look: When the traffic was looked at last, in seconds since 1970; 0 before.
-        looked_until: Up to which second it is looked at, likewise.
-        failed_looks: How many looks at what came after that failed.
-        job: What runs now, or ran when the watcher was killed.
+        last_look: When the last look at the traffic began, in seconds since 1970; 0
+            before the first.
+        looked_until: End of the examined traffic, in seconds since 1970; 0 before.
+        failed_looks: Number of failed looks at the traffic after that.
+        job: The current run, or the one at which the watcher was killed.
     """
 
     key: str = Field(default_factory=lambda: secrets.token_hex(4))
@@ -111,19 +112,19 @@ class State(BaseModel):
         settings: Watch,
         now: float,
     ) -> Job | None:
-        """Returns the run that is due, and takes note of it; None if none is.
+        """Returns the run that is due, and records it; None if none is due.
 
-        A span is tried together with those that went well and with no other new one,
-        the oldest first. As long as none went well, all that there are are tried
-        together: one alone may be too little to learn from.
+        One new span is tried at a time, the oldest first, together with spans of
+        successful runs. Before the first success, all spans are tried together, as one
+        alone may be too little to learn from.
 
         Args:
-            complete: The spans that there are, whole; by number and version.
-            findings: Monitoring runs that found something.
-            window: How many spans are read together.
-            settings: Of the watcher.
-            now: Seconds since 1970. It may jump: a clock that went back makes nothing
-                wait longer than it would have from now on.
+            complete: The complete spans, sorted by number and version.
+            findings: Monitoring runs with findings.
+            window: How many spans a run reads.
+            settings: Settings of the watcher.
+            now: Seconds since 1970. It may jump: after the clock went back, no span
+                waits longer than a full pause from now.
         """
         self._heed_clock(settings, now)
         newest = list({span.number: span for span in complete}.values())
@@ -135,7 +136,7 @@ class State(BaseModel):
         if len(in_use) == window:
             self._pass_over([span for span in due if span.number < in_use[0]])
             due = [span for span in due if span.number >= in_use[0]]
-        # What was never tried comes before what failed.
+        # Spans that were never tried come before those that failed.
         by_tries = sorted(due, key=lambda span: (self._of(span).tries, span.number))
         tried = by_tries[:1] if done else due[-window:]
         usable = {span.number: span for span in sorted([*done, *tried], key=_order)}
@@ -176,13 +177,13 @@ class State(BaseModel):
         settings: Watch,
         now: float,
     ) -> None:
-        """Takes note of how the run ended that was going on.
+        """Records how the current run ended.
 
         Args:
-            code: None where nobody knows.
-            run: Its name; empty if it did not begin.
-            reason: Why it did not go well.
-            settings: Of the watcher.
+            code: Exit code of the run; None if unknown.
+            run: Name of the run; empty if it did not begin.
+            reason: Why the run failed.
+            settings: Settings of the watcher.
             now: Seconds since 1970.
         """
         job = self.job
@@ -205,34 +206,34 @@ class State(BaseModel):
                 record.not_before = now
             else:
                 record.reason = reason or _KILLED
-                # A run that was killed goes on at once; it counts all the same, as
-                # it may be what there is too little memory for.
+                # A killed run is tried again at once. It counts as a try, as the
+                # cause may be too little memory for this span.
                 pause = 0 if code is None else _pause(settings, record.tries)
                 record.not_before = now + pause
                 if record.tries >= settings.tries:
                     record.state = QUARANTINED
 
     def is_look_due(self, settings: Watch, now: float) -> bool:
-        """Whether the traffic is to be looked at again."""
+        """Returns whether it is time for another look at the traffic."""
         hours = settings.monitor_hours
-        # Of a clock that went back nothing is expected but another look.
+        # After the clock went back, a look is due at once.
         since = now - self.last_look
         return hours is not None and not 0 <= since < hours * 3600
 
     def conclude_look(
         self, until: float, settings: Watch, now: float, *, well: bool
     ) -> bool:
-        """Takes note of a look at the traffic.
+        """Records a look at the traffic.
 
         Args:
-            until: Up to which second it went.
-            settings: Of the watcher.
-            now: When it began, in seconds since 1970.
-            well: Whether it could look. If not, the next one begins where it began, up
-                to `settings.tries` of them.
+            until: End of the examined period, in seconds since 1970.
+            settings: Settings of the watcher.
+            now: When the look began, in seconds since 1970.
+            well: Whether the look succeeded. After a failure, the next look begins at
+                the same time, until `settings.tries` looks have failed.
 
         Returns:
-            Whether what it was at is passed over.
+            Whether the period is passed over after too many failures.
         """
         self.last_look = now
         self.failed_looks = 0 if well else self.failed_looks + 1
@@ -242,14 +243,14 @@ class State(BaseModel):
         return over
 
     def is_settled(self, span: Span) -> bool:
-        """Whether a span is not to be tried, so that it may change as it likes."""
+        """Returns whether a span needs no further try: its changes do not matter."""
         return self._of(span).state != WAITING
 
     def release(self, name: str) -> None:
-        """Lets a span be tried again that was set aside.
+        """Lets a span in quarantine be tried again.
 
         Raises:
-            BadInputError: It was not.
+            BadInputError: The span is not in quarantine.
         """
         aside = [own for own, of in self.spans.items() if of.state == QUARANTINED]
         if name not in aside:
@@ -282,22 +283,22 @@ class State(BaseModel):
 
 
 class StateFile:
-    """The file that a watcher's state is in; commands may change it meanwhile."""
+    """The file with a watcher's state; commands may change it while it watches."""
 
     def __init__(self, folder: str) -> None:
-        """Makes the folder, if need be.
+        """Sets the path of the file.
 
         Args:
-            folder: Of the watcher, in the workspace.
+            folder: The watcher's folder in the workspace.
         """
         self._folder = folder
         self.path = os.path.join(folder, "state.json")
 
     def read(self) -> State:
-        """Returns the state; a new one where there is none.
+        """Returns the state, or a new one if there is no file.
 
         Raises:
-            BadInputError: It cannot be read, or is none.
+            BadInputError: The file cannot be read or contains no state.
         """
         try:
             with open(self.path, encoding="utf-8") as stream:
@@ -316,7 +317,7 @@ class StateFile:
 
     @contextmanager
     def changing(self) -> Iterator[State]:
-        """Yields the state, and writes it if it is another one after the block."""
+        """Yields the state, and writes it if the block has changed it."""
         os.makedirs(self._folder, exist_ok=True)
         with FileLock(os.path.join(self._folder, ".state.lock")):
             state = self.read()
@@ -339,5 +340,5 @@ def _order(span: Span) -> tuple[int, int]:
 
 
 def _pause(settings: Watch, tries: int) -> float:
-    """Returns how many seconds pass between a try and the next one."""
+    """Returns the seconds between a try and the next one."""
     return settings.retry_seconds * 2.0 ** max(0, tries - 1)

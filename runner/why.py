@@ -1,10 +1,10 @@
-"""What the next run would do, node by node, and what makes it.
+"""Tells which nodes the next run would execute, and why.
 
-The launcher decides by a cache key over a node's inputs, parameters, executor and
-outputs; the very functions that make the key are asked here, against a copy of the
-store, as they write down what they look for. They are no public API
+TFX's launcher decides by a cache key over a node's inputs, parameters, executor and
+outputs. This module calls the same functions on a copy of the store, because they write
+the key into it. They are no public API
 (tfx/orchestration/portable/{cache_utils,inputs_utils,outputs_utils}.py, as used by
-launcher.py); `tests/local_runner/test_runs.py` holds them to real runs.
+launcher.py); `tests/local_runner/test_runs.py` compares them with real runs.
 """
 
 import json
@@ -31,7 +31,7 @@ from runner.local import compiled
 from runner.workspace import Workspace
 
 NEW_EACH_TIME = "run"
-"""The parameter that makes a node execute in every run: the name of the run."""
+"""The parameter with the run's name, which makes a node execute in every run."""
 
 _NEXT = "(the next run)"
 _ALWAYS = "always: it looks at what is there now"
@@ -40,12 +40,12 @@ _FINISHED = ("complete", "cached")
 
 @dataclass(frozen=True)
 class Plan:
-    """What the next run would do with a node.
+    """The plan of the next run for a node.
 
     Attributes:
         node: Node id.
-        executes: Whether it executes; otherwise its outputs are reused.
-        reasons: What makes it, against the last run, a line each.
+        executes: Whether the node executes; otherwise its outputs are reused.
+        reasons: The changes since the last run that make it execute, one line each.
     """
 
     node: str
@@ -56,9 +56,9 @@ class Plan:
 def plan(
     config: Config, dataset: DataSet, workspace: Workspace, *, reuse: bool
 ) -> list[Plan]:
-    """Returns what a run would do now, in the order of the nodes.
+    """Returns the plan of a run that would start now, in the order of the nodes.
 
-    Nothing is written: neither to the store nor to the workspace.
+    Writes neither to the store nor to the workspace.
     """
     components, pipeline = compiled(config, dataset, workspace, _NEXT, reuse=reuse)
     if not reuse:
@@ -128,11 +128,11 @@ def _plan(
 
 @contextmanager
 def _copy_of(database: str) -> Iterator[str]:
-    """Yields the path of a copy of the store; an empty one where there is none."""
+    """Yields the path of a copy of the store, or of a new one if there is none."""
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "metadata.sqlite")
         if os.path.exists(database):
-            # Quoted: a path may have what means something in a URI.
+            # `as_uri` quotes letters of the path that have a meaning in a URI.
             uri = f"{Path(database).absolute().as_uri()}?mode=ro"
             source = sqlite3.connect(uri, uri=True)
             with closing(source), closing(sqlite3.connect(path)) as target:
@@ -141,7 +141,7 @@ def _copy_of(database: str) -> Iterator[str]:
 
 
 def _inputs(component: BaseNode) -> Iterator[tuple[str, str, str]]:
-    """Yields (input key, node that makes it, its output key)."""
+    """Yields (input key, producing node, that node's output key)."""
     for key, channel in component.inputs.items():
         yield key, str(channel.producer_component_id), str(channel.output_key)
 
@@ -149,7 +149,7 @@ def _inputs(component: BaseNode) -> Iterator[tuple[str, str, str]]:
 def _waits_for(
     component: BaseNode, outputs: Mapping[str, Any]
 ) -> list[tuple[str, str]]:
-    """Returns (input key, node) for inputs that will be made anew."""
+    """Returns (input key, producing node) for inputs that will be made anew."""
     return [
         (key, producer)
         for key, producer, _ in _inputs(component)
@@ -160,7 +160,7 @@ def _waits_for(
 def _changed_inputs(
     component: BaseNode, inputs: Mapping[str, list[Any]], step: Step | None
 ) -> list[str]:
-    """Returns the nodes that made inputs which are others than in the last run."""
+    """Returns a reason for each node whose output differs from the last run's."""
     if step is None:
         return []
     makers = dict.fromkeys(
@@ -175,7 +175,7 @@ def _changed_inputs(
 
 
 def _changed_parameters(parameters: Mapping[str, Any], step: Step | None) -> list[str]:
-    """Returns the parameters, and settings in them, that are others."""
+    """Returns a reason for each parameter, or setting in one, that has changed."""
     if step is None:
         return []
     reasons = []
@@ -190,12 +190,12 @@ def _changed_parameters(parameters: Mapping[str, Any], step: Step | None) -> lis
             reasons.append("code: its module, one it imports, or an installed library")
         else:
             reasons.append(f"parameter {name}: {_short(old)} -> {_short(new)}")
-    # What else such a node is told is for the record.
+    # The other parameters of a node that always executes are only records.
     return [reason for reason in reasons if reason == _ALWAYS] or reasons
 
 
 def _settings(parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns parameters by name; what is JSON in them by `name.a.b`."""
+    """Returns parameters by name, and settings in JSON parameters by `name.a.b`."""
     found: dict[str, Any] = {}
     for key, value in parameters.items():
         try:
@@ -213,7 +213,7 @@ def _settings(parameters: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _keyed(content: Any) -> Any:
-    """Returns JSON with its arrays of objects as objects by index."""
+    """Returns JSON in which arrays of objects are replaced by objects with indices."""
     if isinstance(content, dict):
         return {key: _keyed(value) for key, value in content.items()}
     if isinstance(content, list) and any(isinstance(one, dict) for one in content):
@@ -222,7 +222,7 @@ def _keyed(content: Any) -> Any:
 
 
 def _joined(key: str, name: str) -> str:
-    """Returns the name of a setting; `custom_config` says nothing to anybody."""
+    """Returns the name of a setting, without the uninformative `custom_config`."""
     return name if key == "custom_config" else f"{key}.{name}"
 
 

@@ -1,4 +1,4 @@
-"""`python local_runner.py why`: the flags of a run, and no run."""
+"""`python local_runner.py why`: takes the flags of a run and explains its plan."""
 
 import os
 from dataclasses import asdict

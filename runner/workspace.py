@@ -1,13 +1,13 @@
-"""Where everything of a run lies, and that only one run at a time writes there.
+"""Defines the layout of the output folder, and locks it for one run at a time.
 
 <root>/metadata.sqlite       ML Metadata: every run, artifact and parameter
-<root>/artifacts/<name>/     what the components wrote
-<root>/models/<name>/<n>/    pushed versions: what a server watches
+<root>/artifacts/<name>/     outputs of the components
+<root>/models/<name>/<n>/    pushed versions; a server watches this folder
 <root>/runs/<run>/           log and result of one run
-<root>/data/                 data sets under names made of their content
-<root>/monitoring/           a workspace of the runs that look at traffic
-<root>/metrics.prom          what Prometheus is told of all runs
-<root>/watch/<name>/         what `local_runner.py watch` knows, and its log
+<root>/data/                 links to data sets, named after their content
+<root>/monitoring/           a workspace for the monitoring runs
+<root>/metrics.prom          metrics of all runs for Prometheus
+<root>/watch/<name>/         state and log of `local_runner.py watch`
 """
 
 import os
@@ -25,11 +25,11 @@ from contract.errors import BadInputError
 from runner.folders import check_path
 
 RUN_ENDING = re.compile(r"-\d{8}-\d{6}(-\d+)?$")
-"""What a run's name has after the model's: the day, the time, and a number where two
-began at once."""
+"""End of a run's name after the model's name: the date, the time, and a number if two
+runs began in the same second."""
 
 BUSY = "in use by another run"
-"""Said of a workspace that cannot be had."""
+"""Part of the message about a workspace that is locked."""
 
 _SQLITE_MAGIC = b"SQLite format 3\0"
 
@@ -78,19 +78,19 @@ class Workspace:
 
     @property
     def monitoring(self) -> "Workspace":
-        """Where `local_runner.py monitor` works."""
+        """The workspace of `local_runner.py monitor`."""
         return Workspace(os.path.join(self.root, "monitoring"))
 
     def watcher(self, name: str) -> str:
-        """Returns the folder of what watches for a model's data."""
+        """Returns the folder of the watcher for a model."""
         return os.path.join(self.root, "watch", name)
 
     def check(self) -> None:
-        """Sees that a run can be written there, and is not mixed with others.
+        """Checks that a run can use the folder without mixing artifacts.
 
         Raises:
-            BadInputError: The path cannot be used; or the database is not that of
-                the artifacts that lie there.
+            BadInputError: The path cannot be used, or the database does not belong to
+                the artifacts in the folder.
         """
         check_path(self.root, "--output")
         if not os.path.exists(self.metadata):
@@ -108,7 +108,7 @@ class Workspace:
             raise BadInputError(
                 f"{self.metadata}: cannot be read: {error.strerror}"
             ) from error
-        # An empty file is a new database for sqlite.
+        # SQLite treats an empty file as a new database.
         if start and start != _SQLITE_MAGIC:
             raise BadInputError(
                 f"{self.metadata}: expected ML Metadata's database, found another "
@@ -116,7 +116,7 @@ class Workspace:
             )
 
     def new_run(self, name: str, moment: datetime) -> str:
-        """Returns the name of a new run, and makes its folder."""
+        """Makes the folder of a new run; returns the run's name."""
         first = f"{name}-{moment:%Y%m%d-%H%M%S}"
         for run in (first, *(f"{first}-{count}" for count in range(2, 1000))):
             try:
@@ -136,18 +136,18 @@ class Workspace:
     def link_data(
         self, name: str, path: str, fingerprint: str, spans: Sequence[Span] = ()
     ) -> str:
-        """Returns a path for the data that is the same for the same content.
+        """Links the data under a path that depends on its content; returns the path.
 
-        TFX caches by path; so a data set that was moved or repacked is still
-        known, and another one under the old path is not mistaken for it. Of data in
-        spans it is a pattern for links to just these spans, so that one which arrives
-        while a run goes on is not in it.
+        TFX caches by path. With this link, a moved or repacked data set keeps its
+        path, and another data set under the old path gets a new one. For data in
+        spans, the path is a pattern for links to exactly these spans, so that a span
+        which arrives during the run is not in it.
 
         Args:
-            name: The model's.
-            path: Of the data set.
-            fingerprint: Of its content.
-            spans: Which of them are read; empty: it is not in spans.
+            name: Name of the model.
+            path: Path of the data set.
+            fingerprint: Digest of the data set's content.
+            spans: The spans to read; empty for data without spans.
         """
         if spans:
             return self._link_spans(name, fingerprint, spans)
@@ -170,11 +170,11 @@ class Workspace:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Holds the workspace for one run; it is free again when the process ends.
+        """Locks the workspace for one run; the end of the process frees it as well.
 
         Raises:
-            BadInputError: Another run is going on there, or the folder cannot
-                be written to.
+            BadInputError: Another run holds the lock, or the folder cannot be written
+                to.
         """
         lock = FileLock(os.path.join(self.root, ".lock"))
         try:
@@ -196,7 +196,7 @@ class Workspace:
 
 
 def _highest_number(artifacts: str) -> int:
-    """Returns the highest number of an execution that left something there.
+    """Returns the highest number of an execution that has outputs; 0 if none has.
 
     TFX's layout is `<name>/<node>/<output>/<execution>`.
     """

@@ -22,7 +22,7 @@ _PACKAGES = ("tensorflow", "keras", "tfx", "apache-beam", "numpy")
 
 
 def _names(_: click.Context, __: click.Parameter, value: str | None) -> list[str]:
-    """Reads `--only`: names of contenders, in the order in which they are run."""
+    """Reads `--only`; returns names of contenders in the order of `contenders.ALL`."""
     if value is None:
         return list(contenders.ALL)
     names = [name.strip() for name in value.split(",")]
@@ -35,7 +35,7 @@ def _names(_: click.Context, __: click.Parameter, value: str | None) -> list[str
 
 
 def _times(_: click.Context, __: click.Parameter, value: str | None) -> list[int]:
-    """Reads `--growth`: how many times the data is repeated."""
+    """Reads `--growth`; returns how many times the data is repeated."""
     try:
         found = [int(times) for times in value.split(",")] if value else []
     except ValueError:
@@ -48,7 +48,7 @@ def _times(_: click.Context, __: click.Parameter, value: str | None) -> list[int
 def _servers(
     _: click.Context, __: click.Parameter, values: tuple[str, ...]
 ) -> dict[str, int]:
-    """Reads `--watch`: process ids by name."""
+    """Reads `--watch`; returns process ids by name."""
     found = {}
     for value in values:
         name, _sign, pid = value.partition("=")
@@ -168,11 +168,11 @@ def cli(
 
 
 def in_turn(names: list[str], number: int) -> list[str]:
-    """Returns the contenders in the order of a round; each begins with another one."""
+    """Returns the contenders in a round's order; each round begins with another one."""
     first = number % max(len(names), 1)
     return names[first:] + names[:first]
 
 
 def main() -> Never:
-    """Run the command line; an error is one line on standard error."""
+    """Runs the command line; reports an error in one line on standard error."""
     command.run(cli, PROGRAM, partial(command.explain, begun=True), PROGRAM)

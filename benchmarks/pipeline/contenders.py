@@ -1,4 +1,4 @@
-"""What is compared, how each is started, and what each came to."""
+"""Runs the contenders of the comparison and checks that they train the same."""
 
 import sys
 from collections.abc import Mapping, Sequence
@@ -21,18 +21,18 @@ START_UP, ENDING = "(start-up)", "(ending)"
 
 
 class ComparisonError(BrokenError):
-    """A contender did not do the training that the others do."""
+    """A contender did not do the same training as the others."""
 
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """What all contenders of a round share.
+    """The inputs that all contenders of a round share.
 
     Attributes:
-        inputs: The data in all its forms.
-        epochs: Of every training.
-        folder: Of this round, empty at its beginning.
-        earlier: Another checkout of this project, which is `EARLIER`.
+        inputs: The data in all formats.
+        epochs: Number of epochs of every training.
+        folder: Folder of this round, empty at its beginning.
+        earlier: Another checkout of this project, for the contender `EARLIER`.
     """
 
     inputs: Inputs
@@ -42,15 +42,15 @@ class Bench:
 
     @property
     def steps(self) -> int:
-        """Updates of the weights that a training has to come to."""
+        """Expected number of training steps."""
         return self.epochs * _batches(self.inputs.rows["train"])
 
     def measure(self, contender: str) -> Measured:
-        """Runs a contender and returns what it took.
+        """Runs a contender; returns its time and resources.
 
         Raises:
-            CommandError: It failed.
-            ComparisonError: It did not do the training it should.
+            CommandError: The contender failed.
+            ComparisonError: It did not do the expected training.
         """
         if contender == NOTEBOOK:
             measured = self._notebook()
@@ -92,7 +92,7 @@ class Bench:
                 f"--steps={_batches(rows['train'])}",
                 f"--eval-steps={_batches(rows['eval'])}",
             ],
-            # Or `tf.keras` hangs on which import comes first; TFX means Keras 2.
+            # Otherwise the first import decides what `tf.keras` is; TFX needs Keras 2.
             {"TF_USE_LEGACY_KERAS": "1"},
         )
         return _measured(usage, facts, _spans(self.folder / "stock.log"))
@@ -134,7 +134,7 @@ class Bench:
         return run(command, log, variables, tree)
 
     def _bounds(self) -> list[str]:
-        """Lowers the gates' bounds for a trial with fewer epochs; they stay on."""
+        """Returns flags that lower the gates' bounds for a trial with few epochs."""
         whole = self.epochs >= Training().epochs
         return [] if whole else ["--min-accuracy=0.5", "--min-digit-accuracy=0.2"]
 

@@ -1,4 +1,4 @@
-"""What kfp prints, logs, warns of and raises, as silence and one-line errors."""
+"""Hides the output of kfp's client and turns its exceptions into one-line errors."""
 
 import contextlib
 import io
@@ -17,26 +17,27 @@ from runner.kubeflow.connection import Connection
 
 
 class AwayError(BadInputError):
-    """Nothing answers for now; it may be worth asking again."""
+    """KFP does not answer at the moment; another request may succeed later."""
 
 
 @contextlib.contextmanager
 def translated(connection: Connection) -> Iterator[None]:
-    """Keeps kfp's noise off the screen in the block, and explains its exceptions.
+    """Hides kfp's output in the block, and translates its exceptions.
 
     Raises:
-        BadInputError: KFP refused, or did not answer; one line.
+        BadInputError: KFP refused the request or did not answer; the message is one
+            line.
     """
     root = logging.getLogger()
     handlers = root.handlers[:]
-    # Without any handler Python would print warnings to standard error.
+    # Without any handler, Python would print warnings to standard error.
     root.handlers[:] = [logging.NullHandler()]
     try:
         with (
             contextlib.redirect_stdout(io.StringIO()),
             warnings.catch_warnings(action="ignore"),
         ):
-            # Imported here: the commands that talk to nobody need none of it.
+            # Imported here, because commands without a connection do not need it.
             import kfp_server_api
             import urllib3
             from google.protobuf import json_format
@@ -58,14 +59,14 @@ def translated(connection: Connection) -> Iterator[None]:
 
 
 def reason(answer: requests.Response) -> str:
-    """Returns why a request was not answered, in a few words."""
+    """Returns in a few words why a request failed."""
     if answer.status_code == 200:
         return "a web page answers"
     return f"{answer.status_code}: {_message(answer.text) or answer.reason}"
 
 
 def _explained(connection: Connection, error: Any) -> BadInputError:
-    """Returns KFP's own reason, out of the JSON in an `ApiException`."""
+    """Returns an error with KFP's own reason from the JSON of an `ApiException`."""
     status = int(error.status or 0)
     message = _message(error.body)
     if status == 401 or (status == 403 and not message):

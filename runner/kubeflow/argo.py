@@ -1,14 +1,14 @@
-"""What Argo calls nodes and pods, computed as it does.
+"""Computes the ids of Argo's nodes and the names of their pods.
 
-KFP's API tells a node's children by their Argo ids, and those are digests of the
-nodes' full names (argo-workflows: pkg/apis/workflow/v1alpha1, `NodeID`); a pod's
-name is made of a node's template and the same digest (kubeflow/pipelines:
-backend/src/common/util/workflow.go, `RetrievePodName`). So both are found by
-trying the names that there can be.
+KFP's API gives a node's children by their Argo ids, which are digests of the nodes'
+full names (argo-workflows: pkg/apis/workflow/v1alpha1, `NodeID`). A pod's name consists
+of a node's template and the same digest (kubeflow/pipelines:
+backend/src/common/util/workflow.go, `RetrievePodName`). So this module tries all
+possible names to find both.
 
-From 2.17 on KFP's own configuration of Argo lets each level be tried again, so
-that every name has a number there: `W(0).root(0).Trainer(0).executor(0)`. Before,
-only the executors of tasks that ask for retries had: `W.root.Trainer.executor(0)`.
+From 2.17 on, KFP configures Argo to retry each level, so that every name has a number:
+`W(0).root(0).Trainer(0).executor(0)`. Before 2.17, only the executors of tasks that ask
+for retries have a number: `W.root.Trainer.executor(0)`.
 """
 
 from collections.abc import Iterable, Iterator
@@ -16,27 +16,27 @@ from collections.abc import Iterable, Iterator
 _MOST_ATTEMPTS = 10
 
 _LIKELY_ATTEMPTS = 3
-"""Of a level where nothing is told: KFP's own limit is two retries."""
+"""Assumed number of tries on a level without known ids: KFP allows two retries."""
 
-# As KFP's compiler calls them (backend/src/v2/compiler/argocompiler: container.go,
-# importer.go). The first is of tasks that ask for retries, and which is which the
-# API does not tell.
+# The names in KFP's compiler (backend/src/v2/compiler/argocompiler: container.go,
+# importer.go). Tasks that ask for retries use the first one; the API does not say which
+# one a task uses.
 _EXECUTOR_TEMPLATES = ("retry-system-container-impl", "system-container-impl")
 _DRIVER_TEMPLATE = "system-container-driver"
 _IMPORTER_TEMPLATE = "system-importer"
 
 
 class Workflow:
-    """The nodes of one run, as far as their ids are known."""
+    """The nodes of one run whose Argo ids are known."""
 
     def __init__(self, ids: Iterable[str]) -> None:
-        """Takes the ids that the API tells, at least one if a pod is to be found."""
+        """Takes the ids from the API; without any id, no pod can be found."""
         self._known = frozenset(ids)
         self._name = next(iter(self._known), "").rpartition("-")[0]
         self._numbers_all = self._is_known(f"{self._name}(0)")
 
     def driver_pods(self, task: str) -> tuple[str, ...]:
-        """Returns what the pod of a task's driver may be called, last try first."""
+        """Returns possible names of the pod of a task's driver, last try first."""
         return tuple(
             self._pod(name, _DRIVER_TEMPLATE)
             for root in self._roots()
@@ -44,10 +44,10 @@ class Workflow:
         )
 
     def executor_pods(self, task: str) -> tuple[str, ...]:
-        """Returns what the pod of a task may be called, last try first.
+        """Returns possible names of a task's pod, last try first.
 
-        Those that are known to have been come alone; where none is known, as the
-        API's list may stop before a run does, those that there can be.
+        If the API's list has executors of the task, returns only their names.
+        Otherwise, as the list may stop before the run does, returns all likely names.
         """
         known = [
             self._pod(name, template)
@@ -56,7 +56,7 @@ class Workflow:
             if self._is_known(name)
             for template in _EXECUTOR_TEMPLATES
         ]
-        # An importer is a pod and no group.
+        # An importer is a single pod, not a group with an executor.
         importer = [
             self._pod(of_task, _IMPORTER_TEMPLATE)
             for of_task in self._tries_of(task)
@@ -65,13 +65,13 @@ class Workflow:
         return tuple(known or [*importer, *self._guesses(task)])
 
     def is_answered(self, task: str, *, asks_for_retries: bool) -> bool:
-        """Tells whether KFP's cache has answered: the executor has no try then.
+        """Tells whether the result came from KFP's cache: the executor has no try then.
 
         Args:
-            task: One that is done; its last try in the last pass counts.
-            asks_for_retries: Up to KFP 2.16 the executor of a task that asks for none
-                is a pod itself, and not told from one that was skipped. It counts as
-                one that ran.
+            task: A task that is done; its last try in the last pass counts.
+            asks_for_retries: Whether the task asks for retries. If not, up to KFP 2.16
+                its executor is a pod itself and looks the same when it was skipped;
+                then it counts as one that ran.
         """
         executors = [f"{of_task}.executor" for of_task in self._tries_of(task)][:1]
         return any(
@@ -100,7 +100,7 @@ class Workflow:
                         yield self._pod(name, template)
 
     def _roots(self) -> list[str]:
-        """Returns the passes over the pipeline, last one first."""
+        """Returns the names of the root in each pass over the pipeline, last first."""
         if not self._name:
             return []
         return [
@@ -110,7 +110,7 @@ class Workflow:
         ]
 
     def _attempts(self, name: str) -> list[str]:
-        """Returns a node's tries, last one first; itself where it has none."""
+        """Returns the names of a node's tries, last first; its own name if none."""
         tries = [f"{name}({n})" for n in reversed(range(_MOST_ATTEMPTS))]
         return [each for each in tries if self._is_known(each)] or [name]
 

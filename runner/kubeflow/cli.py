@@ -229,8 +229,8 @@ def _connected(
 ) -> Iterator[tuple[Client, Package]]:
     """Yields the client, and the package that the flags name or describe.
 
-    What costs nothing to find out comes first: flags, then the file, then the
-    connection, then the compiler.
+    Cheap checks come first: the flags, then the file, then the connection, and the
+    compiler last.
     """
     target: Connection = connection(**{key: given.pop(key) for key in _CONNECTING})
     package_path = given.pop("package_path")
@@ -261,7 +261,7 @@ def _connected(
 
 @contextmanager
 def _prepared(given: dict[str, Any]) -> Iterator[tuple[Client, Package, Options]]:
-    """Yields the same, and what a run is started with."""
+    """Yields the same as `_connected`, and the options of a run."""
     parameters = given.pop("parameters")
     options = Options(
         experiment=given.pop("experiment"),
@@ -277,7 +277,7 @@ def _prepared(given: dict[str, Any]) -> Iterator[tuple[Client, Package, Options]
         places.check_reach(data, root, has_secret=package.has_secret)
 
     with _connected(given, check) as (client, package):
-        # KFP reads it nowhere but in what a run is started with.
+        # KFP reads the root only from the request that starts a run.
         root = options.pipeline_root or package.pipeline_root
         data = _data(package, options)
         if package.has_secret and not places.same_bucket(data, root):
@@ -292,13 +292,13 @@ def _note(text: str) -> None:
 
 
 def _data(package: Package, options: Options) -> str:
-    """Returns where a run's data are; empty for a pipeline of others."""
+    """Returns the place of a run's data; empty for a package of another project."""
     given = options.arguments.get(DATA, package.parameters.get(DATA, ("", ""))[1])
     return str(given or "") if package.ours else ""
 
 
 def _wait(client: Client, package: Package, run_id: str, most: float | None) -> Exit:
-    """Shows a run until it ends; returns the code that it stands for."""
+    """Shows a run until it ends; returns its exit code."""
     from runner.kubeflow.logs import pod_log
     from runner.kubeflow.progress import ProgressScreen
     from runner.kubeflow.verdict import conclude
@@ -321,7 +321,7 @@ def _wait(client: Client, package: Package, run_id: str, most: float | None) -> 
 def _trigger(
     cron: str | None, every: str | None, start: str | None, end: str | None
 ) -> dict[str, Any]:
-    """Returns when to start, as arguments of kfp's `create_recurring_run`."""
+    """Returns the times of starts as arguments of kfp's `create_recurring_run`."""
     if (cron is None) == (every is None):
         found = "neither" if cron is None else "both"
         raise BadInputError(f"--cron, --every: expected one of them, found {found}")

@@ -1,4 +1,4 @@
-"""The public API of kfp's client, as far as it is needed, without its noise."""
+"""Wraps the needed part of kfp's client, with clear errors and timeouts."""
 
 import json
 import time
@@ -22,20 +22,20 @@ _ENDED = ("SUCCEEDED", "FAILED", "SKIPPED", "CANCELED")
 
 _POLL_SECONDS = 3.0
 _PATIENCE_SECONDS = 120.0
-"""How long the API may be away while a run goes on: a node that restarts."""
+"""How long the API may fail to answer while a run goes on, as when a node restarts."""
 
 
 @dataclass(frozen=True)
 class Options:
-    """What a run is started with.
+    """The options of a new run.
 
     Attributes:
         arguments: Values of run-time parameters.
-        experiment: Name of the experiment that it belongs to; made if need be.
-        pipeline_root: Where artifacts go; empty: as the cluster says. That of a
-            compiled pipeline has no effect, as KFP does not read it.
-        service_account: Of the pods; empty: the cluster's own choice.
-        cache: KFP may reuse results where the pipeline allows it.
+        experiment: Name of the run's experiment, which is made if it does not exist.
+        pipeline_root: Root of the artifacts; empty for the cluster's default. The root
+            in a compiled pipeline has no effect, as KFP does not read it.
+        service_account: Service account of the pods; empty for the cluster's default.
+        cache: Whether KFP may reuse results where the pipeline allows it.
     """
 
     arguments: dict[str, Any] = field(default_factory=dict)
@@ -45,13 +45,13 @@ class Options:
     cache: bool = True
 
     def keywords(self) -> dict[str, Any]:
-        """Returns the same for kfp's client."""
+        """Returns the options as arguments of kfp's client."""
         return {
             "params": self.arguments,
             "pipeline_root": self.pipeline_root or None,
             "service_account": self.service_account or None,
-            # None leaves each node as it was compiled; True would turn the cache
-            # on for all of them.
+            # None keeps the compiled setting of each node; True would turn the cache
+            # on for all nodes.
             "enable_caching": None if self.cache else False,
         }
 
@@ -61,11 +61,11 @@ class Progress:
     """A run at one moment.
 
     Attributes:
-        state: KFP's word for it, in capitals.
-        nodes: In the order of the pipeline.
-        error: What KFP itself says is wrong; mostly nothing.
-        passes: How often the pipeline was begun.
-        pending: Seconds that a pod has been waiting for its start; 0 if none is.
+        state: KFP's state of the run, in capitals.
+        nodes: The nodes, in the order of the pipeline.
+        error: KFP's own error message; mostly empty.
+        passes: How often KFP has started the pipeline for this run.
+        pending: Seconds that a pod has been waiting for its start; 0 if none waits.
     """
 
     state: str
@@ -76,7 +76,7 @@ class Progress:
 
     @property
     def ended(self) -> bool:
-        """Whether nothing more will happen."""
+        """Whether the run has ended."""
         return self.state in _ENDED
 
 
@@ -87,7 +87,8 @@ class Client:
         """Connects.
 
         Raises:
-            BadInputError: There is nothing that lets us in; why.
+            BadInputError: KFP does not answer, refuses the token, or has a version
+                that is not supported.
         """
         self.connection = connection
         self._has_task_api: bool | None = None
@@ -146,10 +147,10 @@ class Client:
         self._ask(lambda client: client.delete_recurring_run(recurring_run_id))
 
     def upload(self, package: Package, version: str) -> tuple[str, str, bool]:
-        """Puts a compiled pipeline where all users of the namespace find it.
+        """Uploads a compiled pipeline for all users of the namespace.
 
         Returns:
-            The ids of pipeline and version, and whether that was not there before.
+            The ids of pipeline and version, and whether the version is new.
         """
         namespace = self.connection.namespace or None
         found = self._ask(
@@ -183,7 +184,7 @@ class Client:
         return pipeline, str(added.pipeline_version_id), True
 
     def progress(self, run_id: str, names: tuple[str, ...]) -> Progress:
-        """Returns how a run is getting on."""
+        """Returns the current progress of a run."""
         run = self._ask(lambda client: client.get_run(run_id))
         details = run.run_details.task_details if run.run_details else None
         picture = self._picture(run_id, names, details or [])
@@ -198,7 +199,7 @@ class Client:
     def _picture(
         self, run_id: str, names: tuple[str, ...], details: list[Any]
     ) -> Picture:
-        """Returns what KFP tells of the nodes, by whichever of its ways it has."""
+        """Returns the states of the nodes, from the run's details or the task API."""
         now = datetime.now(UTC)
         if not details and self._has_task_api is not False:
             found = task_api.tasks_of(self.connection, run_id)
@@ -218,18 +219,18 @@ class Client:
         """Waits for a run to end.
 
         Args:
-            run_id: Of the run.
+            run_id: Id of the run.
             names: The nodes of the pipeline, in order.
-            timeout: Seconds to wait at most; None: as long as it takes.
+            timeout: Longest wait in seconds; None for no limit.
             on_progress: Called with each answer.
             on_away: Called with the reason when answers begin to fail.
 
         Returns:
-            The last answer; the run has not ended if the time was up.
+            The last answer; after a timeout, the run has not ended.
 
         Raises:
-            BadInputError: The token is not accepted any more, or KFP did not
-                answer for two minutes. The run goes on.
+            BadInputError: The token is no longer accepted, or KFP did not answer for
+                two minutes. The run goes on.
         """
         began = answered = time.monotonic()
         latest, away = None, False
@@ -273,7 +274,7 @@ class Client:
         return str(made.experiment_id)
 
     def _ask(self, question: "Callable[[kfp.Client], Any]") -> Any:
-        """Returns the answer to one question; kfp's client would wait for ever."""
+        """Returns the answer to a request; adds the time limit that kfp lacks."""
         return _asked(self.connection, lambda: question(self._client))
 
 
@@ -283,7 +284,7 @@ def _asked(connection: Connection, question: Callable[[], Any]) -> Any:
 
 
 def _kfp_client(connection: Connection) -> "kfp.Client":
-    # Imported here: it takes two seconds.
+    # Imported here, because the import takes two seconds.
     import kfp
     from kfp.client import ServiceAccountTokenVolumeCredentials
 
@@ -300,7 +301,7 @@ def _kfp_client(connection: Connection) -> "kfp.Client":
 
 
 def _named(name: str) -> str:
-    """Returns a filter of KFP's API for a name.
+    """Returns a filter for a name, in the format of KFP's API.
 
     (kubeflow/pipelines: backend/api/v2beta1/filter.proto)
     """

@@ -1,8 +1,8 @@
-"""Who is asked and with which credentials; and why there is no answer.
+"""Connects to KFP's API with the user's credentials, and explains failures.
 
 kfp's own client asks for the health of KFP five times, five seconds apart, and
-shows a stack trace each time. So it is asked here first, once, and what is wrong
-becomes one line.
+shows a stack trace each time. So this module asks first, once, and reports a problem in
+one line.
 """
 
 import base64
@@ -29,16 +29,17 @@ _CONNECT_SECONDS = 5
 
 @dataclass(frozen=True)
 class Connection:
-    """How to reach KFP's API.
+    """The address of KFP's API, and the credentials for it.
 
     Attributes:
-        host: Base address; of the API server, or of a user interface that passes
+        host: Base address of the API server, or of a user interface that passes
             requests on to it.
         token: Bearer token; empty if none is needed.
-        token_file: File with the token, read again for each request, as
-            Kubernetes renews the one in a pod; empty: `token`.
-        ca_cert: File with the certificates to trust; empty: the well-known ones.
-        namespace: Where the runs are, in a Kubeflow with profiles; empty: KFP's.
+        token_file: File with the token, read again for each request, because
+            Kubernetes renews the token in a pod. If it is empty, `token` is used.
+        ca_cert: File with the certificates to trust; empty for the well-known ones.
+        namespace: Namespace of the runs in a Kubeflow with profiles; empty for KFP's
+            own.
     """
 
     host: str
@@ -51,7 +52,7 @@ class Connection:
         """Returns the token to use now.
 
         Raises:
-            BadInputError: The file cannot be read, or is empty.
+            BadInputError: The token file cannot be read, or is empty.
         """
         if not self.token_file:
             return self.token
@@ -68,17 +69,17 @@ class Connection:
         return token
 
     def get(self, path: str, **parameters: str) -> requests.Response:
-        """Asks for a path below the host; follows no redirects.
+        """Sends a GET request for a path below the host; follows no redirects.
 
         Raises:
-            RequestException: There is no answer; `http_failures` says why.
+            RequestException: There is no answer; `http_failures` explains it.
         """
         token = self.current_token()
 
         def ask(heard: Callable[[], None]) -> requests.Response:
             with requests.Session() as session:
-                # As in kfp's client: no proxies or passwords from the environment. A
-                # .netrc would even replace the token.
+                # Like kfp's client, this uses no proxies or passwords from the
+                # environment. A .netrc would even replace the token.
                 session.trust_env = False
                 return session.get(
                     self.host + path,
@@ -95,11 +96,11 @@ class Connection:
             raise requests.Timeout from error
 
     def check(self) -> dict[str, Any]:
-        """Returns what KFP says about itself, as `multi_user`.
+        """Returns KFP's health report, with facts such as `multi_user`.
 
         Raises:
-            BadInputError: There is no KFP there that lets us in; why, and what to
-                do about it.
+            BadInputError: No KFP answers at the address, or it refuses the token. The
+                message says why, and what to do.
         """
         try:
             with told(f"waiting for {self.host}"):
@@ -135,7 +136,7 @@ class Connection:
         return health
 
     def refused(self, status: int) -> str:
-        """Returns a line about a request that was not allowed."""
+        """Returns an error line for a request that was refused (401 or 403)."""
         how = _new_token(self.namespace)
         token = self.current_token()
         if not token:
@@ -159,7 +160,7 @@ class Connection:
         )
 
     def _unreachable(self, error: requests.RequestException) -> str:
-        """Returns why there is no answer, and what to do about it."""
+        """Returns an error line that says why there is no answer and what to do."""
         if isinstance(error, requests.exceptions.InvalidURL):
             return (
                 f"--host: expected an address as http://localhost:8080, found "
@@ -169,7 +170,7 @@ class Connection:
         return f"{self.host}: {why}{_help(error, why)}"
 
     def _elsewhere(self, location: str) -> str:
-        """Returns a line about a redirect: to HTTPS, or to a login."""
+        """Returns an error line for a redirect to HTTPS or to a login."""
         secure = self.host.replace("http://", "https://", 1)
         if self.host.startswith("http://") and location.startswith(secure + "/apis"):
             return f"{self.host}: it wants HTTPS: --host {secure}"
@@ -200,10 +201,10 @@ def connection(
     ca_cert: str | None,
     namespace: str | None,
 ) -> Connection:
-    """Returns the connection that the flags ask for, before anything is sent.
+    """Checks the flags; returns the connection, but sends no request.
 
     Raises:
-        BadInputError: A flag is missing, or two contradict each other.
+        BadInputError: A flag is missing, or its value or file cannot be used.
     """
     if not host:
         raise BadInputError(
@@ -230,7 +231,7 @@ def connection(
         if b"-----BEGIN CERTIFICATE-----" not in beginning:
             raise BadInputError(f"{ca_cert}: expected certificates in PEM")
     made = Connection(
-        # What people copy from the browser ends in the page's own address.
+        # An address copied from the browser ends in the path of a page (`/#/...`).
         host=host.split("/#", 1)[0].rstrip("/"),
         token="" if token_file else (token or "").strip(),
         token_file=token_file or "",
@@ -242,7 +243,7 @@ def connection(
 
 
 def _new_token(namespace: str) -> str:
-    # The audience is what KFP's API server asks the cluster about
+    # KFP's API server accepts tokens for this audience
     # (kubeflow/pipelines: backend/src/apiserver/common/config.go).
     return (
         "kubectl create token default-editor --namespace "
@@ -251,10 +252,10 @@ def _new_token(namespace: str) -> str:
 
 
 def _expired(token: str) -> str | None:
-    """Returns when a JSON Web Token expired; None if it did not, or is none.
+    """Returns when a JSON Web Token expired; None if it did not, or is no such token.
 
-    Its `exp` is read without a look at the signature (RFC 7519, 4.1.4): this only
-    explains a refusal.
+    The signature is not checked, because `exp` (RFC 7519, 4.1.4) only serves to explain
+    a refusal.
     """
     try:
         payload = token.split(".")[1]

@@ -1,4 +1,4 @@
-"""Where the pipeline runs on a cluster: image, volumes, and what a node may use."""
+"""Settings of a cluster: image, volumes, Beam engine, and the resources of each node."""
 
 from dataclasses import dataclass
 
@@ -11,23 +11,23 @@ DATA_FOLDER = "/data"
 BEAM_FOLDER = "/beam"
 LOG_FOLDER = "/requests"
 IMAGE_LOCK = "current"
-"""Which of `requirements/` the image is made from; see Dockerfile."""
+"""The lock file in `requirements/` from which the image is made; see Dockerfile."""
 
 
 @dataclass(frozen=True)
 class Deployment:
-    """What differs between clusters.
+    """The settings that differ between clusters.
 
     Attributes:
         image: The project's image, by name and tag or digest.
         models_volume: Claim of the volume with the models' versions; Pusher and
             Champion mount it, and so does the server.
-        data_volume: Claim of the volume with the data, where the data is a path.
+        data_volume: Claim of the volume with the data, if the data is a path.
         beam_volume: Claim of the volume that nodes on an engine share with its workers.
-        log_volume: Claim of the volume with logged requests, where a node reads them.
-        pipeline_root: URI under which artifacts are kept; empty: the cluster's.
-        data_secret: Secret with the credentials of another store's data, for the
-            one node that reads them; empty: none.
+        log_volume: Claim of the volume with logged requests, if a node reads them.
+        pipeline_root: URI of the folder for artifacts; empty for the cluster's default.
+        data_secret: Secret with the credentials for data in another store, given to
+            the one node that reads the data; empty for none.
     """
 
     image: str
@@ -44,15 +44,15 @@ ENGINE = {
     "workers": "localhost:50000",
     "flink_rest": "flink-jobmanager:8081",
 }
-"""What `k8s/flink` is reached by, as settings of `beam`; the workers are beside each
-taskmanager, in its pod."""
+"""Addresses of the services in `k8s/flink`, as settings of `beam`. The workers run in
+the pod of each taskmanager."""
 
 
 def on_cluster(beam: Beam) -> Beam:
-    """Returns where Beam's work is done on a cluster: `k8s/flink`, or what is named.
+    """Returns the settings of Beam on a cluster; `k8s/flink` is the default engine.
 
     Raises:
-        BadInputError: No pod could reach it.
+        BadInputError: Pods could not reach the named runner or workers.
     """
     if not beam.on_engine:
         return beam
@@ -78,26 +78,27 @@ SECRET_KEYS = {
     "AWS_ACCESS_KEY_ID": True,
     "AWS_SECRET_ACCESS_KEY": True,
     "AWS_REGION": True,
-    # Of a store that is not Amazon's.
+    # The address of a store that is not Amazon's.
     "AWS_ENDPOINT_URL": False,
 }
-"""Keys of `data_secret`, which are names in the pod's environment as well, and
-whether each has to be there."""
+"""Keys of `data_secret`, and whether each is required. The same names are used for the
+environment variables of the pod."""
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What a node is given.
+    """The resources and limits of a node.
 
     Attributes:
-        cpu: Cores at most; a quarter of it is asked for.
-        memory: Gigabytes at most, and asked for.
-        seconds: After which the pod is stopped.
-        retries: For what may pass, as a lost machine. A gate has none, since up to
-            KFP 2.16 a refusal would only be repeated; from 2.17 on only a lost pod
-            is tried again, and each one, whatever is asked for.
-        cached: KFP may reuse an earlier result. Not for a node that reads
-            something KFP cannot see: a folder, a volume, the clock.
+        cpu: Most cores; the pod requests a quarter of it.
+        memory: Most gigabytes; the pod requests the same.
+        seconds: Time after which the pod is stopped.
+        retries: Number of retries after a failure that may pass, as a lost machine. A
+            gate has none, because up to KFP 2.16 a refusal would only be repeated.
+            From 2.17 on, KFP retries every lost pod and nothing else, whatever this
+            value is.
+        cached: Whether KFP may reuse an earlier result. Not for a node that reads
+            something that KFP cannot see: a folder, a volume, the clock.
     """
 
     cpu: float = 1
@@ -108,11 +109,11 @@ class Limits:
 
     @property
     def window(self) -> int:
-        """Seconds from the first try's start within which others may run.
+        """Seconds from the start of the first try within which all tries may run.
 
-        Argo starts no try after that, and stops one that is running
-        (argo-workflows: workflow/controller/operator.go, processNodeRetries), so it
-        has to hold all of them and their waiting for a machine.
+        After that, Argo starts no try, and stops a running one
+        (argo-workflows: workflow/controller/operator.go, processNodeRetries). So the
+        window must be long enough for all tries and their waits for a machine.
         """
         return (self.retries + 1) * (self.seconds + _WAITING_SECONDS)
 
@@ -137,5 +138,5 @@ _LIMITS = {
 
 
 def limits(node: str) -> Limits:
-    """Returns what a node is given, measured on MNIST with room to spare."""
+    """Returns the limits of a node: more than was measured on MNIST."""
     return _LIMITS.get(node, _SMALL)

@@ -1,6 +1,6 @@
-"""What open-source KFP needs in the document that TFX's compiler writes.
+"""Adapts the document of TFX's compiler to open-source KFP.
 
-Pure functions over the document, by fields of the published format
+These are pure functions on the document, by the fields of the published format
 (kubeflow/pipelines: api/v2alpha1/pipeline_spec.proto and
 kubernetes_platform/proto/kubernetes_executor_config.proto).
 """
@@ -32,19 +32,19 @@ _IMPORTED = "imported_data"
 
 
 def executor_of(spec: Json, node: str) -> Json:
-    """Returns what runs a node."""
+    """Returns the executor of a node."""
     label = spec["components"][node]["executorLabel"]
     return spec["deploymentSpec"]["executors"][label]
 
 
 def leave_to_image(spec: Json, node: str, digest: str, origin: str) -> None:
-    """Puts in the place of a node's properties what a pod can build them from.
+    """Replaces a node's properties by the origin from which a pod builds them.
 
-    KFP and Argo write a node's parameters and arguments into the workflow some nine
-    times over, and the workflow has to stay below 1 MiB. What is left in the
-    document is what KFP fills in. The node's name is an argument of each, as KFP
-    knows components by their container, and would take two with the same one for
-    the same (backend/src/v2/compiler/argocompiler/argo.go, hashComponentContainer).
+    KFP and Argo write a node's parameters and arguments into the workflow about nine
+    times, and the workflow must stay below 1 MiB. Only the parameters that KFP fills in
+    stay in the document. Each node has its name as an argument, because KFP identifies
+    components by their container and would treat two equal ones as the same
+    (backend/src/v2/compiler/argocompiler/argo.go, hashComponentContainer).
     """
     definitions = spec["components"][node].get("inputDefinitions", {})
     inputs = spec["root"]["dag"]["tasks"][node].get("inputs", {})
@@ -65,9 +65,9 @@ def leave_to_image(spec: Json, node: str, digest: str, origin: str) -> None:
 
 
 def shorten_types(spec: Json) -> None:
-    """Puts the titles of artifact types in the place of their whole schemas.
+    """Replaces the schemas of artifact types by their titles.
 
-    KFP reads nothing else of a schema (backend/src/v2/metadata/client.go,
+    KFP reads only the title of a schema (backend/src/v2/metadata/client.go,
     SchemaToArtifactType), and the entry point knows the class.
     """
     for component in spec["components"].values():
@@ -93,10 +93,10 @@ def hand_on(spec: Json, node: str, key: str, parameter: str) -> None:
 
 
 def add_data(spec: Json, data: str) -> None:
-    """Makes the data's place a run-time parameter, and fetches it if it is remote.
+    """Makes the place of the data a run-time parameter; adds an importer if remote.
 
-    What is in an object store comes by an importer, so that KFP's launcher, which
-    has the credentials, brings it, and the run's lineage shows it.
+    With an importer, KFP's launcher fetches the data from the object store with its
+    credentials, and the run's lineage shows the data.
     """
     spec["root"]["inputDefinitions"]["parameters"][DATA] = {
         "parameterType": "STRING",
@@ -142,7 +142,7 @@ def add_data(spec: Json, data: str) -> None:
 
 
 def add_limits(spec: Json, fingerprint: str) -> None:
-    """Gives each node its resources, retries, and a place in KFP's cache or none."""
+    """Sets each node's resources and retries, and whether KFP may cache it."""
     for node, task in spec["root"]["dag"]["tasks"].items():
         executor = executor_of(spec, node)
         if "container" not in executor:
@@ -168,7 +168,7 @@ def add_limits(spec: Json, fingerprint: str) -> None:
 def platform(
     spec: Json, deployment: Deployment, data: str, on_engine: Iterable[str] = ()
 ) -> Json:
-    """Returns the document with what only Kubernetes knows: volumes, deadlines."""
+    """Returns the Kubernetes part of the document: volumes, secrets and deadlines."""
     models = (deployment.models_volume, MODELS_FOLDER)
     mounts = {node: [(deployment.beam_volume, BEAM_FOLDER)] for node in on_engine}
     mounts |= {
@@ -184,7 +184,7 @@ def platform(
     for node, component in spec["components"].items():
         if "container" not in executor_of(spec, node):
             continue
-        # It counts from the pod's start: one that never starts waits for ever.
+        # The time counts from the pod's start: a pod that never starts waits forever.
         of_node: Json = {"activeDeadlineSeconds": str(limits(node).seconds)}
         executors[component["executorLabel"]] = of_node
         if node in mounts:
@@ -206,16 +206,16 @@ def platform(
 
 
 def to_yaml(documents: Iterable[Json]) -> str:
-    """Returns documents as YAML in which every text is quoted.
+    """Returns documents as YAML in which every string is quoted.
 
-    KFP's API server reads another YAML than Python's does: 1234567890123e12, which
-    a digest may look like, is a number there.
+    The YAML reader of KFP's API server differs from Python's: it would read a digest
+    like 1234567890123e12 as a number.
     """
     return yaml.dump_all(documents, Dumper=_Quoting, sort_keys=True)
 
 
 class _Quoting(yaml.SafeDumper):
-    """Writes texts in double quotes."""
+    """Writes strings in double quotes."""
 
 
 _Quoting.add_representer(

@@ -1,4 +1,4 @@
-"""Digest of the project's own code, to know an image from another."""
+"""Computes a digest of the project's code, to tell images apart."""
 
 import hashlib
 from pathlib import Path
@@ -25,13 +25,12 @@ _PACKAGES = (
 def project_digest() -> str:
     """Returns a digest of all Python and data files of the project's packages.
 
-    Documentation beside the code is neither, and not in an image.
+    Documentation beside the code is left out, as an image does not contain it.
 
-    A compiled pipeline carries that of the code it was compiled from. In the
-    arguments of each container it makes KFP's cache see an edit behind an
-    unchanged image tag, and lets a pod say that its image is not the one that
-    the pipeline was compiled for. Versions of other packages do not enter: one
-    compiles under one lock and runs under the other.
+    A compiled pipeline carries the digest of its code in the arguments of each
+    container. So KFP's cache notices changed code under an unchanged image tag, and a
+    pod can report that its image has other code than the pipeline. Versions of other
+    packages are left out, because compiling and running may use different lock files.
     """
     digest = hashlib.sha256()
     for package in _PACKAGES:

@@ -1,4 +1,4 @@
-"""The flags that commands share, and what they mean together."""
+"""The flags that several commands share, and the checks of their combinations."""
 
 import os
 import re
@@ -24,8 +24,8 @@ from runner.kubeflow.entrypoint.contract import is_remote
 IMAGE = "mnist-tfx-pipeline:0.1.0"
 
 _LONGEST_NAME = 58
-"""Of a pipeline: KFP's workflow is called like it, a dash and five characters more,
-and that is a label (63 characters)."""
+"""Longest name of a pipeline: KFP adds a dash and five characters to make the name of
+its workflow, and that name is also a label (63 characters at most)."""
 
 Command = Callable[..., Any]
 
@@ -105,7 +105,7 @@ starting = _all(
 
 @dataclass(frozen=True)
 class Recipe:
-    """What to compile; see `compile_pipeline`."""
+    """The arguments of `compile_pipeline`."""
 
     config: Config
     deployment: Deployment
@@ -130,10 +130,10 @@ def recipe(
     fingerprint: str | None = None,
     fingerprint_of: str | None = None,
 ) -> Recipe:
-    """Returns what the flags ask for, checked.
+    """Checks the flags; returns the arguments for the compiler.
 
     Raises:
-        BadInputError: One of them cannot be used.
+        BadInputError: A flag's value cannot be used.
     """
     config = load_config(config_path, settings)
     data = data or config.data.path
@@ -171,7 +171,7 @@ def recipe(
             "--log-volume: expected together with --set gates.replay_log="
             f"{LOG_FOLDER}/..., found no replay_log"
         )
-    # What says where the data is has done its part, and is no part of the model.
+    # The settings for the place of the data are used up, and do not change the model.
     split = config.data.model_copy(
         update={"path": None, "dataset": "auto", "name": None}
     )
@@ -197,10 +197,10 @@ def monitoring(
     log_volume: str,
     pipeline_root: str | None,
 ) -> Recipe:
-    """Returns what the flags of `compile-monitor` ask for, checked.
+    """Checks the flags of `compile-monitor`; returns the arguments for the compiler.
 
     Raises:
-        BadInputError: One of them cannot be used.
+        BadInputError: A flag's value cannot be used.
     """
     config = load_config(config_path, settings)
     check_root(pipeline_root)
@@ -230,7 +230,7 @@ def check_root(pipeline_root: str | None) -> None:
     (kubeflow/pipelines: backend/src/v2/objectstore/config.go)
 
     Raises:
-        BadInputError: It is not in an object store.
+        BadInputError: The root is not in an object store.
     """
     if pipeline_root and not is_remote(pipeline_root):
         raise BadInputError(
@@ -239,10 +239,10 @@ def check_root(pipeline_root: str | None) -> None:
 
 
 def alone(package_path: str | None, flags: dict[str, Any]) -> None:
-    """Refuses flags of the compiler beside a package that is compiled already.
+    """Refuses flags of the compiler together with a compiled package.
 
     Raises:
-        BadInputError: There is one.
+        BadInputError: The user gave a package and such a flag.
     """
     given = [name for name, value in flags.items() if value]
     if package_path and given:
@@ -284,10 +284,10 @@ def _word(option: str, text: str) -> str:
 
 
 def _claim(option: str, text: str) -> str:
-    """Returns the name of a claim, which KFP makes a volume's name as well.
+    """Checks the name of a claim, which KFP also uses as the name of a volume.
 
-    A claim's is a DNS subdomain name, a volume's a DNS label: Kubernetes would
-    refuse the pod, and from KFP 2.17 on the whole pipeline would be repeated.
+    A claim may have a DNS subdomain name, but a volume needs a DNS label. Otherwise
+    Kubernetes refuses the pod, and from KFP 2.17 on the whole pipeline is repeated.
     """
     if not re.fullmatch(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?", text):
         raise BadInputError(
@@ -299,7 +299,7 @@ def _claim(option: str, text: str) -> str:
 
 
 def _secret(name: str | None, data: str) -> str:
-    """Returns the name of a Secret (Kubernetes: a DNS subdomain name)."""
+    """Checks the name of a Secret (in Kubernetes a DNS subdomain name)."""
     if name is None:
         return ""
     if not re.fullmatch(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?", name):
@@ -315,10 +315,10 @@ def _secret(name: str | None, data: str) -> str:
 
 
 def write(text: str, path: str) -> None:
-    """Writes a file whole or not at all.
+    """Writes a file atomically.
 
     Raises:
-        BadInputError: It cannot be written.
+        BadInputError: The file cannot be written.
     """
     beside = f"{path}.tmp-{os.getpid()}"
     try:

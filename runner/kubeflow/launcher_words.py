@@ -1,7 +1,7 @@
-"""The last line of KFP's launcher, in words.
+"""Explains the last line of KFP's launcher in plain words.
 
-The launcher wraps a node's command in its pod and ends with 1 whatever failed; the
-reason is in its last line (kubeflow/pipelines: backend/src/v2/cmd/launcher-v2/
+The launcher wraps a node's command in its pod and ends with code 1 after any failure.
+Its last line has the reason (kubeflow/pipelines: backend/src/v2/cmd/launcher-v2/
 main.go).
 """
 
@@ -20,7 +20,7 @@ _STORE = (
 
 
 def explain(reason: str, limits: Limits) -> str:
-    """Returns what happened to a node that gave no reason of its own."""
+    """Returns an explanation for a failed node that printed no reason itself."""
     if not reason:
         return (
             f"ended without a last word: it ran for more than its {limits.seconds} s, "

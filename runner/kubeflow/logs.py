@@ -1,4 +1,4 @@
-"""What a node's pod has printed."""
+"""Reads the log of a node's pod."""
 
 import json
 
@@ -9,7 +9,7 @@ from runner.kubeflow.api_errors import reason
 from runner.kubeflow.connection import Connection
 
 _LARGEST = 4 << 20
-"""Bytes of the end of a log; the last words are what counts."""
+"""Most bytes of a log; the end is kept, because it contains the result."""
 
 _NO_PODS = (
     "a Kubeflow without profiles has logs at service ml-pipeline-ui only: give its "
@@ -24,15 +24,15 @@ _ERROR = '{"error_message":'
 def pod_log(connection: Connection, run_id: str, pod: str) -> str:
     """Returns the log of a node's pod.
 
-    The API server has it in a Kubeflow with profiles (kubeflow/pipelines: backend/
-    src/apiserver/main.go, ReadRunLogV1). Without, it looks for the pod in a namespace
-    without a name (resource/resource_manager.go, GetNamespaceFromExperimentId), where
-    Kubernetes has none, and for an archive elsewhere than Argo puts it. The user
-    interface, which passes on the rest of the API, has a route of its own
+    In a Kubeflow with profiles, the API server has the log (kubeflow/pipelines:
+    backend/src/apiserver/main.go, ReadRunLogV1). Without profiles, it looks for the pod
+    in a namespace with an empty name (resource/resource_manager.go,
+    GetNamespaceFromExperimentId), which does not exist, and for an archive in another
+    place than Argo's. There, only the user interface has the log, at its own route
     (frontend/server/app.ts).
 
     Raises:
-        LookupError: There is none to be had; why.
+        LookupError: The log cannot be read; the message says why.
     """
     in_interface = {
         "podname": pod,
@@ -51,7 +51,7 @@ def pod_log(connection: Connection, run_id: str, pod: str) -> str:
             reasons[path] = http_failures.reason(error, connection.host)
             continue
         if answer.status_code == 404:
-            # The user interface and the API server have one of the routes each.
+            # The user interface and the API server each have only one of the routes.
             continue
         if answer.status_code != 200 or "html" in answer.headers.get(
             "Content-Type", ""
@@ -70,10 +70,11 @@ def pod_log(connection: Connection, run_id: str, pod: str) -> str:
 
 
 def _split(answer: str) -> tuple[str, str]:
-    """Returns a log, and the error that KFP writes at its end, if it does.
+    """Splits an answer into the log and the error at its end, which may be empty.
 
-    KFP has sent the status, 200, before it looks for the pod (kubeflow/pipelines:
-    backend/src/apiserver/server/run_log_server.go, ReadRunLogV1).
+    KFP sends the status 200 before it looks for the pod, so that an error follows in
+    the text (kubeflow/pipelines: backend/src/apiserver/server/run_log_server.go,
+    ReadRunLogV1).
     """
     log, begin, rest = answer.rpartition(_ERROR)
     if begin:

@@ -1,4 +1,4 @@
-"""What a pipeline was compiled from, as far as its code does not say it."""
+"""Stores the inputs of the compiler, from which a pod builds its node again."""
 
 import json
 from dataclasses import asdict, dataclass, field
@@ -10,22 +10,22 @@ from pipeline.config import Config
 from pipeline.schema import judgement
 
 VARIABLE = "PIPELINE_COMPILED_FROM"
-"""Of a node's environment, which KFP's cache does not look at: what is meant for one
-node only is not to make all of them run again."""
+"""Environment variable of a node with its `Origin`. KFP's cache ignores environment
+variables, so that a change for one node does not make all nodes run again."""
 
 
 @dataclass(frozen=True)
 class Origin:
-    """From this and its code a pod builds its node as the compiler did.
+    """The inputs from which a pod builds its node with the same code as the compiler.
 
     Attributes:
         settings: The configuration where it differs from the code's defaults.
-        name: Of the model.
-        data: See `compile_pipeline`.
-        fingerprint: Of the data's content, or empty.
-        schema: Text of a schema of one's own; empty: the code's.
-        provenance: What is written down of the compiling side.
-        log: Where requests are logged: then this is the pipeline that watches traffic.
+        name: Name of the model.
+        data: Place of the data, see `compile_pipeline`.
+        fingerprint: Digest of the data's content, or empty.
+        schema: Text of the user's schema; empty for the schema in the code.
+        provenance: Provenance of the compiling side.
+        log: Place of the request log, in the monitoring pipeline only; else empty.
     """
 
     settings: dict[str, Any]
@@ -38,23 +38,23 @@ class Origin:
 
     @property
     def config(self) -> Config:
-        """The whole configuration."""
+        """The whole configuration, including defaults."""
         return Config.model_validate(self.settings)
 
     @property
     def hints(self) -> Hints:
-        """What the data do not say of themselves."""
+        """Facts that the data does not contain."""
         return self.config.data.hints(self.name)
 
     def to_json(self) -> str:
-        """Returns it as the same text every time, without what is empty."""
+        """Returns JSON without empty values; equal origins give the same text."""
         content = asdict(self)
         content["provenance"] = _filled(content["provenance"])
         return json.dumps(_filled(content), sort_keys=True, separators=(",", ":"))
 
 
 def from_json(text: str) -> Origin:
-    """Returns what `to_json` has written."""
+    """Returns the origin from the text of `to_json`."""
     content = {"settings": {}, "data": "", "fingerprint": "", **json.loads(text)}
     content["provenance"] = Provenance(**content.get("provenance", {}))
     return Origin(**content)
@@ -63,7 +63,7 @@ def from_json(text: str) -> Origin:
 def of(
     config: Config, name: str, data: str, fingerprint: str, provenance: Provenance
 ) -> Origin:
-    """Returns the origin of what is compiled with these; see `compile_pipeline`."""
+    """Returns the origin of a pipeline; see `compile_pipeline` for the arguments."""
     settings = config.model_dump(mode="json", exclude_defaults=True, by_alias=True)
     path = config.data.schema_path
     schema = judgement(path) if path else ""

@@ -1,4 +1,4 @@
-"""A compiled pipeline as a file: what it declares, and what a run may ask of it."""
+"""Reads a compiled pipeline from a file, and checks a run's parameters."""
 
 import hashlib
 import json
@@ -24,16 +24,16 @@ class Package:
     """A compiled pipeline.
 
     Attributes:
-        path: Of the file.
-        name: Of the pipeline.
+        path: Path of the file.
+        name: Name of the pipeline.
         digest: SHA-256 of the file.
         parameters: Run-time parameters by name: KFP's name of the type, and the
-            default value; None where a run has to give one.
+            default value; None if a run must give a value.
         nodes: The tasks, each after those that it needs.
-        ours: It was compiled by this project.
-        fingerprinted: It was compiled for data of known content.
-        pipeline_root: That it was compiled with, or empty; KFP does not read it.
-        has_secret: A node is given credentials for another store's data.
+        ours: Whether this project compiled it.
+        fingerprinted: Whether it was compiled for data of known content.
+        pipeline_root: The pipeline root in the file, or empty; KFP does not read it.
+        has_secret: Whether a node gets credentials for data in another store.
     """
 
     path: str
@@ -51,7 +51,7 @@ def check_name(path: str) -> None:
     """Refuses a name that KFP's client and user interface would refuse later.
 
     Raises:
-        BadInputError: It does not say that the file is YAML.
+        BadInputError: The name does not end like that of a YAML file.
     """
     if not path.endswith(EXTENSIONS):
         raise BadInputError(
@@ -64,7 +64,7 @@ def read(path: str) -> Package:
     """Reads a compiled pipeline.
 
     Raises:
-        BadInputError: It cannot be read, or is not what open-source KFP takes.
+        BadInputError: The file cannot be read, or open-source KFP would not accept it.
     """
     check_name(path)
     try:
@@ -116,7 +116,7 @@ def read(path: str) -> Package:
 def planned(
     config: Config, deployment: Deployment, name: str, data: str, fingerprint: str
 ) -> Package:
-    """Returns what compiling would declare, to check a run before that is done."""
+    """Returns the package that the compiler would make, to check a run before that."""
     parameters: dict[str, tuple[str, Any]] = {
         parameter.name: (parameter.type, parameter.value(config))
         for parameter in PARAMETERS
@@ -154,15 +154,15 @@ def _in_order(tasks: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def arguments(package: Package, given: Sequence[str]) -> dict[str, Any]:
-    """Returns the values of run-time parameters, checked and of their types.
+    """Returns the values of run-time parameters, checked and converted.
 
     Args:
-        package: What is to run.
+        package: The pipeline to run.
         given: Texts `name=value`; later ones win.
 
     Raises:
-        BadInputError: No such parameter, a value of another type, a value that
-            the pipeline would refuse in its pods, or one that is missing.
+        BadInputError: A parameter is unknown or missing, or its value has the wrong
+            type or would be refused by the pipeline's pods.
     """
     values: dict[str, Any] = {}
     for text in given:
@@ -192,7 +192,7 @@ def arguments(package: Package, given: Sequence[str]) -> dict[str, Any]:
 
 
 def _typed(name: str, type_name: str, text: str) -> Any:
-    """Returns the value that a text stands for.
+    """Returns a text as a value of a type.
 
     The types are KFP's (kfp-pipeline-spec: `ParameterType.ParameterTypeEnum`).
     """
@@ -227,7 +227,7 @@ _TYPES = {
 
 
 def _check_values(package: Package, values: Mapping[str, Any]) -> None:
-    """Finds here what every pod would find, minutes later and one after another."""
+    """Refuses at once the values that every pod would refuse minutes later."""
     for parameter in PARAMETERS:
         if parameter.name in values:
             try:

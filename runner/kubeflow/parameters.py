@@ -1,4 +1,4 @@
-"""What may change from one run of a compiled pipeline to the next."""
+"""The run-time parameters: settings that a run of a compiled pipeline may change."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +9,7 @@ DATA = "data"
 """The parameter that names the data set; not a setting of `Config`."""
 
 PREFIX = "run_time_"
-"""A node's own input for a parameter; no exec property begins like that."""
+"""Prefix of a node's input for a run-time parameter; no exec property begins so."""
 
 
 @dataclass(frozen=True)
@@ -17,10 +17,10 @@ class Parameter:
     """A run-time parameter that is a setting of the configuration.
 
     Attributes:
-        name: As the user interface and `submit` show it.
+        name: Name in the user interface and in `submit`.
         setting: Section and key in `Config`.
         type: KFP's name of the type (kfp-pipeline-spec: `ParameterType`).
-        description: For the user interface.
+        description: Description in the user interface.
     """
 
     name: str
@@ -70,11 +70,11 @@ def with_values(config: Config, values: dict[str, Any]) -> Config:
     """Returns the configuration with the parameters' values in it.
 
     Args:
-        config: What was compiled.
-        values: By parameter name; numbers may be floats, as JSON's are.
+        config: The compiled configuration.
+        values: Values by parameter name; whole numbers may be floats, as in JSON.
 
     Raises:
-        BadInputError: An unknown name or an impossible value.
+        BadInputError: A value is impossible.
     """
     settings: list[tuple[str, Any]] = [
         (f"{section}.{key}", value)
@@ -91,7 +91,7 @@ def with_values(config: Config, values: dict[str, Any]) -> Config:
 
 
 def another_value(parameter: Parameter, config: Config) -> int | float | bool:
-    """Returns a legal value that is not the configuration's, to see what it changes."""
+    """Returns another legal value of a parameter, to see which nodes it changes."""
     value = parameter.value(config)
     if isinstance(value, bool):
         return not value

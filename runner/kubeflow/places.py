@@ -1,4 +1,4 @@
-"""Where a cluster finds the data: what may be named, and what KFP may keep of it."""
+"""Checks the place of the data on a cluster, and finds its fingerprint."""
 
 import os
 import re
@@ -20,10 +20,10 @@ PLACES = (
 
 
 def kind(data: str) -> str:
-    """Returns how a pod comes by the data: `name`, `volume` or `store`.
+    """Returns how a pod gets the data: by `name`, from a `volume` or from a `store`.
 
     Raises:
-        BadInputError: No pod could find it.
+        BadInputError: A pod could not find the data.
     """
     if data in (MNIST, DIGITS):
         return "name"
@@ -51,10 +51,11 @@ def kind(data: str) -> str:
 def fingerprint(
     data: str, given: str | None, local_copy: str | None, hints: Hints
 ) -> str:
-    """Returns the fingerprint of the data's content, or nothing if it is not known.
+    """Returns the fingerprint of the data's content; empty if it is not known.
 
     Raises:
-        BadInputError: Both were given, or one is not usable.
+        BadInputError: The user gave both a fingerprint and a copy, or one of them
+            cannot be used.
     """
     if given is not None and local_copy is not None:
         raise BadInputError(
@@ -70,32 +71,32 @@ def fingerprint(
     if local_copy is not None:
         return open_source(os.path.expanduser(local_copy), hints).fingerprint()
     if data == MNIST:
-        # What comes from a mirror is verified to be just that.
+        # Downloads from a mirror are verified to have this content.
         return MNIST_FINGERPRINT
-    # The digits are enlarged by the pod's own Pillow, which is not this one, so
-    # that nothing is promised of their content.
+    # The pod's own Pillow enlarges the digits. It may be another version than here, so
+    # that their content is not known.
     return ""
 
 
 def same_bucket(data: str, pipeline_root: str | None) -> bool:
-    """Tells whether data lie in the pipeline root's bucket, if that is known."""
+    """Tells whether the data is in the bucket of the pipeline root, if that is known."""
     return bool(pipeline_root) and _bucket(data) == _bucket(str(pipeline_root))
 
 
 def check_reach(data: str, pipeline_root: str | None, *, has_secret: bool) -> str:
-    """Refuses data that KFP's launcher cannot bring.
+    """Refuses data that KFP's launcher cannot fetch.
 
-    It opens the pipeline root's bucket with the cluster's credentials. Any other
-    one it opens as the libraries do that it is made with: by what is in the pod's
-    environment, which may come from the account (kubeflow/pipelines:
-    backend/src/v2/component/launcher_v2.go, fetchNonDefaultBuckets). There is no
-    such way to a store of KFP's own kind, `minio://`.
+    The launcher opens the pipeline root's bucket with the cluster's credentials. It
+    opens any other bucket with the credentials in the pod's environment, which may
+    come from the service account (kubeflow/pipelines:
+    backend/src/v2/component/launcher_v2.go, fetchNonDefaultBuckets). Other `minio://`
+    buckets cannot be opened in this way.
 
     Returns:
-        A note for what depends on the cluster; mostly empty.
+        A note if the access depends on the cluster; mostly empty.
 
     Raises:
-        BadInputError: There is no way.
+        BadInputError: The launcher cannot open the bucket.
     """
     if not is_remote(data) or has_secret or same_bucket(data, pipeline_root):
         return ""

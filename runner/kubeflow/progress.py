@@ -1,4 +1,4 @@
-"""What a person sees of a run on a cluster while it goes on."""
+"""Shows the progress and the ending of a run on a cluster."""
 
 from contextlib import AbstractContextManager
 from typing import TextIO
@@ -17,11 +17,12 @@ from runner.screen import MARKS
 _MARKS = {**MARKS, "waiting": ("·", "dim")}
 
 _PENDING_SECONDS = 180.0
-"""A machine that has to be added, or an image of 3 GB, may take as long."""
+"""Wait of a pod after which the screen says so: adding a machine to the cluster, or
+pulling an image of 3 GB, may take as long."""
 
 
 class ProgressScreen:
-    """Shows nodes as they end: a picture on a terminal, a line each elsewhere."""
+    """Shows the nodes of a run: live on a terminal, as one line each elsewhere."""
 
     def __init__(self, stream: TextIO) -> None:
         self.console = Console(file=stream, highlight=False)
@@ -32,11 +33,11 @@ class ProgressScreen:
         self._spinner = Spinner("dots", style="yellow")
 
     def live(self) -> AbstractContextManager[None]:
-        """Keeps the picture up to date while the block runs."""
+        """Keeps the display up to date while the block runs."""
         return live(self.console, self._picture)
 
     def on_progress(self, progress: Progress) -> None:
-        """Takes note of how the run is getting on."""
+        """Shows the run's progress."""
         self._nodes = progress.nodes
         if progress.passes > self._passes:
             self._passes = progress.passes
@@ -65,11 +66,11 @@ class ProgressScreen:
                 self._line(f"{mark} {node.name:<20} {node.seconds:6.0f} s{reused}")
 
     def on_away(self, reason: str) -> None:
-        """Says that Kubeflow Pipelines does not answer for now."""
+        """Shows that Kubeflow Pipelines does not answer at the moment."""
         self._line(f"{reason}; the run goes on, and is asked about again")
 
     def show(self, name: str, ending: Ending, page: str) -> None:
-        """Shows how the run ended, and where to see it."""
+        """Shows how the run ended, with the address of its page."""
         if ending.gates:
             self._line("Gates")
         for outcome, line in ending.gates:

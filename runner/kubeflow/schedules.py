@@ -1,4 +1,4 @@
-"""When a recurring run starts: cron and intervals, as KFP reads them."""
+"""Reads the times of a recurring run: cron expressions, intervals and instants."""
 
 import re
 from datetime import UTC, datetime
@@ -27,14 +27,14 @@ _UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 def cron(text: str) -> str:
-    """Returns a cron expression with the six fields that KFP wants.
+    """Returns a cron expression with the six fields that KFP needs.
 
-    KFP's first field is the second. Of the five fields of everybody else's cron
-    it would take the minute for the second, the hour for the minute and so on,
-    and say nothing; so they get a second of 0.
+    KFP's first field is the second. In an ordinary expression of five fields, KFP would
+    silently read the minute as the second, the hour as the minute and so on. So such an
+    expression gets a second of 0.
 
     Raises:
-        BadInputError: It is no cron expression.
+        BadInputError: The text is no cron expression.
     """
     if text in _NAMED:
         return text
@@ -79,7 +79,7 @@ def seconds(text: str, option: str) -> int:
     """Returns a duration such as `3600`, `90m`, `1h` or `1d`, in seconds.
 
     Raises:
-        BadInputError: It is no duration, or none at all.
+        BadInputError: The text is no duration, or the duration is zero.
     """
     found = re.fullmatch(r"(\d+)([smhd]?)", text.strip())
     duration = int(found[1]) * _UNITS[found[2]] if found else 0
@@ -92,10 +92,10 @@ def seconds(text: str, option: str) -> int:
 
 
 def instant(text: str, option: str) -> str:
-    """Returns a time as RFC 3339 in UTC; without a zone it is this machine's.
+    """Returns a time as RFC 3339 in UTC; a text without a zone is in local time.
 
     Raises:
-        BadInputError: It is no time.
+        BadInputError: The text is no time.
     """
     try:
         moment = datetime.fromisoformat(text)

@@ -1,7 +1,7 @@
-"""The pipeline as a document that open-source Kubeflow Pipelines takes.
+"""Compiles the pipeline to a document for open-source Kubeflow Pipelines.
 
-TFX's own compiler does the work; what it leaves out or gets wrong for
-open-source KFP is added to its result; see `document`.
+TFX's own compiler makes the document. Then the parts that it omits or gets wrong for
+open-source KFP are added; see `document`.
 """
 
 import hashlib
@@ -48,13 +48,13 @@ Json = dict[str, Any]
 
 COMMAND = ["python", "-m", "runner.kubeflow.entrypoint"]
 
-# What KFP's driver puts in the place of such a constant: the run's own name
+# KFP's driver replaces this constant by the name of the run
 # (backend/src/v2/driver/resolve.go).
 _RUN_NAME = "{{$.pipeline_job_resource_name}}"
 
 
 def surroundings(origin: Origin) -> Surroundings:
-    """Returns what the pipeline finds around it in a pod."""
+    """Returns the pipeline's inputs in a pod."""
     return Surroundings(
         source=origin.data,
         fingerprint=origin.fingerprint,
@@ -63,7 +63,7 @@ def surroundings(origin: Origin) -> Surroundings:
         models=f"{MODELS_FOLDER}/{origin.name}",
         champion=LATEST,
         run=_RUN_NAME,
-        # What is logged when a run comes to it nobody knows now.
+        # The state of the request log is unknown when compiling, so each run reads it.
         log_state=_RUN_NAME,
         recipe=recipe(origin.config, origin.fingerprint, origin.hints, LATEST),
         provenance=origin.provenance,
@@ -71,10 +71,10 @@ def surroundings(origin: Origin) -> Surroundings:
 
 
 def nodes(config: Config, around: Surroundings) -> list[BaseNode]:
-    """Returns the pipeline of the local runner, and what its exit code is here.
+    """Returns the nodes of the local runner's pipeline and a Verdict node.
 
-    A run of the local runner ends with a code that says whether a gate refused.
-    On Kubeflow that is the state of the run, and the last node makes it so.
+    The exit code of the local runner says whether a gate refused. On Kubeflow the state
+    of the run says so: the Verdict node fails if a gate refused.
     """
     components = create_components(config, around)
     outputs = {component.id: component.outputs for component in components}
@@ -87,13 +87,13 @@ def nodes(config: Config, around: Surroundings) -> list[BaseNode]:
         else None,
         pushed_model=outputs[graph.PUSHER][graph.PUSHED_MODEL],
     )
-    # The report is the last of them, and is to be there also when the run fails.
+    # The verdict waits for the report, so that a failing run has a report, too.
     verdict.add_upstream_node(components[-1])
     return [*components, verdict]
 
 
 def nodes_of(origin: Origin, values: dict[str, Any] | None = None) -> list[BaseNode]:
-    """Returns the pipeline's nodes, in a pod as when compiling."""
+    """Returns the pipeline's nodes, both in a pod and when compiling."""
     config = with_values(origin.config, values) if values else origin.config
     if origin.log:
         return _monitoring_nodes(config, origin)
@@ -103,9 +103,9 @@ def nodes_of(origin: Origin, values: dict[str, Any] | None = None) -> list[BaseN
 
 
 def _monitoring_nodes(config: Config, origin: Origin) -> list[BaseNode]:
-    """Returns the pipeline that watches traffic, and what its exit code is here.
+    """Returns the nodes of the monitoring pipeline and a TrafficVerdict node.
 
-    The page is one file for KFP, so that it links no pictures.
+    For KFP the page must be a single file, so that it links no pictures.
     """
     settings = config.monitoring.model_copy(update={"pictures": 0})
     traffic = monitoring.Traffic(
@@ -121,7 +121,7 @@ def _monitoring_nodes(config: Config, origin: Origin) -> list[BaseNode]:
 
 
 def is_on_engine(node: BaseNode, config: Config) -> bool:
-    """Tells whether the workers of an engine do a node's work."""
+    """Tells whether the workers of a Beam engine, as Flink, do a node's work."""
     return config.beam.on_engine and isinstance(node.executor_spec, BeamExecutorSpec)
 
 
@@ -143,15 +143,15 @@ def compile_pipeline(
     """Returns the compiled pipeline: two YAML documents, always the same bytes.
 
     Args:
-        config: Of the run; see `PARAMETERS` for what a run may change of it.
-        deployment: Where it runs.
-        name: Of the model, and so of the pipeline.
+        config: Configuration of the runs; a run may change those in `PARAMETERS`.
+        deployment: The cluster's image, volumes and so on.
+        name: Name of the model and of the pipeline.
         data: The data set: `mnist` (from its public mirrors), `digits` (embedded),
             a path below `/data` on the data volume, or the URI of a folder or npz
             in an object store that the cluster has credentials for (`minio://`,
             `s3://`, `gs://`).
-        fingerprint: Of the data's content, by which KFP may reuse what was read;
-            empty: not known, so it is read in every run.
+        fingerprint: Digest of the data's content, with which KFP may reuse the
+            examples. If it is empty, every run reads the data again.
     """
     origin = of(config, name, data, fingerprint, _provenance())
     components = nodes_of(origin)
@@ -168,7 +168,7 @@ def compile_pipeline(
 def compile_monitoring(
     config: Config, deployment: Deployment, name: str, log: str
 ) -> str:
-    """Returns the pipeline that watches traffic; see `compile_pipeline`."""
+    """Returns the compiled monitoring pipeline; see `compile_pipeline`."""
     origin = replace(of(config, name, "", "", _provenance()), log=log)
     components = nodes_of(origin)
     spec = _compiled(components, deployment, f"{name}-monitor")
@@ -203,11 +203,11 @@ def _compiled(components: list[BaseNode], deployment: Deployment, name: str) -> 
 
 
 def _leave_to_image(spec: Json, components: list[BaseNode], origin: Origin) -> None:
-    """Takes out what a pod can build from the code, and tells it from what to.
+    """Replaces each node's properties by the origin from which a pod builds them.
 
-    A digest of the node's properties stands for them in KFP's cache. What does not
-    change a node is not told to it, so that a hundred names of classes, or a schema of
-    one's own, are in the workflow for one node and not for all.
+    In KFP's cache, a digest stands for the node's properties. A node's origin omits the
+    parts that do not change this node, so that the workflow contains a hundred class
+    names, or the user's schema, for one node and not for all.
     """
     known = properties_of(components)
     told = dict.fromkeys(known, origin)
@@ -229,10 +229,10 @@ def _leave_to_image(spec: Json, components: list[BaseNode], origin: Origin) -> N
 
 
 def _provenance() -> Provenance:
-    """Returns this checkout's commit and the image's lock.
+    """Returns this checkout's commit and the image's lock file.
 
-    The pods hold their code to the one; the other need not be what is installed
-    here.
+    The pods compare their code with the commit. The image's lock may differ from that
+    of the environment that compiles.
     """
     root = Path(__file__).resolve().parents[2]
     lock = root / "requirements" / f"{IMAGE_LOCK}.txt"
@@ -243,13 +243,13 @@ def _provenance() -> Provenance:
 
 
 def _add_parameters(spec: Json, origin: Origin) -> None:
-    """Declares the run-time parameters, and hands each to the nodes it changes.
+    """Declares the run-time parameters and passes each to the nodes that it changes.
 
-    TFX has run-time parameters only in the place of a whole exec property, and
-    ours are parts of some (a Trainer's epochs are a key in its JSON). So which
-    nodes a parameter changes is found by changing it, and those get it as one
-    more input, with which the entry point builds the node anew. Other nodes do not
-    see it, so that KFP's cache still knows them.
+    In TFX a run-time parameter replaces a whole exec property, but ours are parts of
+    properties (a Trainer's epochs are a key in its JSON). So this function changes
+    each parameter to find the nodes that depend on it. Those nodes get it as one more
+    input, with which the entry point builds the node again. Other nodes do not get it,
+    so that KFP's cache still finds their results.
     """
     declared = (
         spec["root"].setdefault("inputDefinitions", {}).setdefault("parameters", {})

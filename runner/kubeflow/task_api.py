@@ -1,7 +1,7 @@
-"""What became of each node, out of the API of tasks that a later KFP has.
+"""Reads the state of each node from the task API of a later KFP.
 
-(kubeflow/pipelines#13986: backend/api/v2beta1/run.proto, ListTasks, PipelineTask.
-In no release up to 2.18; there the list of a run's details is gone.)
+(kubeflow/pipelines#13986: backend/api/v2beta1/run.proto, ListTasks, PipelineTask. No
+release up to 2.18 has it. Where it exists, the run's details no longer list tasks.)
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -25,10 +25,10 @@ _PAGE = "100"
 
 
 def tasks_of(connection: Connection, run_id: str) -> list[dict[str, Any]] | None:
-    """Returns the tasks of a run; None from a KFP that has no such API.
+    """Returns the tasks of a run; None if this KFP has no task API.
 
     Raises:
-        AwayError: Nothing answers for now.
+        AwayError: KFP does not answer at the moment.
     """
     found: list[dict[str, Any]] = []
     token = ""
@@ -74,7 +74,7 @@ def _node(name: str, task: Mapping[str, Any] | None, now: datetime) -> Node:
         return Node(name, state)
     begin = _moment(task.get("create_time")) or now
     end = _moment(task.get("end_time")) or now
-    # Of several tries the last one first, and all executors before the driver.
+    # The last try comes first, and all executors come before the driver.
     pods = list(reversed(task.get("pods") or []))
     pods.sort(key=lambda pod: pod.get("type") != "EXECUTOR")
     names = tuple(str(pod["name"]) for pod in pods if pod.get("name"))

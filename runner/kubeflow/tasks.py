@@ -1,20 +1,20 @@
-"""What became of each node, out of what KFP tells about a run.
+"""Finds the state of each node in KFP's details about a run.
 
 KFP's API has one flat list of Argo's nodes (kubeflow/pipelines:
-backend/src/apiserver/server/api_converter.go, toModelTasks): for a task `Trainer`
-there are a driver's pod `Trainer-driver`, a group `Trainer`, and below that the
-pods `executor`, or `executor(0)`, `executor(1)` where it may be tried again. A node
+backend/src/apiserver/server/api_converter.go, toModelTasks). For a task `Trainer`
+it contains the driver's pod `Trainer-driver`, a group `Trainer`, and below that the
+pod `executor`, or `executor(0)`, `executor(1)` if retries are possible. A node
 that has not ended has an end in the year 1.
 
-The same list has an entry without a name for each execution that the cache keeps,
-which the launcher adds there (backend/src/v2/component/launcher_v2.go, `Execute`).
+The list also has an entry without a name for each execution in the cache; the launcher
+adds it (backend/src/v2/component/launcher_v2.go, `Execute`).
 
-From 2.17 on the whole pipeline may be passed over again after a lost pod; then
-every node is listed once for each pass, and the last one counts. A list may also
-stop before its run does: Argo packs the nodes of a workflow of more than 1 MiB,
-and KFP does not unpack them.
+From 2.17 on, KFP may repeat the whole pipeline after a lost pod. Then the list has
+every node once for each pass, and the last pass counts. The list may also stop before
+its run does: Argo compresses the nodes of a workflow of more than 1 MiB, and KFP does
+not decompress them.
 
-A later KFP has an API of tasks in the place of that list, which tells a pod's name
+A later KFP replaces this list by a task API, which gives the names of the pods
 (kubeflow/pipelines#13986: backend/api/v2beta1/run.proto, PipelineTask).
 """
 
@@ -38,13 +38,13 @@ class Node:
     """A node of the pipeline in a run.
 
     Attributes:
-        name: Its id.
+        name: Node id.
         state: `waiting`, `running`, `done`, `cached`, `failed`.
-        seconds: Since it started, or that it took, its driver's pod included.
-        pods: What the pod of its last try, or of the driver if that failed, may be
-            called, likeliest first; empty if not known. Also of one that is
-            waiting: the list may have stopped before the run did.
-        ended: When, for the order; None if it has not.
+        seconds: Duration so far or in total, including the driver's pod.
+        pods: Possible names of the pod of the last try, or of the driver if that
+            failed, likeliest first; empty if not known. A waiting node has them, too,
+            because the list may have stopped before the run did.
+        ended: When the node ended, for sorting; None if it has not.
     """
 
     name: str
@@ -56,12 +56,12 @@ class Node:
 
 @dataclass(frozen=True)
 class Picture:
-    """What a list of tasks tells of a run.
+    """The state of a run according to a list of tasks.
 
     Attributes:
-        nodes: The pipeline's, in its order.
-        passes: How often the pipeline was begun; more than once after a lost pod.
-        pending: Seconds that a pod has been waiting for its start; 0 if none is.
+        nodes: The pipeline's nodes, in their order.
+        passes: How often the pipeline was started; more than once after a lost pod.
+        pending: Seconds that a pod has been waiting for its start; 0 if none waits.
     """
 
     nodes: list[Node]
@@ -97,7 +97,7 @@ def picture(names: Sequence[str], details: Iterable[Any], now: datetime) -> Pict
 
 
 def _latest(tasks: Iterable[Any], since: datetime) -> Mapping[str, Any]:
-    """Returns the entry of each name that began last, if it is of the last pass."""
+    """Returns the newest entry of each name in the last pass."""
     found: dict[str, Any] = {}
     for task in tasks:
         begin = _moment(task, "start_time")
@@ -132,7 +132,7 @@ def _node(
         return Node(name, "running", _seconds(begin, now), pods)
     state = _ENDED.get(_state(task))
     if state is None:
-        # Omitted, as something before it failed.
+        # Argo omitted the node, because an earlier one failed.
         if _state(task) not in _GOING_ON:
             return Node(name, "waiting", pods=pods)
         return Node(name, "running", _seconds(begin, now), pods)

@@ -1,4 +1,4 @@
-"""What a run came to, read from its state and from what its pods have printed."""
+"""Finds out how a run ended, from its state and the logs of its pods."""
 
 import re
 from collections.abc import Callable
@@ -16,15 +16,15 @@ VERDICT = "Verdict"
 
 @dataclass(frozen=True)
 class Printed:
-    """What a pod's log says of gates; see components/verdict and entrypoint.
+    """The facts in a pod's log; see components/verdict and entrypoint.
 
     Attributes:
-        gates: Each demand: what came of it (see `outcome_text`), and the line about it.
-        version: The version that is served; empty if it does not say.
+        gates: For each demand, its outcome (see `outcome_text`) and its line.
+        version: The served version; empty if the log does not name it.
         refused_by: The gate that refused; empty if none did.
-        reasons: Of the refusal.
-        error: What broke the node; empty if nothing did.
-        launcher: The reason that KFP's launcher gives with its own last line.
+        reasons: Reasons of the refusal.
+        error: The error that broke the node; empty if there is none.
+        launcher: The reason in the last line of KFP's launcher.
     """
 
     gates: list[tuple[str, str]] = field(default_factory=list)
@@ -40,9 +40,9 @@ class Ending:
     """How a run ended.
 
     Attributes:
-        code: As of the local runner.
-        headline: One line.
-        lines: More about it, most important first.
+        code: Exit code, as of the local runner.
+        headline: The result in one line.
+        lines: Further lines, the most important first.
         gates: As in `Printed`.
     """
 
@@ -53,7 +53,7 @@ class Ending:
 
 
 def read(log: str) -> Printed:
-    """Finds the gates' lines in a log, among those of libraries and the launcher."""
+    """Returns the facts in a log that also has lines of libraries and the launcher."""
     gates: list[tuple[str, str]] = []
     version = refused_by = error = launcher = ""
     reasons: list[str] = []
@@ -70,7 +70,7 @@ def read(log: str) -> Printed:
         elif found := re.search(r"(?:^|[\s\]])served as version (\d+)$", line):
             version = found[1]
         elif found := re.fullmatch(r"refused by (\w+):", line):
-            # The node may have been tried twice: the last word counts.
+            # The node may have been tried twice: the last refusal counts.
             refused_by, reasons, in_reasons = found[1], [], True
         elif found := re.fullmatch(r"error: (.+)", line):
             error = found[1]
@@ -100,7 +100,7 @@ def conclude(
         key=lambda node: (node.ended, node.name),
     )
     if failed:
-        # What failed later may have failed for that.
+        # The first failure may have caused the later ones.
         return _failure(failed[0], namespace, run_id, log_of)
     return _failure_unseen(progress, namespace, run_id, log_of)
 
@@ -108,7 +108,7 @@ def conclude(
 def _failure(
     node: Node, namespace: str, run_id: str, log_of: Callable[[str], str]
 ) -> Ending:
-    """Returns how a run ended that a node made fail."""
+    """Returns the ending of a run in which a node failed."""
     printed, missing = _printed(node, namespace, run_id, log_of)
     if printed.refused_by:
         return Ending(
@@ -130,10 +130,10 @@ def _failure(
 def _failure_unseen(
     progress: Progress, namespace: str, run_id: str, log_of: Callable[[str], str]
 ) -> Ending:
-    """Returns how a run ended of whose failure KFP's list of nodes tells nothing.
+    """Returns the ending of a failed run if KFP's list of nodes shows no failure.
 
-    The list may have stopped before the run did. Then the failure is in one of the
-    nodes that have not ended there, and its log says so.
+    The list may have stopped before the run did. Then one of the nodes that have not
+    ended in the list has failed, and its log shows it.
     """
     for node in progress.nodes:
         if node.ended is not None or not node.pods:
@@ -151,7 +151,7 @@ def _failure_unseen(
 def _printed(
     node: Node, namespace: str, run_id: str, log_of: Callable[[str], str]
 ) -> tuple[Printed, list[str]]:
-    """Returns what a node printed, and a line about it if that cannot be had."""
+    """Returns the facts in a node's log, and an error line if it cannot be read."""
     try:
         return read(_first(node.pods, log_of)), []
     except LookupError as error:
@@ -162,7 +162,7 @@ def _printed(
 
 
 def _first(pods: tuple[str, ...], log_of: Callable[[str], str]) -> str:
-    """Returns the log of the first of the pods that there is."""
+    """Returns the log of the first pod that has one."""
     missing = LookupError("KFP does not tell what its pod is called")
     for pod in pods:
         try:

@@ -1,4 +1,4 @@
-"""Which versions of Kubeflow Pipelines run what is compiled here."""
+"""Checks whether a version of Kubeflow Pipelines can run the compiled pipeline."""
 
 import re
 from collections.abc import Mapping
@@ -7,9 +7,9 @@ from typing import Any
 from contract.errors import BadInputError
 
 OLDEST = (2, 14)
-"""The first one that nothing is known to be wrong with; 2.5 came before it."""
+"""The first version without a known problem; the release before it is 2.5."""
 
-# What goes wrong below a version; the first that fits is told.
+# The problem below each version; the first that fits is reported.
 _REASONS = (
     ((2, 3), "its launcher cannot write in the pods of an image that is not root's"),
     ((2, 5), "it does not fill in the name of the run, and retries nothing"),
@@ -17,15 +17,16 @@ _REASONS = (
 )
 
 _STORE_OF_ITS_OWN = (2, 17)
-"""The first whose launcher opens a `minio://` bucket other than the root's."""
+"""The first version whose launcher opens a `minio://` bucket other than the pipeline
+root's."""
 
 
 def of_server(health: Mapping[str, Any]) -> tuple[int, int] | None:
-    """Returns the version that a server tells; None if it tells none.
+    """Returns the version in a server's health report; None if there is none.
 
-    A release says so in its health (kubeflow/pipelines: backend/src/apiserver/
-    main.go, `tag_name`), for which the user interface has a name of its own
-    (frontend/server/handlers/healthz.ts); who builds KFP himself may leave it out.
+    A release names its version as `tag_name` (kubeflow/pipelines: backend/src/
+    apiserver/main.go); the user interface uses another key
+    (frontend/server/handlers/healthz.ts). A self-built KFP may omit it.
     """
     told = health.get("tag_name") or health.get("apiServerTagName", "")
     found = re.match(r"v?(\d+)\.(\d+)\b", str(told))
@@ -36,7 +37,7 @@ def check(host: str, version: tuple[int, int] | None) -> None:
     """Refuses a server on which no run could succeed.
 
     Raises:
-        BadInputError: It is too old; why.
+        BadInputError: The server is too old; the message names the problem.
     """
     for below, reason in _REASONS:
         if version is not None and version < below:
@@ -47,10 +48,10 @@ def check(host: str, version: tuple[int, int] | None) -> None:
 
 
 def check_store(host: str, version: tuple[int, int] | None, data: str) -> None:
-    """Refuses data that a server's launcher has no driver for.
+    """Refuses data whose bucket a server's launcher cannot open.
 
     Raises:
-        BadInputError: It has none.
+        BadInputError: The server is too old for such data.
     """
     if data.startswith("minio://") and version and version < _STORE_OF_ITS_OWN:
         raise BadInputError(

@@ -1,1 +1,1 @@
-"""What a node's container runs: KFP's contract on one side, TFX's on the other."""
+"""The program of a node's container: runs a TFX executor for KFP's launcher."""

@@ -1,7 +1,7 @@
-"""Runs one node: from the launcher's arguments to its exit code.
+"""Runs one node with the launcher's arguments.
 
-The last lines of the pod's log are the reason, whatever it was, and the exit
-codes are the local runner's.
+After a failure, the last lines of the pod's log give the reason. The exit codes are
+those of the local runner.
 """
 
 import argparse
@@ -29,10 +29,10 @@ _NOISY = "apache_beam.typehints.native_type_compatibility"
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
-    """Runs the node; ends the process without running what is left of it.
+    """Runs the node; ends the process at once, without Python's cleanup.
 
-    Threads of TensorFlow and gRPC that outlive their libraries can abort a
-    process that has done its work ("pure virtual method called").
+    During the cleanup, threads of TensorFlow and gRPC that outlive their libraries can
+    abort a process that has done its work ("pure virtual method called").
     """
     code = Exit.PUSHED
     try:
@@ -61,17 +61,17 @@ def run(arguments: Sequence[str] | None) -> None:
     """Runs the node and writes its outputs' properties for the launcher.
 
     Raises:
-        BadInputError: The data, a run-time parameter or the image is not what the
-            pipeline needs.
+        BadInputError: The data, a run-time parameter or the image does not fit the
+            pipeline.
         GateRefusedError: The node is a gate, and it refused.
-        Terminated: KFP ended the run while an engine worked for the node, whose job
-            is cancelled.
-        Exception: Whatever the executor raised.
+        Terminated: KFP ended the run while an engine worked for the node; its job is
+            cancelled.
+        Exception: Any error of the executor.
     """
     options = _parse(arguments)
     environment.prepare()
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
-    # A hundred lines "Using Any for unsupported type", of no use to anybody.
+    # Hides a hundred useless lines "Using Any for unsupported type".
     logging.getLogger(_NOISY).setLevel(logging.WARNING)
     executor_input = json.loads(options.executor_input)
     given = executor_input["inputs"].get("parameterValues", {})
@@ -105,7 +105,8 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     """Reads the flags that `document.leave_to_image` writes.
 
     Raises:
-        BadInputError: They are another code's, which may have had other ones.
+        BadInputError: The pipeline was compiled from other code, which may have had
+            other flags.
     """
     digest = argparse.ArgumentParser(prog="runner.kubeflow.entrypoint", add_help=False)
     digest.add_argument("--project_digest", required=True)
@@ -113,13 +114,13 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog=digest.prog, parents=[digest])
     parser.add_argument("--executor_input", required=True)
     parser.add_argument("--node", required=True)
-    # For KFP's cache alone: it stands for what the pod builds itself.
+    # Only KFP's cache needs this digest of the properties that the pod builds itself.
     parser.add_argument("--properties", required=True)
     return parser.parse_args(arguments)
 
 
 def _check_image(expected: str) -> None:
-    """Refuses to run code that is not what the pipeline was compiled from."""
+    """Refuses to run if the image's code is not the code of the compiler."""
     found = project_digest()
     if found != expected:
         raise BadInputError(

@@ -1,14 +1,14 @@
-"""Between KFP's launcher and TFX's executors, as pure functions over JSON.
+"""Translates between KFP's launcher and TFX's executors, by pure functions on JSON.
 
 The launcher (kubeflow/pipelines: backend/src/v2/component/launcher_v2.go) fetches
 a node's inputs to local folders, runs the command with an `ExecutorInput` that
-names the remote URIs, and uploads what lies at the outputs' local paths. Two
-things keep a stock TFX container from living with that: the inputs' types arrive
-empty (`ToRuntimeArtifact` in backend/src/v2/metadata/client.go), and TFX would
-read the remote URIs itself, for which it has no filesystem. So types are restored
-from the component's own definition, and URIs become the launcher's local paths on
-the way in and remote again on the way out; the launcher takes a URI that it does
-not know for a finished upload and would skip the file.
+names the remote URIs, and uploads the files at the outputs' local paths. A stock TFX
+container fails with that for two reasons: the inputs' types arrive empty
+(`ToRuntimeArtifact` in backend/src/v2/metadata/client.go), and TFX would read the
+remote URIs itself, for which it has no filesystem. So the types are restored from
+the component's own definition. URIs become the launcher's local paths in the input and
+remote again in the output, because the launcher would take an unknown URI for a
+finished upload and skip the file.
 """
 
 import copy
@@ -26,14 +26,14 @@ _SESSION = "store_session_info"
 
 
 def is_remote(uri: str) -> bool:
-    """Tells whether the launcher keeps a local copy of what is at the URI."""
+    """Tells whether the launcher keeps a local copy of the content of a URI."""
     return uri.startswith(tuple(_LOCAL_ROOTS))
 
 
 def local_path(uri: str) -> str:
-    """Returns where the launcher puts, and looks for, what is at the URI.
+    """Returns the launcher's local path for a URI.
 
-    Other URIs are returned as they are: the launcher leaves those alone as well.
+    Returns other URIs unchanged, as the launcher does not copy them.
     """
     for scheme, root in _LOCAL_ROOTS.items():
         if uri.startswith(scheme):
@@ -44,17 +44,17 @@ def local_path(uri: str) -> str:
 def to_local(
     executor_input: Json, inputs_spec: Json, outputs_spec: Json
 ) -> tuple[Json, dict[str, str]]:
-    """Returns what TFX is to be given.
+    """Returns the input for TFX.
 
     Args:
         executor_input: A `pipeline_spec.ExecutorInput`, as the launcher passes it.
         inputs_spec: The component's `ComponentInputsSpec`, with the types that
             the launcher leaves empty.
-        outputs_spec: Its `ComponentOutputsSpec`, with TFX's types where the
-            compiled pipeline has KFP's.
+        outputs_spec: The component's `ComponentOutputsSpec`, with TFX's types where
+            the compiled pipeline has KFP's.
 
     Returns:
-        The same with types and local paths, reduced to the artifacts of the
+        The input with types and local paths, and only with artifacts of the
         specification; and each output's remote URI by key.
     """
     local = copy.deepcopy(executor_input)
@@ -72,22 +72,22 @@ def to_local(
         for key, artifacts in side["artifacts"].items():
             for artifact in artifacts.get("artifacts", []):
                 artifact["type"] = types[key]["artifactType"]
-                # TFX looks an artifact up by its name, which not every KFP fills.
+                # TFX finds an artifact by its name, which some KFP versions omit.
                 artifact["name"] = artifact.get("name") or artifact["uri"]
                 artifact["uri"] = _folder(local_path(artifact["uri"]))
     return local, remote
 
 
 def _folder(path: str) -> str:
-    """Returns the folder that TFX is to find an artifact in.
+    """Returns the folder of an artifact for TFX.
 
-    That is the path itself, but for a page, of which `to_remote` named the file.
+    It is the path itself, except for a page, where `to_remote` has named the file.
     """
     return os.path.dirname(path) if path.endswith(".html") else path
 
 
 def output_types(executor_input: Json) -> dict[str, str]:
-    """Returns the outputs' types, as the compiled pipeline has them, by key."""
+    """Returns the outputs' types in the compiled pipeline, by key."""
     return {
         key: artifact.get("type", {}).get("schemaTitle", "")
         for key, listed in executor_input["outputs"].get("artifacts", {}).items()
@@ -98,20 +98,21 @@ def output_types(executor_input: Json) -> dict[str, str]:
 def to_remote(
     executor_output: Json, remote: dict[str, str], types: dict[str, str]
 ) -> Json:
-    """Returns what the launcher is to be given.
+    """Returns the output for the launcher.
 
-    A property that is a local path is that of an artifact, as which model was
-    evaluated, and becomes its URI. A page for KFP's user interface, which opens the
-    URI itself, is its one file; the other artifacts are TFX's folders. Of metrics
-    only numbers are left: KFP shows each property as one, TFX's version too, and
-    takes what is none for 0 (backend/src/v2/metadata/client.go,
+    A property with a local path, as the path of the evaluated model, gets the
+    artifact's URI instead. The URI of a page is that of its one file, because KFP's
+    user interface opens the URI itself; the other artifacts are TFX's folders. Metrics
+    keep only numbers: KFP shows each property as a number, even TFX's version, and
+    shows 0 for a property that is none (backend/src/v2/metadata/client.go,
     FormatScalarMetricArtifacts).
 
     KFP adds to each artifact how the user interface reaches its store
-    (backend/src/v2/metadata/client.go, RecordArtifact, `store_session_info`), if
-    it does not say so itself, and that comes back with the inputs of each later
-    node, into Argo's workflow, which has to stay below 1 MiB. Only a page needs it:
-    the rest are folders for TFX. Empty, it means the interface's own credentials.
+    (backend/src/v2/metadata/client.go, RecordArtifact, `store_session_info`), unless
+    the artifact has that property. It would come back with the inputs of each later
+    node, into Argo's workflow, which must stay below 1 MiB. Only a page needs it, as
+    the others are folders for TFX; these get an empty text, which stands for the
+    interface's own credentials.
 
     Args:
         executor_output: A `pipeline_spec.ExecutorOutput`, as TFX wrote it.
@@ -141,7 +142,7 @@ def to_remote(
 
 
 def _remote(value: Any) -> Any:
-    """Returns a property with URIs in the place of local paths."""
+    """Returns a property with URIs instead of local paths."""
     if isinstance(value, str):
         for scheme, root in _LOCAL_ROOTS.items():
             if value.startswith(root):

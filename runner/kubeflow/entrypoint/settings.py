@@ -1,4 +1,4 @@
-"""The node that a pod is to run, built from the code as the compiler did."""
+"""Builds the node that a pod runs, with the same code as the compiler."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -12,18 +12,18 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True)
 class Step:
-    """What TFX's entry point has to know of a node.
+    """The description of a node for TFX's entry point.
 
     Attributes:
         executor: Import path of the executor's class.
-        properties: Its exec properties.
-        inputs: A `ComponentInputsSpec`. An artifact's type is the path of its
-            class, by which TFX finds any (tfx.orchestration.kubeflow.v2.container.
-            kubeflow_v2_entrypoint_utils); the parameters are those that are whole
-            numbers, as JSON has one kind of number.
+        properties: The node's exec properties.
+        inputs: A `ComponentInputsSpec`. An artifact's type is the import path of its
+            class, by which TFX finds any class (tfx.orchestration.kubeflow.v2.
+            container.kubeflow_v2_entrypoint_utils). The parameters are only those of
+            type int, because JSON has one type for all numbers.
         outputs: A `ComponentOutputsSpec`, in the same way.
-        beam: Where Beam's work is done.
-        on_engine: That is another process's workers, for this node.
+        beam: Settings of Beam.
+        on_engine: Whether the workers of a Beam engine do this node's work.
     """
 
     executor: str
@@ -35,7 +35,7 @@ class Step:
 
 
 def take_asked(parameters: Json) -> Json:
-    """Takes a run's own values out of a node's inputs, and returns them by name."""
+    """Removes the run-time parameters from a node's inputs; returns them by name."""
     return {
         parameter.name: parameters.pop(PREFIX + parameter.name)
         for parameter in PARAMETERS
@@ -44,12 +44,12 @@ def take_asked(parameters: Json) -> Json:
 
 
 def step(node_id: str, origin: Origin, asked: Json) -> Step:
-    """Returns what a node is in a run.
+    """Returns the description of a node, with the run's own parameters.
 
     Raises:
-        BadInputError: An impossible value.
+        BadInputError: A parameter has an impossible value.
     """
-    # Imported here: this imports every component, and so every library.
+    # Imported here, because it imports every component and so every library.
     from runner.kubeflow.specification import is_on_engine, nodes_of, properties_of
 
     [node] = [node for node in nodes_of(origin, asked) if node.id == node_id]

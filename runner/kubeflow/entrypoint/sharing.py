@@ -1,8 +1,8 @@
-"""What a node shares with an engine's workers, which are in other pods.
+"""Shares a node's inputs and outputs with a Beam engine's workers in other pods.
 
-They see neither the paths at which KFP's launcher puts inputs nor those at which it
-looks for outputs. So a node whose work they do works on copies, below a folder of a
-volume that all of them mount at the same path, and what it made is copied back.
+The workers cannot see the paths where KFP's launcher puts inputs and looks for outputs.
+So such a node works on copies in a folder of a volume that all pods mount at the same
+path, and its outputs are copied back.
 """
 
 import copy
@@ -22,20 +22,19 @@ Json = dict[str, Any]
 
 @contextmanager
 def on_volume(node_input: Json, volume: str) -> Iterator[tuple[Json, str]]:
-    """Copies inputs to the volume, and outputs back when the block has gone well.
+    """Copies the inputs to the volume, and the outputs back if the block succeeds.
 
     Args:
         node_input: An `ExecutorInput` with local paths; see `contract.to_local`.
-        volume: Where the volume is mounted.
+        volume: Mount path of the volume.
 
     Yields:
-        The same with paths on the volume; and the folder of this task. All tries of a
-        task have that folder in common, by which a job that an earlier one left on
-        the engine is known, and each works in a folder of its own below it, which
-        such a job never writes to.
+        The input with paths on the volume, and the folder of this task. All tries of a
+        task share that folder, which identifies a job that an earlier try left on the
+        engine. Each try works in its own subfolder, to which no such job writes.
 
     Raises:
-        BadInputError: The volume is not there, or cannot be written.
+        BadInputError: The volume does not exist or cannot be written to.
     """
     task = os.path.join(volume, _name(node_input))
     this_try = os.path.join(task, uuid.uuid4().hex)
@@ -53,7 +52,7 @@ def on_volume(node_input: Json, volume: str) -> Iterator[tuple[Json, str]]:
             artifact["uri"] = _copied(artifact["uri"], this_try + artifact["uri"])
         for artifact in _artifacts(shared["outputs"]):
             artifact["uri"] = this_try + artifact["uri"]
-        # TFX puts a node's temporary files beside it, and workers need those too.
+        # TFX puts a node's temporary files beside this file; workers need them, too.
         shared["outputs"]["outputFile"] = this_try + node_input["outputs"]["outputFile"]
         os.makedirs(os.path.dirname(shared["outputs"]["outputFile"]), exist_ok=True)
         yield shared, task
@@ -68,7 +67,7 @@ def on_volume(node_input: Json, volume: str) -> Iterator[tuple[Json, str]]:
 
 
 def _name(node_input: Json) -> str:
-    """Returns a name that all tries of a task have, and no other task."""
+    """Returns a name that is equal for all tries of a task and unique to the task."""
     uris = sorted(artifact["uri"] for artifact in _artifacts(node_input["outputs"]))
     return hashlib.sha256(json.dumps(uris).encode()).hexdigest()[:16]
 
@@ -79,7 +78,7 @@ def _artifacts(side: Json) -> Iterator[Json]:
 
 
 def _copied(source: str, target: str) -> str:
-    """Copies a folder or file where there is one; returns the target."""
+    """Copies a folder or file if it exists; returns the target."""
     if os.path.isdir(source):
         shutil.copytree(source, target, dirs_exist_ok=True)
     elif os.path.exists(source):

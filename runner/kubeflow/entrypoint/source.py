@@ -1,4 +1,4 @@
-"""The data set, where the pod can read it."""
+"""Finds the local path of the data set in a pod."""
 
 import os
 
@@ -17,10 +17,10 @@ def locate(data: str, folder: str) -> str:
     Args:
         data: As in `compile_pipeline`: a name, a path, or a URI that the launcher
             has fetched.
-        folder: Where to put what has to be fetched by name.
+        folder: Folder for a data set that is fetched by its name.
 
     Raises:
-        BadInputError: It is not there.
+        BadInputError: The data set is missing.
     """
     if data == MNIST:
         return resolve(Data(dataset="mnist"), folder, _download).path
@@ -28,7 +28,7 @@ def locate(data: str, folder: str) -> str:
         return resolve(Data(dataset="digits"), folder).path
     path = local_path(data)
     if spans.is_pattern(path):
-        # Which spans there are is seen when they are read: in this run.
+        # The spans are listed when ExampleGen reads them.
         return path
     if not os.path.exists(path):
         where = (
@@ -43,7 +43,7 @@ def locate(data: str, folder: str) -> str:
 
 
 def _download(folder: str) -> None:
-    """Completes a folder with MNIST's files, or says what one does on a cluster."""
+    """Downloads MNIST; an error names the alternatives on a cluster."""
     try:
         mirrors.download(folder)
     except mirrors.MirrorsUnreachableError as error:
