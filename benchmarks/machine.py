@@ -1,4 +1,4 @@
-"""What figures are measured on, in words."""
+"""Describes the machine of a measurement."""
 
 import importlib.metadata
 import os

@@ -1,13 +1,13 @@
-"""A week in production, played in ten minutes; a-week-in-production.md tells of it.
+"""Plays a week in production in ten minutes; a-week-in-production.md describes it.
 
-Each day does by the commands that a person types what such a day brings, and has to
-end as that page says: the script stops at the first day that does not. Nothing in the
-product takes a false clock. At night the server is stopped, and the times in its
-finished log files are set back to the day that was played.
+Each day runs the commands that a user would type on such a day. The script stops at the
+first day that does not end as that page says. The product itself always uses the real
+clock: after each day, the script stops the server and sets the times in the finished
+log files back to the played day.
 
-The pictures are scikit-learn's handwritten digits, which need no network. Each is taken
-five times, as it is and moved by a pixel to each side; a picture's copies are all in
-the same part, training or traffic.
+The pictures are scikit-learn's handwritten digits, which need no network. Each picture
+is used five times: unchanged, and moved by one pixel to each side. All copies of a
+picture are in the same part, training or traffic.
 """
 
 import contextlib
@@ -84,12 +84,12 @@ model_config_list {{
 
 
 class DayError(Exception):
-    """A day ended in another way than it should have."""
+    """A day did not end as expected."""
 
 
 @dataclass
 class Receiver:
-    """Whoever is to be told: takes what Apprise's `json://` sends.
+    """Receives the notifications that Apprise sends to a `json://` address.
 
     Attributes:
         told: The messages so far.
@@ -99,7 +99,7 @@ class Receiver:
 
     @contextlib.contextmanager
     def listening(self) -> Iterator[str]:
-        """Yields its address while it listens."""
+        """Yields the receiver's address while it listens."""
         told = self.told
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -110,7 +110,7 @@ class Receiver:
                 self.end_headers()
 
             def log_message(self, format: str, *args: Any) -> None:
-                """Says nothing."""
+                """Logs nothing."""
 
         server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -122,13 +122,13 @@ class Receiver:
 
 @dataclass
 class Week:
-    """What the days share.
+    """The state that the days share.
 
     Attributes:
         root: The folder of the week; new.
-        epochs: Of each training.
-        address: Whom Apprise tells.
-        monday: The first second of the week that is played, which is the last one.
+        epochs: Number of epochs of each training.
+        address: Address to which Apprise sends notifications.
+        monday: The first second of the played week, which is last week.
     """
 
     root: Path
@@ -137,7 +137,7 @@ class Week:
     monday: datetime
 
     def __post_init__(self) -> None:
-        """Writes the settings, the first span, and what the server is to serve."""
+        """Makes the folders, and writes the settings of the runs and of the server."""
         self.train, self.more, self.traffic = parts()
         self.rng = np.random.default_rng(0)
         self.models = self.root / "output" / "models"
@@ -154,10 +154,10 @@ class Week:
         )
 
     def command(self, *words: str, ends_with: int = 0, told: str = "") -> str:
-        """Runs a command as a person would; returns what it printed.
+        """Runs a command as a user would; returns its output.
 
         Raises:
-            DayError: It ends with another exit code.
+            DayError: The command ends with another exit code than `ends_with`.
         """
         say(f"  $ {shlex.join(words)}")
         done = subprocess.run(
@@ -194,7 +194,7 @@ class Week:
         return self.command("-m", "version_store", *words, *where)
 
     def monitor(self, day: int, *flags: str, ends_with: int) -> dict[str, Any]:
-        """Looks at the traffic of a day; returns `result.json`."""
+        """Monitors the traffic of a day; returns the content of `result.json`."""
         since = self.monday + timedelta(days=day)
         self.command(
             *("local_runner.py", "monitor", "--config", str(self.toml)),
@@ -209,7 +209,7 @@ class Week:
         return result
 
     def span_arrives(self, number: int, part: "Part") -> None:
-        """Puts a new span of labelled pictures where the watcher looks."""
+        """Adds a new span of labelled pictures to the watched folder."""
         folder = self.root / "incoming" / str(number)
         folder.mkdir(parents=True)
         np.savez(folder / "digits.npz", images=part.images, labels=part.labels)
@@ -234,23 +234,23 @@ class Week:
                 process.terminate()
 
     def last_run(self) -> dict[str, Any]:
-        """Returns `result.json` of the run that ended last."""
+        """Returns the content of `result.json` of the run that ended last."""
         runs = (self.root / "output/runs").glob("*/result.json")
         newest = max(runs, key=lambda path: path.stat().st_mtime)
         result: dict[str, Any] = json.loads(newest.read_text())
         return result
 
     def versions(self) -> list[int]:
-        """Returns the versions that were pushed, oldest first."""
+        """Returns the pushed versions, oldest first."""
         folder = self.models / MODEL
         there = folder.iterdir() if folder.is_dir() else ()
         return sorted(int(each.name) for each in there if each.name.isdecimal())
 
     def wait_for(self, count: int) -> int:
-        """Waits until so many versions were pushed; returns the newest.
+        """Waits until `count` versions were pushed; returns the newest.
 
         Raises:
-            DayError: It takes more than five minutes.
+            DayError: The wait takes more than five minutes.
         """
         deadline = time.monotonic() + 300
         while len(self.versions()) < count:
@@ -263,7 +263,7 @@ class Week:
 
     @contextlib.contextmanager
     def serving(self, day: int) -> Iterator["Server"]:
-        """Serves for a day, and sets the times of its log back at night."""
+        """Runs the server in the block, then sets the times in its log to the day."""
         server = Server(self)
         before = set(self.log.iterdir())
         with server.running():
@@ -275,7 +275,7 @@ class Week:
 
 @dataclass
 class Part:
-    """Some pictures.
+    """A set of labelled pictures.
 
     Attributes:
         images: uint8 `[rows, 28, 28]`.
@@ -286,10 +286,10 @@ class Part:
     labels: np.ndarray
 
     def some(self, rng: np.random.Generator, count: int) -> "Part":
-        """Returns so many of them at random, of each class its share.
+        """Returns `count` random pictures, with the class shares of the whole set.
 
-        Copies of a picture count as one to whoever wrote it: drawn without regard to
-        the classes, their shares would differ by more than chance allows as many
+        The five copies of a picture are not independent. So the class shares of a plain
+        random sample would differ by more than chance allows for `count` independent
         pictures.
         """
         shuffled = rng.permutation(len(self.labels))
@@ -298,12 +298,12 @@ class Part:
         return Part(self.images[rows], self.labels[rows])
 
     def turned(self) -> "Part":
-        """Returns them as a camera that was mounted on its side takes them."""
+        """Returns the pictures turned by 90 degrees, as from a camera on its side."""
         return Part(np.rot90(self.images, axes=(1, 2)).copy(), self.labels)
 
 
 def parts() -> tuple[Part, Part, Part]:
-    """Returns the first span, the second one, and what comes as traffic."""
+    """Returns the pictures of the first span, the second span, and the traffic."""
     scans, labels = load_digits(return_X_y=True)
     rows = np.random.default_rng(0).permutation(len(labels))
 
@@ -324,16 +324,16 @@ def _enlarged(scan: np.ndarray) -> np.ndarray:
 
 
 class Server:
-    """The embedded server, asked by REST."""
+    """The embedded server; requests go to its REST API."""
 
     def __init__(self, week: Week) -> None:
-        """Is not running yet."""
+        """Chooses the ports; does not start the server."""
         self._week = week
         self._ports = free_ports(2)
 
     @contextlib.contextmanager
     def running(self) -> Iterator[None]:
-        """Runs until the block ends."""
+        """Runs the server until the block ends."""
         grpc, rest = self._ports
         words = ["-m", "serving.server", f"--port={grpc}", f"--rest_api_port={rest}"]
         words += [f"--model_config_file={self._week.models / 'models.config'}"]
@@ -353,7 +353,7 @@ class Server:
 
     @property
     def grpc(self) -> str:
-        """Its address."""
+        """Address of the gRPC port."""
         return f"localhost:{self._ports[0]}"
 
     def _wait(self) -> None:
@@ -367,12 +367,12 @@ class Server:
         raise DayError(f"{address}: not served after {SERVED_SECONDS} seconds")
 
     def ask(self, part: Part, name: str, label: str = "") -> float:
-        """Asks for each picture on its own; returns the share of right answers.
+        """Sends one request per picture; returns the share of right answers.
 
         Args:
             part: The pictures.
-            name: The ids of the requests are this, a hyphen, and a number.
-            label: Of the version that is asked; empty: none.
+            name: Prefix of the requests' ids; a hyphen and a number follow.
+            label: Version label in the requests; empty for none.
         """
         of_label = f"/labels/{label}" if label else ""
         address = (
@@ -398,7 +398,7 @@ class Server:
 
 
 def set_back(path: str, moment: datetime) -> None:
-    """Sets the times in a finished log file back, so that it began at a moment."""
+    """Moves the times in a finished log file, so that it begins at `moment`."""
     with open(path, "rb") as stream:
         logs = [
             PredictionLog.FromString(data)
@@ -420,7 +420,7 @@ def set_back(path: str, moment: datetime) -> None:
 
 
 def free_ports(count: int) -> list[int]:
-    """Returns ports that nobody has."""
+    """Returns unused ports."""
     with contextlib.ExitStack() as stack:
         sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
         for each in sockets:
@@ -512,7 +512,7 @@ def saturday(week: Week) -> None:
     versions = week.monitor(5, ends_with=0)["traffic"]["versions"]
     if len(versions) != 2:
         raise DayError(f"expected two versions to be judged, found {versions}")
-    # What was withdrawn is not trained and pushed again.
+    # A recipe whose version was withdrawn is refused.
     week.run(*recipe, ends_with=3)
 
 

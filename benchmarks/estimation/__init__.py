@@ -1,1 +1,1 @@
-"""How good an estimate without labels is, on MNIST as it is and disturbed."""
+"""Measures how good estimates without labels are, on MNIST and on disturbed images."""

@@ -77,7 +77,7 @@ def cli(version_dir: Path, data: str, rows: int, seed: int) -> None:
 
 
 def _show(title: str, findings: Iterable[Finding]) -> list[Finding]:
-    """Prints a table as Markdown, row by row; returns what is in it."""
+    """Prints the findings row by row as a Markdown table; returns them."""
     click.echo(f"| {title} | estimated | interval | true | off by | novel | trusted |")
     click.echo("| --- | --- | --- | --- | --- | --- | --- |")
     shown = []
@@ -100,5 +100,5 @@ def _explained(error: BaseException) -> tuple[Enum, str]:
 
 
 def main() -> Never:
-    """Runs the command line; an error is one line on standard error."""
+    """Runs the command line; reports an error in one line on standard error."""
     command.run(cli, PROGRAM, _explained, PROGRAM)

@@ -1,4 +1,4 @@
-"""Traffic of many kinds goes to a model, and its accuracy is estimated and counted."""
+"""Sends many kinds of traffic to a model; compares estimated and true accuracy."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,24 +14,24 @@ from contract.reliability import RELIABILITY_FILE, Reliability, read_reliability
 from serving.client.local import LocalModel
 
 OFF = 0.03
-"""So far an estimate may be off, unless it says that it cannot be trusted."""
+"""Largest error of an estimate that is marked as trusted."""
 
 SAMPLES = 20
 
 _BATCH_ROWS = 1000
 
 _LETTERS = 1000
-"""That are made at most; some fonts and a few sizes are soon all the same."""
+"""Largest number of different letters: more would repeat the few fonts."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What came of one kind of traffic.
+    """The result for one kind of traffic.
 
     Attributes:
-        kind: Of traffic, for people.
-        estimate: Made without labels.
-        accuracy: Counted with them.
+        kind: Name of the kind of traffic.
+        estimate: Estimate of the accuracy, without labels.
+        accuracy: True accuracy, by the labels.
     """
 
     kind: str
@@ -40,18 +40,18 @@ class Finding:
 
     @property
     def off(self) -> float:
-        """How much too high the estimate is."""
+        """Estimate minus true accuracy."""
         return self.estimate.value - self.accuracy
 
     @property
     def is_off(self) -> bool:
-        """Whether it is farther off than it may be."""
+        """Whether the error is larger than `OFF`."""
         return abs(self.off) > OFF
 
 
 @dataclass(frozen=True)
 class _Asked:
-    """Answers to pictures, as a monitor has them, and what is right."""
+    """The model's answers to pictures, as in a request log, and the true labels."""
 
     probabilities: np.ndarray
     novelty: np.ndarray
@@ -69,7 +69,7 @@ class _Asked:
 
 
 class Study:
-    """One model, and labelled images that it has not seen."""
+    """A study of one model with labelled images that it has not seen."""
 
     def __init__(
         self, folder: Path, images: np.ndarray, labels: np.ndarray, rows: int, seed: int
@@ -77,14 +77,14 @@ class Study:
         """Loads the model.
 
         Args:
-            folder: Of the version.
-            images: uint8 `[n, 28, 28]`, digits as MNIST has them.
+            folder: Folder of the version.
+            images: Images of digits in MNIST's form, uint8 `[n, 28, 28]`.
             labels: int64 `[n]`.
-            rows: Pictures of each kind of traffic, at most n.
-            seed: Of all that is left to chance.
+            rows: Number of pictures of each kind of traffic, at most n.
+            seed: Seed of all random choices.
 
         Raises:
-            BadInputError: The version tells nothing of its reliability.
+            BadInputError: The version has no file about its reliability.
         """
         self._model = LocalModel(folder)
         reliability = read_reliability(str(folder))
@@ -98,7 +98,7 @@ class Study:
         self._chance = np.random.default_rng(seed)
 
     def kinds(self) -> Iterator[Finding]:
-        """Yields what comes of digits that something happened to."""
+        """Yields the findings for disturbed and for drawn digits."""
         task = self._model.served.task
         for kind, disturb in traffic.disturbed().items():
             rows = self._chosen(self._rows)
@@ -108,7 +108,7 @@ class Study:
         yield self._find("drawn with the page's pen", self._ask(images, labels))
 
     def mixed(self) -> Iterator[Finding]:
-        """Yields what comes of letters among digits."""
+        """Yields the findings for letters among digits."""
         unlike = "".join(sorted({*traffic.LETTERS} - {*traffic.LIKE_DIGITS}))
         for asked, text in (
             (self._letters, "letters"),
@@ -119,11 +119,11 @@ class Study:
                 yield self._find(f"{text}, {share:.0%}", found)
 
     def among(self, rows: int) -> tuple[int, int]:
-        """Returns what samples of so many rows come to, 100 of each kind.
+        """Examines samples of `rows` pictures, 100 with letters and 100 without.
 
         Returns:
-            Those with 4 % of letters that are trusted, and off; and those without
-            letters that are trusted.
+            Number of samples with 4 % of letters whose estimate is trusted but wrong,
+            and number of samples without letters whose estimate is trusted.
         """
         mixed, undisturbed = (
             [self._find("", self._with(self._letters, share, rows)) for _ in range(100)]
@@ -133,7 +133,7 @@ class Study:
         return missed, sum(found.estimate.trusted for found in undisturbed)
 
     def undisturbed(self) -> Iterator[Finding]:
-        """Yields what comes of samples of the images as they are."""
+        """Yields the findings for samples of the undisturbed images."""
         for number in range(1, SAMPLES + 1):
             rows = self._chosen(self._rows)
             yield self._find(f"sample {number}", self._digits.some(rows))

@@ -1,6 +1,6 @@
-"""Pictures as a server might get them: MNIST's test images, and what becomes of them.
+"""Makes traffic for a server: MNIST's test images, disturbed images, letters, drawings.
 
-Each kind of traffic is a function from test images to what a server is sent.
+Each kind of disturbance is a function from test images to the pictures of the requests.
 """
 
 from collections.abc import Callable, Iterable
@@ -14,25 +14,25 @@ from contract.task import Task
 from serving.client.prepare import from_drawing
 
 LIKE_DIGITS = "OoQDIliSsZzBbqg"
-"""Letters that a person may take for a digit."""
+"""Letters that look like digits."""
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 _FONTS = ("DejaVuSans", "DejaVuSerif", "DejaVuSans-Oblique", "STIXGeneral", "cmr10")
-"""That come with Matplotlib."""
+"""Fonts that come with Matplotlib."""
 
 _SHEET, _PEN = 560, 46
-"""Pixels: a side of the page's paper, and the width of its pen."""
+"""Side of the drawing area on the server's page, and width of its pen, in pixels."""
 
 NOT_OF_TASK = -1
-"""The label of a picture that no class is right for."""
+"""The label of a picture that belongs to no class."""
 
 Disturb = Callable[[np.ndarray, np.random.Generator], np.ndarray]
-"""Makes other images, uint8 `[rows, 28, 28]`, of images."""
+"""A function from images to disturbed images, both uint8 `[rows, 28, 28]`."""
 
 
 def disturbed() -> dict[str, Disturb]:
-    """Returns what may happen to digits on their way, by name."""
+    """Returns the kinds of disturbance, by name."""
     kinds: dict[str, Disturb] = {"as they are": lambda images, chance: images}
     for degrees in (5, 10, 15, 20, 30, 45, 60):
         kinds[f"turned by {degrees}°"] = partial(_turned, degrees)
@@ -76,7 +76,7 @@ def _noised(
 def _shifted(
     pixels: int, images: np.ndarray, chance: np.random.Generator
 ) -> np.ndarray:
-    """To a side of its own each."""
+    """Shifts each image to a random side."""
     ways = [(0, pixels), (0, -pixels), (pixels, 0), (-pixels, 0)]
     chosen = chance.integers(len(ways), size=len(images))
     padded = np.pad(images, ((0, 0), (pixels, pixels), (pixels, pixels)))
@@ -97,15 +97,15 @@ def _paler(share: float, images: np.ndarray, chance: np.random.Generator) -> np.
 def letters(
     names: str, rows: int, task: Task, chance: np.random.Generator
 ) -> np.ndarray:
-    """Returns letters of several fonts and sizes, prepared as the page prepares.
+    """Returns letters in several fonts, prepared in the same way as on the page.
 
     Args:
-        names: Which letters.
-        rows: How many.
-        task: Whose form they are brought to.
-        chance: Chooses among them.
+        names: The letters to choose from.
+        rows: Number of pictures.
+        task: The task, which gives the size and colours of the pictures.
+        chance: Source of random choices.
     """
-    # Not at import: it looks for a home to write to, and complains without one.
+    # Imported here, because the import warns if there is no writable home.
     import matplotlib
 
     folder = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
@@ -128,7 +128,10 @@ _ARC = np.linspace(0, 1, 13)
 def _ellipse(
     x: float, y: float, wide: float, high: float, start: float, turn: float
 ) -> list[tuple[float, float]]:
-    """Returns points of an ellipse, angles in quarters, from the right, clockwise."""
+    """Returns points of an arc of an ellipse.
+
+    Angles are in quarters of a turn, clockwise from the right.
+    """
     angles = (start + turn * _ARC) * np.pi / 2
     points = zip(x + wide * np.cos(angles), y + high * np.sin(angles), strict=True)
     return [(float(a), float(b)) for a, b in points]
@@ -163,7 +166,7 @@ STROKES: tuple[tuple[list[tuple[float, float]], ...], ...] = (
     ),
     ([*_ellipse(0.48, 0.3, 0.27, 0.25, 0, -4), (0.75, 0.3), (0.68, 0.95)],),
 )
-"""How the digits are drawn, by digit: strokes of points in a box of side 1."""
+"""Strokes of each digit from 0 to 9, as lists of points in a square of side 1."""
 
 
 def drawn(
@@ -171,7 +174,7 @@ def drawn(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Returns digits drawn with the page's pen, and their labels.
 
-    The strokes go through the preparation that the page has in common with the client.
+    The drawings are prepared by the function that page and client share.
     """
     labels = chance.integers(len(STROKES), size=rows)
     pictures = []

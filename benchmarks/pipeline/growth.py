@@ -1,7 +1,7 @@
-"""The same run with several times the data.
+"""Measures the same run with several times the data.
 
-MNIST is repeated, each copy moved round by another number of columns, so that the
-records differ and no compression, cache or sketch profits from their being the same.
+MNIST is repeated, and each copy is rotated by another number of columns. So the records
+differ, and no compression, cache or sketch profits from equal records.
 """
 
 import re
@@ -21,14 +21,14 @@ from components.image_example_gen import idx
 from components.image_example_gen.source import open_source
 
 _LEFT = re.compile(r"Pause .* \d+M->(\d+)M\(")
-"""In Java's log of collections: how many MB of the heap were left."""
+"""Matches Java's garbage collection log: MB of the heap that a collection left."""
 
 
 def write(data: Path, times: int, folder: Path) -> int:
-    """Writes the data set `times` over as IDX files; returns the number of images.
+    """Writes the data set `times` times as IDX files; returns the number of images.
 
     Raises:
-        BadInputError: The data set is not usable.
+        BadInputError: The data set cannot be used.
     """
     source = open_source(str(data))
     folder.mkdir()
@@ -38,7 +38,7 @@ def write(data: Path, times: int, folder: Path) -> int:
         copies = np.empty((times, *images.shape), np.uint8)
         for copy in range(times):
             copies[copy] = np.roll(images, copy, axis=2)
-        # Row by row, all copies of it: every split has the same mixture.
+        # All copies of a row follow each other, so that every split has the same mix.
         in_turn = copies.swapaxes(0, 1).reshape(-1, *images.shape[1:])
         idx.write(str(folder / f"{stem}-images-idx3-ubyte"), in_turn)
         idx.write(str(folder / f"{stem}-labels-idx1-ubyte"), np.repeat(labels, times))
@@ -53,7 +53,7 @@ def measure(
     config: Path | None,
     servers: Mapping[str, int],
 ) -> Grown:
-    """Runs `local_runner.py` on the data repeated so many times, for one epoch.
+    """Runs `local_runner.py` for one epoch on the data, repeated `times` times.
 
     Raises:
         CommandError: The run failed.
@@ -66,7 +66,7 @@ def measure(
         f"--data={grown}",
         f"--output={output}",
         "--epochs=1",
-        # Of a model that has seen so little, and digits at the frame's edge.
+        # Low bounds: one epoch trains little, and some digits cross the frame's edge.
         *("--min-accuracy=0.5", "--min-class-accuracy=0.2"),
         *([] if config is None else [f"--config={config}"]),
     ]
@@ -89,13 +89,13 @@ def measure(
 
 
 def _log_collections(pid: int, path: Path) -> Path:
-    """Has a Java process write its garbage collections to a file."""
+    """Makes a Java process log its garbage collections to a file."""
     command = ["jcmd", str(pid), "VM.log", f"output={path}", "what=gc"]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     return path
 
 
 def live_mb(collections: Path) -> float:
-    """Returns the most that any collection left of a heap, in MB; 0 if none was."""
+    """Returns the largest heap that a collection left, in MB; 0 without collections."""
     text = collections.read_text()
     return float(max(map(int, _LEFT.findall(text)), default=0))

@@ -1,7 +1,7 @@
-"""The same data in the form that each contender takes ready, made beforehand.
+"""Prepares the same data in the input format of each contender.
 
-The notebook has Keras' npz in its cache, the stock pipeline has TFRecords; the time
-to make them is nobody's. `local_runner.py` gets the files as they are.
+The notebook reads Keras' npz, the stock pipeline reads TFRecords; the time to make them
+is not measured. `local_runner.py` gets the original files.
 """
 
 import os
@@ -18,7 +18,7 @@ _SHARD_ROWS = 12_000
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
-    """What the contenders read: the files, Keras' npz, gzipped TFRecords by split."""
+    """The contenders' inputs: the files, Keras' npz, and gzipped TFRecords by split."""
 
     data: Path
     fingerprint: str
@@ -28,14 +28,14 @@ class Inputs:
 
 
 def prepare(data: Path, folder: Path) -> Inputs:
-    """Reads and checks a data set and writes both other forms into a folder.
+    """Reads and checks a data set and writes both other formats into a folder.
 
     Raises:
-        BadInputError: The data set is not usable.
+        BadInputError: The data set cannot be used.
     """
-    # For this process alone: contenders start without it.
+    # Applies to this process only: contenders start without this variable.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    # Imports TensorFlow, which is not needed for --help and --render.
+    # Imported here, because it imports TensorFlow, which --help does not need.
     from components.image_example_gen.splitting import last_rows
 
     source = open_source(str(data))

@@ -1,4 +1,4 @@
-"""What was measured, and the file that keeps it: rounds are added to it."""
+"""The measurements, and the results file to which rounds are added."""
 
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,7 @@ from contract.errors import BadInputError
 
 
 class ResultsError(BadInputError):
-    """A results file is not one, or is about something else."""
+    """A file is no results file, or is for other data, settings or versions."""
 
 
 class _Model(BaseModel):
@@ -17,15 +17,16 @@ class _Model(BaseModel):
 
 
 class Facts(_Model):
-    """What a training was: the same for all contenders, or they do not compare.
+    """The facts of a training; the first four must be equal for all contenders.
 
     Attributes:
-        steps: Updates of the weights.
-        parameters: Numbers that are trained.
-        optimizer: Its class.
-        learning_rate: Its step size.
-        test_accuracy: Share of the test split answered rightly.
-        fit_seconds: The training loop alone, validation after each epoch included.
+        steps: Number of training steps.
+        parameters: Number of the model's parameters.
+        optimizer: Class of the optimiser.
+        learning_rate: Learning rate of the optimiser.
+        test_accuracy: Accuracy on the test split.
+        fit_seconds: Time of the training loop alone, including the validation after
+            each epoch.
     """
 
     steps: int
@@ -43,9 +44,9 @@ class Measured(_Model):
         seconds: Wall time.
         cpu_seconds: User and system time of the process and its descendants.
         peak_mb: Largest resident memory of all of them together, in MB.
-        components: Wall seconds by component, where there are any.
-        components_cpu: Processor seconds of the process itself, likewise.
-        facts: Of its training.
+        components: Wall seconds by component; empty for the notebook.
+        components_cpu: Processor seconds of the process itself, by component.
+        facts: Facts of the training.
     """
 
     seconds: float
@@ -60,11 +61,11 @@ class Grown(_Model):
     """One run at one size of the data.
 
     Attributes:
-        images: In all splits together.
-        seconds: The whole process.
+        images: Number of images in all splits.
+        seconds: Wall time of the whole process.
         components: Wall seconds by component.
-        peaks_mb: The most memory of each process.
-        live_mb: Of each Java process, the most of its heap that a collection left.
+        peaks_mb: Peak memory of each process, in MB.
+        live_mb: For each Java process, the largest heap that a collection left, in MB.
     """
 
     images: int
@@ -78,10 +79,10 @@ class Results(_Model):
     """Everything in a results file.
 
     Attributes:
-        machine: What it was measured on.
-        settings: What was measured: fingerprint of the data, epochs.
-        rounds: By round: contender to what it took. A round may lack some.
-        growth: By where Beam ran, and the number of times the data was repeated.
+        machine: Description of the machine.
+        settings: Fingerprint of the data, and number of epochs.
+        rounds: For each round, the measurements by contender. Some may be missing.
+        growth: Runs by the place of Beam's work, and by how often the data is repeated.
     """
 
     machine: dict[str, str]
@@ -90,11 +91,11 @@ class Results(_Model):
     growth: dict[str, dict[int, Grown]] = Field(default_factory=dict)
 
     def of(self, contender: str) -> list[Measured]:
-        """Every run of a contender, oldest first."""
+        """Returns every run of a contender, oldest first."""
         return [each[contender] for each in self.rounds if contender in each]
 
     def pairs(self, one: str, other: str) -> list[tuple[Measured, Measured]]:
-        """The runs of two contenders that lay side by side in a round."""
+        """Returns the runs of two contenders from the rounds that have both."""
         return [
             (each[one], each[other])
             for each in self.rounds
@@ -102,7 +103,7 @@ class Results(_Model):
         ]
 
     def save(self, path: Path) -> None:
-        """Writes the file anew, whole or not at all."""
+        """Writes the file atomically."""
         path.parent.mkdir(parents=True, exist_ok=True)
         beside = path.with_name(path.name + ".tmp")
         beside.write_text(self.model_dump_json(indent=1) + "\n")
@@ -113,7 +114,7 @@ def load(path: Path) -> Results:
     """Reads a results file.
 
     Raises:
-        ResultsError: There is none, or it is no results file.
+        ResultsError: The file does not exist, or is no results file.
     """
     try:
         return Results.model_validate_json(path.read_bytes())
@@ -133,10 +134,10 @@ def load(path: Path) -> Results:
 def load_or_begin(
     path: Path, machine: dict[str, str], settings: dict[str, Any]
 ) -> Results:
-    """Reads the file to add to, or begins a new one.
+    """Reads the results file, or begins new results if there is none.
 
     Raises:
-        ResultsError: The file there is about other data, settings or versions.
+        ResultsError: The file is for other data, settings or versions.
     """
     if not path.exists():
         return Results(machine=machine, settings=settings)

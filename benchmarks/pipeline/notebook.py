@@ -1,11 +1,11 @@
-"""The notebook as a script: exactly its Keras calls, and nothing else.
+"""Runs the notebook as a script, with exactly its Keras calls.
 
     python -m benchmarks.pipeline.notebook --data mnist.npz --facts facts.json
 
-It reads the npz that `keras.datasets.mnist.load_data` keeps, scales, fits with
-Keras' own loop and asks for the test accuracy. No validation of data, no gates, no
-model that could be served. The clock around `fit` and the facts at the end are all
-that was added.
+The script reads the npz that `keras.datasets.mnist.load_data` keeps, scales the images,
+fits with Keras' own loop and computes the test accuracy. It has no validation of data,
+no gates, and no model that could be served. Only the clock around `fit` and the facts
+at the end were added.
 """
 
 import argparse
@@ -15,7 +15,7 @@ from pathlib import Path
 
 
 def main() -> None:
-    """Trains as the notebook does; writes what it came to as JSON."""
+    """Trains as the notebook does; writes the facts of the training as JSON."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--data", required=True)
     parser.add_argument("--facts", type=Path, required=True)

@@ -1,4 +1,4 @@
-"""Runs a command to its end and takes its measure: wall, processor, memory."""
+"""Runs a command to its end and measures wall time, processor time and memory."""
 
 import os
 import subprocess
@@ -19,24 +19,25 @@ SAMPLE_SECONDS = 0.1
 _STOP_SECONDS = 10.0
 
 RUN = "run"
-"""Name of the command's own process among those that are watched."""
+"""Name of the command's own process among the watched processes."""
 
 
 class CommandError(BrokenError):
-    """A command failed; says what it printed last."""
+    """A command failed; the message has the last line that it printed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """What some processes have and took at one moment.
+    """Memory and processor time of the watched processes at one moment.
 
     Attributes:
         time: Seconds since 1970.
-        mb: Resident memory by name of process, in MB (10**6 bytes); of each one's
-            descendants, the largest alone, as `<name>'s child`.
-        total_mb: Of all processes together. Pages that they share count in each, so
-            it is an upper bound.
-        cpu_seconds: That the command's own process took so far, without descendants.
+        mb: Resident memory by name of process, in MB (10**6 bytes). The largest
+            descendant of each process is `<name>'s child`.
+        total_mb: Memory of all processes together. Shared pages count in each process,
+            so that this is an upper bound.
+        cpu_seconds: Processor time of the command's own process so far, without
+            descendants.
     """
 
     time: float
@@ -47,13 +48,13 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What a process and all its descendants took.
+    """The resources that a process and all its descendants used.
 
     Attributes:
-        started: Seconds since 1970.
-        seconds: From its start to its end.
+        started: Time of the start, in seconds since 1970.
+        seconds: Wall time.
         cpu_seconds: User and system time.
-        samples: Over time, every `SAMPLE_SECONDS`.
+        samples: One sample for every `SAMPLE_SECONDS`.
     """
 
     started: float
@@ -73,7 +74,7 @@ class Usage:
         return {n: max(s.mb.get(n, 0.0) for s in self.samples) for n in names}
 
     def cpu_between(self, start: float, end: float) -> float:
-        """Processor seconds of the command's own process between two moments."""
+        """Returns the processor seconds of the command's own process in a period."""
         first, last = (
             min(self.samples, key=lambda sample: abs(sample.time - moment))
             for moment in (start, end)
@@ -92,16 +93,17 @@ def run(
 
     Args:
         command: Program and arguments.
-        log: File for what it prints.
-        variables: Of the environment, on top of this process's.
-        tree: Folder that it runs in.
-        servers: Process ids by name of what else works for it and is watched.
+        log: File for the command's output.
+        variables: Environment variables, in addition to this process's.
+        tree: Working directory.
+        servers: Process ids, by name, of other processes that work for the command and
+            are also watched.
 
     Raises:
-        CommandError: It ended with another code than 0.
+        CommandError: The command ended with another code than 0.
     """
-    # A benchmark of start-up must not write bytecode anew at every import, and
-    # what the caller set for its own process is not the contender's.
+    # A benchmark of start-up must not write bytecode again at every import. The
+    # caller's own settings of TensorFlow do not apply to the contender.
     environment = {
         key: value
         for key, value in os.environ.items()
@@ -139,7 +141,7 @@ def run(
             f"{' '.join(command[:4])} ...: expected exit code 0, found {code}: "
             f"{lines[-1] if lines else 'no output'} (see {log})"
         )
-    # Of children that were waited for, theirs included: all of the tree.
+    # These times include all children that were waited for, and their children.
     cpu = (
         after.children_user
         - before.children_user
@@ -180,7 +182,7 @@ def _children_mb(process: psutil.Process) -> list[float]:
 
 
 def _end_tree(process: subprocess.Popen[bytes]) -> None:
-    """Ends a process that is no longer waited for, and what it started."""
+    """Ends a process and all its descendants."""
     try:
         tree = psutil.Process(process.pid).children(recursive=True)
     except psutil.NoSuchProcess:
@@ -192,7 +194,7 @@ def _end_tree(process: subprocess.Popen[bytes]) -> None:
 
 
 def end(process: subprocess.Popen[bytes]) -> None:
-    """Ends a process; by force if it does not within some seconds."""
+    """Ends a process; kills it if it has not ended after `_STOP_SECONDS`."""
     process.terminate()
     try:
         process.wait(_STOP_SECONDS)

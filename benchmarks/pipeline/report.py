@@ -1,4 +1,4 @@
-"""From measurements to medians, ratios and verdicts."""
+"""Computes medians, ratios and verdicts from the measurements, and shows them."""
 
 import statistics
 from collections.abc import Callable, Iterable, Mapping
@@ -22,7 +22,7 @@ _DATA_NODES = ("StatisticsGen", "Evaluator")
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """A target and what was measured; None if it was not. At most `bound` meets it."""
+    """A target and the measured value, or None; a value up to `bound` meets it."""
 
     text: str
     measured: float | None
@@ -30,7 +30,7 @@ class Verdict:
 
     @property
     def met(self) -> bool | None:
-        """Whether it was met; None where it was not measured."""
+        """Whether the target was met; None if it was not measured."""
         return None if self.measured is None else self.measured <= self.bound
 
 
@@ -65,14 +65,15 @@ _TARGETS: tuple[tuple[str, str, Figure, float], ...] = (
         *(EARLIER, _data_nodes, 0.55),
     ),
 )
-"""What our pipeline's figure is at most of another contender's."""
+"""Targets: text, other contender, figure, and the largest allowed ratio of our
+pipeline's figure to the other's."""
 
 
 def verdicts(results: Results) -> list[Verdict]:
-    """Returns every target with what was measured.
+    """Returns every target with its measured value.
 
-    A ratio is the median over the rounds of one's figure to the other's: a machine
-    that slows down half-way slows both.
+    A ratio is computed in each round, and the median of the rounds counts: a machine
+    that slows down half-way slows both contenders.
     """
     found = []
     for text, other, figure, bound in _TARGETS:
@@ -96,7 +97,8 @@ def _growth_verdicts(where: str, by_times: Mapping[int, Grown]) -> list[Verdict]
             (", live heap", a.live_mb, b.live_mb),
         )
         for name in of_a
-        # What of a Java process is not its heap's live part is up to Java.
+        # Of a Java process only the live heap counts: Java decides how much more it
+        # takes.
         if name in of_b and (what or name not in a.live_mb)
     }
     return [
@@ -123,7 +125,7 @@ def _median(values: Iterable[float]) -> float | None:
 
 
 def render(results: Results) -> RenderableType:
-    """Everything in a results file, as tables."""
+    """Returns everything in a results file, as tables."""
     parts: list[RenderableType] = [_machine_table(results)]
     if results.rounds:
         parts += [_contenders_table(results), _components_table(results)]
@@ -193,7 +195,7 @@ def _components_table(results: Results) -> Table:
 
 
 def _growth_table(where: str, by_times: Mapping[int, Grown]) -> Table:
-    """One column a size: times of components, and memory of processes."""
+    """Returns a table with one column per size: component times and process memory."""
     table = _plain(where, *(f"{times} times" for times in sorted(by_times)))
     grown = [by_times[times] for times in sorted(by_times)]
 

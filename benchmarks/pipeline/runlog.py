@@ -1,4 +1,4 @@
-"""Seconds per component, read from what TFX logs."""
+"""Reads the times of the components from TFX's log."""
 
 import re
 from collections.abc import Iterable
@@ -14,7 +14,7 @@ _LINE = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """When a component ran, in seconds since 1970."""
+    """Start and end of a component, in seconds since 1970."""
 
     node: str
     start: float
@@ -22,12 +22,12 @@ class Span:
 
     @property
     def seconds(self) -> float:
-        """How long it ran."""
+        """Duration of the component."""
         return self.end - self.start
 
 
 def spans(lines: Iterable[str]) -> list[Span]:
-    """Returns the components that ended, in the order in which they did.
+    """Returns the components that ended, in the order of their ends.
 
     Args:
         lines: A log of LocalDagRunner, in local time.

@@ -1,9 +1,9 @@
-"""What a model that `local_runner.py` trained has gone through.
+"""Writes the facts about the training of a model that `local_runner.py` trained.
 
     python -m benchmarks.pipeline.trained --run FOLDER --facts facts.json
 
-Read from the model's own file, the optimiser's counter of updates included, and from
-the history and the timing beside it: not from what the run was asked for.
+The facts come from the model's file, including the optimiser's counter of steps, and
+from the history and the timing beside it. They do not come from the run's settings.
 """
 
 import argparse

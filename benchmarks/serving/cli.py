@@ -30,10 +30,10 @@ async def run(
     seconds: float,
     progress: Console,
 ) -> dict[tuple[str, int], list[Measurement]]:
-    """Measure every contender at every concurrency, `repeats` times in turn.
+    """Measures every contender at every concurrency, `repeats` times.
 
-    The contenders alternate, and each repeat starts with another one, so that what
-    else happens on the machine falls on all of them.
+    The contenders alternate, and each repeat starts with another one, so that other
+    work on the machine affects all of them.
     """
     runs = defaultdict(list)
     for repeat in range(repeats):
@@ -119,5 +119,5 @@ def _explained(error: BaseException) -> tuple[Enum, str]:
 
 
 def main() -> Never:
-    """Run the command line; an error is one line on standard error."""
+    """Runs the command line; reports an error in one line on standard error."""
     command.run(cli, PROGRAM, _explained, PROGRAM)

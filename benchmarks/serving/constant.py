@@ -1,8 +1,8 @@
-"""A gRPC server that answers Predict with the same bytes whatever is asked.
+"""A gRPC server that answers each Predict call with the same bytes.
 
-What gRPC in Python costs when a model costs nothing; the request is not even parsed. It
-runs on grpc.aio (the `limit`), or on the embedded server's own way to gRPC's core (the
-`core`).
+It shows the cost of gRPC in Python without a model; the request is not even parsed. It
+runs on grpc.aio (contender `limit`), or on the embedded server's own interface to
+gRPC's core (contender `core`).
 """
 
 import argparse
@@ -17,7 +17,7 @@ from serving.server.grpc_core import CoreServer
 
 
 def answer() -> bytes:
-    """A response of the size and form of the model's."""
+    """Returns a response with the size and fields of the model's responses."""
     response = protocol.PredictResponse()
     response.model_spec.name = "mnist"
     response.model_spec.version.value = 1700000000
@@ -54,11 +54,11 @@ class _Constant(grpc.GenericRpcHandler):
         return True
 
     def flush(self) -> None:
-        """Nothing waits."""
+        """Does nothing, because no call waits."""
 
 
 async def serve(port: int, core: bool) -> None:
-    """Serve until killed."""
+    """Serves until killed."""
     options, constant = [("grpc.so_reuseport", 0)], _Constant()
     server: Any
     if core:

@@ -1,4 +1,4 @@
-"""The servers that are compared, each in a process of its own."""
+"""Starts the servers that are compared, each in its own process."""
 
 import contextlib
 import os
@@ -23,7 +23,7 @@ START_SECONDS = 120.0
 
 @dataclass(frozen=True, slots=True)
 class Contender:
-    """A server under test: one of `NAMES`, where it listens, and its process."""
+    """A server under test: its name in `NAMES`, its address and its process id."""
 
     name: str
     address: str
@@ -31,15 +31,16 @@ class Contender:
 
 
 class StartError(BrokenError):
-    """A contender did not start; says what it printed last."""
+    """A contender did not start; the message has the last line that it printed."""
 
 
 def commands(model: Model, folder: Path) -> dict[str, list[str]]:
-    """Returns what follows `python -m` for each contender; each takes a `--port`.
+    """Returns the arguments of `python -m` for each contender; each takes a `--port`.
 
     Args:
-        model: What they serve.
-        folder: For a copy of it without its marker, and for a configuration.
+        model: The model to serve.
+        folder: Folder for a copy of the model without `rows_apart.json`, and for a
+            configuration.
     """
     version = model.base_path / str(model.version)
     shutil.copytree(
@@ -78,10 +79,10 @@ NAMES = ("embedded", "alone", "logged", "plain", "limit", "core")
 def running(
     commands: Mapping[str, list[str]], model: str, logs: Path
 ) -> Iterator[list[Contender]]:
-    """Start the contenders, wait until each has answered, stop them at the end.
+    """Starts the contenders, waits until each has answered, stops them at the end.
 
     Raises:
-        StartError: One ended, or did not answer within `START_SECONDS`.
+        StartError: A contender ended, or did not answer within `START_SECONDS`.
     """
     environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
     with contextlib.ExitStack() as stack:

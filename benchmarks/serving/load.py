@@ -1,4 +1,4 @@
-"""The load generator: a closed loop of concurrent callers, on one connection."""
+"""Generates load: a closed loop of concurrent callers on one connection."""
 
 import asyncio
 import gc
@@ -20,12 +20,12 @@ class Measurement:
     """One run of one contender at one concurrency.
 
     Attributes:
-        rate: Answers in a second.
+        rate: Answers per second.
         p50: Median latency in milliseconds.
         p99: 99th percentile of the latency in milliseconds.
-        answers: How many were counted.
-        server_cpu: Milliseconds of processor time the server spent on an answer.
-        client_cpu: The same of the load generator.
+        answers: Number of counted answers.
+        server_cpu: Processor time of the server per answer, in milliseconds.
+        client_cpu: Processor time of the load generator per answer, in milliseconds.
     """
 
     rate: float
@@ -37,7 +37,7 @@ class Measurement:
 
 
 def request(model: str) -> calls.Call[Answer]:
-    """A Predict call of one image, as the project's client makes it."""
+    """Returns a Predict call for one image, as the project's client makes it."""
     rng = np.random.default_rng(0)
     image = np.zeros((1, 28, 28), np.uint8)
     image[0, 4:24, 10:18] = rng.integers(0, 256, (20, 8))
@@ -45,7 +45,7 @@ def request(model: str) -> calls.Call[Answer]:
 
 
 def predict_once(address: str, model: str) -> None:
-    """Ask once and check the answer.
+    """Sends one request and checks the answer.
 
     Raises:
         grpc.RpcError: The server does not answer, or refuses.
@@ -72,13 +72,14 @@ async def measure(
     seconds: float,
     warm_up: float = 0.3,
 ) -> Measurement:
-    """Keep `concurrency` calls in flight for `seconds`, after a warm-up.
+    """Keeps `concurrency` calls in flight for `seconds`, after a warm-up.
 
-    The request is serialised once and answers stay bytes, so that as little as
-    possible of the machine goes to the generator.
+    The request is serialised once and answers stay bytes, so that the generator uses as
+    little of the machine as possible.
 
     Raises:
-        grpc.RpcError: A call failed; nothing is counted then.
+        grpc.RpcError: A call failed.
+        ValueError: No answer came in time.
     """
     all_answers = 0
     content = request(model).request.SerializeToString()
@@ -123,6 +124,6 @@ async def measure(
 
 
 def cpu_seconds(pid: int) -> float:
-    """Returns the processor time of a process so far, of all its threads."""
+    """Returns the processor time of all threads of a process so far."""
     times = psutil.Process(pid).cpu_times()
     return float(times.user + times.system)

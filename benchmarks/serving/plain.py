@@ -1,7 +1,8 @@
-"""The plain way to serve a SavedModel from Python, as tutorials show it.
+"""Serves a SavedModel from Python in the plain way that tutorials show.
 
-`tf.saved_model.load`, gRPC's thread pool, and TensorFlow's own conversions between
-protos and arrays. One of the contenders; started as a process of its own.
+The server uses `tf.saved_model.load`, gRPC's thread pool, and TensorFlow's own
+conversions between protos and arrays. It is one of the contenders and runs in its own
+process.
 """
 
 import argparse
@@ -19,13 +20,13 @@ WORKERS = 16
 
 
 class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
-    """Predict, and nothing else."""
+    """A service that implements Predict only."""
 
     def __init__(self, folder: str) -> None:
         self._model = tf.saved_model.load(folder)
 
     def Predict(self, request: Any, context: grpc.ServicerContext) -> Any:
-        """Run the signature the request names."""
+        """Runs the signature that the request names."""
         name = request.model_spec.signature_name or "serving_default"
         inputs = {
             alias: tf.constant(tf.make_ndarray(tensor))

@@ -1,4 +1,4 @@
-"""From measurements to medians, ratios and verdicts."""
+"""Computes medians, ratios and verdicts from the measurements, and shows them."""
 
 import os
 import statistics
@@ -12,20 +12,20 @@ from benchmarks.machine import describe
 from benchmarks.serving.load import Measurement
 
 Runs = Mapping[tuple[str, int], Sequence[Measurement]]
-"""The repeats by contender and concurrency; the n-th ones ran side by side."""
+"""The repeats by contender and concurrency; the n-th repeats of all ran in turn."""
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A ratio the embedded server is held to.
+    """A bound for the ratio of the embedded server's figure to another contender's.
 
     Attributes:
-        text: What it says.
-        metric: The field of `Measurement` that is compared.
+        text: Description of the target.
+        metric: The compared field of `Measurement`.
         against: The other contender.
-        concurrency: At which concurrency.
-        bound: The ratio, embedded to the other.
-        at_least: Whether the bound is a floor; a ceiling otherwise.
+        concurrency: Number of concurrent callers.
+        bound: The bound of the ratio.
+        at_least: Whether the bound is the least ratio; otherwise it is the largest.
     """
 
     text: str
@@ -36,7 +36,7 @@ class Target:
     at_least: bool
 
     def met(self, ratio: float) -> bool:
-        """Whether a ratio keeps to the bound."""
+        """Returns whether a ratio meets the target."""
         return ratio >= self.bound if self.at_least else ratio <= self.bound
 
 
@@ -44,20 +44,21 @@ TARGETS = (
     Target("throughput, times the plain way's", "rate", "plain", 32, 3.0, True),
     Target("throughput, share of the limit's", "rate", "limit", 32, 0.6, True),
     Target("median latency, times the limit's", "p50", "limit", 1, 1.5, False),
-    # Turned round: how much more it does than the one that logs a request in 100.
+    # Cost of logging: the embedded server's rate to that of one that logs a request in
+    # 100.
     Target("throughput, times the logging one's", "rate", "logged", 32, 1.05, False),
 )
 
 
 def ratio(runs: Runs, target: Target) -> float:
-    """The embedded server's figure to the other's."""
+    """Returns the ratio of the embedded server's figure to the other contender's."""
     return _paired(runs, "embedded", target.against, target.concurrency, target.metric)
 
 
 def _paired(runs: Runs, name: str, other: str, concurrency: int, metric: str) -> float:
-    """The median over the repeats of one to the other, repeat by repeat.
+    """Returns the median of the ratios of two contenders in each repeat.
 
-    Paired, so that a machine that slows down half-way slows both.
+    A machine that slows down half-way slows both contenders of a repeat.
     """
     return statistics.median(
         getattr(mine, metric) / getattr(theirs, metric)
@@ -78,7 +79,7 @@ def medians(measurements: Sequence[Measurement]) -> Measurement:
 
 
 def results_table(runs: Runs) -> Table:
-    """Medians by concurrency and contender; CPU is ms for each answer."""
+    """Returns a table of medians by concurrency and contender; CPU is ms per answer."""
     table = Table(box=None, header_style="bold", pad_edge=False)
     table.add_column("callers", justify="right")
     table.add_column("server")
@@ -107,7 +108,7 @@ def results_table(runs: Runs) -> Table:
 
 
 def targets_table(runs: Runs) -> Table:
-    """Each target with its ratio and verdict."""
+    """Returns a table of the targets with their ratios and verdicts."""
     table = Table(box=None, header_style="bold", pad_edge=False)
     table.add_column("embedded server's ...")
     for column in ("at", "measured", "target"):
@@ -132,7 +133,7 @@ def targets_table(runs: Runs) -> Table:
 
 
 def as_json(runs: Runs, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns everything measured, for programs."""
+    """Returns all measurements and targets, for programs."""
     return {
         "machine": {
             **describe(("tensorflow", "grpcio", "protobuf")),

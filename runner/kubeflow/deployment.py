@@ -1,4 +1,4 @@
-"""Settings of a cluster: image, volumes, Beam engine, and the resources of each node."""
+"""Settings of a cluster: image, volumes, Beam engine, and resources of the nodes."""
 
 from dataclasses import dataclass
 

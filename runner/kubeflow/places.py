@@ -79,7 +79,7 @@ def fingerprint(
 
 
 def same_bucket(data: str, pipeline_root: str | None) -> bool:
-    """Tells whether the data is in the bucket of the pipeline root, if that is known."""
+    """Tells whether the data is in the pipeline root's bucket; no if it is unknown."""
     return bool(pipeline_root) and _bucket(data) == _bucket(str(pipeline_root))
 
 

@@ -1,1 +1,1 @@
-"""A TFX pipeline for MNIST written the usual way, as its templates show."""
+"""A TFX pipeline for MNIST, written as in TFX's templates."""

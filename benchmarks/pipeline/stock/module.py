@@ -1,7 +1,7 @@
-"""`preprocessing_fn` and `run_fn` of the stock pipeline, as TFX's templates have them.
+"""`preprocessing_fn` and `run_fn` of the stock pipeline, as in TFX's templates.
 
-Written down in its usual form: materialised examples read by `tf_dataset_factory`,
-`repeat`, and Keras' `fit` with a number of steps.
+The code has the usual form: `tf_dataset_factory` reads materialised examples, followed
+by `repeat` and Keras' `fit` with a number of steps.
 """
 
 import json
@@ -46,7 +46,7 @@ def _model() -> Any:
 
 
 def run_fn(fn_args: Any) -> None:
-    """Trains with Keras' `fit`; exports for tf.Examples."""
+    """Trains with Keras' `fit`; exports a model that takes tf.Examples."""
     transform = tft.TFTransformOutput(fn_args.transform_output)
     settings = fn_args.custom_config
     batch = settings["batch_size"]

@@ -1,11 +1,11 @@
-"""The stock pipeline, from ready TFRecords to a pushed model.
+"""Runs the stock pipeline, from ready TFRecords to a pushed model.
 
     python -m benchmarks.pipeline.stock.pipeline --records FOLDER --output FOLDER
 
-The usual components with their usual settings, on LocalDagRunner: ImportExampleGen,
-StatisticsGen, SchemaGen, ExampleValidator, Transform (materialised), Trainer,
-Resolver, Evaluator, Pusher. Its data is ready as tf.Examples and its schema is
-whatever the data is, so it has less to do than ours.
+It has the usual components with their usual settings, on LocalDagRunner:
+ImportExampleGen, StatisticsGen, SchemaGen, ExampleValidator, Transform (materialised),
+Trainer, Resolver, Evaluator, Pusher. Its data is ready as tf.Examples, and its schema
+is inferred from the data, so that it has less work than our pipeline.
 """
 
 import argparse
@@ -23,7 +23,7 @@ from benchmarks.pipeline.stock import module
 
 
 def eval_config() -> config_pb2.EvalConfig:
-    """Accuracy above a bound, and not below the last blessed model's."""
+    """Requires accuracy above 0.9 and at most 0.01 below the last blessed model."""
     threshold = config_pb2.MetricThreshold(
         value_threshold=config_pb2.GenericValueThreshold(lower_bound={"value": 0.9}),
         change_threshold=config_pb2.GenericChangeThreshold(
@@ -48,7 +48,7 @@ def eval_config() -> config_pb2.EvalConfig:
 def create(
     records: str, output: Path, epochs: int, steps: int, eval_steps: int
 ) -> tfx.dsl.Pipeline:
-    """Returns the pipeline; `steps` are batches of 32 in the training rows."""
+    """Returns the pipeline; `steps` is the number of batches of 32 training rows."""
     Split = tfx.proto.Input.Split
     example_gen = tfx.components.ImportExampleGen(
         input_base=records,
@@ -126,7 +126,7 @@ def create(
 
 
 def _facts(output: Path) -> dict[str, object]:
-    """Returns what `run_fn` noted, and the Evaluator's accuracy."""
+    """Returns the facts that `run_fn` wrote, and the Evaluator's accuracy."""
     [noted] = glob.glob(str(output / "artifacts/Trainer/model_run/*/facts.json"))
     facts: dict[str, object] = json.loads(Path(noted).read_text())
     [evaluation] = glob.glob(str(output / "artifacts/Evaluator/evaluation/*"))
@@ -140,7 +140,7 @@ def _facts(output: Path) -> dict[str, object]:
 
 
 def main() -> None:
-    """Runs it; writes what it came to as JSON."""
+    """Runs the pipeline; writes the facts of the training as JSON."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--records", required=True)
     parser.add_argument("--output", type=Path, required=True)
@@ -149,7 +149,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, required=True)
     parser.add_argument("--eval-steps", type=int, required=True)
     arguments = parser.parse_args()
-    # With the times of the components; as contract/logs.py writes them.
+    # The log has the times of the components, in the format of contract/logs.py.
     line = "%(asctime)s %(levelname).1s %(name)s: %(message)s"
     logging.basicConfig(level=logging.INFO, format=line, force=True)
     absl_logging.set_verbosity(absl_logging.INFO)
