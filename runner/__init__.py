@@ -1,1 +1,1 @@
-"""Running the pipeline on this machine: paths, screen, logs, results."""
+"""Runs the pipeline on this machine: paths, screen, logs, results."""

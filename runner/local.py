@@ -114,8 +114,8 @@ def compiled(
         config: Configuration of the run.
         dataset: The data set, read and checked.
         workspace: The workspace of the run.
-        run: Name of the run, used as TFX's run id. TFX itself would take the time,
-            which is unknown before the start and may repeat when the clock changes.
+        run: Name of the run, used as TFX's run id. TFX itself would take the time; the
+            name identifies the run from its first moment, whatever the clock says.
         reuse: Whether the run may reuse outputs of earlier runs.
     """
     components = create_components(

@@ -115,8 +115,8 @@ class State(BaseModel):
         """Returns the run that is due, and records it; None if none is due.
 
         One new span is tried at a time, the oldest first, together with spans of
-        successful runs. Before the first success, all spans are tried together, as one
-        alone may be too little to learn from.
+        successful runs. Before the first success, all due spans are tried together, as
+        one alone may be too little to learn from.
 
         Args:
             complete: The complete spans, sorted by number and version.

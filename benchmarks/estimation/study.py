@@ -21,7 +21,7 @@ SAMPLES = 20
 _BATCH_ROWS = 1000
 
 _LETTERS = 1000
-"""Largest number of different letters: more would repeat the few fonts."""
+"""Largest number of letter pictures to make: with few fonts, more would be alike."""
 
 
 @dataclass(frozen=True)

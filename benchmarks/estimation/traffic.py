@@ -174,7 +174,7 @@ def drawn(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Returns digits drawn with the page's pen, and their labels.
 
-    The drawings are prepared by the function that page and client share.
+    They are prepared in the same way as on the page and in the client.
     """
     labels = chance.integers(len(STROKES), size=rows)
     pictures = []

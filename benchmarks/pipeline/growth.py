@@ -1,7 +1,7 @@
 """Measures the same run with several times the data.
 
-MNIST is repeated, and each copy is rotated by another number of columns. So the records
-differ, and no compression, cache or sketch profits from equal records.
+MNIST is repeated, and each copy is shifted cyclically by another number of columns. So
+the records differ, and no compression, cache or sketch profits from equal records.
 """
 
 import re

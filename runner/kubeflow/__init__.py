@@ -1,1 +1,1 @@
-"""The pipeline on open-source Kubeflow: compile, submit, and run in a pod."""
+"""Compiles the pipeline for open-source Kubeflow, submits it, and runs its nodes."""

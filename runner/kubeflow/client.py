@@ -88,7 +88,7 @@ class Client:
 
         Raises:
             BadInputError: KFP does not answer, refuses the token, or has a version
-                that is not supported.
+                that is not supported; or a namespace is needed and missing.
         """
         self.connection = connection
         self._has_task_api: bool | None = None

@@ -9,8 +9,8 @@ _MONTHS = ["jan", "feb", "mar", "apr", "may", "jun"]
 _MONTHS += ["jul", "aug", "sep", "oct", "nov", "dec"]
 _DAYS = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"]
 
-# Name, lowest and highest value, and the names that stand for values, of each of
-# the six fields of robfig/cron v1, which KFP's API server and its controller use
+# Each of the six fields of robfig/cron v1: its name, its lowest and highest value, and
+# the names of values. KFP's API server and its controller use this library
 # (kubeflow/pipelines: go.mod; backend/src/crd/pkg/apis/scheduledworkflow).
 _FIELDS: tuple[tuple[str, int, int, dict[str, int]], ...] = (
     ("second", 0, 59, {}),

@@ -231,8 +231,8 @@ def _leave_to_image(spec: Json, components: list[BaseNode], origin: Origin) -> N
 def _provenance() -> Provenance:
     """Returns this checkout's commit and the image's lock file.
 
-    The pods compare their code with the commit. The image's lock may differ from that
-    of the environment that compiles.
+    Each pod checks that it has the same code. The image's lock may differ from that of
+    the environment that compiles.
     """
     root = Path(__file__).resolve().parents[2]
     lock = root / "requirements" / f"{IMAGE_LOCK}.txt"
