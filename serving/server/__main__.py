@@ -1,4 +1,4 @@
-"""`python -m serving.server`: run the server until SIGTERM or SIGINT."""
+"""`python -m serving.server` runs the server until SIGTERM or SIGINT."""
 
 import importlib.metadata
 import logging
@@ -12,16 +12,16 @@ from typing import NoReturn
 
 from serving.server import flags
 
-# What TensorFlow 2.16 says on a machine without a GPU, as an error.
+# Part of a line that TensorFlow 2.16 logs as an error on a machine without a GPU.
 _NO_ERROR = b"Attempting to register factory for plugin"
 
 
 def main() -> int:
-    """Run the server; return the process's exit code."""
+    """Runs the server; returns the process's exit code."""
     screen = _copy_of_stderr()
 
     def stop(number: int, frame: object) -> NoReturn:
-        """End the process, in the middle of an import: it serves nothing yet."""
+        """Ends the process, even during an import: it serves nothing yet."""
         word = "Interrupted" if number == signal.SIGINT else "Terminated"
         with suppress(OSError):
             os.write(screen, f"{word} before it served\n".encode())
@@ -39,11 +39,11 @@ def main() -> int:
         format="%(asctime)s %(levelname).1s %(name)s: %(message)s",
         stream=sys.stderr,
     )
-    # What libraries warn of as they are imported is no error of ours.
+    # Libraries give warnings during their import; these must not become errors.
     os.environ.pop("PYTHONWARNINGS", None)
     if any(action == "error" for action, *_ in warnings.filters):
         warnings.simplefilter("default")
-    # TensorFlow's own greetings hide the lines that matter.
+    # TensorFlow's start-up messages hide the important lines.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     with _without_greetings(screen):
         from serving.server import process
@@ -54,19 +54,19 @@ def main() -> int:
 def _copy_of_stderr() -> int:
     try:
         return os.dup(2)
-    except OSError:  # it is closed
+    except OSError:  # stderr is closed
         return os.open(os.devnull, os.O_WRONLY)
 
 
 @contextmanager
 def _without_greetings(screen: int) -> Iterator[None]:
-    """Drop what is no error from what TensorFlow calls one as it is imported.
+    """Removes stderr lines that TensorFlow wrongly logs as errors during its import.
 
-    Its own level would have to hide all errors, and for as long as the process lives.
+    TensorFlow's log level would hide all errors, for the whole life of the process.
     """
-    # About the end of a Python, some years ahead.
+    # These warn of the end of support for a Python version, years ahead.
     warnings.filterwarnings("ignore", category=FutureWarning, module="google")
-    if not hasattr(os, "memfd_create"):  # a Mac has no such lines
+    if not hasattr(os, "memfd_create"):  # macOS does not log these lines
         yield
         return
     with open(os.memfd_create("said"), "w+b") as said:

@@ -1,7 +1,7 @@
-"""The server as a whole: start, serve, drain.
+"""Starts the server, serves requests, and drains them at the end.
 
-The order is that of tensorflow_model_server: ports open only after every model
-has a version available, so that an open port means a server that answers.
+The order is that of tensorflow_model_server: the ports open only after every model has
+an available version, so that a server with an open port can answer.
 """
 
 import asyncio
@@ -36,15 +36,15 @@ from serving.server.workers import Pools
 
 _log = logging.getLogger(__name__)
 
-# What closing takes at least, however short the grace.
+# Closing gets at least this time, even if the grace period is shorter.
 _CLOSING_SECONDS = 0.5
 
 
 class ModelServer:
-    """One server of models. Its coroutines belong to one event loop."""
+    """Serves models. Its coroutines belong to one event loop."""
 
     def __init__(self, options: Options):
-        """Read the configuration files; nothing is loaded or opened yet.
+        """Reads the configuration files; nothing is loaded or opened yet.
 
         Raises:
             ServingError: a flag's value or a file is wrong.
@@ -103,14 +103,14 @@ class ModelServer:
     # --- start ---------------------------------------------------------------
 
     async def start(self) -> None:
-        """Load the models, then open the ports.
+        """Loads the models, then opens the ports.
 
-        Waits for as long as a model has no version yet.
+        Waits while a model has no version.
 
         Raises:
-            ServingError: a model does not load, or a port cannot be had.
+            ServingError: a model does not load, or a port is not available.
         """
-        # What is imported by now stays; later collections need not look at it.
+        # Imported modules stay for ever: later garbage collections can skip them.
         gc.collect()
         gc.freeze()
         self.manager.start()
@@ -181,7 +181,7 @@ class ModelServer:
             api.application(),
             access_log=None,
             handle_signals=False,
-            # Requests have had their time by then; see `_stop_rest`.
+            # `_stop_rest` has already waited for the requests.
             shutdown_timeout=0.1,
         )
         await runner.setup()
@@ -205,7 +205,7 @@ class ModelServer:
         )
 
     async def _poll_config(self) -> None:
-        """Read the model config file again and again; a bad one changes nothing."""
+        """Polls the model config file; an invalid file is logged but not applied."""
         file = self.options.model_config_file
         while True:
             await asyncio.sleep(self.options.model_config_file_poll_wait_seconds)
@@ -213,8 +213,8 @@ class ModelServer:
             try:
                 config = _model_config(self.options)
                 if config != self._config:
-                    # A model that does not come is waited for no longer than
-                    # until the file says something else.
+                    # The wait for a model that does not load ends when the file
+                    # changes again.
                     await self._in_thread(
                         self.manager.reload,
                         config,
@@ -226,7 +226,7 @@ class ModelServer:
                 _log.error("Model config file not applied: %s", error)
 
     def _load(self, name: str, version: int, path: str) -> Servable:
-        """Load and warm a version (on a loading thread)."""
+        """Loads and warms a version (on a loading thread)."""
         try:
             servable, seconds = timed_load(
                 name, version, path, self.options, self._session_config
@@ -254,19 +254,18 @@ class ModelServer:
     # --- stop ----------------------------------------------------------------
 
     def cancel_start(self) -> None:
-        """Give up waiting for models; `start` then raises CANCELLED."""
+        """Stops waiting for models; `start` then raises CANCELLED."""
         self._stopping.set()
 
     async def stop(self, grace: float | None = None) -> bool:
-        """Turn health to NOT_SERVING, finish what runs, close everything.
+        """Sets health to NOT_SERVING, finishes running requests, closes everything.
 
         Args:
-            grace: longest wait for running requests in seconds; the flag's by
-                default.
+            grace: longest wait for running requests in seconds; default: the flag's.
 
         Returns:
-            Whether everything ended. A run of the graph cannot be interrupted; one
-            that outlasts the grace goes on, on a daemon thread.
+            Whether everything ended. A graph run cannot be interrupted: if it takes
+            longer than the grace period, it continues on a daemon thread.
         """
         seconds = self.options.shutdown_grace_seconds if grace is None else grace
         deadline = time.monotonic() + seconds
@@ -290,7 +289,7 @@ class ModelServer:
         return await self._in_thread(self.manager.stop, deadline) and ended
 
     async def _stop_rest(self, deadline: float) -> None:
-        """Let REST requests end until `deadline`, then drop their connections."""
+        """Waits for REST requests until `deadline`, then closes their connections."""
         assert self._rest is not None
         await self._connections.drained(deadline)
         self._connections.drop_all()
@@ -298,7 +297,7 @@ class ModelServer:
 
 
 def _modified(file: str) -> int | None:
-    """Return when a file was written last, None where there is none."""
+    """Returns a file's modification time in nanoseconds, or None if it is missing."""
     try:
         return os.stat(file).st_mtime_ns
     except OSError:
@@ -306,7 +305,7 @@ def _modified(file: str) -> int | None:
 
 
 def _check_options(options: Options) -> None:
-    """Refuse what server.cc refuses.
+    """Refuses the combinations of options that server.cc refuses.
 
     Raises:
         ServingError: INVALID_ARGUMENT.
@@ -331,10 +330,10 @@ def _check_options(options: Options) -> None:
 
 
 def _model_config(options: Options) -> Any:
-    """Return the `ModelServerConfig` the flags ask for.
+    """Returns the `ModelServerConfig` that the flags describe.
 
     Raises:
-        ServingError: INVALID_ARGUMENT; there is none, or it is wrong.
+        ServingError: INVALID_ARGUMENT; the flags name no model, or the file is invalid.
     """
     config = model_server_config_pb2.ModelServerConfig()
     if options.model_config_file:

@@ -1,19 +1,18 @@
-"""Run requests: each alone, or together where that is known to be safe.
+"""Schedules the runs of requests: alone, or in batches where that is safe.
 
-Requests of different callers share a run only of plans whose version has a marker that
-says their rows do not see each other (`marker`), or where `--enable_batching` asks for
-it, as in tensorflow_model_server. All others run alone, on a thread of their model.
+Requests of different callers share a run in two cases only: their version has a marker
+which states that its rows are independent (`marker`), or `--enable_batching` is set, as
+in tensorflow_model_server. All others run alone, on a thread of their model.
 
-With a marker, a worker that comes free takes all that waits for one plan, up to the
-size of a batch, and never waits for more. So a lone request is run at once, and under
-load batches grow by themselves to what arrives during a run. With `--enable_batching`
-the sizes, waits and limits of BatchingParameters hold, with the errors of
+With a marker, a free worker takes all requests that wait for one plan, up to the batch
+size, and never waits for more. So a single request runs at once, and under load a batch
+holds the requests that arrived during the previous run. With `--enable_batching` the
+sizes, waits and limits of BatchingParameters apply, with the errors of
 tensorflow_serving/batching.
 
-Small requests by gRPC do not even get here, see `direct`.
+Small gRPC requests do not come here; see `direct`.
 
-A batch that fails is run again request by request, so that one bad request
-fails alone.
+If a batch fails, each of its requests runs again alone, so that only bad ones fail.
 """
 
 import asyncio
@@ -33,27 +32,27 @@ _log = logging.getLogger(__name__)
 
 Outputs = list[np.ndarray]
 Result = tuple[Outputs, float]
-# Told of each run: rows, seconds its first request waited.
+# Called for each run with its rows and the seconds that its first request waited.
 Observer = Callable[[int, float], None]
 
-# Whose threads: those of the two ways in, and those that run batches.
+# Entries, each with its own thread pools: the two APIs, and the batches.
 GRPC, REST, BATCH = "grpc", "rest", "batch"
 
-# A batch that runs for longer no longer keeps the next one waiting.
+# After this run time of a batch, the next batch no longer waits for it.
 _PATIENCE_SECONDS = 0.01
 
 
 class Task:
-    """One request that waits to be run.
+    """A request in the queue.
 
     Attributes:
-        arrays: its inputs, in the order of the plan's.
-        rows: their common first dimension; 0 where there is none, or it is 0.
-        shape: what must be the same for two requests to share a run.
-        alone: whether it may share none.
-        future: receives the outputs and the seconds the run took.
-        deadline: `time.monotonic()` from which nobody waits for it.
-        arrival: when it came.
+        arrays: its inputs, in the order of the plan's inputs.
+        rows: their common first dimension; 0 if they have none, or if it is 0.
+        shape: row shapes (or ranks, with padding); equal for all requests of a run.
+        alone: whether it must run alone.
+        future: receives the outputs and the seconds of the run.
+        deadline: `time.monotonic()` after which the caller does not wait.
+        arrival: `time.monotonic()` of its arrival.
     """
 
     __slots__ = ("alone", "arrays", "arrival", "deadline", "future", "rows", "shape")
@@ -80,7 +79,7 @@ class Task:
 
 
 class Scheduler:
-    """Decides what runs when, on which thread, and with whom."""
+    """Decides when each request runs, on which thread and in which batch."""
 
     def __init__(
         self,
@@ -90,14 +89,14 @@ class Scheduler:
         enable_batching: bool,
         observe: Observer,
     ):
-        """Prepare it.
+        """Creates the scheduler.
 
         Args:
             parameters: sizes and limits, for plans without their own.
-            pools: the threads.
-            enable_batching: share runs of every plan, and answer requests that
-                cannot be batched with the errors of `--enable_batching`.
-            observe: told of every run.
+            pools: the thread pools.
+            enable_batching: whether requests of every plan share runs, and those that
+                cannot be batched get the errors of `--enable_batching`.
+            observe: called for every run.
         """
         self._parameters = parameters
         self._pools = pools
@@ -113,21 +112,21 @@ class Scheduler:
         alone: bool = False,
         entry: str = GRPC,
     ) -> asyncio.Future[Result]:
-        """Queue a request; call it on the event loop.
+        """Queues a request. Must be called on the event loop.
 
         Args:
-            plan: what to run.
+            plan: the plan to run.
             arrays: its inputs.
-            deadline: `time.monotonic()` from which it need not be run any more.
-            alone: share no run, whatever the plan allows.
-            entry: whose threads run it, where it shares no run.
+            deadline: `time.monotonic()` after which it need not run.
+            alone: whether it must share no run, even if the plan allows it.
+            entry: the entry whose threads run it, if it shares no run.
 
         Returns:
-            A future of the outputs and the seconds the run took. Cancelling it
-            before its run takes it out of the queue.
+            A future of the outputs and the seconds of the run. Cancelling it before
+            the run removes the request from the queue.
 
         Raises:
-            ServingError: INVALID_ARGUMENT, it is larger than a batch may be;
+            ServingError: INVALID_ARGUMENT, the request is larger than a batch may be;
                 UNAVAILABLE, the queue is full.
         """
         parameters = plan.parameters or self._parameters
@@ -164,7 +163,7 @@ class Scheduler:
         self._pools.of(plan.group, BATCH).submit(lambda: self._run_batches(plan))
 
     def _relieve(self, plan: Plan) -> None:
-        """Start another batch where tasks wait behind a long one."""
+        """Starts another batch if tasks wait behind a long one."""
         with plan.lock:
             plan.watched = bool(plan.pending)
             if not plan.watched:
@@ -178,7 +177,7 @@ class Scheduler:
         loop.call_later(_PATIENCE_SECONDS, self._relieve, plan)
 
     def _check(self, task: Task, plan: Plan, parameters: BatchingParameters) -> None:
-        """Refuse what TensorFlow Serving's BatchingSession refuses."""
+        """Refuses the tasks that TensorFlow Serving's BatchingSession refuses."""
         if any(array.ndim == 0 for array in task.arrays):
             raise invalid_argument(
                 "Batching Run() input tensors must have at least one dimension"
@@ -221,7 +220,7 @@ class Scheduler:
         _deliver([task], [result])
 
     def _run_batches(self, plan: Plan) -> None:
-        """Run one batch, and see that the next is run where more wait."""
+        """Runs one batch, and starts the next one if more tasks wait."""
         parameters = plan.parameters or self._parameters
         if parameters.batch_timeout_micros:
             _linger(plan, parameters)
@@ -233,11 +232,11 @@ class Scheduler:
             if not more:
                 plan.running -= 1
         if more:
-            # By way of the queue: other plans of the model have their turn, too.
+            # Through the queue, so that other plans of the model get their turn.
             self._start_batch(plan)
 
     def _take(self, plan: Plan, parameters: BatchingParameters) -> list[Task]:
-        """Take the oldest task, and those that may run with it, off the queue."""
+        """Removes the oldest task, and those that may run with it, from the queue."""
         batch: list[Task] = []
         with plan.lock:
             pending = plan.pending
@@ -272,7 +271,7 @@ class Scheduler:
     def _run(
         self, plan: Plan, batch: list[Task], parameters: BatchingParameters
     ) -> None:
-        """Run a batch and hand its requests their outputs."""
+        """Runs a batch and delivers the outputs to its requests."""
         start = time.monotonic()
         rows = [task.rows for task in batch]
         self._observe(sum(rows), start - batch[0].arrival)
@@ -294,7 +293,7 @@ EXPIRED = ServingError(Code.DEADLINE_EXCEEDED, "Deadline exceeded before the run
 
 
 def _linger(plan: Plan, parameters: BatchingParameters) -> None:
-    """Wait for a full batch, but not past `batch_timeout_micros`."""
+    """Waits for a full batch, but not past `batch_timeout_micros`."""
     step = min(parameters.batch_timeout_micros / 1e6 / 4, 1e-3)
     while True:
         with plan.lock:
@@ -312,12 +311,12 @@ def _run_alone(plan: Plan, task: Task) -> Result | Exception:
     start = time.monotonic()
     try:
         return plan.run(task.arrays, task.deadline), time.monotonic() - start
-    except Exception as error:  # it is the request's answer
+    except Exception as error:  # the error is the answer
         return error
 
 
 def _deliver(tasks: list[Task], results: Sequence[Result | Exception]) -> None:
-    """Resolve the futures on their event loop, in one step for the batch."""
+    """Resolves the futures on their event loop, in one step for the batch."""
     call_on(tasks[0].future.get_loop(), _resolve, tasks, results)
 
 

@@ -1,9 +1,9 @@
-"""The text-format configuration files of `tensorflow_model_server`.
+"""Reads the text-format configuration files of `tensorflow_model_server`.
 
-The pip package `tensorflow-serving-api` ships `ModelServerConfig` but none of
-`BatchingParameters`, `MonitoringConfig` and `SSLConfig`. Their messages are
-declared here, so that protobuf's own text reader checks them: an unknown field is an
-error with its line.
+The pip package `tensorflow-serving-api` ships `ModelServerConfig`, but not
+`BatchingParameters`, `MonitoringConfig` and `SSLConfig`. These messages are declared
+here, so that protobuf's own text parser checks them: it reports an unknown field with
+its line.
 
 Sources: tensorflow_serving/config/{model_server,monitoring,ssl}_config.proto,
 tensorflow_serving/servables/tensorflow/session_bundle_config.proto.
@@ -55,7 +55,7 @@ _message = declare(
 
 
 def read_text_proto(path: str, message: Message) -> Any:
-    """Fill `message` from the text-format file at `path` and return it.
+    """Fills `message` from the text-format file at `path` and returns it.
 
     Raises:
         ServingError: INVALID_ARGUMENT; the file cannot be read, or is no
@@ -70,7 +70,7 @@ def read_text_proto(path: str, message: Message) -> Any:
         return text_format.Parse(text, message)
     except text_format.ParseError as error:
         name = message.DESCRIPTOR.full_name
-        # Protobuf's C++ says this on stderr, where its users look.
+        # Protobuf's C++ code prints this on stderr, where users expect it.
         _log.error("Error parsing text-format %s: %s: %s", name, path, error)
         raise invalid_argument(
             f"Invalid protobuf file: '{path}': Error parsing text-format {name}: "
@@ -93,11 +93,11 @@ class TlsConfig:
 
 
 def read_tls_config(path: str) -> TlsConfig:
-    """Read an SSLConfig.
+    """Reads an SSLConfig.
 
     Raises:
-        ServingError: the file is malformed, or names no key or certificate, or
-            asks for client certificates without saying who signs them.
+        ServingError: the file is malformed, has no key or certificate, or requires
+            client certificates without a certificate authority for them.
     """
     config = _read(path, "SSLConfig")
     for field in ("server_key", "server_cert"):
@@ -123,7 +123,7 @@ DEFAULT_METRICS_PATH = "/monitoring/prometheus/metrics"
 
 
 def read_metrics_path(path: str) -> str | None:
-    """Read a MonitoringConfig; return where metrics are served, None if not."""
+    """Returns the metrics path of a MonitoringConfig, or None if metrics are off."""
     prometheus = _read(path, "MonitoringConfig").prometheus_config
     if not prometheus.enable:
         return None
@@ -137,16 +137,16 @@ def read_metrics_path(path: str) -> str | None:
 
 @dataclasses.dataclass(frozen=True)
 class BatchingParameters:
-    """How requests are batched.
+    """Sizes and limits of batches.
 
     Attributes:
         max_batch_size: most rows of a batch.
         max_request_size: most rows of one request; None: no limit.
-        batch_timeout_micros: longest wait of a request for others, microseconds.
+        batch_timeout_micros: longest wait of a request for others, in microseconds.
         max_enqueued_batches: full batches that may wait; None: no limit.
-        batches_per_signature: batches of one signature run at the same time.
-        allowed_batch_sizes: sizes a batch is padded to, increasing; empty: any.
-        pad_variable_length_inputs: pad requests of different shapes to one.
+        batches_per_signature: batches of one signature that run at the same time.
+        allowed_batch_sizes: increasing sizes to which batches are padded; empty: any.
+        pad_variable_length_inputs: whether different shapes are padded to one.
     """
 
     max_batch_size: int = 128
@@ -159,7 +159,7 @@ class BatchingParameters:
 
 
 def read_batching_parameters(path: str) -> BatchingParameters:
-    """Read BatchingParameters; an empty `path` gives TensorFlow Serving's defaults.
+    """Reads BatchingParameters; an empty `path` gives TensorFlow Serving's defaults.
 
     The defaults are SharedBatchScheduler's (tensorflow
     core/kernels/batching_util/shared_batch_scheduler.h): 1000 rows, no wait, 10
@@ -208,7 +208,7 @@ def read_batching_parameters(path: str) -> BatchingParameters:
 
 
 def parse_channel_arguments(text: str) -> list[tuple[str, int | str]]:
-    """Read `--grpc_channel_arguments`: `key=value,...`, integers where they are.
+    """Parses `--grpc_channel_arguments`: `key=value,...`; integers become `int`.
 
     Raises:
         ServingError: an entry has no `=`.

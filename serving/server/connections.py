@@ -1,10 +1,10 @@
-"""The REST port's connections: accepted, bounded, and dropped when they say nothing.
+"""Accepts the REST port's connections, limits their number, and closes silent ones.
 
 aiohttp waits for ever for a request's head, and asyncio logs every failed accept. Here
-a connection without a whole request, or whose client does not take its answer, is
-dropped after a while (libevent's servers have a read timeout, too); there are never
-more connections than files that may be open; and where all are taken, a new one
-replaces the one that has been idle for longest.
+a connection is closed after a time limit if it has no complete request, or if its
+client does not read the answer (libevent's servers have a read timeout, too). There are
+never more connections than files that may be open. If all are taken, a new connection
+replaces the one that has been idle for the longest time.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ from typing import Any
 _log = logging.getLogger(__name__)
 
 _BACKLOG = 128
-# Files that models, gRPC and the log need besides.
+# Open files that models, gRPC and the log need in addition.
 _RESERVED_FILES = 64
 _RETRY_SECONDS = 1.0
 _LOOK_SECONDS = 0.02
@@ -29,11 +29,11 @@ _NO_FILES = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
 
 def _affordable(most: int) -> int:
-    """Return for how many connections files may be open; gRPC's need some, too."""
+    """Returns how many connections the file limit allows; gRPC gets the other half."""
     wanted = 2 * most + _RESERVED_FILES
     files, limit = resource.getrlimit(resource.RLIMIT_NOFILE)
     if files != resource.RLIM_INFINITY and files < wanted:
-        # Up to its hard limit a process may raise the soft one itself.
+        # A process may raise its soft limit up to the hard limit.
         files = wanted if limit == resource.RLIM_INFINITY else min(wanted, limit)
         resource.setrlimit(resource.RLIMIT_NOFILE, (files, limit))
     if files == resource.RLIM_INFINITY:
@@ -45,25 +45,25 @@ class Connections:
     """All connections of one port."""
 
     def __init__(self, most: int, patience: float):
-        """Prepare it.
+        """Sets the limits.
 
         Args:
-            most: connections at a time; fewer where fewer files may be open.
-            patience: seconds for a request's head to come, or an answer to go.
+            most: connections at a time; fewer if fewer files may be open.
+            patience: seconds to receive a request's head, or to send an answer.
         """
         self._most = min(most, _affordable(most))
         self._patience = patience
-        # Those without a request at hand, the one idle for longest first.
+        # Connections without a running request; the longest idle one is first.
         self._idle: dict[_Guard, None] = {}
         self._open: dict[Any, _Guard] = {}
         self._socket: socket.socket | None = None
         self._factory: Callable[[], Any] | None = None
 
     def listen(self, host: str, port: int, factory: Callable[[], Any]) -> None:
-        """Open the port.
+        """Opens the port.
 
         Raises:
-            OSError: it cannot be had.
+            OSError: the port is not available.
         """
         family, kind, protocol, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
@@ -81,25 +81,25 @@ class Connections:
         self._resume()
 
     def close(self) -> None:
-        """Take no more connections; those there are stay."""
+        """Stops accepting connections; the open ones stay."""
         if self._socket is not None:
             asyncio.get_running_loop().remove_reader(self._socket)
             self._socket.close()
             self._socket = None
 
     async def drained(self, deadline: float) -> None:
-        """Wait until no request is worked on, or `time.monotonic()` is `deadline`."""
+        """Waits until no request runs, or until `time.monotonic()` is `deadline`."""
         while len(self._open) > len(self._idle) and time.monotonic() < deadline:
             await asyncio.sleep(_LOOK_SECONDS)
 
     def drop_all(self) -> None:
-        """Close every connection."""
+        """Closes every connection."""
         for guard in tuple(self._open.values()):
             guard.close()
 
     @contextlib.contextmanager
     def busy(self, transport: Any) -> Iterator[None]:
-        """Mark a connection as one whose request is worked on."""
+        """Marks a connection as busy while its request runs."""
         guard = self._open.get(transport)
         if guard is None:
             yield
@@ -117,7 +117,7 @@ class Connections:
             asyncio.get_running_loop().add_reader(self._socket, self._accept)
 
     def _pause(self) -> None:
-        """Leave what knocks to the kernel's queue for a moment."""
+        """Leaves new connections in the kernel's queue for `_RETRY_SECONDS`."""
         assert self._socket is not None
         loop = asyncio.get_running_loop()
         loop.remove_reader(self._socket)
@@ -142,7 +142,7 @@ class Connections:
                 if not self._drop_idle():
                     _log.warning("No REST connection can be taken: %s", error)
                     self._pause()
-                # Its file is closed by the time the loop comes back here.
+                # The dropped connection's file is closed before the next accept.
                 return
             accepted.setblocking(False)
             accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -160,38 +160,38 @@ class Connections:
             accepted.close()
 
     def _drop_idle(self) -> bool:
-        """Close the connection that has been idle for longest, if there is one."""
+        """Closes the longest idle connection; returns whether there was one."""
         guard = next(iter(self._idle), None)
         if guard is None:
             return False
         guard.drop()
         return True
 
-    # --- what a guard tells --------------------------------------------------
+    # --- called by guards ----------------------------------------------------
 
     def opened(self, guard: "_Guard", transport: Any) -> None:
-        """Know a connection by its transport."""
+        """Registers a connection under its transport."""
         self._open.pop(guard, None)
         self._open[transport] = guard
 
     def closed(self, guard: "_Guard", transport: Any) -> None:
-        """Forget one."""
+        """Removes a closed connection."""
         self._idle.pop(guard, None)
         self._open.pop(transport, None)
 
     def idle(self, guard: "_Guard") -> asyncio.TimerHandle:
-        """Put it last among the idle ones; return what looks after it in the end."""
+        """Makes a connection the last idle one; returns the timer that closes it."""
         self._idle.pop(guard, None)
         self._idle[guard] = None
         return asyncio.get_running_loop().call_later(self._patience, guard.expire)
 
     def at_work(self, guard: "_Guard") -> None:
-        """Take it from the idle ones."""
+        """Removes a connection from the idle ones."""
         self._idle.pop(guard, None)
 
 
 class _Guard(asyncio.Protocol):
-    """Stands between a transport and aiohttp's protocol, and keeps the time."""
+    """Passes events of a transport to aiohttp's protocol, and applies time limits."""
 
     def __init__(self, inner: Any, connections: Connections):
         self._inner = inner
@@ -199,21 +199,21 @@ class _Guard(asyncio.Protocol):
         self._transport: Any = None
         self._timer: asyncio.TimerHandle | None = None
         self._unsent = sys.maxsize
-        # The task that connects it, which the loop itself would not keep alive.
+        # The task that connects it: the event loop alone would not keep it alive.
         self.connecting: Any = None
 
     def work(self) -> None:
-        """A whole head is there: its request has time limits of its own."""
+        """Stops the timer: the head is complete, and requests have their own limits."""
         self._stop_timer()
         self._connections.at_work(self)
 
     def rest(self) -> None:
-        """Its answer is on its way: the next head has to come in time."""
+        """Restarts the timer: the answer must be sent and the next head must arrive."""
         if self._transport is not None:
             self._start_timer()
 
     def expire(self) -> None:
-        """Close it, unless its client still takes what it is sent."""
+        """Closes the connection, unless its client still reads the answer."""
         if self._transport is None:
             return
         unsent = self._transport.get_write_buffer_size()
@@ -224,13 +224,13 @@ class _Guard(asyncio.Protocol):
             self.drop()
 
     def drop(self) -> None:
-        """Close the connection, whatever is under way."""
+        """Closes the connection at once, even during a request."""
         if self._transport is not None:
             self._connections.closed(self, self._transport)
             self._transport.abort()
 
     def close(self) -> None:
-        """Close the connection once what is written is sent."""
+        """Closes the connection after the written data is sent."""
         if self._transport is not None:
             self._transport.close()
 
@@ -245,32 +245,32 @@ class _Guard(asyncio.Protocol):
             self._timer = None
 
     def connection_made(self, transport: Any) -> None:
-        """Start the clock."""
+        """Starts the timer."""
         self._transport = transport
         self._connections.opened(self, transport)
         self._start_timer()
         self._inner.connection_made(transport)
 
     def connection_lost(self, error: Exception | None) -> None:
-        """Stop it."""
+        """Stops the timer."""
         self._stop_timer()
         self._connections.closed(self, self._transport)
         self._transport = None
         self._inner.connection_lost(error)
 
     def data_received(self, data: bytes) -> None:
-        """Pass it on; a byte now and then does not stop the clock."""
+        """Passes the data on; a byte now and then does not stop the timer."""
         self._inner.data_received(data)
 
     def eof_received(self) -> bool | None:
-        """Pass it on."""
+        """Passes it on."""
         result: bool | None = self._inner.eof_received()
         return result
 
     def pause_writing(self) -> None:
-        """The client does not take its answer: the clock runs (see `rest`)."""
+        """Passes it on; the timer runs while the client does not read (see `rest`)."""
         self._inner.pause_writing()
 
     def resume_writing(self) -> None:
-        """Pass it on."""
+        """Passes it on."""
         self._inner.resume_writing()

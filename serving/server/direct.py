@@ -1,16 +1,17 @@
-"""Predict calls that are answered without the event loop.
+"""Answers small Predict calls without the event loop.
 
-Handing a small request to another thread and back costs more than running it, and the
-event loop is one more stop on the way. So small calls are decoded where they arrive, on
-the thread of gRPC's core (`grpc_core`), and then
+To hand a small request to another thread and back costs more than to run it, and the
+event loop is one more step. So small calls are decoded where they arrive, on the thread
+of gRPC's core (`grpc_core`). Then:
 
-- those of plans whose rows do not see each other (`marker`), and whose kind was quick
-  before, run there; all that came together run as one. Only operations whose work
-  their shapes bound are on the marker's list, so those of the same shapes end as soon
-  as the ones before them;
-- others without a loop run alone on a thread of their model, which answers them, too.
+- Calls of plans with independent rows (`marker`) run there if earlier calls of the same
+  shapes were quick; calls that arrived together run as one batch. A marker is only for
+  operations whose work is bounded by their shapes, so calls of equal shapes take about
+  the same time.
+- Other calls of graphs without a loop run alone on a thread of their model, which also
+  answers them.
 
-Every other call, and one that does not fit, takes the way of its handler.
+Every other call, and every invalid one, goes to its handler.
 """
 
 import dataclasses
@@ -35,14 +36,14 @@ from serving.server.service_descriptors import PREDICTION_SERVICE
 
 PREDICT = f"/{PREDICTION_SERVICE}/Predict".encode()
 
-# What a run may take here, as far as the ones before tell.
+# Longest run on this thread, as estimated from earlier runs.
 _QUICK_SECONDS = 1e-3
 _MAX_ROWS = 64
 
 
 @dataclasses.dataclass(slots=True)
 class _Taken:
-    """A call that waits to be run; it came at `time.perf_counter()` `start`."""
+    """A waiting call; `start` is the `time.perf_counter()` of its arrival."""
 
     call: Call
     caller: Caller
@@ -53,7 +54,7 @@ class _Taken:
 
     @property
     def rows(self) -> int:
-        """Of its inputs; 0 where they have none."""
+        """The rows of its inputs; 0 if they have none."""
         return row_count(self.prediction.arrays)
 
 
@@ -62,12 +63,12 @@ class DirectPredict:
 
     def __init__(self, service: PredictionService):
         self._service = service
-        # With batching parameters the scheduler decides who runs with whom.
+        # With batching parameters the scheduler forms the batches.
         self._off = service.options.enable_batching
         self._taken: dict[Any, list[_Taken]] = {}
 
     def take(self, call: Call, data: bytes) -> bool:
-        """Take a call, unless it is its handler's."""
+        """Takes a call; returns False to leave it to its handler."""
         if self._off or call.method != PREDICT or len(data) > LARGE:
             return False
         start = time.perf_counter()
@@ -88,14 +89,14 @@ class DirectPredict:
             if self._place(prediction.plan, item):
                 return True
         except Exception:
-            # Its handler comes to the same, and says so.
+            # The handler meets the same error and reports it.
             pass
         if servable is not None:
             manager.release(servable)
         return False
 
     def _place(self, plan: Plan, item: _Taken) -> bool:
-        """Let a call wait for `flush`, or for a thread, or for its handler."""
+        """Queues a call for `flush` or a thread; False leaves it to its handler."""
         arrays = item.prediction.arrays
         if plan.rows_apart:
             shapes = _shapes_if_quick(plan, arrays)
@@ -112,7 +113,7 @@ class DirectPredict:
         return True
 
     def _run_alone(self, plan: Plan, item: _Taken) -> None:
-        """Run a call on a thread of its model, unless nobody waits any more."""
+        """Runs a call on a thread of its model, if its caller still waits."""
         deadline = item.caller.deadline
         if item.call.gone or (deadline is not None and deadline <= time.monotonic()):
             self._answer(item, EXPIRED, 0.0)
@@ -120,7 +121,7 @@ class DirectPredict:
             self._run(plan, [item])
 
     def flush(self) -> None:
-        """Run the calls that wait for it, and answer them."""
+        """Runs and answers the calls that wait for it."""
         if not self._taken:
             return
         groups, self._taken = self._taken, {}
@@ -161,7 +162,7 @@ class DirectPredict:
     def _answer(
         self, item: _Taken, result: Outputs | Exception, seconds: float
     ) -> None:
-        """Send what a run of so many seconds has come to, and count it."""
+        """Sends the result of a run that took `seconds`, and counts it."""
         service, servable, caller = self._service, item.servable, item.caller
         status = "OK"
         try:
@@ -185,7 +186,7 @@ class DirectPredict:
 
 
 def _shapes_if_quick(plan: Plan, arrays: Sequence[np.ndarray]) -> Any:
-    """Return the shapes of the rows, None where they may not run here."""
+    """Returns the shapes of the rows, or None if they may not run here."""
     if not plan.rows_apart or not plan.shapes.fits(arrays):
         return None
     rows = len(arrays[0])

@@ -1,4 +1,4 @@
-"""The canonical status of a request, and its forms in gRPC and HTTP.
+"""Defines the status codes of requests, and their forms in gRPC and HTTP.
 
 The numbers are those of `google.rpc.Code`, which gRPC, TensorFlow and the
 `error_code` field of `GetModelStatusResponse` share.
@@ -62,29 +62,29 @@ class ServingError(Exception):
         self.message = message
 
     def __str__(self) -> str:
-        """`CODE: message`, as absl::Status prints itself."""
+        """Returns `CODE: message`, as absl::Status prints itself."""
         return f"{self.code.name}: {self.message}"
 
     @property
     def http_status(self) -> int:
-        """The HTTP status TensorFlow Serving answers this code with."""
+        """The HTTP status that TensorFlow Serving sends for this code."""
         return _HTTP_STATUS.get(self.code, 500)
 
     @property
     def wire_message(self) -> str:
-        """The message, cut to what a gRPC trailer carries."""
+        """The message, cut to the length that a gRPC trailer carries."""
         if len(self.message) <= MAX_MESSAGE_LENGTH:
             return self.message
         return self.message[:MAX_MESSAGE_LENGTH] + _TRUNCATED
 
 
 def invalid_argument(message: str) -> ServingError:
-    """Shorthand for the most frequent status."""
+    """Returns an error with the most frequent status."""
     return ServingError(Code.INVALID_ARGUMENT, message)
 
 
 def as_serving_error(error: BaseException) -> ServingError:
-    """Give any exception a status.
+    """Turns any exception into an error with a status.
 
     Args:
         error: a `ServingError` (returned as it is), a `tf.errors.OpError`

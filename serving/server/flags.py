@@ -1,8 +1,8 @@
-"""The command line: the flags of `tensorflow_model_server`, and a few of ours.
+"""Parses the command line: the flags of `tensorflow_model_server` and a few own ones.
 
 Names and defaults are those of tensorflow_serving/model_servers/main.cc and
-server.h (2.16). Nothing heavy is imported here, so `--help` and a misspelt flag
-answer at once.
+server.h (2.16). No heavy module is imported here, so that `--help` and errors in flags
+are shown at once.
 """
 
 import argparse
@@ -12,21 +12,21 @@ from collections.abc import Sequence
 from typing import Any
 
 MEBIBYTE = 1 << 20
-# tensorflow_serving/model_servers/server.h
+# Default number of threads in tensorflow_serving/model_servers/server.h.
 _FOUR_A_CPU = 4 * (os.cpu_count() or 1)
 
 
 def _flag(
     default: Any, text: str, *, ours: bool = False, positive: bool = False
 ) -> Any:
-    """Declare a flag: its help, whether only this server has it, and is above 0."""
+    """Declares a flag. `ours`: only this server has it. `positive`: it is above 0."""
     about = {"help": text, "ours": ours, "positive": positive}
     return dataclasses.field(default=default, metadata=about)
 
 
 @dataclasses.dataclass(frozen=True)
 class Options:
-    """What the server is told. The fields are the flags of the same name."""
+    """The server's options. Each field is the flag of the same name."""
 
     port: int = _flag(8500, "TCP port of the gRPC API; 0 turns it off")
     grpc_socket_path: str = _flag("", "also serve gRPC on this UNIX socket")
@@ -184,8 +184,8 @@ class Options:
     page: str = _flag("", "an HTML file that the REST port shows at /", ours=True)
 
 
-# Taken so that a command line written for tensorflow_model_server starts this
-# one; what they tune does not exist here.
+# These flags are accepted, so that a command line for tensorflow_model_server also
+# starts this server; they tune parts that do not exist here.
 _WITHOUT_EFFECT = {
     "flush_filesystem_caches": bool,
     "num_tflite_interpreters_per_pool": int,
@@ -196,17 +196,18 @@ _WITHOUT_EFFECT = {
     "xla_cpu_compilation_enabled": bool,
 }
 
-# To take these and do nothing would be to serve another model, or in the clear.
+# These flags are refused: a server that ignores them would serve another model, or
+# serve without encryption.
 _REFUSED = {
     "platform_config_file": (str, "platform configs"),
     "use_alts_credentials": (bool, "ALTS credentials"),
 }
-# Other names of flags, as main.cc still takes them.
+# Other names of flags, which main.cc still accepts.
 _ALIASES = {"use_tflite_model": "prefer_tflite_model"}
 
 
 def _boolean(text: str) -> bool:
-    """Read a flag's truth value as tensorflow/core/util/command_line_flags does."""
+    """Parses a Boolean flag as tensorflow/core/util/command_line_flags does."""
     value = text.lower()
     if value in ("true", "1", "t", "yes"):
         return True
@@ -216,7 +217,7 @@ def _boolean(text: str) -> bool:
 
 
 def _add(group: Any, name: str, kind: type, default: object, text: str) -> None:
-    """Add one flag; a bool may stand alone, as `--enable_batching`."""
+    """Adds one flag; a Boolean flag needs no value, as in `--enable_batching`."""
     if kind is bool:
         group.add_argument(
             f"--{name}",
@@ -234,7 +235,7 @@ def _add(group: Any, name: str, kind: type, default: object, text: str) -> None:
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """Return the parser, its help grouped by where a flag comes from."""
+    """Returns the parser; its help groups the flags by their origin."""
     parser = argparse.ArgumentParser(
         prog="python -m serving.server",
         description=(
@@ -266,10 +267,10 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def parse(arguments: Sequence[str] | None = None) -> Options | None:
-    """Read the command line.
+    """Reads the command line.
 
     Returns:
-        The options, or None where `--version` asked for nothing else.
+        The options, or None if `--version` is given.
 
     Raises:
         SystemExit: a flag is unknown, malformed or refused (status 2), or the

@@ -1,4 +1,4 @@
-"""What runs a SavedModel: its graph in a Session."""
+"""Runs a SavedModel's graph in a Session."""
 
 from collections.abc import Sequence
 
@@ -24,7 +24,7 @@ class GraphRuntime:
         options: Options,
         config: config_pb2.ConfigProto,
     ):
-        """Load it; arguments as those of `Servable`.
+        """Loads the SavedModel; the arguments are those of `Servable`.
 
         Raises:
             ServingError: see `session.load`.
@@ -49,10 +49,10 @@ class GraphRuntime:
     def compile(
         self, inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec]
     ) -> Program:
-        """Return what runs `outputs` from `inputs`.
+        """Returns the program that computes `outputs` from `inputs`.
 
         Raises:
-            tf.errors.OpError: the graph cannot be run so.
+            tf.errors.OpError: the graph cannot compute these outputs.
             ValueError: likewise.
             KeyError: likewise.
         """
@@ -77,7 +77,7 @@ class GraphRuntime:
             )
 
         needed = self._operations.needed(feeds, fetches)
-        # Only with a loop may a run be longer than its inputs are large.
+        # Without a loop, the size of the inputs bounds the run time.
         loops = not _LOOPS.isdisjoint(self._operations.kinds(needed))
         risky = frozenset(
             name
@@ -93,6 +93,6 @@ class GraphRuntime:
         )
 
     def close(self) -> None:
-        """Free the session; nothing may run any more."""
+        """Frees the session. No run may be active."""
         self._session.close()
         del self._session

@@ -1,6 +1,6 @@
-"""One gRPC call on grpcio's C core, and the context that its handler gets.
+"""Handles one gRPC call on grpcio's C core, and is its handler's context.
 
-See `grpc_core`; the two are all that uses `grpc._cython.cygrpc`, which is private.
+Only this module and `grpc_core` use `grpc._cython.cygrpc`, which is private.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ from grpc._cython import cygrpc
 from serving.server.workers import call_on, settle
 
 NO_FLAGS = 0
-# Longer than any deadline; the core has one in the year 292 billion for none.
+# Longer than any deadline. Without one, the core reports the year 292 billion.
 _NEVER_SECONDS = 1e12
 _OK = grpc.StatusCode.OK
 
@@ -28,10 +28,10 @@ class Call:
 
     Attributes:
         method: its path.
-        gone: whether nobody waits any more, after `watch`.
-        parsed: the request's message, where `direct` has parsed it already.
-        status: what it ends with.
-        task: what answers it on the event loop.
+        gone: whether the caller no longer waits; kept up to date after `watch`.
+        parsed: the request's message, if `direct` has already parsed it.
+        status: code and details that it ends with.
+        task: the task that answers it on the event loop.
     """
 
     __slots__ = (
@@ -65,35 +65,35 @@ class Call:
         self.parsed: Any = None
         self.task: asyncio.Task[None] | None = None
 
-    # --- what handlers use ----------------------------------------------------
+    # --- used by handlers -----------------------------------------------------
 
     def invocation_metadata(self) -> Any:
-        """Return the names and values that came with the request."""
+        """Returns the names and values of the request's metadata."""
         return self._metadata
 
     def time_remaining(self) -> float | None:
-        """Return the seconds until the caller's deadline, None without one."""
+        """Returns the seconds until the caller's deadline, or None without one."""
         seconds = self._deadline - time.time()
         return None if seconds > _NEVER_SECONDS else max(0.0, seconds)
 
     def set_trailing_metadata(self, metadata: tuple[tuple[str, str], ...]) -> None:
-        """Send these names and values behind the answer."""
+        """Sets the names and values to send after the answer."""
         self._trailing = metadata
 
     async def abort(self, code: grpc.StatusCode, details: str = "") -> None:
-        """End the call with an error; raises."""
+        """Ends the call with an error, by raising `Aborted`."""
         self.status = code, details
         raise Aborted
 
     async def write(self, message: Any) -> None:
-        """Send one message of a streamed answer."""
+        """Sends one message of a streamed answer."""
         data = self.handler.response_serializer(message)
         sent = cygrpc.SendMessageOperation(data, NO_FLAGS)
         if not await self._batch((*self._beginning(), sent)):
             raise asyncio.CancelledError
 
     async def requests(self) -> AsyncIterator[Any]:
-        """Yield the messages of a streamed request."""
+        """Yields the messages of a streamed request."""
         while True:
             operation = cygrpc.ReceiveMessageOperation(NO_FLAGS)
             await self._batch((operation,))
@@ -102,7 +102,7 @@ class Call:
                 return
             yield self.handler.request_deserializer(data)
 
-    # --- what the server and `direct` use --------------------------------------
+    # --- used by the server and `direct` ---------------------------------------
 
     def finish(
         self,
@@ -110,7 +110,7 @@ class Call:
         code: grpc.StatusCode = _OK,
         details: str = "",
     ) -> None:
-        """Send the answer, if there is one, and the status; on any thread."""
+        """Sends the answer, if there is one, and the status. Any thread may call it."""
         if self._finished:
             return
         self._finished = True
@@ -127,11 +127,11 @@ class Call:
         self.start(operations, self._end)
 
     def start(self, operations: Sequence[Any], then: Callable[[Any], None]) -> None:
-        """Give the core operations; `then` gets their completion, on its thread."""
+        """Starts operations of the core; it calls `then` on its thread at their end."""
         self._call.start_server_batch(operations, then)
 
     def watch(self) -> None:
-        """Keep `gone` true to the caller, and end `task` with its going."""
+        """Sets `gone` and cancels `task` as soon as the caller no longer waits."""
         self._watched = True
         operation = cygrpc.ReceiveCloseOnServerOperation(NO_FLAGS)
 
@@ -152,7 +152,7 @@ class Call:
         self._ended(self)
 
     async def _batch(self, operations: Sequence[Any]) -> bool:
-        """Give the core operations; return whether they succeeded."""
+        """Runs operations of the core; returns whether they succeeded."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[bool] = loop.create_future()
 

@@ -1,18 +1,18 @@
-"""A gRPC server on grpcio's C core, without its asyncio or thread-pool server.
+"""Serves gRPC on grpcio's C core, without its asyncio or thread-pool server.
 
-Those two spend 0.15 to 0.2 ms of processor time on a call that costs nothing: a
-completion of gRPC's core crosses two threads and several tasks, four times a call. Here
-one thread takes the completions, offers each call to `direct` on the spot, and gives
-the others to the event loop: 0.05 ms a call. What arrives while it answers is taken
-together afterwards, so calls come in groups under load, and none waits for more.
+Those two spend 0.15 to 0.2 ms of processor time on an empty call: a completion of
+gRPC's core crosses two threads and several tasks, four times a call. Here one thread
+takes the completions, offers each call to `direct` at once, and passes the others to
+the event loop: 0.05 ms a call. Calls that arrive while it answers are taken together
+afterwards. So calls come in groups under load, and no call waits for others to arrive.
 
 `grpc._cython.cygrpc` is private; grpcio's own servers (`grpc/_server.py`) use these
-classes in the same way. test_grpc_core.py tells when they change, and only this module
-and `grpc_call` use them.
+classes in the same way. Only this module and `grpc_call` use them, and
+test_grpc_core.py fails if they change.
 
 Handlers are those of `grpc.aio`: coroutines that take a context, or asynchronous
 generators. Unary and streaming answers are served; a streamed request has a streamed
-answer (nothing here has another).
+answer (no service here needs another kind).
 """
 
 import asyncio
@@ -31,11 +31,11 @@ from serving.server.workers import call_on
 
 _log = logging.getLogger(__name__)
 
-# After so many completions the calls among them are answered.
+# Number of completions that are taken before their calls are answered.
 _GROUP = 64
-# A deadline long past: poll takes what is there.
+# A deadline in the past: `poll` returns at once.
 _AT_ONCE = 0.0
-# For calls to see that they are cancelled.
+# Time for cancelled calls to end.
 _LAST_SECONDS = 2.0
 _CANCELLED = grpc.StatusCode.CANCELLED
 
@@ -44,23 +44,23 @@ class Direct(Protocol):
     """Answers calls without the event loop."""
 
     def take(self, call: Call, request: bytes) -> bool:
-        """Take a call, to be answered in `flush` or on a thread, or leave it."""
+        """Takes a call, to answer it in `flush` or on a thread; False leaves it."""
         ...
 
     def flush(self) -> None:
-        """Answer the calls taken for it; those of a group have come together."""
+        """Answers the calls that `take` kept for it; they arrived as one group."""
         ...
 
 
 class _Details(NamedTuple):
-    """What a `GenericRpcHandler` is asked with."""
+    """The argument of `GenericRpcHandler.service`."""
 
     method: str
     invocation_metadata: Any
 
 
 class CoreServer:
-    """Listens, and answers calls. Its coroutines belong to one event loop."""
+    """Listens and answers calls. Its coroutines belong to one event loop."""
 
     def __init__(
         self,
@@ -68,12 +68,12 @@ class CoreServer:
         maximum_concurrent_rpcs: int | None,
         direct: Direct,
     ):
-        """Prepare it.
+        """Creates the server, which does not listen yet.
 
         Args:
             options: arguments of the channels, as `grpc.server` takes them.
-            maximum_concurrent_rpcs: more are refused with RESOURCE_EXHAUSTED.
-            direct: is offered every unary call first.
+            maximum_concurrent_rpcs: more calls are refused with RESOURCE_EXHAUSTED.
+            direct: gets every call with a unary request first.
         """
         self._queue = cygrpc.CompletionQueue()
         self._server = cygrpc.Server(tuple(options), False)
@@ -81,7 +81,7 @@ class CoreServer:
         self._limit = maximum_concurrent_rpcs
         self._direct = direct
         self._generic: list[grpc.GenericRpcHandler] = []
-        # By path; only those that there are, or a client could fill it.
+        # By path. Unknown paths are not kept: a client could fill the memory with them.
         self._handlers: dict[bytes, Any] = {}
         self._calls: set[Call] = set()
         self._lock = threading.Lock()
@@ -95,23 +95,23 @@ class CoreServer:
     def add_generic_rpc_handlers(
         self, handlers: Iterable[grpc.GenericRpcHandler]
     ) -> None:
-        """Register handlers, as `grpc.aio.Server` does."""
+        """Registers handlers, as `grpc.aio.Server` does."""
         self._generic.extend(handlers)
 
     def add_registered_method_handlers(self, service: str, handlers: Any) -> None:
-        """Do nothing: generated code registers the same as generic ones, too."""
+        """Does nothing: generated code also registers them as generic handlers."""
 
     def add_insecure_port(self, address: str) -> int:
-        """Listen; return the port, 0 where that cannot be had."""
+        """Listens; returns the port, or 0 if it is not available."""
         return int(self._server.add_http2_port(address.encode()))
 
     def add_secure_port(self, address: str, credentials: Any) -> int:
-        """Listen with TLS; return the port, 0 where that cannot be had."""
+        """Listens with TLS; returns the port, or 0 if it is not available."""
         own = credentials._credentials
         return int(self._server.add_http2_port(address.encode(), own))
 
     async def start(self) -> None:
-        """Take calls."""
+        """Starts to take calls."""
         self._loop = asyncio.get_running_loop()
         self._ended = asyncio.Event()
         self._server.start()
@@ -119,7 +119,7 @@ class CoreServer:
         self._thread.start()
 
     async def stop(self, grace: float) -> None:
-        """Take no more calls; end those that still run after `grace` seconds."""
+        """Stops taking calls; cancels those that still run after `grace` seconds."""
         with self._lock:
             if self._stopping:
                 return
@@ -142,7 +142,7 @@ class CoreServer:
     # --- on the core's thread -------------------------------------------------
 
     def _serve(self) -> None:
-        """Take completions until the server has shut down."""
+        """Takes completions until the server has shut down."""
         queue, none_there = self._queue, cygrpc.CompletionType.queue_timeout
         while not self._is_shut_down:
             event = queue.poll()
@@ -151,8 +151,8 @@ class CoreServer:
                     event.tag(event)
                 except Exception:
                     _log.exception("A completion of gRPC's core failed")
-                # It may hold the last reference to a call, for the end of which the
-                # next poll would wait (grpc/_server.py, _serve).
+                # The event may hold the last reference to a call, and the next poll
+                # would wait for the end of that call (grpc/_server.py, _serve).
                 event = None
                 if number < _GROUP:
                     event = queue.poll(_AT_ONCE)
@@ -160,8 +160,8 @@ class CoreServer:
                         break
             event = None
             self._direct.flush()
-        # Not before `shutdown` has returned, which still uses the server when its
-        # completion is here already (as grpc/_server.py, _stop_serving).
+        # The lock waits for the end of `shutdown`, which still uses the server after
+        # its completion has arrived (as in grpc/_server.py, _stop_serving).
         with self._lock:
             self._server.destroy()
 
@@ -175,7 +175,7 @@ class CoreServer:
                 self._server.request_call(self._queue, self._queue, self._accept)
 
     def _accept(self, event: Any) -> None:
-        """Take a new call, and ask for the next."""
+        """Takes a new call, and requests the next one."""
         if not event.success:
             return
         self._request_call()
@@ -208,10 +208,10 @@ class CoreServer:
         return None
 
     def _received(self, call: Call, event: Any) -> None:
-        """Answer a call whose request is there, or have it answered."""
+        """Offers a call and its request to `direct`, or gives it to the event loop."""
         data = event.batch_operations[0].message()
         if data is None:
-            # Cancelled, or a message over the limit: the core has said so already.
+            # Cancelled, or a message over the limit: the core has already reported it.
             call.finish(None, _CANCELLED)
         elif not self._direct.take(call, data):
             call_on(self._loop, self._begin, call, data)
@@ -220,12 +220,12 @@ class CoreServer:
 
     def _begin(self, call: Call, data: bytes) -> None:
         call.task = self._loop.create_task(self._answer(call, data))
-        # One that is cancelled before its first step does not get to that itself.
+        # A task that is cancelled before its first step does not call `finish`.
         call.task.add_done_callback(lambda _: call.finish(None, _CANCELLED))
         call.watch()
 
     async def _answer(self, call: Call, data: bytes) -> None:
-        """Run a call's handler and send what it says."""
+        """Runs a call's handler and sends its answer."""
         response, status = None, call.status
         try:
             response = await self._handled(call, data)

@@ -1,4 +1,4 @@
-"""The gRPC services: tensorflow.serving's two, health and reflection."""
+"""Registers the gRPC services: tensorflow.serving's two, health and reflection."""
 
 import threading
 import time
@@ -27,8 +27,8 @@ from serving.server.service import (
 from serving.server.service_descriptors import MODEL_SERVICE, PREDICTION_SERVICE
 from serving.server.workers import NO_MODEL
 
-# What health answers for: the server as a whole, the full names, and the short
-# ones tensorflow_model_server sets (server.cc).
+# Names that the health service knows: "" for the whole server, the full names, and the
+# short names that tensorflow_model_server sets (server.cc).
 HEALTH_SERVICES = (
     "",
     PREDICTION_SERVICE,
@@ -37,7 +37,7 @@ HEALTH_SERVICES = (
     "ModelService",
 )
 
-# Takes a request message and who asks; returns a message or its bytes.
+# Takes a request message and its caller; returns a message or its bytes.
 _Call = Callable[[Any, Caller], Awaitable[Any]]
 
 
@@ -50,7 +50,7 @@ class GrpcServices:
         self.direct = DirectPredict(service)
 
     def add_to(self, server: CoreServer) -> None:
-        """Register everything with `server`."""
+        """Registers all services with `server`."""
         service = self._service
         calls: dict[str, dict[str, tuple[_Call, str | None]]] = {
             PREDICTION_SERVICE: {
@@ -76,7 +76,7 @@ class GrpcServices:
                 (grpc.method_handlers_generic_handler(name, handlers),)
             )
         if service.options.enable_profiler:
-            # It traces the whole process; `--bind_address` says who reaches it.
+            # It traces the whole process; `--bind_address` limits who reaches it.
             server.add_generic_rpc_handlers((Profiler(service.pools).handler(),))
         service_descriptors.declare()
         names = [PREDICTION_SERVICE, MODEL_SERVICE, reflection.SERVICE_NAME]
@@ -88,7 +88,7 @@ class GrpcServices:
         )
 
     async def set_serving(self, serving: bool) -> None:
-        """Let health say whether the server takes requests."""
+        """Sets the health status: whether the server takes requests."""
         status = health_pb2.HealthCheckResponse
         for name in HEALTH_SERVICES:
             await self.health.set(
@@ -98,11 +98,11 @@ class GrpcServices:
     def _handler(
         self, message: Any, call: _Call, counted: str | None
     ) -> grpc.RpcMethodHandler:
-        """Wrap a call: bytes in, bytes out, errors as statuses.
+        """Wraps a call: it takes and returns bytes, and turns errors into statuses.
 
-        Taking the bytes as they are lets a response leave without being built
-        as a message first. `counted` is the API's name in the metrics; without one
-        nothing is counted, as there.
+        With bytes, a response need not be built as a message first. `counted` is the
+        API's name in the metrics; without it nothing is counted, as in TensorFlow
+        Serving.
         """
         parse = message.FromString
         pools = self._service.pools
@@ -131,7 +131,7 @@ class GrpcServices:
                 if caller.logged_as:
                     context.set_trailing_metadata((("x-request-id", caller.logged_as),))
             except DecodeError:
-                # The code gRPC itself has for it: doc/statuscodes.md.
+                # gRPC's own code for this error: doc/statuscodes.md.
                 error = ServingError(
                     Code.INTERNAL, f"Error parsing request: no {message.__name__}"
                 )
@@ -156,7 +156,7 @@ class GrpcServices:
         return model_info.status(self._service.manager, request)
 
     async def _reload(self, request: Any, caller: Caller) -> Any:
-        """Replace the models served, where the flags allow it."""
+        """Replaces the served models, if the flags allow it."""
         if not self._service.options.enable_reload_config_rpc:
             raise ServingError(
                 Code.UNIMPLEMENTED,
@@ -182,7 +182,7 @@ class GrpcServices:
         after = self._service.metrics.totals()
         for name in request.metric_names:
             family = name.replace("/", ":")
-            # Of a metric there is not, nothing has increased, as there.
+            # An unknown metric counts as unchanged, as in TensorFlow Serving.
             response.metric.add(
                 name=name,
                 int64_value_increase=after.get(family, 0) - before.get(family, 0),

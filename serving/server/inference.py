@@ -1,7 +1,6 @@
-"""Classify and Regress: examples in, classes and values out.
+"""Prepares Classify and Regress requests, and fills their responses.
 
-Sources: tensorflow_serving/servables/tensorflow/{classifier,regressor,
-util}.cc.
+Sources: tensorflow_serving/servables/tensorflow/{classifier,regressor,util}.cc.
 """
 
 from collections.abc import Callable, Sequence
@@ -31,12 +30,12 @@ Responder = Callable[[Sequence[np.ndarray], int], Any]
 
 
 class Inference:
-    """One such request, checked: what to run, on what, and how to answer.
+    """A checked request: its plan, its inputs and its response.
 
     Attributes:
-        plan: what runs it.
-        arrays: for each input the serialised examples, one string vector.
-        signature_names: the signatures it is for.
+        plan: the plan that runs it.
+        arrays: for each input one string vector: the serialised examples.
+        signature_names: the requested signatures.
     """
 
     __slots__ = ("_count", "_respond", "arrays", "plan", "signature_names")
@@ -63,17 +62,17 @@ class Inference:
         self._respond = respond
 
     def response(self, outputs: Sequence[np.ndarray]) -> Any:
-        """Return the response message."""
+        """Returns the response message."""
         return self._respond(outputs, self._count)
 
 
 def serialized_examples(request_input: Any) -> np.ndarray:
-    """Return the examples of an `Input`, serialised, as a vector of `bytes`.
+    """Returns the examples of an `Input`, serialised, as a vector of `bytes`.
 
-    A context is put in front of each: parsing the two together merges them.
+    A context is put in front of each example: parsing the two together merges them.
 
     Raises:
-        ServingError: INVALID_ARGUMENT, there are none.
+        ServingError: INVALID_ARGUMENT, there are no examples.
     """
     kind = request_input.WhichOneof("kind")
     context = b""
@@ -91,10 +90,11 @@ def serialized_examples(request_input: Any) -> np.ndarray:
 
 
 def find_signature(servable: Servable, name: str, text: str) -> Signature:
-    """Return the signature `name`; empty means `serving_default`.
+    """Returns the signature `name`; empty means `serving_default`.
 
     Raises:
-        ServingError: INVALID_ARGUMENT; `text` and the name.
+        ServingError: INVALID_ARGUMENT; the signature does not exist. The message has
+            `text` and the name.
     """
     key = name or DEFAULT_SIGNATURE
     signature = servable.signatures.get(key)
@@ -106,7 +106,7 @@ def find_signature(servable: Servable, name: str, text: str) -> Signature:
 def _source(
     signature: Signature, method: str, what: str, options: Options
 ) -> TensorSpec:
-    """Return the one input of a signature for examples."""
+    """Returns the only input of a signature that takes examples."""
     checks = options.enable_signature_method_name_check
     if checks and signature.method_name != method:
         raise invalid_argument(
@@ -126,10 +126,10 @@ def _source(
 def classify_tensors(
     signature: Signature, options: Options
 ) -> tuple[TensorSpec, list[TensorSpec]]:
-    """Return the input and the outputs of a signature that classifies.
+    """Returns the input and the outputs of a signature that classifies.
 
     Raises:
-        ServingError: it does not, or not by its `method_name` if that is checked.
+        ServingError: its tensors do not fit, or its checked `method_name` does not.
     """
     source = _source(signature, CLASSIFY_METHOD, "classification", options)
     if len(signature.outputs) not in (1, 2):
@@ -153,7 +153,11 @@ def classify_tensors(
 def regress_tensors(
     signature: Signature, options: Options
 ) -> tuple[TensorSpec, list[TensorSpec]]:
-    """Return the input and the output of one that regresses; errors likewise."""
+    """Returns the input and the output of a signature that regresses.
+
+    Raises:
+        ServingError: as in `classify_tensors`.
+    """
     source = _source(signature, REGRESS_METHOD, "regression", options)
     if len(signature.outputs) != 1:
         raise invalid_argument("Expected one output Tensor.")
@@ -171,7 +175,7 @@ def fill_classes(
     outputs: Sequence[np.ndarray],
     count: int,
 ) -> None:
-    """Fill a `ClassificationResult`."""
+    """Fills a `ClassificationResult`."""
     columns: dict[str, np.ndarray] = {}
     for spec, array in zip(specs, outputs, strict=True):
         if array.ndim != 2:
@@ -216,7 +220,7 @@ def _text(label: bytes) -> str:
 
 
 def fill_values(result: Any, spec: TensorSpec, output: np.ndarray, count: int) -> None:
-    """Fill a `RegressionResult`."""
+    """Fills a `RegressionResult`."""
     if not (output.ndim == 1 or (output.ndim == 2 and output.shape[1] == 1)):
         raise invalid_argument(
             "Expected output Tensor shape to be either [batch_size] or [batch_size, 1] "
@@ -240,7 +244,7 @@ _NO_SIGNATURE = "No signature was found with the name"
 
 
 def classify(servable: Servable, request: Any, options: Options) -> Inference:
-    """Prepare a `ClassificationRequest`.
+    """Prepares a `ClassificationRequest`.
 
     Raises:
         ServingError: the request or the signature does not fit.
@@ -261,7 +265,7 @@ def classify(servable: Servable, request: Any, options: Options) -> Inference:
 
 
 def regress(servable: Servable, request: Any, options: Options) -> Inference:
-    """Prepare a `RegressionRequest`; arguments and errors as `classify`."""
+    """Prepares a `RegressionRequest`; arguments and errors as in `classify`."""
     name = request.model_spec.signature_name
     signature = find_signature(servable, name, _NO_SIGNATURE)
     source, specs = regress_tensors(signature, options)

@@ -1,8 +1,8 @@
-"""JSON values to arrays, as the REST API has them.
+"""Converts JSON values to arrays, as TensorFlow Serving's REST API does.
 
-Source: tensorflow_serving/util/json_tensor.cc. Only the fast path is ours: a
-nested list is checked level by level with whole-list operations, and walked
-element by element only to say what is wrong with it.
+Source: tensorflow_serving/util/json_tensor.cc. Only the fast path differs: a nested
+list is checked level by level with operations on whole lists, and element by element
+only to describe an error.
 """
 
 import base64
@@ -32,7 +32,7 @@ _MAX_SHOWN = 256
 
 
 def is_base64(value: Any) -> bool:
-    """Tell whether a JSON value is `{"b64": "..."}`."""
+    """Tells whether a JSON value is `{"b64": "..."}`."""
     return (
         isinstance(value, dict)
         and len(value) == 1
@@ -41,12 +41,12 @@ def is_base64(value: Any) -> bool:
 
 
 def decode_base64(value: dict[str, str]) -> bytes:
-    """Return the bytes of `{"b64": "..."}`.
+    """Returns the bytes of `{"b64": "..."}`.
 
     Raises:
-        ServingError: INVALID_ARGUMENT; they are not base64.
+        ServingError: INVALID_ARGUMENT; the text is not base64.
     """
-    # absl::Base64Unescape skips white space and does without padding.
+    # absl::Base64Unescape skips white space and needs no padding.
     text = "".join(value[_B64].split()).rstrip("=")
     try:
         return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
@@ -55,7 +55,7 @@ def decode_base64(value: dict[str, str]) -> bytes:
 
 
 def shown(value: Any) -> str:
-    """Print a JSON value for a message."""
+    """Returns a JSON value as text for a message, at most `_MAX_SHOWN` characters."""
     try:
         text = json.dumps(value)
     except RecursionError:
@@ -64,17 +64,17 @@ def shown(value: Any) -> str:
 
 
 def type_name(value: Any) -> str:
-    """Name the type of a JSON value as RapidJSON does."""
+    """Returns RapidJSON's name for the type of a JSON value."""
     if isinstance(value, bool):
         return "True" if value else "False"
     return _TYPE_NAMES[type(value)]
 
 
 def parse_object(body: bytes) -> dict[str, Any]:
-    """Parse a request body.
+    """Parses a request body.
 
     Raises:
-        ServingError: INVALID_ARGUMENT; it is no JSON object.
+        ServingError: INVALID_ARGUMENT; it is not a JSON object.
     """
     value = json_texts.parse(body)
     if not isinstance(value, dict):
@@ -83,13 +83,13 @@ def parse_object(body: bytes) -> dict[str, Any]:
 
 
 def to_array(value: Any, spec: TensorSpec) -> np.ndarray:
-    """Turn a nested list, or a bare value, into an array of the type of `spec`.
+    """Converts a nested list, or a single value, to an array of the type of `spec`.
 
-    The shape that `spec` declares is the caller's to check.
+    The caller checks the array's shape against `spec`.
 
     Raises:
-        ServingError: INVALID_ARGUMENT; the list is ragged, or a value is of
-            another type or does not fit into it.
+        ServingError: INVALID_ARGUMENT; the list is ragged, or a value has another
+            type or is out of its range.
     """
     dims: list[int] = []
     probe = value
@@ -128,7 +128,7 @@ def to_array(value: Any, spec: TensorSpec) -> np.ndarray:
 
 
 def _convert(leaves: list[Any], spec: TensorSpec) -> np.ndarray:
-    """Turn JSON's scalars into a vector."""
+    """Converts JSON scalars to a vector."""
     kind = spec.numpy_dtype.kind
     types = set(map(type, leaves))
     if spec.dtype == types_pb2.DT_STRING:
@@ -154,9 +154,9 @@ def _convert(leaves: list[Any], spec: TensorSpec) -> np.ndarray:
 
 
 def _convert_floats(leaves: list[Any], spec: TensorSpec) -> np.ndarray:
-    """Turn numbers into floats: rounded, and infinite where they are too large.
+    """Converts numbers to floats: rounds them, and makes too large ones infinite.
 
-    Numbers of JSON pass through a double, as with RapidJSON.
+    JSON numbers become doubles first, as with RapidJSON.
     """
     try:
         wide = np.array(leaves, np.float64)

@@ -1,13 +1,13 @@
-"""JSON texts to Python's values, and arrays to JSON texts.
+"""Parses JSON texts, and writes arrays as JSON texts.
 
-Whole texts at a time, by orjson: a call of `json` for each number takes ten times as
-long. What RapidJSON takes beyond the standard, and orjson refuses, goes to `json`: NaN
-and Infinity, text of another encoding, a byte-order mark, and what follows the end of
+orjson handles whole texts: a call of `json` for each number takes ten times as long.
+`json` parses the texts that RapidJSON accepts beyond the standard and orjson refuses:
+NaN and Infinity, text of another encoding, a byte-order mark, and text after the end of
 the value (tensorflow_serving/util/json_tensor.cc, ParseJson).
 
-A float32 of an answer is written as TensorFlow Serving writes it: with six digits where
-these read back as the same float, else with nine (json_tensor.cc, WriteDecimal). Only
-the exponent may look different: 9000000.0 for 9e+06.
+A float32 of an answer is written as TensorFlow Serving writes it: with six digits if
+these read back as the same float, otherwise with nine (json_tensor.cc, WriteDecimal).
+Only the exponent may look different: 9000000.0 for 9e+06.
 """
 
 import base64
@@ -27,18 +27,18 @@ from serving.server.tensors import TensorSpec, dtype_name
 
 _BYTES_SUFFIX = "_bytes"
 _INDENT = b",\n        "
-# Rows that get a line each; more are for programs, which need none.
+# Up to this many rows get one line each; only programs read longer answers.
 _MAX_LINES = 1000
 _NON_FINITE = re.compile(rb"NaN|Inf")
-# RapidJSON's "Inf", as `json` calls it, outside of strings.
+# Matches strings, and RapidJSON's "Inf" outside of them; `json` calls it "Infinity".
 _INF = re.compile(rb'("(?:[^"\\]|\\.)*")|\bInf\b', re.S)
 
 
 def parse(body: bytes) -> Any:
-    """Parse a request body.
+    """Parses a request body.
 
     Raises:
-        ServingError: INVALID_ARGUMENT; it is no JSON.
+        ServingError: INVALID_ARGUMENT; it is not JSON.
     """
     if not body:
         raise invalid_argument("JSON Parse error: The document is empty")
@@ -47,7 +47,7 @@ def parse(body: bytes) -> Any:
     except orjson.JSONDecodeError as error:
         failure = error
     try:
-        # "surrogateescape" keeps bytes that are no UTF-8 as they are.
+        # "surrogateescape" keeps bytes that are not UTF-8.
         text = _with_infinities(body.removeprefix(codecs.BOM_UTF8)).decode(
             "utf-8", "surrogateescape"
         )
@@ -65,10 +65,10 @@ def parse(body: bytes) -> Any:
 
 
 def _number(text: str) -> int | float:
-    """Return a number; whole ones that no 64 bits hold are doubles, as there.
+    """Returns a number; integers of more than 64 bits become doubles, as in RapidJSON.
 
     Raises:
-        ValueError: no double holds it.
+        ValueError: it is too large for a double.
     """
     if text.lstrip("-").isdecimal() and len(text) < 21:
         whole = int(text)
@@ -96,15 +96,15 @@ _ESCAPED_SURROGATE = re.compile(
 
 
 def _has_lone_surrogate(text: str) -> bool:
-    """Whether an escape stands for half a character; `json` lets it pass."""
+    """Tells whether an escape is half of a surrogate pair; `json` accepts those."""
     return any(match[1] for match in _ESCAPED_SURROGATE.finditer(text))
 
 
 def check_text(text: str, what: str) -> str:
-    """Return a text that protobuf can hold.
+    """Returns a text that protobuf can hold.
 
     Raises:
-        ServingError: INVALID_ARGUMENT; it is no UTF-8.
+        ServingError: INVALID_ARGUMENT; it is not UTF-8.
     """
     try:
         text.encode()
@@ -114,15 +114,15 @@ def check_text(text: str, what: str) -> str:
 
 
 def encode_text(text: str) -> bytes:
-    """Return the bytes of a string, which need not be UTF-8."""
+    """Returns the bytes of a string, which need not be UTF-8."""
     return text.encode("utf-8", "surrogateescape")
 
 
 def dump_value(key: str, array: np.ndarray, spec: TensorSpec) -> bytes:
-    """Write an answer of one tensor.
+    """Writes an answer of one tensor.
 
     Raises:
-        ServingError: INVALID_ARGUMENT; JSON has nothing for its type.
+        ServingError: INVALID_ARGUMENT; JSON cannot represent its type.
     """
     value = _value(array, spec)
     if isinstance(value, np.ndarray):
@@ -131,13 +131,13 @@ def dump_value(key: str, array: np.ndarray, spec: TensorSpec) -> bytes:
 
 
 def dump_columns(key: str, arrays: dict[str, tuple[np.ndarray, TensorSpec]]) -> bytes:
-    """Write an answer of several tensors, each by its alias; errors likewise."""
+    """Writes an answer of several tensors by alias; errors as in `dump_value`."""
     values = {alias: _value(array, spec) for alias, (array, spec) in arrays.items()}
     return _object(key, _dumps(values))
 
 
 def dump_records(key: str, arrays: dict[str, tuple[np.ndarray, TensorSpec]]) -> bytes:
-    """Write an answer of several tensors, row by row; errors likewise."""
+    """Writes an answer of several tensors row by row; errors as in `dump_value`."""
     columns = [_value(array, spec) for array, spec in arrays.values()]
     aliases = tuple(arrays)
     rows = zip(*columns, strict=True)
@@ -145,7 +145,7 @@ def dump_records(key: str, arrays: dict[str, tuple[np.ndarray, TensorSpec]]) -> 
 
 
 def dump_rows(key: str, rows: Sequence[Any]) -> bytes:
-    """Write an answer that is a list, its items on lines unless they are many."""
+    """Writes a list as an answer; up to `_MAX_LINES` items get one line each."""
     if len(rows) > _MAX_LINES or not rows:
         return _object(key, _dumps(rows))
     items = _INDENT.join(map(_dumps, rows))
@@ -153,7 +153,7 @@ def dump_rows(key: str, rows: Sequence[Any]) -> bytes:
 
 
 def numbers(values: Sequence[float]) -> list[Any]:
-    """Return what stands for float32 values in a list of rows."""
+    """Returns float32 values as orjson can write them, NaN and Infinity included."""
     return [
         value if math.isfinite(value) else orjson.Fragment(json.dumps(value))
         for value in rounded(np.array(values, np.float32)).tolist()
@@ -161,7 +161,7 @@ def numbers(values: Sequence[float]) -> list[Any]:
 
 
 def dump_message(value: Any) -> bytes:
-    """Write an answer that is a message or an error, for people to read."""
+    """Writes a message or an error as an answer, with indentation for readers."""
     return (json.dumps(value, indent=1, ensure_ascii=False) + "\n").encode(
         "utf-8", "surrogateescape"
     )
@@ -172,10 +172,10 @@ def _object(key: str, value: bytes) -> bytes:
 
 
 def _on_lines(text: bytes, array: np.ndarray) -> bytes:
-    """Put the rows of an array of numbers on lines of their own."""
+    """Puts each row of an array of numbers on its own line."""
     if not array.size or len(array) > _MAX_LINES:
         return text
-    # Between rows, and nowhere within one, as many lists end as a row is deep.
+    # Only between two rows do `depth` lists end at once; within a row fewer end.
     depth = array.ndim - 1
     ends, begins = b"]" * depth, b"[" * depth
     lines = text[1:-1].replace(ends + b"," + begins, ends + _INDENT + begins)
@@ -187,7 +187,7 @@ def _dumps(value: Any) -> bytes:
 
 
 def _value(array: np.ndarray, spec: TensorSpec) -> Any:
-    """Return what orjson takes: an array of numbers, or Python's values."""
+    """Returns a value that orjson takes: an array of numbers, or Python objects."""
     if spec.dtype == types_pb2.DT_STRING:
         write = _base64 if spec.alias.endswith(_BYTES_SUFFIX) else _text
         flat = np.empty(array.size, object)
@@ -213,13 +213,13 @@ def _value(array: np.ndarray, spec: TensorSpec) -> Any:
     return np.ascontiguousarray(array) if array.ndim else array[()]
 
 
-# Exact as doubles; so is a number of nine digits times or by one of them, rounded once.
+# All are exact as doubles, so a product or quotient of nine digits rounds only once.
 _POWERS = 10.0 ** np.arange(23)
 
 
 def rounded(array: np.ndarray) -> np.ndarray:
-    """Return the doubles that print as a narrower float's six or nine digits."""
-    # None of these warnings is about a value that is kept.
+    """Returns the doubles that print with six or nine digits of the given floats."""
+    # The values that cause these warnings are not kept.
     with np.errstate(all="ignore"):
         values = np.asarray(array, np.float64)
         size = np.abs(values)
@@ -232,7 +232,7 @@ def rounded(array: np.ndarray) -> np.ndarray:
         result = np.where(exact, short, _with_digits(values, exponents, 9))
     odd = (np.abs(exponents) > 13) & np.isfinite(values)
     if odd.any():
-        # Beyond the powers above, one number at a time.
+        # Exponents beyond `_POWERS`: one number at a time.
         for index in np.flatnonzero(odd).tolist():
             value = values.flat[index]
             brief = float(f"{value:g}")
@@ -242,13 +242,13 @@ def rounded(array: np.ndarray) -> np.ndarray:
 
 
 def _with_digits(values: np.ndarray, exponents: np.ndarray, digits: int) -> np.ndarray:
-    """Round to so many significant digits."""
+    """Rounds to `digits` significant digits."""
     places = digits - 1 - exponents
     return _scaled(np.rint(_scaled(values, places)), -places)
 
 
 def _scaled(values: np.ndarray, places: np.ndarray) -> np.ndarray:
-    """Return values times ten to the power of `places`, which may be negative."""
+    """Returns values times ten to the power of `places`, which may be negative."""
     power = _POWERS[np.minimum(np.abs(places), len(_POWERS) - 1)]
     return np.where(places >= 0, values * power, values / power)
 
@@ -261,6 +261,6 @@ def _text(item: bytes) -> Any:
     try:
         return item.decode()
     except UnicodeDecodeError:
-        # Bytes that are no UTF-8 leave the server as they are, as theirs do.
+        # Bytes that are not UTF-8 are sent unchanged, as in TensorFlow Serving.
         text = json.dumps(item.decode("utf-8", "surrogateescape"), ensure_ascii=False)
         return orjson.Fragment(text.encode("utf-8", "surrogateescape"))

@@ -1,10 +1,9 @@
-"""The life of versions: found, loaded, available, replaced, unloaded.
+"""Moves versions through their states: finds, loads, replaces and unloads them.
 
-One thread polls the file system and moves versions through START, LOADING,
-AVAILABLE, UNLOADING and END. A new version is loaded and warmed before the one
-it replaces is taken away, and a session is closed only after the last request
-that holds it (tensorflow_serving/core/availability_preserving_policy.cc,
-basic_manager.cc).
+One thread polls the file system and moves versions through START, LOADING, AVAILABLE,
+UNLOADING and END. A new version is loaded and warmed before the one that it replaces is
+unloaded, and a session is closed only after the last request that uses it
+(tensorflow_serving/core/availability_preserving_policy.cc, basic_manager.cc).
 """
 
 import concurrent.futures
@@ -25,7 +24,7 @@ _log = logging.getLogger(__name__)
 # Loads and warms version N of model NAME from a folder.
 Loader = Callable[[str, int, str], Servable]
 
-# AspiredVersionsManager looks at its versions this often.
+# AspiredVersionsManager checks its versions at this interval.
 TICK_SECONDS = 0.1
 
 
@@ -33,9 +32,9 @@ class Lifecycle:
     """Moves the versions of all models.
 
     Attributes:
-        models: by name; those once served stay, for their states.
-        changed: guards every state below `models`; notified at every change of one.
-        stopping: whether it is to end.
+        models: by name; models that are no longer served stay, for their states.
+        changed: guards every state in `models`; notified at every change of one.
+        stopping: whether the thread should end.
     """
 
     def __init__(self, options: Options, loader: Loader):
@@ -56,20 +55,20 @@ class Lifecycle:
         )
 
     def start(self) -> None:
-        """Start to poll and load."""
+        """Starts polling and loading."""
         self._thread.start()
 
     def poll_now(self) -> None:
-        """Ask the file system at once; the caller holds the lock."""
+        """Polls the file system at once; the caller holds the lock."""
         self._poll_at = 0.0
         self._polled = False
         self._wake.set()
 
     def stop(self, deadline: float) -> bool:
-        """Stop polling and loading; close every session nobody holds.
+        """Stops polling and loading; closes every session that no request uses.
 
         Args:
-            deadline: `time.monotonic()` until which loads are waited for.
+            deadline: `time.monotonic()` until which it waits for loads.
 
         Returns:
             Whether everything ended.
@@ -104,13 +103,13 @@ class Lifecycle:
                 self._poll_if_due()
                 self._step()
             except Exception:
-                # The thread is the only one there is; the next round may do better.
+                # No other thread does this work, and the next round may succeed.
                 _log.exception("model manager: a round failed")
             self._wake.wait(TICK_SECONDS)
             self._wake.clear()
 
     def _poll_if_due(self) -> None:
-        """Ask the file system which versions should be served."""
+        """Polls the file system for the versions to serve, if the interval is over."""
         interval = self._options.file_system_poll_wait_seconds
         now = time.monotonic()
         if interval < 0 or now < self._poll_at or (interval == 0 and self._polled):
@@ -136,7 +135,7 @@ class Lifecycle:
                 )
 
     def _aspire(self, model: Model, wanted: dict[int, str]) -> None:
-        """Take `wanted` as the versions of `model` to serve."""
+        """Makes `wanted` the versions of `model` to serve."""
         with self.changed:
             for number, version in model.versions.items():
                 moved = number in wanted and wanted[number] != version.path
@@ -153,10 +152,10 @@ class Lifecycle:
             self.changed.notify_all()
 
     def _is_new(self, version: Version, path: str) -> bool:
-        """Tell whether an ended version is worth a new start.
+        """Tells whether an ended version should be loaded again.
 
-        One that was unloaded is, once it is wanted again; one that failed is
-        after its file has changed.
+        An unloaded version should, once it is wanted again; a failed one only after
+        its file has changed.
         """
         if version.error is None or version.path != path:
             return True
@@ -174,7 +173,7 @@ class Lifecycle:
             if not version.pending:
                 continue
             if not version.aspired and version.next_attempt != float("inf"):
-                # Nobody wants it any more, and no load runs.
+                # It is no longer wanted, and no load runs.
                 self._set(model, version, State.END)
             elif version.aspired and now >= version.next_attempt:
                 version.next_attempt = float("inf")
@@ -200,7 +199,7 @@ class Lifecycle:
                 ).start()
 
     def _load(self, model: Model, version: Version) -> None:
-        """Try to load a version (on a loading thread)."""
+        """Tries to load a version (on a loading thread)."""
         mark = versions.fingerprint(version.path, self._files)
         servable, error = None, None
         try:
@@ -236,18 +235,18 @@ class Lifecycle:
                 self._set(model, version, State.END)
 
     def _unload(self, model: Model, version: Version, servable: Servable) -> None:
-        """Close a version nobody holds any more (on a thread of its own)."""
+        """Closes a version that no request uses (on its own thread)."""
         try:
             servable.close()
         finally:
             del servable
-            # A graph is full of reference cycles; its memory waits for this.
+            # A graph is full of reference cycles; only this frees its memory.
             gc.collect()
             with self.changed:
                 self._set(model, version, State.END)
 
     def _set(self, model: Model, version: Version, state: int) -> None:
-        """Move a version to a state; the caller holds the lock."""
+        """Moves a version to a state; the caller holds the lock."""
         version.state = state
         if state == State.AVAILABLE:
             version.error = None

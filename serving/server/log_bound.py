@@ -1,9 +1,9 @@
-"""A bound on what the log may write.
+"""Limits the rate of warnings and errors in the log.
 
-What a client can bring about again and again, a client can fill a disk with. Of
+A client could fill the disk with lines that it causes again and again. So of the
 warnings and errors from one place in the code, `_BURST` pass at once and then one every
-`_SECONDS`; the next that passes says how many did not. Tracebacks of malformed HTTP are
-the client's doing and are left out.
+`_SECONDS`; the next one that passes tells how many were left out. Clients also cause
+the tracebacks of malformed HTTP, which are always left out.
 """
 
 import logging
@@ -19,13 +19,13 @@ class LogBound(logging.Filter):
 
     def __init__(self) -> None:
         super().__init__()
-        # By place: what is left of the burst, when it was so, and lines left out.
+        # By place: the rest of the burst, the time of this count, and lines left out.
         self._places: dict[tuple[str, int], tuple[float, float, int]] = {}
         self._lock = threading.Lock()
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Tell whether a record is written."""
-        # What is no warning is about versions: no request brings it about.
+        """Tells whether a record is written."""
+        # Records below a warning are about versions: no request causes them.
         if not logging.WARNING <= record.levelno < logging.CRITICAL:
             return True
         if record.name.startswith("aiohttp"):

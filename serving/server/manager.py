@@ -1,6 +1,6 @@
-"""The models, for those who ask: which version answers, and what is configured.
+"""Finds the version that answers a request, and applies configurations of models.
 
-The life of the versions themselves is `lifecycle`'s.
+`lifecycle` loads and unloads the versions.
 """
 
 import contextlib
@@ -30,7 +30,7 @@ class ModelManager:
         loader: Loader,
         configure: Callable[[Iterable[Any]], None] = lambda models: None,
     ):
-        """Prepare; `configure` is told of every `ModelConfig` before it is applied."""
+        """Creates it; `configure` gets all `ModelConfig`s before they are applied."""
         self._options = options
         self._configure = configure
         self._config = model_server_config_pb2.ModelServerConfig()
@@ -40,19 +40,19 @@ class ModelManager:
         self._reload_lock = threading.Lock()
 
     def start(self) -> None:
-        """Start to poll and load."""
+        """Starts polling and loading."""
         self._life.start()
 
     def stop(self, deadline: float) -> bool:
-        """Stop; see `Lifecycle.stop`."""
+        """Stops polling and loading; see `Lifecycle.stop`."""
         return self._life.stop(deadline)
 
     # --- requests ------------------------------------------------------------
 
     def acquire(self, spec: Any) -> Servable:
-        """Return the servable a `ModelSpec` asks for, and hold it.
+        """Returns the servable that a `ModelSpec` names, and keeps it loaded.
 
-        Every call is to be matched by one of `release`.
+        Every call needs a matching call of `release`.
 
         Raises:
             ServingError: INVALID_ARGUMENT, no name or an unknown label;
@@ -90,19 +90,19 @@ class ModelManager:
             return version.servable
 
     def release(self, servable: Servable) -> None:
-        """Give back what `acquire` returned."""
+        """Releases a servable that `acquire` returned."""
         with self._changed:
             servable.references -= 1
             if not servable.references:
                 self._changed.notify_all()
 
     def statuses(self, spec: Any) -> list[tuple[int, int, ServingError | None]]:
-        """Return number, state and error of a model's versions, highest first.
+        """Returns number, state and error of a model's versions, highest first.
 
-        A label in `spec` is not looked at, as in get_model_status_impl.cc.
+        A label in `spec` is ignored, as in get_model_status_impl.cc.
 
         Raises:
-            ServingError: NOT_FOUND, the model or the version never was.
+            ServingError: NOT_FOUND, the model or the version is unknown.
         """
         with self._changed:
             model = self._models.get(spec.name)
@@ -126,28 +126,28 @@ class ModelManager:
             ]
 
     def names(self) -> Collection[str]:
-        """Return the names of all models there are or were."""
+        """Returns the names of all present and former models."""
         return self._models.keys()
 
     # --- configuration -------------------------------------------------------
 
     def reload(self, config: Any, cancelled: Callable[[], bool] | None = None) -> None:
-        """Replace the configuration; wait until its models are available.
+        """Replaces the configuration and waits until its models are available.
 
-        That is, for those that are new, until every version they call for was tried
-        once and at least one is available. TensorFlow Serving waits for the first;
-        labels of the others then fail at start-up (tensorflow/serving #1230). Of
-        models that are served already, no more than the first try of their new
-        versions is waited for: a wrong path must not hold up the others.
+        For a new model it waits until every wanted version was tried once and at least
+        one is available. TensorFlow Serving waits for the first version only; labels of
+        the others then fail at start-up (tensorflow/serving #1230). For a model that is
+        already served it waits only for the first try of the new versions: a wrong path
+        must not delay the other models.
 
         Args:
-            config: a `ModelServerConfig`; one of no kind changes nothing.
-            cancelled: asked now and then whether the caller still waits.
+            config: a `ModelServerConfig`; an empty one changes nothing.
+            cancelled: called repeatedly; the wait ends when it returns True.
 
         Raises:
-            ServingError: INVALID_ARGUMENT, the configuration; UNKNOWN, a new model
-                did not load; FAILED_PRECONDITION, a label of a version that is not
-                available; CANCELLED.
+            ServingError: INVALID_ARGUMENT, the configuration is invalid; UNKNOWN, a new
+                model did not load; FAILED_PRECONDITION, a label names a version that is
+                not available; CANCELLED.
         """
         with self._reload_lock:
             if config.WhichOneof("config") is None:
@@ -158,8 +158,8 @@ class ModelManager:
             for model_config in models.values():
                 request_log.check_config(model_config)
             self._configure(models.values())
-            # Labels go before the versions that they leave are unloaded, as in
-            # ServerCore::ReloadConfig; there those that cannot go yet are an error.
+            # Labels move before their old versions are unloaded, as in
+            # ServerCore::ReloadConfig; there, labels that cannot move yet are an error.
             with contextlib.suppress(ServingError):
                 self._assign_labels(models.values())
             with self._changed:
@@ -189,7 +189,7 @@ class ModelManager:
         served: Collection[str],
         cancelled: Callable[[], bool],
     ) -> None:
-        """Wait until each of the models has a version available, or was `served`."""
+        """Waits until each of the models has an available version, or was `served`."""
         waiting = set(names)
         with self._changed:
             while True:
@@ -219,11 +219,11 @@ class ModelManager:
                 self._changed.wait(TICK_SECONDS)
 
     def _assign_labels(self, configs: Iterable[Any]) -> None:
-        """Point the labels at their versions, all of them or none.
+        """Assigns all labels to their versions, or none.
 
         Raises:
-            ServingError: FAILED_PRECONDITION, one names a version that is not
-                available and the flags do not let it.
+            ServingError: FAILED_PRECONDITION, a label names a version that is not
+                available, and the flags do not allow it.
         """
         with self._changed:
             known = [

@@ -1,10 +1,10 @@
-"""The marker file of versions whose rows do not see each other.
+"""Reads the marker file of versions whose rows are independent.
 
-Requests of different callers may share a run of the graph only where every row of
-the outputs depends on its own row of the inputs and on no other. No SavedModel states
-that, and no trial can show it; whoever built the graph can know it. They say so in
-`assets.extra/rows_apart.json`; README.md has its format. It names the SHA-256 of
-`saved_model.pb`, so that a marker left beside another graph means nothing.
+Requests of different callers may share a run of the graph only if every output row
+depends on its own input row and on no other. No SavedModel states that, and no test can
+prove it. The author of the graph can know it, and states it in
+`assets.extra/rows_apart.json`; README.md has its format. It contains the SHA-256
+of `saved_model.pb`, so that a marker beside another graph has no effect.
 """
 
 import hashlib
@@ -22,11 +22,10 @@ _FORMAT = 1
 
 
 def read(path: str) -> frozenset[str]:
-    """Return the signatures whose requests may share a run.
+    """Returns the names of the signatures whose requests may share a run.
 
-    Returns:
-        Their names. None without a marker, and none where the marker is not for
-        this graph or cannot be read: then every request runs alone.
+    The set is empty if there is no marker, if it is not for this graph, or if it cannot
+    be read: then every request runs alone.
     """
     file = os.path.join(path, MARKER_FILE)
     if not tf.io.gfile.exists(file):
@@ -43,7 +42,7 @@ def read(path: str) -> frozenset[str]:
 
 
 def _checked(content: Any, digest: str) -> frozenset[str]:
-    """Return the signatures of a marker's content, or say what is wrong with it."""
+    """Returns the signatures in a marker; raises ValueError if it is invalid."""
     if not isinstance(content, dict) or content.get("format") != _FORMAT:
         raise ValueError(f"expected an object whose format is {_FORMAT}")
     if content.get("saved_model_sha256") != digest:

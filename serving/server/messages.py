@@ -1,6 +1,6 @@
-"""Messages of which the pip packages have the C++ only, declared as .proto files are.
+"""Declares, in .proto syntax, messages that the pip packages have only in C++.
 
-They are in a descriptor pool of their own, and read and written by protobuf itself.
+They have their own descriptor pool; protobuf itself reads and writes them.
 """
 
 import re
@@ -19,15 +19,15 @@ _Field = descriptor_pb2.FieldDescriptorProto
 
 
 def declare(package: str, messages: Mapping[str, str]) -> Callable[[str], Any]:
-    """Declare messages.
+    """Declares messages.
 
     Args:
-        package: theirs.
-        messages: by name, the fields of each: `repeated int64 sizes = 6;`. A type that
-            is no scalar is another of these messages, or a wrapper of Google's.
+        package: the package of the messages.
+        messages: the fields of each message, by name: `repeated int64 sizes = 6;`. A
+            type that is not scalar is another of these messages, or a Google wrapper.
 
     Returns:
-        What finds the class of a message by its name.
+        A function that returns the class of a message by its name.
     """
     file = descriptor_pb2.FileDescriptorProto(
         name="serving_server.proto",

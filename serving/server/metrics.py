@@ -1,4 +1,4 @@
-"""Prometheus metrics under the names TensorFlow Serving gives them.
+"""Counts Prometheus metrics under the names of TensorFlow Serving's metrics.
 
 `prometheus_client` cannot write them: it appends `_total` to every counter,
 while `:tensorflow:serving:request_count` has no such ending. The text format is
@@ -16,12 +16,12 @@ _Labels = tuple[str, ...]
 
 
 def exponential(scale: float, growth: float, count: int) -> tuple[float, ...]:
-    """Return `count` bucket limits, `scale * growth**k`."""
+    """Returns `count` bucket limits, `scale * growth**k`."""
     return tuple(scale * growth**power for power in range(count))
 
 
 class Counter:
-    """A number per combination of labels that only grows."""
+    """A growing number for each combination of labels."""
 
     kind = "counter"
 
@@ -32,17 +32,17 @@ class Counter:
         self._lock = threading.Lock()
 
     def add(self, labels: _Labels, amount: int = 1) -> None:
-        """Add `amount` under `labels`."""
+        """Adds `amount` under `labels`."""
         with self._lock:
             self._values[labels] = self._values.get(labels, 0) + amount
 
     def total(self) -> int:
-        """Return the sum over all labels."""
+        """Returns the sum over all labels."""
         with self._lock:
             return sum(self._values.values())
 
     def lines(self) -> list[str]:
-        """Return the samples in the text format."""
+        """Returns the samples in the text format."""
         with self._lock:
             values = sorted(self._values.items())
         return [
@@ -52,7 +52,7 @@ class Counter:
 
 
 class Histogram:
-    """A distribution per combination of labels."""
+    """A distribution for each combination of labels."""
 
     kind = "histogram"
 
@@ -60,12 +60,12 @@ class Histogram:
         self.name = name
         self._label_names = tuple(labels)
         self._limits = limits
-        # Per bucket, the one above all limits last; then the sum.
+        # The counts of the buckets (the last is above all limits), and the sum.
         self._cells: dict[_Labels, tuple[list[int], list[float]]] = {}
         self._lock = threading.Lock()
 
     def observe(self, labels: _Labels, value: float) -> None:
-        """Count `value` under `labels`."""
+        """Counts `value` under `labels`."""
         index = bisect.bisect_left(self._limits, value)
         with self._lock:
             cell = self._cells.get(labels)
@@ -75,12 +75,12 @@ class Histogram:
             cell[1][0] += value
 
     def total(self) -> int:
-        """Return how many values were counted."""
+        """Returns the number of counted values."""
         with self._lock:
             return sum(sum(buckets) for buckets, _ in self._cells.values())
 
     def lines(self) -> list[str]:
-        """Return the samples in the text format."""
+        """Returns the samples in the text format."""
         with self._lock:
             cells = sorted(
                 (labels, list(buckets), sums[0])
@@ -110,13 +110,13 @@ def _escaped(value: str) -> str:
     return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
 
 
-# Microseconds: 10 * 1.8^k, about 20 minutes at the end.
+# Microseconds: 10 * 1.8^k; the last limit is about 25 minutes.
 _LATENCY = exponential(10, 1.8, 33)
 _SERVING = ":tensorflow:serving:"
 
 
 class Metrics:
-    """The families of one server."""
+    """The metric families of one server."""
 
     def __init__(self) -> None:
         self.request_count = Counter(
@@ -163,23 +163,23 @@ class Metrics:
         self.graph_runs = Counter(":tensorflow:core:graph_runs", ())
 
     def record_batch(self, rows: int, waited: float) -> None:
-        """Count a run of the graph: its rows, and its first request's wait in s."""
+        """Counts a graph run: its rows, and the seconds its first request waited."""
         self.graph_runs.add(())
         self.wrapped_run_count.add(())
         self.queuing_latency.observe((), waited * 1e6)
         self.batch_size.observe((), rows)
 
     def record_examples(self, model: str, count: int) -> None:
-        """Count the rows of a request."""
+        """Counts the rows of a request."""
         self.example_counts.observe((model,), count)
         self.example_count_total.add((model,), count)
 
     def families(self) -> list[Counter | Histogram]:
-        """Return every family, by name."""
+        """Returns every family, sorted by name."""
         return sorted(vars(self).values(), key=lambda family: str(family.name))
 
     def page(self) -> str:
-        """Return all samples in Prometheus's text format."""
+        """Returns all samples in Prometheus's text format."""
         lines = []
         for family in self.families():
             samples = family.lines()
@@ -188,5 +188,5 @@ class Metrics:
         return "\n".join(lines) + "\n"
 
     def totals(self) -> dict[str, int]:
-        """Return each family's total by the name TensorFlow Serving knows it by."""
+        """Returns the total of each family, by its name."""
         return {family.name: family.total() for family in self.families()}

@@ -1,4 +1,4 @@
-"""GetModelMetadata and GetModelStatus.
+"""Answers GetModelMetadata and GetModelStatus.
 
 Sources: tensorflow_serving/servables/tensorflow/get_model_metadata_impl.cc,
 tensorflow_serving/model_servers/get_model_status_impl.cc.
@@ -15,13 +15,13 @@ _SIGNATURE_DEF = "signature_def"
 
 
 def check_model_spec(request: Any) -> None:
-    """Refuse a request without a `ModelSpec`."""
+    """Refuses a request without a `ModelSpec`."""
     if not request.HasField("model_spec"):
         raise invalid_argument("Missing ModelSpec")
 
 
 def signature_defs(manager: ModelManager, spec: Any) -> tuple[str, int, Any]:
-    """Return name, version and `SignatureDefMap` of the servable `spec` names.
+    """Returns name, version and `SignatureDefMap` of the servable that `spec` names.
 
     Raises:
         ServingError: see `ModelManager.acquire`.
@@ -37,10 +37,10 @@ def signature_defs(manager: ModelManager, spec: Any) -> tuple[str, int, Any]:
 
 
 def metadata(manager: ModelManager, request: Any) -> Any:
-    """Answer a `GetModelMetadataRequest`.
+    """Answers a `GetModelMetadataRequest`.
 
     Raises:
-        ServingError: INVALID_ARGUMENT, no model or a field there is not.
+        ServingError: INVALID_ARGUMENT, no model or an unknown field.
     """
     check_model_spec(request)
     if not request.metadata_field:
@@ -59,7 +59,7 @@ def metadata(manager: ModelManager, request: Any) -> Any:
 
 
 def status(manager: ModelManager, request: Any) -> Any:
-    """Answer a `GetModelStatusRequest`, versions from the highest down.
+    """Answers a `GetModelStatusRequest`; the highest version is first.
 
     Raises:
         ServingError: INVALID_ARGUMENT, no model; NOT_FOUND, an unknown one.

@@ -1,4 +1,4 @@
-"""MultiInference: several of Classify and Regress in one run.
+"""Prepares MultiInference: several Classify and Regress tasks in one run.
 
 Source: tensorflow_serving/servables/tensorflow/multi_inference.cc.
 """
@@ -28,10 +28,10 @@ from serving.server.tensors import TensorSpec
 
 
 def check_tasks(request: Any) -> None:
-    """Check a `MultiInferenceRequest` as far as no model is needed.
+    """Checks the parts of a `MultiInferenceRequest` that do not depend on the model.
 
     Raises:
-        ServingError: INVALID_ARGUMENT; no tasks, a nameless model, several
+        ServingError: INVALID_ARGUMENT; no tasks, a model without a name, several
             models, or one signature twice.
     """
     if not request.tasks:
@@ -52,10 +52,11 @@ def check_tasks(request: Any) -> None:
 
 
 def multi_inference(servable: Servable, request: Any, options: Options) -> Inference:
-    """Prepare a `MultiInferenceRequest`: all its tasks share one run.
+    """Prepares a `MultiInferenceRequest`: all its tasks share one run.
 
-    Where signatures have inputs of their own, each input gets the same examples.
-    Arguments and errors as `inference.classify`; the request has passed `check_tasks`.
+    If the signatures have different inputs, each input gets the same examples.
+    Arguments and errors are those of `inference.classify`; `check_tasks` has already
+    accepted the request.
     """
     sources: dict[str, TensorSpec] = {}
     union: dict[str, TensorSpec] = {}

@@ -1,4 +1,4 @@
-"""Make one batch of several requests: joined, and padded where asked for."""
+"""Joins several requests to one batch, and pads it if the parameters ask for it."""
 
 import bisect
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from serving.server.plan import Arrays, merge
 
 
 def padded(batch: Sequence[Arrays], parameters: BatchingParameters) -> list[np.ndarray]:
-    """Join the inputs; pad them to an allowed batch size, and to one shape."""
+    """Joins the inputs; pads them to one shape and to an allowed batch size."""
     requests = [list(arrays) for arrays in batch]
     if parameters.pad_variable_length_inputs:
         for index in range(len(requests[0])):
@@ -32,7 +32,7 @@ def padded(batch: Sequence[Arrays], parameters: BatchingParameters) -> list[np.n
 
 
 def _widened(array: np.ndarray, dims: list[int]) -> np.ndarray:
-    """Pad with the array's first value, as BatchingSession does."""
+    """Pads with the array's first value, as BatchingSession does."""
     if list(array.shape[1:]) == dims or not array.size:
         return array
     out = np.full((array.shape[0], *dims), array.flat[0], array.dtype)

@@ -1,7 +1,7 @@
-"""The page at `/`: a static file of somebody's, and the policy that lets only it run.
+"""Loads the user's static page for `/`, with a policy that allows only its scripts.
 
-Scripts and styles are allowed by their hashes, computed from the file, so that
-nothing a page could be tricked into showing would run.
+The policy allows scripts and styles by their hashes, which are computed from the file.
+So scripts that an attacker inserts into the shown page do not run.
 """
 
 import base64
@@ -29,24 +29,24 @@ class _InlineBlocks(HTMLParser):
         self._open: str | None = None
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Start a block at `<script>` or `<style>`."""
+        """Starts a block at `<script>` or `<style>`."""
         if tag in self.blocks:
             self._open = tag
             self.blocks[tag].append("")
 
     def handle_endtag(self, tag: str) -> None:
-        """End it."""
+        """Ends the block."""
         if tag == self._open:
             self._open = None
 
     def handle_data(self, data: str) -> None:
-        """Add to it."""
+        """Adds text to the block."""
         if self._open:
             self.blocks[self._open][-1] += data
 
 
 def content_security_policy(html: str) -> str:
-    """Return the policy that lets the inline blocks of `html` run and no others."""
+    """Returns the policy that allows the inline blocks of `html` and no others."""
     parser = _InlineBlocks()
     parser.feed(html)
     parser.close()
@@ -73,10 +73,10 @@ def content_security_policy(html: str) -> str:
 
 
 def load(path: str) -> Page:
-    """Read the page.
+    """Reads the page.
 
     Raises:
-        ServingError: INVALID_ARGUMENT; it cannot be read.
+        ServingError: INVALID_ARGUMENT; the file cannot be read.
     """
     try:
         with open(path, "rb") as file:

@@ -1,4 +1,4 @@
-"""What is needed to run one set of outputs of one servable, made once."""
+"""Runs plans: a plan is one set of outputs of one servable, compiled once."""
 
 import collections
 import math
@@ -16,22 +16,22 @@ from serving.server.tensors import TensorSpec
 Arrays = Sequence[np.ndarray]
 RowShapes = tuple[tuple[int, ...], ...]
 
-# Of time limits; TensorFlow holds them in 32 bits.
+# Range of time limits: 128 ms to 2^30 ms. TensorFlow stores them in 32 bits.
 _SHORTEST_MS = 128.0
 _LONGEST_EXPONENT = 30
 
-# Shapes of rows whose time is remembered.
+# Largest number of row shapes whose run time is remembered.
 _MAX_SHAPES = 64
 
 
 class Program(NamedTuple):
-    """What runs a plan.
+    """The compiled functions of a plan.
 
     Attributes:
         run: takes the inputs, returns the outputs.
-        shapes: which shapes of the inputs may run.
-        compile_timed: makes a `run` that ends after so many milliseconds; None where
-            no run is longer than its inputs are large.
+        shapes: decides which shapes of the inputs may run.
+        compile_timed: returns a `run` that ends after the given milliseconds; None if
+            the size of the inputs bounds the run time.
     """
 
     run: Callable[..., Arrays]
@@ -43,18 +43,18 @@ class Plan:
     """One compiled set of outputs.
 
     Attributes:
-        inputs: what is fed, in order.
-        outputs: what is fetched, in order.
-        group: whose threads run it: the model's name.
-        parameters: the version's own BatchingParameters, None without.
-        rows_apart: whether every output row is known to depend on its own input
-            row alone, so that requests may share a run (see `marker`).
-        shapes: which shapes of the inputs may run.
-        row_seconds: by the shapes of its rows, what a row took lately, the recent
-            runs weighing more; of plans whose rows are apart.
-        pending: tasks that wait (the scheduler's).
-        running: batches that run now (the scheduler's).
-        watched: whether a timer looks after what waits (the scheduler's).
+        inputs: the fed tensors, in order.
+        outputs: the fetched tensors, in order.
+        group: the model's name; its threads run the plan.
+        parameters: the version's own BatchingParameters, or None.
+        rows_apart: whether every output row is known to depend only on its own
+            input row, so that requests may share a run (see `marker`).
+        shapes: decides which shapes of the inputs may run.
+        row_seconds: seconds per row, by the shapes of the rows: an average in which
+            recent runs weigh more. It is measured only with `rows_apart`.
+        pending: tasks that wait (used by the scheduler).
+        running: number of started batches (used by the scheduler).
+        watched: whether a timer checks the waiting tasks (used by the scheduler).
         lock: guards `pending` and `running`.
     """
 
@@ -85,21 +85,21 @@ class Plan:
 
     @property
     def breaks_off(self) -> bool:
-        """Whether a run may be long, and is broken off at its deadline."""
+        """Whether a run may be long, and is therefore stopped at its deadline."""
         return self._compile_timed is not None
 
     def run(self, arrays: Arrays, deadline: float | None = None) -> list[np.ndarray]:
-        """Run once.
+        """Runs the plan once.
 
         Args:
             arrays: one per input, in the order of `inputs`.
-            deadline: `time.monotonic()` soon after which a loop is broken off.
+            deadline: `time.monotonic()` soon after which a loop is stopped.
 
         Returns:
             One array per output.
 
         Raises:
-            tf.errors.OpError: whatever the graph says.
+            tf.errors.OpError: the graph fails.
         """
         function = self._function
         if deadline is not None and self._compile_timed is not None:
@@ -119,13 +119,14 @@ class Plan:
 
     @staticmethod
     def row_shapes(arrays: Arrays) -> RowShapes:
-        """Return the shapes of a row of each input."""
+        """Returns the shapes of a row of each input."""
         return tuple([array.shape[1:] for array in arrays])
 
     def _ending(self, seconds: float) -> Callable[..., Arrays]:
-        """Return the function that ends in so many seconds, or up to twice as many.
+        """Returns a function that ends after `seconds`, or up to twice as many.
 
-        TensorFlow has the time limit in what is compiled, so there are but a few.
+        TensorFlow compiles the time limit into the function. So the limits are powers
+        of two in milliseconds: only a few functions are compiled.
         """
         assert self._compile_timed is not None
         exponent = math.ceil(math.log2(max(seconds * 1000, _SHORTEST_MS)))
@@ -139,14 +140,14 @@ class Plan:
         return function
 
     def split(self, outputs: Arrays, rows: Sequence[int]) -> list[list[np.ndarray]]:
-        """Cut the outputs of a shared run into those of its requests.
+        """Splits the outputs of a shared run into those of its requests.
 
         Args:
-            outputs: of the whole batch.
-            rows: of each request, in order, and last those that pad the batch.
+            outputs: the outputs of the whole batch.
+            rows: the rows of each request, in order, and last those of the padding.
 
         Raises:
-            ServingError: INTERNAL; an output has not one row per input row.
+            ServingError: INTERNAL; an output does not have one row per input row.
         """
         total = sum(rows)
         for spec, array in zip(self.outputs, outputs, strict=True):
@@ -164,5 +165,5 @@ class Plan:
 
 
 def merge(requests: Sequence[Arrays]) -> list[np.ndarray]:
-    """Put the rows of several requests one after the other."""
+    """Concatenates the rows of several requests."""
     return [np.concatenate(parts) for parts in zip(*requests, strict=True)]

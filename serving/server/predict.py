@@ -1,4 +1,4 @@
-"""Predict: from a request to arrays to run, and from outputs to a response."""
+"""Decodes Predict requests to arrays, and encodes outputs as responses."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -15,7 +15,7 @@ from serving.server.signatures import DEFAULT_SIGNATURE, Signature
 
 _OUTPUTS = predict_pb2.PredictResponse.OUTPUTS_FIELD_NUMBER
 _MODEL_SPEC = predict_pb2.PredictResponse.MODEL_SPEC_FIELD_NUMBER
-# Of a map's entry: see the encoding guide.
+# Field numbers in an entry of a map: see protobuf's encoding guide.
 _KEY, _VALUE = 1, 2
 PREDICT_METHOD = "tensorflow/serving/predict"
 CLASSIFY_METHOD = "tensorflow/serving/classify"
@@ -24,10 +24,11 @@ _METHODS = (PREDICT_METHOD, CLASSIFY_METHOD, REGRESS_METHOD)
 
 
 def find_signature(servable: Servable, name: str) -> Signature:
-    """Return the signature `name`; empty means `serving_default`.
+    """Returns the signature `name`; empty means `serving_default`.
 
     Raises:
-        ServingError: FAILED_PRECONDITION, as Predict says it.
+        ServingError: FAILED_PRECONDITION; the signature does not exist. The message is
+            that of TensorFlow Serving's Predict.
     """
     key = name or DEFAULT_SIGNATURE
     signature = servable.signatures.get(key)
@@ -39,10 +40,10 @@ def find_signature(servable: Servable, name: str) -> Signature:
 
 
 def check_method_name(signature: Signature) -> None:
-    """Refuse a signature that is none of TensorFlow Serving's kinds.
+    """Refuses a signature whose method TensorFlow Serving does not know.
 
     Raises:
-        ServingError: INTERNAL, as predict_util.cc says it.
+        ServingError: INTERNAL, with the text of predict_util.cc.
     """
     if signature.method_name not in _METHODS:
         raise ServingError(
@@ -61,7 +62,7 @@ class Prediction:
     )
 
     def __init__(self, servable: Servable, request: Any, options: Options):
-        """Check a `PredictRequest`.
+        """Checks a `PredictRequest`.
 
         Raises:
             ServingError: the request does not fit the signature.
@@ -80,7 +81,7 @@ class Prediction:
         self.signature_names = (signature.name,)
 
     def response(self, outputs: Sequence[np.ndarray]) -> bytes:
-        """Return the serialised `PredictResponse`."""
+        """Returns the serialised `PredictResponse`."""
         parts = []
         for alias, spec, array in zip(
             self.aliases, self.plan.outputs, outputs, strict=True
@@ -92,7 +93,7 @@ class Prediction:
         return b"".join(parts)
 
     def _model_spec(self) -> bytes:
-        """Return the response's `model_spec` field, made once per signature."""
+        """Returns the response's `model_spec` field, made once for each signature."""
         cache, key = self._servable.response_specs, self._signature.name
         if key not in cache:
             spec = model_spec(self._servable, key)
@@ -101,12 +102,12 @@ class Prediction:
 
 
 def model_spec(servable: Servable, signature_name: str | None) -> Any:
-    """Return the `ModelSpec` of a response: the version that answered."""
+    """Returns the `ModelSpec` of a response, with the version that answered."""
     spec = model_pb2.ModelSpec(name=servable.name, signature_name=signature_name or "")
     spec.version.value = servable.version
     return spec
 
 
 def row_count(arrays: Sequence[np.ndarray]) -> int:
-    """Return the rows of a request, as the example counters take them."""
+    """Returns the number of rows of a request, for the example counters."""
     return int(arrays[0].shape[0]) if arrays and arrays[0].ndim else 0

@@ -1,4 +1,4 @@
-"""The server as a process: signals in, an exit code out."""
+"""Runs the server as a process: handles signals and returns an exit code."""
 
 import asyncio
 import contextlib
@@ -16,23 +16,23 @@ from serving.server.log_bound import LogBound
 
 _log = logging.getLogger(__name__)
 
-# What tensorflow_model_server ends with when it cannot start (main returns -1).
+# Exit code of tensorflow_model_server if it cannot start (main returns -1).
 _EXIT_NOT_STARTED = 255
 _STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 def run(options: Options) -> int:
-    """Serve until told to stop.
+    """Serves until a signal stops it.
 
     Returns:
-        0 after an orderly stop, 255 where the server could not start.
+        0 after an orderly stop, 255 if the server could not start.
     """
     tf.get_logger().setLevel(logging.ERROR)
     for handler in logging.getLogger().handlers:
         handler.addFilter(LogBound())
     code, ended = asyncio.run(_serve(options))
     if not ended:
-        # A run that goes on would crash in an interpreter that is torn down.
+        # A run that still continues would crash while the interpreter ends.
         _log.warning("Requests that outlasted the grace period are given up")
         logging.shutdown()
         sys.stdout.flush()
@@ -61,7 +61,7 @@ async def _serve(options: Options) -> tuple[int, bool]:
         await waiting
         _log.info("Stopping: finishing the requests that run")
         for number in _STOP_SIGNALS:
-            # Whoever asks twice does not want to wait.
+            # A second signal ends the process without waiting.
             loop.add_signal_handler(number, os._exit, 128 + number)
     if not starting.done():
         server.cancel_start()

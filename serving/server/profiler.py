@@ -1,10 +1,10 @@
-"""tensorflow.ProfilerService on the gRPC port, by TensorFlow's own profiler.
+"""Serves tensorflow.ProfilerService on the gRPC port, with TensorFlow's own profiler.
 
-So that `tf.profiler.experimental.client.trace("grpc://localhost:8500", ...)` and
-TensorBoard's capture work as with tensorflow_model_server. Messages: the fields used of
+`tf.profiler.experimental.client.trace("grpc://localhost:8500", ...)` and TensorBoard's
+capture work as with tensorflow_model_server. The messages have the used fields of
 tsl/profiler/protobuf/{profiler_service,profiler_options}.proto; the pip package has
-their C++ only. The trace goes back in the answer. The path that a request names is not
-written to: whoever reaches the port would write where they like.
+them only in C++. The answer contains the trace. The path in a request is ignored:
+otherwise any client of the port could write to any path.
 """
 
 import asyncio
@@ -25,13 +25,13 @@ from serving.server.messages import declare
 from serving.server.workers import Pools
 
 SERVICE = "tensorflow.ProfilerService"
-# Whose threads start, stop and read a trace.
+# The thread pool that starts, stops and reads traces.
 _GROUP = "profiler"
 # A trace slows requests down and is kept in memory.
 _LONGEST_SECONDS = 60.0
 _STEP_SECONDS = 0.05
 _RESULTS = "plugins/profile/*/*.xplane.pb"
-# What TensorBoard looks for, after the host's name.
+# The file name that TensorBoard expects, after the host's name.
 _TOOL = "xplane.pb"
 
 message = declare(
@@ -62,7 +62,7 @@ message = declare(
 
 
 class Profiler:
-    """The handlers; one trace at a time, as TensorFlow has one profiler."""
+    """The handlers. They allow one trace at a time: TensorFlow has one profiler."""
 
     def __init__(self, pools: Pools):
         self._pools = pools
@@ -70,7 +70,7 @@ class Profiler:
         self._ended = False
 
     def handler(self) -> grpc.GenericRpcHandler:
-        """Return what gRPC registers."""
+        """Returns the handler to register with gRPC."""
         methods = {
             name: grpc.unary_unary_rpc_method_handler(
                 functools.partial(self._answer, call),
@@ -93,10 +93,10 @@ class Profiler:
             raise AssertionError("abort raises") from failure
 
     async def _profile(self, request: Any) -> Any:
-        """Trace for a while; return the trace.
+        """Traces for the requested time and returns the trace.
 
         Raises:
-            ServingError: ALREADY_EXISTS, another trace is on.
+            ServingError: ALREADY_EXISTS, another trace runs.
         """
         if self._session is not None:
             raise ServingError(Code.ALREADY_EXISTS, "Another profiler is running.")
@@ -123,7 +123,7 @@ class Profiler:
             await asyncio.sleep(_STEP_SECONDS)
 
     async def _terminate(self, request: Any) -> Any:
-        """End a trace before its time."""
+        """Ends a trace early."""
         if self._session is None or request.session_id != self._session:
             raise ServingError(
                 Code.NOT_FOUND, f"No profiler session {request.session_id}"
@@ -136,7 +136,7 @@ class Profiler:
 
 
 def _response(folder: str) -> Any:
-    """Return what TensorFlow has written as the answer."""
+    """Returns the answer, with the trace that TensorFlow wrote to `folder`."""
     response = message("ProfileResponse")()
     for path in glob.glob(os.path.join(folder, _RESULTS)):
         with open(path, "rb") as file:

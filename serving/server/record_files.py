@@ -1,8 +1,8 @@
-"""TFRecord files that are bounded on disk, and an index beside each.
+"""Writes TFRecord files with a limit on disk space, and an index beside each.
 
-A record goes to the file in one write, and its line of the index after it, so what a
-kill leaves is whole: every id in the index has its record. The format is that of
-tensorflow/core/lib/io/record_writer.h.
+A record is written to the file in one call, and its line to the index afterwards. So
+the files stay consistent after a kill: every id in the index has its record. The format
+is that of tensorflow/core/lib/io/record_writer.h.
 """
 
 import contextlib
@@ -16,15 +16,15 @@ from typing import Any
 import google_crc32c
 
 RECORDS, INDEX = ".tfrecord", ".index.jsonl"
-# A log is kept in about this many files, the oldest of which goes when it is full.
+# A log has about this many files; the oldest is removed when the log is full.
 _FILES = 8
 _CRC_MASK = 0xA282EAD8
-# Requests are their senders' own: nobody but the server's user reads them.
+# Requests are private: only the server's user may read them.
 _MODE = 0o600
 
 
 def framed(data: bytes) -> bytes:
-    """Return a record as a TFRecord file holds it."""
+    """Returns a record in the format of a TFRecord file."""
     length = struct.pack("<Q", len(data))
     return b"".join((length, _masked_crc(length), data, _masked_crc(data)))
 
@@ -39,14 +39,14 @@ class RecordFiles:
     """The files of one prefix: `PREFIX-TIME-PID-NUMBER.tfrecord` and `.index.jsonl`."""
 
     def __init__(self, prefix: str, max_bytes: int):
-        """Open the first.
+        """Opens the first file.
 
         Args:
-            prefix: path and beginning of the names.
+            prefix: path and beginning of the files' names.
             max_bytes: most bytes that all files of this prefix may have.
 
         Raises:
-            OSError: it cannot be written.
+            OSError: the file cannot be written.
         """
         self._prefix = prefix
         self._max_bytes = max_bytes
@@ -55,14 +55,14 @@ class RecordFiles:
         self._open()
 
     def append(self, data: bytes, entry: dict[str, Any]) -> None:
-        """Write a record and its line of the index.
+        """Writes a record and its line of the index.
 
         Args:
             data: the record.
-            entry: what the line says; the record's place is added.
+            entry: content of the line; the record's number and offset are added.
 
         Raises:
-            OSError: the disk is full, or the record larger than the bound.
+            OSError: the disk is full, or the record is too large for the limit.
         """
         record = framed(data)
         line = json.dumps(
@@ -73,7 +73,7 @@ class RecordFiles:
             raise OSError(f"a record of {needed} bytes is too large for the bound")
         if self._bytes and self._bytes + needed > self._max_bytes // _FILES:
             full = self._data, self._index
-            # Where no file can be opened the full one stays at hand, for a next try.
+            # If no file can be opened, the full one stays open for the next try.
             self._open()
             for file in full:
                 os.close(file)
@@ -88,7 +88,7 @@ class RecordFiles:
         self._bytes += needed
 
     def close(self) -> None:
-        """Close the file at hand."""
+        """Closes the current files."""
         os.close(self._data)
         os.close(self._index)
 
@@ -98,7 +98,7 @@ class RecordFiles:
         while True:
             stem = f"{self._prefix}-{moment}-{os.getpid()}-{self._number:05d}"
             self._number += 1
-            # In a container the next process has the same id.
+            # In a container a restarted process has the same id.
             with contextlib.suppress(FileExistsError):
                 data = os.open(stem + RECORDS, flags, _MODE)
                 break
@@ -113,7 +113,7 @@ class RecordFiles:
 
     @staticmethod
     def _write_whole(file: int, data: bytes, start: int) -> None:
-        """Write all of `data`, or leave the file as it was."""
+        """Writes all of `data`, or leaves the file as it was."""
         try:
             written = os.write(file, data)
             while written < len(data):
@@ -123,7 +123,7 @@ class RecordFiles:
             raise
 
     def _prune(self, needed: int) -> None:
-        """Remove the oldest files until there is room for `needed` bytes."""
+        """Removes the oldest files until there is room for `needed` bytes."""
         sizes = {
             path: os.path.getsize(path)
             for path in glob.glob(glob.escape(self._prefix) + "-*")

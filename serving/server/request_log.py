@@ -1,9 +1,10 @@
-"""Requests and their answers, sampled and kept, as a model's `logging_config` asks.
+"""Logs a sample of the requests and answers, as a model's `logging_config` asks.
 
 Sources: tensorflow_serving/config/{logging_config,log_collector_config}.proto,
 tensorflow_serving/core/{request_logger,server_request_logger}.cc. The stock
-tensorflow_model_server has no collector and refuses the field; this is ours, of type
-"tfrecord": TFRecord files of PredictionLog. README.md says what is in them.
+tensorflow_model_server has no collector and refuses the field. This server's collector
+has the type "tfrecord": it writes TFRecord files of PredictionLog, which README.md
+describes.
 """
 
 import collections
@@ -24,12 +25,12 @@ from serving.server.record_files import RecordFiles
 
 _log = logging.getLogger(__name__)
 
-# Of a collector: ours, and what leaves the choice to the server.
+# Types of a collector: ours, and the empty default, which selects ours.
 _TYPES = ("", "tfrecord")
-# What may wait to be written; more is dropped, and counted.
+# Bytes of requests that may wait to be written; more are dropped and counted.
 _MAX_WAITING_BYTES = 64 << 20
 _REQUEST_ID = "x-request-id"
-# What a caller may choose as an id; it becomes part of a file and of a header.
+# Ids that a caller may choose; they become part of a file and of a header.
 _VALID_ID = re.compile(r"[!-~]{1,128}")
 _LOG_FIELDS = {
     "predict": "predict_log",
@@ -40,7 +41,7 @@ _LOG_FIELDS = {
 
 
 def check_config(model: Any) -> None:
-    """Check the `logging_config` of a `ModelConfig`.
+    """Checks the `logging_config` of a `ModelConfig`.
 
     Raises:
         ServingError: INVALID_ARGUMENT.
@@ -67,7 +68,7 @@ def check_config(model: Any) -> None:
 
 
 class RequestLogs:
-    """The logs of a server, by the configurations of its models."""
+    """The logs of a server: one for each configuration of its models."""
 
     def __init__(self, metrics: Metrics, tags: Sequence[str], max_bytes: int):
         self._metrics = metrics
@@ -77,11 +78,11 @@ class RequestLogs:
         self._by_model: dict[str, RequestLog] = {}
 
     def update(self, models: Iterable[Any]) -> None:
-        """Replace the configurations; models of one configuration share a log.
+        """Replaces the configurations; models with equal ones share a log.
 
         Raises:
-            ServingError: FAILED_PRECONDITION; a file cannot be written. Nothing
-                changes then.
+            ServingError: FAILED_PRECONDITION; a file cannot be written. Then nothing
+                changes.
         """
         logs: dict[bytes, RequestLog] = {}
         by_model: dict[str, RequestLog] = {}
@@ -101,30 +102,30 @@ class RequestLogs:
             log.close(time.monotonic() + 1)
 
     def sampled(self, model: str) -> "RequestLog | None":
-        """Return the log that takes the request at hand."""
+        """Returns the log for the next request, or None if it is not sampled."""
         log = self._by_model.get(model)
         return log if log is not None and random.random() < log.rate else None
 
     def close(self, deadline: float) -> None:
-        """Write what waits, until `time.monotonic()` is `deadline`."""
+        """Writes the waiting requests, until `time.monotonic()` is `deadline`."""
         for log in self._logs.values():
             log.close(deadline)
 
 
 class RequestLog:
-    """One log: a queue, and a thread that writes it down.
+    """A log: a queue of requests, and a thread that writes them.
 
     Attributes:
-        rate: share of the requests it takes.
+        rate: share of the requests that are logged.
     """
 
     def __init__(
         self, config: Any, metrics: Metrics, tags: Sequence[str], max_bytes: int
     ):
-        """Open the first file; arguments as those of `RequestLogs`.
+        """Opens the first file; the arguments are those of `RequestLogs`.
 
         Raises:
-            ServingError: FAILED_PRECONDITION; it cannot be written.
+            ServingError: FAILED_PRECONDITION; the file cannot be written.
         """
         self.rate = config.sampling_config.sampling_rate
         self._config = config
@@ -156,7 +157,10 @@ class RequestLog:
         request_id: str,
         size: int,
     ) -> None:
-        """Take a request and its answer, some `size` bytes; see `PredictionService`."""
+        """Queues a request and its answer, together about `size` bytes.
+
+        `PredictionService.log` describes the other arguments.
+        """
         about = (servable.name, servable.version, kind, tuple(signatures), request_id)
         with self._changed:
             if self._closing or self._waiting_bytes + size > _MAX_WAITING_BYTES:
@@ -167,7 +171,7 @@ class RequestLog:
             self._changed.notify()
 
     def close(self, deadline: float) -> None:
-        """Write what waits, until `time.monotonic()` is `deadline`."""
+        """Writes the waiting requests, until `time.monotonic()` is `deadline`."""
         with self._changed:
             self._closing = True
             self._changed.notify()
@@ -225,7 +229,7 @@ class RequestLog:
 
 
 def request_id_of(headers: Iterable[tuple[str, Any]]) -> str:
-    """Return the caller's `x-request-id`, or one made now where there is none."""
+    """Returns the caller's `x-request-id`, or a new one if there is no valid one."""
     for name, value in headers:
         if name.lower() == _REQUEST_ID:
             text = value.decode("latin-1") if isinstance(value, bytes) else str(value)

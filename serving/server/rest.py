@@ -1,4 +1,4 @@
-"""The REST API, the metrics and the page, on one port.
+"""Serves the REST API, the metrics and the page on one port.
 
 Sources: tensorflow_serving/model_servers/{http_rest_api_handler,
 http_rest_api_util,http_server}.cc.
@@ -49,11 +49,11 @@ _MODEL = re.compile(
     rf"/v1/models(?:/(?P<name>[^/:]+))?{_TARGET}(?P<metadata>/metadata)?", re.I
 )
 _PREFIX = re.compile("/v1/.*", re.I)
-# A proxy's form of a request's target: RFC 9112, 3.2.2.
+# Scheme and host of a request's target, which proxies send: RFC 9112, 3.2.2.
 _ABSOLUTE = re.compile("^https?://[^/?]*", re.I)
 _MAX_VERSION = 2**63 - 1
 _JSON = "application/json"
-# Methods that take examples: their request, and what writes the answer.
+# Methods that take examples: request class, and the function that writes the answer.
 _OF_EXAMPLES: dict[str, Any] = {
     "classify": (classification_pb2.ClassificationRequest, rest_messages.classify_body),
     "regress": (regression_pb2.RegressionRequest, rest_messages.regress_body),
@@ -75,7 +75,7 @@ class RestApi:
         page: Page | None,
         connections: Connections,
     ):
-        """Prepare them; without `metrics_path` or `page` there are no such pages."""
+        """Creates the handlers; `metrics_path` and `page` are optional."""
         self._service = service
         self._options = service.options
         self._metrics_path = metrics_path
@@ -83,13 +83,13 @@ class RestApi:
         self._connections = connections
 
     def application(self) -> web.Application:
-        """Return the aiohttp application."""
+        """Returns the aiohttp application."""
         application = web.Application(client_max_size=self._options.max_message_bytes)
         application.router.add_route("*", "/{path:.*}", self._handle)
         return application
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
-        """Answer one request, whatever it asks for."""
+        """Answers a request for any path."""
         with self._connections.busy(request.transport):
             path = _ABSOLUTE.sub("", request.raw_path).partition("?")[0] or "/"
             if _PREFIX.fullmatch(path):
@@ -109,7 +109,7 @@ class RestApi:
             return _error_response(404, f"{request.method} {path}: nothing is here")
 
     async def _api(self, request: web.Request, path: str) -> web.Response:
-        """Answer a request under `/v1/`."""
+        """Answers a request under `/v1/`."""
         start = time.perf_counter()
         name, method, status = "", "", "OK"
         try:
@@ -190,7 +190,7 @@ class RestApi:
             service.manager.release(servable)
 
     async def _acquire(self, spec: Any, data: bytes) -> Servable:
-        """Hold the servable `spec` asks for; of two errors, the body's comes first."""
+        """Acquires the servable of `spec`; of two errors, the body's comes first."""
         try:
             return self._service.manager.acquire(spec)
         except ServingError:
@@ -200,7 +200,7 @@ class RestApi:
             raise
 
     async def _predict(self, data: bytes, spec: Any, caller: Caller) -> bytes:
-        """Answer a predict body; the arrays take no detour through protobuf."""
+        """Answers a predict body, without a conversion of the arrays to protobuf."""
         service = self._service
         servable = await self._acquire(spec, data)
         try:

@@ -1,4 +1,4 @@
-"""Examples of the REST API's classify and regress, from JSON.
+"""Reads the examples of REST classify and regress requests from JSON.
 
 Source: tensorflow_serving/util/json_tensor.cc.
 """
@@ -16,10 +16,10 @@ from serving.server.rest_messages import signature_name
 
 
 def fill_examples(body: Mapping[str, Any], request: Any) -> None:
-    """Fill a Classification- or RegressionRequest from its JSON.
+    """Fills a Classification- or RegressionRequest from its JSON.
 
     Raises:
-        ServingError: INVALID_ARGUMENT; the body does not fit.
+        ServingError: INVALID_ARGUMENT; the body is invalid.
     """
     request.model_spec.signature_name = signature_name(body)
     context = body.get("context")
@@ -45,7 +45,7 @@ def fill_examples(body: Mapping[str, Any], request: Any) -> None:
 
 
 def _example(value: Any) -> tf.train.Example:
-    """Turn a JSON object of features into a `tf.train.Example`."""
+    """Converts a JSON object of features to a `tf.train.Example`."""
     if not isinstance(value, dict):
         raise invalid_argument(
             f"Example must be JSON object but got JSON {json_tensors.type_name(value)}"
@@ -60,7 +60,7 @@ def _example(value: Any) -> tf.train.Example:
 
 
 def _add_to_feature(feature: Any, name: str, value: Any) -> None:
-    """Add one JSON value to a feature, all of whose values are of one kind."""
+    """Adds one JSON value to a feature, whose values must all be of one kind."""
     content: int | float | bytes
     if isinstance(value, bool):
         kind, content = "int64_list", int(value)
@@ -71,7 +71,7 @@ def _add_to_feature(feature: Any, name: str, value: Any) -> None:
                 f"Feature: {name} has uint64_t element. Only int64_t is supported."
             )
     elif isinstance(value, float):
-        # Too large a number becomes infinite, as it does there.
+        # A number that is too large becomes infinite, as in TensorFlow Serving.
         with np.errstate(over="ignore"):
             kind, content = "float_list", float(np.float32(value))
     elif isinstance(value, str):

@@ -1,4 +1,4 @@
-"""Bodies of the REST API: requests into arrays and messages, outputs into JSON.
+"""Converts REST request bodies to arrays and messages, and outputs to JSON.
 
 Source: tensorflow_serving/util/json_tensor.cc.
 """
@@ -25,7 +25,7 @@ PREDICTIONS, OUTPUTS, RESULTS = "predictions", "outputs", "results"
 
 
 def signature_name(body: Mapping[str, Any]) -> str:
-    """Return `signature_name` of a body, empty where it has none."""
+    """Returns `signature_name` of a body, or an empty string without one."""
     name = body.get("signature_name", "")
     if not isinstance(name, str):
         raise invalid_argument(
@@ -38,14 +38,14 @@ def signature_name(body: Mapping[str, Any]) -> str:
 def predict_inputs(
     body: Mapping[str, Any], signature: Signature
 ) -> tuple[tuple[np.ndarray, ...], bool]:
-    """Read the tensors of a predict body.
+    """Reads the tensors of a predict body.
 
     Returns:
         The arrays, in the order of the signature's inputs, and whether the body
-        has the row format (`instances`) rather than the columnar (`inputs`).
+        has the row format (`instances`) rather than the column format (`inputs`).
 
     Raises:
-        ServingError: INVALID_ARGUMENT; the body does not fit.
+        ServingError: INVALID_ARGUMENT; the body does not fit the signature.
     """
     specs = signature.inputs
     if not specs:
@@ -67,15 +67,15 @@ def predict_inputs(
 
 
 class RestPrediction:
-    """One predict body, checked: what to run, on what, and how to answer."""
+    """A checked predict body: its plan, its inputs and its response."""
 
     __slots__ = ("_rows", "_servable", "arrays", "plan", "signature_names")
 
     def __init__(self, servable: Servable, data: bytes, options: Options):
-        """Read it.
+        """Reads and checks the body.
 
         Raises:
-            ServingError: the body does not fit.
+            ServingError: the body does not fit the signature.
         """
         body = json_tensors.parse_object(data)
         name = signature_name(body) or DEFAULT_SIGNATURE
@@ -92,11 +92,11 @@ class RestPrediction:
         self._servable = servable
 
     def body(self, outputs: Sequence[np.ndarray]) -> bytes:
-        """Write the answer."""
+        """Writes the answer."""
         return predict_body(self.plan.outputs, outputs, self._rows)
 
     def request(self) -> Any:
-        """Return the `PredictRequest` that gRPC would have brought."""
+        """Returns the equivalent `PredictRequest` of the gRPC API."""
         spec = model_spec(self._servable, self.signature_names[0])
         message = predict_pb2.PredictRequest(model_spec=spec)
         for one, array in zip(self.plan.inputs, self.arrays, strict=True):
@@ -104,7 +104,7 @@ class RestPrediction:
         return message
 
     def response(self, outputs: Sequence[np.ndarray]) -> Any:
-        """Return the `PredictResponse` that gRPC would have taken back."""
+        """Returns the equivalent `PredictResponse` of the gRPC API."""
         spec = model_spec(self._servable, self.signature_names[0])
         message = predict_pb2.PredictResponse(model_spec=spec)
         for one, array in zip(self.plan.outputs, outputs, strict=True):
@@ -114,7 +114,7 @@ class RestPrediction:
 
 
 def _from_columns(value: Any, specs: Mapping[str, TensorSpec]) -> dict[str, np.ndarray]:
-    """Read `inputs`: one value, or an object of one per alias."""
+    """Reads `inputs`: one value, or an object with one value per alias."""
     if not isinstance(value, dict) or json_tensors.is_base64(value):
         if len(specs) > 1:
             raise invalid_argument(
@@ -138,7 +138,7 @@ def _is_object(value: Any) -> bool:
 def _from_rows(
     value: Any, specs: Mapping[str, TensorSpec], body: Any
 ) -> dict[str, np.ndarray]:
-    """Read `instances`: a list of values, or of objects of one value per alias."""
+    """Reads `instances`: a list of values, or of objects with one value per alias."""
     if not isinstance(value, list):
         raise invalid_argument(
             f"JSON Value: {shown(body)} Expecting '{INSTANCES}' to be an list/array"
@@ -184,7 +184,7 @@ def _from_rows(
 
 
 def _stack(values: list[Any], spec: TensorSpec, key: str) -> np.ndarray:
-    """Make one array of the values of all instances; say which one is at fault."""
+    """Makes one array of all instances' values; errors name the faulty instance."""
     try:
         return json_tensors.to_array(values, spec)
     except ServingError as failure:
@@ -219,10 +219,10 @@ def _dims(shape: tuple[int, ...]) -> str:
 def predict_body(
     specs: Sequence[TensorSpec], outputs: Sequence[np.ndarray], rows: bool
 ) -> bytes:
-    """Write the answer to a predict request: `predictions` by rows, or `outputs`.
+    """Writes the answer to a predict request: `predictions` by rows, or `outputs`.
 
     Raises:
-        ServingError: INVALID_ARGUMENT; the outputs have no rows in common.
+        ServingError: INVALID_ARGUMENT; the outputs differ in their number of rows.
     """
     if not outputs:
         raise invalid_argument("Cannot convert empty tensor map to JSON")
@@ -250,7 +250,7 @@ def predict_body(
 
 
 def classify_body(response: Any) -> bytes:
-    """Write a `ClassificationResponse`: `[label, score]` pairs per example."""
+    """Writes a `ClassificationResponse`: `[label, score]` pairs per example."""
     rows = [result.classes for result in response.result.classifications]
     scores = iter(json_texts.numbers([item.score for row in rows for item in row]))
     return json_texts.dump_rows(
@@ -259,7 +259,7 @@ def classify_body(response: Any) -> bytes:
 
 
 def regress_body(response: Any) -> bytes:
-    """Write a `RegressionResponse`: one value per example."""
+    """Writes a `RegressionResponse`: one value per example."""
     values = [item.value for item in response.result.regressions]
     return json_texts.dump_rows(RESULTS, json_texts.numbers(values))
 
@@ -276,6 +276,6 @@ _EVERY_FIELD = next(
 
 
 def to_dict(message: Any) -> dict[str, Any]:
-    """Turn a message into JSON's types as the REST API does: with every field."""
+    """Converts a message to JSON types as the REST API does: with every field."""
     options: Any = {"preserving_proto_field_name": True, _EVERY_FIELD: True}
     return json_format.MessageToDict(message, **options)

@@ -1,4 +1,4 @@
-"""One loaded version of one model."""
+"""Loads a version of a model, and makes the plans that run it."""
 
 import logging
 import os
@@ -22,20 +22,20 @@ from serving.server.tflite_runtime import TfliteRuntime
 
 _log = logging.getLogger(__name__)
 
-# Plans kept; each output filter a client thinks of makes one, so there is an end.
+# Largest number of kept plans: each new output filter of a client makes one.
 _MAX_PLANS = 64
-# Written by tf.saved_model.save for the loaders; they have no outputs to ask for.
+# tf.saved_model.save writes these for the loaders; they have no outputs.
 _INTERNAL_SIGNATURES = ("__saved_model_init_op", "__saved_model_train_op")
 _PER_MODEL_BATCHING = "batching_params.pbtxt"
 
 
 class Servable:
-    """A model, loaded: its signatures and the means to run them.
+    """A loaded version of a model: its signatures and their plans.
 
     Attributes:
         rows_apart: names of the signatures whose requests may share runs.
-        references: requests that hold it (the manager's).
-        response_specs: serialised parts of responses, by signature (Predict's).
+        references: number of requests that use it (counted by the manager).
+        response_specs: serialised parts of Predict's responses, by signature.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class Servable:
         options: Options,
         config: config_pb2.ConfigProto,
     ):
-        """Load it.
+        """Loads the version.
 
         Raises:
             ServingError: see `session.load`.
@@ -70,7 +70,7 @@ class Servable:
         self._lock = threading.Lock()
 
     def signature_plan(self, signature: Signature, aliases: tuple[str, ...]) -> Plan:
-        """Return the plan that runs the outputs `aliases` of `signature`."""
+        """Returns the plan that computes the outputs `aliases` of `signature`."""
         key = (signature.name, aliases)
         plan = self._plans.get(key)
         if plan is None:
@@ -88,7 +88,7 @@ class Servable:
         outputs: Sequence[TensorSpec],
         signatures: Sequence[str],
     ) -> Plan:
-        """Return the plan that runs the tensors `outputs` from `inputs`."""
+        """Returns the plan that computes the tensors `outputs` from `inputs`."""
         key = (
             tuple(spec.name for spec in inputs),
             tuple(spec.name for spec in outputs),
@@ -129,9 +129,9 @@ class Servable:
             return plan
 
     def prepare(self) -> None:
-        """Compile every signature, so that no request has to.
+        """Compiles every signature, so that no request has to.
 
-        One that cannot be compiled is left to say so to its callers.
+        If a signature cannot be compiled, its callers get the error.
         """
         for signature in self.signatures.values():
             if signature.name in _INTERNAL_SIGNATURES:
@@ -149,17 +149,17 @@ class Servable:
 
     @property
     def running(self) -> bool:
-        """Whether a batch is on its way, be it one nobody waits for any more."""
+        """Whether a batch is queued or runs, even if no caller waits for it."""
         return any(plan.running for plan in tuple(self._plans.values()))
 
     def close(self) -> None:
-        """Free what it holds; nothing may run any more."""
+        """Frees the plans and the runtime. No run may be active."""
         self._plans.clear()
         self._runtime.close()
 
 
 def _per_model_batching(path: str, options: Options) -> BatchingParameters | None:
-    """Read the version's own batching parameters, where the flags ask for them."""
+    """Reads the version's own batching parameters, if the flags ask for them."""
     if not (options.enable_batching and options.enable_per_model_batching_parameters):
         return None
     file = os.path.join(path, _PER_MODEL_BATCHING)
@@ -173,7 +173,7 @@ def timed_load(
     options: Options,
     config: config_pb2.ConfigProto,
 ) -> tuple[Servable, float]:
-    """Load and prepare a version; also return the seconds it took."""
+    """Loads and prepares a version; also returns the seconds that this took."""
     start = time.perf_counter()
     servable = Servable(name, version, path, options, config)
     try:

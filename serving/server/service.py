@@ -1,4 +1,4 @@
-"""What the server does for a request, whichever way it came."""
+"""Answers the requests of both APIs, gRPC and REST."""
 
 import dataclasses
 import time
@@ -24,21 +24,21 @@ from serving.server.workers import Pools
 # Prepares a request: see `inference.classify`.
 Prepare = Callable[[Any, Any, Options], Inference | Prediction]
 
-# The Session runtime, by the name TensorFlow Serving's metrics give it.
+# Name of the Session runtime in TensorFlow Serving's metrics.
 _RUNTIME = "TF1"
 
-# More bytes than these are worked on a thread, so that nobody waits for them.
+# Work on more bytes than this is done on a thread, so that the event loop stays free.
 LARGE = 1 << 15
 
 
 @dataclasses.dataclass(slots=True)
 class Caller:
-    """Who asks, and how.
+    """The caller of a request.
 
     Attributes:
-        entry: the way in, `GRPC` or `REST`.
-        deadline: `time.monotonic()` after which nobody wants the answer.
-        headers: returns the names and values that came with the request.
+        entry: the API, `GRPC` or `REST`.
+        deadline: `time.monotonic()` after which the caller does not wait.
+        headers: returns the names and values of the request's headers.
         size: bytes of the request.
         logged_as: the id under which the request was logged; empty if it was not.
     """
@@ -51,7 +51,7 @@ class Caller:
 
 
 class PredictionService:
-    """Predict, Classify, Regress and MultiInference on the models of a manager.
+    """Answers Predict, Classify, Regress and MultiInference with a manager's models.
 
     Its coroutines belong to one event loop; the graphs run on the scheduler's
     threads.
@@ -74,10 +74,10 @@ class PredictionService:
         self._scheduler = scheduler
 
     async def predict(self, request: Any, caller: Caller) -> Any:
-        """Answer a `PredictRequest` with a serialised `PredictResponse`.
+        """Answers a `PredictRequest` with a serialised `PredictResponse`.
 
         Raises:
-            ServingError: the request does not fit what is served.
+            ServingError: the request does not fit the served model.
             tf.errors.OpError: the graph refuses it.
         """
         check_model_spec(request)
@@ -86,21 +86,21 @@ class PredictionService:
         )
 
     async def classify(self, request: Any, caller: Caller) -> Any:
-        """Answer a `ClassificationRequest`; arguments and errors as `predict`."""
+        """Answers a `ClassificationRequest`; arguments and errors as in `predict`."""
         check_model_spec(request)
         return await self._infer(
             inference.classify, request.model_spec, request, caller, "Classify"
         )
 
     async def regress(self, request: Any, caller: Caller) -> Any:
-        """Answer a `RegressionRequest`; arguments and errors as `predict`."""
+        """Answers a `RegressionRequest`; arguments and errors as in `predict`."""
         check_model_spec(request)
         return await self._infer(
             inference.regress, request.model_spec, request, caller, "Regress"
         )
 
     async def multi_inference(self, request: Any, caller: Caller) -> Any:
-        """Answer a `MultiInferenceRequest`; arguments and errors as `predict`."""
+        """Answers a `MultiInferenceRequest`; arguments and errors as in `predict`."""
         multi_inference.check_tasks(request)
         return await self._infer(
             multi_inference.multi_inference,
@@ -137,7 +137,7 @@ class PredictionService:
         function: Callable[..., Any],
         *arguments: Any,
     ) -> Any:
-        """Call a function that is about `size` bytes; on a thread if these are many."""
+        """Calls a function for about `size` bytes; on a thread if more than `LARGE`."""
         if size <= LARGE:
             return function(*arguments)
         return await self.pools.call(servable.name, caller.entry, function, *arguments)
@@ -150,13 +150,13 @@ class PredictionService:
         caller: Caller,
         api: str,
     ) -> list[np.ndarray]:
-        """Run a plan, alone or with others that wait for it.
+        """Runs a plan for a request, alone or together with other requests.
 
         Returns:
             The plan's outputs for these inputs.
 
         Raises:
-            ServingError: INVALID_ARGUMENT; shapes that may not run.
+            ServingError: INVALID_ARGUMENT; the shapes may not run.
         """
         declared = plan.shapes.fits(arrays)
         if plan.shapes.must_infer(arrays):
@@ -172,7 +172,7 @@ class PredictionService:
         return outputs
 
     def ran(self, servable: Servable, api: str, rows: int, seconds: float) -> None:
-        """Count a request that has run: so many rows, in a run of so many seconds."""
+        """Counts a request of `rows` rows, whose run took `seconds`."""
         self.metrics.runtime_latency.observe(
             (servable.name, api, _RUNTIME), seconds * 1e6
         )
@@ -181,13 +181,13 @@ class PredictionService:
     def answered(
         self, model: str, api: str, entry: str, status: str, start: float
     ) -> None:
-        """Count an answer; `start` is the `time.perf_counter()` of its request."""
+        """Counts an answer; `start` is the `time.perf_counter()` of its request."""
         if status == "OK":
             if api:
                 elapsed = (time.perf_counter() - start) * 1e6
                 self.metrics.request_latency.observe((model, api, entry), elapsed)
         elif model not in self.manager.names():
-            # A name nobody configured would add a series per guess.
+            # Otherwise every unknown name in a request would add a metric series.
             model = ""
         self.metrics.request_count.add((model, status))
 
@@ -200,20 +200,20 @@ class PredictionService:
         response: Any,
         caller: Caller,
     ) -> None:
-        """Log a request and its answer, where its model's configuration samples it.
+        """Logs a request and its answer, if its model's configuration samples it.
 
         Args:
-            servable: what answered.
-            kind: of the log: predict, classify, regress or multiinference.
-            prepared: has the names of the signatures asked.
+            servable: the servable that answered.
+            kind: kind of the log: predict, classify, regress or multiinference.
+            prepared: has the names of the requested signatures.
             request: the message, or a function that makes it.
             response: likewise, or its bytes.
-            caller: who asks; is told the id.
+            caller: the caller; gets the id in `logged_as`.
         """
         log = self.logs.sampled(servable.name)
         if log is None:
             return
-        # A REST body and its answer are about as large as what they stand for.
+        # Estimate for REST: the two messages are each about as large as the body.
         size = caller.size * 2 if callable(request) else caller.size + _size(response)
         caller.logged_as = request_id_of(caller.headers())
         names = prepared.signature_names
@@ -225,7 +225,7 @@ def _size(response: Any) -> int:
 
 
 def byte_count(arrays: Sequence[np.ndarray]) -> int:
-    """Return about how many bytes arrays hold."""
+    """Returns the approximate number of bytes in arrays."""
     return sum(
         array.nbytes if array.dtype != object else _text_bytes(array)
         for array in arrays
@@ -233,17 +233,17 @@ def byte_count(arrays: Sequence[np.ndarray]) -> int:
 
 
 def _text_bytes(array: np.ndarray) -> int:
-    # Of many, counting alone would take a while.
+    # To count many texts would take too long: estimate 32 bytes for each.
     if array.size > LARGE // 32:
         return array.size * 32
     return sum(map(len, array.flat))
 
 
 def deadline_after(seconds: float | None) -> float | None:
-    """Turn the time that remains into a `time.monotonic()` deadline.
+    """Converts the remaining seconds to a `time.monotonic()` deadline.
 
     Raises:
-        ServingError: DEADLINE_EXCEEDED; none remains.
+        ServingError: DEADLINE_EXCEEDED; no time remains.
     """
     if seconds is None:
         return None

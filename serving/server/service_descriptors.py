@@ -1,9 +1,9 @@
-"""The descriptors of TensorFlow Serving's two services, which reflection shows.
+"""Declares the descriptors of TensorFlow Serving's two services for reflection.
 
 The pip package's own `prediction_service_pb2` and `model_service_pb2` cannot be
-imported: they are written for a protobuf that let descriptors be assigned to.
-Their messages can, so the services are declared here as
-tensorflow_serving/apis/{prediction,model}_service.proto have them.
+imported: they need an older protobuf that allows assignment to descriptors. Their
+messages can be imported, so the services are declared here as in
+tensorflow_serving/apis/{prediction,model}_service.proto.
 """
 
 from typing import Any
@@ -25,7 +25,7 @@ MODEL_SERVICE = f"{_PACKAGE}.ModelService"
 
 # service -> its file.
 _FILES = {PREDICTION_SERVICE: "prediction_service", MODEL_SERVICE: "model_service"}
-# service -> its methods: what the names of their messages begin with, and their module.
+# service -> its methods: the prefix of their messages' names, and the module.
 _METHODS: dict[str, dict[str, tuple[str, Any]]] = {
     PREDICTION_SERVICE: {
         "Classify": ("Classification", classification_pb2),
@@ -42,7 +42,7 @@ _METHODS: dict[str, dict[str, tuple[str, Any]]] = {
 
 
 def request_class(service: str, method: str) -> Any:
-    """Return the class of a method's request."""
+    """Returns the class of a method's request."""
     return _message(*_METHODS[service][method], "Request")
 
 
@@ -51,7 +51,7 @@ def _message(name: str, module: Any, kind: str) -> Any:
 
 
 def declare() -> None:
-    """Put both services into the default pool, unless they are there."""
+    """Adds both services to the default descriptor pool, unless it has them."""
     pool = descriptor_pool.Default()
     for service, methods in _METHODS.items():
         path = f"tensorflow_serving/apis/{_FILES[service]}.proto"

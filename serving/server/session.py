@@ -1,9 +1,9 @@
-"""Load a SavedModel as TensorFlow Serving's C++ code does, and call it.
+"""Loads a SavedModel as TensorFlow Serving's C++ code does, and calls it.
 
-`tf.saved_model.load` does not take every older SavedModel, wants the Python
-classes of newer ones, and costs several times as much a call; the TF1 loader with
-a Session and a callable takes the graph as it is, as LoadSavedModel in
-tensorflow/cc/saved_model does.
+`tf.saved_model.load` cannot load every older SavedModel, needs the Python classes of
+newer ones, and takes several times as long for each call. The TF1 loader with a Session
+and a callable uses the graph as it is, as LoadSavedModel in tensorflow/cc/saved_model
+does.
 """
 
 import logging
@@ -30,7 +30,7 @@ _CALLING_THREAD = -1
 
 
 def session_config(options: Options) -> config_pb2.ConfigProto:
-    """Return the configuration of the sessions that `options` ask for."""
+    """Returns the configuration of the sessions that `options` ask for."""
     config = config_pb2.ConfigProto()
     if options.tensorflow_session_config_file:
         configs.read_text_proto(options.tensorflow_session_config_file, config)
@@ -61,16 +61,16 @@ def session_config(options: Options) -> config_pb2.ConfigProto:
 def with_pools(
     config: config_pb2.ConfigProto, name: str, threads: int
 ) -> tuple[config_pb2.ConfigProto, int]:
-    """Give the sessions of a model a pool of threads for loops of their own.
+    """Gives the sessions of a model their own thread pool for loops.
 
-    A run with a time limit is not on its caller's thread. In TensorFlow's one pool of
-    as many threads as CPUs, two long loops would hold up every other model's, and the
-    loading of new versions.
+    A run with a time limit does not use its caller's thread. TensorFlow's shared pool
+    has as many threads as CPUs: on two CPUs, two long loops in it would delay the loops
+    of all other models, and the loading of new versions.
 
     Args:
-        config: of a session.
-        name: of the model; its versions share the pool.
-        threads: of the pool.
+        config: configuration of a session.
+        name: name of the model; its versions share the pool.
+        threads: number of threads of the pool.
 
     Returns:
         The configuration, and the number of the pool.
@@ -87,12 +87,12 @@ def with_pools(
 
 
 def _default_intra_op_threads() -> int:
-    """Return half of the CPUs: the event loop and the batches need the others.
+    """Returns half of the CPUs: the event loop and the batches need the others.
 
     On two CPUs a 100k-weight MLP takes 57 microseconds a row with one thread, and
-    143 with TensorFlow's choice of two, most of which is handing work over.
+    143 with TensorFlow's choice of two, mostly to pass work between the threads.
     """
-    # A Mac tells how many CPUs there are, and not which of them are this process's.
+    # macOS reports the number of CPUs, but not which of them the process may use.
     told = hasattr(os, "sched_getaffinity")
     cpus = len(os.sched_getaffinity(0)) if told else os.cpu_count() or 1
     return max(1, cpus // 2)
@@ -101,14 +101,15 @@ def _default_intra_op_threads() -> int:
 def load(
     path: str, tags: Sequence[str], config: config_pb2.ConfigProto
 ) -> tuple[tf.compat.v1.Session, Any]:
-    """Load the SavedModel in the folder `path`.
+    """Loads the SavedModel in the folder `path`.
 
     Returns:
-        The session, variables restored and init ops run, and the `MetaGraphDef`.
+        The session, with restored variables and after its init ops, and the
+        `MetaGraphDef`.
 
     Raises:
         ServingError: NOT_FOUND, no SavedModel or no such tags; DATA_LOSS, an
-            unreadable `saved_model.pb`; TensorFlow's own code where restoring or
+            unreadable `saved_model.pb`; TensorFlow's own code if restoring or
             initialising fails.
     """
     if not any(
@@ -132,7 +133,7 @@ def load(
 
 
 def _load_error(error: BaseException, path: str, tags: Sequence[str]) -> BaseException:
-    """Give the loader's Python exceptions the codes of the C++ loader."""
+    """Returns the error with the C++ loader's code for a Python exception."""
     if isinstance(error, RuntimeError) and "MetaGraphDef" in str(error):
         return ServingError(
             Code.NOT_FOUND,
@@ -145,7 +146,7 @@ def _load_error(error: BaseException, path: str, tags: Sequence[str]) -> BaseExc
             f"Can't parse {os.path.join(path, SAVED_MODEL_FILES[0])} as binary proto",
         )
     if isinstance(error, ValueError):
-        # No checkpoint under variables/, or a graph of ops unknown here.
+        # No checkpoint under variables/, or a graph with unknown ops.
         return ServingError(Code.FAILED_PRECONDITION, f"Cannot load {path}: {error}")
     if not isinstance(error, Exception):
         return error
@@ -161,23 +162,23 @@ def make_callable(
     thread_pool: int = 0,
     timeout_ms: int = 0,
 ) -> RawCallable:
-    """Compile `fetches` from `feeds` into a function of arrays.
+    """Compiles a function of arrays that computes `fetches` from `feeds`.
 
-    `Session._make_callable_from_options` is private, and is the only door to
-    TF_SessionMakeCallable from Python: a call costs 70-130 microseconds, one of
-    the public `Session.make_callable` 390, of a concrete function 505 (an MLP of
-    102k weights, batch of 1). test_session.py fails if it goes away; there is no
-    slower path to fall to unnoticed.
+    `Session._make_callable_from_options` is private, but only it gives Python access to
+    TF_SessionMakeCallable. A call takes 70-130 microseconds; one of the public
+    `Session.make_callable` takes 390, and one of a concrete function 505 (an MLP of
+    102k weights, batch of 1). test_session.py fails if the function is removed; there
+    is no silent fallback to a slower one.
 
     Args:
-        session: of the loaded model.
-        feeds: names of the tensors the function takes, in order, each once.
-        fetches: names of the tensors it returns, in order.
-        on_calling_thread: run the ops on the caller's thread instead of a pool.
-            Ops still use the intra-op pool.
-        thread_pool: otherwise, which of the session's pools; see `with_pools`.
-        timeout_ms: end with DEADLINE_EXCEEDED after so long; 0: never. Loops are
-            broken off then; it has no effect on the caller's thread.
+        session: session of the loaded model.
+        feeds: names of the tensors that the function takes, in order, each once.
+        fetches: names of the tensors that it returns, in order.
+        on_calling_thread: whether the ops run on the caller's thread instead of a
+            pool; they still use the intra-op pool.
+        thread_pool: otherwise, the number of the session's pool; see `with_pools`.
+        timeout_ms: time limit, after which loops stop and the run ends with
+            DEADLINE_EXCEEDED; 0: none. It has no effect on the caller's thread.
 
     Returns:
         The function. It releases the GIL while the graph runs, may be called from
@@ -195,10 +196,10 @@ def make_callable(
         try:
             values = raw(*arrays)
         except UnicodeDecodeError as error:
-            # The graph's own error, whose text quotes a request that is no UTF-8.
+            # The graph's error message quotes a request that is not UTF-8.
             text = error.object.decode("utf-8", "replace")
             raise invalid_argument(text) from error
-        # Scalars come as NumPy's own, and a string among them as bytes.
+        # Scalars arrive as NumPy scalars, but a string scalar as `bytes`.
         return [
             value if isinstance(value, np.ndarray) else _as_scalar(value)
             for value in values

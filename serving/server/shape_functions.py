@@ -1,7 +1,8 @@
-"""Ask TensorFlow's shape functions whether a graph can take given shapes.
+"""Asks TensorFlow's shape functions whether a graph accepts given shapes.
 
-They run when a graph is imported. They do not look into functions, so calls are put
-in place of themselves first, and branches and loop bodies imported on their own.
+They run when a graph is imported. They do not look into functions. So calls are first
+replaced by the bodies of their functions, and branches and loop bodies are imported
+separately.
 """
 
 from collections.abc import Iterator, Sequence
@@ -10,10 +11,10 @@ from typing import Any
 import tensorflow as tf
 
 _CALLS = ("PartitionedCall", "StatefulPartitionedCall")
-# Which inputs of an operation are those of the functions in its attributes.
+# Position of the first input that an operation passes to its attributes' functions.
 _BRANCHES = {"If": 1, "StatelessIf": 1, "Case": 1, "StatelessCase": 1}
 _LOOPS = {"While": 0, "StatelessWhile": 0}
-# Functions within functions; a function that calls itself has no end.
+# Limit of nested functions: a function that calls itself has no end.
 _MAX_DEPTH = 32
 _RETURNED = "returned_{}"
 
@@ -24,7 +25,7 @@ def refusal(
     fetches: Sequence[str],
     shapes: Sequence[Sequence[int] | None],
 ) -> str | None:
-    """Return why the graph cannot take these shapes, None where it can."""
+    """Returns why the graph refuses these shapes, or None if it accepts them."""
     functions = {item.signature.name: item for item in graph_def.library.function}
     needed = tf.compat.v1.graph_util.extract_sub_graph(
         graph_def, [name.partition(":")[0] for name in fetches]
@@ -46,7 +47,7 @@ def _import(
     shapes: Sequence[Any],
     depth: int,
 ) -> None:
-    """Import a graph without calls; raise ValueError where a shape function does."""
+    """Imports a graph without calls; raises ValueError if a shape function does."""
     with tf.Graph().as_default() as graph:
         fed = {}
         for name, shape in zip(feeds, shapes, strict=True):
@@ -70,7 +71,7 @@ def _import(
 def _import_function(
     function: Any, functions: dict[str, Any], shapes: Sequence[Any], depth: int
 ) -> None:
-    """Import the body of a function whose arguments have these shapes."""
+    """Imports the body of a function whose arguments have these shapes."""
     inlined = tf.compat.v1.GraphDef()
     inlined.library.function.extend(functions.values())
     inlined.node.extend(_inline(_body(function, function), functions, depth + 1))
@@ -79,7 +80,7 @@ def _import_function(
 
 
 def _dtype_of(graph_def: Any, tensor: str) -> Any:
-    """Return the type of a placeholder, None where the graph has none by that name."""
+    """Returns the type of a placeholder, or None if the graph does not have it."""
     name = tensor.partition(":")[0]
     for node in graph_def.node:
         if node.name == name:
@@ -88,7 +89,7 @@ def _dtype_of(graph_def: Any, tensor: str) -> Any:
 
 
 def _inline(nodes: Any, functions: dict[str, Any], depth: int) -> Iterator[Any]:
-    """Put the bodies of functions in the place of their calls."""
+    """Replaces calls by the bodies of their functions."""
     outputs: dict[str, list[str]] = {}
     kept = []
     for node in nodes:
@@ -131,14 +132,14 @@ def _moved(name: str, prefix: str) -> str:
 
 
 def _body(function: Any, call: Any) -> list[Any]:
-    """Return a function's nodes as those of a graph.
+    """Returns a function's nodes as nodes of a graph.
 
-    Arguments are placeholders, outputs identities called `returned_N`, and tensors
-    have a graph's names: `node:3` for a function's `node:output:1`.
+    Arguments become placeholders, outputs become identities with the name `returned_N`,
+    and tensors get a graph's names: `node:3` for a function's `node:output:1`.
 
     Args:
         function: a `FunctionDef`.
-        call: has the attributes that it leaves open.
+        call: the node that calls it; it has the attributes that the function lacks.
     """
     arguments = {argument.name for argument in function.signature.input_arg}
     named = {node.name: node for node in function.node_def}
@@ -181,7 +182,7 @@ def _body(function: Any, call: Any) -> list[Any]:
 
 
 def _has(graph: tf.Graph, op: str) -> bool:
-    """Whether `op` is an operation and not a function called by its name."""
+    """Tells whether `op` is an operation, and not the name of a function."""
     try:
         graph.op_def_for_type(op)
     except (KeyError, RuntimeError):
@@ -190,7 +191,7 @@ def _has(graph: tf.Graph, op: str) -> bool:
 
 
 def _count(declared: Any, node: Any) -> int:
-    """Return how many tensors an output stands for."""
+    """Returns the number of tensors of an output."""
     if declared.number_attr:
         return int(node.attr[declared.number_attr].i)
     if declared.type_list_attr:
@@ -199,7 +200,7 @@ def _count(declared: Any, node: Any) -> int:
 
 
 def _type_of(call: Any, argument: Any, types: str, index: int) -> int:
-    """Return the type of an argument or output, which the call may decide."""
+    """Returns the type of an argument or output, which the call may decide."""
     if argument.type:
         return int(argument.type)
     if argument.type_attr:
@@ -208,12 +209,12 @@ def _type_of(call: Any, argument: Any, types: str, index: int) -> int:
 
 
 def _followed(name: str, outputs: dict[str, list[str]]) -> str:
-    """Return what an input's name stands for once calls are gone; "" for nothing."""
+    """Returns an input's name after the calls are replaced; "" if it is gone."""
     if name.startswith("^"):
         returned = outputs.get(name[1:])
         if returned is None:
             return name
-        # Which of its nodes does not matter: nothing is run.
+        # Any of its nodes will do: nothing is run.
         return "^" + returned[0] if returned else ""
     operation, _, index = name.partition(":")
     return outputs[operation][int(index or 0)] if operation in outputs else name

@@ -1,11 +1,11 @@
-"""Which shapes of a plan's inputs may run.
+"""Decides which shapes of a plan's inputs may run.
 
-TensorFlow Serving compares no shapes; its kernels object, or not, or end the process
-(tensorflow/tensorflow #85250). Here a shape other than the declared one runs only where
-every operation that the input reaches survives every rank (`surviving_ops`), and is
-refused otherwise. Where no rank is declared and some operation is not on that list,
-TensorFlow's own shape functions must accept the request's shapes first: the graph is
-imported again with them (`shape_functions`).
+TensorFlow Serving compares no shapes; its kernels accept a wrong shape, return an
+error, or end the process (tensorflow/tensorflow #85250). Here a shape other than the
+declared one runs only if every operation that the input reaches survives every rank
+(`surviving_ops`); otherwise it is refused. If no rank is declared and some operation is
+not on that list, TensorFlow's own shape functions must accept the request's shapes
+first: the graph is imported again with them (`shape_functions`).
 """
 
 import threading
@@ -20,7 +20,7 @@ from serving.server.tensors import TensorSpec
 
 Shapes = tuple[tuple[int, ...], ...]
 
-# Verdicts of the shape functions that are kept.
+# Largest number of kept results of the shape functions.
 _MAX_VERDICTS = 256
 
 
@@ -33,14 +33,14 @@ class ShapeRule:
         risky: frozenset[str],
         infer: Callable[[Shapes], str | None],
     ):
-        """Prepare it.
+        """Creates the rule.
 
         Args:
-            inputs: of the plan.
-            risky: names of those of them that reach an operation not known to
+            inputs: the plan's inputs.
+            risky: names of the inputs that reach an operation which is not known to
                 survive every rank.
-            infer: asks the shape functions; None where they accept, else what
-                they say. Slow: it imports the graph.
+            infer: asks the shape functions; returns None if they accept, otherwise
+                their error. It is slow, because it imports the graph.
         """
         self._inputs = tuple(inputs)
         self._risky = risky
@@ -50,14 +50,13 @@ class ShapeRule:
         self._infers = any(s.shape is None and s.name in risky for s in inputs)
 
     def fits(self, arrays: Sequence[np.ndarray]) -> bool:
-        """Hold arrays against the declared shapes.
+        """Compares arrays with the declared shapes.
 
         Returns:
-            Whether they have them; otherwise they may run, though never with
-            others.
+            Whether the arrays have these shapes. If not, they may run, but only alone.
 
         Raises:
-            ServingError: INVALID_ARGUMENT; they have not, and may not run.
+            ServingError: INVALID_ARGUMENT; their shapes differ and may not run.
         """
         declared = True
         for spec, array in zip(self._inputs, arrays, strict=True):
@@ -69,11 +68,11 @@ class ShapeRule:
         return declared
 
     def must_infer(self, arrays: Sequence[np.ndarray]) -> bool:
-        """Whether `check_inferred` has to be asked, and has to think."""
+        """Tells whether `check_inferred` must import the graph, which is slow."""
         return self._infers and shapes_of(arrays) not in self._verdicts
 
     def check_inferred(self, arrays: Sequence[np.ndarray]) -> None:
-        """Ask TensorFlow's shape functions, where no rank is declared.
+        """Asks TensorFlow's shape functions, if no rank is declared.
 
         Raises:
             ServingError: INVALID_ARGUMENT; they refuse these shapes.
@@ -92,21 +91,21 @@ class ShapeRule:
 
 
 def shapes_of(arrays: Sequence[np.ndarray]) -> Shapes:
-    """Return the shapes of several arrays."""
+    """Returns the shapes of several arrays."""
     return tuple(array.shape for array in arrays)
 
 
 class Operations:
-    """What a graph's tensors need and reach, functions included."""
+    """Finds the operations that a graph's tensors need and reach, also in functions."""
 
     def __init__(self, graph: Any, functions: dict[str, Any]):
         self._graph = graph
         self._functions = functions
-        # By function: the kinds of operation in it and in those it calls.
+        # By function: the types of the operations in it and in functions it calls.
         self._known: dict[str, frozenset[str]] = {}
 
     def needed(self, feeds: Sequence[str], fetches: Iterable[str]) -> set[Any]:
-        """Return the operations that run for `fetches`, where `feeds` are fed."""
+        """Returns the operations that run for `fetches`, if `feeds` are fed."""
         fed = {self._graph.get_tensor_by_name(name) for name in feeds}
         found: set[Any] = set()
         todo = [self._graph.get_tensor_by_name(name).op for name in fetches]
@@ -120,7 +119,7 @@ class Operations:
         return found
 
     def reached(self, feed: str, needed: set[Any]) -> set[Any]:
-        """Return the operations of `needed` that get what `feed` holds."""
+        """Returns the operations of `needed` that depend on `feed`."""
         found: set[Any] = set()
         todo = list(self._graph.get_tensor_by_name(feed).consumers())
         while todo:
@@ -131,7 +130,7 @@ class Operations:
         return found
 
     def kinds(self, operations: Iterable[Any]) -> frozenset[str]:
-        """Return the kinds of operations, and of those in functions they call."""
+        """Returns the types of operations, and of those in functions they call."""
         return frozenset().union(
             *(self._kinds(op.type, op.node_def.attr.values()) for op in operations)
         )
@@ -154,7 +153,7 @@ class Operations:
         if name not in self._functions:
             return frozenset((f"function {name}",))
         if name not in self._known:
-            # For a function that calls itself: as good as the rest of it.
+            # If a function calls itself, this call adds no further operations.
             self._known[name] = frozenset()
             nodes = self._functions[name].node_def
             self._known[name] = frozenset().union(
@@ -164,5 +163,5 @@ class Operations:
 
 
 def survive(kinds: frozenset[str]) -> bool:
-    """Whether operations of these kinds are known to survive every rank."""
+    """Tells whether operations of these types are known to survive every rank."""
     return kinds <= SURVIVE_ANY_RANK | CALLS

@@ -1,4 +1,4 @@
-"""Signatures of a SavedModel, and the checks of a request against them."""
+"""Reads the signatures of a SavedModel, and checks requests against them."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -19,11 +19,10 @@ class Signature:
 
     Attributes:
         name: its key in the model.
-        method_name: what it was exported for, such as
-            `tensorflow/serving/classify`.
+        method_name: the method of its export, such as `tensorflow/serving/classify`.
         inputs: by alias, in the order of the aliases.
         outputs: likewise.
-        defaults: `TensorProto` of the inputs a request may leave out.
+        defaults: `TensorProto` of the inputs that a request may leave out.
     """
 
     name: str
@@ -34,7 +33,7 @@ class Signature:
 
     @classmethod
     def from_def(cls, name: str, definition: Any) -> Self:
-        """Read a `SignatureDef`."""
+        """Reads a `SignatureDef`."""
         return cls(
             name=name,
             method_name=definition.method_name,
@@ -52,11 +51,11 @@ class Signature:
     def decode_inputs(
         self, inputs: Mapping[str, Any], limit: int
     ) -> tuple[np.ndarray, ...]:
-        """Turn a request's tensors into arrays, in the order of `self.inputs`.
+        """Converts a request's tensors to arrays, in the order of `self.inputs`.
 
         Args:
             inputs: `TensorProto` by alias.
-            limit: most bytes all arrays together may take.
+            limit: most bytes that all arrays together may take.
 
         Raises:
             ServingError: INVALID_ARGUMENT, with the texts of predict_util.cc and
@@ -88,7 +87,7 @@ class Signature:
         return tuple(arrays)
 
     def check_input_count(self, inputs: Mapping[str, Any]) -> None:
-        """Refuse a request with more or fewer inputs than the signature has."""
+        """Refuses a request with more or fewer inputs than the signature has."""
         found, expected = len(inputs), len(self.inputs)
         if found == expected or (found < expected and self.defaults):
             return
@@ -102,7 +101,7 @@ class Signature:
         )
 
     def select_outputs(self, output_filter: Sequence[str]) -> tuple[str, ...]:
-        """Return the aliases a request asks for: all of them without a filter.
+        """Returns the requested aliases of outputs: all of them without a filter.
 
         Raises:
             ServingError: INVALID_ARGUMENT; an alias is unknown or repeated.
@@ -122,7 +121,7 @@ class Signature:
         return tuple(sorted(chosen))
 
     def feeds(self) -> tuple[TensorSpec, ...]:
-        """Return the inputs; every one must be a single tensor of the graph.
+        """Returns the inputs; every one must be a single tensor of the graph.
 
         Raises:
             ServingError: UNIMPLEMENTED; one is sparse, ragged or another composite.
@@ -130,7 +129,7 @@ class Signature:
         return _single(self.inputs.values())
 
     def fetches(self, aliases: Sequence[str]) -> tuple[TensorSpec, ...]:
-        """Return the outputs `aliases`, under the same condition."""
+        """Returns the outputs `aliases`; raises the same error as `feeds`."""
         return _single(self.outputs[alias] for alias in aliases)
 
 

@@ -1,4 +1,4 @@
-"""Models and their versions, as far as the manager has come with them."""
+"""Defines the states of models and of their versions."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -15,7 +15,7 @@ State = get_model_status_pb2.ModelVersionStatus
 
 @dataclasses.dataclass
 class Version:
-    """One version of a model, as far as the manager has come with it."""
+    """One version of a model, and its state."""
 
     number: int
     path: str
@@ -24,7 +24,7 @@ class Version:
     servable: Servable | None = None
     aspired: bool = True
     attempts: int = 0
-    # Whether a loading thread has it, or is about to.
+    # Whether a loading thread loads it, or will do so next.
     attempting: bool = False
     next_attempt: float = 0.0
     fingerprint: tuple[int, int] | None = None
@@ -37,22 +37,22 @@ class Version:
 
 @dataclasses.dataclass
 class Model:
-    """A configured model, or one that was."""
+    """A model that is or was configured."""
 
     config: Any
     versions: dict[int, Version] = dataclasses.field(default_factory=dict)
     labels: dict[str, int] = dataclasses.field(default_factory=dict)
     configured: bool = True
-    # Whether the file system was asked since the configuration changed.
+    # Whether the file system was polled since the configuration changed.
     polled: bool = False
-    # Whether that failed, as where the base path is missing.
+    # Whether the poll failed, for example because the base path is missing.
     poll_failed: bool = False
-    # Those of `versions` that answer requests, and the highest of them.
+    # The versions that answer requests, and the highest of their numbers.
     available: dict[int, Version] = dataclasses.field(default_factory=dict)
     latest: int | None = None
 
     def refresh(self) -> None:
-        """Bring `available` and `latest` up to date with the states."""
+        """Updates `available` and `latest` from the states of the versions."""
         self.available = {
             number: version
             for number, version in self.versions.items()
@@ -62,7 +62,7 @@ class Model:
 
 
 def not_available(failed: Mapping[str, Sequence[Version]]) -> str:
-    """Say what did not load, as load_servables_fast.cc does."""
+    """Returns the message of load_servables_fast.cc about versions that failed."""
     items = [
         f"{{name: {name} version: {version.number}}} due to error: {version.error}, "
         for name, broken in failed.items()

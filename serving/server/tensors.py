@@ -1,12 +1,13 @@
-"""TensorProto to NumPy and back, checked before anything is allocated.
+"""Converts TensorProto to NumPy and back, with checks before any allocation.
 
-A TensorProto of 20 bytes may claim 10^10 elements: the last value of its list
-stands for all that are missing (tensorflow core/framework/tensor.cc, FromProto).
-So the type is held against the signature, the size against a limit and the claim
-against what the message holds, while they are still numbers.
+A TensorProto of 20 bytes may claim 10^10 elements: the last value of its list stands
+for all missing ones (tensorflow core/framework/tensor.cc, FromProto). So before any
+allocation the type is compared with the signature, the size with a limit, and the
+claimed shape with the values that the message holds.
 
-Responses carry `float_val` and its kind, never `tensor_content`, unless asked:
-TensorFlow Serving answers so (Tensor::AsProtoField) and clients read them.
+Responses use `float_val` or a similar field, and `tensor_content` only if a flag asks
+for it: TensorFlow Serving does the same (Tensor::AsProtoField), and clients read these
+fields.
 """
 
 import dataclasses
@@ -24,16 +25,16 @@ from serving.server.errors import ServingError, invalid_argument
 
 Shape = tuple[int | None, ...]
 
-# What a string element costs at least before its bytes: a pointer in NumPy, a
-# tstring in TensorFlow.
+# Least bytes of a string element, without its text: a pointer in NumPy, a tstring in
+# TensorFlow.
 _STRING_COST = 32
-# NumPy 1 takes no more dimensions; TensorFlow takes 254.
+# NumPy 1 allows no more dimensions; TensorFlow allows 254.
 MAX_RANK = 32
 _FREE_ELEMENTS = 8192
 
 _DT_STRING = types_pb2.DT_STRING
 
-# dtype -> the list of its values in TensorProto.
+# dtype -> the field of its values in TensorProto.
 _VALUE_FIELDS: dict[int, str] = {
     types_pb2.DT_FLOAT: "float_val",
     types_pb2.DT_DOUBLE: "double_val",
@@ -52,7 +53,7 @@ _VALUE_FIELDS: dict[int, str] = {
     types_pb2.DT_COMPLEX64: "scomplex_val",
     types_pb2.DT_COMPLEX128: "dcomplex_val",
 }
-# Lists whose packed payload is the array's own bytes.
+# Fields whose packed payload has the same bytes as the array.
 _RAW_FIELDS: dict[int, int] = {
     types_pb2.DT_FLOAT: tensor_pb2.TensorProto.FLOAT_VAL_FIELD_NUMBER,
     types_pb2.DT_DOUBLE: tensor_pb2.TensorProto.DOUBLE_VAL_FIELD_NUMBER,
@@ -69,7 +70,7 @@ _DIM = tensor_shape_pb2.TensorShapeProto.DIM_FIELD_NUMBER
 
 @functools.cache
 def dtype_name(dtype: int) -> str:
-    """Name a `DataType` as TensorFlow's C++ messages do: float, int64, string."""
+    """Returns the name of a `DataType` in TensorFlow's C++ messages, as in "float"."""
     try:
         name = tf.dtypes.as_dtype(dtype).name
     except TypeError:
@@ -79,15 +80,15 @@ def dtype_name(dtype: int) -> str:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class TensorSpec:
-    """What a signature says of one tensor.
+    """The declaration of one tensor in a signature.
 
     Attributes:
         alias: its name in requests and responses.
-        name: its name in the graph; empty where it is no single tensor.
+        name: its name in the graph; empty if it is not a single tensor.
         dtype: its `DataType`.
         numpy_dtype: the same for NumPy; `object` for strings.
-        shape: its dimensions, None for one that may be of any size; None as a
-            whole where even the rank is unknown.
+        shape: its dimensions, each None if it may have any size; None instead of the
+            tuple if even the rank is unknown.
     """
 
     alias: str
@@ -98,7 +99,7 @@ class TensorSpec:
 
     @classmethod
     def from_info(cls, alias: str, info: Any) -> Self:
-        """Read a `TensorInfo`."""
+        """Reads a `TensorInfo`."""
         shape: Shape | None = None
         if not info.tensor_shape.unknown_rank:
             shape = tuple(
@@ -117,7 +118,7 @@ class TensorSpec:
         return self.shape is not None and self.shape[:1] == (None,)
 
     def accepts(self, dims: Sequence[int]) -> bool:
-        """Whether `dims` fit the declared shape."""
+        """Tells whether `dims` fit the declared shape."""
         return self.shape is None or (
             len(dims) == len(self.shape)
             and all(
@@ -127,23 +128,23 @@ class TensorSpec:
         )
 
     def mismatch(self, dims: Sequence[int]) -> ServingError:
-        """Return the error of dimensions that do not, in the words of ensure_shape."""
+        """Returns the error for wrong dimensions, with the text of ensure_shape."""
         return invalid_argument(
             f"Shape of tensor {self.alias} {_bracketed(dims)} is not compatible with "
             f"expected shape {_bracketed(self.shape or ())}."
         )
 
     def check_claim(self, dims: Sequence[int], held: int) -> None:
-        """Refuse a shape that is more than the request's bytes justify.
+        """Refuses a shape that is too large for the values in the request.
 
-        A tensor of no elements may name a dimension of 2^40, and one value may stand
-        for a million: kernels allocate by dimensions. What the signature declares is
-        the model's own; of the rest a request may claim `_FREE_ELEMENTS` beyond
-        what it holds.
+        A tensor without elements may name a dimension of 2^40, and one value may stand
+        for a million; but kernels allocate by dimensions. If the request does not hold
+        all values, the product of the dimensions that the signature leaves open may be
+        at most `_FREE_ELEMENTS`.
 
         Args:
-            dims: of the request's tensor.
-            held: how many values it carries.
+            dims: dimensions of the request's tensor.
+            held: number of values that it carries.
 
         Raises:
             ServingError: INVALID_ARGUMENT.
@@ -153,7 +154,7 @@ class TensorSpec:
                 f"Tensor {self.alias} has {len(dims)} dimensions; the limit is "
                 f"{MAX_RANK}"
             )
-        # A dimension of 0 makes a product of 0, and protects from nothing.
+        # Zeros are skipped: a product of 0 would hide the other dimensions.
         claimed = math.prod(dim or 1 for dim in dims)
         if claimed <= held:
             return
@@ -177,24 +178,24 @@ def _bracketed(dims: Sequence[int | None]) -> str:
 
 
 def decode(proto: Any, spec: TensorSpec, position: int, limit: int) -> np.ndarray:
-    """Turn a request's tensor into an array of the signature's type.
+    """Converts a request's tensor to an array of the signature's type.
 
-    Its shape is the plan's to judge (`shapes`), once it is known to be honest.
+    It checks only that the message justifies the shape; the plan decides whether the
+    shape may run (`shapes`).
 
     Args:
         proto: the `TensorProto`.
-        spec: what the signature says of it.
+        spec: its declaration in the signature.
         position: its place among the inputs, for the message about its type.
-        limit: most bytes the array may take.
+        limit: most bytes that the array may take.
 
     Returns:
-        An array, read-only where it is a view of the message. Strings are
+        An array, read-only if it is a view of the message. Strings are
         `bytes` objects.
 
     Raises:
-        ServingError: INVALID_ARGUMENT; another type than the signature's, more
-            elements than the limit allows, or values that do not make up the
-            claimed shape.
+        ServingError: INVALID_ARGUMENT; the type is not the signature's, there are more
+            elements than the limit allows, or the values do not fill the claimed shape.
     """
     if proto.dtype != spec.dtype:
         raise invalid_argument(
@@ -222,14 +223,14 @@ def decode(proto: Any, spec: TensorSpec, position: int, limit: int) -> np.ndarra
         if len(content) != size:
             raise unparsable(spec.alias)
         if spec.dtype == types_pb2.DT_BOOL:
-            # Bytes other than 0 and 1 are no bool to the kernels.
+            # Kernels accept only the bytes 0 and 1 as bool.
             return (np.frombuffer(content, np.uint8) != 0).reshape(dims)
         return np.frombuffer(content, dtype).reshape(dims)
     return _decode_values(proto, spec, count).reshape(dims)
 
 
 def _held(proto: Any, spec: TensorSpec, count: int) -> int:
-    """Return how many values a message carries; contents are counted later."""
+    """Returns the number of values in a message; `decode` checks `tensor_content`."""
     if proto.tensor_content:
         return count
     field = _VALUE_FIELDS.get(spec.dtype)
@@ -237,14 +238,14 @@ def _held(proto: Any, spec: TensorSpec, count: int) -> int:
 
 
 def unparsable(alias: str) -> Exception:
-    """The error of a TensorProto that is none."""
+    """Returns the error for an invalid TensorProto."""
     return invalid_argument(f"tensor parsing error: {alias}")
 
 
 def _decode_values(proto: Any, spec: TensorSpec, count: int) -> np.ndarray:
-    """Read the list of values, as FromProtoField of TensorFlow's tensor.cc does.
+    """Reads the list of values, as FromProtoField of TensorFlow's tensor.cc does.
 
-    The last one stands for those that are missing; what is too many is passed over.
+    The last value stands for all missing ones; excess values are ignored.
     """
     field = _VALUE_FIELDS.get(spec.dtype)
     if field is None:
@@ -253,13 +254,13 @@ def _decode_values(proto: Any, spec: TensorSpec, count: int) -> np.ndarray:
     raw = _RAW_FIELDS.get(spec.dtype)
     array: np.ndarray
     if raw is not None:
-        # The packed list is the array: read it off a copy of the message.
+        # The packed list has the array's bytes: read them from a copy of the message.
         data = proto.SerializeToString()
         found = wire.find_field(data, raw)
         if found is None:
             return np.zeros(count, spec.numpy_dtype)
         start, end = found
-        # Half of a complex number is none.
+        # Ignore half of a complex number at the end.
         end -= (end - start) % spec.numpy_dtype.itemsize
         array = np.frombuffer(data[start:end], spec.numpy_dtype)
     elif spec.dtype == _DT_STRING:
@@ -292,7 +293,7 @@ def _zero(dtype: int) -> object:
 
 
 def _decode_string_content(content: bytes, alias: str, count: int) -> np.ndarray:
-    """Read strings from tensor_content: all lengths as varints, then all bytes."""
+    """Reads strings from tensor_content: all lengths as varints, then all bytes."""
     lengths, position = [], 0
     try:
         for _ in range(count):
@@ -318,12 +319,12 @@ def _header(dtype: int, shape: tuple[int, ...]) -> bytes:
 
 
 def encode(array: np.ndarray, dtype: int, as_content: bool = False) -> bytes:
-    """Encode an array as a serialised TensorProto.
+    """Encodes an array as a serialised TensorProto.
 
     Args:
         array: any shape; strings as `bytes` objects.
         dtype: its `DataType`.
-        as_content: use `tensor_content` where the type has it.
+        as_content: whether to use `tensor_content`, if the type has it.
     """
     header = _header(dtype, array.shape)
     if array.size == 0:

@@ -1,8 +1,9 @@
-"""What runs a TensorFlow Lite model: a pool of interpreters.
+"""Runs a TensorFlow Lite model with a pool of interpreters.
 
 Sources: tensorflow_serving/servables/tensorflow/{tflite_session,
-tflite_interpreter_pool}.cc. Signatures are those that the file names, as the converter
-writes them; for a file without, one is made of the tensors' names, as there.
+tflite_interpreter_pool}.cc. Signatures are those in the file, as the converter writes
+them; for a file without signatures, one is made from the tensors' names, as in
+TensorFlow Serving.
 """
 
 import dataclasses
@@ -28,14 +29,14 @@ _METHOD = "tensorflow/serving/predict"
 
 
 def wanted(path: str, options: Options) -> bool:
-    """Whether a version folder is to be served by this."""
+    """Tells whether this runtime should serve a version folder."""
     return options.prefer_tflite_model and tf.io.gfile.exists(
         os.path.join(path, TFLITE_FILE)
     )
 
 
 def _interpreter_class() -> Any:
-    """Return the interpreter of TensorFlow, or of the package that takes its place."""
+    """Returns the interpreter of TensorFlow, or of the package that replaces it."""
     if hasattr(tf.lite, "Interpreter"):
         return tf.lite.Interpreter
     try:
@@ -49,13 +50,13 @@ def _interpreter_class() -> Any:
 
 
 class TfliteRuntime:
-    """A `model.tflite`; attributes as those of `GraphRuntime`."""
+    """A loaded `model.tflite`; it has the attributes of `GraphRuntime`."""
 
     def __init__(self, path: str, options: Options):
-        """Load it; arguments as those of `Servable`.
+        """Loads the model; the arguments are those of `Servable`.
 
         Raises:
-            ServingError: INVALID_ARGUMENT; it is none.
+            ServingError: INVALID_ARGUMENT; it is not a TensorFlow Lite model.
         """
         file = os.path.join(path, TFLITE_FILE)
         with tf.io.gfile.GFile(file, "rb") as opened:
@@ -76,7 +77,7 @@ class TfliteRuntime:
     def compile(
         self, inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec]
     ) -> Program:
-        """Return what runs `outputs` from `inputs`."""
+        """Returns the program that computes `outputs` from `inputs`."""
         # Every tensor is called SIGNATURE/INDEX here; see `_signatures`.
         signature, feeds = _places(inputs)
         other, fetches = _places(outputs)
@@ -95,18 +96,18 @@ class TfliteRuntime:
         def infer(shapes: Shapes) -> str | None:
             return None
 
-        # Its kernels were not tried on other ranks: none of them may pass.
+        # Its kernels were not tested with other ranks, so only the declared ones pass.
         risky = frozenset(spec.name for spec in inputs)
         return Program(run, ShapeRule(inputs, risky, infer), None)
 
     def close(self) -> None:
-        """Free the interpreters; nothing may run any more."""
+        """Frees the interpreters. No run may be active."""
         while not self._pool.empty():
             self._pool.get()
 
 
 def _places(specs: Sequence[TensorSpec]) -> tuple[str, list[int]]:
-    """Return the signature of tensors, and their indices in the interpreter."""
+    """Returns the signature of tensors, and their indices in the interpreter."""
     names = {spec.name.rpartition("/")[0] for spec in specs}
     if len(names) > 1:
         raise ServingError(
@@ -121,10 +122,10 @@ def _run(
     fetches: Sequence[int],
     arrays: Sequence[np.ndarray],
 ) -> list[np.ndarray]:
-    """Run an interpreter that nobody else has.
+    """Runs an interpreter, which no other thread may use meanwhile.
 
     Raises:
-        ServingError: INTERNAL; it cannot be run on these.
+        ServingError: INTERNAL; it cannot run on these arrays.
     """
     try:
         resized = False
@@ -145,7 +146,7 @@ def _run(
 
 
 def _signatures(interpreter: Any) -> tuple[dict[str, Any], dict[str, Signature]]:
-    """Return the signatures of a model, for the metadata and for the checks."""
+    """Returns a model's signatures in two forms: for the metadata and the checks."""
     primary = {
         "inputs": {_plain(d["name"]): d for d in interpreter.get_input_details()},
         "outputs": {_plain(d["name"]): d for d in interpreter.get_output_details()},
@@ -158,7 +159,7 @@ def _signatures(interpreter: Any) -> tuple[dict[str, Any], dict[str, Signature]]
             "inputs": runner.get_input_details(),
             "outputs": runner.get_output_details(),
         }
-        # Others are of subgraphs that TensorFlow Serving does not run either.
+        # Others belong to subgraphs, which TensorFlow Serving does not run either.
         if own.issuperset(d["index"] for t in tensors.values() for d in t.values()):
             found[name] = tensors
     if not found:
@@ -179,17 +180,17 @@ def _signatures(interpreter: Any) -> tuple[dict[str, Any], dict[str, Signature]]
 
 
 def _plain(name: str) -> str:
-    """Strip what TensorFlow appends to a tensor's name."""
+    """Removes the suffix that TensorFlow appends to a tensor's name."""
     return name.partition(":")[0]
 
 
 def _type(details: Any) -> Any:
-    """Return the type of a tensor; texts are `bytes_` to the interpreter."""
+    """Returns the type of a tensor; the interpreter's type of strings is `bytes_`."""
     return tf.string if details["dtype"] in (np.bytes_, np.str_) else details["dtype"]
 
 
 def _of_any_batch(signature: Signature) -> Signature:
-    """Let the first dimension be of any size: the interpreter is resized to it."""
+    """Allows any size of the first dimension: the interpreter is resized to it."""
 
     def freed(spec: TensorSpec) -> TensorSpec:
         if not spec.shape:

@@ -1,8 +1,8 @@
-"""Which versions of a model should be served: the file system and the policy.
+"""Finds the versions of a model to serve, from the file system and the policy.
 
 Source: tensorflow_serving/sources/storage_path/file_system_storage_path_source.cc.
-One thing differs: a version folder without `saved_model.pb` is passed over until
-the file is there, so that a copy under way is not an error.
+One thing differs: a version folder without `saved_model.pb` is ignored until the file
+exists, so that an unfinished copy is not an error.
 """
 
 import logging
@@ -20,14 +20,13 @@ from serving.server.tflite_runtime import TFLITE_FILE
 
 _log = logging.getLogger(__name__)
 
-# absl::SimpleAtoi of an int64: digits, leading zeros allowed, no sign that
-# would make it negative.
+# absl::SimpleAtoi of an int64: digits, with leading zeros and a plus sign allowed.
 _NUMBER = re.compile(r"\+?[0-9]+")
 _MAX_VERSION = 2**63 - 1
 
 
 def list_versions(name: str, base_path: str) -> dict[int, str]:
-    """Return the numbered folders under `base_path`, by number.
+    """Returns the numbered folders under `base_path`, by number.
 
     Raises:
         ServingError: NOT_FOUND, the folder is missing or cannot be read.
@@ -60,13 +59,13 @@ def list_versions(name: str, base_path: str) -> dict[int, str]:
 
 
 def model_files(options: Options) -> tuple[str, ...]:
-    """Return the files one of which makes a folder a version."""
+    """Returns the files of which a version folder must have at least one."""
     tflite = (TFLITE_FILE,) if options.prefer_tflite_model else ()
     return (*tflite, *SAVED_MODEL_FILES)
 
 
 def fingerprint(path: str, files: Sequence[str]) -> tuple[int, int] | None:
-    """Return something that changes with the first of `files` there is, or None."""
+    """Returns time (ns) and size (bytes) of the first existing file, or None."""
     for file in files:
         try:
             stat = tf.io.gfile.stat(os.path.join(path, file))
@@ -77,7 +76,7 @@ def fingerprint(path: str, files: Sequence[str]) -> tuple[int, int] | None:
 
 
 def choose(name: str, policy: Any, versions: dict[int, str]) -> dict[int, str]:
-    """Apply a `ServableVersionPolicy` to what is there.
+    """Applies a `ServableVersionPolicy` to the existing versions.
 
     Returns:
         The versions to serve, highest first.
@@ -101,13 +100,13 @@ def choose(name: str, policy: Any, versions: dict[int, str]) -> dict[int, str]:
 
 
 def poll(config: Any, loaded: Collection[int], files: Sequence[str]) -> dict[int, str]:
-    """Return the versions of a model that should be served now.
+    """Returns the versions of a model that should be served now.
 
     Args:
         config: its `ModelConfig`.
-        loaded: versions that are served already; those stay eligible while their
-            folder is there, even if its file is being replaced.
-        files: one of which a folder must have to be a version.
+        loaded: versions that are already served; they stay eligible while their
+            folder exists, even if its file is being replaced.
+        files: the files of which a version folder must have at least one.
 
     Raises:
         ServingError: NOT_FOUND, the base path is missing.
@@ -130,7 +129,7 @@ def poll(config: Any, loaded: Collection[int], files: Sequence[str]) -> dict[int
 
 
 def check_config(config: Any, running: Any = None) -> None:
-    """Check a `ModelServerConfig` before any of it is applied.
+    """Checks a `ModelServerConfig` before any of it is applied.
 
     Raises:
         ServingError: INVALID_ARGUMENT, with the texts of server_core.cc.

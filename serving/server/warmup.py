@@ -1,4 +1,4 @@
-"""Replay a model's warm-up requests before it takes real ones.
+"""Replays a model's warm-up requests before it takes real ones.
 
 Source: tensorflow_serving/servables/tensorflow/saved_model_warmup.cc.
 """
@@ -24,14 +24,14 @@ MAX_RECORDS = 1000
 
 
 def replay(servable: Servable, options: Options, metrics: Metrics) -> int:
-    """Run the records of a servable's warm-up file, if it has one.
+    """Runs the records of a servable's warm-up file, if it has one.
 
     Returns:
-        How many records were run.
+        The number of records that were run.
 
     Raises:
-        ServingError: a record is malformed, of a kind there is no call for, or
-            fails; more than 1000 of them.
+        ServingError: a record is malformed, has an unsupported kind, or fails; or
+            there are more than 1000 records.
     """
     path = os.path.join(servable.path, WARMUP_FILE)
     if not options.enable_model_warmup or not tf.io.gfile.exists(path):
@@ -82,7 +82,7 @@ def _records(path: str) -> Iterator[Any]:
         ) from error
 
 
-# A record's kind -> what prepares its request.
+# A record's kind -> the function that prepares its request.
 _PREPARE: dict[str, Prepare] = {
     "predict_log": Prediction,
     "classify_log": inference.classify,
@@ -94,7 +94,7 @@ _PREPARE: dict[str, Prepare] = {
 def _prepare(
     servable: Servable, record: Any, options: Options
 ) -> Prediction | inference.Inference | None:
-    """Return what a record runs, and on what; None for a record of no kind."""
+    """Returns the prepared request of a record, or None for an empty record."""
     kind = record.WhichOneof("log_type")
     if kind is None:
         return None

@@ -1,7 +1,7 @@
-"""Protocol buffer wire format, as far as the hot path writes it by hand.
+"""Reads and writes the parts of protobuf's wire format that the hot path uses.
 
-A response is a few constant bytes around the raw values of a tensor; putting
-it together here costs a microsecond or two, building the messages ten times that.
+A response is a few constant bytes around the raw values of a tensor. To join them here
+takes one or two microseconds; to build the messages takes ten times as long.
 See https://protobuf.dev/programming-guides/encoding/.
 """
 
@@ -9,7 +9,7 @@ _LENGTH_DELIMITED = 2
 
 
 def varint(number: int) -> bytes:
-    """Encode a non-negative integer."""
+    """Encodes a non-negative integer."""
     if number < 0x80:
         return bytes((number,))
     out = bytearray()
@@ -21,15 +21,15 @@ def varint(number: int) -> bytes:
 
 
 def field(number: int, payload: bytes) -> bytes:
-    """Encode a string, bytes, submessage or packed field."""
+    """Encodes a string, bytes, submessage or packed field."""
     return varint(number << 3 | _LENGTH_DELIMITED) + varint(len(payload)) + payload
 
 
 def find_field(message: bytes, number: int) -> tuple[int, int] | None:
-    """Find the last length-delimited field `number` at the top level.
+    """Finds the last length-delimited field `number` at the top level.
 
     Returns:
-        Start and end of its payload, or None where it is absent.
+        Start and end of its payload, or None if it is absent.
     """
     position, found = 0, None
     while position < len(message):
@@ -52,7 +52,7 @@ def find_field(message: bytes, number: int) -> tuple[int, int] | None:
 
 
 def read_varint(data: bytes, position: int) -> tuple[int, int]:
-    """Decode the varint at `position`; return it and the position after it.
+    """Decodes the varint at `position`; returns it and the position after it.
 
     Raises:
         IndexError: the data ends within it.

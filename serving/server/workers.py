@@ -1,9 +1,10 @@
-"""Threads that run what would hold up the event loop.
+"""Runs on threads the work that would block the event loop.
 
-Each model has pools of its own, of as many threads as tensorflow_model_server has for
-all (4 for each CPU): however many long requests one model gets, the others find a free
-thread. The threads are daemons, unlike those of `concurrent.futures`, which Python
-waits for at its end: a run that nobody can interrupt must not outlast the grace period.
+Each model has its own pools, each with as many threads as tensorflow_model_server has
+for all models (4 for each CPU). So many long requests of one model take no threads from
+the others. The threads are daemons, unlike those of `concurrent.futures`, for which
+Python waits at its end: a run cannot be interrupted, but must not keep the process
+alive after the grace period.
 """
 
 import asyncio
@@ -15,7 +16,7 @@ from typing import Any, TypeVar
 
 _Result = TypeVar("_Result")
 Job = Callable[[], Any]
-# Whose threads work what is not known to be about a model yet.
+# Pools of the work whose model is not known yet.
 NO_MODEL = ""
 
 
@@ -31,7 +32,7 @@ class Workers:
         self._lock = threading.Lock()
 
     def submit(self, job: Job) -> None:
-        """Run `job` on one of the threads; it must not raise."""
+        """Runs `job` on one of the threads; it must not raise."""
         with self._lock:
             if self._idle:
                 self._idle -= 1
@@ -48,19 +49,19 @@ class Workers:
     def _work(self) -> None:
         while (job := self._jobs.get()) is not None:
             job()
-            # Nothing of a finished request may outlive it here: an idle thread
-            # would keep its arrays, and its servable's session, alive.
+            # Drop the references to the finished request: an idle thread would keep
+            # its arrays, and its servable's session, alive.
             del job
             with self._lock:
-                # A job that waits is taken next; it found no thread idle.
+                # This thread takes a waiting job next, which found no idle thread.
                 if self._jobs.qsize() == 0:
                     self._idle += 1
 
     def close(self, deadline: float) -> bool:
-        """Let the threads end once they have run what waits.
+        """Ends the threads after they have run the waiting jobs.
 
         Args:
-            deadline: `time.monotonic()` until which they are waited for.
+            deadline: `time.monotonic()` until which it waits for them.
 
         Returns:
             Whether all of them ended.
@@ -73,16 +74,16 @@ class Workers:
 
 
 class Pools:
-    """The pools of a server: one for each model and way in."""
+    """The pools of a server: one for each model and entry (see `batching`)."""
 
     def __init__(self, sizes: dict[str, int]):
-        """Make none yet; `sizes` says how many threads a pool of each way in has."""
+        """Creates no pool yet; `sizes` has the threads of a pool, by entry."""
         self._sizes = sizes
         self._pools: dict[tuple[str, str], Workers] = {}
         self._lock = threading.Lock()
 
     def of(self, group: str, entry: str) -> Workers:
-        """Return the pool of a model and a way in."""
+        """Returns the pool of a model and an entry."""
         key = group, entry
         pool = self._pools.get(key)
         if pool is None:
@@ -95,7 +96,7 @@ class Pools:
     async def call(
         self, group: str, entry: str, function: Callable[..., _Result], *arguments: Any
     ) -> _Result:
-        """Run `function(*arguments)` on a thread; return what it returns."""
+        """Runs `function(*arguments)` on a thread and returns its result."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[_Result] = loop.create_future()
 
@@ -103,7 +104,7 @@ class Pools:
             result, failure = None, None
             try:
                 result = function(*arguments)
-            except BaseException as error:  # it is the caller's
+            except BaseException as error:  # the caller gets it
                 failure = error
             call_on(loop, settle, future, result, failure)
 
@@ -111,24 +112,24 @@ class Pools:
         return await future
 
     def close(self, deadline: float) -> bool:
-        """Close every pool; arguments and result as those of `Workers.close`."""
+        """Closes every pool; argument and result are those of `Workers.close`."""
         ended = [pool.close(deadline) for pool in self._pools.values()]
         return all(ended)
 
 
 def call_on(loop: asyncio.AbstractEventLoop, function: Any, *arguments: Any) -> None:
-    """Call a function on the event loop; do nothing where that is closed."""
+    """Calls a function on the event loop; does nothing if the loop is closed."""
     try:
         loop.call_soon_threadsafe(function, *arguments)
     except RuntimeError:
-        # The server has stopped, and nobody waits any more.
+        # The server has stopped, and no caller waits.
         return
 
 
 def settle(
     future: asyncio.Future[Any], result: Any, error: BaseException | None = None
 ) -> None:
-    """Give a future its result, or its error, unless nobody waits for it any more."""
+    """Sets the result or the error of a future, unless it is already done."""
     if future.done():
         return
     if error is None:
