@@ -21,6 +21,7 @@ from typing import Any
 
 from contract.errors import BadInputError
 from version_store import changes, versions
+from version_store.digests import weights_digest
 from version_store.manifest import Manifest, ManifestError, read_manifest
 
 DECISIONS_FILE = ".decisions.json"
@@ -42,6 +43,7 @@ class Decision:
         allowed: Whether it may be served.
         version: The version that it was when that was decided.
         recipe: Of what makes the model; empty where it is unknown.
+        weights: Digest of the model's variables; empty where it is unknown.
         reason: As given; empty if none was.
         by: Who, as user@host.
         at: When, UTC, ISO 8601.
@@ -58,6 +60,7 @@ class Decision:
     at: str
     rollback: int | None = None
     what: str = ROLLED_BACK_FROM
+    weights: str = ""
 
     def __str__(self) -> str:
         why = self.reason or "no reason given"
@@ -118,6 +121,35 @@ def withdrawn(base: str) -> dict[str, Decision]:
     """
     last = {decision.digest: decision for decision in read_decisions(base)}
     return {digest: one for digest, one in last.items() if not one.allowed}
+
+
+def holding_back(base: str, digest: str, weights: str, recipe: str) -> Decision | None:
+    """Returns the decision that keeps a trained model from being pushed, if any.
+
+    A model that was trained again has another digest, although it is the same: the
+    files of a SavedModel are not reproducible. So one of the same recipe with equal
+    variables is held back, too, unless its own digest was allowed. On Kubeflow this
+    is what stops a nightly run, whose recipe may not know the data's content.
+
+    Args:
+        base: The folder of the model's versions.
+        digest: See `digests.model_digest`.
+        weights: See `digests.weights_digest`; empty if unknown.
+        recipe: Digest of what makes the model; empty if unknown.
+
+    Raises:
+        BadInputError: What is on record cannot be read.
+    """
+    last = {decision.digest: decision for decision in read_decisions(base)}
+    if digest in last:
+        return None if last[digest].allowed else last[digest]
+    if not weights or not recipe:
+        return None
+    for decision in last.values():
+        same = (decision.recipe, decision.weights) == (recipe, weights)
+        if same and not decision.allowed:
+            return decision
+    return None
 
 
 def barred(base: str, recipe: str) -> str | None:
@@ -202,7 +234,16 @@ def _of_rollback(base: str, number: int) -> list[Decision]:
     digest = back.instead_of_digest or (instead.model_digest if instead else None)
     recipe = back.instead_of_recipe or (instead.recipe if instead else None)
     if digest:
-        found.append(Decision(digest, False, back.instead_of, recipe or "", **common))
+        found.append(
+            Decision(
+                digest,
+                False,
+                back.instead_of,
+                recipe or "",
+                **common,
+                weights=weights_digest((instead and instead.files) or {}),
+            )
+        )
     if manifest.model_digest:
         recipe = manifest.recipe or ""
         again = Decision(

@@ -1,14 +1,18 @@
 """SHA-256 over the files of a model or of a version."""
 
 import hashlib
+import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from contract.task import TASK_FILE
 from version_store.versions import STATISTICS_FOLDER
 
 MANIFEST_FILE = "manifest.json"
 MODEL_CARD_FILE = "model_card.md"
+
+_VARIABLES = "variables/"
+"""Folder of a SavedModel, `tf.saved_model.VARIABLES_DIRECTORY`."""
 
 _NOT_THE_MODEL = (MANIFEST_FILE, MODEL_CARD_FILE, STATISTICS_FOLDER, TASK_FILE)
 
@@ -33,6 +37,25 @@ def model_digest(folder: str) -> str:
         if name.split(os.sep)[0] not in _NOT_THE_MODEL:
             digest.update(name.encode() + b"\0" + _of_file(path))
     return digest.hexdigest()
+
+
+def weights_digest(files: Mapping[str, str]) -> str:
+    """Returns the digest over a SavedModel's variables; empty if there are none.
+
+    Training that is repeated gives equal variables, while `fingerprint.pb` has an id
+    that is drawn at random, and the graph's names may differ.
+
+    Args:
+        files: Digest of each file by its path; see `file_digests`.
+    """
+    variables = sorted(
+        (name, of_file)
+        for name, of_file in files.items()
+        if name.startswith(_VARIABLES)
+    )
+    if not variables:
+        return ""
+    return hashlib.sha256(json.dumps(variables).encode()).hexdigest()
 
 
 def folder_digest(folder: str) -> str:

@@ -18,6 +18,7 @@ from datetime import UTC, datetime
 from contract.errors import BadInputError
 from version_store import changes, decisions, ledger, rollout
 from version_store.decisions import Decision
+from version_store.digests import weights_digest
 from version_store.inventory import Version, find_version, list_versions
 from version_store.metadata import Store, answering
 from version_store.rollback import check, choose, roll_back, served_one, who
@@ -218,6 +219,7 @@ def _decision(version: Version, what: str, reason: str) -> Decision:
         by=who(),
         at=datetime.now(UTC).isoformat(timespec="seconds"),
         what=what,
+        weights=weights_digest(manifest.files or {}),
     )
 
 

@@ -16,8 +16,8 @@ from contract import nodes, progress, properties
 from contract.rows_apart.marker import withdraw_marker
 from contract.task import TASK_FILE
 from version_store import changes, rollout, versions
-from version_store.decisions import how_to_allow, withdrawn
-from version_store.digests import model_digest
+from version_store.decisions import holding_back, how_to_allow
+from version_store.digests import file_digests, model_digest, weights_digest
 from version_store.manifest import (
     Facts,
     Manifest,
@@ -70,7 +70,12 @@ class Executor(executor.Executor):
                 withdraw_marker(staged, found)
             digest = model_digest(staged)
             now = serving(base)
-            decided = withdrawn(base).get(digest)
+            decided = holding_back(
+                base,
+                digest,
+                weights_digest(file_digests(staged)),
+                exec_properties[RECIPE_KEY] or "",
+            )
             version = _there_already(base, now, digest, as_canary and not decided)
             already_served = version in now.versions
             if version is None and decided:

@@ -9,8 +9,9 @@ import pytest
 
 from contract.errors import BadInputError
 from tests.version_store.pushing import MODEL, push
-from version_store import changes, decisions
-from version_store.decisions import barred, find_withdrawn, withdrawn
+from version_store import changes, decisions, versions
+from version_store.decisions import barred, find_withdrawn, holding_back, withdrawn
+from version_store.digests import file_digests, weights_digest
 from version_store.inventory import list_versions
 from version_store.manifest import read_manifest
 from version_store.operations import Done, allow, prune, rollback
@@ -69,6 +70,45 @@ def test_the_recipe_is_known_before_a_run_trains(models: Path, base: str) -> Non
     assert "(reads 7 as 1): .venv/bin/python -m version_store allow" in why
     assert barred(base, "of old") is None
     assert barred(base, "") is None
+
+
+class TestAModelThatWasTrainedAgain:
+    """Its files differ where a SavedModel's do, as by the id in `fingerprint.pb`."""
+
+    @pytest.fixture
+    def weights(self, models: Path, base: str) -> str:
+        push(models, "old", recipe="of old")
+        new = push(models, "new", recipe="of new")
+        files = file_digests(str(models / MODEL / str(new)))
+        return weights_digest(files)
+
+    def test_is_held_back_by_recipe_and_variables(
+        self, models: Path, base: str, weights: str
+    ) -> None:
+        back(models)
+        prune(str(models), MODEL, 1, None, dry_run=False)
+        found = holding_back(base, "another digest", weights, "of new")
+        assert found is not None
+        assert (found.recipe, found.reason) == ("of new", "reads 7 as 1")
+
+    @pytest.mark.parametrize(
+        ("other", "recipe"),
+        [(False, "of other code"), (True, "of new"), (False, "")],
+    )
+    def test_is_not_where_either_differs(
+        self, models: Path, base: str, weights: str, other: bool, recipe: str
+    ) -> None:
+        back(models)
+        found = holding_back(base, "d", "others" if other else weights, recipe)
+        assert found is None
+
+    def test_is_not_once_it_was_allowed(
+        self, models: Path, base: str, weights: str
+    ) -> None:
+        new = versions.list_versions(base)[-1]
+        back(models)
+        allow(str(models), MODEL, str(new), "it was the data")
+        assert holding_back(base, "another digest", weights, "of new") is None
 
 
 def test_it_holds_when_both_versions_are_pruned(models: Path, base: str) -> None:

@@ -67,10 +67,13 @@ def push(
         server: int = 1,
         arrive_as: str = "stable",
         asked_at: str = "",
+        stamp: str = "",
         **extra: str,
     ) -> Any:
         model = artifact(standard_artifacts.Model)
-        make_model(name=f"{model.uri}/Format-Serving", weights=weights)
+        made = make_model(name=f"{model.uri}/Format-Serving", weights=weights)
+        if stamp:
+            (made / "fingerprint.pb").write_text(stamp)
         described = artifact(standard_artifacts.ExampleStatistics)
         described.uri = str(statistics)
         pushed = artifact(standard_artifacts.PushedModel)
@@ -274,8 +277,9 @@ def test_a_served_version_whose_manifest_is_torn_is_replaced(
     assert len(versions.list_versions(str(base))) == 2
 
 
+@pytest.mark.parametrize("stamp", ["", "trained again"])
 def test_a_model_that_was_rolled_back_from_is_not_pushed_again(
-    push: Push, base: Path
+    push: Push, base: Path, stamp: str
 ) -> None:
     """Otherwise the next nightly run would undo a person's decision."""
     push(weights="old")
@@ -283,7 +287,7 @@ def test_a_model_that_was_rolled_back_from_is_not_pushed_again(
     rollback(str(base.parent), base.name, None, "reads 7 as 1", None)
     before = versions.list_versions(str(base))
 
-    refused = push(weights="new")
+    refused = push(weights="new", stamp=stamp)
 
     assert properties(refused)["pushed"] == 0
     [demand] = read_demands(refused)
@@ -373,9 +377,10 @@ class TestAsCanary:
         push("first")
         push("second", arrive_as="canary")
         withdraw(str(base.parent), base.name, "worse", None)
-        held = properties(push("second", arrive_as="canary"))
-        assert held["pushed"] == 0
-        assert "was withdrawn at" in held["held_back"]
+        for stamp in ("", "trained again"):
+            held = properties(push("second", arrive_as="canary", stamp=stamp))
+            assert held["pushed"] == 0
+            assert "was withdrawn at" in held["held_back"]
 
     def test_the_first_of_all_is_stable(self, push: Push, base: Path) -> None:
         pushed = properties(push(arrive_as="canary"))
