@@ -1,4 +1,4 @@
-"""When runs start themselves: the settings `[watch]`."""
+"""Settings of the section `watch`: when runs start automatically."""
 
 from pydantic import Field
 
@@ -6,21 +6,21 @@ from pipeline.section import Section
 
 
 class Watch(Section):
-    """When `local_runner.py watch` starts a run; see docs/after-the-push.md.
+    """When `local_runner.py watch` starts a run; see docs/retraining.md.
 
     Attributes:
-        poll_seconds: How often it looks.
-        settle_seconds: Where `data.marker` names no file: a span is complete when the
-            number, the sizes and the times of its files stay the same for so long.
-        at_latest_hours: A run is started when none was for so long, on the spans that
-            there are; None: never for that reason.
-        monitor_hours: How often the traffic is looked at, where `monitoring.log` says
-            where it is logged; None: `local_runner.py monitor` is run by others.
-        tries: How often a span is tried before it is set aside.
-        retry_seconds: How long after the first try comes the second; twice as long
-            passes before each further one.
-        metrics_port: Where Prometheus may ask, on this machine; None: nowhere, and
-            there is OUTPUT/metrics.prom.
+        poll_seconds: Seconds between two looks at the data.
+        settle_seconds: If `data.marker` names no file, a span is complete when the
+            number, the sizes and the times of its files stay the same for this time.
+        at_latest_hours: If no run was started for this time, one is started on the
+            existing spans; None: never for this reason.
+        monitor_hours: Hours between two checks of the traffic, if `monitoring.log`
+            names its log; None: `local_runner.py monitor` is started by other means.
+        tries: Number of tries with a span before it is set aside.
+        retry_seconds: Seconds from the first try to the second; the time doubles before
+            each further try.
+        metrics_port: Port on this machine from which Prometheus may read the metrics;
+            None: no port, and Prometheus may read OUTPUT/metrics.prom.
     """
 
     poll_seconds: float = Field(10, gt=0)

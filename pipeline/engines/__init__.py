@@ -1,1 +1,1 @@
-"""Beam's work on a Flink or Spark that a Beam job server stands before."""
+"""Runs Beam jobs on Flink or Spark through a Beam job server."""

@@ -1,4 +1,4 @@
-"""What an engine's jobs are told besides what Beam has options for."""
+"""Beam pipeline options of this project, beside Beam's own."""
 
 import argparse
 
@@ -6,13 +6,14 @@ from apache_beam.options.pipeline_options import PipelineOptions
 
 
 class EngineOptions(PipelineOptions):
-    """Travels with a job, and is told by its job server to whoever asks.
+    """Options that are sent with a job; its job server lists them for any client.
 
     Attributes:
-        shared_folder: Where nodes write; a workspace's, which one run holds at a time.
-        start_seconds: How long a worker may take to answer the first job.
-        flink_rest: Of a separate Flink, where its jobs are cancelled.
-        job_tag: By which a job is found that was never told its id.
+        shared_folder: Folder in which the nodes write. It belongs to a workspace, which
+            only one run holds at a time.
+        start_seconds: Most seconds that a worker may take to answer the first job.
+        flink_rest: Address of a separate Flink's REST API; jobs are cancelled there.
+        job_tag: Random tag by which a job is found if its id never arrived.
     """
 
     @classmethod

@@ -1,4 +1,4 @@
-"""A small job that finds out whether the real ones can work."""
+"""A small job that checks the workers before the real jobs run."""
 
 import os
 import platform
@@ -8,28 +8,28 @@ from importlib.metadata import version
 import apache_beam as beam
 
 MARK = "PROBE"
-"""Before what a worker found: the engine wraps it in its own words."""
+"""Prefix of a worker's message, which finds it in the text that the engine adds."""
 
 QUESTION, ANSWER = "question", "answer"
-"""Files in the probe's folder: what the driver writes, and what a worker does."""
+"""Files in the probe's folder: the driver writes the first, a worker the second."""
 
 
 def this_worker() -> str:
-    """Returns what driver and workers have to have in common."""
+    """Returns the versions that must be the same in the driver and in the workers."""
     python = ".".join(platform.python_version_tuple()[:2])
     return f"Python {python}, apache-beam {version('apache-beam')}"
 
 
 class Probe(beam.DoFn):
-    """Reads and writes the folder from a worker; fails with what is wrong."""
+    """Reads and writes the folder from a worker; fails with a message."""
 
     def __init__(self, folder: str, driver: str) -> None:
-        """Takes the folder, and what `this_worker` says in the driver."""
+        """Takes the folder, and the driver's result of `this_worker`."""
         self._folder = folder
         self._driver = driver
 
     def process(self, element: bytes) -> Iterable[None]:
-        """Answers."""
+        """Compares the versions, then copies the question to the answer."""
         if this_worker() != self._driver:
             raise RuntimeError(
                 f"{MARK}<workers have {this_worker()}, and this run {self._driver}: "

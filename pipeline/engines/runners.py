@@ -1,7 +1,7 @@
-"""Beam's runners for Flink and Spark, with what a run on this machine has to know.
+"""Beam's runners for Flink and Spark, with cancellation, time limits and clear errors.
 
-Beam's own leave a job running when the driver is interrupted, wait without end for a
-worker that cannot start, and report a lost server by the name of a gRPC class.
+Beam's own runners leave a job running when the driver is interrupted, wait without end
+for a worker that cannot start, and report a lost server by the name of a gRPC class.
 """
 
 import copy
@@ -35,17 +35,17 @@ from pipeline.engines.options import EngineOptions
 from pipeline.engines.probe import ANSWER, MARK, QUESTION, Probe, this_worker
 
 TRIED = ("2.68.0", "2.77.0")
-"""Beam's versions that were tried: docs/more-than-one-machine.md has the pairs."""
+"""Versions of Beam that were tried; docs/more-than-one-machine.md names the pairs."""
 
 _SERVER_SECONDS = 10
 _STOP_SECONDS = 15.0
-"""How long a signal may take to end this process, as a job has to be cancelled."""
+"""Most seconds between a signal and the end of this process: it must cancel its job."""
 _ARRIVAL_SECONDS = 60.0
-"""How long a job that was handed in may take to appear in a separate Flink. Beam's job
-server answers before it hands the job on (20 s before, seen on a busy machine), and
-hands it on although it was cancelled meanwhile."""
+"""Most seconds until a submitted job appears in a separate Flink. Beam's job server
+answers before it submits the job to Flink (20 s earlier on a busy machine), and submits
+it even if it was cancelled meanwhile."""
 _ARRIVAL_SECONDS_STOPPED = 8.0
-"""The same where a signal ends this process. The next run cancels what comes later."""
+"""The same after a signal. The next run cancels a job that appears later."""
 _ENDED = (PipelineState.DONE, PipelineState.DRAINED)
 
 
@@ -54,16 +54,16 @@ class EngineError(ConnectionError):
 
 
 class _Portable(portable_runner.PortableRunner):
-    """What both runners do around Beam's own."""
+    """Behaviour that both runners add to Beam's own."""
 
     _probed: set[str] = set()  # noqa: RUF012 - of the process, and so of the class
 
     def run_portable_pipeline(self, pipeline: Any, options: PipelineOptions) -> Any:
-        """Submits a job; it ends with the block that waits for it, whatever happens.
+        """Submits a job, after a probe if it is the first job for its job server.
 
         Raises:
-            BadInputError: The first job of this process cannot work.
-            EngineError: It broke.
+            BadInputError: The probe found that jobs cannot work.
+            EngineError: The engine failed.
         """
         stopping.allow(_STOP_SECONDS)
         endpoint = options.view_as(PortableOptions).job_endpoint
@@ -79,7 +79,7 @@ class _Portable(portable_runner.PortableRunner):
     def _submit(self, pipeline: Any, options: PipelineOptions) -> "_Job":
         mine = options.view_as(EngineOptions)
         mine.job_tag = uuid.uuid4().hex
-        # Beam has this option in that group only. It becomes the job's name in Flink.
+        # Beam has this option in this group only. It becomes the job's name in Flink.
         named = options.view_as(GoogleCloudOptions)
         named.job_name = job_name(mine.shared_folder, mine.job_tag)
         address = _Address(
@@ -101,7 +101,7 @@ class _Portable(portable_runner.PortableRunner):
         folder = options.view_as(EngineOptions).shared_folder
         if not folder:
             return
-        # Nobody but this run may write there now: what still does is an orphan.
+        # Only this run may write to the folder now: other jobs on it are orphans.
         rest = options.view_as(EngineOptions).flink_rest
         _cancel(_Address(endpoint, rest), "shared_folder", folder, job_name(folder))
         probe = os.path.join(folder, f".probe-{uuid.uuid4().hex}")
@@ -148,7 +148,7 @@ class SparkRunner(_Portable, spark_runner.SparkRunner):
 
 
 class _Job:
-    """A submitted job: what Beam and TFX ask of a `PipelineResult`."""
+    """A submitted job, with the part of `PipelineResult` that Beam and TFX use."""
 
     def __init__(self, result: Any, address: "_Address", mine: EngineOptions) -> None:
         self._result = result
@@ -156,13 +156,13 @@ class _Job:
         self._mine = mine
 
     def wait_until_finish(self, duration: int | None = None) -> str:
-        """Waits; a job that is not done then is cancelled.
+        """Waits for the job, and cancels it if it is not done in time.
 
         Args:
-            duration: Most milliseconds to wait; None is without end.
+            duration: Most milliseconds to wait; None waits without end.
 
         Raises:
-            EngineError: The job failed, or its server is gone.
+            EngineError: The job failed, or the job server no longer answers.
         """
         with _ended_with_the_block(self._address, self._mine):
             state: str = self._result.wait_until_finish(duration)
@@ -176,7 +176,7 @@ class _Job:
 
 @dataclass(frozen=True)
 class _Address:
-    """Where a job is reached: its job server, and Flink itself where that is known."""
+    """Addresses of a job server, and of Flink's own REST API if it is known."""
 
     endpoint: str
     rest: str | None
@@ -184,14 +184,14 @@ class _Address:
 
 @contextmanager
 def _ended_with_the_block(address: _Address, mine: EngineOptions) -> Iterator[None]:
-    """Cancels a job whose block is left by an exception, and says what went wrong."""
+    """Cancels the job if an exception leaves the block, and raises a clear error."""
     try:
         yield
     except BaseException as error:
         lost = isinstance(error, grpc.RpcError | grpc.FutureTimeoutError)
         stopped = not isinstance(error, Exception)
         arrival = _ARRIVAL_SECONDS_STOPPED if stopped else _ARRIVAL_SECONDS
-        # A lost server hands nothing on.
+        # A lost job server submits nothing to Flink.
         _cancel_job(address, mine, 0.0 if lost else arrival)
         if lost:
             raise EngineError(
@@ -208,7 +208,7 @@ def _ended_with_the_block(address: _Address, mine: EngineOptions) -> Iterator[No
 
 
 def _check_server(endpoint: str) -> None:
-    """Finds out at once that nobody answers, where Beam would take its time."""
+    """Checks that a job server answers; Beam itself would take long to notice."""
     with grpc.insecure_channel(endpoint) as channel:
         try:
             grpc.channel_ready_future(channel).result(timeout=_SERVER_SECONDS)
@@ -224,7 +224,7 @@ def _check_server(endpoint: str) -> None:
 
 
 def job_name(folder: str | None, tag: str = "") -> str:
-    """Returns the name of a job in the engine, or how those of a folder begin."""
+    """Returns the name of a job in the engine; without a tag, its folder's prefix."""
     of_folder = hashlib.sha256((folder or "").encode()).hexdigest()[:12]
     return f"pipeline-{of_folder}-{tag}"
 
@@ -237,15 +237,17 @@ def _cancel_job(address: _Address, mine: EngineOptions, arrival: float) -> None:
 def _cancel(
     address: _Address, option: str, value: str, name: str, arrival: float = 0.0
 ) -> None:
-    """Cancels the jobs with an option of this value; never raises.
+    """Cancels the jobs that have this value of an option.
+
+    A job that is cancelled in Beam's job server goes on in a separate Flink, so it is
+    cancelled there, too. Failures of the servers are only logged.
 
     Args:
-        address: Where.
-        option: Which.
-        value: Of the option.
-        name: How the names of these jobs begin. A job server of Beam lets go of a job
-            that is cancelled there, but a separate Flink runs it on.
-        arrival: Seconds to wait for the first such job where Flink shows none yet.
+        address: The servers.
+        option: Name of an option in `EngineOptions`.
+        value: Value of the option.
+        name: Prefix of the names of these jobs in Flink.
+        arrival: Seconds to wait for the first such job if Flink shows none yet.
     """
     key = f"beam:option:{option}:v1"
     try:
@@ -280,7 +282,7 @@ def _cancel(
 
 
 def _cancel_in_flink(rest: str, name: str) -> bool:
-    """Cancels the jobs whose names begin so; tells whether there are any."""
+    """Cancels the jobs whose names have this prefix; tells whether there are any."""
     url = f"http://{rest}/jobs"
     answer = requests.get(f"{url}/overview", timeout=_SERVER_SECONDS)
     jobs = [job for job in answer.json()["jobs"] if job["name"].startswith(name)]
@@ -311,7 +313,7 @@ def _why_none(options: PortableOptions) -> str:
 
 
 def reason(text: str) -> str:
-    """Returns what a person wants of a message that has whole tracebacks in it."""
+    """Returns the one useful line of a message that contains tracebacks."""
     if found := re.search(f"{MARK}<(.*?)>", text, re.DOTALL):
         return " ".join(found.group(1).split())
     lines = [line.strip() for line in text.splitlines() if line.strip()]

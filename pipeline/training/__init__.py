@@ -1,1 +1,1 @@
-"""What the Trainer does: read, fit, answer, export."""
+"""The Trainer's work: it reads the data, fits, predicts and exports."""

@@ -1,4 +1,4 @@
-"""What listens while a network is fitted: the log, TensorBoard, and who stops it."""
+"""Keras callbacks of the training: log, TensorBoard, early stopping, learning rate."""
 
 import os
 from typing import Any
@@ -14,7 +14,7 @@ _BETTER = {"val_loss": "lowest", "val_accuracy": "highest"}
 
 
 class Telling(keras.callbacks.Callback):
-    """Tells of each epoch in the log and to TensorBoard."""
+    """Writes the metrics of each epoch to the log and to TensorBoard."""
 
     def __init__(self, epochs: int, folder: str) -> None:
         super().__init__()
@@ -25,7 +25,7 @@ class Telling(keras.callbacks.Callback):
         }
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Tells of one."""
+        """Writes the metrics of one epoch."""
         numbers = logs or {}
         progress.tell(
             f"epoch {epoch + 1}/{self._epochs}, validation accuracy "
@@ -46,10 +46,10 @@ class Telling(keras.callbacks.Callback):
 
 
 class Kept(keras.callbacks.EarlyStopping):
-    """Keras' early stopping, which says which epoch's weights are kept, and why."""
+    """Keras' early stopping; it also says which epoch's weights are kept, and why."""
 
     def __init__(self, training: Training) -> None:
-        """Takes when to stop; without such a setting it stops at nothing."""
+        """Takes `training.early_stopping`; without it, training never stops early."""
         self._settings = training.early_stopping
         self._epochs = training.epochs
         super().__init__(
@@ -62,11 +62,11 @@ class Kept(keras.callbacks.EarlyStopping):
 
     @property
     def watched(self) -> str:
-        """What is watched on half of the eval split; empty if nothing is."""
+        """The metric that is watched on half of the eval split; empty if none is."""
         return self._settings.monitor if self._settings else ""
 
     def describe(self, history: list[Epoch]) -> dict[str, Any]:
-        """Returns the epoch whose weights the model has, from 1, and why these."""
+        """Returns the epoch whose weights are kept (counted from 1), and the reason."""
         if not self.watched:
             return {
                 "epoch": len(history),
@@ -90,7 +90,7 @@ class Kept(keras.callbacks.EarlyStopping):
 
 
 def reducing(training: Training) -> list[keras.callbacks.Callback]:
-    """Returns what lowers the learning rate where the loss no longer falls, if set."""
+    """Returns the callback of the `plateau` schedule, or none with other schedules."""
     schedule = training.schedule
     if schedule.kind != "plateau":
         return []

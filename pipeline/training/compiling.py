@@ -1,4 +1,4 @@
-"""Optimiser, loss and metric of a network, as the settings have them."""
+"""Compiles a network with the optimiser, loss and metric of the settings."""
 
 import keras
 import numpy as np
@@ -16,16 +16,16 @@ _OF_COMPILE = (
     "weight_decay",
     "label_smoothing",
 )
-"""Settings that have no meaning for a network that comes compiled."""
+"""Settings that have no effect on a network that is already compiled."""
 
 ACCURACY = "accuracy"
 
 
 def check_compiled(model: keras.Model, training: Training) -> None:
-    """Sees that a network that its function compiled can be trained as it is.
+    """Checks that a network which its function compiled can be trained as it is.
 
     Raises:
-        BadInputError: Settings say something else, or the loop cannot do it; one line.
+        BadInputError: Settings contradict it, or the loop cannot train it; one line.
     """
     where = f"training.model: {training.model}"
     default = Training()
@@ -52,12 +52,12 @@ def compile_model(model: keras.Model, training: Training, steps: int) -> None:
     """Compiles a network as the settings say.
 
     Args:
-        model: Not compiled.
-        training: Optimiser, schedule and loss.
-        steps: In an epoch, which the schedules are in units of.
+        model: A network that is not compiled.
+        training: Gives the optimiser, the schedule and the loss.
+        steps: Number of steps in an epoch; the schedules count in epochs.
 
     Raises:
-        BadInputError: Keras does not take the optimiser's options; one line.
+        BadInputError: Keras refuses the optimiser's options; one line.
     """
     options = dict(training.optimizer_options)
     if training.weight_decay is not None:
@@ -96,7 +96,7 @@ def _learning_rate(
     if schedule.kind == "exponential":
         return schedules.ExponentialDecay(rate, steps, schedule.factor)
     if schedule.kind == "piecewise":
-        # Up to a boundary and with it: steps count from 0.
+        # Keras includes the boundary in the interval before it; steps count from 0.
         return schedules.PiecewiseConstantDecay(
             [epoch * steps - 1 for epoch in schedule.epochs],
             [rate, *(rate * factor for factor in schedule.factors)],
@@ -105,10 +105,11 @@ def _learning_rate(
 
 
 def check_optimizer(model: keras.Model, training: Training) -> None:
-    """Refuses what the optimiser and early stopping cannot both do.
+    """Refuses settings that the optimiser does not support.
 
     Raises:
-        BadInputError: The best epoch's weights would be those without the average.
+        BadInputError: The `plateau` schedule needs an optimiser with one learning rate;
+            or early stopping would keep weights other than the averaged ones (use_ema).
     """
     if training.schedule.kind == "plateau" and not hasattr(
         model.optimizer, "learning_rate"
@@ -126,10 +127,10 @@ def check_optimizer(model: keras.Model, training: Training) -> None:
 
 
 def takes_one_hot(model: keras.Model) -> bool:
-    """Tells whether the loss takes a row of 0 and 1 for a label.
+    """Tells whether the loss takes labels as one-hot rows.
 
-    Keras' own losses do, but for those whose names say sparse; a function or class of
-    a person's own gets the label's number.
+    Keras' own losses do, except those with "sparse" in their names. The user's own
+    function or class gets the number of the label.
     """
     loss = model.loss
     while isinstance(loss, list | tuple | dict):
@@ -141,7 +142,7 @@ def takes_one_hot(model: keras.Model) -> bool:
 
 
 def try_measuring(model: keras.Model, training: Training, task: Task) -> None:
-    """Computes loss and metrics of two black images, so that they are there.
+    """Computes loss and metrics for two black images, which makes Keras build them.
 
     Raises:
         BadInputError: They cannot be computed, or the accuracy is not among them.
@@ -161,10 +162,10 @@ def try_measuring(model: keras.Model, training: Training, task: Task) -> None:
 
 
 def check_class_weights(training: Training, task: Task) -> None:
-    """Sees that each name with a weight is a class's.
+    """Checks that each name with a weight is the name of a class.
 
     Raises:
-        BadInputError: One is not.
+        BadInputError: A name is not.
     """
     if isinstance(training.class_weights, dict):
         unknown = sorted(set(training.class_weights) - set(task.classes))
@@ -178,9 +179,9 @@ def check_class_weights(training: Training, task: Task) -> None:
 def class_weights(
     training: Training, task: Task, labels: np.ndarray
 ) -> np.ndarray | None:
-    """Returns what an image of each class counts; None if all count the same.
+    """Returns the weight of an image of each class; None if all have the same.
 
-    Balanced is rows / (classes * rows of the class), as scikit-learn has it.
+    "balanced" is rows / (classes * rows of the class), as in scikit-learn.
 
     Returns:
         float32 `[classes]`.
@@ -191,7 +192,7 @@ def class_weights(
     if wanted == "none":
         return None
     counts = np.bincount(labels, minlength=len(task.classes))
-    # A class without rows counts nowhere.
+    # A class without rows has no rows to weigh: 1 only avoids a division by zero.
     return np.asarray(
         len(labels) / (len(task.classes) * np.maximum(counts, 1)), np.float32
     )

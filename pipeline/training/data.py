@@ -1,4 +1,4 @@
-"""Examples through the Transform graph, into memory and what is beyond it."""
+"""Reads splits through the Transform graph, into memory or a temporary file."""
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -13,12 +13,12 @@ from contract.features import IMAGE, LABEL, SCALED_IMAGE
 from pipeline.training.spill import Spill
 
 _PARSED_VALUES = 1_600_000
-"""About as many values of pixels are parsed at once: 13 MB as int64."""
+"""Number of pixel values that are parsed at once: 13 MB as int64."""
 
 UNBOUNDED = 2**63 - 1
 
 HALVES = HELD, WATCHED = 0, 1
-"""Of a split: every other row is held, beginning with the first."""
+"""Halves of a split: rows 0, 2, 4, ... are held out, the others are watched."""
 
 
 @dataclass(frozen=True)
@@ -28,8 +28,8 @@ class Samples:
     Attributes:
         images: float32 `[rows in memory, *task.shape]`, scaled.
         labels: int64 `[rows in memory]`.
-        spilled: The images of the other rows.
-        spilled_labels: Their labels, int64.
+        spilled: Images of the rows on disk.
+        spilled_labels: int64, labels of the rows on disk.
     """
 
     images: tf.Tensor
@@ -46,12 +46,12 @@ class Samples:
 
     @property
     def row_bytes(self) -> int:
-        """Returns how much memory one image takes."""
+        """Returns the bytes of one image."""
         return int(np.prod(self.images.shape[1:])) * self.images.dtype.size
 
     @property
     def all_labels(self) -> np.ndarray:
-        """Returns the labels of all rows, int64, as they were written."""
+        """Returns the labels of all rows, int64, in the order of the files."""
         here = self.labels.numpy()
         if self.spilled_labels is None:
             return here
@@ -59,26 +59,27 @@ class Samples:
 
     @property
     def cached_bytes(self) -> int:
-        """Returns how much memory the images take."""
+        """Returns the bytes of the images in memory."""
         return int(tf.size(self.images)) * self.images.dtype.size
 
     def parts(
         self, order: np.ndarray, rows: int
     ) -> Iterator[tuple[tf.Tensor, tf.Tensor, np.ndarray]]:
-        """Yields the rows in an order, as (images, labels, which of these).
+        """Yields the rows in the given order, as (images, labels, indices into these).
 
-        What is in memory as a whole is yielded as a whole, with the order; else
-        as many rows at once as asked for, already in order.
+        If all rows are in memory, they are yielded once, with `order` as the indices.
+        Otherwise each part has at most `rows` rows, already in order.
 
         Args:
             order: int32 `[n]`, numbers of rows, at least one.
-            rows: Most rows that are read from disk at once; two parts are in memory.
+            rows: Most rows that are read from disk at once. Two such parts are in
+                memory at a time.
         """
         if self.spilled is None:
             yield self.images, self.labels, order
             return
         parts = (order[start : start + rows] for start in range(0, len(order), rows))
-        # Each is read while the one before it is learned from.
+        # A part is read while the network is trained on the part before it.
         with ThreadPoolExecutor(1) as reader:
             ahead = reader.submit(self._take, next(parts))
             for part in parts:
@@ -87,7 +88,7 @@ class Samples:
             yield _in_order(*ahead.result())
 
     def blocks(self, rows: int) -> Iterator[tuple[tf.Tensor, tf.Tensor]]:
-        """Yields all rows as they were written, so many at once."""
+        """Yields all rows in the order of the files, at most `rows` at once."""
         for start in range(0, len(self), rows):
             stop = min(start + rows, len(self))
             if stop <= self._in_memory:
@@ -97,7 +98,7 @@ class Samples:
                 yield tf.constant(images), tf.constant(labels)
 
     def _take(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Returns rows by their numbers, wherever they are."""
+        """Returns rows by their numbers, from memory and from disk."""
         assert self.spilled is not None, "else there is nothing to put together"
         assert self.spilled_labels is not None
         images = np.empty((len(rows), *self.images.shape[1:]), np.float32)
@@ -115,12 +116,12 @@ class Samples:
 def _in_order(
     images: np.ndarray, labels: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Returns a part whose rows are to be taken as they stand."""
+    """Returns a part together with indices that keep its order."""
     return images, labels, np.arange(len(labels), dtype=np.int32)
 
 
 class Reader:
-    """Reads splits through a Transform graph, which is traced once for all."""
+    """Reads splits through a Transform graph, which is traced only once."""
 
     def __init__(
         self, transform: tft.TFTransformOutput, parsed_values: int = _PARSED_VALUES
@@ -129,7 +130,7 @@ class Reader:
         values = int(np.prod(raw_spec[IMAGE].shape))
         self._parse_rows = max(1, parsed_values // values)
 
-        # AutoGraph has nothing to convert here, and takes seconds to find out.
+        # AutoGraph has nothing to convert here, but takes seconds to find that out.
         @tf.function(
             input_signature=[tf.TensorSpec([None], tf.string)], autograph=False
         )
@@ -144,7 +145,7 @@ class Reader:
     def blocks(
         self, file_patterns: Sequence[str], half: int | None = None
     ) -> Iterator[tuple[tf.Tensor, tf.Tensor]]:
-        """Yields a split's (images, labels), in the order in which they were written.
+        """Yields a split's (images, labels), in the order of the files.
 
         Args:
             file_patterns: Gzipped TFRecords of raw tf.Examples.
@@ -163,19 +164,19 @@ class Reader:
         cache_bytes: int = UNBOUNDED,
         half: int | None = None,
     ) -> Samples:
-        """Reads a split to go over it many times.
+        """Reads a split into memory, to go over it many times.
 
-        The examples are parsed and scaled once, not once an epoch: 150 MB for
-        MNIST's 48,000 training rows.
+        The examples are parsed and scaled once, not once per epoch. MNIST's 48,000
+        training rows take 150 MB.
 
         Args:
             file_patterns: Gzipped TFRecords of raw tf.Examples.
-            cache_bytes: Most memory for images, which is needed twice for a moment;
-                what does not fit goes to a temporary file.
+            cache_bytes: Most memory for images; twice as much is needed for a moment.
+                Rows that do not fit go to a temporary file.
             half: One of `HALVES`; None for all rows.
 
         Raises:
-            BadInputError: There are too few rows for one of them to be in it.
+            BadInputError: The split has too few rows: no row would be left.
         """
         cached: list[tuple[tf.Tensor, tf.Tensor]] = []
         spill: Spill | None = None
@@ -183,7 +184,7 @@ class Reader:
         left = cache_bytes
         for images, labels in self.blocks(file_patterns, half):
             left -= int(tf.size(images)) * images.dtype.size
-            # At least one block, so that the shapes are known.
+            # The first block always stays in memory: it gives the shapes.
             if left >= 0 or not cached:
                 cached.append((images, labels))
                 continue

@@ -1,4 +1,4 @@
-"""The SavedModel that is served: network and Transform graph in one."""
+"""Exports the SavedModel that is served: the network with the Transform graph."""
 
 import os
 from typing import Any
@@ -19,19 +19,19 @@ from pipeline.training.novelty import Novelty
 WARMUP_BATCH_SIZES = (1, 32)
 
 _CLASSIFY_METHOD = "tensorflow/serving/classify"
-"""What TensorFlow Serving's Classify asks a signature for
+"""Method name that TensorFlow Serving's Classify expects of a signature
 (tensorflow_serving/servables/tensorflow/classifier.cc)."""
 
 
 class ServedModel(tf.Module):
-    """What the signatures call; holds weights and transform so both are saved.
+    """The functions behind the signatures; it holds the weights and the transform.
 
-    The Keras model itself must not become part of it. Keras 3 saves each of its
-    variables together with a copy (`_export_to_saved_model_graph` in
-    keras/src/backend/tensorflow/core.py) and the checkpoint restores the copy:
-    `tf.saved_model.load` finds its way, but in a Session, which is what
-    TensorFlow Serving runs, the weights stay uninitialised. So this holds the
-    TensorFlow variables underneath, and nothing of the optimiser.
+    The Keras model itself must not be an attribute. Keras 3 saves each of its variables
+    together with a copy (`_export_to_saved_model_graph` in
+    keras/src/backend/tensorflow/core.py) and the checkpoint restores the copy.
+    `tf.saved_model.load` can read that, but in a Session, which TensorFlow Serving
+    uses, the weights stay uninitialised. So this holds the underlying TensorFlow
+    variables, and none of the optimiser's.
     """
 
     def __init__(
@@ -50,15 +50,15 @@ class ServedModel(tf.Module):
         self._novelty_bound = novelty_bound
         layer = transform.transform_features_layer()
         self._transform = lambda raw: layer(raw)
-        # The layer is a tf_keras model: as a part of this it would be saved as
-        # one, with 5 s of AutoGraph for functions that nobody calls. What its
-        # graph needs, such as vocabularies, are its parts.
+        # The layer is a tf_keras model. As an attribute it would be saved as one, with
+        # 5 s of AutoGraph for functions that nobody calls. Its graph needs only its
+        # children, such as vocabularies.
         self._transform_state = tf.train.TrackableView(layer).children(layer)
         self._examples_spec = {IMAGE: transform.raw_feature_spec()[IMAGE]}
         self._task = task
 
     def signatures(self) -> dict[str, Any]:
-        """Returns what a server offers, by name; see `contract.signatures`."""
+        """Returns the signatures by name; see `contract.signatures`."""
         texts = tf.TensorSpec([None], tf.string)
         images = tf.TensorSpec([None, *self._task.shape], tf.uint8)
         return {
@@ -70,16 +70,16 @@ class ServedModel(tf.Module):
         }
 
     def from_images(self, images: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Answers for pixels: uint8 `[batch, *task.shape]`."""
+        """Returns the prediction for pixels, uint8 `[batch, *task.shape]`."""
         return self._answer(self._raw(images))
 
     def from_examples(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Answers for serialised tf.Examples; they need no label."""
+        """Returns the prediction for serialised tf.Examples; they need no label."""
         examples = tf.ensure_shape(examples, [None])
         return self._answer(tf.io.parse_example(examples, self._examples_spec))
 
     def classify(self, inputs: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Answers for serialised tf.Examples with the names of the classes."""
+        """Returns names and scores of the classes for serialised tf.Examples."""
         scores = self.from_examples(inputs)[signatures.PROBABILITIES]
         names = tf.constant([list(self._task.classes)])
         return {
@@ -88,27 +88,31 @@ class ServedModel(tf.Module):
         }
 
     def novelty(self, images: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Tells pictures that are none of this task; pixels as for `from_images`."""
+        """Returns the novelty of pictures, and whether they are outside of the task.
+
+        Args:
+            images: Pixels as for `from_images`.
+        """
         scaled = self._transform(self._raw(images))[SCALED_IMAGE]
         novelty = tf.cast(self._novelty(scaled), tf.float32)
         return {
             signatures.NOVELTY: tf.identity(novelty),
-            # What is no number is novel, too.
+            # The comparison is this way round so that NaN counts as novel.
             signatures.IS_NOVEL: tf.logical_not(novelty <= self._novelty_bound),
         }
 
     def describe(self, text: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Answers each text, whatever it is, with the task."""
+        """Returns the task as JSON for each text; the text itself is ignored."""
         return {"task": tf.fill(tf.shape(text), tf.constant(self._task.to_json()))}
 
     def _raw(self, images: tf.Tensor) -> dict[str, tf.Tensor]:
-        # Servers check no shapes; a wrong rank must end here and not in a kernel.
+        # Servers do not check shapes: a wrong rank must fail here, not in a kernel.
         images = tf.ensure_shape(images, [None, *self._task.shape])
         return {IMAGE: tf.cast(images, tf.int64)}
 
     def _answer(self, raw: dict[str, Any]) -> dict[str, tf.Tensor]:
         transformed = self._transform(raw)
-        # With mixed precision, a network may answer in half of it.
+        # With mixed precision, a network may return float16.
         probabilities = tf.cast(self._predict(transformed[SCALED_IMAGE]), tf.float32)
         return {
             signatures.PROBABILITIES: tf.identity(probabilities),
@@ -117,10 +121,10 @@ class ServedModel(tf.Module):
 
 
 def read_weights(folder: str) -> list[np.ndarray]:
-    """Returns the weights of a model that `export` wrote, as `model.weights` has them.
+    """Returns the weights of a model that `export` wrote, in `model.weights`' order.
 
     Raises:
-        ValueError: It is another's, or cannot be read.
+        ValueError: Another program wrote the model, or it cannot be read.
     """
     try:
         reader = tf.train.load_checkpoint(
@@ -139,7 +143,7 @@ def read_weights(folder: str) -> list[np.ndarray]:
 
 
 def _traced(function: Any, **arguments: tf.TensorSpec) -> Any:
-    """Returns a function as a graph for inputs of these names, types and shapes."""
+    """Traces a function for inputs of these names, types and shapes."""
     named = {
         name: tf.TensorSpec(spec.shape, spec.dtype, name=name)
         for name, spec in arguments.items()
@@ -158,22 +162,23 @@ def export(
 ) -> None:
     """Writes a SavedModel with all signatures, warm-up requests and further assets.
 
-    These are the marker of `contract.rows_apart` and `contract.reliability`'s file.
+    The further assets are the marker of `contract.rows_apart` and the file of
+    `contract.reliability`.
 
     Args:
         model: The trained network.
-        transform: The Transform output that its inputs went through.
-        task: What it answers.
-        novelty: Of pictures to it.
-        reliability: Of its answers.
-        folder: Where the SavedModel goes.
-        warmup_images: uint8 `[n, *task.shape]`, sent by a server to itself before
-            it serves, in batches of `WARMUP_BATCH_SIZES` as far as n goes.
+        transform: The Transform output that its training data went through.
+        task: The task of the network.
+        novelty: The novelty function that was fitted to the network.
+        reliability: The measured reliability of the network's predictions.
+        folder: Destination of the SavedModel.
+        warmup_images: uint8 `[n, *task.shape]`. A server sends them to itself before it
+            serves, in batches of `WARMUP_BATCH_SIZES`, as far as n allows.
     """
     bound = reliability.novelty_bound
     served = ServedModel(model, transform, task, novelty, bound)
     tf.saved_model.save(served, folder, signatures=served.signatures())
-    # `tf.saved_model.save` writes each signature as one for Predict.
+    # `tf.saved_model.save` gives each signature the method name of Predict.
     methods = tf.compat.v1.saved_model.signature_def_utils.MethodNameUpdater(folder)
     methods.replace_method_name(signatures.CLASSIFY_SIGNATURE, _CLASSIFY_METHOD)
     methods.save()
@@ -184,7 +189,7 @@ def export(
 
 
 def _write_warmup(folder: str, images: np.ndarray) -> None:
-    """Writes the requests where TensorFlow Serving looks for them.
+    """Writes the warm-up requests to the place where TensorFlow Serving reads them.
 
     See tensorflow/serving g3doc/saved_model_warmup.md.
     """

@@ -1,19 +1,19 @@
-"""Keras' `fit` over rows in memory, many steps a compiled call.
+"""Trains like Keras' `fit`, but with many steps in one compiled call.
 
-What a step is, and what is measured, is Keras' own: `train_step` and `test_step` of
-the model, with `keras.callbacks.CallbackList` around them; so regularisers, dropout,
-batch normalisation, sample weights, metrics, loss weights and mixed precision count as
-they do in `fit`. `fit` crosses from Python to TensorFlow at each step, and its data
-pipeline makes a tensor for each; for a network as small as the notebook's that is most
-of the time. Here the loop over the steps is inside the graph, and gathers their rows.
+The steps are Keras' own: `train_step` and `test_step` of the model, with
+`keras.callbacks.CallbackList` around them. So regularisers, dropout, batch
+normalisation, sample weights, metrics, loss weights and mixed precision work as in
+`fit`. `fit` crosses from Python to TensorFlow at each step, and its data pipeline makes
+a tensor for each step; for a network as small as the notebook's that takes most of the
+time. Here the loop over the steps is inside the graph and gathers the rows of a step.
 
 Measured with one thread on MNIST's 48,000 training rows and the notebook's network, in
-processor seconds an epoch: the same loop with steps written by hand 0.45, with Keras'
+processor seconds per epoch: this loop with steps written by hand 0.45; with Keras'
 `train_step` 0.49; with Keras' own Adam in place of `KernelAdam` 0.60; `fit` with
 `steps_per_execution=1500` 1.1; plain `fit` about 4.
 
-Rows that do not fit in memory are read from disk a part of the epoch at a time: the
-same steps on the same numbers in the same order, so the same weights, bit by bit.
+Rows that do not fit in memory are read from disk in parts during the epoch. The steps,
+the numbers and their order are the same, so the weights are the same, bit by bit.
 """
 
 from collections.abc import Sequence
@@ -30,28 +30,27 @@ from pipeline.training.pace import Pace
 
 _MEASURED_ROWS = 1024
 _MEASURED_BYTES = 4 << 20
-"""Of images, at once. What a network makes of them in between may be a hundred times
-as large."""
+"""Most bytes of images that are measured at once. The network's intermediate results
+may be a hundred times as large."""
 
 _PART_BYTES = 16 << 20
-"""About as much of the images is read from disk at once."""
+"""Bytes of images that are read from disk at once, approximately."""
 
 _OF_EPOCH = ("loss", ACCURACY, "val_loss", f"val_{ACCURACY}")
 
 
 @dataclass(frozen=True)
 class Epoch:
-    """What one epoch came to.
+    """The metrics of one epoch.
 
     Attributes:
-        epoch: Counts from 1.
-        loss: Mean loss over the training samples as they were seen; with what
-            regularisers add.
-        accuracy: Share of them answered rightly as they were seen.
+        epoch: Number of the epoch, from 1.
+        loss: Mean loss over the training rows during the epoch, regularisers included.
+        accuracy: Accuracy on the training rows during the epoch.
         val_loss: Mean loss on the validation rows after the epoch.
-        val_accuracy: Share of them answered rightly after the epoch.
+        val_accuracy: Accuracy on the validation rows after the epoch.
         others: Further metrics that the network was compiled with, and the learning
-            rate at its end.
+            rate at the end of the epoch.
     """
 
     epoch: int
@@ -63,7 +62,7 @@ class Epoch:
 
 
 class Loop:
-    """The steps of a compiled, built model."""
+    """Runs the training and test steps of a compiled, built model."""
 
     def __init__(
         self,
@@ -71,13 +70,13 @@ class Loop:
         batch_size: int,
         weights: np.ndarray | None = None,
     ) -> None:
-        """Makes the steps, which are compiled when they are needed.
+        """Prepares the steps; they are traced when they are first used.
 
         Args:
-            model: Compiled, and built for its images.
-            batch_size: Rows a step.
-            weights: float32 `[classes]`, what a row of each counts in training; None
-                if all count the same.
+            model: A network that is compiled and built.
+            batch_size: Number of rows in a step.
+            weights: float32 `[classes]`, weight of a row of each class in the training
+                loss; None if all have the same weight.
         """
         self.model = model
         self._batch_size = batch_size
@@ -97,14 +96,15 @@ class Loop:
         seed: int,
         callbacks: Sequence[keras.callbacks.Callback] = (),
     ) -> list[Epoch]:
-        """Trains the model in place, as `fit` does; returns what each epoch came to.
+        """Trains the model in place, as `fit` does; returns the metrics of each epoch.
 
         Args:
             train: Rows to fit on.
             validation: Rows to measure on.
-            epochs: Passes over the training rows, unless a callback stops before.
-            seed: Of the order of rows; the weights have theirs already.
-            callbacks: Keras'. A batch to them is a compiled call of many.
+            epochs: Most passes over the training rows; a callback may stop earlier.
+            seed: Seed of the order of the rows; the weights are initialised already.
+            callbacks: Keras callbacks. Their batch hooks are called once per compiled
+                call, which has many steps.
 
         Raises:
             FloatingPointError: The loss is no longer a number.
@@ -139,7 +139,7 @@ class Loop:
             measured = self.measure(validation)
             listeners.on_test_end(measured)
             logs |= {f"val_{name}": value for name, value in measured.items()}
-            # An optimiser that is made of several has none of its own.
+            # An optimiser that is made of several has no learning rate of its own.
             rate = getattr(model.optimizer, "learning_rate", None)
             if rate is not None:
                 logs["learning_rate"] = float(rate)
@@ -167,12 +167,12 @@ class Loop:
         return _numbers(self.model.get_metrics_result())
 
     def _whole_batches(self, samples: Samples) -> Any:
-        """Returns the steps over as many whole batches as an order has, compiled."""
+        """Returns a `tf.function` that takes the steps over all whole batches."""
 
-        # Without AutoGraph, which takes seconds to look through Keras for nothing;
-        # hence the loop in TensorFlow's own terms. Rows are gathered in here: their
-        # copy in the new order is never made. A step's size is constant, so that what
-        # Keras does with shapes is worked out once, and not in each step.
+        # AutoGraph is off, as it takes seconds to search Keras for nothing; hence
+        # `tf.while_loop`. Rows are gathered inside the loop, so that no copy of them in
+        # the new order is made. The size of a step is constant, so that Keras' work
+        # with shapes is done once and not in each step.
         @tf.function(
             input_signature=[
                 tf.TensorSpec([None, *samples.images.shape[1:]], samples.images.dtype),
@@ -198,7 +198,7 @@ class Loop:
         return run
 
     def _one_batch(self) -> Any:
-        """Returns the step over the rows that are left over."""
+        """Returns a `tf.function` that takes one step over the remaining rows."""
 
         @tf.function(reduce_retracing=True, autograph=False)
         def run(images: tf.Tensor, labels: tf.Tensor, order: tf.Tensor) -> None:

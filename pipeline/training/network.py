@@ -1,4 +1,4 @@
-"""The network of a run: found by its name, made, and seen to answer a task."""
+"""Builds the network of a run by its name, and checks that it fits the task."""
 
 from collections.abc import Callable
 from typing import Any
@@ -17,15 +17,16 @@ SETTING = "training.model"
 _TRIED_IMAGES = 4
 
 _SUM_TOLERANCE = 1e-2
-"""Of a row of probabilities; in half precision 0.003 is nothing unusual."""
+"""Most that a row of probabilities may differ from 1 in sum; 0.003 is usual in half
+precision."""
 
 
 def build(task: Task, training: Training) -> keras.Model:
-    """Makes the network that the settings name, and tries it on four random images.
+    """Builds the network that the settings name, and tries it on four random images.
 
     Raises:
-        BadInputError: There is no such function, it fails, or what it returns does not
-            answer the task with probabilities; one line.
+        BadInputError: There is no such function, it fails, or the network that it
+            returns does not give the probabilities of the task's classes; one line.
     """
     if training.model in OFFERED:
         model = getattr(offered, training.model)(task, training)
@@ -49,7 +50,7 @@ def _called(
         with told(SETTING, reference):
             model = function(task, training)
     finally:
-        # A function may ask for mixed precision, for its own layers.
+        # The function may have set mixed precision; this is for its own layers only.
         keras.config.set_dtype_policy(policy)
     if not isinstance(model, keras.Model):
         raise BadInputError(
@@ -60,10 +61,10 @@ def _called(
 
 
 def _check(model: keras.Model, reference: str, task: Task) -> None:
-    """Sees that a network takes a task's images and gives probabilities.
+    """Checks that a network takes a task's images and returns probabilities.
 
     Raises:
-        BadInputError: It does not; one line that says what it does.
+        BadInputError: It does not; one line that says what was found.
     """
     where = f"{SETTING}: {reference}"
     images = np.random.default_rng(0).random((_TRIED_IMAGES, *task.shape), np.float32)
@@ -77,7 +78,7 @@ def _check(model: keras.Model, reference: str, task: Task) -> None:
             f"{where}: expected the output [None, {expected[1]}], a number for each "
             f"class, found {found}"
         )
-    # A network whose number of rows is fixed would fail at an epoch's last ones.
+    # A network with a fixed batch size would fail at the last, smaller batch.
     wanted = (None, *task.shape)
     of_input = getattr(model, "input_shape", wanted)
     if of_input != wanted:

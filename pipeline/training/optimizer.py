@@ -1,4 +1,4 @@
-"""Adam's update as one operation a weight, where Keras makes a dozen of it."""
+"""Updates each weight with one Adam operation, where Keras runs a dozen."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,21 +9,23 @@ import tensorflow as tf
 
 
 class KernelAdam(keras.optimizers.Adam):
-    """Keras' Adam, whose step is TensorFlow's own kernel.
+    """Keras' Adam with TensorFlow's own kernel for the update.
 
-    Keras writes Adam in a dozen passes over each weight and its two moments. TensorFlow
-    has a kernel that does it in one, by the same formula (ApplyAdamNonCuda in
-    tensorflow/core/kernels/training_ops.cc), on the very variables that Keras keeps.
-    The numbers differ by rounding: it takes 1 - beta_2 in float32, where Keras takes it
-    in Python's double. Clipping, decay, averages and the like are Keras', around it;
-    what the kernel cannot do (amsgrad, sparse gradients, half precision) as well, and
-    steps over accumulated gradients, which Keras takes inside of a `cond`.
+    Keras computes Adam in a dozen passes over each weight and its two moments.
+    TensorFlow has a kernel that needs one pass for the same formula (ApplyAdamNonCuda
+    in tensorflow/core/kernels/training_ops.cc), on the same variables. The results
+    differ by rounding: the kernel computes 1 - beta_2 in float32, Keras in Python's
+    double.
+
+    Clipping, decay, averages and the like stay Keras' work. So do the updates that the
+    kernel cannot do (amsgrad, sparse gradients, half precision) and those over
+    accumulated gradients, which Keras computes inside a `cond`.
     """
 
     def update_step(
         self, gradient: Any, variable: Any, learning_rate: tf.Tensor
     ) -> None:
-        """Moves one weight, as `keras.optimizers.Optimizer` has it."""
+        """Updates one weight; overrides the method of `keras.optimizers.Optimizer`."""
         by_keras = self.amsgrad or self.gradient_accumulation_steps
         if by_keras or not (
             isinstance(gradient, tf.Tensor) and variable.dtype == tf.float32
@@ -47,21 +49,21 @@ class KernelAdam(keras.optimizers.Adam):
 
 
 def _handle(variable: Any) -> tf.Tensor:
-    """Returns the resource of a weight, as Keras or as TensorFlow keeps it."""
+    """Returns the resource handle of a Keras or TensorFlow variable."""
     held = variable.value if isinstance(variable, keras.Variable) else variable
     return held.handle
 
 
 @contextmanager
 def kernel_adam(model: keras.Model) -> Iterator[None]:
-    """Lets a network's Adam take its steps by the kernel, for a while.
+    """Replaces a network's Adam by `KernelAdam` within the block.
 
-    Afterwards the network has its own optimiser again, with all that was learned; so
-    what is saved is a plain Adam, which loads without this package. Any other optimiser
-    stays.
+    Afterwards the network has its own optimiser again, with the state of the other. So
+    a plain Adam is saved, which loads without this package. Other optimisers are not
+    replaced.
 
     Args:
-        model: Built, and compiled with an optimiser that has not been used.
+        model: A built network, compiled with an optimiser that has not been used.
     """
     own = model.optimizer
     if type(own) is not keras.optimizers.Adam:

@@ -1,4 +1,4 @@
-"""How many steps a compiled call takes, and by which of TensorFlow's executors."""
+"""Chooses the steps per compiled call, and the TensorFlow executor that runs them."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -9,18 +9,20 @@ import numpy as np
 import tensorflow as tf
 
 _SECONDS = 0.5
-"""A compiled call takes about as long: Python hears Ctrl-C and SIGTERM in between."""
+"""Intended length of a compiled call. Python can handle Ctrl-C and SIGTERM only between
+two calls."""
 
 _GROWTH = 32
-"""Times as many steps as in the call before, at most: a first one may be slow."""
+"""A call has at most this many times the steps of the call before. The steps grow in
+stages because a first call may be slow."""
 
 _ONE_AFTER_ANOTHER = "SINGLE_THREADED_EXECUTOR"
 
 _SMALL_STEP_SECONDS = 2e-3
-"""Steps that take less are taken by the executor that runs one operation after another.
+"""Steps that take fewer seconds run on the single-threaded executor.
 
-Measured, two cores, ms a step of 32 rows on that one and on the usual one, by the
-number of threads in an operation and between them:
+Measured on two cores: ms per step of 32 rows, first on the single-threaded executor and
+then on the usual one, by the number of threads (intra-op and inter-op):
 
     network                   1 and 1          2 and 2
     16 units                  0.095  0.108     0.16  0.20
@@ -29,14 +31,14 @@ number of threads in an operation and between them:
     2,048, 1,024              23.8   24.0      22.5  19.6
     CNN, 32 and 64 filters    12.2   11.8       7.8   7.3
 
-So it is up to a quarter faster where operations take microseconds, and slower where
-they take longer."""
+So the single-threaded one is up to a quarter faster if operations take microseconds,
+and slower if they take longer."""
 
 _Run = Callable[[tf.Tensor, tf.Tensor, tf.Tensor], Any]
 
 
 class Pace:
-    """Runs steps, so many a call that none lasts long, by the executor that suits."""
+    """Runs steps in calls of about `_SECONDS`, on the executor that is faster."""
 
     def __init__(
         self, batch_size: int, make_whole: Callable[[], Any], rest: _Run
@@ -44,10 +46,10 @@ class Pace:
         """Takes the compiled steps.
 
         Args:
-            batch_size: Rows a step.
-            make_whole: Makes a `tf.function` with a signature: steps over whole
-                batches.
-            rest: The step over less than a batch.
+            batch_size: Number of rows in a step.
+            make_whole: Returns a `tf.function` with an input signature that takes the
+                steps over whole batches.
+            rest: Takes the step over less than a batch.
         """
         self._batch_size = batch_size
         self._make_whole = make_whole
@@ -55,18 +57,18 @@ class Pace:
         self._rest = rest
         self._steps = 1
         self._one_thread = not tf.config.list_physical_devices("GPU")
-        # The first call by an executor prepares the graph: its time says nothing.
+        # The first call on an executor prepares the graph: its time is not used.
         self._prepared = False
 
     def run(
         self, images: tf.Tensor, labels: tf.Tensor, order: np.ndarray
     ) -> Iterator[int]:
-        """Learns from rows in an order; yields after each call how many steps it took.
+        """Trains on rows in the given order; yields the number of steps of each call.
 
         Args:
             images: `[rows, ...]`.
             labels: int64 `[rows]`.
-            order: int32 `[n]`, which of these rows.
+            order: int32 `[n]`, indices of rows.
         """
         images, labels = tf.convert_to_tensor(images), tf.convert_to_tensor(labels)
         whole = len(order) // self._batch_size * self._batch_size
@@ -78,7 +80,7 @@ class Pace:
             stop = min(whole, start + self._steps * self._batch_size)
             began = time.perf_counter()
             with self._executor():
-                # Waits for the steps: its result comes out of their loop.
+                # `int` waits for the steps: the result is that of their loop.
                 int(steps_of(images, labels, tf.constant(order[start:stop])))
             steps = (stop - start) // self._batch_size
             self._learn((time.perf_counter() - began) / steps, steps)
@@ -89,7 +91,7 @@ class Pace:
             yield 1
 
     def _learn(self, seconds_a_step: float, steps: int) -> None:
-        """Takes what a call showed into account."""
+        """Adjusts the executor and the steps per call to the time of the last call."""
         if not self._prepared:
             self._prepared = True
             return
@@ -99,12 +101,11 @@ class Pace:
         self._steps = min(most, steps * _GROWTH)
 
     def _traced(self) -> _Run:
-        """Returns the steps as a graph, for the executor that can run it.
+        """Returns the steps as a graph, for an executor that can run it.
 
-        TensorFlow writes a loop in another way, while it is traced, for the one that
-        runs one operation after another. That one cannot run what calls a function
-        inside of the loop, such as `tf.cond`: it waits for a thread that waits for it,
-        for ever and deaf to signals.
+        TensorFlow traces a loop differently for the single-threaded executor. This
+        executor cannot run a function call inside the loop, such as `tf.cond`: it would
+        wait for a thread that waits for it, for ever and without reacting to signals.
         """
         with self._executor():
             graph = self._make_whole().get_concrete_function()
@@ -120,7 +121,7 @@ class Pace:
 
 
 def _calls_functions(graph: Any) -> bool:
-    """Tells whether anything inside of a graph's own functions calls a function."""
+    """Tells whether a function of the graph calls another function."""
     return any(
         attribute.HasField("func") or attribute.list.func
         for function in graph.library.function

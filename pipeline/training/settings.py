@@ -1,7 +1,7 @@
-"""Section `training` of the configuration: the network, and how it is fitted.
+"""Settings of the section `training`: the network, and how it is fitted.
 
-What can be checked without Keras is checked here, as the configuration is read; the
-rest by `pipeline.training.network` and `pipeline.training.compiling`, before the
+This module checks what needs no Keras, when the configuration is read.
+`pipeline.training.network` and `pipeline.training.compiling` check the rest before the
 Trainer reads any data.
 """
 
@@ -14,7 +14,7 @@ from contract.errors import BadInputError
 from pipeline.section import Section
 
 OFFERED = ("mlp", "cnn")
-"""Networks of `pipeline.model`, by name."""
+"""Names of the networks in `pipeline.model`."""
 
 _ANY_OPTIMIZER = (
     "clipnorm",
@@ -59,13 +59,13 @@ _OWN_OPTIONS: dict[str, tuple[str, ...]] = {
 OPTIMIZERS = {
     name: (*own, *_ANY_OPTIMIZER) for name, own in sorted(_OWN_OPTIONS.items())
 }
-"""Keras' optimisers by the names of their classes, and the options that each takes
-beside the learning rate and the weight decay, which are settings of their own. Written
-down so that a wrong one is found before Keras, which takes seconds, is imported; a
-test holds it equal to Keras."""
+"""Keras' optimisers by class name, with the options that each takes. Learning rate and
+weight decay are left out, as they are settings of their own. The list stands here so
+that a wrong name is found without the import of Keras, which takes seconds; a test
+compares it with Keras."""
 
 _WRAPPERS = ("LossScaleOptimizer", "MultiOptimizer")
-"""Keras' optimisers that are made of others."""
+"""Keras' optimisers that wrap others."""
 
 _OF_KIND: dict[str, tuple[str, ...]] = {
     "constant": (),
@@ -79,21 +79,22 @@ _Positive = Annotated[float, Field(gt=0)]
 
 
 class Schedule(Section):
-    """How the learning rate moves: `training.schedule`.
+    """The schedule of the learning rate: `training.schedule`.
 
     Attributes:
-        kind: `constant`; `cosine`: down along a cosine over all epochs;
-            `exponential`: by the same factor each epoch, step by step; `piecewise`:
-            in steps at given epochs; `plateau`: less whenever the loss on the eval
-            split has stopped falling.
-        warmup_epochs: Of cosine: so many epochs of rising from 0 in a line first.
-        final: Of cosine: the share of the learning rate that is left at the end.
-        factor: Of exponential: what an epoch multiplies it by. Of plateau: what each
-            reduction does.
-        epochs: Of piecewise: after which epochs it changes.
-        factors: Of piecewise: the share of the learning rate from then on, each.
-        patience: Of plateau: epochs without a lower loss.
-        minimum: Of plateau: the learning rate below which it does not go.
+        kind: `constant`; `cosine`: falls along a cosine over all epochs;
+            `exponential`: falls a little at each step, by the same factor each epoch;
+            `piecewise`: changes at given epochs; `plateau`: is reduced when the loss on
+            the eval split has stopped falling.
+        warmup_epochs: For cosine: number of epochs in which it first rises from 0,
+            linearly.
+        final: For cosine: share of the learning rate that is left at the end.
+        factor: For exponential: factor of each epoch. For plateau: factor of each
+            reduction.
+        epochs: For piecewise: epochs after which it changes.
+        factors: For piecewise: share of the learning rate after each of these epochs.
+        patience: For plateau: epochs without a lower loss before a reduction.
+        minimum: For plateau: lowest learning rate.
     """
 
     kind: Literal["constant", "cosine", "exponential", "piecewise", "plateau"] = (
@@ -110,7 +111,7 @@ class Schedule(Section):
     @model_validator(mode="after")
     def _belongs_together(self) -> Self:
         own = _OF_KIND[self.kind]
-        # What comes back from JSON has them all, with their defaults.
+        # A schedule that was read from JSON has all fields, with their defaults.
         foreign = [
             name
             for name, field in type(self).model_fields.items()
@@ -133,20 +134,20 @@ class Schedule(Section):
         return self
 
     def as_dict(self) -> dict[str, Any]:
-        """Returns the kind and what belongs to it."""
+        """Returns the kind and the fields that belong to it."""
         return self.model_dump(mode="json", include={"kind", *_OF_KIND[self.kind]})
 
 
 class EarlyStopping(Section):
-    """When to stop before the last epoch: `training.early_stopping`.
+    """Settings for a stop before the last epoch: `training.early_stopping`.
 
-    The weights of the best epoch are kept, whether or not it came to a stop.
+    The weights of the best epoch are kept, even if the training did not stop early.
 
     Attributes:
         patience: Epochs that may pass without a better one.
-        monitor: What is watched on half of the eval split: `val_loss` or
+        monitor: Metric that is watched on half of the eval split: `val_loss` or
             `val_accuracy`.
-        min_delta: By how much an epoch has to be better to count as better.
+        min_delta: Smallest difference that counts as better.
     """
 
     patience: int = Field(ge=1)
@@ -155,41 +156,39 @@ class EarlyStopping(Section):
 
 
 class Training(Section):
-    """The network and how it is fitted; defaults are the notebook's.
+    """The network and how it is fitted; the defaults are the notebook's.
 
     Attributes:
-        model: `mlp`, the notebook's; `cnn`; or a function of your own, as
+        model: `mlp`, the notebook's network; `cnn`; or the user's own function, as
             `file.py:function` or by its dotted path; see `docs/training.md`.
         epochs: Passes over the training rows.
-        batch_size: Rows a step.
-        learning_rate: The optimiser's.
-        hidden_units: Widths of the hidden layers, of `cnn` those after its
+        batch_size: Number of rows in a step.
+        learning_rate: The optimiser's learning rate.
+        hidden_units: Widths of the hidden layers; for `cnn` those after its
             convolutions.
-        dropout: Share of the hidden layers' outputs that is left out in each step.
-        optimizer: One of Keras', by the name of its class.
-        optimizer_options: Its further arguments, by Keras' names.
-        weight_decay: Its argument of that name; None is Keras' default for it.
-        schedule: How the learning rate moves.
+        dropout: Share of the hidden layers' outputs that is dropped in each step.
+        optimizer: Class name of one of Keras' optimisers.
+        optimizer_options: Further arguments of the optimiser, by Keras' names.
+        weight_decay: The optimiser's argument of this name; None is Keras' default.
+        schedule: Schedule of the learning rate.
         label_smoothing: Share of the target that is spread over all classes.
-        class_weights: What an image of a class counts in the loss: `none` is 1 for
-            all, `balanced` the same in all for each class, or numbers by the classes'
-            names.
-        early_stopping: When to stop before the last epoch; None: at the last.
+        class_weights: Weight of an image of each class in the loss: `none` is 1 for
+            all, `balanced` gives each class the same sum, or numbers by class name.
+        early_stopping: When to stop before the last epoch; None never does.
         warm_start: Whether training starts from the weights of the champion, the
-            version that is served, where network and task are the same; where they
-            are not, the run says why, and starts from new ones.
-        seed: Of the initial weights and of the order of rows; the same seed
+            version that is served. If its network or task is another, the run says so
+            and starts from new weights.
+        seed: Seed of the initial weights and of the order of the rows; the same seed
             gives the same weights, bit by bit.
-        cache_mb: Memory for the rows that are gone over in every epoch, in MB
-            (MNIST takes 220); what is more is read from a temporary file, with the
-            same result.
+        cache_mb: Memory for the rows that every epoch reads, in MB (MNIST takes 220).
+            Further rows are read from a temporary file, with the same result.
     """
 
     model: str = "mlp"
     epochs: int = Field(25, ge=1)
     batch_size: int = Field(32, ge=1)
     learning_rate: float = Field(1e-3, gt=0)
-    # Not strict about the sequence itself: TOML and JSON have lists, no tuples.
+    # Not strict, as TOML and JSON have lists and no tuples.
     hidden_units: tuple[Annotated[int, Field(ge=1)], ...] = Field(
         (128, 32), strict=False
     )
@@ -260,7 +259,7 @@ class Training(Section):
     def _known_to_optimizer(
         cls, value: dict[str, Any], info: ValidationInfo
     ) -> dict[str, Any]:
-        # Without an optimiser there is an error already.
+        # If the optimiser is invalid, there is an error about it already.
         optimizer = info.data.get("optimizer")
         known = OPTIMIZERS.get(str(optimizer), tuple(value))
         for name, content in value.items():
@@ -282,7 +281,7 @@ class Training(Section):
         if isinstance(value, dict) and all(
             isinstance(weight, int | float)
             and not isinstance(weight, bool)
-            # Such as nan compare as false.
+            # NaN fails this comparison, too.
             and 0 < weight < float("inf")
             for weight in value.values()
         ):
@@ -294,7 +293,7 @@ class Training(Section):
 
     @property
     def has_own(self) -> bool:
-        """Whether something in it is a person's own, which only Keras can judge."""
+        """Whether a setting is the user's own, which only Keras can check."""
         return (
             self.model not in OFFERED
             or bool(self.optimizer_options)
@@ -302,9 +301,9 @@ class Training(Section):
         )
 
     def code(self) -> str:
-        """Returns the digest of the code of a network of one's own; else nothing.
+        """Returns the digest of the code of the user's own network, or "".
 
-        It is part of the Trainer's cache key and of the recipe. Those that are offered
+        It is part of the Trainer's cache key and of the recipe. The built-in networks
         are part of the Trainer's own code.
 
         Raises:

@@ -1,4 +1,4 @@
-"""Rows that do not fit in memory, in a file that is read row by row."""
+"""Stores rows that do not fit in memory in a file, and reads them row by row."""
 
 import os
 import tempfile
@@ -9,9 +9,9 @@ import numpy as np
 class Spill:
     """Appends rows to a temporary file, and reads any of them in any order.
 
-    The file has no name and is gone with the process; it lies where `TMPDIR` says.
-    Rows are read with `pread` and not through a memory map: pages of a map count as
-    this process's memory for as long as the system likes.
+    The file is in the folder that `TMPDIR` names. It has no name and disappears with
+    the process. Rows are read with `preadv` and not through a memory map: the pages of
+    a map may count as this process's memory for any time.
     """
 
     def __init__(self, row_shape: tuple[int, ...], dtype: np.dtype) -> None:
@@ -25,7 +25,7 @@ class Spill:
         return self._rows
 
     def append(self, rows: np.ndarray) -> None:
-        """Writes rows `[n, *row_shape]` behind those that are there."""
+        """Appends rows `[n, *row_shape]` to the file."""
         self._file.write(np.ascontiguousarray(rows, self._dtype).data)
         self._file.flush()
         self._rows += len(rows)
@@ -36,7 +36,7 @@ class Spill:
         Args:
             rows: int `[n]`, numbers of rows, in any order.
             into: `[m, *row_shape]`, contiguous, of the rows' dtype.
-            at: int `[n]`, where each of them goes in `into`.
+            at: int `[n]`, position of each row in `into`.
 
         Raises:
             OSError: The file is shorter than it should be.

@@ -1,4 +1,4 @@
-"""How a model was really fitted: what `summary.json` of a ModelRun says."""
+"""Makes the content of a ModelRun's `summary.json`: the network and its training."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ def summarize(
     history: list[Epoch],
     kept: dict[str, Any],
 ) -> dict[str, Any]:
-    """Returns Keras' `model.summary()` as data, and what it was fitted with."""
+    """Returns Keras' `model.summary()` as data, with the settings of the training."""
     others: list[str] = sorted({name for epoch in history for name in epoch.others})
     return {
         "layers": [_describe(layer) for layer in model.layers],
@@ -47,7 +47,8 @@ def _describe(layer: keras.Layer) -> dict[str, Any]:
     try:
         shape = list(layer.output.shape[1:])
     except (AttributeError, ValueError):
-        # A layer of a model that is a class has no one output, nor has a shared one.
+        # A layer of a `keras.Model` subclass has no single output; nor has a shared
+        # one.
         shape = []
     return {
         "name": layer.name,
@@ -59,7 +60,7 @@ def _describe(layer: keras.Layer) -> dict[str, Any]:
 
 
 def _name(loss: Any) -> str:
-    """Returns what a loss is called, however it was given."""
+    """Returns the name of a loss, which may be a string, a function or an object."""
     if isinstance(loss, str):
         return loss
     return getattr(loss, "__name__", type(loss).__name__)

@@ -1,4 +1,4 @@
-"""`run_fn`: what TFX's Trainer calls."""
+"""`run_fn`, the function that TFX's Trainer calls."""
 
 import os
 import time
@@ -31,35 +31,36 @@ EVAL_SPLITS = (EVAL, TEST)
 CONFIG_KEY = "training"
 
 _PREDICTED_BYTES = 52_000_000
-"""Of images, at once. Keras makes a data set of each array it is given, at a fixed
-cost."""
+"""Bytes of images in one call of `model.predict`. Keras makes a data set of each array,
+at a fixed cost."""
 
 _HELD_ROWS = 1024
-"""Of the eval split, at once, as far as `_HELD_BYTES` of images go."""
+"""Most rows of the eval split that are measured at once, within `_HELD_BYTES`."""
 
 _HELD_BYTES = 4 << 20
 
 _BATCH_BYTES = 64 << 20
-"""Of images that Keras is asked for at once, at most, beside `ANSWER_BATCH`."""
+"""Most bytes of images in a batch of `model.predict`, besides `ANSWER_BATCH` rows."""
 
 
 def run_fn(fn_args: Any) -> None:
-    """Trains, measures, and writes the model and what is worth keeping of its run.
+    """Trains and measures a model, and writes it with the records of its training.
 
-    Into `serving_model_dir`: the SavedModel, see `pipeline.training.export`.
-    Into `model_run_dir`: what `contract.model_run` names, and `tensorboard/`; among
-    it the probabilities that Keras itself gives for the test split, and the novelty of
-    its first rows, against which ServingValidator holds the SavedModel.
+    `serving_model_dir` gets the SavedModel, see `pipeline.training.export`.
+    `model_run_dir` gets the files that `contract.model_run` names, and `tensorboard/`.
+    Among these files are the probabilities that Keras itself gives for the test split,
+    and the novelty of its first rows; ServingValidator compares the SavedModel with
+    them.
 
-    With early stopping the network is watched on one half of the eval split, and how
-    reliable it is, is measured on the other; without, on all of it.
+    With early stopping, one half of the eval split decides when to stop and the
+    reliability is measured on the other half. Without it, both use the whole split.
 
     Args:
         fn_args: TFX's FnArgs; `custom_config["training"]` holds a `Training`.
 
     Raises:
         BadInputError: The network, the optimiser or the class weights cannot be used;
-            before any data is read.
+            it is raised before any data is read.
     """
     training = Training.model_validate(fn_args.custom_config[CONFIG_KEY])
     eval_pattern, test_pattern = fn_args.eval_files
@@ -142,21 +143,21 @@ def run_fn(fn_args: Any) -> None:
 
 
 def try_network(task: Task, training: Training) -> None:
-    """Sees that `run_fn` could train, long before it does.
+    """Checks the training settings long before `run_fn` uses them.
 
     Raises:
         BadInputError: The network, the optimiser or the class weights cannot be used.
     """
     _prepare(task, training)
-    # Keras numbers layers of a process: those to be trained are named as if alone.
+    # Keras numbers the layers of a process: this lets the trained ones count from 1.
     keras.utils.clear_session()
 
 
 def _prepare(task: Task, training: Training) -> tuple[keras.Model, bool]:
-    """Makes the network, and tries all that can be tried without data.
+    """Builds and compiles the network, and makes all checks that need no data.
 
     Returns:
-        The network, and whether its function compiled it.
+        The network, and whether its own function compiled it.
     """
     compiling.check_class_weights(training, task)
     model = network.build(task, training)
@@ -164,7 +165,7 @@ def _prepare(task: Task, training: Training) -> tuple[keras.Model, bool]:
     if comes_compiled:
         compiling.check_compiled(model, training)
     else:
-        # How many steps an epoch has is known when the rows have been read.
+        # The real number of steps in an epoch is known once the rows have been read.
         compiling.compile_model(model, training, steps=1)
     compiling.check_optimizer(model, training)
     compiling.try_measuring(model, training, task)
@@ -172,11 +173,11 @@ def _prepare(task: Task, training: Training) -> tuple[keras.Model, bool]:
 
 
 def _fix_order_of_sums() -> None:
-    """Makes two runs with one seed give the same weights, bit by bit.
+    """Makes runs with the same seed give the same weights, bit by bit.
 
-    One thread adds up in one order by itself (see `contract/environment.py`). Elsewhere
-    TensorFlow has to be told, and then takes other ways that are slower: a hundred
-    operations a step in place of one for the loss alone.
+    A single thread always sums in the same order (see `contract/environment.py`).
+    Otherwise TensorFlow needs this option, which makes it slower: the loss alone then
+    takes a hundred operations a step instead of one.
     """
     one_thread = os.environ.get("TF_NUM_INTRAOP_THREADS") == "1"
     if not one_thread or tf.config.list_physical_devices("GPU"):
@@ -184,7 +185,7 @@ def _fix_order_of_sums() -> None:
 
 
 def _answers(model: keras.Model, test: Samples) -> np.ndarray:
-    """Returns Keras' own predictions, made without anything that is exported."""
+    """Returns Keras' own predictions, made without the exported model."""
     row_bytes = max(1, test.row_bytes)
     batch = min(model_run.ANSWER_BATCH, max(1, _BATCH_BYTES // row_bytes))
     rows = max(batch, _PREDICTED_BYTES // row_bytes // batch * batch)
@@ -196,7 +197,7 @@ def _answers(model: keras.Model, test: Samples) -> np.ndarray:
 
 
 def _reliability(model: keras.Model, novelty: Novelty, held: Samples) -> Reliability:
-    """Measures what the answers are worth on rows that no epoch was chosen by."""
+    """Measures the reliability of predictions on rows that did not choose the epoch."""
 
     @tf.function(
         input_signature=[
@@ -218,5 +219,5 @@ def _reliability(model: keras.Model, novelty: Novelty, held: Samples) -> Reliabi
 
 
 def _pixels(images: tf.Tensor) -> np.ndarray:
-    """Returns scaled images as the uint8 pixels that they were."""
+    """Returns the uint8 pixels of scaled images."""
     return np.clip(np.rint(images.numpy() * 255), 0, 255).astype(np.uint8)

@@ -1,4 +1,4 @@
-"""Starting from the weights of the version that is served."""
+"""Starts a training from the weights of the version that is served."""
 
 import os
 
@@ -12,16 +12,17 @@ from version_store.manifest import ManifestError, read_manifest
 
 
 def start(model: keras.Model, task: Task, training: Training, champion: str) -> str:
-    """Gives a network the champion's weights, where they are of the same network.
+    """Gives a network the champion's weights, if both are the same network.
 
     Args:
         model: The network; changed in place.
-        task: That it is to answer.
+        task: The task of the network.
         training: The settings of the run.
-        champion: Folder of the version that is served; there may be none.
+        champion: Folder of the version that is served; it need not exist.
 
     Returns:
-        What was done, for people and for the record.
+        A message for the user and the record: whether the weights were taken, and why
+        not.
     """
     try:
         said = _take_over(model, task, training, champion)
@@ -34,7 +35,7 @@ def start(model: keras.Model, task: Task, training: Training, champion: str) -> 
 def _take_over(
     model: keras.Model, task: Task, training: Training, champion: str
 ) -> str:
-    """Raises ValueError where the version cannot be started from."""
+    """Raises ValueError if the weights of the version cannot be used."""
     if not os.path.isdir(champion):
         raise ValueError("no version of this task is served")
     manifest = read_manifest(champion)
