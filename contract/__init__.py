@@ -1,1 +1,1 @@
-"""What all parts agree on: the task, an example's features, demands, endings."""
+"""Definitions that all parts share: task, features, demands, exit codes, names."""

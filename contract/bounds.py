@@ -1,4 +1,4 @@
-"""What a model is held to, before it is measured: the other half of a `Demand`."""
+"""Bounds of a model's metrics, from the configuration; a `Demand` has the result."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -10,17 +10,17 @@ OVERALL: Final = "all"
 
 @dataclass(frozen=True)
 class Bound:
-    """A metric, and what it is held to.
+    """A metric and its bounds.
 
     Attributes:
-        name: Of the metric, for people and for programs.
-        path: Its class; see `contract.metric.make_metric`.
-        options: Of the metric, as `k`.
-        bound: The value that has to be reached, or must not be passed; None if
-            there is none.
-        max_champion_loss: How much worse than the champion's the value may be;
-            None if it is not compared.
-        slices: `OVERALL`, or `BY_CLASS`: each class alone.
+        name: Name of the metric, for users and programs.
+        path: Class of the metric; see `contract.metric.make_metric`.
+        options: Options of the metric, such as `k`.
+        bound: Value that the metric must reach or must not exceed, by its direction;
+            None if there is none.
+        max_champion_loss: Most that the value may be worse than the champion's; None if
+            they are not compared.
+        slices: `OVERALL` for the whole split, or `BY_CLASS` for each class separately.
     """
 
     name: str
@@ -31,7 +31,7 @@ class Bound:
     slices: str = OVERALL
 
     def as_dict(self) -> dict[str, Any]:
-        """Returns it as JSON holds it."""
+        """Returns the bound as a JSON object."""
         return asdict(self)
 
     @classmethod

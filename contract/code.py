@@ -1,8 +1,8 @@
-"""What a node would run, as a digest: part of every cache key.
+"""Computes digests of the code that nodes run, which are part of their cache keys.
 
-TFX caches by inputs, parameters and the class of the executor; an edited
-function behind the same dotted path is a hit. So each node that runs our code
-takes the digest of its module as a parameter.
+TFX's cache key has inputs, parameters and the class of the executor, so an edited
+function behind the same dotted path would be a cache hit. Each node that runs our code
+therefore takes the digest of its module as a parameter.
 """
 
 import ast
@@ -32,12 +32,11 @@ _STACK = (
 def code_digest(module: str) -> str:
     """Returns a digest of a module and of all our modules that it imports.
 
-    It changes when one of these files changes, or the installed version of the
-    stack; and not for edits elsewhere. Ours is also the package of the module itself.
+    It changes if one of these files or an installed version of the stack changes, and
+    not for edits elsewhere. Modules of the module's own package count as ours.
 
     Args:
-        module: Dotted name of a module; of a person's own, what it imports of its own
-            package counts as well. Neither it nor what it imports is imported.
+        module: Dotted name of a module, ours or the user's own. No module is imported.
 
     Raises:
         ModuleNotFoundError: There is no such module here.
@@ -49,11 +48,11 @@ def code_digest(module: str) -> str:
 
 
 def own_digest(reference: str) -> str:
-    """Returns a digest of a person's own function or class, and what that imports.
+    """Returns a digest of the file or module of a user's own function or class.
 
     Args:
-        reference: See `split_reference`. Of a file, what it imports from its own
-            folder counts, and what of ours.
+        reference: See `split_reference`. The digest includes the modules that a file
+            imports from its own folder and from our packages.
 
     Raises:
         BadInputError: There is no such file or module.
@@ -69,11 +68,13 @@ def own_digest(reference: str) -> str:
 
 
 def code_among(parameters: Mapping[str, Any]) -> str:
-    """Returns the digest of a node's code; it stands among its parameters.
+    """Returns the digest of a node's code from the node's parameters.
 
     Args:
-        parameters: As the component has them, or ML Metadata. Empty where there is
-            none: TFX's ExampleValidator takes none.
+        parameters: Parameters of the component, or those in ML Metadata.
+
+    Returns:
+        The digest; "" for nodes without one, such as TFX's ExampleValidator.
     """
     custom = parameters.get("custom_config")
     of_custom = json.loads(custom).get(CODE, "") if isinstance(custom, str) else ""
@@ -81,17 +82,18 @@ def code_among(parameters: Mapping[str, Any]) -> str:
 
 
 def split_reference(reference: str) -> tuple[str, str]:
-    """Splits `file.py:name` or a dotted path, and sees that the name is there.
+    """Splits `file.py:name` or a dotted path, and checks that the name exists.
 
-    The code is not run: the function or class, or an import of that name, is looked
-    for in its source.
+    The code is not run: the source is searched for the function or class, or for an
+    import of that name.
 
     Returns:
         The file as it was named, or the dotted name of the module; and the name of
         the function or class.
 
     Raises:
-        BadInputError: It is neither, or there is no such file, module or name.
+        BadInputError: The reference has another form, or there is no such file, module
+            or name.
     """
     if ".py:" in reference or reference.endswith(".py"):
         place, _, function = reference.rpartition(".py:")
@@ -121,10 +123,10 @@ def split_reference(reference: str) -> tuple[str, str]:
 
 
 def find_file(name: str) -> str:
-    """Returns the path of a file, named from here or from the project's folder.
+    """Returns the path of a file, relative to the current or the project's folder.
 
-    In an image the project lies elsewhere; so what is named from its folder is found
-    there too.
+    In an image the project is in another folder; so files of the project are found
+    there, too.
 
     Raises:
         BadInputError: There is no such file.
@@ -148,7 +150,7 @@ def _defined(node: ast.stmt) -> list[str]:
 
 
 def _digest(files: Mapping[str, str]) -> str:
-    """Returns a digest of modules by their names, and of the stack."""
+    """Returns a digest of modules (name to file) and of the stack's versions."""
     digest = hashlib.sha256()
     for package in _STACK:
         digest.update(f"{package}=={importlib.metadata.version(package)}\n".encode())
@@ -159,14 +161,17 @@ def _digest(files: Mapping[str, str]) -> str:
 
 
 def _closure(modules: Sequence[str], folder: str | None) -> dict[str, str]:
-    """Returns modules, what they import of what counts, and their packages: files.
+    """Returns the files of modules, of their relevant imports and of their packages.
 
-    What counts is ours, and of a person's own what is asked about, what lies in the
-    same package as that, and in the folder.
+    Imports are relevant if they are in our packages, in the folder, or (without a
+    folder) in the packages of the given modules.
 
     Args:
         modules: Dotted names.
-        folder: Where modules are looked for first; None: nowhere else.
+        folder: Folder that is searched for modules first; None for no such folder.
+
+    Returns:
+        Files by dotted name.
     """
     found: dict[str, str] = {}
     waiting = list(modules)
@@ -193,11 +198,11 @@ def _closure(modules: Sequence[str], folder: str | None) -> dict[str, str]:
 
 @functools.cache
 def _imports(source: bytes, package: str) -> tuple[str, ...]:
-    """Returns what a module imports, at any level of its code.
+    """Returns the names of all modules that a module imports, at any level of its code.
 
-    `from package import x` gives `package.x` as well: x may be a module, or
-    just a name in one. Parsing is slow, and most modules are in the closure of
-    many nodes: so the answer is kept, by content.
+    `from package import x` also gives `package.x`, as x may be a module or only a name
+    in one. Parsing is slow and most modules are in the closure of many nodes, so the
+    result is cached by content.
     """
     found: list[str] = []
     for node in ast.walk(ast.parse(source)):
@@ -214,12 +219,11 @@ def _imports(source: bytes, package: str) -> tuple[str, ...]:
 def module_file(module: str, folder: str | None) -> str | None:
     """Returns a module's source file; None if there is no such module.
 
-    It is looked for on disk, as `find_spec` imports the packages around it, and
-    around a name in a module that is the module.
+    The file is searched on disk, as `find_spec` would import the parents of the name.
 
     Args:
-        module: Its dotted name.
-        folder: Where its package lies; None: where Python looks.
+        module: Dotted name of the module.
+        folder: Folder of its top package; None for Python's own search path.
     """
     package, *rest = module.split(".")
     if folder is not None:

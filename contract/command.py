@@ -1,7 +1,7 @@
-"""What the command lines here share: how they end, and how they print.
+"""Exit codes, error messages and output that all command lines here share.
 
-Whatever happens, a person gets one line (what, where, why, what to do) and the
-documented exit code. The traceback, where there is one, goes to the log.
+After any error, the user gets one line (what, where, why, what to do) and the
+documented exit code. A traceback goes to the log.
 """
 
 import contextlib
@@ -38,22 +38,22 @@ _UNUSABLE = (
     errno.ELOOP,
     errno.ENAMETOOLONG,
 )
-"""What is wrong with a path that somebody named, or with the rights to it."""
+"""Error numbers of a path that does not fit, or of missing rights to it."""
 
 _ROOM_BYTES = 1 << 20
-"""A file system with less room than that counts as full."""
+"""A file system with less free space than this counts as full."""
 
 
 def explain(
     error: BaseException, *, begun: bool = False, where: str = ""
 ) -> tuple[Exit, str]:
-    """Returns what an error means: the exit code, and one line for people.
+    """Returns the exit code of an error, and one line for the user.
 
     Args:
-        error: Whatever was raised.
-        begun: Whether work had begun: then a path that cannot be used is something
-            that broke, and not something that was asked for.
-        where: The folder that was written to, for an error that names no file.
+        error: Any exception.
+        begun: Whether the work had begun: then a path that cannot be used is a failure
+            (`BROKEN`), and not `BAD_INPUT`.
+        where: The output folder, for an error that names no file.
     """
     if isinstance(error, KeyboardInterrupt | click.Abort):
         return Exit.INTERRUPTED, "interrupted"
@@ -80,7 +80,7 @@ def explain(
         return Exit.BROKEN, "out of memory: give this machine or container more"
     if isinstance(error, ImportError):
         return Exit.BROKEN, why_not_imported(error)
-    # ML Metadata's library, of its database, before the statement that it tried.
+    # ML Metadata's library says this about its database, followed by the statement.
     if "disk is full" in str(error):
         return Exit.BROKEN, "the disk is full: make room, and start again"
     kind, line = f"{type(error).__name__}: ", first_line(error)
@@ -90,7 +90,7 @@ def explain(
 def _explain_system(error: OSError, begun: bool, place: str) -> tuple[Exit, str]:
     names = [str(name) for name in (error.filename, error.filename2) if name]
     if error.errno in _FULL and not names and place:
-        # Much of what is written for a moment is not written there.
+        # Temporary files are in another folder.
         full = [one for one in (place, tempfile.gettempdir()) if _is_full(one)]
         names = full[:1] or [place]
     where = f"{' -> '.join(names)}: " if names else ""
@@ -112,19 +112,19 @@ def _is_full(folder: str) -> bool:
 
 
 def printable(text: str) -> str:
-    """Returns a text on one line: a path may have a newline, or move the cursor."""
+    """Escapes a text to one line: a path may have newlines or terminal sequences."""
     return "".join(
         letter if letter.isprintable() else repr(letter)[1:-1] for letter in text
     )
 
 
 def first_line(error: BaseException) -> str:
-    """Returns the first line of an error's message; its name if it has none.
+    """Returns the first line of an error's message; its class name if it has none.
 
-    Where the message is the traceback of another process, as of Beam's workers, that is
-    the line with which it ends.
+    If the message is a traceback of another process, such as Beam's workers, the last
+    line of the traceback is returned.
     """
-    # Keras marks words in bold, which a log and a page show as they are.
+    # Keras prints words in bold; logs and pages would show the escape codes.
     text = click.unstyle(str(error))
     lines = [line for line in text.splitlines() if line.strip()]
     if lines and lines[0].startswith("Traceback (most recent call last)"):
@@ -142,16 +142,16 @@ def run(
     explained: Explain = explain,
     prefix: str = "error",
 ) -> Never:
-    """Runs a command line, and ends the process as an explanation says.
+    """Runs a command line, and ends the process with the exit code of its result.
 
     Args:
-        command: Raises whatever it likes.
-        program: Its name, for the help.
-        explained: Like `explain`: returns an exit code and a line.
-        prefix: What the line of an error begins with.
+        command: The command; it may raise any exception.
+        program: Name of the program, for the help.
+        explained: Returns the exit code and line of an exception, like `explain`.
+        prefix: Beginning of the line of an error.
     """
-    # Where nobody reads on, as with `| head`, click ends without a word, with 1.
-    # ML Metadata's library and gRPC's, which start later, would print what they raise.
+    # If the reader of a pipe ends, as with `| head`, click exits with 1, without text.
+    # The libraries of ML Metadata and gRPC would print the errors that they raise.
     os.environ.setdefault("GLOG_minloglevel", "3")
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     try:
@@ -165,35 +165,35 @@ def run(
         if code.value == Exit.BROKEN.value:
             logging.getLogger(__name__).debug("%s broke", program, exc_info=True)
         on_purpose = isinstance(error, KeyboardInterrupt | Terminated | click.Abort)
-        # That nobody can be told changes nothing.
+        # The exit code is the same if standard error is closed.
         with contextlib.suppress(OSError):
             click.echo(line if on_purpose else f"{prefix}: {printable(line)}", err=True)
         sys.exit(code.value)
 
 
 def console() -> "Console":
-    """Returns where to print; a pipe has no width: one line a row, however long."""
+    """Returns the console; into a pipe, rows are not wrapped at a terminal's width."""
     from rich.console import Console
 
-    # What is printed are names and paths of people's: `my [digits]` is no markup.
+    # The user's names and paths are printed: `my [digits]` must not be read as markup.
     plain: dict[str, Any] = {"highlight": False, "markup": False, "emoji": False}
     here = Console(**plain)
-    # Colours may be forced on a pipe; they give it no width.
+    # Colours may be forced on a pipe, but it has no width.
     return here if here.file.isatty() else Console(**plain, width=200)
 
 
 def redraws(where: "Console") -> bool:
-    """Tells whether a picture may be drawn again and again there.
+    """Tells whether the console can redraw a picture.
 
-    Colours may be forced on a file or a pipe, and a terminal may be a dumb one: such
-    a picture is for neither.
+    Colours may be forced on a file or a pipe, and a terminal may be a dumb one: neither
+    can redraw.
     """
     return where.file.isatty() and not where.is_dumb_terminal
 
 
 @contextlib.contextmanager
 def live(where: "Console", picture: "Callable[[], RenderableType]") -> Iterator[None]:
-    """Keeps a picture up to date while the block runs, where one can be drawn."""
+    """Redraws a picture while the block runs, if the console can do this."""
     from rich.live import Live
 
     if not redraws(where):
@@ -210,10 +210,10 @@ def live(where: "Console", picture: "Callable[[], RenderableType]") -> Iterator[
 
 
 def say(where: "Console", text: str, style: str = "") -> None:
-    """Prints a text as it is, however long."""
+    """Prints a text without wrapping and without markup."""
     where.print(text, style=style or None, markup=False, soft_wrap=True)
 
 
 def print_json(content: Any) -> None:
-    """Prints for programs."""
+    """Prints an object as JSON, for programs."""
     click.echo(json.dumps(content, indent=2))

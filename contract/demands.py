@@ -1,6 +1,6 @@
-"""What a gate measured, and what it was held to: in numbers.
+"""Results of the gates: measured values and their bounds, as numbers.
 
-Texts are made where they are shown, by the functions at the end.
+The functions at the end make texts of them.
 """
 
 import math
@@ -11,33 +11,32 @@ from typing import Any
 AT_LEAST, AT_MOST = "at_least", "at_most"
 
 FINDINGS = "findings"
-"""The one metric of DataGate: what the schema has against the data."""
+"""The only metric of DataGate: the number of schema anomalies in the data."""
 
 ROLLED_BACK_FROM = "rolled_back_from"
-"""The one metric of Pusher: whether this model was taken back by a person."""
+"""The only metric of Pusher: whether a user rolled this model back."""
 
 OVERALL = ""
-"""The slice of a demand that is about all of the split."""
+"""The slice of a demand on the whole split."""
 
 _SIGNS = {AT_LEAST: "≥", AT_MOST: "≤"}
 
 
 @dataclass(frozen=True)
 class Demand:
-    """One demand of one gate, and what came of it.
+    """One demand of one gate, and its result.
 
     Attributes:
         gate: Node id of the gate.
-        metric: What was measured, by the name that the configuration has for it.
-        slice: The class whose rows it is about; `OVERALL` for all of them.
-        value: What came out, an int if it was counted; None if there was nothing to
-            measure.
-        bound: What it was held to.
+        metric: Name of the metric in the configuration.
+        slice: Class whose rows were measured; `OVERALL` for all rows.
+        value: Measured value, an int for counts; None if there was nothing to measure.
+        bound: Bound of the value.
         direction: `AT_LEAST` or `AT_MOST`; the bound itself is allowed.
-        champion: The same of the model that is served; None if there is none.
+        champion: Value of the model that is served; None if there is none.
         passed: Whether the demand was met.
-        overruled: Whether it was not, and the run went on as it was told to.
-        detail: What a person has to know beside the numbers; mostly nothing.
+        overruled: Whether the demand was not met, but the run was told to go on.
+        detail: Further information for the user; usually empty.
     """
 
     gate: str
@@ -57,12 +56,12 @@ class Demand:
         return not self.passed and not self.overruled
 
     def as_dict(self) -> dict[str, Any]:
-        """Returns it as JSON holds it: numbers as numbers, and `refused` with them."""
+        """Returns the demand as a JSON object, including `refused`."""
         return {**asdict(self), "refused": self.refused}
 
     @classmethod
     def from_dict(cls, content: dict[str, Any]) -> "Demand":
-        """Reads what `as_dict` returned; keys of a later version are left out."""
+        """Reads what `as_dict` returned; ignores keys of later versions."""
         known = cls.__dataclass_fields__
         return cls(**{key: value for key, value in content.items() if key in known})
 
@@ -81,10 +80,10 @@ class Demand:
 
 
 def holds(value: float | None, bound: float, direction: str) -> bool:
-    """Tells whether a value keeps to a bound, the bound included.
+    """Tells whether a value keeps a bound; a value equal to the bound does.
 
-    It is compared in decimal, as it is written down: 0.945 is exactly 0.005 below
-    0.950, which it is not in binary floating point. What is no number holds nothing.
+    They are compared as decimal numbers: 0.945 is exactly 0.005 below 0.950, which is
+    not so in binary floating point. None, infinity and NaN keep no bound.
     """
     if value is None or not math.isfinite(value):
         return False
@@ -94,36 +93,36 @@ def holds(value: float | None, bound: float, direction: str) -> bool:
 
 
 def exact(value: float) -> Decimal:
-    """Returns a number as it is written in the fewest digits that mean it."""
+    """Returns the shortest decimal number that stands for a float."""
     return Decimal(repr(float(value)))
 
 
 def change(value: float, since: float) -> float:
-    """Returns the difference of two numbers, in decimal; see `holds`."""
+    """Returns the difference of two numbers, computed in decimal; see `holds`."""
     return float(exact(value) - exact(since))
 
 
 def words(metric: str) -> str:
-    """Returns a metric's name for people: `macro_f1` is `macro f1`."""
+    """Returns the display name of a metric: `macro f1` for `macro_f1`."""
     if metric == ROLLED_BACK_FROM:
         return "times that a person took this model back"
     return metric.replace("_", " ")
 
 
 def number(value: float | None, digits: int = 4) -> str:
-    """Returns a measured number for people; a count, an int, without decimals."""
+    """Returns a measured number as a text; a count (an int) has no decimals."""
     if value is None:
         return "none"
     text = str(value) if isinstance(value, int) else f"{value:.{digits}f}"
-    # No "-0.0000".
+    # This avoids "-0.0000".
     return text.lstrip("-") if float(text) == 0 else text
 
 
 def value_text(demand: Demand) -> str:
-    """Returns what was measured, for people.
+    """Returns the measured value as a text.
 
-    With so many decimals that it stands on the same side of the bound as the value
-    itself: 0.96996 is not "0.9700" where 0.97 was expected.
+    It has so many decimals that the text is on the same side of the bound as the value:
+    0.96996 is not shown as "0.9700" if 0.97 was expected.
     """
     value, bound, direction = demand.value, demand.bound, demand.direction
     if value is None or isinstance(value, int) or not math.isfinite(value):
@@ -135,12 +134,12 @@ def value_text(demand: Demand) -> str:
 
 
 def bound_text(demand: Demand) -> str:
-    """Returns what a demand was held to, for people: `≥ 0.97`."""
+    """Returns the bound of a demand as a text: `≥ 0.97`."""
     return f"{_SIGNS[demand.direction]} {demand.bound:g}"
 
 
 def what_text(demand: Demand) -> str:
-    """Returns what was measured, of which rows: `accuracy 7`."""
+    """Returns the metric and the slice as a text: `accuracy 7`."""
     return " ".join(part for part in (words(demand.metric), demand.slice) if part)
 
 
@@ -150,7 +149,7 @@ def champion_text(demand: Demand) -> str:
 
 
 def outcome_text(demand: Demand) -> str:
-    """Returns what came of a demand in a word."""
+    """Returns the result of a demand in one word."""
     if demand.passed:
         return "passed"
     return "overruled" if demand.overruled else "REFUSED"

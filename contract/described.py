@@ -1,4 +1,4 @@
-"""What travels with a model or its data as a small JSON file, read as a dataclass."""
+"""Reads the small JSON files that accompany a model or its data."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -10,14 +10,14 @@ T = TypeVar("T")
 
 
 def parse(text: str | bytes, what: str) -> Mapping[str, Any]:
-    """Returns the object that a JSON text stands for.
+    """Returns the object in a JSON text.
 
     Args:
-        text: Of the file.
-        what: What it describes, for people.
+        text: The JSON text.
+        what: Name of the described thing, for the error message.
 
     Raises:
-        BadInputError: It is something else.
+        BadInputError: The text is no JSON, or no JSON object.
     """
     try:
         content = json.loads(text)
@@ -29,14 +29,14 @@ def parse(text: str | bytes, what: str) -> Mapping[str, Any]:
 
 
 def read(path: str, of_text: Callable[[str], T]) -> T | None:
-    """Returns what a file describes; None if there is no such file.
+    """Returns the object that a file describes; None if there is no such file.
 
     Args:
-        path: Of the file.
-        of_text: Reads its text, or raises `BadInputError`.
+        path: Path of the file.
+        of_text: Makes the object from the text, or raises `BadInputError`.
 
     Raises:
-        BadInputError: It cannot be read; the line names it.
+        BadInputError: The file cannot be read; the message names it.
     """
     try:
         with open(path, encoding="utf-8") as stream:

@@ -1,4 +1,4 @@
-"""What the process has to be before TensorFlow and TFX are imported."""
+"""Prepares the process for the import of TensorFlow and TFX."""
 
 import gc
 import os
@@ -10,25 +10,25 @@ from contextlib import contextmanager
 from contract.errors import BadInputError
 
 _PINNED = {
-    # Importing tensorflow_transform sets this to 1 when it is unset, so what
-    # `tf.keras` is would hang on the order of imports. Ours is `keras` (Keras 3)
-    # by name; TFX's own code is meant for Keras 2 behind `tf.keras`.
+    # The import of tensorflow_transform sets this to 1 if it is unset, so the meaning
+    # of `tf.keras` would depend on the order of imports. This project imports `keras`
+    # (Keras 3) by name; TFX's own code expects Keras 2 behind `tf.keras`.
     "TF_USE_LEGACY_KERAS": "1",
-    # The Trainer and the export are TensorFlow's. Keras takes this variable over its
-    # own file, ~/.keras/keras.json.
+    # The Trainer and the export need TensorFlow. For Keras this variable has precedence
+    # over its own file, ~/.keras/keras.json.
     "KERAS_BACKEND": "tensorflow",
 }
-"""What we are; another value in a person's environment is overruled, and told."""
+"""Variables that the project needs. Another value is replaced, with a message."""
 
 _DEFAULTS = {
-    # 2: errors only, from C++. What Python logs goes to the run's log.
+    # 2: C++ logs errors only. Python's messages go to the run's log.
     "TF_CPP_MIN_LOG_LEVEL": "2",
-    # A training step of 32 rows is some 60 operations of microseconds each, and
-    # handing parts of them to other threads costs more than it saves: on two
-    # cores an epoch of 1,500 steps takes 1.7 s (2.8 of processor time) with a
-    # thread per core and 1.05 s (1.05) with one. It also makes the weights
-    # independent of the number of cores. A wider network may want more: a
-    # value that is set already stays. (Read by TensorFlow as it starts:
+    # A training step of 32 rows has about 60 operations of microseconds each. To give
+    # parts of them to other threads costs more than it saves: on two cores, an epoch of
+    # 1,500 steps takes 1.7 s (2.8 s of processor time) with a thread per core and 1.05
+    # s (1.05 s) with one thread. One thread also makes the weights independent of the
+    # number of cores. A wider network may need more threads, so a value that is set
+    # already stays. (TensorFlow reads these when it starts:
     # tensorflow/core/common_runtime/process_util.cc.)
     "TF_NUM_INTRAOP_THREADS": "1",
     "TF_NUM_INTEROP_THREADS": "1",
@@ -36,10 +36,10 @@ _DEFAULTS = {
 
 
 def prepare() -> list[str]:
-    """Sets the environment of this process and of those it starts.
+    """Sets the environment variables of this process and of its child processes.
 
     Returns:
-        What was set otherwise and is overruled, a line each.
+        A line for each variable whose value was replaced.
     """
     overruled = [
         f"{name}={os.environ[name]} is overruled: this pipeline needs {value}"
@@ -55,14 +55,14 @@ def prepare() -> list[str]:
 
 @contextmanager
 def heavy_imports() -> Iterator[None]:
-    """Keeps the garbage collector out of what is imported in the block.
+    """Excludes the objects of imports in the block from garbage collection.
 
-    TensorFlow and TFX make 650,000 objects that live as long as the process.
-    Looking through them while they come costs 2 of 11 CPU seconds, and each full
-    collection later 0.4.
+    TensorFlow and TFX make 650,000 objects that live as long as the process. To collect
+    during their import costs 2 of 11 CPU seconds; each full collection later costs
+    0.4 s.
 
     Raises:
-        BadInputError: Python was told to leave out what TensorFlow reads as it comes.
+        BadInputError: Python runs without docstrings (-OO), which TensorFlow reads.
     """
     if sys.flags.optimize > 1:
         raise BadInputError(

@@ -1,18 +1,18 @@
-"""The ways in which a run ends that are nobody's bug."""
+"""Exceptions for endings of a run that are no bugs of this project."""
 
 from contract.demands import FINDINGS
 
 
 class BadInputError(Exception):
-    """What the user handed over cannot be used.
+    """The user's input cannot be used.
 
-    The message is one line that names the file or key, what was expected and
-    what was found.
+    The message is one line that names the file or key, the expected value and the value
+    that was found.
     """
 
 
 class BrokenError(Exception):
-    """Something failed that should not; the message is one line that says why."""
+    """An unexpected failure; the message is one line with the reason."""
 
 
 class GateRefusedError(Exception):
@@ -21,7 +21,7 @@ class GateRefusedError(Exception):
     Attributes:
         gate: Node id of the gate.
         reasons: One line per finding, most important first.
-        metric: What of that gate was not met.
+        metric: Metric of the gate whose bound was not met.
     """
 
     def __init__(self, gate: str, reasons: list[str], metric: str = FINDINGS) -> None:
@@ -32,4 +32,6 @@ class GateRefusedError(Exception):
 
 
 class Terminated(BaseException):
-    """SIGTERM; not an Exception, so that nothing on the way swallows it."""
+    """The process got SIGTERM. It is no `Exception`, so that `except Exception` does
+    not catch it.
+    """

@@ -1,12 +1,12 @@
-"""How many answers are right, estimated without labels.
+"""Estimates the accuracy of predictions without labels.
 
-Confidence-based performance estimation (CBPE, as NannyML calls it): the model's
-confidences are calibrated on held rows (`contract.reliability`), so that a calibrated
-confidence is the probability that the answer is right, and the accuracy that is to be
-expected is their mean. This assumes that a picture that comes with some confidence is
-as often answered rightly as the held rows with this confidence. Where the pictures are
-of another kind, it is not so: a network may be sure of nonsense. So the estimate comes
-with what speaks against the assumption, and is then not to be trusted.
+The method is confidence-based performance estimation (CBPE, as NannyML calls it). The
+model's confidences are calibrated on held rows (`contract.reliability`), so that a
+calibrated confidence is the probability of a right prediction. The expected accuracy is
+the mean of these probabilities. This assumes that pictures with some confidence are
+predicted rightly as often as the held rows with this confidence. For pictures of
+another kind this is wrong: a network may be confident about nonsense. So each estimate
+names the evidence against the assumption, and is not trusted if there is any.
 """
 
 import math
@@ -21,24 +21,24 @@ from numpy.typing import ArrayLike
 from contract.reliability import FALSE_ALARMS, Reliability, parts
 
 LEVEL = 0.95
-"""Probability with which the interval holds the accuracy, where the assumption does."""
+"""Confidence level of the interval of the accuracy, if the assumption is right."""
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """The accuracy of answers whose labels nobody knows.
+    """The estimated accuracy of predictions without labels.
 
     Attributes:
-        value: The share of right answers that is to be expected.
-        low: Lower end of the interval at `LEVEL`: it knows of the number of rows that
-            were answered, and of those that were calibrated on.
-        high: Its upper end.
-        rows: Answers that it is of.
-        novel: The share of pictures beyond the bound of novelty.
-        trusted: Whether the assumption was tested and nothing speaks against it.
-        doubts: What does, beyond what chance makes; a line each.
-        reasons: Why it is not trusted, a line each: the doubts, or that pictures of
-            another kind could not be seen among so few.
+        value: Expected share of right predictions.
+        low: Lower end of the interval at `LEVEL`. The interval accounts for the number
+            of predictions and of held rows.
+        high: Upper end of the interval.
+        rows: Number of predictions.
+        novel: Share of pictures beyond the bound of novelty.
+        trusted: Whether the assumption was tested and nothing contradicts it.
+        doubts: Evidence against the assumption beyond chance, a line each.
+        reasons: Why the estimate is not trusted, a line each: the doubts, or that there
+            are too few pictures to detect those of another kind.
     """
 
     value: float
@@ -53,14 +53,15 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Counts:
-    """What an estimate needs of answers: of as many as there are, in little memory.
+    """Counts of predictions from which an estimate is made, for any number of them.
 
     Attributes:
-        blocks: Answers in each block of the calibration.
-        answered: Answers by class.
-        confidences: Answers in each tenth of the held rows, by confidence.
-        novelty: Pictures in each tenth of the held rows, by novelty.
-        novel: Pictures beyond the bound.
+        blocks: int `[blocks]`, predictions in each block of the calibration.
+        answered: int `[classes]`, predictions of each class.
+        confidences: int `[10]`, predictions whose confidence lies in each of the ten
+            parts of the held rows.
+        novelty: int `[10]`, the same for the novelty of the pictures.
+        novel: Pictures beyond the bound of novelty.
     """
 
     blocks: np.ndarray
@@ -73,14 +74,14 @@ class Counts:
     def of(
         cls, reliability: Reliability, probabilities: np.ndarray, novelty: np.ndarray
     ) -> Self:
-        """Counts answers.
+        """Counts predictions.
 
         Args:
-            reliability: Of the model that answered.
+            reliability: Reliability of the model that made them.
             probabilities: float `[rows, classes]`.
             novelty: float `[rows]`.
         """
-        # An answer that is no number is worth the least.
+        # NaN counts as the lowest confidence.
         confidences = np.nan_to_num(probabilities.max(axis=1), nan=0.0)
         places = np.searchsorted(reliability.edges, confidences, side="right")
         return cls(
@@ -90,12 +91,12 @@ class Counts:
             ),
             confidences=parts(reliability.confidence_edges, confidences),
             novelty=parts(reliability.novelty_edges, novelty),
-            # No number is as novel as can be.
+            # NaN counts as novel.
             novel=int((~(novelty <= reliability.novelty_bound)).sum()),
         )
 
     def __add__(self, other: Self) -> Self:
-        """Returns the counts of both, of one model's answers."""
+        """Returns the sum of two counts, which must be of the same model."""
         return type(self)(
             self.blocks + other.blocks,
             self.answered + other.answered,
@@ -108,26 +109,26 @@ class Counts:
 def estimate(
     reliability: Reliability, probabilities: np.ndarray, novelty: np.ndarray
 ) -> Estimate:
-    """Estimates the accuracy of answers that fit in memory; see `of_counts`."""
+    """Estimates the accuracy of predictions that fit in memory; see `of_counts`."""
     return of_counts(reliability, Counts.of(reliability, probabilities, novelty))
 
 
 def of_counts(reliability: Reliability, counts: Counts) -> Estimate:
-    """Estimates the accuracy of answers.
+    """Estimates the accuracy of predictions from their counts.
 
-    Two things are left to chance: which answers came out right, given the probability
-    that each does, and which rows were held for the calibration. Their variances add
-    up to that of a normal distribution.
+    Two sources of chance make up the variance of a normal distribution: which
+    predictions are right, given their probabilities, and which rows were held for the
+    calibration. Their variances are added.
 
     Args:
-        reliability: Of the model that answered.
-        counts: Of the answers, at least one.
+        reliability: Reliability of the model that made the predictions.
+        counts: Counts of at least one prediction.
     """
     answers = int(counts.blocks.sum())
     held, right = np.array(reliability.rows), np.array(reliability.right)
     shares = counts.blocks / answers
     value = float(shares @ (right / held))
-    # With half a row added to each side, a block without a wrong answer is not certain.
+    # Half a row more on each side: a block without errors is not taken as certain.
     smooth = (right + 0.5) / (held + 1)
     variance = smooth * (1 - smooth)
     spread = shares @ variance / answers + np.square(shares) @ (variance / held)
@@ -151,39 +152,42 @@ def of_counts(reliability: Reliability, counts: Counts) -> Estimate:
 
 
 _CHANCE = 0.001
-"""How seldom a bound is passed by chance, where pictures are of the same kind."""
+"""Probability that pictures of the same kind pass a bound by chance."""
 
 _NOVEL = 0.01
-"""So much larger than `FALSE_ALARMS` the share of novel pictures is where pictures of
-another task, answered wrongly, put the estimate 0.03 off: about 0.037 of letters do,
-and of letters MNIST's default network finds 0.3 (docs/after-the-push.md)."""
+"""Most that the share of novel pictures may exceed `FALSE_ALARMS`. Beyond it, wrongly
+predicted pictures of another task make the estimate wrong by 0.03: a share of about
+0.037 letters does so, and MNIST's default network detects 0.3 of the letters
+(docs/monitoring.md)."""
 
 _OVERLOOKED = 0.05
-"""How often so many pictures of another task may be overlooked."""
+"""Probability that such a share of pictures of another task is overlooked."""
 
 _NOVELTY = 0.1
-"""So much the novelty may move, and `_CONFIDENCES` the confidences: the largest
-difference of cumulative shares, as in the test of Kolmogorov and Smirnov. Both are
-from MNIST: where neither the share of novel pictures nor the other told of it, the
-estimate was off by more than 0.03 from 0.3 and 0.5 on; see `docs/after-the-push.md`."""
+"""Most that the novelty may move, and `_CONFIDENCES` the same for the confidences:
+largest difference of the cumulative shares, as in the Kolmogorov-Smirnov test. Measured
+on MNIST: if neither the share of novel pictures nor the other of the two showed it, the
+estimate was wrong by more than 0.03 from 0.3 and 0.5 on; see `docs/monitoring.md`."""
 
 _CONFIDENCES = 0.3
 
 _CLASSES = 0.2
-"""So much the shares of the classes answered may move: half the sum of differences."""
+"""Most that the shares of the predicted classes may move: half the sum of the absolute
+differences."""
 
 
 def _might_be_overlooked(novel: int, answers: int, held: int) -> bool:
-    """Whether so many pictures of another task that it matters may be among them.
+    """Tells whether a relevant share of pictures of another task may be unnoticed.
 
-    An upper bound of how much larger the share of novel pictures is than that of the
-    held rows, whose variance it has where that is `_NOVEL`, is held to `_NOVEL`. So few
-    pictures, or few held rows, are not trusted for what does not show in them.
+    It compares an upper bound with `_NOVEL`: the bound of the difference between the
+    share of novel pictures and that of the held rows, with the variance for a true
+    difference of `_NOVEL`. So an estimate is not trusted if there are too few pictures
+    or held rows to notice such a share.
 
     Args:
-        novel: Pictures beyond the bound of novelty.
-        answers: All of them.
-        held: The held rows.
+        novel: Number of pictures beyond the bound of novelty.
+        answers: Number of all pictures.
+        held: Number of held rows.
     """
     share = FALSE_ALARMS + _NOVEL
     variance = share * (1 - share) / answers + FALSE_ALARMS * (1 - FALSE_ALARMS) / held
@@ -192,14 +196,14 @@ def _might_be_overlooked(novel: int, answers: int, held: int) -> bool:
 
 
 def _against(reliability: Reliability, counts: Counts) -> Iterator[str]:
-    """Yields what speaks against the assumption; each bound leaves room for chance."""
+    """Yields the evidence against the assumption; bounds have a margin for chance."""
     answers, held = int(counts.blocks.sum()), sum(reliability.rows)
-    # The variance of a difference of shares, but for that of a single row.
+    # Variance of a difference of two shares, divided by the variance of a single row.
     apart = 1 / answers + 1 / held
     deviations = NormalDist().inv_cdf(1 - _CHANCE)
     novel = counts.novel / answers
     chance = deviations * math.sqrt(FALSE_ALARMS * (1 - FALSE_ALARMS) * apart)
-    # What is more than chance, but of many pictures, may be less than matters.
+    # With many pictures, a share beyond chance may still be too small to matter.
     if novel > FALSE_ALARMS + chance and _might_be_overlooked(
         counts.novel, answers, held
     ):
@@ -207,7 +211,7 @@ def _against(reliability: Reliability, counts: Counts) -> Iterator[str]:
             f"{novel:.1%} of the pictures are not of this task, where false alarms "
             f"would be {FALSE_ALARMS:.0%}"
         )
-    # Of the largest difference of two samples' cumulative shares (Smirnov's bound).
+    # Smirnov's bound of the largest difference of two samples' cumulative shares.
     chance = math.sqrt(math.log(2 / _CHANCE) / 2 * apart)
     moved = _moved(counts.novelty, reliability.novelty_rows)
     if moved > _NOVELTY + chance:

@@ -1,4 +1,4 @@
-"""How a run can end, as an exit code."""
+"""Exit codes of a run."""
 
 from enum import Enum
 
@@ -6,10 +6,10 @@ from enum import Enum
 class Exit(Enum):
     """The runner's exit codes.
 
-    `PUSHED`: the model is served (now, or it was already). `BROKEN`: something
-    failed that should not; the log says what. `BAD_INPUT`: flags, configuration
-    or data cannot be used. `REFUSED`: a gate stopped it. `INTERRUPTED`: Ctrl-C;
-    `TERMINATED`: the same by SIGTERM.
+    `PUSHED`: the model is served (now, or it was already). `BROKEN`: an unexpected
+    failure; the log has the details. `BAD_INPUT`: flags, configuration or data cannot
+    be used. `REFUSED`: a gate stopped the run. `INTERRUPTED`: Ctrl-C. `TERMINATED`:
+    SIGTERM.
     """
 
     PUSHED = 0
@@ -21,7 +21,7 @@ class Exit(Enum):
 
     @property
     def meaning(self) -> str:
-        """Returns the code in words."""
+        """The code in words."""
         return {
             Exit.PUSHED: "pushed",
             Exit.BROKEN: "broken",

@@ -1,15 +1,15 @@
 """The data contract: the features of an example, before and after Transform.
 
-Everything that writes, checks, transforms or serves examples takes the names from
-here, and shapes and classes from the task (`contract.task`).
+All code that writes, checks, transforms or serves examples uses these names, and the
+shapes and classes of the task (`contract.task`).
 """
 
 IMAGE = "image"
 """Raw feature: the int64 values of all pixels in 0-255, row by row.
 
-Why integers, and not the raw bytes or a PNG: TFDV sees every value, so the schema
-checks range (`int_domain`) and size (`shape`) exactly, and drift is measured on
-pixels. Bytes are opaque to it: any string of that length would pass.
+Integers are used, and not the raw bytes or a PNG, because TFDV then sees every value:
+the schema checks range (`int_domain`) and size (`shape`) exactly, and drift is measured
+on pixels. TFDV cannot look into bytes: any string of the right length would pass.
 Measured on MNIST's 60,000 training images, two cores, medians of two rounds
 (November 2026):
 
@@ -22,35 +22,35 @@ So the encoding that can be checked costs about one second in a run.
 """
 
 LABEL = "label"
-"""Raw feature: one int64, the place of the image's class among the task's classes."""
+"""Raw feature: one int64, the index of the image's class in the task's classes."""
 
 PREDICTION = "prediction"
-"""Of a logged request: one int64, the label of the class that was answered. It is no
-`label`: nobody has said that it is right."""
+"""Feature of a logged request: one int64, the index of the predicted class. It is not
+called `label`, as it may be wrong."""
 
 ANSWER = "probabilities"
-"""Of a logged request: float32 for each class, the answer."""
+"""Feature of a logged request: predicted probabilities, a float32 for each class."""
 
 VERSION = "version"
-"""Of a logged request: one int64, what answered; none where it is not known."""
+"""Feature of a logged request: one int64, the model version; empty if it is unknown."""
 
 TIMESTAMP = "timestamp_secs"
-"""Of a logged request: one int64, when it was answered, in seconds since 1970."""
+"""Feature of a logged request: one int64, time of the answer in seconds since 1970."""
 
 REQUEST_ID = "request_id"
-"""Of a logged request: one string."""
+"""Feature of a logged request: one string."""
 
 ROW = "row"
-"""Of a logged request: one int64, the place of the image in it."""
+"""Feature of a logged request: one int64, index of the image within the request."""
 
 NOVELTY = "novelty"
-"""Of a logged request: one float32, how far the image is from what was trained on, as
-the model that answered says it; none where the model cannot tell."""
+"""Feature of a logged request: one float32, the novelty of the image for the model that
+answered (see `pipeline.training.novelty`); empty if the model has no such signature."""
 
 SCALED_IMAGE = "scaled_image"
 """Transformed feature: float32 of the image's shape, in 0-1."""
 
 TRAIN, EVAL, TEST = "train", "eval", "test"
-"""Splits: to fit on, to watch while fitting, and to be judged by."""
+"""Splits: for fitting, for validation during the fit, and for the evaluation."""
 
 SPLITS = (TRAIN, EVAL, TEST)

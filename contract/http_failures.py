@@ -1,4 +1,4 @@
-"""Why an HTTP request got no answer, out of the exceptions of four libraries."""
+"""Explains failed HTTP requests, from the exceptions of four libraries."""
 
 import re
 from urllib.parse import urlsplit
@@ -9,7 +9,7 @@ from contract.waiting import SilenceError
 
 
 def reason(error: Exception, url: str) -> str:
-    """Returns in a few words what went wrong, and what helps where that is known."""
+    """Returns the cause of the failure in a few words."""
     text, deepest = str(error), _deepest(error)
     if isinstance(error, requests.HTTPError) and error.response is not None:
         return f"HTTP {error.response.status_code}"
@@ -35,18 +35,18 @@ def reason(error: Exception, url: str) -> str:
 
 
 def proxy_of(url: str) -> str:
-    """Returns the proxy that the environment names for an address, or nothing.
+    """Returns the proxy that the environment names for an address, or "".
 
-    A password in it is left out.
+    User name and password are removed from it.
     """
     found = requests.utils.select_proxy(url, requests.utils.get_environ_proxies(url))
     return re.sub("//[^/]*@", "//", found) if found else ""
 
 
 def _deepest(error: BaseException) -> str:
-    """Returns the message at the bottom of a chain of exceptions, as one line."""
+    """Returns the message of the innermost exception of a chain, as one line."""
     while error.__context__ is not None:
         error = error.__context__
-    # Of Python, urllib3 and OpenSSL.
+    # The innermost one comes from Python, urllib3 or OpenSSL.
     text = getattr(error, "strerror", None) or str(error)
     return (text.splitlines() or [type(error).__name__])[0][:200]

@@ -1,4 +1,4 @@
-"""Everything that libraries print, into a file; the screen is the runner's."""
+"""Redirects all output of libraries to a log file; only the runner uses the screen."""
 
 import contextlib
 import logging
@@ -12,14 +12,14 @@ _FORMAT = "%(asctime)s %(levelname).1s %(name)s: %(message)s"
 
 
 class _QuietFileHandler(logging.FileHandler):
-    """Goes on where the log cannot be written: a full disk is the run's to tell."""
+    """A file handler that ignores write errors: the run itself reports a full disk."""
 
     def handleError(self, record: logging.LogRecord) -> None:
-        """Says nothing; Python would print a traceback for each line."""
+        """Does nothing; Python would print a traceback for each line."""
 
 
 class _Screen:
-    """A stream to a person who may have gone: what she cannot see breaks nothing."""
+    """A stream to the screen that ignores errors, as the terminal may be closed."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -39,7 +39,7 @@ class _Screen:
 
 @contextmanager
 def _open_screen() -> Iterator[TextIO]:
-    """Opens the real standard output; closing it may fail where nobody reads on."""
+    """Opens the real standard output; ignores an error at its close (closed pipe)."""
     screen = os.fdopen(os.dup(1), "w", buffering=1, encoding="utf-8", errors="replace")
     try:
         yield screen
@@ -50,7 +50,7 @@ def _open_screen() -> Iterator[TextIO]:
 
 @contextmanager
 def silenced() -> Iterator[None]:
-    """Keeps what TensorFlow's C++ says, as while it is imported, off the screen."""
+    """Discards standard error: TensorFlow's C++ code writes to it, as at its import."""
     sys.stderr.flush()
     saved = os.dup(2)
     with open(os.devnull, "w") as nowhere:
@@ -67,12 +67,13 @@ def silenced() -> Iterator[None]:
 def captured(path: str, verbose: bool) -> Iterator[TextIO]:
     """Sends this process's stdout, stderr and logging to a file.
 
-    The file descriptors themselves are redirected, so that C++ code and child
-    processes are caught too.
+    The file descriptors themselves are redirected, so this includes C++ code and child
+    processes.
 
     Args:
-        path: The log file; appended to.
-        verbose: Log to the screen as well as to the file; nothing is redirected.
+        path: The log file; new lines are appended.
+        verbose: Whether to log to the screen as well as to the file, and to redirect
+            nothing.
 
     Yields:
         A stream to the real standard output.

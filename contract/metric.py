@@ -1,4 +1,4 @@
-"""What a metric has to be, so that the Evaluator can compute it and hold to it."""
+"""The base class of metrics, by which the Evaluator computes them."""
 
 from abc import ABC
 from typing import Any, ClassVar
@@ -13,15 +13,16 @@ SETTING = "gates.metrics"
 
 
 class Metric(ABC):  # noqa: B024 - a subclass overrides one of two pairs of methods
-    """A number about a model's answers to labelled images.
+    """A number about a model's predictions for labelled images.
 
-    A subclass overrides either `of_confusion`, where the confusion matrix says it
-    all (it is there anyway, so that costs nothing), or `per_row` and `of_sums`,
-    where probabilities are needed: what rows add is summed up, on whatever machines.
+    A subclass overrides either `of_confusion`, if the confusion matrix is enough (it is
+    computed anyway, so this costs nothing), or `per_row` and `of_sums`, if
+    probabilities are needed: the values of the rows are summed up, possibly on several
+    machines.
 
     Attributes:
         direction: `AT_LEAST` if more is better, `AT_MOST` if less is.
-        by_class: Whether it means something on the rows of one class alone.
+        by_class: Whether the metric makes sense for the rows of one class alone.
     """
 
     direction: ClassVar[str] = AT_LEAST
@@ -31,52 +32,52 @@ class Metric(ABC):  # noqa: B024 - a subclass overrides one of two pairs of meth
         """Returns the metric from a confusion matrix.
 
         Args:
-            confusion: int64 `[classes, classes + 1]`: how many of the class in the
-                row were answered with the class in the column; in the last column
-                with none, as no probability was above 0.
+            confusion: int64 `[classes, classes + 1]`: number of images of the row's
+                class that were predicted as the column's class. The last column counts
+                images without a prediction, as no probability was above 0.
 
         Returns:
-            The number; None if there are no rows that say anything.
+            The metric; None if there are no rows to compute it from.
         """
         raise NotImplementedError
 
     def per_row(self, labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
-        """Returns what each row adds.
+        """Returns the values of each row, which are summed up.
 
         Args:
             labels: int64 `[rows]`.
             probabilities: float32 `[rows, classes]`.
 
         Returns:
-            float64 `[rows, n]`, n the same for any rows.
+            float64 `[rows, n]`, with the same n in each call.
         """
         raise NotImplementedError
 
     def of_sums(self, sums: np.ndarray, rows: int) -> float | None:
-        """Returns the metric from what many rows added.
+        """Returns the metric from the sums over all rows.
 
         Args:
-            sums: float64 `[n]`.
-            rows: How many there were, at least 1.
+            sums: float64 `[n]`, sums of `per_row`.
+            rows: Number of rows, at least 1.
         """
         raise NotImplementedError
 
     @property
     def needs_probabilities(self) -> bool:
-        """Whether the confusion matrix is not enough."""
+        """Whether the metric needs more than the confusion matrix."""
         return type(self).of_confusion is Metric.of_confusion
 
 
 def make_metric(reference: str, options: dict[str, Any]) -> Metric:
-    """Returns a metric by its class.
+    """Returns an instance of a metric's class.
 
     Args:
         reference: `file.py:Class`, or the dotted path of the class; see
             `contract.code.split_reference`.
-        options: What the class takes.
+        options: Arguments of the class.
 
     Raises:
-        BadInputError: There is no such class, it is no metric, or it does not take
+        BadInputError: There is no such class, it is no metric, or it does not accept
             these options.
     """
     where = f"{SETTING}: {reference}"

@@ -1,4 +1,4 @@
-"""What the Trainer leaves of a training beside the model: the ModelRun artifact."""
+"""Files of the ModelRun artifact: the Trainer's records of a training."""
 
 import json
 import os
@@ -8,42 +8,42 @@ from typing import Any
 import numpy as np
 
 HISTORY_FILE = "history.json"
-"""Loss and accuracy by epoch, on both splits, and on the test split at the end."""
+"""Loss and accuracy of each epoch on both splits, and of the test split at the end."""
 
 SUMMARY_FILE = "summary.json"
 """The layers, and how the model was fitted."""
 
 TIMING_FILE = "timing.json"
-"""Seconds; apart from the others, which are the same in each run."""
+"""Times in seconds. They have a file of their own, as the others are reproducible."""
 
 MODEL_FILE = "model.keras"
 
 _ANSWERS_FILE, _NOVELTY_FILE = "answers.npy", "novelty.npy"
 
 ANSWER_BATCH = 256
-"""Rows that Keras is asked at once for its own answers."""
+"""Rows in a batch of Keras' own predictions."""
 
 
 WARM_START = "warm_start"
-"""Key of the summary: whose weights the training started from, or why from none."""
+"""Key of the summary: the version whose weights training started from, or why none."""
 
 USED = (
     *("loss", "optimizer", "optimizer_config", "schedule", "class_weights"),
     WARM_START,
 )
-"""Keys of the summary that say what was really used, whatever the settings are: a
-network may come compiled."""
+"""Keys of the summary with the values that were really used. They may differ from the
+settings, as a network may be compiled by its own function."""
 
 
 def used_settings(summary: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns the settings of a training, and what was really used in their place.
+    """Returns the settings of a training, replaced by the values that were really used.
 
-    A network of one's own, which is named by a file or a dotted path, has the layers
-    that its function makes: `hidden_units` would say something else.
+    For the user's own network, named by a file or a dotted path, `hidden_units` is left
+    out: its layers are those that its function makes.
     """
     used = {key: summary[key] for key in USED if key in summary}
     if config := used.get("optimizer_config"):
-        # Keras counts the optimisers of a process in their names.
+        # Keras numbers the optimisers of a process in their names.
         used["optimizer_config"] = {k: v for k, v in config.items() if k != "name"}
     used = {**summary["training"], **used}
     if "." in str(used.get("model", "")):
@@ -52,10 +52,10 @@ def used_settings(summary: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def setting_text(value: Any) -> str:
-    """Returns a setting for people: `rho 0.9, epsilon 1e-07`; what is unset is `none`.
+    """Returns a setting as a text: `rho 0.9, epsilon 1e-07`; `none` if it is unset.
 
     Args:
-        value: As JSON has it; an object of Keras' is a class's name and its arguments.
+        value: A JSON value; Keras' objects have a class name and its arguments.
     """
     if value is None or value in ({}, []):
         return "none"
@@ -75,7 +75,7 @@ def setting_text(value: Any) -> str:
 
 
 def save_answers(folder: str, probabilities: np.ndarray) -> None:
-    """Writes Keras' own answers to the test split, float32 `[rows, classes]`."""
+    """Writes Keras' own predictions for the test split, float32 `[rows, classes]`."""
     _save(folder, _ANSWERS_FILE, probabilities)
 
 
@@ -128,8 +128,8 @@ def _read_json(path: str) -> dict[str, Any]:
 
 
 def _open(path: str, mode: str) -> Any:
-    """Opens a file where TFX keeps artifacts, which may be an object store."""
-    # Here, as it imports TensorFlow: whoever only needs the names does without.
+    """Opens a file of an artifact, which may be in an object store."""
+    # Imported here, as it imports TensorFlow, which callers of the names do not need.
     from tfx.dsl.io import fileio
 
     return fileio.open(path, mode)

@@ -1,7 +1,7 @@
-"""The pipeline's nodes by their ids, and what they hand on by its keys.
+"""Ids of the pipeline's nodes, and keys of their inputs and outputs.
 
-The wiring is `pipeline/pipeline.py`. Whoever reads a run afterwards, from ML
-Metadata or from Kubeflow, finds a node and its outputs by these names.
+`pipeline/pipeline.py` connects the nodes. Readers of a run, from ML Metadata or from
+Kubeflow, find a node and its outputs by these names.
 """
 
 EXAMPLE_GEN = "ImageExampleGen"
@@ -16,16 +16,16 @@ TRAINER = "Trainer"
 EVALUATOR = "Evaluator"
 SERVING_VALIDATOR = "ServingValidator"
 REPLAY = "Replay"
-"""Only where a log of requests is named."""
+"""Exists only if the settings name a log of requests."""
 MODEL_REPORT = "ModelReport"
 PUSHER = "Pusher"
 REPORT = "Report"
 VERDICT = "Verdict"
-"""On Kubeflow only."""
+"""Exists on Kubeflow only."""
 REQUEST_LOG_EXAMPLE_GEN = "RequestLogExampleGen"
 TRAFFIC_GATE = "TrafficGate"
 TRAFFIC_VERDICT = "TrafficVerdict"
-"""Of the pipeline that watches what is asked, `pipeline/monitoring.py`; the last one on
+"""Nodes of the monitoring pipeline, `pipeline/monitoring.py`; TrafficVerdict exists on
 Kubeflow only."""
 
 EXAMPLES = "examples"
@@ -42,25 +42,26 @@ PAGE = "page"
 METRICS = "metrics"
 CLASSIFICATION = "classification"
 PUSHED_MODEL = "pushed_model"
-"""Keys of outputs; those of TFX's own nodes are TFX's."""
+"""Keys of outputs; TFX defines those of its own nodes."""
 
 CHAMPION_MODEL = "champion"
 CHAMPION_STATISTICS = "champion_statistics"
 INFRA_BLESSING = "infra_blessing"
 REPLAYED = "replay"
-"""Keys of inputs that are not called as the output is."""
+"""Keys of inputs whose name differs from that of the output."""
 
 HTML_TYPE = "system.HTML"
 METRICS_TYPE = "system.Metrics"
 CLASSIFICATION_TYPE = "system.ClassificationMetrics"
-"""Types of those three, by which Kubeflow's user interface shows them
-(kubeflow/pipelines: sdk/python/kfp/dsl/types/artifact_types.py)."""
+"""Artifact types of `PAGE`, `METRICS` and `CLASSIFICATION`; Kubeflow's user interface
+shows artifacts by type (kubeflow/pipelines:
+sdk/python/kfp/dsl/types/artifact_types.py)."""
 
 FORMER_IDS = {
     "MnistExampleGen": EXAMPLE_GEN,
     "ImportSchemaGen": SCHEMA_GEN,
 }
-"""What nodes were called in runs of version 0.1."""
+"""Ids of nodes in runs of version 0.1, with their present ids."""
 
 Output = tuple[str, str]
 """A node's id and the key of one of its outputs."""
@@ -80,4 +81,4 @@ READ_BY_PEOPLE: dict[str, Output] = {
     REPLAYED: (REPLAY, BLESSING),
     PUSHED_MODEL: (PUSHER, PUSHED_MODEL),
 }
-"""Which output is which input of Report and Pusher, by the input's key."""
+"""Outputs that Report and Pusher read, by the key of the input."""

@@ -1,13 +1,13 @@
-"""Tells people what became of a run or of a version, through Apprise.
+"""Sends notifications about runs and versions through Apprise.
 
-A message is sent by a process of its own: it starts with the ending, has
-`SECONDS` from then on, and is stopped after them. So an address that does not answer
-holds nobody up for longer, and nothing that a service's library does can fail a run.
+A separate process sends each message. It starts at the end of the run and is stopped
+after `SECONDS`. So an address that does not answer delays the run no longer than that,
+and an error in a service's library cannot fail a run.
 
-An address, as Apprise writes it (`slack://...`, `mailto://...`), has passwords in it.
-None is ever written or logged, and the sending process gets them through a pipe, where
-other users of the machine do not see them. What is logged of an address is its place
-in the list and, where Apprise knows it, the kind of service.
+Apprise's addresses (`slack://...`, `mailto://...`) contain passwords. They are never
+written or logged, and the sending process gets them through a pipe, where other users
+of the machine cannot see them. The log has only the position of an address in the list
+and, if Apprise knows it, the kind of service.
 """
 
 import concurrent.futures
@@ -33,33 +33,33 @@ Kind = Literal["pushed", "refused", "failed", "finding", "promoted", "withdrawn"
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 ADDRESSES = "APPRISE_URLS"
-"""The environment variable with addresses; Apprise's own command reads it, too."""
+"""Environment variable with addresses; Apprise's own command reads it, too."""
 
 KINDS_VARIABLE = "NOTIFY_KINDS"
 
 SECONDS = 10
-"""How long sending may take, from its start."""
+"""Most seconds to send a message, from its start."""
 
 NOT_ALL = "not everybody could be told of it: see the log"
-"""For a screen."""
+"""Message for the screen."""
 
 _MOST_REASONS = 12
 
 _BETWEEN = ",;"
 _BETWEEN_ADDRESSES = re.compile(rf"\s+|[{_BETWEEN}]+(?=\w+://)")
-"""As Apprise's command splits `APPRISE_URLS`; white space in an address is %20."""
+"""Splits `APPRISE_URLS` as Apprise's command does; addresses have %20 for a space."""
 
 
 @dataclass(frozen=True)
 class Settings:
-    """Who is told of what.
+    """Which events are sent, and to which addresses.
 
     Attributes:
-        kinds: Of what.
-        urls_file: A file of Apprise's addresses, one a line; empty for none. Those in
-            the environment (`ADDRESSES`) are told as well.
-        reports: The address under which the output folder is to be had by HTTP; empty:
-            a message has the report's path.
+        kinds: Kinds of events that are sent.
+        urls_file: File of Apprise's addresses, one a line; empty for none. Addresses in
+            the environment (`ADDRESSES`) are used, too.
+        reports: HTTP address of the output folder, for links to reports; if it is
+            empty, messages contain the report's path.
     """
 
     kinds: tuple[Kind, ...] = KINDS
@@ -71,10 +71,10 @@ class Settings:
         """Returns the settings of a command that reads no configuration.
 
         Args:
-            environ: Its `NOTIFY_KINDS` has the kinds, separated by commas.
+            environ: Environment; `NOTIFY_KINDS` has the kinds, separated by commas.
 
         Raises:
-            BadInputError: It names another kind.
+            BadInputError: `NOTIFY_KINDS` has an unknown kind.
         """
         text = environ.get(KINDS_VARIABLE)
         if text is None:
@@ -113,16 +113,17 @@ class Settings:
 
 @dataclass(frozen=True)
 class Event:
-    """What people may want to know.
+    """An event that is worth a notification.
 
     Attributes:
-        kind: What happened.
-        model: The model's name.
-        what: One line for people, such as "refused by Evaluator, nothing was pushed".
+        kind: Kind of the event.
+        model: Name of the model.
+        what: One line about the event, such as "refused by Evaluator, nothing was
+            pushed".
         why: The reasons, a line each.
-        version: The version that it is about; None for none.
-        report: Path of the page about it; None for none.
-        output: The output folder that it lies in, at whatever depth.
+        version: Version concerned; None if there is none.
+        report: Path of the report; None if there is none.
+        output: Output folder that contains the report, at any depth.
     """
 
     kind: Kind
@@ -135,7 +136,7 @@ class Event:
 
     @property
     def title(self) -> str:
-        """The message's first line, for services that have one."""
+        """Title of the message, for services that show one."""
         version = "" if self.version is None else f" version {self.version}"
         return f"{self.model}{version}: {self.kind}"
 
@@ -152,7 +153,7 @@ class Event:
 
 
 class Sending:
-    """A message on its way."""
+    """A message that is being sent by a process of its own."""
 
     def __init__(self, event: Event, reports: str, addresses: list[str]) -> None:
         """Starts to send it.
@@ -171,7 +172,7 @@ class Sending:
             text=True,
             # The child finds our modules where this process does.
             env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-            # Ctrl-C at the terminal is for the run, which is telling of it just now.
+            # Ctrl-C at the terminal must not stop the message about this very Ctrl-C.
             start_new_session=True,
         )
         assert self._process.stdin is not None
@@ -186,10 +187,10 @@ class Sending:
             )
 
     def finish(self) -> bool:
-        """Waits until it is sent or its time is up, and logs what became of it.
+        """Waits until the message is sent or its time is over, and logs the result.
 
         Returns:
-            Whether every address took it.
+            Whether every address accepted it.
         """
         left = max(0.0, self._deadline - time.monotonic())
         self._process.stdin = None
@@ -214,12 +215,12 @@ class Sending:
 
 
 def begin(settings: Settings, event: Event) -> Sending | None:
-    """Starts to tell people of something, if they want to know and can be told.
+    """Starts to send an event, if its kind is wanted and there are addresses.
 
-    Whatever goes wrong is in the log, and nowhere else.
+    Failures are only logged.
 
     Returns:
-        What is to be finished before the process ends; None where nothing is sent.
+        The message, to be finished before the process ends; None if nothing is sent.
     """
     if event.kind not in settings.kinds:
         return None
@@ -232,17 +233,17 @@ def begin(settings: Settings, event: Event) -> Sending | None:
 
 
 def _send() -> None:
-    """Sends what standard input has; prints a line of JSON for each address."""
-    # For where nobody is left to stop it.
+    """Sends the message from standard input; prints a line of JSON for each address."""
+    # The parent process may have ended and cannot stop this one then.
     signal.alarm(SECONDS)
     asked = json.load(sys.stdin)
-    # What a service's library prints is no answer.
+    # Output of a service's library must not mix with the answers.
     answers = os.dup(sys.stdout.fileno())
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-    # It is imported where something is sent, and only there.
+    # Imported only in the sending process.
     import apprise
 
-    # What Apprise logs has addresses in it.
+    # Apprise's log messages contain addresses.
     logging.disable()
 
     def send(number: int, address: str) -> None:
@@ -259,7 +260,7 @@ def _send() -> None:
         except Exception as error:
             problem = type(error).__name__
         answer = {"address": number, "service": service, "problem": problem}
-        # A line in one piece, whatever the other threads write.
+        # One call of write, so that threads do not mix their lines.
         os.write(
             answers, json.dumps({**answer, "delivered": delivered}).encode() + b"\n"
         )

@@ -1,4 +1,4 @@
-"""A person's own function or class, which the settings name: imported from its file."""
+"""Imports the user's own functions and classes, which the settings name."""
 
 import importlib
 import importlib.util
@@ -24,18 +24,19 @@ _CALLERS = tuple(
         ("pipeline", "training"),
     )
 )
-"""Where own code is called from; it may lie in the project's folder itself."""
+"""Folders of our code that calls the user's code, which may be in the project, too."""
 
 
 @contextmanager
 def imported(setting: str, reference: str) -> Iterator[Any]:
-    """Imports what a reference names; inside the block its folder can be imported from.
+    """Imports the object that a reference names.
 
-    Modules of that folder do not stay imported: their names, such as `layers`, may be
-    those of another file's in the same process.
+    Within the block, modules of the file's folder can be imported. They do not stay
+    imported: another file of the same process may have modules of the same names, such
+    as `layers`.
 
     Raises:
-        BadInputError: There is no such file or module, or it fails.
+        BadInputError: There is no such file or module, or its import fails.
     """
     place, name = split_reference(reference)
     if not place.endswith(".py"):
@@ -48,7 +49,7 @@ def imported(setting: str, reference: str) -> Iterator[Any]:
     before = set(sys.modules)
     sys.path.insert(0, folder)
     try:
-        # Not by the file's own name, which may be that of a package.
+        # The file's own name may be that of an installed package.
         own_name = f"own_{os.path.splitext(os.path.basename(path))[0]}"
         spec = importlib.util.spec_from_file_location(own_name, path)
         assert spec is not None
@@ -72,10 +73,10 @@ def imported(setting: str, reference: str) -> Iterator[Any]:
 
 @contextmanager
 def told(setting: str, reference: str) -> Iterator[None]:
-    """Makes one line of whatever a person's own code raises.
+    """Turns any exception of the user's own code into one line.
 
-    The line names the last place in the person's own folder that the error passed
-    through: what a library raises further down says nothing about where to look.
+    The line names the innermost place within the user's own folder: places in libraries
+    do not help the user to find the error.
     """
     try:
         yield
@@ -88,7 +89,7 @@ def told(setting: str, reference: str) -> Iterator[None]:
 
 
 def _place(error: Exception, reference: str) -> str:
-    """Returns ` (file, line n)` of the person's own code; empty if it was not there."""
+    """Returns ` (file, line n)` of the user's own code; "" if it raised no error."""
     if "." not in reference:
         return ""
     place, _ = split_reference(reference)
@@ -97,7 +98,7 @@ def _place(error: Exception, reference: str) -> str:
         (os.path.abspath(frame.filename), frame.lineno)
         for frame in traceback.extract_tb(error.__traceback__)
     ]
-    # Python has not run what it cannot parse.
+    # Code with a syntax error was not run, so it has no frame.
     if isinstance(error, SyntaxError) and error.filename:
         frames.append((os.path.abspath(error.filename), error.lineno))
     folder = os.path.join(os.path.dirname(path or ""), "")

@@ -1,49 +1,49 @@
-"""How a picture becomes an image of a task.
+"""Converts a picture to an image of a task.
 
-What a model learns from and what it is asked have to be made in one way: the reader of
-data (`components/image_example_gen`) and the client (`serving/client`) use this one.
+Training data and requests must be converted in the same way: both the data reader
+(`components/image_example_gen`) and the client (`serving/client`) use this module.
 """
 
 import numpy as np
 from PIL import Image
 
 _GAP = 2.0
-"""A picture is averaged down by whole numbers to no less than twice the size that is
-wanted, and resized from there, as Pillow's `thumbnail` does it. Of photographs it takes
-a tenth of the time, and differs by a level or two."""
+"""Pillow's `reducing_gap`: a picture is averaged down by a whole factor to at least
+twice the wanted size and then resized, as in Pillow's `thumbnail`. For photographs this
+takes a tenth of the time, and the result differs by one or two levels."""
 
 _DEEP = 257
-"""From levels of 16 bits to levels of 8."""
+"""Divides 16-bit levels to get 8-bit levels."""
 
 
 def decode_no_larger(image: Image.Image, width: int, height: int) -> None:
-    """Lets a JPEG that is not decoded yet be decoded smaller, if it is much larger.
+    """Makes Pillow decode a JPEG at a smaller size if it is much larger than wanted.
 
     Args:
-        image: As it was opened.
-        width: That is wanted in the end.
-        height: That is wanted in the end; EXIF may exchange both.
+        image: A picture that is opened and not yet decoded.
+        width: Wanted width in pixels.
+        height: Wanted height in pixels; EXIF may exchange width and height.
     """
     side = int(_GAP * max(width, height))
     image.draft(None, (side, side))
 
 
 def plain(image: Image.Image, channels: int, paper: int) -> Image.Image:
-    """Returns a picture as `L` or `RGB`, 8 bit, or of 16 bits as `F` in 0 to 255.
+    """Returns a picture as `L` or `RGB` (8 bits), or a 16-bit one as `F` in 0 to 255.
 
     Args:
-        image: Of any mode.
-        channels: 1 or 3 that are wanted; one of `F` has one.
-        paper: What shines through where it is transparent.
+        image: A picture of any mode.
+        channels: Wanted channels, 1 or 3; a picture of mode `F` has 1 in any case.
+        paper: Level of the background behind transparent pixels.
 
     Raises:
-        ValueError: Its levels are no whole numbers of 8 or 16 bits.
+        ValueError: The levels are not whole numbers of 8 or 16 bits.
     """
     if image.mode[0] == "I":
         levels = np.asarray(image).astype(np.float32)
         if levels.min() < 0 or levels.max() > 0xFFFF:
             raise ValueError(f"levels of {levels.min():g} to {levels.max():g}")
-        # What Pillow calls I may hold 8 bits or 16.
+        # Pillow's mode I may have levels of 8 or 16 bits.
         deep = image.mode != "I" or levels.max() > 0xFF
         return Image.fromarray(levels / np.float32(_DEEP) if deep else levels)
     if image.mode == "F":
@@ -64,13 +64,13 @@ def resized(
     height: int,
     box: tuple[float, float, float, float] | None = None,
 ) -> Image.Image:
-    """Returns a picture in another size, whatever its proportions.
+    """Resizes a picture, without keeping its proportions.
 
     Args:
-        image: As `plain` returns it.
-        width: Pixels.
-        height: Pixels.
-        box: What of it is seen: left, top, right, bottom; None: all.
+        image: A picture from `plain`.
+        width: New width in pixels.
+        height: New height in pixels.
+        box: Part of the picture to use: left, top, right, bottom; None for all of it.
     """
     if image.size == (width, height) and box is None:
         return image
@@ -81,9 +81,9 @@ def pixels(image: Image.Image, shape: tuple[int, ...]) -> np.ndarray:
     """Returns a picture of the right size as uint8 of a task's shape.
 
     Args:
-        image: As `plain` returns it.
-        shape: `(height, width)`, or `(height, width, 3)`; a grey picture of three
-            channels has the same in each.
+        image: A picture from `plain`.
+        shape: `(height, width)`, or `(height, width, 3)`; a grey picture gets three
+            equal channels.
     """
     values = np.asarray(image)
     if values.dtype != np.uint8:

@@ -1,6 +1,6 @@
-"""Telling of what goes on inside a node, through the standard log.
+"""Reports the progress of a node through the standard log.
 
-TFX's runners have no listeners, but what a node logs is heard where it runs.
+TFX's runners offer no callbacks, but log messages of a node can be read where it runs.
 """
 
 import logging
@@ -14,17 +14,17 @@ NOTE, REFUSED, SKIPPED = "progress", "refused", "skipped"
 
 
 def tell(text: str) -> None:
-    """Logs one line for people about what goes on."""
+    """Logs one line for the user about the progress."""
     _log(NOTE, text)
 
 
 def tell_refused(text: str) -> None:
-    """Logs that the node, which goes well, says No; and to what."""
+    """Logs that the node succeeded and refuses the model, with the reason."""
     _log(REFUSED, text)
 
 
 def tell_skipped(text: str) -> None:
-    """Logs that there is nothing for the node to do; and why."""
+    """Logs that the node has nothing to do, with the reason."""
     _log(SKIPPED, text)
 
 

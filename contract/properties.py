@@ -1,47 +1,50 @@
-"""Custom properties of artifacts and contexts, TFX's and ours, and parameters' keys."""
+"""Keys of the custom properties of artifacts and contexts, TFX's and ours."""
 
 FINGERPRINT = "fingerprint"
-"""Of Examples: SHA-256 of the content, whatever its wrapping."""
+"""On Examples: SHA-256 of the content, independent of the file format."""
 
 COUNTS = "counts"
-"""Of Examples: JSON, examples by split."""
+"""On Examples: JSON with the number of examples by split."""
 
 TEST_ROWS_IN_TRAINING = "test_rows_in_training"
-"""Of Examples: rows of the test split whose very image is in the training part."""
+"""On Examples: test rows whose identical image is also in the training part."""
 
 CHAMPION_VERSION = "champion_version"
-"""Of both outputs of Champion: the version; empty if there is none to compare with."""
+"""On both outputs of Champion: the version; empty if there is none to compare with."""
 
 LEFT_OUT = "left_out"
-"""Of the same: why the version that is served is not compared with; mostly empty."""
+"""On both outputs of Champion: why no comparison with the served version is made;
+usually empty."""
 
 CHAMPION_ACCURACY = "champion_accuracy"
-"""Of Champion's model: on its own test split, when it was pushed; -1 is unknown."""
+"""On Champion's model: accuracy on its own test split at its push; -1 if unknown."""
 
 OVERRIDDEN = "overridden"
 FINDINGS = "findings"
-"""Of DataGate's verdict: whether the run went on in spite of that many findings."""
+"""On DataGate's verdict: whether the run was told to go on, and how many findings it
+has.
+"""
 
 BLESSED = "blessed"
-"""Of a blessing, as TFX's Pusher reads it: 0 or 1."""
+"""On a blessing, 0 or 1; TFX's Pusher reads it."""
 
 HELD_BACK = "held_back"
-"""Of a PushedModel that is none: why this very model is not to be served."""
+"""On a PushedModel that was not pushed: why this model must not be served."""
 
 PUSHED = "pushed"
 PUSHED_VERSION = "pushed_version"
 PUSHED_DESTINATION = "pushed_destination"
 ALREADY_SERVED = "already_served"
-"""Of a PushedModel; the first three are TFX's."""
+"""On a PushedModel; TFX defines the first three."""
 
 ARRIVED_AS = "arrived_as"
-"""Of the same: the label that it was pushed for; empty where nothing is labelled."""
+"""On a PushedModel: the label that it was pushed for; empty if there are no labels."""
 
 NOT_SHOWN = "not_shown"
-"""Of Report's classification: what was too much for Kubeflow's page; mostly missing."""
+"""On Report's classification: parts too large for Kubeflow's page; usually missing."""
 
 RUN = "run"
-"""Of a `pipeline_run` context: the runner's name of the run."""
+"""On a `pipeline_run` context: the runner's name of the run."""
 
 CODE = "code"
-"""The parameter with the digest of a node's code: a part of its cache key."""
+"""Key of the parameter with the digest of a node's code, a part of its cache key."""

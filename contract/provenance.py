@@ -1,18 +1,17 @@
-"""What a run was started from: which code, and which environment."""
+"""Code and environment that a run was started from."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Provenance:
-    """Facts that only the starting side knows; what it does not is empty.
+    """Facts that only the machine which starts a run knows; unknown ones are empty.
 
     Attributes:
-        commit: Of the checkout, in git.
-        clean: Whether the checkout was that commit and nothing else; None where
-            nobody knows.
+        commit: Git commit of the checkout.
+        clean: Whether the checkout had no changes beside that commit; None if unknown.
         lock: Name of the lock that the environment was made from.
-        lock_digest: SHA-256 of the lock's file as it was installed.
+        lock_digest: SHA-256 of the installed lock file.
     """
 
     commit: str = ""

@@ -1,9 +1,9 @@
-"""What a model's answers were worth on data that it did not learn from.
+"""Measures the reliability of a model's predictions on rows that it was not trained on.
 
-The Trainer measures it and writes it into the SavedModel. With it the accuracy of
-answers can be estimated whose labels nobody knows (`contract.estimation`), and a
-picture that is not of this task can be told (the signature `novelty`). Nothing here
-imports TensorFlow.
+The Trainer measures it and writes it into the SavedModel. It allows to estimate the
+accuracy of predictions without labels (`contract.estimation`), and to detect pictures
+that are not of this task (the signature `novelty`). This module does not import
+TensorFlow.
 """
 
 import json
@@ -19,30 +19,31 @@ from contract import described
 from contract.errors import BadInputError
 
 RELIABILITY_FILE = os.path.join("assets.extra", "reliability.json")
-"""Its name in a SavedModel. Versions of before November 2026 have none."""
+"""Path of the file in a SavedModel. Versions before November 2026 do not have it."""
 
 
 @dataclass(frozen=True)
 class Reliability:
-    """Measured on held rows: of the eval split, and nothing was chosen by them.
+    """The reliability of a model, measured on held rows.
 
-    The calibration is isotonic: a row belongs to the last block whose edge is at most
-    its confidence, which is the probability of the class that it was answered with.
-    From block to block the share of right answers does not fall.
+    Held rows are rows of the eval split by which nothing was chosen. The calibration is
+    isotonic: a row belongs to the last block whose edge is at most its confidence, the
+    probability of the predicted class. From block to block, the share of right
+    predictions does not fall.
 
     Attributes:
-        edges: The least confidence of each block, ascending; the first is 0.
+        edges: Least confidence of each block, ascending; the first is 0.
         rows: Held rows in each block, at least 1.
-        right: How many of them were answered rightly.
-        answered: Held rows that were answered with each class, by label.
-        confidence_edges: What divides the held rows by confidence into ten parts of
-            as many rows, as far as there are that many confidences: nine numbers,
-            ascending. A row of an edge's confidence is in the part below.
-        confidence_rows: Held rows in each part.
-        novelty_edges: The same by novelty.
-        novelty_rows: Likewise.
-        novelty_bound: A picture whose novelty is above it is not of this task; above
-            it are `FALSE_ALARMS` of the held rows.
+        right: Rightly predicted held rows in each block.
+        answered: Held rows that were predicted as each class, by label.
+        confidence_edges: Nine numbers, ascending, that divide the held rows by
+            confidence into ten parts of equal size, as far as there are enough
+            different confidences. A row on an edge belongs to the part below.
+        confidence_rows: Held rows in each of these parts.
+        novelty_edges: Nine numbers that divide the held rows by novelty.
+        novelty_rows: Held rows in each of the parts by novelty.
+        novelty_bound: A picture whose novelty is above it does not count as one of this
+            task; `FALSE_ALARMS` of the held rows are above it.
     """
 
     edges: tuple[float, ...]
@@ -57,7 +58,7 @@ class Reliability:
 
     @property
     def accuracy(self) -> float:
-        """Share of the held rows that were answered rightly."""
+        """Share of the held rows that were predicted rightly."""
         return sum(self.right) / sum(self.rows)
 
     def to_json(self) -> str:
@@ -66,10 +67,10 @@ class Reliability:
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Self:
-        """Reads what `to_json` returned; keys of a later version are left out.
+        """Reads what `to_json` returned; ignores keys of later versions.
 
         Raises:
-            BadInputError: It is something else.
+            BadInputError: The text has another content.
         """
         content = described.parse(text, "reliability")
         try:
@@ -83,7 +84,7 @@ class Reliability:
 
 
 FALSE_ALARMS = 0.01
-"""Share of pictures of the task that are taken for one that is not."""
+"""Share of the task's own pictures that count as pictures of another task."""
 
 
 def _value(content: Any) -> Any:
@@ -93,20 +94,20 @@ def _value(content: Any) -> Any:
 
 
 def read_reliability(folder: str) -> Reliability | None:
-    """Returns the reliability of a model's answers; None of an older version.
+    """Returns the reliability of a model; None if its version is older than the file.
 
     Args:
-        folder: Of the SavedModel, on this machine.
+        folder: Local folder of the SavedModel.
 
     Raises:
-        BadInputError: The file is there and cannot be read.
+        BadInputError: The file exists and cannot be read.
     """
     path = os.path.join(folder, RELIABILITY_FILE)
     return described.read(path, Reliability.from_json)
 
 
 def parts(edges: ArrayLike, values: np.ndarray) -> np.ndarray:
-    """Returns how many values are in each of the parts that edges divide them into."""
+    """Returns the number of values in each of the parts between the edges."""
     places = np.searchsorted(edges, values)
     return np.bincount(places, minlength=len(np.asarray(edges)) + 1)
 
@@ -117,18 +118,18 @@ def measure(
     """Measures the reliability of a model on held rows.
 
     Args:
-        probabilities: float32 `[rows, classes]`, what the model answered.
-        labels: int64 `[rows]`, what is right.
-        novelty: float32 `[rows]`, what the model said of them; see `Reliability`.
+        probabilities: float32 `[rows, classes]`, the model's predictions.
+        labels: int64 `[rows]`, the right classes.
+        novelty: float32 `[rows]`, the model's novelty of the pictures.
     """
-    # Not at import: whoever only reads the result does without.
+    # Imported here, as readers of the result do not need it.
     from sklearn.isotonic import isotonic_regression
 
     confidences = probabilities.max(axis=1)
     answers = probabilities.argmax(axis=1)
     order = np.argsort(confidences, kind="stable")
     right = (answers == labels)[order]
-    # Rows of one confidence are one point; else the order of equals would count.
+    # Rows of equal confidence are one point; otherwise their order would matter.
     distinct, first, counts = np.unique(
         confidences[order], return_index=True, return_counts=True
     )
@@ -140,7 +141,7 @@ def measure(
     classes = probabilities.shape[1]
     tenths = np.arange(1, 10) / 10
     by_confidence, by_novelty = (
-        # A quantile that is a row's own value, which float64 holds exactly.
+        # This quantile is the value of a row, which float64 represents exactly.
         np.quantile(values, tenths, method="lower").astype(np.float64)
         for values in (confidences, novelty)
     )
@@ -153,6 +154,6 @@ def measure(
         confidence_rows=tuple(parts(by_confidence, confidences).tolist()),
         novelty_edges=tuple(by_novelty.tolist()),
         novelty_rows=tuple(parts(by_novelty, novelty).tolist()),
-        # As the served graph compares it.
+        # The served graph compares in float32.
         novelty_bound=float(np.float32(np.quantile(novelty, 1 - FALSE_ALARMS))),
     )

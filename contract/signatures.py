@@ -1,4 +1,4 @@
-"""How a served model is asked: its signatures, their inputs and outputs."""
+"""Signatures of a served model, with their inputs and outputs."""
 
 IMAGES_SIGNATURE = "serving_default"
 """`images` uint8 `[None, *task.shape]` -> `probabilities`, `class_id`."""
@@ -14,8 +14,8 @@ DESCRIBE_SIGNATURE = "describe"
 """`text` string `[None]`, any -> `task` string `[None]`, the task as JSON."""
 
 NOVELTY_SIGNATURE = "novelty"
-"""`images` uint8 `[None, *task.shape]` -> `novelty`, `is_novel`: how far a picture is
-from all that the model has learnt. Versions of before November 2026 have none."""
+"""`images` uint8 `[None, *task.shape]` -> `novelty`, `is_novel`: distance of a picture
+from the training pictures. Versions before November 2026 do not have it."""
 
 PROBABILITIES = "probabilities"
 """Output: float32 `[None, classes]`."""
@@ -24,8 +24,8 @@ CLASS_ID = "class_id"
 """Output: int64 `[None]`, the label of the most probable class."""
 
 NOVELTY = "novelty"
-"""Output: float32 `[None]`; 0 is not novel at all."""
+"""Output: float32 `[None]`; 0 means not novel at all."""
 
 IS_NOVEL = "is_novel"
-"""Output: bool `[None]`, whether a picture is taken for none of this task: whether its
-novelty is beyond the bound of `contract.reliability`."""
+"""Output: bool `[None]`, whether a picture counts as one of another task: its novelty
+is above the bound of `contract.reliability`."""

@@ -1,4 +1,4 @@
-"""Starts a command line, also for a Python that has not got what it needs."""
+"""Starts a command line, with a clear error if the environment is incomplete."""
 
 import contextlib
 import importlib
@@ -21,11 +21,11 @@ _STOPPED = (130, 143)
 _LOADING = (ImportError, MemoryError)
 
 MOST_LETTERS = 400
-"""Letters of somebody else's message that fit on a line."""
+"""Most characters of a library's message in an error line."""
 
 
 def start(module: str) -> Never:
-    """Runs `main` of a module; without the environment, one line says how to."""
+    """Runs `main` of a module; if libraries are missing, one line says what to do."""
     _settle()
     try:
         with stoppable():
@@ -39,33 +39,33 @@ def start(module: str) -> Never:
         code = 130 if isinstance(error, KeyboardInterrupt) else 143
         print("interrupted" if code == 130 else "terminated", file=sys.stderr)
     except (*_LOADING, OSError, RuntimeError) as error:
-        # Before the command line itself could tell.
+        # This happens before the command line can report errors itself.
         line = why_not_imported(error) if isinstance(error, _LOADING) else error
         with contextlib.suppress(OSError):
             print(f"error: {line}", file=sys.stderr)
         sys.exit(1)
     else:
         sys.exit(0)
-    # Threads of libraries may still be at it, and Python would wait for them.
+    # Python would wait for threads of libraries that still run.
     with contextlib.suppress(OSError):
         sys.stdout.flush()
     os._exit(code)
 
 
 def _settle() -> None:
-    """Takes from this process, and from those it starts, what would break libraries."""
-    # numpy's would start a thread a core for sums that we do not have, and send this
-    # process a Ctrl-C, or hang, where it cannot (OpenBLAS: blas_thread_init).
+    """Changes settings of this process and its children that would break libraries."""
+    # numpy's OpenBLAS would start a thread per core, for operations that we do not use.
+    # If it cannot start one, it sends this process SIGINT or hangs (blas_thread_init).
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    # What libraries warn of is no error of ours, though a person's own code may be
-    # tested that way.
+    # Warnings of libraries are no errors of ours, but the user may have set this for
+    # tests of other code.
     os.environ.pop("PYTHONWARNINGS", None)
     if any(action == "error" for action, *_ in warnings.filters):
         warnings.simplefilter("default")
-    # Some would make their folders wherever this is started.
+    # With a relative HOME, libraries would make folders in the current folder.
     if not os.path.isabs(os.environ.get("HOME", os.sep)):
         del os.environ["HOME"]
-    # Names of classes and files that the locale cannot write are escaped.
+    # Characters that the locale cannot encode are escaped.
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
@@ -74,7 +74,7 @@ def _settle() -> None:
 def why_not_imported(error: ImportError | MemoryError) -> str:
     """Returns why a library cannot be imported, and what to do, on one line."""
     reason: BaseException = error
-    # numpy surrounds it with a page of advice.
+    # numpy adds a page of advice around the real cause.
     while isinstance(inner := reason.__cause__ or reason.__context__, _LOADING):
         reason = inner
     name = getattr(reason, "name", None) or "a library"

@@ -1,9 +1,9 @@
-"""Ctrl-C and SIGTERM: heard at once, and obeyed within seconds, at any moment.
+"""Handles Ctrl-C and SIGTERM: the process reacts at once and ends within seconds.
 
-Python hears a signal between two of its instructions, so a call of C that takes long,
-or a library that swallows exceptions, would keep a process going. A thread watches for
-the signal as well: it says that it was heard, and ends a process that does not end by
-itself. Whatever that was at, the next run takes it up, as after a SIGKILL.
+Python handles a signal only between two of its instructions. So a long call of C code,
+or a library that swallows exceptions, would keep a process running. A thread watches
+for the signal, too: it reports the signal, and ends a process that does not end by
+itself. The next run continues the interrupted work, as after a SIGKILL.
 """
 
 import contextlib
@@ -31,7 +31,7 @@ _ENDINGS: dict[int, tuple[type[BaseException], Exit]] = {
 
 
 class _Process:
-    """What holds for this process as a whole, as signals do."""
+    """State of this process as a whole, as signals concern all of it."""
 
     stoppable = False
     grace = _GRACE_SECONDS
@@ -41,15 +41,15 @@ class _Process:
 
 
 def allow(seconds: float) -> None:
-    """Gives this process longer to end: what it does elsewhere has to end as well."""
+    """Gives this process more time to end, as it has to stop work elsewhere, too."""
     _Process.grace = seconds
 
 
 @contextmanager
 def concluding() -> Iterator[None]:
-    """Lets the block tell what became of the work: no signal is an exception in it.
+    """Raises no exception at a signal within the block, which reports the result.
 
-    It has the time that a process has to end.
+    The block has only the time that a process has to end.
     """
     _Process.concluding = True
     try:
@@ -60,10 +60,10 @@ def concluding() -> Iterator[None]:
 
 @contextmanager
 def deferred() -> Iterator[None]:
-    """Lets the block come to its end before a signal is an exception.
+    """Delays the exception of a signal until the end of the block.
 
-    For what may not be cut in two, as the start of a process and the taking note of
-    it. A signal in the block is raised where it ends.
+    It protects steps that belong together, such as the start of a process and the
+    record of it.
 
     Raises:
         KeyboardInterrupt: There was a Ctrl-C.
@@ -81,17 +81,17 @@ def deferred() -> Iterator[None]:
 
 @contextmanager
 def stoppable() -> Iterator[None]:
-    """Makes the first Ctrl-C or SIGTERM in the block an exception; see the module.
+    """Turns the first Ctrl-C or SIGTERM in the block into an exception.
 
-    Further ones are not, as whoever signals a group of processes often does so twice,
-    and what is being concluded is to be concluded.
+    Further signals raise nothing: a group of processes is often signalled twice, and
+    the clean-up after the first signal must not be interrupted.
 
     Raises:
         KeyboardInterrupt: At Ctrl-C.
         Terminated: At SIGTERM.
     """
     if _Process.stoppable or threading.current_thread() is not threading.main_thread():
-        # It is already; or signals are not for this thread.
+        # An outer block is active, or this thread gets no signals.
         yield
         return
     stopping = False
@@ -106,7 +106,7 @@ def stoppable() -> Iterator[None]:
                 raise _ENDINGS[signum][0]
 
     def swallowed(what: "sys.UnraisableHookArgs") -> None:
-        """Sends again what hit a callback of C, where nothing can be raised."""
+        """Sends a signal again that arrived in a C callback, which cannot raise."""
         nonlocal stopping
         for signum, (kind, _) in _ENDINGS.items():
             if issubclass(what.exc_type, kind):
@@ -132,12 +132,12 @@ def stoppable() -> Iterator[None]:
         signal.set_wakeup_fd(woken)
         for signum, handler in before.items():
             signal.signal(signum, handler)
-        # So the thread knows that it is over.
+        # This tells the thread that the block has ended.
         os.close(written)
 
 
 def _stderr() -> int:
-    """Returns a copy of standard error, whose place the log may take later."""
+    """Returns a copy of standard error, as the log may replace the original later."""
     try:
         return os.dup(2)
     except OSError:
@@ -158,7 +158,7 @@ def _watch(heard: int, screen: int) -> None:
         word = code.name.lower()
         _say(screen, f"{word}: stopping, within {math.ceil(_Process.grace)} seconds")
         left = began + _Process.grace - time.monotonic()
-        # Whoever signals again does not want to wait.
+        # A second signal ends the process at once.
         if _next(heard, max(0.0, left)) != 0:
             _say(screen, f"{word}: stopped as it was; the next run goes on from there")
             os._exit(code.value)
@@ -168,7 +168,7 @@ def _watch(heard: int, screen: int) -> None:
 
 
 def _next(heard: int, seconds: float | None) -> int | None:
-    """Returns the next signal of ours; 0 where the block ended, None for no news."""
+    """Returns the next signal of `_ENDINGS`; 0 if the block ended, None at a timeout."""
     deadline = None if seconds is None else time.monotonic() + seconds
     while True:
         left = None if deadline is None else max(0.0, deadline - time.monotonic())

@@ -1,8 +1,8 @@
-"""The task: what an image is, what the classes are, and what people call them.
+"""The task: the shape of an image, the classes and their names.
 
-It is read from the data, completed by settings, and travels with everything that is
-made of the data: the Examples artifact, the version, the served model, the report.
-Whoever needs a shape or a name takes it from there. Nothing here imports TensorFlow.
+It is read from the data and completed by settings. Everything that is made of the data
+contains it: the Examples artifact, the version, the served model, the report. This is
+the only source of shapes and names. This module does not import TensorFlow.
 """
 
 import json
@@ -16,7 +16,7 @@ from contract import described
 from contract.errors import BadInputError
 
 TASK_FILE = "task.json"
-"""Its name in an Examples artifact and in a version."""
+"""Name of the file in an Examples artifact and in a version."""
 
 DEFAULT_NOUN = "image"
 
@@ -24,24 +24,24 @@ MOST_CLASSES = 10_000
 """The confusion matrix has a number for each pair of classes: 800 MB at this size."""
 
 MOST_VALUES = 1 << 20
-"""Of one image (a megapixel in grey): an example has a number for each of them."""
+"""Most values of an image (a megapixel in grey); an example has a number for each."""
 
 _NOUN = re.compile(r"[^\W\d_][\w -]{0,39}")
 
 
 @dataclass(frozen=True)
 class Task:
-    """What a model is asked.
+    """Images and classes of a classification task.
 
     Attributes:
-        name: Of the data set, for people; the model's name is derived from it.
-        height: Pixels.
-        width: Pixels.
-        channels: Values of a pixel: 1 is grey, 3 is red, green and blue.
-        classes: What the classes are called, by label: label 0 first.
-        noun: What an image shows, for people, in the singular: `digit`, `letter`.
-        background: The value of pixels where nothing is drawn; None if images have
-            no such thing.
+        name: Name of the data set; the model's name is derived from it.
+        height: Height of an image in pixels.
+        width: Width of an image in pixels.
+        channels: Values of a pixel: 1 for grey, 3 for red, green and blue.
+        classes: Names of the classes by label, label 0 first.
+        noun: Singular noun for the object in an image: `digit`, `letter`.
+        background: Value of pixels where nothing is drawn; None if images have no
+            background.
     """
 
     name: str
@@ -53,10 +53,10 @@ class Task:
     background: int | None = None
 
     def __post_init__(self) -> None:
-        """Checks it.
+        """Checks the values.
 
         Raises:
-            BadInputError: It is none that can be learned; one line.
+            BadInputError: A value is outside of its limits; one line.
         """
         sides = (self.height, self.width, self.channels)
         if min(sides) < 1 or self.channels not in (1, 3):
@@ -97,29 +97,29 @@ class Task:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """The shape of one image: `(height, width)`, in colour `(..., channels)`."""
+        """Shape of one image: `(height, width)`, or `(height, width, 3)` in colour."""
         sides = (self.height, self.width)
         return sides if self.channels == 1 else (*sides, self.channels)
 
     @property
     def size(self) -> int:
-        """How many values an image has."""
+        """Number of values of an image."""
         return self.height * self.width * self.channels
 
     @property
     def size_text(self) -> str:
-        """What an image is, for people: `28x28 grey`; width first, as is usual."""
+        """Size of an image as a text: `28x28 grey`; the width is first, as is usual."""
         kind = "grey" if self.channels == 1 else "colour"
         return f"{self.width}x{self.height} {kind}"
 
     @property
     def can_be_drawn(self) -> bool:
-        """Whether a person can draw such an image with a pen: grey, on a background."""
+        """Whether a user can draw such an image with a pen: grey, on a background."""
         return self.channels == 1 and self.background is not None
 
     @property
     def plural(self) -> str:
-        """The noun for several: `digits`, `boxes`, `categories`."""
+        """Plural of the noun: `digits`, `boxes`, `categories`."""
         if re.search(r"(s|x|z|ch|sh)$", self.noun):
             return f"{self.noun}es"
         if re.search(r"[^aeiou]y$", self.noun):
@@ -127,11 +127,11 @@ class Task:
         return f"{self.noun}s"
 
     def asks_the_same(self, other: "Task") -> bool:
-        """Tells whether answers to both can be compared: same images, same classes."""
+        """Tells whether models of both can be compared: same shape and classes."""
         return self.shape == other.shape and self.classes == other.classes
 
     def difference(self, other: "Task") -> str:
-        """Returns in what way the other asks something else, for people."""
+        """Returns the first difference of the other task as a text."""
         if self.shape != other.shape:
             return f"images of {other.size_text}, and not of {self.size_text}"
         if len(self.classes) != len(other.classes):
@@ -148,17 +148,17 @@ class Task:
         return json.dumps(self.as_dict(), indent=2, ensure_ascii=False) + "\n"
 
     def as_dict(self) -> dict[str, Any]:
-        """Returns what JSON holds of it."""
+        """Returns the task as a JSON object."""
         content = asdict(self)
         content["classes"] = list(self.classes)
         return content
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> Self:
-        """Reads what `as_dict` returned; keys of a later version are left out.
+        """Reads what `as_dict` returned; ignores keys of later versions.
 
         Raises:
-            BadInputError: It is something else.
+            BadInputError: The object is no task.
         """
         known = {
             key: content[key] for key in cls.__dataclass_fields__ if key in content
@@ -174,29 +174,29 @@ class Task:
         """Reads what `to_json` returned.
 
         Raises:
-            BadInputError: It is something else.
+            BadInputError: The text is no task.
         """
         return cls.from_dict(described.parse(text, "task"))
 
     def named(self, **changes: Any) -> Self:
-        """Returns the same with other names, noun or background."""
+        """Returns a copy with other names, noun or background."""
         return replace(self, **changes)
 
 
 def read_task(folder: str) -> Task | None:
-    """Returns the task that a folder tells of; None if it tells of none.
+    """Returns the task in a folder's `task.json`; None if there is no such file.
 
     Raises:
-        BadInputError: Its `task.json` cannot be read.
+        BadInputError: The file cannot be read.
     """
     return described.read(os.path.join(folder, TASK_FILE), Task.from_json)
 
 
 def task_of_examples(examples: str) -> Task:
-    """Returns the task that the Examples in a folder are of.
+    """Returns the task of an Examples artifact.
 
     Raises:
-        BadInputError: There is none, or it cannot be read.
+        BadInputError: `task.json` is missing or cannot be read.
     """
     task = read_task(examples)
     if task is None:
@@ -208,24 +208,24 @@ def task_of_examples(examples: str) -> Task:
 
 
 def task_of_split(split_uri: str) -> Task:
-    """Returns the task of the Examples that a split, or a pattern of its files, is of.
+    """Returns the task of an Examples artifact, found by one of its splits.
 
     Args:
-        split_uri: `<Examples>/Split-<name>`, with or without what follows.
+        split_uri: `<Examples>/Split-<name>`; a file pattern may follow.
 
     Raises:
-        BadInputError: There is none, or it cannot be read.
+        BadInputError: `task.json` is missing or cannot be read.
     """
     return task_of_examples(split_uri.rpartition("/Split-")[0])
 
 
 def plain_names(count: int) -> tuple[str, ...]:
-    """Returns the names of classes that nobody named: their labels."""
+    """Returns the default names of classes: their labels."""
     return tuple(map(str, range(count)))
 
 
 def names_text(classes: Sequence[str], most: int = 12) -> str:
-    """Returns the names of classes on one line, some left out if they are many."""
+    """Returns the names of classes on one line; leaves some out if there are many."""
     if len(classes) <= most:
         return ", ".join(classes)
     return f"{', '.join(classes[: most - 1])}, ... {classes[-1]} ({len(classes)})"

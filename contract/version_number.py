@@ -1,11 +1,11 @@
-"""Which folders are versions to a server, by their names."""
+"""Version numbers of folders, as a server reads them from the names."""
 
 LARGEST = 2**63 - 1
-"""An int64, as in TensorFlow Serving."""
+"""Largest version number: TensorFlow Serving has an int64."""
 
 
 def version_number(name: str) -> int | None:
-    """Returns the number that a folder's name is, `00000123` too; None if it is none.
+    """Returns the version number of a folder's name (123 for `00000123`), or None.
 
     Source: tensorflow_serving/sources/storage_path/file_system_storage_path_source.cc.
     """

@@ -1,8 +1,7 @@
-"""Waiting for somebody else: it is shown, it ends, and it can be broken off.
+"""Waits for answers from elsewhere, with a message, a time limit and Ctrl-C.
 
-Not every call of every library has a time limit, and those that look up a name in C
-do not even hear Ctrl-C. So what may hang is asked in a thread, which is left behind
-when nothing came.
+Not every library call has a time limit, and name look-ups in C do not even react to
+Ctrl-C. So calls that may hang run in a thread, which is abandoned if no answer comes.
 """
 
 import queue
@@ -14,7 +13,7 @@ from contextlib import contextmanager
 from typing import TypeVar
 
 PATIENCE_SECONDS = 30.0
-"""How long nothing may come from elsewhere, unless a setting says otherwise."""
+"""Default of the longest time without any sign of an answer."""
 
 _SHOWN_AFTER_SECONDS = 1.0
 
@@ -22,7 +21,7 @@ _Answer = TypeVar("_Answer")
 
 
 class SilenceError(TimeoutError):
-    """Nothing came; the message says for how long."""
+    """No answer came; the message says for how long."""
 
 
 def awaited(
@@ -31,14 +30,14 @@ def awaited(
     """Returns an answer, or stops waiting for it.
 
     Args:
-        ask: Called in a thread of its own, with a function that it calls whenever
-            something came. It must leave nothing behind but its answer, as it may go
-            on after the wait has ended.
-        seconds: How long nothing may come.
+        ask: Called in a thread of its own, with a function that it calls whenever data
+            arrives. It must have no side effects, as it may run on after the wait has
+            ended.
+        seconds: Longest time without such a call.
 
     Raises:
-        SilenceError: Nothing came for so long.
-        Exception: Whatever `ask` raised.
+        SilenceError: Nothing arrived for this time.
+        Exception: Any exception that `ask` raised.
     """
     came: queue.SimpleQueue[Future[_Answer] | None] = queue.SimpleQueue()
 
@@ -62,7 +61,7 @@ def awaited(
 
 @contextmanager
 def told(what: str) -> Iterator[None]:
-    """Says on standard error what is waited for, if the block takes a second."""
+    """Prints a message to standard error if the block takes longer than a second."""
     timer = threading.Timer(
         _SHOWN_AFTER_SECONDS, print, (what,), {"file": sys.stderr, "flush": True}
     )

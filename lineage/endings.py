@@ -1,4 +1,4 @@
-"""How a run ended, from what is on record about it."""
+"""Finds out from the records how a run ended."""
 
 import json
 import os
@@ -13,7 +13,7 @@ INTERRUPTED, RUNNING, UNKNOWN = "interrupted", "running or killed", "unknown"
 
 _BLESSINGS = (nodes.EVALUATOR, nodes.SERVING_VALIDATOR, nodes.REPLAY)
 
-# The runner's exit codes that say more than the store can.
+# The runner's exit codes that say more than the metadata store.
 _BROKEN, _BAD_INPUT, _REFUSED = 1, 2, 3
 
 
@@ -22,10 +22,10 @@ class Verdict:
     """How a run ended.
 
     Attributes:
-        kind: One of this module's words.
-        by: The node that decided it, or at which it ended; empty if none did.
-        version: The version that is its result; None without one.
-        reasons: A line each, as far as anybody kept them.
+        kind: One of this module's constants.
+        by: The node that decided it, or at which the run ended; empty if none did.
+        version: The version that the run pushed or found served; None if there is none.
+        reasons: The recorded reasons, a line each.
     """
 
     kind: str
@@ -40,7 +40,7 @@ class Verdict:
 
 
 def read_result(output: str | None, run: str | None) -> dict[str, Any]:
-    """Returns the runner's `result.json` of a run; empty where there is none."""
+    """Returns the runner's `result.json` of a run; empty if there is none."""
     if output is None or run is None:
         return {}
     path = os.path.join(output, "runs", os.path.basename(run), "result.json")
@@ -74,7 +74,8 @@ def judge(run: Run, result: dict[str, Any]) -> Verdict:
     for node in _in_state(states, "failed"):
         kind = {_REFUSED: REFUSED, _BROKEN: BROKEN, _BAD_INPUT: BROKEN}.get(
             result.get("exit_code", -1),
-            # A gate fails to stop a run; whether it broke instead, nobody kept.
+            # DataGate fails on purpose to stop a run. Without an exit code on record, a
+            # refusal cannot be told from a real failure.
             UNKNOWN if node == nodes.DATA_GATE else BROKEN,
         )
         return Verdict(kind, node, reasons=reasons)

@@ -1,10 +1,10 @@
-"""The marker by which a model says that its rows do not see each other.
+"""The marker file of a model whose rows do not influence each other.
 
-A server may run the requests of different callers as one batch only where that cannot
-show in an answer. Our graphs are ours to know, so the exporter works it out from the
-graph (`rows_apart`) and writes it down beside the model; serving/server/README.md
-defines the file. Nothing else writes it: that rows came out right in a trial proves
-nothing, while rows that came out wrong take the marker away.
+A server may join the requests of different callers into one batch only if this cannot
+change an answer. The exporter proves it from the graph (`rows_apart`) and writes the
+result beside the model; serving/server/README.md defines the file. Only the exporter
+writes it: correct rows in a trial are no proof. Wrong rows in a trial remove the
+marker.
 """
 
 import hashlib
@@ -15,7 +15,7 @@ from typing import Any
 import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
-# It has no public name. A TensorFlow without it fails tests/contract/rows_apart.
+# Private API, as there is no public one. tests/contract/rows_apart fails without it.
 from tensorflow.python.framework.convert_to_constants import (
     convert_variables_to_constants_v2,
 )
@@ -28,13 +28,13 @@ _FORMAT = 1
 
 
 def judge(folder: str) -> dict[str, str]:
-    """Finds out which signatures of a SavedModel keep rows apart.
+    """Finds out which signatures of a SavedModel compute their rows separately.
 
     Returns:
-        By name of the signature an empty text where its rows are shown not to see
-        each other, and why that could not be shown otherwise.
+        For each signature, by name: an empty text if there is a proof that its rows do
+        not influence each other, otherwise the reason why there is none.
     """
-    # A model of several graphs would be marked for whichever a server takes.
+    # With several graphs, the marker would not say which of them it is about.
     if len(saved_model_pb2.SavedModel.FromString(_content(folder)).meta_graphs) != 1:
         return {}
     loaded = tf.saved_model.load(folder)
@@ -44,8 +44,8 @@ def judge(folder: str) -> dict[str, str]:
 
 
 def _why_not_apart(function: Any) -> str:
-    """Returns why rows of a signature may see each other; empty if they do not."""
-    # One graph: the functions in it inlined, the weights constants.
+    """Returns why rows of a signature may influence each other; "" if they do not."""
+    # This makes one graph, with inlined functions and with the weights as constants.
     try:
         whole = convert_variables_to_constants_v2(function)
     except (ValueError, tf.errors.OpError) as error:
@@ -79,10 +79,10 @@ def _rows_of(tensor: tf.Tensor) -> Rows:
 
 
 def write_marker(folder: str) -> list[str]:
-    """Marks the signatures of a complete SavedModel whose rows do not see each other.
+    """Writes the marker of a complete SavedModel, with the signatures that are proved.
 
     Returns:
-        Their names. Without any no file is written.
+        The names of these signatures. If there is none, no file is written.
     """
     names = sorted(name for name, reason in judge(folder).items() if not reason)
     if names:
@@ -91,7 +91,7 @@ def write_marker(folder: str) -> list[str]:
 
 
 def marked(folder: str) -> list[str]:
-    """Returns the signatures that a SavedModel is marked for; none without a marker."""
+    """Returns the signatures in a SavedModel's marker; none without a marker."""
     path = os.path.join(folder, MARKER_FILE)
     if not tf.io.gfile.exists(path):
         return []
@@ -100,7 +100,7 @@ def marked(folder: str) -> list[str]:
 
 
 def withdraw_marker(folder: str, signatures: set[str]) -> None:
-    """Takes signatures out of the marker; nothing puts them back."""
+    """Removes signatures from the marker; no code adds them again."""
     if not signatures:
         return
     left = [name for name in marked(folder) if name not in signatures]

@@ -1,8 +1,8 @@
-"""What comes out of an operation on rows: the rule of each kind of operation.
+"""Rules for each kind of operation: whether its outputs keep the rows separate.
 
-The first dimension is the rows', so no rule lets an operation join, reorder, reduce or
-shift along it. Meanings of the operations: tensorflow/core/ops/*.cc. Shapes, and the
-values of constants, are TensorFlow's to infer.
+The first dimension is that of the rows, so no rule lets an operation join, reorder,
+reduce or shift along it. The operations are defined in tensorflow/core/ops/*.cc.
+TensorFlow infers the shapes and the values of constants.
 """
 
 from collections.abc import Callable, Sequence
@@ -22,11 +22,13 @@ from contract.rows_apart.values import (
 )
 
 Rule = Callable[[Step], Any]
-"""Raises `Mixed`, or returns the outputs' values; nothing where all are rows."""
+"""A rule raises `Mixed`, or returns the outputs' values; None means that all are
+`Rows`.
+"""
 
 
 def _elementwise(step: Step) -> None:
-    """Value by value, with NumPy's broadcasting."""
+    """Computes value by value, with NumPy's broadcasting."""
     rank = step.outputs[0].shape.rank
     for place, value in enumerate(step.values):
         if not isinstance(value, Rows):
@@ -36,7 +38,7 @@ def _elementwise(step: Step) -> None:
 
 
 def _same(step: Step) -> list[Value]:
-    """One input, passed on."""
+    """Passes its input on."""
     return [step.values[0]]
 
 
@@ -47,7 +49,7 @@ def _rows_by_weights(step: Step) -> None:
 
 
 def _matrices(step: Step) -> None:
-    """Matrices in rows, times weights or times one another."""
+    """Multiplies the matrices in each row by weights or by each other."""
     rank = step.rows(0, 3)
     if isinstance(step.values[1], Rows):
         if step.rank(1) != rank:
@@ -59,7 +61,7 @@ def _matrices(step: Step) -> None:
 
 
 def _window(step: Step) -> None:
-    """Convolution and pooling of two dimensions, `[rows, height, width, channels]`."""
+    """Convolves or pools in two dimensions, `[rows, height, width, channels]`."""
     step.rows(0, 4)
     step.rest_fixed()
     windows = step.attribute("strides")[:1]
@@ -77,7 +79,7 @@ def _window(step: Step) -> None:
 
 
 def _batch_norm(step: Step) -> list[Value]:
-    """Normalisation by the statistics that training left."""
+    """Normalises by the statistics of the training."""
     if step.attribute("is_training"):
         raise Mixed("it normalises by the rows at hand")
     step.rows(0, 2)
@@ -86,19 +88,19 @@ def _batch_norm(step: Step) -> list[Value]:
 
 
 def _within(step: Step) -> None:
-    """Along the last dimension, by parameters that are fixed."""
+    """Computes along the last dimension, with fixed parameters."""
     step.rows(0, 2)
     step.rest_fixed()
 
 
 def _top_k(step: Step) -> None:
-    """The largest of each row."""
+    """Takes the largest values of each row."""
     step.rows(0, 2)
     step.numbers(1)
 
 
 def _reduction(step: Step) -> None:
-    """Along dimensions within a row."""
+    """Reduces along dimensions within a row."""
     rank = step.rows(0)
     for axis in step.numbers(1):
         check_axis(axis, rank)
@@ -109,7 +111,7 @@ def _arg_extreme(step: Step) -> None:
 
 
 def _gather(step: Step) -> None:
-    """Entries of a table by the rows' numbers, or of each row by fixed ones."""
+    """Gathers entries of a table by the rows' numbers, or of each row by fixed ones."""
     axis = step.numbers(2)[0] if len(step.values) > 2 else 0
     if step.attribute("batch_dims"):
         raise Mixed("expected no batch_dims")
@@ -130,11 +132,11 @@ def _one_hot(step: Step) -> None:
 
 
 def _parse_example(step: Step) -> list[Value]:
-    """Features of one length, each out of its own example."""
+    """Parses features of a fixed length, each from its own example."""
     if step.rows(0) != 1:
         raise Mixed("expected a vector of examples")
     step.rest_fixed()
-    # A length that is not given is that of the longest example at hand.
+    # A feature without a given length gets that of the longest example in the batch.
     dense: list[Value] = [
         Rows() if shape.is_fully_defined() else None
         for shape in map(tf.TensorShape, step.attribute("dense_shapes"))
@@ -145,18 +147,18 @@ def _parse_example(step: Step) -> list[Value]:
 
 
 def _look_up(step: Step) -> None:
-    """Entries of a hash table; a string or number each."""
+    """Looks up entries of a hash table, each by one string or number."""
     step.rows(1)
     step.fixed(0, 2)
 
 
 def _reshape(step: Step) -> None:
-    """Rows stay rows where as many numbers make a row before and after."""
+    """Keeps the rows if a row has as many numbers before and after."""
     step.rows(0)
     first, *rest = step.sizes(1) or (None,)
     if not all(isinstance(item, int) for item in rest):
         raise Mixed("the new shape is not known")
-    # `[-1, ...]` may cut elsewhere, unless a row's size is known to stay.
+    # `[-1, ...]` may cut elsewhere, unless a row is known to keep its size.
     before, after = (
         tf.TensorShape(dims).num_elements()
         for dims in (step.dims(0)[1:], None if -1 in rest else rest)
@@ -185,7 +187,7 @@ def _transpose(step: Step) -> None:
 
 
 def _concat(step: Step) -> None:
-    """Joined within rows."""
+    """Concatenates within rows."""
     ranks = {step.rows(place) for place in range(len(step.values) - 1)}
     if len(ranks) != 1:
         raise Mixed("inputs of other ranks")
@@ -193,7 +195,7 @@ def _concat(step: Step) -> None:
 
 
 def _pack(step: Step) -> list[Value]:
-    """A shape of single sizes, or rows side by side."""
+    """Packs single sizes into a shape, or stacks rows within rows."""
     axis = step.attribute("axis")
     if any(isinstance(value, Rows) for value in step.values):
         ranks = {step.rows(place) for place in range(len(step.values))}
@@ -208,13 +210,13 @@ def _pack(step: Step) -> list[Value]:
 
 
 def _shape_of(step: Step) -> list[Value]:
-    """The number of rows, and the shape of one."""
+    """Returns the number of rows, followed by the shape of a row."""
     step.rows(0)
     return [Sizes((ROW_COUNT, *step.dims(0)[1:]))]
 
 
 def _strided_slice(step: Step) -> list[Value]:
-    """One size of a shape, or a part of every row."""
+    """Takes one size or a part of a shape, or a part of every row."""
     value = step.values[0]
     [start, *_], [end, *_], [stride, *_] = (step.numbers(place) for place in (1, 2, 3))
     masks = {
@@ -243,18 +245,18 @@ def _pad(step: Step) -> None:
 
 
 def _fill(step: Step) -> None:
-    """One value in every row."""
+    """Fills every row with one value."""
     step.row_count_first(0)
     step.fixed(1)
 
 
 def _broadcast_to(step: Step) -> None:
-    """The same in every row."""
+    """Broadcasts the same values to every row."""
     step.below(0, step.row_count_first(1))
 
 
 def _tile(step: Step) -> None:
-    """The same in every row, or rows repeated within themselves."""
+    """Repeats fixed values in every row, or the content of rows within each row."""
     if isinstance(step.values[0], Rows):
         if step.sizes(1)[0] != 1:
             raise Mixed("it repeats rows")
@@ -306,14 +308,14 @@ RULES: dict[str, Rule] = {
     "TopKV2": _top_k,
     "Transpose": _transpose,
 }
-"""By the kind of operation. What has no rule may let rows see each other."""
+"""Rules by kind of operation. One without a rule may let rows influence each other."""
 
 
 def outputs_of(operation: tf.Operation, values: Sequence[Value]) -> list[Value]:
     """Returns the values of an operation's outputs.
 
     Raises:
-        Mixed: Rows may see each other in it.
+        Mixed: Rows may influence each other in it.
     """
     rule = RULES.get(operation.type)
     if rule is None:

@@ -1,4 +1,4 @@
-"""What is known of a tensor, and the questions that a rule asks of an operation."""
+"""Kinds of tensors, and the checks of an operation that the rules use."""
 
 import dataclasses
 from collections.abc import Callable, Sequence
@@ -8,17 +8,17 @@ import tensorflow as tf
 
 
 class Mixed(Exception):
-    """Rows may see each other; the text says by which operation."""
+    """Rows may influence each other; the message names the operation."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Rows:
-    """A tensor with a row for each row of the inputs, made of that row alone."""
+    """A tensor with a row for each row of the inputs; it depends on that row only."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Fixed:
-    """A tensor that depends on the inputs in no way, such as weights."""
+    """A tensor that does not depend on the inputs, such as weights."""
 
 
 ROW_COUNT = "the number of rows"
@@ -26,11 +26,11 @@ ROW_COUNT = "the number of rows"
 
 @dataclasses.dataclass(frozen=True)
 class Sizes:
-    """Whole numbers that depend on nothing of the inputs but the number of rows.
+    """Whole numbers that depend only on the number of rows of the inputs.
 
     Attributes:
-        items: Numbers, `ROW_COUNT`, or None for what is not known.
-        scalar: Whether it is one number and not a vector.
+        items: Numbers, `ROW_COUNT`, or None for an unknown number.
+        scalar: Whether the tensor is one number and not a vector.
     """
 
     items: tuple[int | str | None, ...]
@@ -38,11 +38,11 @@ class Sizes:
 
 
 Value = Rows | Sizes | Fixed | None
-"""Of a tensor; None where nothing is known: rows may see each other there."""
+"""Kind of a tensor; None if it is unknown: rows may influence each other there."""
 
 
 class Step:
-    """An operation whose outputs are asked for, with what is known of its inputs."""
+    """An operation with the kinds of its inputs; rules use the methods as checks."""
 
     def __init__(self, operation: tf.Operation, values: Sequence[Value]) -> None:
         self.values = values
@@ -59,7 +59,7 @@ class Step:
         return int(rank)
 
     def rows(self, place: int, least: int = 1) -> int:
-        """Sees that an input is rows of a least rank; returns the rank."""
+        """Checks that an input is `Rows` with at least this rank; returns its rank."""
         if not isinstance(self.values[place], Rows):
             raise Mixed("expected rows")
         if self.rank(place) < least:
@@ -67,12 +67,12 @@ class Step:
         return self.rank(place)
 
     def fixed(self, *places: int) -> None:
-        """Sees that inputs do not depend on the signature's."""
+        """Checks that inputs are `Fixed`."""
         if not all(isinstance(self.values[place], Fixed) for place in places):
             raise Mixed("expected what does not depend on the inputs")
 
     def rest_fixed(self, first: int = 1) -> None:
-        """Sees that no later input depends on the signature's."""
+        """Checks that all inputs from `first` on are fixed."""
         self.fixed(*range(first, len(self.values)))
 
     def dims(self, place: int) -> list[int | None]:
@@ -95,26 +95,26 @@ class Step:
         return tuple(int(item) for item in constant.ravel())
 
     def numbers(self, place: int) -> list[int]:
-        """Returns the values of an input that does not even hang on how many rows."""
+        """Returns the values of an input that does not depend on the number of rows."""
         items = [item for item in self.sizes(place) if isinstance(item, int)]
         if len(items) != len(self.sizes(place)):
             raise Mixed("expected a constant")
         return items
 
     def inner_axis(self, place: int, rank: int) -> None:
-        """Sees that an input is an axis that is not the rows'."""
+        """Checks that an input is an axis other than that of the rows."""
         [axis] = self.numbers(place)
         check_axis(axis, rank)
 
     def row_count_first(self, place: int) -> int:
-        """Sees that an input is the shape of rows; returns their rank."""
+        """Checks that an input is the shape of a tensor of rows; returns its rank."""
         items = self.sizes(place)
         if not items or items[0] != ROW_COUNT or ROW_COUNT in items[1:]:
             raise Mixed("expected the number of rows as the first size, and only there")
         return len(items)
 
     def below(self, place: int, rank: int) -> None:
-        """Sees that a fixed input has no row of its own in a tensor of rows."""
+        """Checks that a fixed input is the same for all rows when it is broadcast."""
         self.fixed(place)
         dims = self.dims(place)
         if len(dims) > rank or (len(dims) == rank and dims[0] != 1):
@@ -122,6 +122,6 @@ class Step:
 
 
 def check_axis(axis: int, rank: int) -> None:
-    """Sees that an axis, from the front or the back, is not the rows'."""
+    """Checks that an axis, counted from front or back, is not that of the rows."""
     if not 0 < axis + (rank if axis < 0 else 0) < rank:
         raise Mixed(f"works along axis {axis}")
