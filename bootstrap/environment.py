@@ -1,4 +1,4 @@
-"""Makes `.venv`, or brings it up to date, or sees that it is right already."""
+"""Makes `.venv` or updates it, unless it is up to date."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ def ensure_environment(
     python: str | None,
     environ: Mapping[str, str],
 ) -> None:
-    """Makes the environment right; does nothing where it is.
+    """Makes or updates the environment; does nothing if it is up to date.
 
     Args:
         root: The repository's folder.
         lock: The lock to install.
-        reason: Why that one, for the person who watches.
+        reason: Why this lock was chosen, for the output.
         dev: Install the test tools as well.
-        python: The executable to make it from; None to find a fitting one.
+        python: The Python executable to use; None to find a fitting one.
         environ: The process environment.
 
     Raises:
@@ -48,8 +48,8 @@ def ensure_environment(
             return
         started = time.monotonic()
         old = Stamp.read(stamp_path)
-        # Tools that are there stay there: otherwise `make run` after a change of the
-        # lock would take away what the next `make test` has to install again.
+        # Installed test tools stay: otherwise `make run` after a change of the lock
+        # would remove them, and the next `make test` would install them again.
         dev = dev or bool(old and old.dev)
         preferred = old.python if old else None
         interpreter = _find_or_fetch(root, lock, python, environ, preferred, descriptor)
@@ -86,10 +86,9 @@ def _find_or_fetch(
     preferred: str | None,
     descriptor: int,
 ) -> Interpreter:
-    """Finds a Python for the lock; where there is none, uv fetches one.
+    """Finds a Python for the lock; if there is none, uv downloads one.
 
-    A system is often ahead of the packages: its only Python may be newer than any
-    that TFX has wheels for.
+    The only Python of a system is often newer than those that TFX has wheels for.
     """
     try:
         return find_interpreter(lock, python, environ, preferred)

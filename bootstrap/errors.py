@@ -1,4 +1,4 @@
-"""How set-up says that it cannot go on."""
+"""Errors that end the set-up."""
 
 from __future__ import annotations
 

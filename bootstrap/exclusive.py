@@ -1,4 +1,4 @@
-"""One set-up of a folder at a time."""
+"""Allows only one set-up of a folder at a time."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from pathlib import Path
 
 @contextlib.contextmanager
 def hold(folder: Path) -> Iterator[int]:
-    """Keeps any other set-up that uses this folder waiting.
+    """Makes other set-ups of this folder wait until the block ends.
 
     Yields:
         The descriptor that holds the file lock. The lock lasts until every process
-        that has inherited the descriptor is gone.
+        that has inherited the descriptor has ended.
     """
-    import fcntl  # there is none on Windows, which has been turned away by now
+    import fcntl  # Windows has none, but the lock's choice has refused it already
 
     folder.mkdir(exist_ok=True)
     with open(folder / "lock", "w", encoding="ascii") as file:

@@ -74,10 +74,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def find_engine(requested: str | None) -> str:
-    """Returns the engine that was asked for, or the first that answers.
+    """Returns the requested engine, or the first one that answers.
 
     Raises:
-        SetupError: None answers; the message has what each one said.
+        SetupError: No engine answers; the message has the answer of each one.
     """
     failures = []
     for name in [requested] if requested else ENGINES:
@@ -96,7 +96,7 @@ def find_engine(requested: str | None) -> str:
 
 
 def package_version(setup: Path) -> str:
-    """Returns the version that the package's set-up script gives it."""
+    """Returns the package's version from its set-up script."""
     found = re.search(r'^\s*version="([^"]+)"', setup.read_text("utf-8"), re.M)
     if found is None:
         raise SetupError(f'{setup}: expected a line version="...", found none')
@@ -104,7 +104,7 @@ def package_version(setup: Path) -> str:
 
 
 def revision(root: Path) -> str:
-    """Returns the checkout's commit, `-dirty` if there is more; or `unknown`."""
+    """Returns the checkout's commit, with `-dirty` if it has changes; or `unknown`."""
     answers = []
     for question in (["rev-parse", "HEAD"], ["status", "--porcelain"]):
         try:
@@ -122,14 +122,14 @@ def revision(root: Path) -> str:
 
 
 def secrets(settings: Mapping[str, str], folder: Path) -> list[str]:
-    """Writes pip's settings as files; returns the options that hand them over.
+    """Writes pip's settings to files; returns the build options that pass them on.
 
     Args:
-        settings: By pip's long option names.
-        folder: Where the files go, for as long as the build takes.
+        settings: Settings by pip's long option names.
+        folder: Folder for the files; it must exist until the build ends.
 
     Raises:
-        SetupError: A file that the settings name is not there.
+        SetupError: A file that the settings name does not exist.
     """
     options = []
     inside = dict(settings)

@@ -1,8 +1,8 @@
-"""Hands the machine's pip configuration on to uv, which does not read it.
+"""Passes the machine's pip configuration on to uv, which does not read it.
 
-A machine behind a company's package index or a proxy, or with wheels in a folder
-and no network at all, is set up once, for pip; the locks name no index, so that
-this set-up is all there is to it.
+A machine with a company's package index, with a proxy, or with a folder of wheels and
+no network is configured once, for pip. The locks name no index, so that this
+configuration is enough.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _OPTIONS = (
     ("default-timeout", "UV_HTTP_TIMEOUT", " "),
 )
 
-# Variables of uv that would change what a lock says, or where it goes.
+# Variables of uv that would change the packages of a lock, or their destination.
 _OF_RESOLUTION = (
     *("UV_BUILD_CONSTRAINT", "UV_CONSTRAINT", "UV_EXCLUDE", "UV_EXCLUDE_NEWER"),
     *("UV_NO_BINARY", "UV_NO_BUILD", "UV_NO_BUILD_ISOLATION", "UV_OVERRIDE"),
@@ -38,39 +38,39 @@ _OF_RESOLUTION = (
     *("UV_SYSTEM_PYTHON", "UV_TORCH_BACKEND"),
 )
 
-# Places that hold some files of some packages: good to install from, by hash, and
-# misleading to resolve a lock from.
+# Places that may have only some files of some packages. They can be used to install by
+# hash, but a lock that is resolved from them may be wrong.
 _PARTIAL = ("extra-index-url", "find-links")
 
-# All that is handed on says where an index is and how it is reached. The rest of pip's
-# configuration (constraints, a log, a cache, a target) is this machine's own business.
+# Only the places of indexes and the ways to reach them are passed on. The rest of pip's
+# configuration (constraints, a log, a cache, a target) concerns this machine only.
 _OF_INDEX = tuple(option for option, _, _ in _OPTIONS)
 
-# How pip comes to an index; it means nothing to uv, or in a container.
+# Options of pip's connection to an index, which have no use for uv or in a container.
 _OF_CONNECTION = ("keyring-provider", "retries", "use-feature", "cache-dir")
 _PLACES = ("index-url", "extra-index-url", "find-links")
 
-# pip's own order: the command's section over the global one, variables over both.
+# pip's own precedence: the command's section over the global one, variables over both.
 _SECTIONS = ("global", "install", ":env:")
 
 
 def pip_settings(
     python: str, environ: Mapping[str, str], whole_index_only: bool = False
 ) -> dict[str, str]:
-    """Asks a Python's pip for its configuration.
+    """Reads the configuration of a Python's pip.
 
-    The places that hold only some of the files can be left out.
+    With `whole_index_only`, the places of `_PARTIAL` are left out.
 
     Returns:
-        The options that `pip install` would have here, by their long names.
+        The options that `pip install` would use here, by their long names.
 
     Raises:
         SetupError: pip cannot read it.
     """
     answer = subprocess.run(
         [python, "-m", "pip", "config", "list"],
-        # `user = true` is meant for installations, and would list that file alone;
-        # `python` is another one, which need not be there.
+        # `user = true` would list the user's file only. `python` may name a Python that
+        # does not exist here.
         env={**environ, "PIP_USER": "0", "PIP_PYTHON": ""},
         stdin=subprocess.DEVNULL,
         capture_output=True,
@@ -107,33 +107,33 @@ def pip_variables(
 ) -> dict[str, str]:
     """Returns an environment in which pip has an index, and no other settings.
 
-    What is good for a person's own installations (`user`, `root`, `prefix`,
-    `require-virtualenv`, `constraint`, `no-binary`) stops one into a folder.
+    Other settings of the user (`user`, `root`, `prefix`, `require-virtualenv`,
+    `constraint`, `no-binary`) would prevent an installation into a folder.
 
     Args:
-        settings: By pip's long option names.
+        settings: Settings by pip's long option names.
         environ: The process environment.
     """
     variables = {k: v for k, v in environ.items() if not k.startswith("PIP_")}
     for option in (*_OF_INDEX, *_OF_CONNECTION):
         if option in settings:
             variables["PIP_" + option.upper().replace("-", "_")] = settings[option]
-    # pip's word for no file at all.
+    # With this value, pip reads no configuration file.
     return {**variables, "PIP_CONFIG_FILE": os.devnull}
 
 
 def reachable_from_elsewhere(
     settings: Mapping[str, str],
 ) -> tuple[dict[str, str], list[str]]:
-    """Returns the settings that mean something in a container, and what was left out.
+    """Returns the settings that a container can use, and those that were left out.
 
     Args:
-        settings: By pip's long option names.
+        settings: Settings by pip's long option names.
 
     Returns:
-        The options about the index, without the places that only this machine sees
-        (a folder, a `file://` address); and each option that lost something, with
-        what it lost where that is a place.
+        The options about the index, without places that only this machine has (a
+        folder, a `file://` address); and the options that were left out, each with the
+        place if only a place was.
 
     Raises:
         SetupError: The settings allow packages from this machine's own files only.
@@ -142,7 +142,7 @@ def reachable_from_elsewhere(
     left_out: list[str] = []
     for option, value in settings.items():
         if option not in _OF_INDEX:
-            # PIP_CONFIG_FILE says where all of this stands, and is done with.
+            # PIP_CONFIG_FILE names the file of these settings, which has been read.
             if _names_a_file(value) and option != "config-file":
                 left_out.append(option)
             continue
@@ -152,7 +152,7 @@ def reachable_from_elsewhere(
             left_out += [f"{option} {place}" for place in here]
             value = "\n".join(place for place in places if place not in here)
         if value:
-            # A value of several lines goes on where a line begins with a blank.
+            # Further lines of a value begin with a space.
             kept[option] = value.replace("\n", "\n    ")
     if _is_true(kept.get("no-index", "")) and "find-links" not in kept:
         raise SetupError(
@@ -163,7 +163,7 @@ def reachable_from_elsewhere(
 
 
 def _names_a_file(value: str) -> bool:
-    """Tells whether a setting is about a file or folder of this machine."""
+    """Tells whether a setting names a file or folder of this machine."""
     scheme, separator, _ = value.partition("://")
     if separator:
         return scheme.rpartition("+")[2] == "file"
@@ -175,22 +175,22 @@ def _is_true(value: str) -> bool:
 
 
 def without_resolution(environ: Mapping[str, str]) -> dict[str, str]:
-    """Returns an environment in which uv takes a lock as it is."""
+    """Returns an environment in which uv installs a lock unchanged."""
     return {k: v for k, v in environ.items() if k not in _OF_RESOLUTION}
 
 
 def uv_variables(
     settings: Mapping[str, str], environ: Mapping[str, str]
 ) -> dict[str, str]:
-    """Translates pip's options; a variable that is set already stays as it is."""
+    """Translates pip's options to uv's variables; keeps variables that are set."""
     variables: dict[str, str] = {}
     for option, variable, separator in _OPTIONS:
         value = separator.join(settings.get(option, "").split())
         if value and variable not in environ:
             variables[variable] = value
     if "UV_INDEX" in variables:
-        # pip takes a file from whichever index has it. So may uv: the hashes in the
-        # lock, not the index's name, say which file is meant.
+        # pip takes a file from any index that has it. uv may do so, too, as the hashes
+        # in the lock identify the file.
         variables["UV_INDEX_STRATEGY"] = "unsafe-best-match"
     if "SSL_CERT_FILE" not in {**environ, **variables}:
         variables["UV_SYSTEM_CERTS"] = "true"

@@ -1,4 +1,4 @@
-"""uv at work on this project's environment."""
+"""Runs uv to make and fill this project's environment."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ TOOLS = ".uv"
 
 
 class Installer:
-    """uv, and the settings it runs with here."""
+    """Runs uv with this machine's settings."""
 
     def __init__(
         self,
@@ -45,7 +45,7 @@ class Installer:
         descriptor: int,
         locking: bool = False,
     ) -> Installer:
-        """Checks the machine, then fetches uv, to install or to resolve locks.
+        """Checks the machine and fetches uv, to install or to resolve locks.
 
         Raises:
             SetupError: Something is missing here, or pip failed.
@@ -67,7 +67,7 @@ class Installer:
         )
 
     def make_environment(self) -> None:
-        """Makes an empty environment in the place of whatever is there."""
+        """Makes an empty environment, which replaces an existing one."""
         target = self._root / ENVIRONMENT
         if target.is_symlink() or target.is_file():
             target.unlink()
@@ -79,11 +79,11 @@ class Installer:
         )
 
     def install(self, lock: Lock, dev: bool) -> None:
-        """Makes the environment hold the lock and the project, and nothing else."""
+        """Installs the lock and the project, and removes all other packages."""
         locks = [str(path) for path in lock_files(self._root, lock, dev)]
         python = ("--python", str(self._root / ENVIRONMENT / "bin" / "python"))
-        # What is built from source is built with the lock's own setuptools, so that
-        # a later one cannot break it, and its hash is checked like all others.
+        # Sources are built with the lock's own setuptools, so that a later version
+        # cannot break them, and its hash is checked, too.
         self.run(
             f"installing {' and '.join(map(os.path.basename, locks))}, byte-compiled",
             *("pip", "sync", *python, "--require-hashes", "--compile-bytecode"),

@@ -1,4 +1,4 @@
-"""Finds the Python that the environment is made from."""
+"""Finds the Python for the environment."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from itertools import chain
 from bootstrap.errors import NoFittingPythonError, SetupError
 from bootstrap.locks import Lock
 
-# Asked of each candidate in a process of its own. The base executable is what
-# matters: `python3` may be the one of some virtual environment, even of ours.
+# Each candidate runs this in a process of its own. It prints the base executable, as
+# `python3` may be that of a virtual environment, even of ours.
 _PROBE = """
 import importlib.util as find, json, struct, sys, sysconfig
 word = lambda name: (sysconfig.get_config_var(name) or "").split()[:1]
@@ -39,10 +39,10 @@ class Interpreter:
     Attributes:
         path: The executable, outside any virtual environment.
         version: Major, minor and micro.
-        usual: It is CPython with 64 bits and the GIL, as the wheels need.
-        headers: The folders in which `Python.h` and `pyconfig.h` belong; empty where
-            nothing is to be built for this Python.
-        compilers: The C and the C++ compiler it was built with, "" where unknown.
+        usual: Whether it is CPython with 64 bits and the GIL, as the wheels need.
+        headers: The folders of `Python.h` and `pyconfig.h`; empty if nothing has to be
+            built for this Python.
+        compilers: The C and the C++ compiler it was built with, "" if unknown.
         installers: Which of the modules "pip" and "ensurepip" it has.
     """
 
@@ -55,15 +55,15 @@ class Interpreter:
 
     @property
     def name(self) -> str:
-        """The version and the place, as they are shown."""
+        """The version and the path, for messages."""
         return f"Python {'.'.join(map(str, self.version))} ({self.path})"
 
 
 def probe(path: str) -> Interpreter | None:
-    """Asks an executable what it is; None where it is no working Python.
+    """Returns the properties of an executable; None if it is no working Python.
 
-    A pyenv shim, for one, is there for every version that any project uses, and
-    fails unless that version is switched on.
+    For example, pyenv has a shim for every version that any project uses, which fails
+    unless that version is switched on.
     """
     try:
         answer = subprocess.run(
@@ -79,7 +79,7 @@ def probe(path: str) -> Interpreter | None:
         return None
     cc, cxx = ("".join(words) for words in facts["compilers"])
     return Interpreter(
-        # `/usr/bin/python3` is another version after the next upgrade of the system.
+        # An upgrade of the system may make `/usr/bin/python3` another version.
         path=os.path.realpath(facts["path"]),
         version=tuple(facts["version"]),
         usual=facts["usual"],
@@ -98,15 +98,15 @@ def find_interpreter(
     """Finds a Python that the lock covers.
 
     Args:
-        lock: The lock that is to be installed.
-        requested: An executable to use and no other, or None to take the running
-            one where it fits and else to look on this machine.
+        lock: The lock to install.
+        requested: The only executable to use; None to use the running one if it fits,
+            and otherwise to search this machine.
         environ: The process environment.
-        preferred: An executable to look at before the running one.
+        preferred: An executable to try before the running one.
 
     Raises:
-        NoFittingPythonError: There is none.
-        SetupError: The requested one is none, or of a wrong version.
+        NoFittingPythonError: No Python fits.
+        SetupError: The requested executable is no Python, or has a wrong version.
     """
     if requested is not None:
         found = probe(requested)

@@ -1,4 +1,4 @@
-"""Which of the two locks fits this machine, and why."""
+"""Chooses one of the two locks for this machine, with the reason."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ _COMPAT_GLIBC = (2, 28)
 
 @dataclass(frozen=True)
 class Host:
-    """What decides which wheels load here.
+    """Properties of a machine that decide which wheels load on it.
 
     Attributes:
         system: `sys.platform`: "linux", "darwin", "win32"...
         machine: The processor as the kernel names it: "x86_64", "arm64"...
-        glibc: Version of the GNU C library, None where there is none (musl, macOS).
+        glibc: Version of the GNU C library; None if there is none (musl, macOS).
     """
 
     system: str

@@ -10,7 +10,7 @@ from bootstrap.installer import TOOLS, Installer
 from bootstrap.interpreters import find_interpreter
 from bootstrap.locks import Lock
 
-# How each lock is resolved, the test tools against what is installed to run.
+# Options to resolve each lock; the test tools are constrained by the lock for running.
 _EVERYWHERE = ("--universal", "--python-version", "3.11")
 _OLD_LINUX = ("--python-version", "3.11", "--python-platform", "x86_64-manylinux_2_28")
 _RESOLUTIONS = (
@@ -34,7 +34,7 @@ def update_locks(
     Pins stay, unless more options of `uv pip compile` upgrade them.
 
     Raises:
-        SetupError: Something is missing here, or the resolution failed.
+        SetupError: This machine lacks a tool, or the resolution failed.
     """
     with hold(root / TOOLS) as descriptor:
         interpreter = find_interpreter(lock, python, environ)

@@ -1,7 +1,7 @@
-"""What an environment was made from, and whether that is still what is wanted.
+"""Records what an environment was made from, and compares it with the present inputs.
 
-The stamp is the last thing that a set-up writes and the first that it removes, so
-an environment without one was interrupted and is made anew.
+A set-up writes the stamp at its end and removes it at its start. So the set-up of an
+environment without a stamp was interrupted, and the environment is made again.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from bootstrap.locks import Lock
 
 @dataclass(frozen=True)
 class Stamp:
-    """What an environment was made from.
+    """The inputs of an environment.
 
     Attributes:
         root: The repository's folder; scripts and the installed project point there.
         lock: Name of the lock.
-        python: The executable that it was made from, links resolved.
-        requested: That executable as it was asked for, None where it was found.
-        dev: The test tools are in it.
-        inputs: SHA-256 of each file that decided what is in it, by relative path.
+        python: The Python executable, with links resolved.
+        requested: The executable as the user requested it; None if it was found.
+        dev: Whether the test tools are installed.
+        inputs: SHA-256 of each file that decides what is installed, by relative path.
     """
 
     root: str
@@ -36,14 +36,14 @@ class Stamp:
     inputs: dict[str, str]
 
     def write(self, path: Path) -> None:
-        """Writes the stamp; it appears whole."""
+        """Writes the stamp atomically."""
         beside = path.with_name(path.name + ".new")
         beside.write_text(json.dumps(asdict(self), indent=1), encoding="utf-8")
         os.replace(beside, path)
 
     @classmethod
     def read(cls, path: Path) -> Stamp | None:
-        """Reads a stamp; None where there is none that can be read."""
+        """Reads a stamp; returns None if there is no readable one."""
         try:
             return cls(**json.loads(path.read_text(encoding="utf-8")))
         except (OSError, TypeError, ValueError):
@@ -52,7 +52,7 @@ class Stamp:
     def serves(
         self, root: Path, lock: Lock, dev: bool, python: str | None = None
     ) -> bool:
-        """Tells whether the environment is right for what is wanted now.
+        """Tells whether the environment has what is needed now.
 
         An environment with test tools serves a run as well.
         """
@@ -64,7 +64,7 @@ class Stamp:
         )
 
     def why_anew(self, root: Path, lock: Lock, python: str) -> str:
-        """Returns why it cannot be brought up to date in place; empty if it can."""
+        """Returns why the environment cannot be updated in place; "" if it can."""
         if self.root != str(root):
             return f"it was made in {self.root}, where its scripts point to"
         if self.lock != lock.name:
@@ -88,6 +88,6 @@ def hash_inputs(root: Path, lock: Lock, dev: bool) -> dict[str, str]:
 
 
 def lock_files(root: Path, lock: Lock, dev: bool) -> list[Path]:
-    """Returns the lock for running and, for testing, the one that goes on top."""
+    """Returns the lock for running and, with `dev`, the additional one for testing."""
     names = [f"{lock.name}.txt"] + ([f"{lock.name}-dev.txt"] if dev else [])
     return [root / "requirements" / name for name in names]

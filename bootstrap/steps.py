@@ -1,4 +1,4 @@
-"""Runs one long command of the set-up, shown as one line with its seconds."""
+"""Runs a long command of the set-up and shows it as one line with its duration."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def run_step(
     """Runs a command whose output matters only if it fails.
 
     Args:
-        title: What it does, in a few words.
+        title: A short description.
         command: The command line.
         environ: Its whole environment.
         keep_open: A file descriptor that the command inherits. With the descriptor
@@ -57,7 +57,7 @@ def run_step(
                     _show(title, started, output[-1:])
             status = process.wait()
         except BaseException:
-            # The builds that the command has started go with it.
+            # This also ends the builds that the command has started.
             os.killpg(process.pid, signal.SIGTERM)
             raise
     seconds = time.monotonic() - started
@@ -70,7 +70,7 @@ def run_step(
 
 
 def _collect(process: subprocess.Popen[bytes], output: list[str]) -> None:
-    """Gathers the lines of a command, less uv's list of every installed package."""
+    """Collects the output of a command, without uv's list of installed packages."""
     assert process.stdout is not None
     for raw in process.stdout:
         line = raw.decode(errors="replace").rstrip()

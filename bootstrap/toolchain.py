@@ -1,7 +1,7 @@
 """Checks, before anything is downloaded, that the locks' sources can be built.
 
-`pyfarmhash` is C++ and comes as source only, so a compiler and Python's headers have
-to be here; pip, from the machine or out of `ensurepip`, has to fetch `uv`.
+`pyfarmhash` is C++ and available as source only, so a compiler and Python's headers are
+needed. pip, from the machine or from `ensurepip`, is needed to fetch `uv`.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from collections.abc import Mapping, Sequence
 from bootstrap.errors import SetupError
 from bootstrap.interpreters import Interpreter
 
-# A compiler alone is not enough: g++'s headers are a package of their own for clang.
+# This also needs the C++ headers, which clang takes from a separate package of g++.
 _SOURCE = "#include <string>\nstd::string probe;\n"
 
-# What brings what is missing, by package manager; {0} is "3", or "3.11" for a Python
+# Packages for missing parts, by package manager. {0} is "3", or "3.11" for a Python
 # that is not the distribution's own.
 _PACKAGES = {
     "apt-get": {
@@ -43,14 +43,14 @@ def require_toolchain(
 
     Args:
         interpreter: The Python that they are built for.
-        environ: The process environment; CC and CXX in it are taken at their word.
+        environ: The process environment; its CC and CXX are used if they are set.
 
     Returns:
-        CC and CXX as the build has to see them.
+        CC and CXX for the build.
 
     Raises:
-        SetupError: Something is missing; the message names all of it at once, and
-            the packages that bring it.
+        SetupError: Something is missing; the message names all missing parts and their
+            packages.
     """
     built_with_cc, built_with_cxx = interpreter.compilers
     cc = _compiler(environ, "CC", [built_with_cc, "cc", "gcc", "clang"])
@@ -83,9 +83,9 @@ def require_toolchain(
 
 
 def _compiler(environ: Mapping[str, str], variable: str, usual: Sequence[str]) -> str:
-    """Returns the first command that is there, "" for none.
+    """Returns the first command that exists, or "".
 
-    Where the variable is set, it alone counts.
+    If the variable is set, only its command is tried.
     """
     named = environ.get(variable)
     for command in [named] if named else usual:
@@ -98,7 +98,7 @@ def _compiler(environ: Mapping[str, str], variable: str, usual: Sequence[str]) -
 def _compile(
     compiler: list[str], interpreter: Interpreter, environ: Mapping[str, str]
 ) -> str | None:
-    """Compiles a small source against the headers; returns the first complaint."""
+    """Compiles a small source with the headers; returns the first error, or None."""
     includes = [f"-I{folder}" for folder in interpreter.headers]
     with tempfile.TemporaryDirectory() as folder:
         source = os.path.join(folder, "probe.cc")
@@ -126,7 +126,7 @@ def _compile(
 def _advice(
     missing: Sequence[str], interpreter: Interpreter, environ: Mapping[str, str]
 ) -> str:
-    """Names the packages for this machine, or for both families where unclear."""
+    """Returns the commands to install packages here, or for both package managers."""
     own = os.path.realpath("/usr/bin/python3") == os.path.realpath(interpreter.path)
     suffix = "3" if own else ".".join(map(str, interpreter.version[:2]))
     if sys.platform == "darwin":

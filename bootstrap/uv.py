@@ -29,7 +29,7 @@ def fetch_uv(
     environ: Mapping[str, str],
     keep_open: int,
 ) -> Path:
-    """Returns the uv executable, after fetching it where it is not here yet.
+    """Returns the uv executable; fetches it first if it is not here yet.
 
     Raises:
         SetupError: pip failed; its output has been shown.
@@ -46,7 +46,7 @@ def fetch_uv(
         command += ["--require-hashes", "--only-binary", ":all:"]
         command += ["--target", str(beside), "--requirement", str(requirements)]
         run_step(f"fetching uv {version}", command, variables, keep_open)
-        # What is there is a part of it, which somebody else left.
+        # An existing folder is incomplete, so it is replaced.
         shutil.rmtree(home, ignore_errors=True)
         os.replace(beside, home)
     return home / "bin" / "uv"

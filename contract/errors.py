@@ -32,6 +32,4 @@ class GateRefusedError(Exception):
 
 
 class Terminated(BaseException):
-    """The process got SIGTERM. It is no `Exception`, so that `except Exception` does
-    not catch it.
-    """
+    """SIGTERM; this is no `Exception`, so that `except Exception` does not catch it."""

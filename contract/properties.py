@@ -21,9 +21,7 @@ CHAMPION_ACCURACY = "champion_accuracy"
 
 OVERRIDDEN = "overridden"
 FINDINGS = "findings"
-"""On DataGate's verdict: whether the run was told to go on, and how many findings it
-has.
-"""
+"""On DataGate's verdict: the number of findings, and whether the run went on anyway."""
 
 BLESSED = "blessed"
 """On a blessing, 0 or 1; TFX's Pusher reads it."""

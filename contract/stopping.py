@@ -168,7 +168,7 @@ def _watch(heard: int, screen: int) -> None:
 
 
 def _next(heard: int, seconds: float | None) -> int | None:
-    """Returns the next signal of `_ENDINGS`; 0 if the block ended, None at a timeout."""
+    """Returns the next signal of `_ENDINGS`; 0 if the block ended, None at timeout."""
     deadline = None if seconds is None else time.monotonic() + seconds
     while True:
         left = None if deadline is None else max(0.0, deadline - time.monotonic())

@@ -1,1 +1,1 @@
-"""Where a model came from: runs and versions, from ML Metadata and manifests."""
+"""Shows the origin of models: runs and versions, from ML Metadata and manifests."""

@@ -90,12 +90,12 @@ def why(arguments: tuple[str, ...]) -> None:
     """Tell what the next run would do: `python local_runner.py why`."""
     click.echo("note: this is called `python local_runner.py why` now", err=True)
     sys.argv = ["local_runner.py", "why", *arguments]
-    # What plans a run lies above what reads runs: it is found by its name.
+    # `runner` is a layer above `lineage`, so it is imported by its name.
     importlib.import_module("runner.cli").main()
 
 
 def _archive(here: Where) -> Any:
-    """Reads what is on record; without a store, what versions say of themselves."""
+    """Reads the records; without a metadata store, only the versions' manifests."""
     from lineage.explain import Archive
     from version_store.metadata import answering, open_store
 

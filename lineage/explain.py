@@ -1,4 +1,4 @@
-"""All that is known of a version or a run, from wherever it is on record."""
+"""Collects the facts about a version or a run from all records."""
 
 import os
 from dataclasses import asdict, dataclass
@@ -24,12 +24,12 @@ from version_store.metadata import Store
 
 @dataclass(frozen=True)
 class Subject:
-    """A version or a run, and all that is known of it.
+    """A version or a run, with all known facts.
 
     Attributes:
-        title: What it is, for people.
-        about: What it is and how it stands: facts that are no `Facts`.
-        facts: Where it came from; `None` inside is unknown.
+        title: Title for the user.
+        about: Its identity and state, by name.
+        facts: Its origin; a value of `None` is unknown.
     """
 
     title: str
@@ -37,20 +37,20 @@ class Subject:
     facts: Facts
 
     def as_json(self) -> dict[str, Any]:
-        """Returns all of it, for programs."""
+        """Returns the subject as a JSON object, for programs."""
         return {**self.about, "facts": plain(self.facts)}
 
 
 @dataclass(frozen=True)
 class Archive:
-    """What there is to read.
+    """All records of runs and versions.
 
     Attributes:
         output: Folder of the runs; None if only models are known.
-        runs: Newest first; empty without a metadata store.
-        rollbacks: Newest first.
-        pushes: Every version that the store knows, highest first.
-        versions: Those on disk, highest first.
+        runs: Runs, newest first; empty without a metadata store.
+        rollbacks: Rollbacks, newest first; empty without a metadata store.
+        pushes: All versions in the metadata store, highest first.
+        versions: Versions on disk, highest first.
     """
 
     output: str | None
@@ -67,7 +67,7 @@ class Archive:
         store: Store | None,
         config: str | None = None,
     ) -> "Archive":
-        """Reads what is on record.
+        """Reads the records.
 
         Raises:
             BadInputError: There is neither a store nor a folder with models.
@@ -92,14 +92,14 @@ class Archive:
         return judge(run, read_result(self.output, run.name))
 
     def find(self, name: str, model: str | None = None) -> Subject:
-        """Returns what is known of a version or a run.
+        """Returns the known facts of a version or a run.
 
         Args:
-            name: A version's number; or a run, by the runner's name or TFX's.
-            model: Name of the model that it is about; None for any.
+            name: Number of a version; or the runner's or TFX's name of a run.
+            model: Name of its model; None for any model.
 
         Raises:
-            BadInputError: Nothing of that name is on record.
+            BadInputError: No record has this name.
         """
         if name.isdecimal():
             return self._version(int(name), model)
@@ -139,7 +139,7 @@ class Archive:
     def _of_disk(self, version: Version) -> Subject:
         manifest = version.manifest
         run = self.pushing_run(version.model, version.model_of)
-        # A run may know more than an old manifest does.
+        # The run may have facts that old manifests do not have.
         is_old = manifest is None or manifest.gates is None
         known = facts_of_run(run) if run and is_old else Facts()
         if manifest is not None:
@@ -169,7 +169,7 @@ class Archive:
         return Subject(f"{version.model} version {version.number}", about, known)
 
     def _of_record(self, push: Push) -> Subject:
-        """Returns a version whose folder is gone."""
+        """Returns a version whose folder no longer exists."""
         back = next((r for r in self.rollbacks if r.version == push.version), None)
         run = self.pushing_run(push.model, back.of if back else push.version)
         about = {
@@ -203,9 +203,9 @@ class Archive:
 
 
 def plain(facts: Facts) -> dict[str, Any]:
-    """Returns facts as JSON has them; the gates by gate and metric.
+    """Returns facts as a JSON object; the gates are keyed by gate, metric and slice.
 
-    Where there was no champion, nothing about it is unknown: it is left out.
+    If there was no champion, its values are left out, as they are not unknown.
     """
     content = facts.model_dump(mode="json")
     if facts.champion == "" and content["metrics"] is not None:
@@ -214,7 +214,7 @@ def plain(facts: Facts) -> dict[str, Any]:
             del of_class["champion"]
     if content["gates"] is not None:
         for gate in content["gates"]:
-            # Not every gate compares with one.
+            # Not every gate compares with a champion.
             if gate["champion"] is None:
                 del gate["champion"]
         content["gates"] = {
@@ -229,7 +229,7 @@ def plain(facts: Facts) -> dict[str, Any]:
 
 
 def flat(content: dict[str, Any]) -> dict[str, Any]:
-    """Returns nested facts as `a.b.c`: value, in their order."""
+    """Returns nested facts with dotted keys (`a.b.c`), in the same order."""
     out: dict[str, Any] = {}
     for key, value in content.items():
         if isinstance(value, dict) and value:
@@ -240,9 +240,9 @@ def flat(content: dict[str, Any]) -> dict[str, Any]:
 
 
 def difference(one: Subject, other: Subject) -> dict[str, dict[str, Any]]:
-    """Returns what differs, by `a.b.c`, each as `a` and `b`.
+    """Returns the differing facts by dotted key, each with the values `a` and `b`.
 
-    None stands for unknown; what one of them does not have at all is left out.
+    None stands for unknown. A side that does not have the fact at all is left out.
     """
     sides = {"a": flat(one.as_json()), "b": flat(other.as_json())}
     return {
@@ -255,7 +255,7 @@ def difference(one: Subject, other: Subject) -> dict[str, dict[str, Any]]:
 
 
 def _decided(version: Version) -> list[str]:
-    """Returns what people decided about a version's model beside rollbacks."""
+    """Returns the users' decisions about a version's model, without rollbacks."""
     digest = version.manifest.model_digest if version.manifest else None
     return [
         f"{one.what} at {one.at} by {one.by}: {one.reason or 'no reason given'}"

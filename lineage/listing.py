@@ -1,4 +1,4 @@
-"""Runs, rollbacks and versions in one list, newest first."""
+"""Lists runs, rollbacks and versions together, newest first."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,19 +11,19 @@ from version_store.inventory import Version
 
 @dataclass(frozen=True)
 class Entry:
-    """Something that happened.
+    """An entry of the list.
 
     Attributes:
-        kind: `run`, `rollback`, or `version`: one on disk that no run or
-            rollback on record made.
-        when: UTC, ISO 8601; None is unknown.
+        kind: `run`, `rollback`, or `version` for a version on disk that no recorded run
+            or rollback made.
+        when: Time in UTC, ISO 8601; None if it is unknown.
         model: Name of the model.
         run: The runner's name of the run.
-        pipeline_run: ML Metadata's name of it.
+        pipeline_run: ML Metadata's name of the run.
         verdict: How it ended, in words.
-        version: What it ended in.
-        state: Of that version: `gone`, or as `Version.state` has it.
-        test_accuracy: Of the model, by Keras.
+        version: Version that is the result.
+        state: State of this version: `gone`, or `Version.state`.
+        test_accuracy: Keras' accuracy of the model on the test split.
     """
 
     kind: str
@@ -38,7 +38,7 @@ class Entry:
 
 
 def entries(archive: Archive, model: str | None = None) -> list[Entry]:
-    """Returns all that is on record."""
+    """Returns the entries of all records."""
     states = {
         (version.model, version.number): version.state for version in archive.versions
     }
@@ -46,7 +46,7 @@ def entries(archive: Archive, model: str | None = None) -> list[Entry]:
     def state(name: str | None, version: int | None) -> str | None:
         return None if version is None else states.get((name or "", version), "gone")
 
-    # What a version says of itself stays when its run's artifacts are removed.
+    # The manifest of a version stays when the artifacts of its run are removed.
     accuracies = {
         (version.model, version.number): _accuracy_of(version)
         for version in archive.versions
@@ -119,7 +119,7 @@ def _accuracy_of(version: Version) -> float | None:
 
 
 def _newest_first(entry: Entry) -> Any:
-    """Returns a key by time; what has none stands where its number would."""
+    """Returns a sort key by time; without a time, by the number of the version."""
     if entry.when is not None:
         return -datetime.fromisoformat(entry.when).timestamp()
     return -float(entry.version or 0)

@@ -1,4 +1,4 @@
-"""Runs, as ML Metadata has them."""
+"""Reads runs, rollbacks and pushes from ML Metadata."""
 
 import os
 from collections import defaultdict
@@ -29,7 +29,7 @@ Value = str | int | float
 
 @dataclass(frozen=True)
 class Artifact:
-    """An artifact, of which `kind` is the name of its type."""
+    """An artifact; `kind` is the name of its type."""
 
     id: int
     kind: str
@@ -39,7 +39,7 @@ class Artifact:
 
     @property
     def folder(self) -> str | None:
-        """Its folder; None if it is not on this machine any more."""
+        """Folder of the artifact; None if it is no longer on this machine."""
         return self.uri if os.path.isdir(self.uri) else None
 
 
@@ -55,7 +55,7 @@ class Step:
     outputs: dict[str, list[Artifact]] = field(default_factory=dict)
 
     def output(self, key: str) -> Artifact | None:
-        """Returns the first artifact under a key; None without one."""
+        """Returns the first output artifact of a key; None if there is none."""
         return next(iter(self.outputs.get(key, ())), None)
 
 
@@ -64,11 +64,11 @@ class Run:
     """A run of the pipeline.
 
     Attributes:
-        id: ML Metadata's and TFX's name of it.
-        name: The runner's; None where it is not on record.
-        model: Name of the pipeline, which is that of the model.
-        started: When, in milliseconds since 1970.
-        steps: By node id, in the order in which they began.
+        id: ML Metadata's and TFX's name of the run.
+        name: The runner's name of the run; None if it is not recorded.
+        model: Name of the pipeline, which is the name of the model.
+        started: Time of its start, in milliseconds since 1970.
+        steps: Steps by node id, in the order of their start.
     """
 
     id: str
@@ -79,28 +79,28 @@ class Run:
 
     @property
     def began(self) -> str:
-        """When, UTC, ISO 8601."""
+        """Time of the start in UTC, ISO 8601."""
         moment = datetime.fromtimestamp(self.started / 1000, UTC)
         return moment.isoformat(timespec="seconds")
 
     def output(self, node: str, key: str) -> Artifact | None:
-        """Returns what a node put out; None if it did not get to it."""
+        """Returns the output artifact of a node; None if the node did not make it."""
         step = self.steps.get(node)
         return step.output(key) if step else None
 
 
 @dataclass(frozen=True)
 class Rollback:
-    """A rollback on record.
+    """A recorded rollback.
 
     Attributes:
         model: Name of the model.
-        version: What came of it.
-        of: The version whose model that is.
-        instead_of: What was served until then.
-        reason: As given; empty if none was.
-        by: Who.
-        at: When, UTC, ISO 8601.
+        version: Version that the rollback made.
+        of: Earlier version whose model it has.
+        instead_of: Version that was served until then.
+        reason: The user's reason; empty if none was given.
+        by: The user.
+        at: Time in UTC, ISO 8601.
     """
 
     model: str
@@ -114,7 +114,7 @@ class Rollback:
 
 @dataclass(frozen=True)
 class Push:
-    """What the store has about a version; `live`: it is there, as far as is known."""
+    """The metadata store's record of a version; `live`: recorded as existing."""
 
     model: str
     version: int
@@ -146,13 +146,13 @@ def read_runs(store: Store) -> list[Run]:
 
 
 def read_rollbacks(store: Store) -> list[Rollback]:
-    """Returns all rollbacks on record, newest first."""
+    """Returns all recorded rollbacks, newest first."""
     found = []
     for execution in store.get_executions_by_type(ROLLBACK):
         known = _values(execution.properties)
         found.append(
             Rollback(
-                # Its name is `<model>-<version>`.
+                # The name of the execution is `<model>-<version>`.
                 model=str(execution.name).rpartition("-")[0],
                 version=int(known["version"]),
                 of=int(known["of"]),
@@ -166,7 +166,7 @@ def read_rollbacks(store: Store) -> list[Rollback]:
 
 
 def read_pushes(store: Store) -> list[Push]:
-    """Returns every version that was ever pushed or rolled back to."""
+    """Returns all versions that a push or a rollback made, highest first."""
     found: dict[tuple[str, int], Push] = {}
     for artifact in store.get_artifacts_by_type(PUSHED_MODEL):
         push = _push(_artifact(artifact))
@@ -176,7 +176,7 @@ def read_pushes(store: Store) -> list[Push]:
 
 
 def pushed_by(run: Run) -> tuple[int, bool] | None:
-    """Returns the version that a run ended in, and whether it was there already."""
+    """Returns the resulting version of a run, and whether it existed before the run."""
     artifact = run.output(nodes.PUSHER, nodes.PUSHED_MODEL)
     push = _push(artifact) if artifact else None
     if artifact is None or push is None:
@@ -194,7 +194,7 @@ def _push(artifact: Artifact) -> Push | None:
 
 
 def _executions_of(store: Store, kind: str) -> dict[int, str]:
-    """Returns the name of the context of a kind that each execution belongs to."""
+    """Returns the name of each execution's context of this type, by execution id."""
     return {
         execution.id: context.name
         for context in store.get_contexts_by_type(kind)
@@ -251,7 +251,7 @@ def _artifact(artifact: Any) -> Artifact:
 
 
 def _name(context: Any, steps: dict[str, Step]) -> str | None:
-    """Returns the runner's name of a run: on the run itself, or told the Pusher."""
+    """Returns the runner's name of a run, from its context or the Pusher."""
     of_run = _values(context.custom_properties).get(RUN)
     of_pusher = (
         steps[nodes.PUSHER].parameters.get(RUN) if nodes.PUSHER in steps else None
@@ -270,9 +270,9 @@ def _values(properties: Any) -> dict[str, Value]:
 
 
 def _own_name(run_id: str) -> str | None:
-    """Returns a run's id if it is the runner's own name of it.
+    """Returns a run's id if it is also the runner's name of the run.
 
-    In version 0.1 TFX made the id, which is a time.
+    In version 0.1 TFX made the id, and it was a time.
     """
     try:
         datetime.fromisoformat(run_id)

@@ -1,4 +1,4 @@
-"""How lineage looks: on a terminal and in a pipe."""
+"""Prints lineage to a terminal or a pipe."""
 
 import re
 from typing import Any
@@ -25,14 +25,14 @@ _OF_SPLIT = {
 }
 
 _NONE_IS_NONE = re.compile(r"(^|\.)(training\.[\w.]+|task\.background)$")
-"""Facts of which None says that there is none: settings, and a task's background."""
+"""Facts for which None means "none", not "unknown": settings, a task's background."""
 _DIGEST = re.compile(r"[0-9a-f]{40,64}")
 
 _STYLES = {"pushed": "green", "unchanged": "cyan", "refused": "yellow", "broken": "red"}
 
 
 def show_entries(console: Console, found: list[Entry]) -> None:
-    """Prints a row each."""
+    """Prints a row for each entry."""
     table = plain_table(
         console, "when", "model", "run", "verdict", "version", "state", "accuracy"
     )
@@ -51,7 +51,7 @@ def show_entries(console: Console, found: list[Entry]) -> None:
 
 
 def show_subject(console: Console, subject: Subject) -> None:
-    """Prints all that is known, fact by fact; what is not is said to be unknown."""
+    """Prints all facts of a version or run; missing ones as unknown."""
     console.print(Text(subject.title, style="bold"))
     about = {k: v for k, v in subject.about.items() if k not in ("kind", "files")}
     _print_facts(console, "", about)
@@ -72,7 +72,7 @@ def show_subject(console: Console, subject: Subject) -> None:
 def show_difference(
     console: Console, one: str, other: str, found: dict[str, dict[str, Any]]
 ) -> None:
-    """Prints what differs, a row a fact."""
+    """Prints a row for each differing fact."""
     if not found:
         console.print(f"nothing differs between {one} and {other}")
         return
@@ -84,11 +84,11 @@ def show_difference(
 
 
 def text_of(value: Any, key: str = "") -> str:
-    """Returns a fact for people.
+    """Returns a fact as a text.
 
     Args:
-        value: None is unknown, unless the key says otherwise.
-        key: Its name as `a.b.c`, where it has one.
+        value: The value; None means unknown, except for keys of `_NONE_IS_NONE`.
+        key: Dotted key of the fact, if it has one.
     """
     if value is None:
         return "none" if _NONE_IS_NONE.search(key) else UNKNOWN
@@ -106,7 +106,7 @@ def text_of(value: Any, key: str = "") -> str:
 
 
 def _short(key: str, value: Any) -> str:
-    """Returns a fact for a narrow column: the beginning of a digest tells enough."""
+    """Returns a fact for a narrow column: only the beginning of a digest."""
     text = text_of(value, key)
     return f"{text[:12]}..." if _DIGEST.fullmatch(text) else text
 
@@ -138,7 +138,7 @@ def _print_statistics(console: Console, splits: dict[str, Any] | None) -> None:
     table = plain_table(console, "", *splits)
     for key, name in _OF_SPLIT.items():
         table.add_row(name, *(text_of(one[key]) for one in splits.values()))
-    # A row for each, as there may be many.
+    # Each class has a row, as there may be many.
     for label in labels:
         counts = ((one["labels"] or {}).get(label) for one in splits.values())
         table.add_row(f"class {label}", *map(text_of, counts))
@@ -176,7 +176,7 @@ def _print_gates(console: Console, gates: dict[str, Any] | None) -> None:
 
 
 def _begin(console: Console, title: str, *, known: bool = True) -> None:
-    """Prints a title, and that nothing below it is known if so."""
+    """Prints a title, followed by "unknown" if there are no facts."""
     console.print()
     console.print(Text(title, style="bold"))
     if not known:

@@ -1,4 +1,4 @@
-"""What a run's artifacts and parameters say, wherever it ended."""
+"""Reads facts from a run's artifacts and parameters, also of an unfinished run."""
 
 import json
 import logging
@@ -13,16 +13,16 @@ from version_store.manifest import Facts
 
 
 def facts_of_run(run: Run) -> Facts:
-    """Reads a run's artifacts and parameters, as far as they are still there.
+    """Reads a run's artifacts and parameters, as far as they still exist.
 
-    What another version of this project wrote in another way stays unknown.
-    Imports TensorFlow, which reads what TFMA wrote.
+    Facts in formats of other versions of this project stay unknown. This function
+    imports TensorFlow, which reads TFMA's files.
     """
     with silenced():
         from components.pusher.facts import Folders, parse_counts, read_facts
 
     def readable(name: str, node: str, key: str) -> dict[str, str]:
-        """Returns where an artifact lies, if this project can still read it."""
+        """Returns the folder of an artifact, if this version can read it."""
         artifact = run.output(node, key)
         if artifact is None or artifact.folder is None:
             return {}
@@ -45,7 +45,7 @@ def facts_of_run(run: Run) -> Facts:
         )
     champion = run.output(nodes.CHAMPION, nodes.MODEL)
     if champion is not None:
-        # ML Metadata keeps an empty text; none at all is of another project.
+        # "" means no champion. A missing property means another project's artifact.
         known = known.updated(
             champion=champion.properties.get(properties.CHAMPION_VERSION)
         )
@@ -65,7 +65,7 @@ def facts_of_run(run: Run) -> Facts:
 
 
 def accuracy(run: Run) -> float | None:
-    """Returns Keras' accuracy on the test split; None where nobody kept it."""
+    """Returns Keras' accuracy on the test split; None if it is not recorded."""
     artifact = run.output(nodes.TRAINER, nodes.MODEL_RUN)
     if artifact is None:
         return None

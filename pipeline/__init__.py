@@ -1,1 +1,1 @@
-"""What the pipeline is: configuration, wiring, schema, preprocessing, model."""
+"""The pipeline: configuration, wiring, schema, preprocessing, model."""

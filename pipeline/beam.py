@@ -1,4 +1,4 @@
-"""The `beam` section of the configuration, and the options that it comes to."""
+"""Settings of the section `beam`, and the Beam options that they give."""
 
 import re
 from typing import Literal
@@ -8,26 +8,26 @@ from pydantic import Field, ValidationInfo, field_validator
 from pipeline.section import Section
 
 _FN_API_RUNNER = "apache_beam.runners.portability.fn_api_runner.FnApiRunner"
-"""What DirectRunner takes for a batch pipeline in the end. On the way it imports
-Google's Pub/Sub, walks the pipeline twice to see which of three runners could run
-it, and may fetch one of them, Prism, from the network
-(apache_beam/runners/direct/direct_runner.py). By its name: up to 1.5 s of processor
-time less for each component that works on Beam, and the same runner everywhere."""
+"""The runner that DirectRunner chooses for a batch pipeline. To choose it, DirectRunner
+imports Google's Pub/Sub, walks the pipeline twice to see which of three runners can run
+it, and may download one of them, Prism (apache_beam/runners/direct/direct_runner.py).
+To name it directly saves up to 1.5 s of processor time for each component that uses
+Beam, and gives the same runner on every machine."""
 
 
 ENGINES = {
     "FlinkRunner": "pipeline.engines.runners.FlinkRunner",
     "SparkRunner": "pipeline.engines.runners.SparkRunner",
 }
-"""Beam's names of what is reached through a job server, and who does it here."""
+"""Runners that use a job server, by Beam's names, with our classes for them."""
 
 LOOPBACK = "loopback"
 
 
 _NO_STAGING = ("--sdk_container_image=this-environment",)
-"""Unless told that workers have what they need, TFX packs itself into a source
-distribution for each Beam node: 3 s and 20 MB left in the temporary folder every time
-(tfx/utils/dependency_utils.py)."""
+"""Tells TFX that workers have all packages. Otherwise TFX packs itself into a source
+distribution for each Beam node, which takes 3 s and leaves 20 MB in the temporary
+folder each time (tfx/utils/dependency_utils.py)."""
 
 _ADDRESS = r"^[^\s:/]+:[0-9]{1,5}$"
 
@@ -35,28 +35,29 @@ _ADDRESS = r"^[^\s:/]+:[0-9]{1,5}$"
 class Beam(Section):
     """Where Beam runs StatisticsGen, Transform and Evaluator.
 
-    One worker in this process is the best on one machine at this size: StatisticsGen
-    and Evaluator then do without Beam. Measured for StatisticsGen with Beam, on MNIST,
-    two cores beside other work, as seconds of wall and of processor time: in_memory
-    15.4 and 13.5; multi_threading with two workers 14.6 and 13.2, as they share
-    Python's lock; multi_processing with two 33.7 and some 20, as each worker imports
-    TensorFlow again.
+    For this size on one machine, one worker in this process is best: StatisticsGen and
+    Evaluator then work without Beam. Measured for StatisticsGen with Beam on MNIST, on
+    two cores beside other work, in seconds of wall time and of processor time:
+    in_memory 15.4 and 13.5; multi_threading with two workers 14.6 and 13.2, as they
+    share Python's lock; multi_processing with two workers 33.7 and about 20, as each
+    worker imports TensorFlow again.
 
     Attributes:
-        runner: DirectRunner, FlinkRunner, SparkRunner, or another one of Beam's.
-        workers: Of the direct runner, how many; 0 is one per core. Of Flink and Spark,
-            who does the Python work: `loopback`, which is this process, or the address
-            of a worker pool as the engine sees it. 1 is loopback there.
-        running_mode: Of the direct runner.
-        endpoint: Of Flink and Spark: where the Beam job server listens.
-        parallelism: Of Flink: how many parts of a step run at once. Spark's stands in
-            its job server's master URL.
-        flink_rest: The REST address of a Flink that does not live in the job server:
-            Beam's job server lets go of a job that is cancelled, and such a Flink
-            runs it on unless it is told itself.
-        start_seconds: Of Flink and Spark: how long a worker may take to answer the
-            first, small job. A separate Flink is sent the job server's class path, and
-            a worker imports this package: a minute on two busy cores.
+        runner: DirectRunner, FlinkRunner, SparkRunner, or another runner of Beam.
+        workers: For the direct runner: number of workers; 0 means one per core. For
+            Flink and Spark: where Python code runs, `loopback` (or 1) for this process,
+            or the address of a worker pool as the engine sees it.
+        running_mode: Running mode of the direct runner.
+        endpoint: For Flink and Spark: address of the Beam job server.
+        parallelism: For Flink: number of parts of a step that run at once. For Spark,
+            the master URL of its job server has it.
+        flink_rest: REST address of a Flink outside of the job server. If a job is
+            cancelled in Beam's job server, such a Flink continues it until it is
+            cancelled in Flink, too.
+        start_seconds: For Flink and Spark: most seconds that a worker may take to
+            answer the first, small job. The job server sends its class path to a
+            separate Flink, and a worker imports this package: a minute on two busy
+            cores.
         engine_options: Further options of the engine, by name.
         args: Further Beam options, `--key=value` each.
     """
@@ -75,13 +76,13 @@ class Beam(Section):
 
     @property
     def on_engine(self) -> bool:
-        """Whether the work is done behind a job server."""
+        """Whether jobs run through a job server."""
         return self.runner in ENGINES
 
     @field_validator("runner")
     @classmethod
     def _named_as_beam_does(cls, runner: str) -> str:
-        # Beam takes any case, and leaves `Runner` out where it can.
+        # Beam accepts names in any case, and without the suffix `Runner`.
         for name in ENGINES:
             if runner.lower() in (name.lower(), name.removesuffix("Runner").lower()):
                 return name
@@ -118,7 +119,7 @@ class Beam(Section):
         """Returns the options as TFX's `beam_pipeline_args`.
 
         Args:
-            shared_folder: Where nodes write, and workers have to; empty: not known.
+            shared_folder: Folder in which nodes and workers write; "" if it is unknown.
         """
         if self.on_engine:
             return [*self._engine_args(shared_folder), *_NO_STAGING, *self.args]
@@ -143,8 +144,8 @@ class Beam(Section):
             args += [
                 "--environment_type=EXTERNAL",
                 f"--environment_config={self.workers}",
-                # Else a worker is started anew for each step of a job, and imports
-                # TensorFlow each time.
+                # Otherwise each step of a job starts a new worker, which imports
+                # TensorFlow again.
                 "--environment_cache_millis=60000",
             ]
         if self.runner == "FlinkRunner":

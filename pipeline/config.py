@@ -1,7 +1,7 @@
 """The configuration of a run: typed, validated, frozen.
 
-Values come from the defaults of its sections, a TOML file over them, and single
-settings (`section.key=value`, the runner's flags) over both.
+The sections have defaults. A TOML file overrides them, and single settings
+(`section.key=value`, the runner's flags) override both.
 """
 
 import os
@@ -25,18 +25,19 @@ from pipeline.watching import Watch
 
 
 class Storage(Section):
-    """What is kept of earlier runs on this machine.
+    """How much of earlier runs is kept on this machine.
 
     Attributes:
-        keep_runs: After each push, only what the newest runs of the model made or
-            reused stays; None: everything does, until `local_runner.py clean`.
+        keep_runs: Number of the model's newest runs. At each push, only the artifacts
+            that they made or reused are kept; None keeps all, until
+            `local_runner.py clean`.
     """
 
     keep_runs: int | None = Field(None, ge=1)
 
 
 class Config(Section):
-    """Everything that can be configured about a run."""
+    """All settings of a run."""
 
     data: Data = Data()
     training: Training = Training()
@@ -49,7 +50,7 @@ class Config(Section):
     watch: Watch = Watch()
 
     def with_gate_defaults(self, **bounds: float) -> Self:
-        """Returns the same with other default bounds; what was set stays."""
+        """Returns a copy with other default bounds; bounds that were set stay."""
         unset = {
             k: v for k, v in bounds.items() if k not in self.gates.model_fields_set
         }
@@ -57,7 +58,7 @@ class Config(Section):
 
 
 FORMER_SETTINGS = {"gates.min_digit_accuracy": "gates.min_class_accuracy"}
-"""What settings were called in version 0.1; they are still taken."""
+"""Names of settings in version 0.1, which are still accepted, and their new names."""
 
 
 def load_config(
@@ -68,14 +69,14 @@ def load_config(
     """Reads the configuration.
 
     Args:
-        path: A TOML file with the sections of `Config`; None: defaults.
-        settings: Texts `section.key=value`, or pairs of both; they win over the
-            file, and later ones over earlier.
-        note: Told what has another name now.
+        path: A TOML file with the sections of `Config`; None for the defaults.
+        settings: Texts `section.key=value`, or pairs of both. They override the file,
+            and later ones override earlier ones.
+        note: Called with a message about each setting that has a new name.
 
     Raises:
-        BadInputError: No such file, no TOML, an unknown key, an impossible
-            value; one line that names file or setting, key and what is wrong.
+        BadInputError: There is no such file, it is no TOML, or a key or a value is
+            wrong; one line that names the file or setting, the key and the problem.
     """
     content: dict[str, Any] = {}
     origin: dict[str, str] = {}
@@ -110,7 +111,7 @@ def load_config(
         origin[f"{section}.{key}"] = origin[section] = f"setting {dotted}"
     try:
         config = Config.model_validate(content)
-        # What a bound is on is looked up now, and not after the training.
+        # Errors in the metrics of bounds are found now, and not after the training.
         config.gates.bounds()
         return config
     except ValidationError as error:
@@ -121,7 +122,7 @@ def load_config(
 
 
 def _find_beside(folder: str, content: dict[str, Any]) -> None:
-    """Names code of one's own that lies beside the TOML file from where one is."""
+    """Makes references to the user's code beside the TOML file relative to here."""
     training, gates = content.get("training"), content.get("gates")
     metrics = gates.get("metrics") if isinstance(gates, dict) else None
     naming = [(training, "model")]
@@ -136,7 +137,7 @@ def _find_beside(folder: str, content: dict[str, Any]) -> None:
 
 
 def _parse(setting: str) -> tuple[str, Any]:
-    """Splits `section.key=value`; the value is read as TOML, or is plain text."""
+    """Splits `section.key=value`; the value is read as TOML, else as plain text."""
     dotted, equals, text = setting.partition("=")
     if not equals or dotted.count(".") != 1:
         raise BadInputError(
@@ -149,9 +150,9 @@ def _parse(setting: str) -> tuple[str, Any]:
 
 
 def _explain(dotted: str, error: Any) -> str:
-    """Returns what pydantic found in the words of the person who typed it."""
+    """Returns pydantic's error in terms of the setting that the user wrote."""
     loc = error["loc"]
-    # What is wrong inside of a setting is named by its key there.
+    # An error inside a setting is named by the inner key.
     inner = [part for part in loc[2:] if isinstance(part, str)]
     key = f"{inner[-1]}: " if inner else ""
     if error["type"] == "extra_forbidden":
@@ -174,7 +175,7 @@ def _explain(dotted: str, error: Any) -> str:
 
 
 def _field(loc: Sequence[str | int]) -> FieldInfo | None:
-    """Returns a setting of a section by its place."""
+    """Returns the field of a setting by pydantic's location."""
     section = Config.model_fields.get(str(loc[0]))
     if section is None or len(loc) != 2:
         return None
@@ -182,7 +183,7 @@ def _field(loc: Sequence[str | int]) -> FieldInfo | None:
 
 
 def _keys(loc: Sequence[str | int]) -> list[str]:
-    """Returns what may stand in a section, or in a section inside of one."""
+    """Returns the keys of a section, or of a section inside another."""
     section: type[BaseModel] = Config
     for part in loc:
         if isinstance(part, str):
@@ -191,7 +192,7 @@ def _keys(loc: Sequence[str | int]) -> list[str]:
 
 
 def _section_in(annotation: Any) -> type[BaseModel]:
-    """Returns the section that a type is, or is made of."""
+    """Returns the section class in a type, which may be optional or a tuple of it."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
     return next(

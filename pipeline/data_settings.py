@@ -1,4 +1,4 @@
-"""Section `data` of the configuration: which data set, and how it is split."""
+"""Settings of the section `data`: the data set, and how it is split."""
 
 from typing import Literal
 
@@ -9,52 +9,51 @@ from components.image_example_gen.splitting import Settings
 from pipeline.section import Section, Share
 
 MODEL_NAME_PATTERN = r"^[a-z0-9]([a-z0-9-]{0,56}[a-z0-9])?$"
-"""Also a legal name of a Kubeflow pipeline and of a Kubernetes object. Argo, which
-adds five characters to it, takes 58 at most."""
+"""Such a name is also valid for a Kubeflow pipeline and a Kubernetes object. Argo adds
+five characters to it, so it accepts 58 at most."""
 
 
 class Data(Section):
-    """Which data set, what it is about, and how it is split.
+    """The data set, its task, and how it is split.
 
     Attributes:
         path: Folder or file with labelled images, in any of the forms of
             docs/your-own-data.md; None: see `dataset`.
-        dataset: Without a path: `mnist` (cache, then mirrors), `digits` (the
-            embedded one), or `auto` (mnist, and digits where it is unreachable).
-        name: The model's name; None: made from the data's.
-        classes: What the classes are called, label 0 first; empty: as the data says,
-            or by their labels.
-        noun: What an image shows, for people: `letter`; empty: `image`, or `digit`
+        dataset: Data set without a path: `mnist` (cache, then mirrors), `digits` (the
+            embedded one), or `auto` (mnist, or digits if it is unreachable).
+        name: Name of the model; None derives it from the data's name.
+        classes: Names of the classes, label 0 first; empty takes those of the data, or
+            the labels.
+        noun: Noun for the object in an image: `letter`; empty means `image`, or `digit`
             for MNIST.
-        background: The value of pixels where nothing is drawn, `none`, or `auto`:
-            looked for in the images.
-        prefix: Only files whose names begin so, where several data sets lie together.
-        transpose: Whether rows and columns are exchanged on the disk, as EMNIST's.
-        resize: `WxH`, the size that images are brought to; empty: they have one.
-        colour: `grey` or `rgb`, what pictures are brought to; `auto`: as they are.
-        image_size: `WxH` or `WxHx3`, of images that stand as rows of numbers; empty:
-            they are square.
-        label: The column with the labels, by name or number; empty: looked for.
-        skip_unreadable: Whether pictures in folders that cannot be read are left out,
-            and not the end of the run.
-        window: Of data in spans (`--data 'incoming/{SPAN}'`): how many of the newest
-            are read together.
-        spans: The names of the spans to read, in place of the newest: `["7", "8/2"]`.
-        marker: A file that says that a span is complete, as `_SUCCESS`: in its folder,
-            or beside its file, as `7.npz_SUCCESS`. Spans without it are left alone.
-        schema: Path of a schema of one's own; None: `pipeline/schema/schema.pbtxt`.
+        background: Value of pixels where nothing is drawn, `none`, or `auto` to find it
+            in the images.
+        prefix: Prefix of the files to read, if a folder has several data sets.
+        transpose: Whether the files have rows and columns exchanged, as EMNIST's do.
+        resize: `WxH`, new size of all images; empty if they have one size already.
+        colour: `grey` or `rgb`, to convert pictures; `auto` keeps them as they are.
+        image_size: `WxH` or `WxHx3`, for images that are rows of numbers; empty if they
+            are square.
+        label: Column with the labels, by name or number; empty to find it.
+        skip_unreadable: Whether unreadable pictures in folders are left out; otherwise
+            they end the run.
+        window: For data in spans (`--data 'incoming/{SPAN}'`): number of newest spans
+            that are read together.
+        spans: Names of the spans to read, in place of the newest: `["7", "8/2"]`.
+        marker: File that marks a span as complete, such as `_SUCCESS` in its folder, or
+            `7.npz_SUCCESS` beside its file. Spans without it are not read.
+        schema: Path of the user's own schema; None for `pipeline/schema/schema.pbtxt`.
         split: How rows get into splits. `last`: the last rows of the training part are
             split `eval`, as with Keras' `validation_split`. `stratified`: each class
-            gives its share, by `split_seed`. `auto`: `last` where the data has a test
-            part and its rows are not ordered by class, else `stratified`; see
+            gives its share, by `split_seed`. `auto`: `last` if the data has a test part
+            and its rows are not ordered by class, else `stratified`; see
             `components.image_example_gen.splitting.assign`.
-        split_seed: Of the stratified split.
+        split_seed: Seed of the stratified split.
         eval_fraction: Share of the training rows held out as split `eval`.
-        test_fraction: Share of all rows that is split `test`, where the data has no
-            test part.
-        max_duplicates: Most of the test split, as a share, that may be in the training
-            part as well, image by image; DataGate's. Such a row is known by heart: a
-            share of 0.01 can raise the accuracy of a model by 0.01 times its error.
+        test_fraction: Share of all rows for split `test`, if the data has no test part.
+        max_duplicates: Largest share of the test split whose images may also be in the
+            training part; DataGate checks it. A model may have memorised such rows: a
+            share of 0.01 can raise its accuracy by 0.01 times its error.
         shard_rows: Most examples in one file.
     """
 
@@ -86,7 +85,7 @@ class Data(Section):
     window: int = Field(1, ge=1)
     spans: tuple[str, ...] = Field((), strict=False)
     marker: str = Field("", pattern=r"^[^/]*$", description="the name of a file")
-    # Called so in TOML and in flags; pydantic has a `schema` of its own.
+    # TOML and flags use the alias; pydantic has a `schema` of its own.
     schema_path: str | None = Field(None, alias="schema")
     split: Literal["auto", "last", "stratified"] = "auto"
     split_seed: int = Field(1, ge=0, lt=2**31)
@@ -96,13 +95,13 @@ class Data(Section):
     shard_rows: int = Field(12_000, ge=1)
 
     def splitting(self) -> Settings:
-        """Returns how rows are split."""
+        """Returns the settings of the split."""
         return Settings(
             self.split, self.split_seed, self.eval_fraction, self.test_fraction
         )
 
     def hints(self, name: str) -> Hints:
-        """Returns what a person says of the data."""
+        """Returns the user's hints about the data."""
         background = "" if self.background == "auto" else str(self.background)
         return Hints(
             name=name,

@@ -1,4 +1,4 @@
-"""Section `gates` of the configuration: what a model has to reach."""
+"""Settings of the section `gates`: the bounds that a model has to keep."""
 
 import re
 from typing import Any, Literal
@@ -19,13 +19,13 @@ class MetricBound(Section):
 
     Attributes:
         name: One of `pipeline.metrics.OFFERED` (accuracy, macro_f1, top_k, log_loss,
-            calibration_error), or a class of one's own, as `file.py:Class` or by its
+            calibration_error), or the user's own class, as `file.py:Class` or by its
             dotted path.
-        min: What has to be reached, for a metric of which more is better.
-        max: What must not be passed, for one of which less is better.
-        max_champion_loss: How much worse than the champion's it may be.
-        slices: `all`, or `class`: the bound holds for each class alone.
-        k: Of top_k.
+        min: Lower bound, for a metric of which more is better.
+        max: Upper bound, for a metric of which less is better.
+        max_champion_loss: Most that it may be worse than the champion's.
+        slices: `all` for the whole split, or `class` for each class separately.
+        k: The k of top_k.
     """
 
     name: str
@@ -36,10 +36,10 @@ class MetricBound(Section):
     k: int | None = Field(None, ge=1)
 
     def bound(self) -> Bound:
-        """Returns it as the Evaluator takes it.
+        """Returns the bound for the Evaluator.
 
         Raises:
-            BadInputError: It has no bound, or one of the wrong side.
+            BadInputError: There is no bound, or one on the wrong side.
         """
         own = OFFERED.get(self.name)
         path = f"{own.__module__}.{own.__name__}" if own else self.name
@@ -79,28 +79,29 @@ class MetricBound(Section):
 
 
 class Gates(Section):
-    """What a model has to reach on the test split, and what a person overrules.
+    """Bounds of a model on the test split, and settings that overrule gates.
 
     Attributes:
-        min_accuracy: Lower bound of the share answered rightly.
-        min_class_accuracy: The same for each class alone.
-        max_champion_loss: How much accuracy a new model may lose against the
-            one that is served.
-        max_champion_fall: How much accuracy the served model may have lost on this
-            run's data since it was pushed; where it is more, these are other data.
+        min_accuracy: Lower bound of the accuracy.
+        min_class_accuracy: Lower bound of the accuracy for each class.
+        max_champion_loss: Most accuracy that a new model may lose against the served
+            one.
+        max_champion_fall: Most accuracy that the served model may have lost on this
+            run's data since its push. If it lost more, the data is of another kind.
         metrics: Further metrics with bounds.
-        replay_log: The log of what callers asked of the served model: the folder, or
-            the `filename_prefix` of a server's `logging_config`. The new model answers
-            the same pictures, and is held to the three bounds below. Empty: it does
-            not.
-        replay_pictures: Most pictures that it answers, of the newest requests.
-        min_agreement: Least share of them that it answers with the same class.
-        min_class_agreement: The same of those that the served model answered with a
-            class, for each class alone.
-        max_share_shift: How far each class's share of all answers may move.
-        allow_anomalies: Go on in spite of what DataGate finds; kept on record.
-        allow_champion_fall: Go on where the champion fell; kept on record.
-        replace_task: Push under a name by which a model of another task is served.
+        replay_log: Log of the requests to the served model: the folder, or the
+            `filename_prefix` of a server's `logging_config`. The new model predicts the
+            same pictures and has to keep the three bounds below. Empty: no replay.
+        replay_pictures: Most pictures that are replayed, from the newest requests.
+        min_agreement: Least share of them for which both models predict the same class.
+        min_class_agreement: The same for the pictures of each class that the served
+            model predicted.
+        max_share_shift: Most that each class's share of all predictions may move.
+        allow_anomalies: Whether to go on in spite of DataGate's findings; it is
+            recorded.
+        allow_champion_fall: Whether to go on if the champion fell; it is recorded.
+        replace_task: Whether to push under a name by which a model of another task is
+            served.
     """
 
     min_accuracy: Share = 0.97
@@ -118,7 +119,7 @@ class Gates(Section):
     replace_task: bool = False
 
     def replay(self) -> dict[str, Any]:
-        """Returns the settings of Replay, by its parameters."""
+        """Returns the settings of Replay by the names of its parameters."""
         return {
             "log": self.replay_log,
             "max_pictures": self.replay_pictures,
@@ -128,7 +129,7 @@ class Gates(Section):
         }
 
     def bounds(self) -> list[Bound]:
-        """Returns all that a model is held to.
+        """Returns all bounds of a model.
 
         Raises:
             BadInputError: One of `metrics` cannot be used.

@@ -1,7 +1,7 @@
-"""What a model can be measured by. A bound on one of them is a gate; see `config`.
+"""The built-in metrics of a model. A bound on one of them is a gate.
 
-A metric is one class: what one row adds, and what the sum over many rows means. It
-knows nothing of TFX. Name another one of your own in `[[gates.metrics]]` by its file
+A metric is one class: it gives the values of each row, and the metric of their sums. It
+does not depend on TFX. To use another one, name it in `[[gates.metrics]]` by its file
 and class (`my_metrics.py:Mine`) or its dotted path, or add it to `OFFERED`.
 """
 
@@ -13,7 +13,7 @@ from contract.demands import AT_LEAST, AT_MOST
 from contract.metric import Metric
 
 _BINS = 15
-"""Of the reliability diagram, as in Guo et al. 2017."""
+"""Number of bins of the reliability diagram, as in Guo et al. 2017."""
 
 _SMALLEST = 1e-7
 """Keras' `epsilon`: a probability of 0 for the right class counts as this."""
@@ -34,8 +34,8 @@ class Accuracy(Metric):
 class MacroF1(Metric):
     """Mean over the classes of the harmonic mean of precision and recall.
 
-    A class without images and without answers has none and does not count
-    (scikit-learn, `f1_score(average="macro")` over the labels that occur).
+    A class without images and without predictions does not count (as in scikit-learn's
+    `f1_score(average="macro")` over the labels that occur).
     """
 
     direction = AT_LEAST
@@ -44,7 +44,7 @@ class MacroF1(Metric):
     def of_confusion(self, confusion: np.ndarray) -> float | None:
         """Returns the mean of the classes' F1."""
         right = np.diag(confusion)
-        # What was answered with no class at all stands in no column.
+        # The last column counts images without a prediction, and is left out here.
         there = confusion.sum(axis=1) + confusion[:, : len(right)].sum(axis=0)
         used = there > 0
         return float((2 * right[used] / there[used]).mean()) if used.any() else None
@@ -59,7 +59,7 @@ class TopK(Metric):
         self.k = k
 
     def per_row(self, labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
-        """Returns 1 for each row that is right, `[rows, 1]`."""
+        """Returns 1 for each right row and 0 for others, `[rows, 1]`."""
         of_label = probabilities[np.arange(len(labels)), labels]
         better = (probabilities > of_label[:, None]).sum(axis=1)
         return (better < self.k).astype(np.float64)[:, None]
@@ -85,9 +85,9 @@ class LogLoss(Metric):
 
 
 class CalibrationError(Metric):
-    """Expected calibration error: how far confidence is from accuracy.
+    """Expected calibration error: the difference between confidence and accuracy.
 
-    The mean distance between both over bins of equal width, weighted by their rows
+    It is the mean absolute difference over bins of equal width, weighted by their rows
     (Guo, Pleiss, Sun and Weinberger: On Calibration of Modern Neural Networks, ICML
     2017, equation 3).
     """
@@ -95,7 +95,7 @@ class CalibrationError(Metric):
     direction = AT_MOST
 
     def per_row(self, labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
-        """Returns confidence minus rightness in the row's bin, `[rows, bins]`."""
+        """Returns confidence minus 1 (right) or 0, in the row's bin, `[rows, bins]`."""
         confidence = probabilities.max(axis=1).astype(np.float64)
         right = probabilities.argmax(axis=1) == labels
         # Bin m is ]m / bins, (m + 1) / bins], as in the paper.
@@ -105,7 +105,7 @@ class CalibrationError(Metric):
         return sums
 
     def of_sums(self, sums: np.ndarray, rows: int) -> float | None:
-        """Returns the sum of the bins' distances, by their share of the rows."""
+        """Returns the mean difference of the bins, weighted by their rows."""
         return float(np.abs(sums).sum() / rows)
 
 
@@ -116,4 +116,4 @@ OFFERED: dict[str, type[Metric]] = {
     "log_loss": LogLoss,
     "calibration_error": CalibrationError,
 }
-"""By the names that the configuration has for them."""
+"""Metrics by their names in the configuration."""

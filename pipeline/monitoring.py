@@ -1,4 +1,4 @@
-"""The wiring of the pipeline that watches what is asked of a model."""
+"""Connects the components of the monitoring pipeline, which checks logged requests."""
 
 from dataclasses import dataclass
 
@@ -16,16 +16,16 @@ from pipeline.config import Config
 
 @dataclass(frozen=True)
 class Traffic:
-    """Which requests are looked at.
+    """The requests that are checked.
 
     Attributes:
-        log: A prefix or folder; see `serving.request_logs.reading`.
-        models: The folder of the model's versions.
+        log: Prefix or folder of the log; see `serving.request_logs.reading`.
+        models: Folder of the model's versions.
         judgement: The curated schema, in text format; see `TaskSchemaGen`.
-        version: The only version that is looked at; empty: each.
-        since: The first second, since 1970; -1: from the beginning.
-        until: The first one that is left out; -1: to the end.
-        labels: A CSV file with labels that came late; empty: none.
+        version: Version to check; empty for all.
+        since: First second to check, since 1970; -1 for no limit.
+        until: First second after the checked ones, since 1970; -1 for no limit.
+        labels: CSV file with labels that arrived later; empty if there is none.
     """
 
     log: str
@@ -38,7 +38,7 @@ class Traffic:
 
 
 def create_components(config: Config, traffic: Traffic) -> list[BaseNode]:
-    """Returns the pipeline's nodes, in an order in which they can run."""
+    """Returns the pipeline's nodes in topological order."""
     settings = config.monitoring
     example_gen = RequestLogExampleGen(
         log=traffic.log,
@@ -53,7 +53,7 @@ def create_components(config: Config, traffic: Traffic) -> list[BaseNode]:
     examples = example_gen.outputs[nodes.EXAMPLES]
     schema_gen = TaskSchemaGen(examples=examples, judgement=traffic.judgement)
     schema = schema_gen.outputs[nodes.SCHEMA]
-    # Statistics would keep ids of requests, which have to be forgotten when asked.
+    # Statistics of all features would keep request ids, which must stay erasable.
     only_images = StatsOptions(feature_allowlist=[IMAGE]).to_json()
     statistics_gen = StatisticsGen(
         examples=examples, schema=schema, stats_options_json=only_images

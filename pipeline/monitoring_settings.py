@@ -1,4 +1,4 @@
-"""Settings of the pipeline that watches what is asked of a model."""
+"""Settings of the section `monitoring`: which requests are checked, and its bounds."""
 
 from pydantic import Field
 
@@ -6,21 +6,21 @@ from pipeline.section import Section, Share
 
 
 class Monitoring(Section):
-    """What is looked at, and what is a finding; `python local_runner.py monitor`.
+    """Settings of `python local_runner.py monitor`: its requests and its bounds.
 
     Attributes:
         log: The `filename_prefix` of a server's `logging_config`, or a folder with
-            logged requests; None: named when it is asked for.
-        hours: Only requests of so many hours before now are looked at; None: all. What
-            runs again and again, each day, says 24.
-        max_requests: About how many requests of a version are looked at, at most. From
-            20,000 answers an accuracy is known to 0.003; more of them would take more
-            time, and say little more.
-        max_novel_share: Share of pictures that may be not of the task: 0.01 are by
-            false alarm.
-        max_accuracy_fall: How much accuracy, estimated or true, a version may have
+            logged requests; None if each call names it.
+        hours: Only requests of the last so many hours are checked; None for all. A
+            daily check needs 24.
+        max_requests: Most requests of a version that are checked, approximately. 20,000
+            predictions give an accuracy to 0.003; more of them would take more time and
+            hardly improve it.
+        max_novel_share: Largest share of pictures that are not of the task; 0.01 are
+            false alarms.
+        max_accuracy_fall: Most accuracy, estimated or true, that a version may have
             lost.
-        pictures: How many of a version the page shows, those furthest from training.
+        pictures: Number of pictures of each version on the page: the most novel ones.
     """
 
     log: str | None = None

@@ -1,4 +1,4 @@
-"""The `notify` section of the configuration."""
+"""Settings of the section `notify`: notifications about the end of a run."""
 
 from typing import Annotated
 
@@ -9,16 +9,16 @@ from pipeline.section import Section
 
 
 class Notify(Section):
-    """Who is told how a run ended; nobody without an address.
+    """Notifications about the end of a run; without an address none are sent.
 
-    Addresses are Apprise's, and secrets: they stand in the environment variable
-    APPRISE_URLS or in a file, never here.
+    Apprise's addresses are secrets. They are in the environment variable APPRISE_URLS
+    or in a file, and never in the configuration.
 
     Attributes:
-        kinds: What people are told of; all by default.
-        urls_file: A file with addresses, one a line.
-        reports: Where the folder `OUTPUT` is to be had by HTTP; a message then
-            has the report's address, and else its path.
+        kinds: Kinds of events that are sent; all by default.
+        urls_file: File with addresses, one a line.
+        reports: HTTP address of the folder `OUTPUT`. Messages then have the report's
+            address, otherwise its path.
     """
 
     kinds: tuple[Kind, ...] = Field(KINDS, strict=False)
@@ -32,5 +32,5 @@ class Notify(Section):
     ] = ""
 
     def settings(self) -> Settings:
-        """Returns what sends."""
+        """Returns the settings of `contract.notifying`."""
         return Settings(self.kinds, self.urls_file, self.reports)

@@ -1,4 +1,4 @@
-"""The wiring: which component gets what from which."""
+"""Connects the components of the pipeline."""
 
 import os
 from collections.abc import Sequence
@@ -32,21 +32,21 @@ TRAINER = "pipeline.training.trainer"
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What only the runner knows: where things are, and what is there now.
+    """Paths and other values of a run that only the runner knows.
 
     Attributes:
         source: The data set; see `ImageExampleGen`.
-        fingerprint: Of its content; empty if not known beforehand.
-        hints: What the data does not say of itself.
+        fingerprint: Fingerprint of its content; empty if it is not known beforehand.
+        hints: The user's hints about the data.
         judgement: The curated schema, in text format; see `TaskSchemaGen`.
-        models: The folder of the model's versions.
-        champion: The version to beat; see `Champion`.
+        models: Folder of the model's versions.
+        champion: The version to compare with; see `Champion`.
         run: Name of this run.
         recipe: Digest of everything that goes into the model.
-        description: Of the data, for people; empty if nobody gave one.
-        provenance: What the run is started from.
-        log_state: Something that differs when the log of requests does; empty where
-            none is read.
+        description: Description of the data for the user; may be empty.
+        provenance: Code and environment that the run is started from.
+        log_state: A text that changes with the log of requests; empty if no log is
+            read.
     """
 
     source: str
@@ -63,8 +63,8 @@ class Surroundings:
 
 
 def create_components(config: Config, around: Surroundings) -> list[BaseNode]:
-    """Returns the pipeline's nodes, in an order in which they can run."""
-    # Data: read it, describe it, and stop here if it is not what it should be.
+    """Returns the pipeline's nodes in topological order."""
+    # Data: read it, describe it, and stop here if it breaks the schema.
     example_gen = ImageExampleGen(
         source=around.source,
         fingerprint=around.fingerprint,
@@ -97,7 +97,7 @@ def create_components(config: Config, around: Surroundings) -> list[BaseNode]:
         max_duplicates=config.data.max_duplicates,
     )
 
-    # Before the gate: nothing runs after a node that fails.
+    # The report comes before the gate, as no node runs after one that fails.
     model_name = os.path.basename(around.models)
     data_report = Report(
         model_name=model_name,
@@ -110,8 +110,8 @@ def create_components(config: Config, around: Surroundings) -> list[BaseNode]:
     ).with_id(nodes.DATA_REPORT)
     data_gate.add_upstream_node(data_report)
 
-    # Model: Transform only makes the graph; the Trainer reads through it once,
-    # which is quicker than writing transformed examples and reading those.
+    # Model: Transform only makes the graph. The Trainer applies it once while it reads,
+    # which is faster than to write transformed examples and to read them.
     transform = Transform(
         examples=examples,
         schema=schema,
@@ -136,13 +136,13 @@ def create_components(config: Config, around: Surroundings) -> list[BaseNode]:
         custom_config={
             "training": config.training.model_dump(mode="json"),
             "code": code_digest(TRAINER),
-            # Of a network of one's own.
+            # This is the digest of the user's own network.
             "network": config.training.code(),
         },
     )
     model = trainer.outputs[nodes.MODEL]
 
-    # Gates: good enough, not worse than what is served, and does it serve?
+    # Gates: is it good enough, not worse than the champion, and can it be served?
     evaluator = Evaluator(
         examples=examples,
         model=model,
@@ -156,7 +156,7 @@ def create_components(config: Config, around: Surroundings) -> list[BaseNode]:
     serving_validator = ServingValidator(
         model=model, model_run=trainer.outputs[nodes.MODEL_RUN], examples=examples
     )
-    # And what would change for callers, where they were listened to.
+    # Replay shows what would change for callers, if their requests were logged.
     replays = []
     if config.gates.replay_log:
         replays.append(
@@ -240,7 +240,7 @@ def create_components(config: Config, around: Surroundings) -> list[BaseNode]:
 
 
 def _facts(around: Surroundings, code_of: Sequence[BaseNode]) -> str:
-    """Returns what the Pusher cannot find in artifacts; what is empty is unknown."""
+    """Returns facts for the Pusher that no artifact has; unknown ones are left out."""
     origin = around.provenance
     lock = LockFile(name=origin.lock, digest=origin.lock_digest)
     return Facts(

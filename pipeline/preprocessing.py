@@ -1,7 +1,7 @@
-"""What happens to an example before the network sees it, in training and serving.
+"""Preprocesses examples for the network, in training and in serving.
 
-Transform traces this function into a graph; training reads through that graph
-and the pushed model carries the very same one inside.
+Transform traces this function into a graph. The Trainer reads examples through this
+graph, and the pushed model contains the same graph.
 """
 
 from typing import Any
@@ -15,7 +15,7 @@ def preprocessing_fn(inputs: dict[str, Any]) -> dict[str, Any]:
     """Scales pixels to 0-1.
 
     Args:
-        inputs: `image` int64 `[batch, *shape]`, as the schema has the task's shape;
+        inputs: `image` int64 `[batch, *shape]`, with the task's shape from the schema;
             `label` int64 `[batch, 1]`.
 
     Returns:

@@ -1,4 +1,4 @@
-"""How a model arrives where it is served: `[push]`."""
+"""Settings of the section `push`: how a model that passed the gates is served."""
 
 from typing import Literal
 
@@ -10,12 +10,12 @@ class Push(Section):
     """How a model that passed the gates is served.
 
     Attributes:
-        arrive_as: `stable`: to all callers; `canary`: on trial beside the stable
-            version, for those who ask for the label canary, until a person promotes or
-            withdraws it (`python -m version_store`).
-        server: gRPC address of the servers, which are asked whether they have a version
-            before it is labelled; each address that the name has is asked. Nothing is
-            asked while no version is labelled.
+        arrive_as: `stable`: for all callers; `canary`: beside the stable version, for
+            callers that ask for the label canary, until a user promotes or withdraws it
+            (`python -m version_store`).
+        server: gRPC address of the servers. Before a version is labelled, each address
+            of the name is asked whether its server has it. No server is asked
+            while no version is labelled.
     """
 
     arrive_as: Literal["stable", "canary"] = "stable"

@@ -1,4 +1,4 @@
-"""What all sections of the configuration have in common."""
+"""The base class of all sections of the configuration."""
 
 from typing import Annotated
 
@@ -10,7 +10,7 @@ Share = Annotated[float, Field(ge=0, le=1)]
 class Section(BaseModel):
     """Typed, frozen settings; an unknown key is an error."""
 
-    # Strict: TOML has types of its own, and `epochs = true` is a mistake.
+    # Strict, as TOML has types and `epochs = true` is a mistake.
     model_config = ConfigDict(
         frozen=True,
         extra="forbid",

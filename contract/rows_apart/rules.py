@@ -22,9 +22,7 @@ from contract.rows_apart.values import (
 )
 
 Rule = Callable[[Step], Any]
-"""A rule raises `Mixed`, or returns the outputs' values; None means that all are
-`Rows`.
-"""
+"""A rule raises `Mixed`, or returns the outputs' values; None if all are `Rows`."""
 
 
 def _elementwise(step: Step) -> None:

@@ -1,1 +1,1 @@
-"""What version 0.1 called `lineage`."""
+"""The name of `lineage` in version 0.1."""

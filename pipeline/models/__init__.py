@@ -1,1 +1,1 @@
-"""What version 0.1 called `version_store`."""
+"""The name of `version_store` in version 0.1."""

@@ -1,4 +1,4 @@
-"""The curated schema, kept in git: how far data may move; see `schema.pbtxt`."""
+"""Reads the curated schema, which bounds changes of the data; see `schema.pbtxt`."""
 
 from importlib import resources
 
@@ -7,10 +7,10 @@ from contract.errors import BadInputError
 
 
 def judgement(path: str | None = None) -> str:
-    """Returns a schema in text format, without what the task says.
+    """Returns a schema in text format, without the parts that come from the task.
 
     Args:
-        path: Of a file; None for the project's own.
+        path: Path of a file; None for the project's own schema.
 
     Raises:
         BadInputError: The file cannot be read, or is no schema that TaskSchemaGen

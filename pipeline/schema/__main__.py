@@ -1,4 +1,4 @@
-"""`python -m pipeline.schema infer --data PATH`: a beginning for another schema."""
+"""`python -m pipeline.schema infer --data PATH`: writes a first schema for new data."""
 
 import os
 import sys

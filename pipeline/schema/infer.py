@@ -1,4 +1,4 @@
-"""A curated starting point for another data set's schema, from its own numbers."""
+"""Makes a first schema for another data set, with bounds from its own numbers."""
 
 import json
 import textwrap
@@ -14,30 +14,30 @@ from contract.task import Task
 _TEMPLATE = "template.pbtxt"
 
 _LEVELS = 64
-"""Bins in which the levels of pixels are compared; TFDV takes about as many."""
+"""Bins in which the levels of pixels are compared; TFDV uses about the same number."""
 
 _LEAST_SKEW = 0.05
-"""What MNIST is held to: a share that a person would want to know of."""
+"""MNIST's bound: a change of a class's share by this much is worth a message."""
 _LEAST_DRIFT = 0.01
 _MARGIN = 3
-"""How much farther than this data's own splits the next data may be."""
+"""Factor between the distance of this data's own parts and the bound for new data."""
 
 
 class Levels:
-    """How often each level of a pixel occurs, by part; see `Source.fingerprint`."""
+    """Counts the levels of pixels by part; see `Source.fingerprint`."""
 
     def __init__(self) -> None:
         self.by_part: dict[str, np.ndarray] = {}
 
     def __call__(self, part: str, images: np.ndarray, labels: np.ndarray) -> None:
-        """Takes note of a block."""
+        """Adds the counts of a block."""
         counts = np.bincount(images.ravel(), minlength=256)
         self.by_part[part] = self.by_part.get(part, 0) + counts
 
     def divergence(self) -> float | None:
-        """Returns how far training and test part are apart; None without two parts.
+        """Returns the distance of training and test part; None without two parts.
 
-        The Jensen-Shannon divergence of their levels, in bits, as TFDV measures it.
+        It is the Jensen-Shannon divergence of their levels, in bits, as in TFDV.
         """
         from scipy.spatial.distance import jensenshannon
 
@@ -47,16 +47,16 @@ class Levels:
             self.by_part[part].reshape(_LEVELS, -1).sum(axis=1)
             for part in (TRAIN, TEST)
         )
-        # Its root is what SciPy calls the distance.
+        # SciPy's distance is the root of the divergence.
         return float(jensenshannon(first, second, base=2) ** 2)
 
 
 def infer(
     task: Task, counts: dict[str, np.ndarray], levels: Levels, source: str
 ) -> str:
-    """Returns a judgement, in the form that `parse_judgement` takes, with reasons.
+    """Returns a schema that `parse_judgement` accepts, with reasons for its bounds.
 
-    What an image and a label are is left out, as the task says it.
+    Size and values of images and labels are left out, as they come from the task.
     """
     sizes = {split: int(of_split.sum()) for split, of_split in counts.items()}
     found, label = _largest_skew(counts)
@@ -92,7 +92,7 @@ def infer(
 
 
 def _largest_skew(counts: dict[str, np.ndarray]) -> tuple[float, int]:
-    """Returns the largest difference of a class's shares, and the class."""
+    """Returns the largest difference of a class's shares, and its label."""
     train = counts[TRAIN] / counts[TRAIN].sum()
     differences = [
         np.abs(train - counts[split] / counts[split].sum()) for split in (EVAL, TEST)
@@ -103,11 +103,11 @@ def _largest_skew(counts: dict[str, np.ndarray]) -> tuple[float, int]:
 
 
 def _round_up(value: float) -> float:
-    """Returns a bound with two digits that are read easily."""
+    """Rounds a bound up to a number that is easy to read."""
     digits = 2 if value >= 0.1 else 3
     return float(np.ceil(round(value * 10**digits, 6)) / 10**digits)
 
 
 def _wrapped(text: str) -> str:
-    """Returns a comment's text in lines that begin as its first does."""
+    """Wraps the text of a comment into comment lines."""
     return "\n  # ".join(textwrap.wrap(text, 80))
