@@ -14,8 +14,8 @@ from collections.abc import Mapping
 
 from bootstrap.errors import SetupError
 
-# pip's option, the variable by which uv takes the same, and what uv puts between
-# several values (pip puts white space). uv's variables are listed at
+# pip's option, uv's variable for the same setting, and uv's separator of several values
+# (pip's is white space). uv's variables are listed at
 # docs.astral.sh/uv/reference/environment.
 _OPTIONS = (
     ("index-url", "UV_DEFAULT_INDEX", " "),

@@ -38,7 +38,7 @@ _UNUSABLE = (
     errno.ELOOP,
     errno.ENAMETOOLONG,
 )
-"""Error numbers of a path that does not fit, or of missing rights to it."""
+"""Error numbers of an unusable path: it is wrong, or rights are missing."""
 
 _ROOM_BYTES = 1 << 20
 """A file system with less free space than this counts as full."""

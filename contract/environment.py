@@ -25,10 +25,10 @@ _DEFAULTS = {
     "TF_CPP_MIN_LOG_LEVEL": "2",
     # A training step of 32 rows has about 60 operations of microseconds each. To give
     # parts of them to other threads costs more than it saves: on two cores, an epoch of
-    # 1,500 steps takes 1.7 s (2.8 s of processor time) with a thread per core and 1.05
-    # s (1.05 s) with one thread. One thread also makes the weights independent of the
-    # number of cores. A wider network may need more threads, so a value that is set
-    # already stays. (TensorFlow reads these when it starts:
+    # 1,500 steps takes 1.7 s (processor time 2.8 s) with a thread per core, and 1.05 s
+    # (processor time 1.05 s) with one thread. One thread also makes the weights
+    # independent of the number of cores. A wider network may need more threads, so a
+    # value that is set already stays. (TensorFlow reads these when it starts:
     # tensorflow/core/common_runtime/process_util.cc.)
     "TF_NUM_INTRAOP_THREADS": "1",
     "TF_NUM_INTEROP_THREADS": "1",

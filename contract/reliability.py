@@ -1,9 +1,8 @@
 """Measures the reliability of a model's predictions on rows that it was not trained on.
 
-The Trainer measures it and writes it into the SavedModel. It allows to estimate the
-accuracy of predictions without labels (`contract.estimation`), and to detect pictures
-that are not of this task (the signature `novelty`). This module does not import
-TensorFlow.
+The Trainer measures it and writes it into the SavedModel. `contract.estimation` uses it
+to estimate the accuracy of predictions without labels, and the signature `novelty` uses
+it to detect pictures that are not of this task. This module does not import TensorFlow.
 """
 
 import json

@@ -11,7 +11,7 @@ class Monitoring(Section):
     Attributes:
         log: The `filename_prefix` of a server's `logging_config`, or a folder with
             logged requests; None if each call names it.
-        hours: Only requests of the last so many hours are checked; None for all. A
+        hours: Number of the last hours whose requests are checked; None for all. A
             daily check needs 24.
         max_requests: Most requests of a version that are checked, approximately. 20,000
             predictions give an accuracy to 0.003; more of them would take more time and

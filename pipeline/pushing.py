@@ -14,7 +14,7 @@ class Push(Section):
             callers that ask for the label canary, until a user promotes or withdraws it
             (`python -m version_store`).
         server: gRPC address of the servers. Before a version is labelled, each address
-            of the name is asked whether its server has it. No server is asked
+            of the name is asked whether its server has this version. No server is asked
             while no version is labelled.
     """
 

@@ -8,7 +8,7 @@ from importlib.metadata import version
 import apache_beam as beam
 
 MARK = "PROBE"
-"""Prefix of a worker's message, which finds it in the text that the engine adds."""
+"""Marks a worker's message, as the engine wraps it in text of its own."""
 
 QUESTION, ANSWER = "question", "answer"
 """Files in the probe's folder: the driver writes the first, a worker the second."""
