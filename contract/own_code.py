@@ -89,7 +89,7 @@ def told(setting: str, reference: str) -> Iterator[None]:
 
 
 def _place(error: Exception, reference: str) -> str:
-    """Returns ` (file, line n)` in the user's own code; "" if there is no such frame."""
+    """Returns ` (file, line n)` in the user's own code; "" without such a frame."""
     if "." not in reference:
         return ""
     place, _ = split_reference(reference)
