@@ -1,1 +1,1 @@
-"""The pipeline's own components, a package each."""
+"""The pipeline's own TFX components, one package for each."""

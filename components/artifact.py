@@ -1,7 +1,7 @@
-"""Artifacts that Kubeflow's user interface shows.
+"""Types of the artifacts that Kubeflow's user interface shows.
 
-They have KFP's names, so that they are the same locally and on a cluster; TFX finds
-a custom type's class by its path there, see `runner.kubeflow.entrypoint.settings`.
+They have KFP's type names, locally as on a cluster. On a cluster TFX finds the class
+of a custom type by its path, see `runner.kubeflow.entrypoint.settings`.
 """
 
 from tfx.types.artifact import Artifact

@@ -1,4 +1,4 @@
-"""Where Beam would run."""
+"""Tells where Beam would run."""
 
 from collections.abc import Sequence
 
@@ -12,7 +12,7 @@ from apache_beam.options.pipeline_options import (
 def in_process(beam_args: Sequence[str]) -> bool:
     """Tells whether Beam would run in this process, with one worker.
 
-    There is nothing to spread then, and a component may do its work without Beam.
+    If so, Beam has nothing to distribute, and a component may work without it.
     """
     options = PipelineOptions(list(beam_args))
     runner = options.view_as(StandardOptions).runner or "DirectRunner"

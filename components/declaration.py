@@ -1,4 +1,4 @@
-"""What a component of ours is to TFX, made of what it declares."""
+"""Base class of our components: makes TFX's specification from declarations."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
@@ -17,19 +17,21 @@ from contract.code import code_digest
 
 
 class Component(base_component.BaseComponent):
-    """A node with an executor of ours.
+    """A component with one of our executors.
 
     It is constructed with its inputs and parameters, by their keys. Every component has
-    one more parameter, `code`: the digest of its executor's code, so that an edited
-    executor is not taken for the one whose outputs are in the cache.
+    one more parameter, `code`: the digest of its executor's code. An edited executor
+    therefore does not reuse the cached outputs of the old one.
 
     Attributes:
-        EXECUTOR: The class that does the work, alone in its module with what it needs.
+        EXECUTOR: The executor's class. Its module holds only this class and what it
+            needs.
         INPUTS: Type of artifact by key.
-        PARAMETERS: Type by key: `int`, which is also for `bool`, `float`, `str`, or a
-            message's class.
+        PARAMETERS: Type by key: `int` (also used for `bool`), `float`, `str`, or a
+            protocol buffer's class.
         OUTPUTS: Type of artifact by key.
-        DEFAULTS: What may be left out, and what stands for it then; None for nothing.
+        DEFAULTS: Default value by key, for optional inputs and parameters; None means
+            that there is no value.
     """
 
     EXECUTOR: ClassVar[type[base_executor.BaseExecutor]]
@@ -39,7 +41,7 @@ class Component(base_component.BaseComponent):
     DEFAULTS: ClassVar[dict[str, Any]] = {}
 
     def __init_subclass__(cls) -> None:
-        """Makes TFX's specification of what the class declares."""
+        """Makes TFX's `SPEC_CLASS` and `EXECUTOR_SPEC` from the declarations."""
         super().__init_subclass__()
         optional = {key for key, value in cls.DEFAULTS.items() if value is None}
         parameters = {**cls.PARAMETERS, properties.CODE: str}
@@ -72,12 +74,12 @@ class Component(base_component.BaseComponent):
         """Constructs the component.
 
         Raises:
-            ValueError: One is missing.
-            TypeError: One is of another type, or has a key that was not declared.
+            ValueError: A value is missing.
+            TypeError: A value has the wrong type, or its key is not declared.
         """
         known = {*self.INPUTS, *self.PARAMETERS, properties.CODE}
         if unknown := sorted(given.keys() - known):
-            # TFX would leave it out without a word.
+            # TFX would ignore it silently.
             raise TypeError(f"{type(self).__name__} takes no {', '.join(unknown)}")
         values: dict[str, Any] = {
             properties.CODE: code_digest(self.EXECUTOR.__module__)
@@ -92,5 +94,5 @@ class Component(base_component.BaseComponent):
         super().__init__(spec=self.SPEC_CLASS(**values))
 
     def makes(self, given: Mapping[str, Any]) -> Iterable[str]:
-        """Returns the keys of the outputs that there are, with what was given."""
+        """Returns the keys of the outputs that exist for the given values."""
         return self.OUTPUTS

@@ -1,4 +1,4 @@
-"""What the executors of ours share."""
+"""Base class of our executors."""
 
 from abc import abstractmethod
 from typing import Any
@@ -8,11 +8,11 @@ from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
 
 Artifacts = dict[str, types.Artifact]
-"""Artifacts by key; TFX hands on lists of them, ours have one artifact each."""
+"""Artifacts by key. TFX passes lists; our keys have one artifact each."""
 
 
 class BaseExecutor(base_executor.BaseExecutor):
-    """An executor whose inputs and outputs are one artifact each."""
+    """An executor with one artifact for each input and output key."""
 
     def Do(
         self,
@@ -20,7 +20,7 @@ class BaseExecutor(base_executor.BaseExecutor):
         output_dict: dict[str, list[types.Artifact]],
         exec_properties: dict[str, Any],
     ) -> None:
-        """Takes the artifacts out of TFX's lists; what was left out has no key."""
+        """Takes the artifacts out of TFX's lists. A missing input has no key."""
         self._log_startup(input_dict, output_dict, exec_properties)
         self.run(_single(input_dict), _single(output_dict), exec_properties)
 
@@ -31,9 +31,9 @@ class BaseExecutor(base_executor.BaseExecutor):
         """Does the work.
 
         Args:
-            inputs: As far as they are there.
-            outputs: To be written to, by their `uri`.
-            parameters: By key.
+            inputs: Input artifacts by key; a missing optional input has no key.
+            outputs: Output artifacts by key; the executor writes below their `uri`.
+            parameters: Execution parameters by key.
         """
 
 

@@ -1,1 +1,1 @@
-"""The model that is being served now, brought into the pipeline."""
+"""Imports the model that is being served now, the champion, into the pipeline."""

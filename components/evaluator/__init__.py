@@ -1,1 +1,1 @@
-"""TFX's Evaluator, for a baseline that may not exist yet."""
+"""Evaluates the candidate with TFMA; the baseline model may not exist yet."""

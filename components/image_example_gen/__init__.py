@@ -1,1 +1,1 @@
-"""ExampleGen for labelled images: from files to TFRecords, and to the task."""
+"""ExampleGen for labelled images: turns files into TFRecords and a task."""

@@ -1,4 +1,4 @@
-"""What the classes are called, where a file beside the data says it."""
+"""Reads the names of the classes from a file beside the data."""
 
 import csv
 import io
@@ -22,27 +22,27 @@ _LARGEST = 1 << 20
 
 
 def find_names(files: Sequence[File]) -> dict[int, str]:
-    """Returns the names by the value that stands in the data; empty if none are told.
+    """Returns the class names by the label in the data; empty if no file has them.
 
-    Known are: a list with a name a line (`classes.txt`, `labels.txt`), JSON with a
-    list or an object (`class_names.json`: `{"0": "cat"}`), EMNIST's mapping
+    Known formats: a list with one name per line (`classes.txt`, `labels.txt`), JSON
+    with a list or an object (`class_names.json`: `{"0": "cat"}`), EMNIST's mapping
     (`*-mapping.txt`: a label, and the codes of its letters), and a table of labels
     and names (`kmnist_classmap.csv`).
 
     Raises:
-        BadInputError: One of them is called so, and cannot be read.
+        BadInputError: A file has such a name, but cannot be read.
     """
     parsed = (_parse(file) for file in files if is_names_file(file))
     return next(filter(None, parsed), {})
 
 
 def is_names_file(file: File) -> bool:
-    """Whether a file is called like one that names classes."""
+    """Tells by its name whether a file holds the names of classes."""
     return bool(_MAPPINGS.match(file.name) or _LISTS.match(file.name))
 
 
 def by_label(names: Sequence[str]) -> dict[int, str]:
-    """Returns names that stand in the order of their labels, from 0."""
+    """Returns names by label; they are given in the order of the labels, from 0."""
     return dict(enumerate(names))
 
 
@@ -75,7 +75,7 @@ def _from_json(content: object) -> dict[int, str]:
 
 
 def _from_mapping(lines: Sequence[str]) -> dict[int, str]:
-    """Reads EMNIST's way: `1 65 97` is label 1, the letter A, large and small."""
+    """Reads EMNIST's format: `1 65 97` is label 1 with the codes of A and a."""
     names = {}
     for one in lines:
         label, code, *_ = one.replace(",", " ").split()
@@ -84,6 +84,6 @@ def _from_mapping(lines: Sequence[str]) -> dict[int, str]:
 
 
 def _from_table(rows: list[list[str]]) -> dict[int, str]:
-    """Reads a table whose first column is the label, and whose last is the name."""
+    """Reads a table with the label in the first column and the name in the last."""
     body = rows if rows and rows[0][0].strip().isdecimal() else rows[1:]
     return {int(row[0]): row[-1].strip() for row in body if row}

@@ -1,4 +1,4 @@
-"""The component: parameters, output."""
+"""Declares the component `ImageExampleGen`."""
 
 import json
 from dataclasses import asdict
@@ -15,22 +15,25 @@ from contract import nodes
 class ImageExampleGen(Component):
     """Turns labelled images into the splits train, eval and test.
 
-    It has no driver (Kubeflow ignores them) and still caches by content: the
-    runner announces the data's fingerprint, which is part of the cache key, and
-    the executor holds the content to it.
+    It caches by content without a custom driver, because Kubeflow ignores drivers. The
+    runner passes the data's fingerprint as a parameter, which is part of the cache key,
+    and the executor checks that the content has this fingerprint.
 
-    Parameters: `source`, folder or file with the images, see `open_source`;
-    `fingerprint`, the content's expected one, empty where it is not known beforehand
-    (then do not cache this node); `eval_fraction`, the share of the training part held
-    out as `eval`; `test_fraction`, the share of all rows that is `test`, where the data
-    has no test part of its own; `split`, how, see `splitting.assign`; `split_seed`, of
-    a stratified split; `shard_rows`, most examples in one file.
+    Parameters:
+    - `source`: folder or file with the images, see `open_source`.
+    - `fingerprint`: expected fingerprint of the content; empty if it is not known
+      beforehand (do not cache this node then).
+    - `eval_fraction`: share of the training part that is held out as `eval`.
+    - `test_fraction`: share of all rows for `test`, if the data has no test part.
+    - `split`: how rows are split, see `splitting.assign`.
+    - `split_seed`: seed of a stratified split.
+    - `shard_rows`: maximum number of examples in one file.
 
-    Output `examples`: gzipped TFRecords of tf.Example, see `contract.features`, and
-    `task.json`, see `contract.task`, and `split.json` (how the rows were split, and the
-    rows of each class by split); custom properties `fingerprint` (SHA-256 of the
-    content, whatever its wrapping), `counts` (JSON, examples by split), `split` (JSON)
-    and `test_rows_in_training` (exact duplicates).
+    Output `examples`: gzipped TFRecords of tf.Example, see `contract.features`;
+    `task.json`, see `contract.task`; and `split.json` (how the rows were split, and the
+    rows of each class by split). Custom properties: `fingerprint` (SHA-256 of the
+    content, the same for every file format), `counts` (JSON, examples by split),
+    `split` (JSON) and `test_rows_in_training` (number of exact duplicates).
     """
 
     EXECUTOR = executor.Executor

@@ -1,8 +1,8 @@
-"""The embedded stand-in for MNIST: scikit-learn's real handwritten digits.
+"""Writes scikit-learn's handwritten digits, the substitute where MNIST is missing.
 
 1,797 scans of 8x8 pixels in 17 grey levels, from "Optical Recognition of
 Handwritten Digits" (E. Alpaydin, C. Kaynak; UCI, CC BY 4.0), as shipped inside
-scikit-learn. They need no network, and they are not MNIST: a run on them must
+scikit-learn. They need no network. They are not MNIST: a run on them must
 say so wherever it shows a result.
 """
 
@@ -17,7 +17,7 @@ from components.image_example_gen import idx, mnist
 NAME = "digits"
 
 TASK = mnist.TASK.named(name=NAME)
-"""The scans are enlarged to MNIST's form."""
+"""The scans are enlarged to MNIST's size, so the task has the same shape."""
 
 TEST_IMAGES = 360
 _SCAN_MAXIMUM = 16
@@ -26,14 +26,14 @@ _BOX = 20
 
 
 def write(folder: str) -> None:
-    """Writes the digits as four IDX files, enlarged to 28x28; whole or not at all.
+    """Writes the digits as four IDX files, enlarged to 28x28, all of them or none.
 
-    The scans come grouped by writer, so they are shuffled, and then spread so
-    that any stretch of rows has every digit in its share: splits this small
-    would differ by chance. The last 360 are the test part.
+    The scans come grouped by writer, so they are shuffled. Then they are ordered so
+    that every range of rows has the same share of each digit, because small splits
+    would otherwise differ by chance. The last 360 rows are the test part.
 
     Args:
-        folder: Where the files go; nothing happens if it is there already.
+        folder: Folder for the files. If it exists already, nothing is written.
     """
     if os.path.isdir(folder):
         return

@@ -1,4 +1,4 @@
-"""Images that are in the training part and in the test split: exact duplicates."""
+"""Finds exact duplicates: test images that are also in the other splits."""
 
 import json
 import os
@@ -10,47 +10,47 @@ import numpy as np
 from contract.features import SPLITS, TEST, TRAIN
 
 SPLIT_FILE = "split.json"
-"""In an Examples artifact: how the rows were split, how many of each class are where,
-and which test images are in the training part."""
+"""File in an Examples artifact: how the rows were split, the rows of each class by
+split, and test images that are also in the training part."""
 
 MOST_PAIRS = 20
-"""Duplicates that are named."""
+"""Maximum number of duplicates that are listed by name."""
 
 Row = tuple[str, int]
-"""A part, and the place of one of its rows, from 0."""
+"""A part's name, and the index of one of its rows."""
 
 
 class Hashes:
-    """What images there were, as 8 bytes each.
+    """Collects a hash of 8 bytes for each image.
 
-    Python's own hash of bytes (SipHash) has 64 bits: in ten million images, two that
-    differ have the same one with a probability of three in a million.
+    Python's own hash of bytes (SipHash) has 64 bits: among ten million images, two
+    different ones have the same hash with a probability of three in a million.
     """
 
     def __init__(self) -> None:
         self._by_part: dict[str, list[np.ndarray]] = {}
 
     def add(self, part: str, images: np.ndarray) -> None:
-        """Takes note of a part's next images, uint8 `[rows, *shape]`."""
+        """Adds a part's next images, uint8 `[rows, *shape]`."""
         content, each = images.tobytes(), images[0].size
         starts = range(0, len(content), each)
         hashes = np.array([hash(content[at : at + each]) for at in starts], np.int64)
         self._by_part.setdefault(part, []).append(hashes)
 
     def test_rows_in_training(self, splits: Mapping[str, np.ndarray]) -> int:
-        """Returns how many rows of the test split are in the others, too.
+        """Returns how many images of the test split are also in another split.
 
         Args:
-            splits: By part: the place in `SPLITS` of each row's split.
+            splits: By part: the index in `SPLITS` of each row's split.
         """
         hashes, is_test = self._all(splits)
         return int(np.isin(hashes[is_test], hashes[~is_test]).sum())
 
     def pairs(self, splits: Mapping[str, np.ndarray]) -> list[tuple[Row, Row]]:
-        """Returns rows of the test split, each with one that has the same image.
+        """Returns the first `MOST_PAIRS` duplicates.
 
         Returns:
-            The first `MOST_PAIRS`.
+            Pairs: a row of the test split, and a row elsewhere with the same image.
         """
         hashes, is_test = self._all(splits)
         test, others = np.flatnonzero(is_test), np.flatnonzero(~is_test)
@@ -62,7 +62,7 @@ class Hashes:
         ]
 
     def _all(self, splits: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-        """Returns the hashes of all parts, and which of them are of the test split."""
+        """Returns the hashes of all parts, and a mask of the test split's rows."""
         hashes = np.concatenate(
             [block for part in splits for block in self._by_part[part]]
         )
@@ -72,18 +72,18 @@ class Hashes:
 def named(
     pairs: Sequence[tuple[Row, Row]], name: Callable[[str, int], str]
 ) -> list[dict[str, str]]:
-    """Returns pairs for people: the name of each test image and of the other."""
+    """Returns the names of each pair's test image and of its duplicate."""
     return [{TEST: name(*one), TRAIN: name(*other)} for one, other in pairs]
 
 
 def read_named(folder: str) -> list[dict[str, str]]:
-    """Returns what `named` made, from an Examples artifact; empty in an older one."""
+    """Reads the duplicates that `named` listed; older artifacts have none."""
     return read_split(folder).get("duplicates", [])
 
 
 def read_split(folder: str) -> dict[str, Any]:
-    """Returns an Examples artifact's `SPLIT_FILE`; empty if an older one has none."""
-    # Here, as it imports TensorFlow: `check` does without.
+    """Reads an Examples artifact's `SPLIT_FILE`; an older artifact has none."""
+    # Imported here because it imports TensorFlow, which `check` does not need.
     from tfx.dsl.io import fileio
     from tfx.utils import io_utils
 

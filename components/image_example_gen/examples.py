@@ -1,4 +1,4 @@
-"""Labelled images as tf.Examples in TFRecords: the one writer, and the one reader."""
+"""Writes and reads labelled images as tf.Examples in TFRecords."""
 
 import os
 from collections.abc import Mapping
@@ -17,12 +17,12 @@ from contract.task import Task
 _RECORD_OPTIONS = {"compression_type": "GZIP", "compression_level": 1}
 
 _READ_VALUES = 2 << 20
-"""About as many values of images are held at once: 16 MB of int64, once parsed."""
+"""Pixel values that are read at once: 16 MB when parsed as int64."""
 
 
 @dataclass(frozen=True)
 class Rows:
-    """Some examples of a split, in the order in which they were written.
+    """Examples of a split, in the order in which they were written.
 
     Attributes:
         images: uint8 `[rows, *task.shape]`.
@@ -44,8 +44,8 @@ def serialize(images: np.ndarray, labels: np.ndarray) -> list[bytes]:
         labels: int64 `[rows]`.
 
     Returns:
-        One serialised tf.Example per row: feature `image` with the values of all
-        pixels, row by row, feature `label` with one integer, both int64 lists.
+        One serialised tf.Example per row. Its features are int64 lists: `image` with
+        all pixel values in row-major order, and `label` with one integer.
     """
     rows = len(labels)
     if not rows:
@@ -62,8 +62,8 @@ def encode(features: Mapping[str, np.ndarray]) -> list[bytes]:
     """Serialises a block of examples.
 
     Args:
-        features: By name: int64, float32, or object (of bytes) `[rows, values]`, of
-            as many rows each, at least one.
+        features: By name: int64, float32, or object (of bytes) `[rows, values]`. All
+            have the same number of rows, at least one.
     """
     columns = {name: _lists(values) for name, values in features.items()}
     batch = pa.RecordBatch.from_arrays([*columns.values()], [*columns])
@@ -71,16 +71,16 @@ def encode(features: Mapping[str, np.ndarray]) -> list[bytes]:
 
 
 class SplitWriter:
-    """Writes a split's examples into gzipped TFRecord files, as they come."""
+    """Writes a split's examples block by block into gzipped TFRecord files."""
 
     def __init__(self, folder: str, count: int | None, shard_rows: int) -> None:
-        """Writes nothing yet.
+        """Creates the folder; the files are written later.
 
         Args:
-            folder: Of the split.
-            count: Examples in all; the files' names say how many files there are.
-                None: nobody knows yet, and the names say nothing.
-            shard_rows: Most examples in one file.
+            folder: Folder of the split.
+            count: Number of all examples; from it the file names get the number of
+                files. None: it is not known yet, and the names do not have it.
+            shard_rows: Maximum number of examples in one file.
         """
         self._folder = folder
         self._of = "" if count is None else f"-of-{-(-count // shard_rows):05d}"
@@ -107,7 +107,7 @@ class SplitWriter:
             records = records[len(fitting) :]
 
     def close(self) -> None:
-        """Completes the file that is being written."""
+        """Closes the current file."""
         if self._writer is not None:
             self._writer.close()
             self._writer = None
@@ -123,7 +123,7 @@ def read_serialized(split_uri: str, limit: int | None = None) -> tf.data.Dataset
 
     Args:
         split_uri: Folder of the split, or a pattern of its files.
-        limit: Most rows to read; None is all.
+        limit: Maximum number of rows to read; None reads all.
     """
     pattern = split_uri if split_uri.endswith("*") else os.path.join(split_uri, "*")
     files = sorted(tf.io.gfile.glob(pattern))
@@ -134,7 +134,7 @@ def read_serialized(split_uri: str, limit: int | None = None) -> tf.data.Dataset
 def read_blocks(
     split_uri: str, task: Task, limit: int | None = None
 ) -> tf.data.Dataset:
-    """Returns serialised examples, string `[rows]`, in blocks of bounded memory."""
+    """Returns serialised examples in blocks of bounded size, string `[rows]`."""
     rows = max(1, _READ_VALUES // task.size)
     return read_serialized(split_uri, limit).batch(rows)
 
@@ -151,7 +151,7 @@ def read_rows(split_uri: str, task: Task, limit: int | None = None) -> Rows:
 
 
 def parsing_spec(task: Task) -> dict[str, Any]:
-    """Returns what `tf.io.parse_example` has to know of an example."""
+    """Returns the feature specification for `tf.io.parse_example`."""
     return {
         IMAGE: tf.io.FixedLenFeature(task.shape, tf.int64),
         LABEL: tf.io.FixedLenFeature([], tf.int64),
@@ -159,7 +159,7 @@ def parsing_spec(task: Task) -> dict[str, Any]:
 
 
 def _lists(values: np.ndarray) -> pa.Array:
-    """Returns a column with a list for each row of `[rows, n]`."""
+    """Converts `[rows, n]` into an Arrow column with one list for each row."""
     rows, each = values.shape
     offsets = np.arange(rows + 1, dtype=np.int64) * each
     flat = np.ascontiguousarray(values).reshape(-1)

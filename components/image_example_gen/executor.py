@@ -33,7 +33,7 @@ SHARD_ROWS_KEY = "shard_rows"
 
 
 class Executor(BaseExecutor):
-    """Reads the source once, writes the splits, records what it was."""
+    """Reads the source, writes its splits and records their properties."""
 
     def run(
         self, inputs: Artifacts, outputs: Artifacts, parameters: dict[str, Any]
@@ -41,8 +41,8 @@ class Executor(BaseExecutor):
         """Writes the `examples` artifact; see `ImageExampleGen` for the properties.
 
         Raises:
-            BadInputError: The source is not usable, or is not the one whose
-                fingerprint was announced.
+            BadInputError: The source cannot be used, or does not have the expected
+                fingerprint.
         """
         hints = Hints.from_dict(json.loads(parameters[HINTS_KEY]))
         source = open_source(parameters[SOURCE_KEY], hints)
@@ -77,7 +77,7 @@ class Executor(BaseExecutor):
         }
         if source.spans:
             split["spans"] = written.spans
-            # TFX's own properties of an Examples artifact: of the newest span.
+            # TFX's own properties of an Examples artifact, set to the newest span.
             examples.span = source.spans[-1].number
             examples.version = source.spans[-1].version or 0
         io_utils.write_string_file(
@@ -99,7 +99,7 @@ class Executor(BaseExecutor):
         )
 
         examples.split_names = artifact_utils.encode_split_names(list(SPLITS))
-        # The properties by which TFX's readers know the format
+        # TFX's readers get the format from these properties
         # (tfx/components/util/examples_utils.py).
         examples.set_string_custom_property(
             "payload_format",
@@ -118,15 +118,15 @@ class Executor(BaseExecutor):
 
 @dataclass(frozen=True)
 class Written:
-    """What was written.
+    """Facts about the written splits.
 
     Attributes:
-        fingerprint: Of the source.
-        assignment: Of its rows to splits.
+        fingerprint: Fingerprint of the source.
+        assignment: The split of each row.
         by_class: Rows of each class, by split; int64 `[classes]`.
-        duplicates: Test rows whose very image is in the training part, too.
-        pairs: Some of them, with one that has the same image; see `duplicates.named`.
-        spans: Of data in spans, each one's name, rows and fingerprint; else empty.
+        duplicates: Number of test rows whose image is also in the training part.
+        pairs: Some of these duplicates by name; see `duplicates.named`.
+        spans: Name, rows and fingerprint of each span; empty for data without spans.
     """
 
     fingerprint: str

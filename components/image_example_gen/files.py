@@ -1,7 +1,7 @@
-"""The files of a data set: in a folder, in an archive (zip or tar), or one alone.
+"""Lists and opens the files of a data set: a folder, an archive or a single file.
 
-What systems put beside people's files (`.DS_Store`, `Thumbs.db`, `__MACOSX`) is no
-part of a data set and is not seen here.
+Archives are zip and tar. Files that operating systems add (`.DS_Store`, `Thumbs.db`,
+`__MACOSX`) are ignored.
 """
 
 import bz2
@@ -35,11 +35,11 @@ BROKEN_ARCHIVE = (
     lzma.LZMAError,
     zlib.error,
 )
-"""What `zipfile` and its codecs raise on bytes that make no sense. RuntimeError: an
-encrypted member, or a compression that they do not have."""
+"""Exceptions of `zipfile` and its codecs for invalid bytes. RuntimeError: the member
+is encrypted, or its compression is not supported."""
 
 ARCHIVES = (".zip", ".tar")
-"""What an archive's name ends with, as `File.suffix` says it."""
+"""Values of `File.suffix` for archives."""
 
 _PACKED = (".gz", ".bz2", ".xz")
 _PACKED_TARS = (".tgz", ".tbz2", ".txz")
@@ -51,8 +51,8 @@ _CODECS: tuple[tuple[bytes, str, Callable[[IO[bytes]], Any]], ...] = (
 _LONGEST_MAGIC = 6
 
 _LAST_RECORD = 22
-"""Bytes of a zip archive's last record without its comment; the number of files
-stands at byte 10 (APPNOTE.TXT 4.3.16)."""
+"""Bytes of a zip archive's last record without its comment; it has the number of
+files at byte 10 (APPNOTE.TXT 4.3.16)."""
 
 _AT_ONCE = 8 << 20
 
@@ -61,14 +61,14 @@ _NOT_OURS = {"thumbs.db", "desktop.ini", "__macosx", "$recycle.bin", "_success"}
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """One file; what is packed by gzip, bzip2 or xz is unpacked as it is read.
+    """A file; gzip, bzip2 and xz are decompressed while it is read.
 
     Attributes:
-        path: Where it lies in the file system; of the archive, if it lies in one.
-        member: Its name in the archive; empty if it lies in none.
-        relative: Its name below what was named, with `/`.
-        opener: Opens it where it lies in an archive; the archive's list of members is
-            read once for all of them.
+        path: Path in the file system; for a member of an archive, the archive's path.
+        member: Name in the archive; empty for a file outside of archives.
+        relative: Path relative to the data set's root, with `/`.
+        opener: Opens a member of an archive. The archive's list of members is read
+            once for all of them.
     """
 
     path: str
@@ -79,19 +79,19 @@ class File:
     )
 
     def __str__(self) -> str:
-        """Returns its name for messages: `data.zip: train/a.png`, `a.npz: x_train`."""
+        """Returns the name for messages: `data.zip: train/a.png`, `a.npz: x_train`."""
         if not self.member:
             return self.path
         return f"{self.path}: {self.member.removesuffix('.npy')}"
 
     @property
     def name(self) -> str:
-        """Its name without folders."""
+        """Name without folders."""
         return (self.member or self.path).rpartition("/")[2]
 
     @property
     def suffix(self) -> str:
-        """What its name ends with, in small letters, without `.gz`: `.csv`, `.tar`."""
+        """File extension in lower case, without `.gz`: `.csv`, `.tar`."""
         stem, suffix = os.path.splitext(self.name.lower())
         if suffix in _PACKED_TARS:
             return ".tar"
@@ -99,10 +99,10 @@ class File:
 
     @contextmanager
     def open(self) -> Iterator[IO[bytes]]:
-        """Opens it for reading; nothing is unpacked to the disk.
+        """Opens the file for reading; nothing is unpacked to the disk.
 
         Raises:
-            BadInputError: It is not there, or cannot be read.
+            BadInputError: The file does not exist, or cannot be read.
         """
         with self._open_packed() as raw:
             found = _codec(raw)
@@ -120,10 +120,10 @@ class File:
                 ) from error
 
     def read(self) -> bytes:
-        """Returns all of its bytes.
+        """Returns all bytes of the file.
 
         Raises:
-            BadInputError: It cannot be read.
+            BadInputError: The file cannot be read.
         """
         with self.open() as stream:
             try:
@@ -132,13 +132,13 @@ class File:
                 raise BadInputError(f"{self}: cannot be read: {line(error)}") from error
 
     def seekable(self) -> IO[bytes]:
-        """Returns its bytes as a stream that is read from any place at once.
+        """Returns the file as a seekable stream.
 
-        A file that is packed, or lies in an archive, is copied to a temporary file
-        without a name, which is gone with the stream.
+        A compressed file, or a member of an archive, is copied to a temporary file
+        without a name, which is deleted when the stream is closed.
 
         Raises:
-            BadInputError: It cannot be read, or there is no room for the copy.
+            BadInputError: The file cannot be read, or there is no space for the copy.
         """
         with self._open_packed() as raw:
             if self.opener is None and _codec(raw) is None:
@@ -179,9 +179,9 @@ class File:
 
 
 def _codec(stream: IO[bytes]) -> tuple[str, Callable[[IO[bytes]], Any]] | None:
-    """Returns the name of what packed a stream, and what unpacks it; None if nothing.
+    """Returns the name of a stream's compression, and its reader; None if it has none.
 
-    It is told by the first bytes, and not by the name.
+    The first bytes decide, not the name.
     """
     start = stream.read(_LONGEST_MAGIC)
     stream.seek(0)
@@ -195,11 +195,11 @@ def list_files(path: str) -> list[File]:
     """Returns the files of a data set, in the order of their names.
 
     Args:
-        path: A folder (which is gone through to its last corner), an archive (its
-            members), or a single file.
+        path: A folder (listed with all folders below it), an archive (its members are
+            listed), or a single file.
 
     Raises:
-        BadInputError: There is no such path, or it cannot be read.
+        BadInputError: The path does not exist, or cannot be read.
     """
     if os.path.isdir(path):
         return in_order(_in_folder(path))
@@ -210,7 +210,7 @@ def list_files(path: str) -> list[File]:
             f"{path}: expected a folder or a file, found a pipe, a socket or a device, "
             "which cannot be read twice: write it to a file first"
         )
-    # By its own name: the runner names data by a link that is called otherwise.
+    # The real name counts: the runner passes data as a link with another name.
     own = os.path.realpath(path) if os.path.islink(path) else path
     alone = File(own, relative=os.path.basename(own))
     if alone.suffix in (*ARCHIVES, ".npz") or zipfile.is_zipfile(path):
@@ -227,10 +227,11 @@ def members(archive: File) -> list[File]:
     """Returns the files in an archive, zip or tar; an npz is a zip archive.
 
     Args:
-        archive: Its own relative name, without its ending, is a part of theirs.
+        archive: The archive. The relative paths of its members begin with its own
+            relative path without the extension.
 
     Raises:
-        BadInputError: It is no archive.
+        BadInputError: The file is not an archive.
     """
     below = os.path.splitext(archive.relative)[0]
     is_tar = archive.suffix == ".tar"
@@ -252,11 +253,11 @@ def members(archive: File) -> list[File]:
 
 
 def _in_zip(stream: IO[bytes]) -> list[tuple[str, Callable[[], IO[bytes]]]]:
-    # Closed when the last of its files is forgotten.
+    # Closed when the last reference to one of its files is gone.
     archive = zipfile.ZipFile(stream)
     names = archive.namelist()
     promised = _promised(stream, len(archive.comment))
-    # `zipfile` goes by the length of the list: where that is damaged, files are lost.
+    # `zipfile` trusts the length of the list: if it is damaged, files are lost.
     if promised is not None and promised != len(names):
         raise zipfile.BadZipFile(f"expected {promised:,} files, found {len(names):,}")
     return [
@@ -280,7 +281,7 @@ def _extracted(archive: tarfile.TarFile, member: tarfile.TarInfo) -> IO[bytes]:
 
 
 def read_upto(stream: IO[bytes], size: int) -> bytes:
-    """Returns so many bytes, or what is left; a size that is a lie costs no memory."""
+    """Reads at most `size` bytes, in pieces, so that a wrong size costs no memory."""
     if size <= _AT_ONCE:
         return stream.read(size)
     pieces = []
@@ -298,21 +299,21 @@ def read_items(
     most_rows: int,
     where: str = "",
 ) -> Iterator[np.ndarray]:
-    """Yields the items of an array that stand in a stream, one behind the other.
+    """Yields the items of an array that are stored one after the other in a stream.
 
     Args:
-        file: For messages.
-        stream: Read up to the first item.
-        shape: Items first.
-        dtype: Of their values.
-        most_rows: In one block.
-        where: The bytes are expected, for messages.
+        file: The file, for messages.
+        stream: The stream, positioned at the first item.
+        shape: Shape of the array; its first dimension counts the items.
+        dtype: Type of the values.
+        most_rows: Maximum number of items in one block.
+        where: Place of the bytes in the file, for messages.
 
     Yields:
-        `[rows, *shape of an item]`, 1 <= rows <= most_rows.
+        Blocks `[rows, *shape of an item]`, 1 <= rows <= most_rows.
 
     Raises:
-        BadInputError: There are fewer or more bytes.
+        BadInputError: The stream has fewer or more bytes than the shape needs.
     """
     count, *item_shape = shape
     item_bytes = math.prod(item_shape) * dtype.itemsize
@@ -325,7 +326,7 @@ def read_items(
                 f"found {start * item_bytes + len(payload):,}"
             )
         yield np.frombuffer(payload, dtype).reshape(rows, *item_shape)
-    # At the end `zipfile` compares the checksum, too.
+    # This read at the end also lets `zipfile` check the checksum.
     if stream.read(1):
         raise BadInputError(
             f"{file}: over-long: expected {count * item_bytes:,} bytes{where}, found "
@@ -334,7 +335,7 @@ def read_items(
 
 
 def is_ours(name: str) -> bool:
-    """Whether a name is a person's, and not put there by her system."""
+    """Tells whether a path belongs to the data, not to the operating system."""
     return not any(
         part.startswith(".") or part.lower() in _NOT_OURS
         for part in name.split("/")
@@ -343,7 +344,7 @@ def is_ours(name: str) -> bool:
 
 
 def natural(name: str) -> list[tuple[int, str]]:
-    """Returns a key by which `img2` comes before `img10`."""
+    """Returns a sort key that puts `img2` before `img10`."""
     return [
         (int(part), "") if part.isdecimal() else (-1, part)
         for part in re.split(r"(\d+)", name)
@@ -351,7 +352,7 @@ def natural(name: str) -> list[tuple[int, str]]:
 
 
 def line(error: BaseException) -> str:
-    """Returns the first line of what an error says; its name if that is nothing."""
+    """Returns the first line of an error's message, or its type's name if empty."""
     return str(error).partition("\n")[0] or type(error).__name__
 
 
@@ -364,7 +365,7 @@ def _in_folder(folder: str) -> Iterator[File]:
         ) from error
 
     for here, folders, names in os.walk(folder, onerror=refuse, followlinks=True):
-        if os.path.realpath(here) in seen:  # a link that leads back
+        if os.path.realpath(here) in seen:  # a link to a folder that was listed
             folders.clear()
             continue
         seen.add(os.path.realpath(here))
@@ -377,10 +378,10 @@ def _in_folder(folder: str) -> Iterator[File]:
 
 
 def empty_folders(path: str) -> list[str]:
-    """Returns the folders of a data set that hold nothing.
+    """Returns the empty folders of a data set.
 
     Args:
-        path: Of the data set; of an archive none are told.
+        path: Path of the data set; for an archive the result is empty.
     """
     empty = (
         os.path.relpath(here, path).replace(os.sep, "/")
@@ -391,7 +392,10 @@ def empty_folders(path: str) -> list[str]:
 
 
 def _promised(stream: IO[bytes], comment: int) -> int | None:
-    """Returns how many files an archive's last record counts; None if too many."""
+    """Returns the number of files in a zip archive's last record.
+
+    None if there are too many for its 16 bits.
+    """
     stream.seek(-_LAST_RECORD - comment, os.SEEK_END)
     (count,) = struct.unpack_from("<H", stream.read(_LAST_RECORD), 10)
     return None if count == 0xFFFF else int(count)

@@ -1,4 +1,4 @@
-"""What a person says of her data: the settings `[data]` that reach the reader."""
+"""The user's settings in `[data]` that the readers need."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -7,9 +7,9 @@ from typing import Any, Self
 
 @dataclass(frozen=True)
 class Hints:
-    """What a person says of the data; see the settings of these names in `[data]`.
+    """The user's settings for the data; see the same names in `[data]`.
 
-    What is empty, false or 0 was not said: then the data is looked at.
+    If a value is empty, false or 0, the reader decides by the data itself.
     """
 
     name: str = ""
@@ -29,18 +29,18 @@ class Hints:
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> Self:
-        """Reads what `asdict` made of one, out of JSON."""
+        """Constructs hints from the JSON of `asdict`."""
         lists = {key: tuple(content.get(key, ())) for key in ("classes", "spans")}
         return cls(**{**content, **lists})
 
     @property
     def size_after(self) -> tuple[int, int] | None:
-        """What `resize` asks for: (width, height)."""
+        """The size in `resize`: (width, height); None if it is not set."""
         return _numbers(self.resize)[:2] if self.resize else None  # type: ignore[return-value]
 
     @property
     def row_shape(self) -> tuple[int, ...] | None:
-        """What `image_size` says: `(height, width)` or `(height, width, 3)`."""
+        """The shape in `image_size`: `(height, width)` or `(height, width, 3)`."""
         if not self.image_size:
             return None
         width, height, *channels = _numbers(self.image_size)

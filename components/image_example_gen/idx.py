@@ -1,4 +1,4 @@
-"""Reading IDX files as a stream, and saying exactly what is wrong with them.
+"""Reads and writes IDX files as streams, with exact messages about faults.
 
 The format (http://yann.lecun.com/exdb/mnist): two zero bytes, a type code
 (0x08 is unsigned byte), the number of dimensions, each dimension as a
@@ -16,23 +16,24 @@ from contract.errors import BadInputError
 
 _UNSIGNED_BYTE = 0x08
 _TYPES = {_UNSIGNED_BYTE: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4"}
-"""Whole numbers; QMNIST's labels are of the last kind."""
+"""Types of whole numbers by code; QMNIST's labels have the last one."""
 _MAGIC = bytes((0, 0, _UNSIGNED_BYTE))
 _MOST_DIMENSIONS = 4
-"""Of images in colour: image, row, column, channel."""
+"""For images in colour: image, row, column, channel."""
 
 
 def is_one(file: File) -> bool:
-    """Whether a file begins as an IDX file of bytes does."""
+    """Tells whether a file begins like an IDX file of bytes."""
     with file.open() as stream:
         return stream.read(len(_MAGIC)) == _MAGIC
 
 
 def read_header(file: File) -> tuple[tuple[int, ...], np.dtype]:
-    """Returns the dimensions that the file's header promises, and its type.
+    """Returns the dimensions and the type in the file's header.
 
     Raises:
-        BadInputError: No IDX file of whole numbers, no items, or unreadable.
+        BadInputError: It is not an IDX file of whole numbers, has no items, or cannot
+            be read.
     """
     with file.open() as stream:
         return _read_header(file, stream)
@@ -42,8 +43,8 @@ def read_blocks(file: File, block_rows: int) -> Iterator[np.ndarray]:
     """Yields the file's items in order, in bounded memory; see `read_items`.
 
     Raises:
-        BadInputError: As `read_header`; and fewer or more bytes than the header
-            says, broken gzip.
+        BadInputError: See `read_header`; or the file has fewer or more bytes than the
+            header says, or broken gzip.
     """
     with file.open() as stream:
         header = _read_header(file, stream)
@@ -51,7 +52,7 @@ def read_blocks(file: File, block_rows: int) -> Iterator[np.ndarray]:
 
 
 def write(path: str, items: np.ndarray) -> None:
-    """Writes a uint8 array `[count, ...]` as an IDX file, not compressed."""
+    """Writes a uint8 array `[count, ...]` as an uncompressed IDX file."""
     with open(path, "wb") as stream:
         stream.write(struct.pack(">HBB", 0, _UNSIGNED_BYTE, items.ndim))
         stream.write(struct.pack(f">{items.ndim}I", *items.shape))

@@ -1,4 +1,4 @@
-"""From what the data calls its classes to labels from 0, and to names."""
+"""Maps the data's own labels to labels from 0, and names the classes."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,12 +13,12 @@ from contract.task import MOST_CLASSES, plain_names
 
 @dataclass(frozen=True)
 class Labelling:
-    """The classes, and which of them each value in the data stands for.
+    """The classes, and the class of each value in the data.
 
     Attributes:
         classes: Names, by label from 0.
-        values: int64, what stands in the data, in order; each once.
-        codes: int64, the label of each of them.
+        values: The distinct labels in the data, sorted; int64.
+        codes: The label from 0 of each of these values; int64.
         counts: Rows of each class, by part; int64 `[classes]`.
     """
 
@@ -28,7 +28,7 @@ class Labelling:
     counts: Mapping[str, np.ndarray]
 
     def encode(self, raw: np.ndarray) -> np.ndarray:
-        """Returns the labels for values of the data; int64 of the same shape."""
+        """Returns the labels from 0 for values of the data; int64, same shape."""
         if np.array_equal(self.values, self.codes):
             return raw
         place = np.searchsorted(self.values, raw)
@@ -41,13 +41,13 @@ def label(
     found: Mapping[int, str],
     given: Sequence[str],
 ) -> Labelling:
-    """Reads all labels, and says what the classes are.
+    """Reads all labels and determines the classes.
 
     Args:
-        path: Of the data set, for messages.
-        parts: All of it.
-        found: What the data calls the values that stand for classes; may be empty.
-        given: Names that a person gave; they win.
+        path: Path of the data set, for messages.
+        parts: All parts of the data set.
+        found: Class names in the data, by label in the data; may be empty.
+        given: Class names from the user; they take precedence.
 
     Raises:
         BadInputError: Names and labels do not fit, there are too many classes, or
@@ -65,20 +65,20 @@ def label(
 
 
 def plain(part: Part) -> dict[int, str]:
-    """Returns the labels of a part as if each were the name of its class."""
+    """Returns class names for a part without names: each label as text."""
     return {value: str(value) for block in part.labels() for value in np.unique(block)}
 
 
 def sorted_texts(texts: Iterable[str]) -> list[str]:
-    """Returns names of classes in the order in which they get their labels.
+    """Returns the distinct class names in the order of their labels.
 
-    `2` comes before `10`, and small and capital letters do not part words.
+    `2` comes before `10`, and upper and lower case are sorted together.
     """
     return sorted(set(texts), key=lambda text: (natural(text.casefold()), text))
 
 
 def coded(classes: Sequence[str], texts: Iterable[str]) -> np.ndarray:
-    """Returns the place among the classes of each text, int64."""
+    """Returns the index of each text in `classes`, int64."""
     place = {name: label for label, name in enumerate(classes)}
     return np.array([place[text] for text in texts], np.int64)
 
@@ -144,7 +144,7 @@ def _named_by_data(
 def _renamed(
     path: str, names: tuple[str, ...], codes: np.ndarray, given: Sequence[str]
 ) -> tuple[tuple[str, ...], np.ndarray]:
-    """Returns the classes as a person orders or calls them."""
+    """Returns the classes in the user's order, or with the user's names."""
     used = {names[code] for code in codes.tolist()}
     if used <= set(given):
         return tuple(given), coded(given, (names[c] for c in codes.tolist()))

@@ -1,4 +1,4 @@
-"""Levels of pixels as people save them, brought to whole numbers from 0 to 255."""
+"""Scales pixel values of different ranges to whole numbers from 0 to 255."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -9,21 +9,21 @@ from components.image_example_gen.part import BLOCK_VALUES, Blocks, Part
 from contract.errors import BadInputError
 
 _WHITES = (1, 16, 255)
-"""What white may be: 1 as of floats and of black and white, 16 as of the UCI's digits
-(which scikit-learn has), 255 as of pictures."""
+"""Possible values of white: 1 for floats and black-and-white images, 16 for UCI's
+digits (in scikit-learn), 255 for pictures."""
 
 
 def as_bytes(
     parts: Mapping[str, Part],
 ) -> tuple[dict[str, Part], tuple[str, ...]]:
-    """Returns parts whose images are uint8, and what a person has to know of it.
+    """Returns parts with uint8 images, and notices for the user.
 
-    White is the smallest of 1, 16 and 255 that no value of a part exceeds. As soon as
-    one exceeds 16 it is known: whole numbers are rarely read beyond the first block.
+    White is the smallest of 1, 16 and 255 that no value of a part exceeds. A whole
+    number above 16 decides at once, so reading mostly stops after the first block.
 
     Raises:
-        BadInputError: Floats that are no levels of pixels, or parts of which one has
-            another white than the others. Whole numbers are checked as they are read.
+        BadInputError: Floats are outside of 0 to 255, or a part has another white than
+            the others. Whole numbers are checked later, while they are read.
     """
     whites = {name: _white(part) for name, part in parts.items()}
     white = max(whites.values())
@@ -53,7 +53,7 @@ def _white(part: Part) -> int:
     for block in part.image_blocks(rows):
         if block.dtype.kind == "f":
             low, high = float(block.min()), float(block.max())
-            # Such as nan compare as false.
+            # Written so that nan, whose comparisons are false, is refused.
             if not (low >= 0 and high <= 255):
                 raise BadInputError(
                     f"{part.images_name}: expected numbers from 0 to 255, or from 0 to "

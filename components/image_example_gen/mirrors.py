@@ -1,4 +1,4 @@
-"""Fetching MNIST from its public mirrors, safely."""
+"""Downloads MNIST from its public mirrors and verifies it."""
 
 import gzip
 import hashlib
@@ -24,14 +24,15 @@ _CONNECT_SECONDS = 5
 _ATTEMPTS = 3
 _LARGEST_DOWNLOAD = 64 << 20
 _CHUNK = 1 << 14
-"""Bytes that have to come while nothing may come for ever: no trickle holds a run."""
+"""Bytes that have to arrive within the patience: a very slow mirror cannot block a
+run."""
 
 Progress = Callable[[str, int, int], None]
-"""Called with (file and mirror, bytes so far, bytes in all or 0); at first with 0s."""
+"""Called with (file and mirror, bytes so far, total bytes or 0); first with zeros."""
 
 
 class MirrorsUnreachableError(Exception):
-    """No mirror gave a file that is MNIST's; the message says what each did."""
+    """No mirror delivered a valid file; the message has each mirror's reason."""
 
 
 def download(
@@ -41,22 +42,22 @@ def download(
     back_off_seconds: float = 1.0,
     patience_seconds: float = PATIENCE_SECONDS,
 ) -> None:
-    """Completes the folder with MNIST's four files, gzipped.
+    """Downloads those of MNIST's four gzipped files that the folder does not have.
 
-    Files that are there already are kept, so that an interrupted download goes
-    on where it was. A file appears under its name only when whole and verified.
+    Existing files are kept, so an interrupted download continues with the missing
+    ones. A file gets its name only when it is complete and verified.
 
     Args:
-        folder: Where to put them; made if need be.
+        folder: Target folder; it is created if missing.
         progress: Called as bytes arrive.
-        mirrors: Base addresses. The one that gave a file is the first to be asked for
-            the next.
-        back_off_seconds: Wait before the second attempt at a mirror, doubled
+        mirrors: Base addresses. The mirror that delivered the last file is asked first
+            for the next.
+        back_off_seconds: Wait before the second attempt at a mirror; it is doubled
             before the third.
-        patience_seconds: How long all mirrors together may give nothing.
+        patience_seconds: Maximum time in which all mirrors together deliver nothing.
 
     Raises:
-        MirrorsUnreachableError: One of the files came from no mirror.
+        MirrorsUnreachableError: No mirror delivered one of the files.
     """
     os.makedirs(folder, exist_ok=True)
     best: str | None = None
@@ -76,7 +77,7 @@ def download(
                     patience_seconds / len(mirrors),
                 )
                 _verify(body, sha256)
-            # What requests raises are OSErrors, and so is a wrong REQUESTS_CA_BUNDLE.
+            # Exceptions of requests are OSErrors, as is a wrong REQUESTS_CA_BUNDLE.
             except (OSError, ValueError) as error:
                 failures.setdefault(_reason(error, url), []).append(host)
                 continue
@@ -97,7 +98,7 @@ def _fetch(
     back_off_seconds: float,
     heard: Callable[[], None],
 ) -> bytes:
-    """Returns the body; retries what may pass (a connection that breaks, 5xx)."""
+    """Returns the body; retries temporary failures (broken connection, 5xx)."""
     for attempt in range(_ATTEMPTS):
         if attempt:
             time.sleep(back_off_seconds * 2 ** (attempt - 1))

@@ -1,7 +1,7 @@
-"""MNIST's own task, and how its files are known.
+"""Defines MNIST's task and the checksums of its files.
 
-By LeCun, Cortes and Burges, CC BY-SA 3.0. This module and `digits.py` are the only
-places that know what a handwritten digit is.
+MNIST is by LeCun, Cortes and Burges, CC BY-SA 3.0. Only this module and `digits.py`
+know about handwritten digits.
 """
 
 from contract.task import Task, plain_names
@@ -20,7 +20,7 @@ TASK = Task(
 """Handwritten digits, light on a background of 0."""
 
 FINGERPRINT = "37712b7ed5852c9fa083c11672585fe8f3396369dde13ee2ee44f7661a7dfe4d"
-"""`Source.fingerprint()` of the canonical MNIST, in whatever wrapping."""
+"""`Source.fingerprint()` of the original MNIST, the same for every file format."""
 
 PAYLOAD_SHA256 = {
     "train-images-idx3-ubyte": (
@@ -36,4 +36,4 @@ PAYLOAD_SHA256 = {
         "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2"
     ),
 }
-"""SHA-256 of the four IDX files themselves; mirrors gzip them differently."""
+"""SHA-256 of the four uncompressed IDX files; mirrors gzip them differently."""

@@ -1,8 +1,8 @@
-"""Reading an array as a stream, and saying what is wrong with it.
+"""Reads npy files as streams, with exact messages about faults.
 
-An npz is a zip archive with one npy file by array
+An npz is a zip archive with one npy file for each array
 (https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html).
-`np.load` would hold an array whole, and takes what follows it for nothing.
+`np.load` would hold the whole array in memory, and ignores bytes after it.
 """
 
 import tokenize
@@ -14,15 +14,15 @@ import numpy as np
 from components.image_example_gen.files import File, line, read_items
 from contract.errors import BadInputError
 
-# What NumPy raises on a header that is not the Python literal it should be.
+# NumPy's exceptions for a header that is not a valid Python literal.
 _BROKEN_HEADER = (SyntaxError, TypeError, ValueError, tokenize.TokenError)
 
 
 def read_header(file: File) -> tuple[tuple[int, ...], np.dtype]:
-    """Returns the dimensions, items first, and the type that an array promises.
+    """Returns the dimensions, items first, and the type in an array's header.
 
     Raises:
-        BadInputError: As `read_blocks` for what the header can show.
+        BadInputError: See `read_blocks`, for faults in the header.
     """
     with file.open() as stream:
         return _read_header(file, stream)
@@ -32,8 +32,8 @@ def read_blocks(file: File, block_rows: int) -> Iterator[np.ndarray]:
     """Yields an array's items in order, in bounded memory; see `read_items`.
 
     Raises:
-        BadInputError: Python objects, Fortran's order, no items, fewer or more bytes
-            than the header says, broken archive.
+        BadInputError: The array has Python objects, Fortran order, no items, or fewer
+            or more bytes than the header says, or the archive is broken.
     """
     with file.open() as stream:
         yield from read_items(file, stream, *_read_header(file, stream), block_rows)

@@ -1,4 +1,4 @@
-"""Labelled images in a fixed order, read block by block."""
+"""Reads labelled images in a fixed order, block by block."""
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -13,16 +13,16 @@ from contract.pictures import pixels, resized
 from contract.task import MOST_VALUES
 
 BLOCK_VALUES = 4 << 20
-"""Most values of images that are held in memory at once: 4 MB."""
+"""Maximum number of pixel values in memory at once: 4 MB."""
 
 MOST_RESIZED = 300_000_000
-"""Most values of an image that is to be made smaller: a photograph of 100 megapixels,
-and the most that is held of it."""
+"""Maximum number of values of an image that will be resized: a colour photograph of
+100 megapixels, which is held in memory."""
 
 _LABELS_AT_ONCE = 1 << 20
 
 Blocks = Callable[[int], Iterator[np.ndarray]]
-"""Yields arrays of so many rows; the last may have fewer."""
+"""Yields arrays with the given number of rows; the last may have fewer."""
 
 
 @dataclass(frozen=True)
@@ -30,13 +30,13 @@ class Part:
     """Labelled images in a fixed order.
 
     Attributes:
-        images_name: What the images are read from, for messages.
-        labels_name: What the labels are read from.
-        count: Images, as the headers promise.
-        shape: Of one image: `(height, width)` or `(height, width, channels)`.
+        images_name: Origin of the images, for messages.
+        labels_name: Origin of the labels, for messages.
+        count: Number of images according to the headers.
+        shape: Shape of an image: `(height, width)` or `(height, width, channels)`.
         image_blocks: Yields uint8 `[rows, *shape]`.
-        label_blocks: Yields whole numbers `[rows]`: what the data calls the classes.
-        row_names: The file of each image, where each has one of its own; else empty.
+        label_blocks: Yields whole numbers `[rows]`: the labels in the data.
+        row_names: File of each image; empty if one file holds many images.
     """
 
     images_name: str
@@ -48,10 +48,10 @@ class Part:
     row_names: Sequence[str] = ()
 
     def labels(self) -> Iterator[np.ndarray]:
-        """Yields all labels, int64, as many at once as are easily held.
+        """Yields all labels in blocks, int64.
 
         Raises:
-            BadInputError: One is negative, or the files are not what they say.
+            BadInputError: A label is negative, or a file is faulty.
         """
         start = 0
         for block in self.label_blocks(_LABELS_AT_ONCE):
@@ -71,10 +71,11 @@ class Part:
         """Yields (images uint8 `[rows, *shape]`, labels int64 `[rows]`), in order.
 
         Args:
-            most_rows: In one block; None: as many as `BLOCK_VALUES` allows.
+            most_rows: Maximum number of rows in one block; None: only `BLOCK_VALUES`
+                limits them.
 
         Raises:
-            BadInputError: At the first thing that is wrong with the files.
+            BadInputError: The files have a fault; the first one is reported.
         """
         rows = max(1, BLOCK_VALUES // int(np.prod(self.shape)))
         rows = min(rows, most_rows or rows)
@@ -89,7 +90,7 @@ class Part:
             yield images, labels.astype(np.int64)
 
     def transposed(self) -> "Part":
-        """Returns the same with rows and columns of every image exchanged."""
+        """Returns the part with rows and columns of every image exchanged."""
         height, width, *channels = self.shape
         return replace(
             self,
@@ -101,7 +102,7 @@ class Part:
         )
 
     def resized(self, width: int, height: int) -> "Part":
-        """Returns the same with every image brought to a size."""
+        """Returns the part with every image resized."""
         if self.shape[:2] == (height, width):
             return self
         return replace(
@@ -114,7 +115,7 @@ class Part:
         )
 
     def relabelled(self, mapping: Mapping[int, int]) -> "Part":
-        """Returns the same with other values for the classes."""
+        """Returns the part with each label replaced as the mapping says."""
         known = np.array(sorted(mapping), np.int64)
         others = np.array([mapping[value] for value in known.tolist()], np.int64)
         return replace(
@@ -126,13 +127,13 @@ class Part:
         )
 
     def _small_blocks(self, rows: int) -> Iterator[np.ndarray]:
-        """Yields blocks of so many rows, read in smaller ones if images are large."""
+        """Yields blocks of `rows` rows; large images are read in smaller blocks."""
         at_once = max(1, min(rows, BLOCK_VALUES // int(np.prod(self.shape))))
         yield from rebatched(self.image_blocks(at_once), rows)
 
 
 def joined(name: str, parts: Sequence[Part]) -> Part:
-    """Returns the rows of several parts, one after the other; of one image shape."""
+    """Concatenates parts whose images have the same shape."""
     if len(parts) == 1:
         return parts[0]
     named = all(part.row_names for part in parts)
@@ -152,10 +153,10 @@ def joined(name: str, parts: Sequence[Part]) -> Part:
 
 
 def check_image(name: str, shape: tuple[int, ...], resized: bool = False) -> None:
-    """Refuses what is no image, or too large a one for the pipeline.
+    """Checks that a shape is one of an image that the pipeline can take.
 
     Raises:
-        BadInputError: It is neither grey, nor red, green and blue; or too large.
+        BadInputError: The image is neither grey nor RGB, or it is too large.
     """
     if len(shape) != 2 and not (len(shape) == 3 and shape[2] in (1, 3)):
         raise BadInputError(
@@ -177,23 +178,23 @@ def check_image(name: str, shape: tuple[int, ...], resized: bool = False) -> Non
 
 
 def shape_text(shape: Sequence[int]) -> str:
-    """Returns the shape of an image for people: `28x28`, `12x16x3`."""
+    """Returns the shape of an image as text: `28x28`, `12x16x3`."""
     return "x".join(map(str, shape))
 
 
 def squeezed(shape: Sequence[int]) -> tuple[int, ...]:
-    """Returns the shape of an image; one of a single channel is grey."""
+    """Returns the shape of an image without a single channel's dimension."""
     return tuple(shape[:2]) if tuple(shape[2:]) == (1,) else tuple(shape)
 
 
 def stretched(image: np.ndarray, width: int, height: int) -> np.ndarray:
-    """Returns an image, uint8, in another size, whatever its proportions."""
+    """Resizes a uint8 image without keeping its proportions."""
     shape = (height, width, *image.shape[2:])
     return pixels(resized(Image.fromarray(image), width, height), shape)
 
 
 def rebatched(blocks: Iterator[np.ndarray], rows: int) -> Iterator[np.ndarray]:
-    """Yields the rows of blocks of any size in blocks of one size."""
+    """Yields the rows of the blocks in blocks of `rows` rows."""
     waiting: list[np.ndarray] = []
     held = 0
     for block in blocks:
@@ -210,7 +211,7 @@ def rebatched(blocks: Iterator[np.ndarray], rows: int) -> Iterator[np.ndarray]:
 
 
 def in_memory(labels: np.ndarray) -> Blocks:
-    """Returns the blocks of labels that are held already."""
+    """Returns blocks of an array that is in memory."""
     return lambda rows: (
         labels[start : start + rows] for start in range(0, len(labels), rows)
     )

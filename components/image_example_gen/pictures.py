@@ -1,4 +1,4 @@
-"""Pictures of any common form become arrays: palette, transparency, 16 bit, EXIF."""
+"""Decodes pictures into arrays, with palette, transparency, 16 bits and EXIF."""
 
 import io
 import os
@@ -24,10 +24,10 @@ SUFFIXES = (
     *(".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".gif", ".tif", ".tiff"),
     *(".webp", ".ppm", ".pgm", ".pbm", ".pnm"),
 )
-"""What a picture's name ends with."""
+"""File extensions of pictures."""
 
 MOST_PIXELS = 100_000_000
-"""Of one picture on the disk: 300 MB when it is decoded."""
+"""Maximum for one picture file: 300 MB when it is decoded."""
 
 _FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM")
 _ORIENTATION = 0x0112
@@ -35,31 +35,31 @@ _UNREADABLE = (
     *(OSError, SyntaxError, ValueError, EOFError, MemoryError, struct.error),
     *(TypeError, LookupError, ArithmeticError, AttributeError),
 )
-"""What Pillow raises on bytes that make no sense."""
+"""Pillow's exceptions for invalid bytes."""
 
 _ADVICE = "mend it or take it out; of pictures in folders, --skip-unreadable does"
 _WHITE = 255
 _SAMPLED = 2_000
-"""Pictures whose headers are looked at before all of them are read."""
+"""Number of pictures whose headers are read first, about."""
 _THREADS = min(4, os.cpu_count() or 1)
-"""That decode: Pillow lets go of Python's lock while it does."""
+"""Threads that decode: Pillow releases Python's lock meanwhile."""
 _HELD_AT_ONCE = 16
-"""Pictures whose bytes are in memory while they wait to be decoded."""
+"""Pictures whose encoded bytes are in memory at once."""
 
 Open = Callable[[], AbstractContextManager[IO[bytes]]]
 Picture = tuple[str, Open]
-"""The name of a picture, for messages, and what opens its file."""
+"""The name of a picture, for messages, and a function that opens its file."""
 
 
 @dataclass(frozen=True)
 class Form:
-    """What all pictures of a data set are brought to.
+    """The common format into which all pictures of a data set are converted.
 
     Attributes:
         shape: `(height, width)` or `(height, width, 3)`.
-        resized: Whether pictures of another size are brought to it, or refused.
-        paper: What shines through where a picture is transparent.
-        insists: Whether a person said that they are grey; or they just seem so.
+        resized: Whether pictures of another size are resized; else they are refused.
+        paper: Grey value of the background behind transparent pixels.
+        insists: Whether the user set the colour; else it comes from the pictures.
     """
 
     shape: tuple[int, ...]
@@ -69,21 +69,21 @@ class Form:
 
 
 def find_form(pictures: Sequence[Picture], hints: Hints) -> Form:
-    """Returns what the pictures are brought to, from the headers of some of them.
+    """Determines the common format from the headers of some pictures.
 
-    They are in colour if one of them is, and of the size that the first one has.
+    It has colour if one of them has, and the size of the first one.
 
     Args:
-        pictures: All of the training part; some are looked at, from all over.
+        pictures: All pictures of the training part; a sample of them is read.
         hints: `colour`, `resize`, `background`.
 
     Raises:
-        BadInputError: One cannot be read, or is too large.
+        BadInputError: A picture cannot be read, or is too large.
     """
     step = max(1, len(pictures) // _SAMPLED)
     is_colour, first = False, (0, 0)
     for name, open_file in islice(pictures, 0, None, step):
-        # No more than its header is read.
+        # Only the header is read.
         with open_file() as stream, _opened(name, stream) as image:
             first = first if any(first) else _size(image)
             is_colour = is_colour or _is_colour(image)
@@ -102,7 +102,7 @@ def find_form(pictures: Sequence[Picture], hints: Hints) -> Form:
 
 
 def find_unreadable(pictures: Sequence[Picture]) -> dict[int, str]:
-    """Reads all pictures; returns what is wrong with some, by their places."""
+    """Decodes all pictures; returns the fault of each unreadable one, by its index."""
     found: dict[int, str] = {}
     with ThreadPoolExecutor(_THREADS) as pool:
         for start in range(0, len(pictures), _HELD_AT_ONCE):
@@ -126,7 +126,7 @@ def _what_is_wrong(name: str, content: bytes) -> str:
 def decoding(pictures: Callable[[], Iterator[Picture]], form: Form) -> Blocks:
     """Returns blocks of decoded pictures, uint8 `[rows, *form.shape]`, in order.
 
-    They raise BadInputError at the first one that cannot be read, or does not fit.
+    They raise BadInputError at the first picture that cannot be read or does not fit.
     """
 
     def blocks(rows: int) -> Iterator[np.ndarray]:
@@ -136,7 +136,7 @@ def decoding(pictures: Callable[[], Iterator[Picture]], form: Form) -> Blocks:
                 images = np.empty((len(block), *form.shape), np.uint8)
                 for start in range(0, len(block), _HELD_AT_ONCE):
                     some = block[start : start + _HELD_AT_ONCE]
-                    # Bytes are read one after the other, as an archive is one file.
+                    # Files are read one at a time, because an archive is one file.
                     contents = [_read(open_file) for _, open_file in some]
                     names = [name for name, _ in some]
                     decoded = pool.map(partial(decode, form=form), names, contents)
@@ -148,11 +148,11 @@ def decoding(pictures: Callable[[], Iterator[Picture]], form: Form) -> Blocks:
 
 
 def decode(name: str, content: bytes, form: Form) -> np.ndarray:
-    """Returns one picture, uint8 of the form's shape.
+    """Decodes one picture into a uint8 array of the form's shape.
 
     Raises:
-        BadInputError: It cannot be read, is of another size (and is not to be
-            resized), or in colour where the others are grey.
+        BadInputError: The picture cannot be read, has another size and is not to be
+            resized, or has colour where the others are grey.
     """
     height, width, *channels = form.shape
     with _opened(name, io.BytesIO(content)) as image:
@@ -183,10 +183,10 @@ def _read(open_file: Open) -> bytes:
 
 @contextmanager
 def _opened(name: str, stream: IO[bytes]) -> Iterator[Image.Image]:
-    """Opens a picture; what Pillow says of it becomes one line."""
+    """Opens a picture; Pillow's exceptions become one line."""
     try:
         with warnings.catch_warnings():
-            # Of size we judge ourselves; of odd metadata the pixels are none the worse.
+            # The size is checked below, and odd metadata does not change the pixels.
             warnings.simplefilter("ignore")
             with Image.open(stream, formats=_FORMATS) as image:
                 if image.width * image.height > MOST_PIXELS:
@@ -213,8 +213,8 @@ def _too_large(name: str) -> BadInputError:
 
 
 def _size(image: Image.Image) -> tuple[int, int]:
-    """Returns (width, height) as a person sees the picture; EXIF may turn it."""
-    # Pillow decodes all of a PNG to look for EXIF behind its pixels.
+    """Returns (width, height) after the rotation in EXIF."""
+    # For a PNG Pillow would decode the whole picture to look for EXIF at its end.
     has_exif = image.format != "PNG" or "exif" in image.info
     turned = has_exif and image.getexif().get(_ORIENTATION, 1) in (5, 6, 7, 8)
     return (image.height, image.width) if turned else image.size
@@ -228,6 +228,6 @@ def _is_colour(image: Image.Image) -> bool:
 
 
 def _sensible(width: int, height: int) -> str:
-    """Returns a size to propose: a square that pictures of this one fill, or nearly."""
+    """Returns a size to propose: a square of 32, 64 or 128 pixels that fits best."""
     side = 1 << max(5, min(7, min(width, height).bit_length() - 1))
     return f"{side}x{side}"

@@ -1,4 +1,4 @@
-"""Files that are not read, and what to do about them."""
+"""Explains why files cannot be read, and what the user can do."""
 
 from collections.abc import Sequence
 
@@ -31,7 +31,7 @@ _LOOKED_AT = 20
 
 
 def refusal(path: str, files: Sequence[File], expected: str) -> BadInputError:
-    """Returns what to say of files of which none is read."""
+    """Returns the error for files of which none can be read."""
     for file in files[:_LOOKED_AT]:
         for endings, advice in _ADVICE:
             if file.suffix in endings:

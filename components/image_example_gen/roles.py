@@ -1,4 +1,4 @@
-"""What a file or an array is, by its name: of which part, images or labels."""
+"""Tells from the name of a file or an array its part, and images from labels."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -16,7 +16,7 @@ _PARTS = {
 
 COLUMNAR = (".parquet", ".arrow", ".feather")
 TABLES = (".csv", ".tsv")
-"""What names end with of Arrow's files, and of tables as text."""
+"""File extensions of Arrow's formats, and of text tables."""
 
 IMAGES, LABELS = "images", "labels"
 
@@ -34,13 +34,13 @@ _RECORDS = re.compile(r"[-._]tfrecords?([-._]|$)", re.IGNORECASE)
 
 
 def words(name: str) -> list[str]:
-    """Returns the words of a name: `kmnist-train-imgs.npz`, `xTrain`, `Xtest`."""
+    """Splits a name into words: `kmnist-train-imgs.npz`, `xTrain`, `Xtest`."""
     spaced = re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=^[XYxy])(?=tr|te|va)", " ", name)
     return re.findall(r"t10k|[a-z]+", spaced.lower())
 
 
 def part_of(relative: str) -> str | None:
-    """Returns the part that a file is of: its own name says it, or a folder's."""
+    """Returns the part of a file, from its own name or a folder's; None if unknown."""
     for name in reversed(relative.split("/")):
         found = [_PARTS[word] for word in words(name) if word in _PARTS]
         if found:
@@ -49,7 +49,7 @@ def part_of(relative: str) -> str | None:
 
 
 def kind_of(relative: str) -> str | None:
-    """Returns whether a name speaks of images or of labels; None if of neither."""
+    """Returns `IMAGES` or `LABELS` as a name says; None if it says neither or both."""
     for name in reversed(relative.split("/")):
         found = {_KINDS[word] for word in words(name) if word in _KINDS}
         if len(found) == 1:
@@ -58,26 +58,26 @@ def kind_of(relative: str) -> str | None:
 
 
 def stem_of(path: str) -> str:
-    """Returns a part's name if a file is called by nothing else: `train.csv`."""
+    """Returns the part if a file's name is only that, as `train.csv`; else empty."""
     name = re.sub(r"(\.[a-z]+)+$", "", path.rpartition("/")[2], flags=re.IGNORECASE)
     return _PARTS.get(name.lower(), "")
 
 
 def is_records(file: File) -> bool:
-    """Whether a file is called like TFRecords: `mnist.tfrecord-00000-of-00001`."""
+    """Tells by its name whether a file has TFRecords: `a.tfrecord-00000-of-00001`."""
     return bool(_RECORDS.search(file.name))
 
 
 def by_part(path: str, files: Iterable[File], expected: str) -> dict[str, list[File]]:
-    """Returns files by the part that their names tell; the others are to train on.
+    """Groups files by the part in their names; the others are for training.
 
     Args:
-        path: Of the data set, for the message.
-        files: Of one form.
-        expected: What there has to be to train on, for the message.
+        path: Path of the data set, for the message.
+        files: Files of one format.
+        expected: Description of the training files, for the message.
 
     Raises:
-        BadInputError: There is nothing to train on.
+        BadInputError: There are no files for training.
     """
     found: dict[str, list[File]] = {}
     for file in files:
@@ -91,10 +91,10 @@ def by_part(path: str, files: Iterable[File], expected: str) -> dict[str, list[F
 
 
 def with_prefix(files: Sequence[File], prefix: str, path: str) -> list[File]:
-    """Returns the files whose names begin so.
+    """Returns the files whose names or relative paths begin with the prefix.
 
     Raises:
-        BadInputError: None does.
+        BadInputError: There is no such file.
     """
     if not prefix:
         return list(files)
@@ -112,7 +112,7 @@ def with_prefix(files: Sequence[File], prefix: str, path: str) -> list[File]:
 
 
 def names_text(files: Sequence[File]) -> str:
-    """Returns the names of some files on one line."""
+    """Returns the names of the first eight files on one line."""
     names = [file.relative for file in files[:8]]
     more = f" and {len(files) - 8:,} more" if len(files) > 8 else ""
     return (", ".join(names) or "nothing") + more

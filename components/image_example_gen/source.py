@@ -1,4 +1,4 @@
-"""A data set on disk: labelled images to train on, and to test on."""
+"""Opens a data set on disk: labelled images for training and testing."""
 
 import hashlib
 import json
@@ -39,11 +39,11 @@ EXPECTED = (
 )
 
 _DEEPEST = 3
-"""Archives in each other that are opened."""
+"""Maximum depth of archives inside archives."""
 
 
 Observer = Callable[[str, np.ndarray, np.ndarray], None]
-"""Takes a part's name, images and labels from 0."""
+"""Called with a part's name, images and labels from 0."""
 
 
 def ignore(part: str, images: np.ndarray, labels: np.ndarray) -> None:
@@ -52,17 +52,17 @@ def ignore(part: str, images: np.ndarray, labels: np.ndarray) -> None:
 
 @dataclass(frozen=True)
 class Source:
-    """A data set: what to train on (and hold out from), and what to test on.
+    """A data set with its parts.
 
     Attributes:
-        path: As it was named.
-        parts: `train`, and `test` and `eval` where the data has them; of data in
-            spans one for each span, oldest first, in which all rows of it are.
-        names: What the data itself calls the values that stand for classes.
-        given: Names that a person gave to the classes.
-        in_order: Whether the order of the rows is somebody's choice.
-        notices: What a person has to know of the files, a line each.
-        spans: What was read of data in spans, in the order of the parts; else empty.
+        path: Path or pattern that the user gave.
+        parts: `train`, and `test` and `eval` if the data has them. For data in spans:
+            one part with all rows for each span, oldest first.
+        names: Class names in the data, by label in the data.
+        given: Class names from the user.
+        in_order: Whether the data itself sets the order of the rows.
+        notices: Notices for the user, one line each.
+        spans: The spans that were read, in the order of the parts; else empty.
     """
 
     path: str
@@ -74,7 +74,7 @@ class Source:
     spans: tuple[Span, ...] = ()
 
     def __post_init__(self) -> None:
-        """Sees that all parts have images of one shape."""
+        """Checks that the images of all parts have the same shape."""
         for part in self.parts.values():
             if part.shape != self.shape:
                 raise BadInputError(
@@ -86,25 +86,25 @@ class Source:
 
     @property
     def train(self) -> Part:
-        """What is read first: what to train on; labels are those on the disk."""
+        """The first part, for training; its labels are those on the disk."""
         return next(iter(self.parts.values()))
 
     @property
     def test(self) -> Part:
-        """The test part, of data that has one."""
+        """The test part, if the data has one."""
         return self.parts[TEST]
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Of one image: `(height, width)` or `(height, width, channels)`."""
+        """Shape of an image: `(height, width)` or `(height, width, channels)`."""
         return self.train.shape
 
     @cached_property
     def labelling(self) -> labelling.Labelling:
-        """What the classes are; all labels are read for it.
+        """The classes; all labels are read to find them.
 
         Raises:
-            BadInputError: Labels and names do not fit, or there is nothing to learn.
+            BadInputError: See `labelling.label`.
         """
         return labelling.label(self.path, self.parts, self.names, self.given)
 
@@ -114,7 +114,7 @@ class Source:
         """Yields (images uint8 `[rows, *shape]`, labels from 0, int64 `[rows]`).
 
         Raises:
-            BadInputError: At the first thing that is wrong with the files.
+            BadInputError: The files have a fault; the first one is reported.
         """
         for images, raw in self.parts[part].blocks(most_rows):
             yield images, self.labelling.encode(raw)
@@ -127,12 +127,12 @@ class Source:
     def assign(
         self, labels: Mapping[str, np.ndarray], settings: splitting.Settings
     ) -> splitting.Assignment:
-        """Returns which split each row goes into.
+        """Assigns each row to a split.
 
-        Of data in spans all images are read for it; see `splitting.by_content`.
+        For data in spans all images are read; see `splitting.by_content`.
 
         Raises:
-            BadInputError: The rows cannot be split so.
+            BadInputError: The rows cannot be split as the settings say.
         """
         if not self.spans:
             classes = self.labelling.classes
@@ -146,7 +146,7 @@ class Source:
         return splitting.of_content(self.path, rows, settings)
 
     def name_of(self, part: str, row: int) -> str:
-        """Returns the name of an image for people: its file, or its place in one."""
+        """Returns the name of an image for messages: its file, or a file and a row."""
         of_part = self.parts[part]
         if of_part.row_names:
             name = of_part.row_names[row]
@@ -157,14 +157,14 @@ class Source:
         """Returns the SHA-256 of all images and labels, after checking them all.
 
         The same content has the same fingerprint as plain IDX, gzipped IDX or
-        npz; file names and times do not enter.
+        npz; file names and times have no influence.
 
         Args:
-            observe: Called with the part, images and labels of each block, as they
-                come, by who wants to know more of them.
+            observe: Called with the part, images and labels of each block as it is
+                read, so that a caller need not read them again.
 
         Raises:
-            BadInputError: At the first thing that is wrong with the files.
+            BadInputError: The files have a fault; the first one is reported.
         """
         content = self.new_fingerprint()
         for name in self.parts:
@@ -175,23 +175,23 @@ class Source:
         return content.hexdigest()
 
     def new_fingerprint(self) -> "Fingerprint":
-        """Returns one without content; what the data calls its classes is in it."""
+        """Returns a fingerprint without rows, but with the data's own class names."""
         own = self.labelling.classes if not self.given else ()
         return Fingerprint(() if own == plain_names(len(own)) else own)
 
 
 class Fingerprint:
-    """Incremental hash of a data set's content; part by part, block by block.
+    """Incremental hash of a data set's content, part by part and block by block.
 
-    Labels are hashed as bytes where all of them are below 256, whatever their type
-    on disk, and as int64 else.
+    Labels are hashed as bytes if all of them are below 256, and as int64 otherwise.
+    Their type on disk has no influence.
     """
 
     def __init__(self, classes: tuple[str, ...] = ()) -> None:
         """Starts with no parts.
 
         Args:
-            classes: What the data calls its classes, if not by numbers from 0.
+            classes: Class names in the data; empty if they are the numbers from 0.
         """
         self._classes = classes
         self._parts: list[tuple[str, hashlib._Hash, list[np.ndarray]]] = []
@@ -201,7 +201,7 @@ class Fingerprint:
         self._parts.append((part, hashlib.sha256(), []))
 
     def add(self, images: np.ndarray, labels: np.ndarray) -> None:
-        """Adds a block to the part begun last; its size does not matter."""
+        """Adds a block to the current part; the hash does not depend on block sizes."""
         _, of_images, all_labels = self._parts[-1]
         of_images.update(np.ascontiguousarray(images).data)
         all_labels.append(labels)
@@ -216,7 +216,7 @@ class Fingerprint:
         return digests
 
     def hexdigest(self) -> str:
-        """Returns the fingerprint of what was added, 64 hexadecimal digits."""
+        """Returns the fingerprint of the added rows, 64 hexadecimal digits."""
         largest = max(
             (int(block.max()) for _, _, labels in self._parts for block in labels),
             default=0,
@@ -236,21 +236,22 @@ class Fingerprint:
 
 
 def open_source(path: str, hints: Hints | None = None) -> Source:
-    """Opens a data set in any of the forms that people have.
+    """Opens a data set in any of the supported formats.
 
-    IDX files by any names that say train or test, images or labels; arrays of NumPy,
-    HDF5 and MATLAB; pictures in a folder for each class, or with a table of their
-    labels; CSV with a label and pixels; Parquet as Hugging Face writes it. They may lie
-    in folders of their own, or in archives.
+    These are IDX files whose names say train or test, and images or labels; arrays of
+    NumPy, HDF5 and MATLAB; pictures in one folder for each class, or with a table of
+    their labels; CSV with a label and pixels; Parquet as Hugging Face writes it. The
+    files may be in subfolders or archives.
 
     Args:
         path: A folder or a file; or a pattern of spans, of which the newest are read,
             see `spans.choose`.
-        hints: What a person says of it.
+        hints: The user's settings for the data.
 
     Raises:
-        BadInputError: No such path, no such form, or a header is not that of
-            images and as many labels. Contents are checked while they are read.
+        BadInputError: The path does not exist, has no supported format, or its headers
+            do not promise images and as many labels. Contents are checked while they
+            are read.
     """
     hints = hints or Hints()
     if not spans.is_pattern(path):
@@ -260,14 +261,14 @@ def open_source(path: str, hints: Hints | None = None) -> Source:
 
 
 def _together(path: str, chosen: list[Span], sources: list[Source]) -> Source:
-    """Returns the rows of several spans as one data set, a part for each.
+    """Returns several spans as one data set, with one part for each span.
 
-    A class has one label in all of them, whichever of them have pictures of it: spans
-    that name their classes are put together by the names. Where some do and some do
-    not, labels without a name stand for classes that are called so.
+    A class has the same label in all spans, even if some spans have no image of it:
+    spans that name their classes are merged by these names. If only some spans have
+    names, a label without a name stands for the class whose name is that number.
 
     Raises:
-        BadInputError: There is no such class.
+        BadInputError: There is no class with that name.
     """
     texts = labelling.sorted_texts(t for s in sources for t in s.names.values())
     place = {text: label for label, text in enumerate(texts)}
@@ -299,7 +300,7 @@ def _together(path: str, chosen: list[Span], sources: list[Source]) -> Source:
 
 
 def _open_one(path: str, hints: Hints) -> Source:
-    """Opens a data set that lies in one folder or file."""
+    """Opens a data set in one folder or file."""
     files, of_archives = _unpacked(list_files(path))
     opened = _open(path, roles.with_prefix(files, hints.prefix, path), hints)
     names = {roles.TRAIN: TRAIN, roles.VALIDATION: EVAL, roles.TEST: TEST}
@@ -324,8 +325,8 @@ def _open(path: str, files: list[File], hints: Hints) -> Opened:
     resized = bool(hints.resize)
     if any(idx_files.is_one(file) for file in files):
         return idx_files.open_parts(path, files, resized)
-    # These forms are imported where they are met: Arrow takes a tenth of a second,
-    # which MNIST does not need.
+    # Imported only when needed: Arrow's import takes a tenth of a second, and MNIST
+    # does not need it.
     if any(file.suffix in roles.COLUMNAR for file in files):
         from components.image_example_gen.forms import parquet_files
 
@@ -353,9 +354,9 @@ def _open(path: str, files: list[File], hints: Hints) -> Opened:
 
 
 def _unpacked(files: list[File]) -> tuple[list[File], tuple[str, ...]]:
-    """Returns the files with those of archives among them, and what is to be said.
+    """Returns the files, with archives replaced by their members, and notices.
 
-    Archives beside data are what it was unpacked from, and are left out.
+    Archives beside unpacked data are ignored: the data was unpacked from them.
     """
     for _ in range(_DEEPEST):
         packed = [file for file in files if file.suffix in ARCHIVES]

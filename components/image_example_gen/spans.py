@@ -1,11 +1,11 @@
-"""Data that comes in spans: which there are, and which of them are read together.
+"""Finds the spans of a data set and chooses which of them are read together.
 
-A pattern names them as TFX's ExampleGen does (tfx/components/example_gen/utils.py):
-`{SPAN}` stands for a span's number, or `{YYYY}`, `{MM}` and `{DD}` for a day, whose
-number is counted from 1970-01-01; `{VERSION}` stands for the version of a span, of
-which the highest counts. A pattern names one folder or file for each span, in any form
-that a data set can have. TFX's own resolver does not run on Kubeflow; there the
-executor reads the pattern, by the same functions as the command does here.
+Patterns are those of TFX's ExampleGen (tfx/components/example_gen/utils.py): `{SPAN}`
+stands for a span's number, or `{YYYY}`, `{MM}` and `{DD}` for a day, whose number is
+counted from 1970-01-01. `{VERSION}` stands for the version of a span; the highest one
+is read. A pattern names one folder or file for each span, in any supported format.
+TFX's own resolver does not run on Kubeflow, so the executor reads the pattern there,
+with the same functions as the local command.
 """
 
 import os
@@ -26,12 +26,12 @@ _SHOWN = 12
 
 @dataclass(frozen=True)
 class Span:
-    """A span of the data, in one of its versions.
+    """One version of a span.
 
     Attributes:
-        number: Of the span; of a day, the days since 1970-01-01, as TFX counts.
-        version: None where the pattern has none.
-        path: Of its folder or file.
+        number: Number of the span; for a day, the days since 1970-01-01, as in TFX.
+        version: Version of the span; None if the pattern has no versions.
+        path: Path of its folder or file.
         is_day: Whether the pattern names days.
     """
 
@@ -42,7 +42,7 @@ class Span:
 
     @property
     def name(self) -> str:
-        """What it is called: `7`, `2026-11-26`, and `7/2` for version 2 of it."""
+        """Name of the span: `7`, `2026-11-26`, or `7/2` for version 2."""
         name = str(self.number)
         if self.is_day:
             name = date.fromordinal(_FIRST_DAY.toordinal() + self.number).isoformat()
@@ -50,26 +50,26 @@ class Span:
 
 
 def is_pattern(path: str) -> bool:
-    """Whether a path names spans."""
+    """Tells whether a path is a pattern of spans."""
     return _TOKEN.search(path) is not None
 
 
 def root(pattern: str) -> str:
-    """Returns the folder below which all spans of a pattern lie."""
+    """Returns the folder above all spans of a pattern."""
     return os.path.dirname(pattern[: _start(pattern)]) or "."
 
 
 def find(pattern: str, marker: str = "") -> list[Span]:
-    """Returns all spans that there are, in all versions; by number and version.
+    """Returns all versions of all spans, sorted by number and version.
 
     Args:
-        pattern: Of a span's folder or file.
-        marker: The name of a file that says that a span is complete: in its folder,
-            or beside its file with this name added to it. A span without it is not
-            there yet; empty: all are.
+        pattern: Pattern of the spans' folders or files.
+        marker: Name of a file that marks a span as complete: it is in the span's
+            folder, or beside the span's file, whose name it continues. Spans without
+            it are ignored. Empty: all spans are complete.
 
     Raises:
-        BadInputError: The pattern cannot be used, or two paths are the same span.
+        BadInputError: The pattern is invalid, or two paths are the same span.
     """
     pattern = re.sub(r"/\*{0,2}$", "", pattern)
     names = _check(pattern)
@@ -92,18 +92,19 @@ def choose(pattern: str, window: int, named: Sequence[str], marker: str) -> list
 
     Args:
         pattern: See `find`.
-        window: The newest so many of those that there are; 0: all of them.
-        named: Their names, in place of the newest; without a version its newest.
+        window: Number of newest spans to read; 0: all.
+        named: Names of the spans to read instead; a name without a version stands for
+            the newest version.
         marker: See `find`.
 
     Raises:
-        BadInputError: There is none, or one that is named is not there.
+        BadInputError: There are no spans, or a named one does not exist.
     """
     there = find(pattern, marker)
     having = f" with a file {marker}" if marker else ""
     if not there:
         raise BadInputError(f"{pattern}: expected a span{having}, found none")
-    # The last one counts: the highest version.
+    # They are sorted, so the highest version replaces the others.
     newest = {span.number: span for span in there}
     if not named:
         return list(newest.values())[-window:]
@@ -120,7 +121,7 @@ def choose(pattern: str, window: int, named: Sequence[str], marker: str) -> list
 
 
 def is_complete(path: str, marker: str) -> bool:
-    """Whether a span's marker is there; see `find`."""
+    """Tells whether a span's marker exists; see `find`."""
     if os.path.isdir(path):
         return os.path.exists(os.path.join(path, marker))
     return os.path.exists(path + marker)
@@ -136,7 +137,7 @@ def links(spans: Iterable[Span]) -> tuple[str, dict[str, str]]:
 
 
 def names_text(spans: Sequence[Span]) -> str:
-    """Returns the names of spans for people."""
+    """Returns the names of spans on one line; long lists are shortened."""
     names = [span.name for span in spans]
     if len(names) > _SHOWN:
         names = [*names[:2], "...", *names[-2:]]
@@ -150,7 +151,7 @@ def _start(pattern: str) -> int:
 
 
 def _check(pattern: str) -> list[str]:
-    """Returns the names of a pattern's tokens."""
+    """Checks a pattern and returns the names of its tokens."""
     names = [name for name, _ in _TOKEN.findall(pattern)]
     once = len(names) == len(set(names))
     rest = set(names) - {"VERSION"}
@@ -164,7 +165,7 @@ def _check(pattern: str) -> list[str]:
 
 
 def _matching(pattern: str) -> list[tuple[str, dict[str, str]]]:
-    """Returns the paths that a pattern fits, with what its tokens stand for."""
+    """Returns the paths that match a pattern, with the values of its tokens."""
     top = root(pattern)
     if not os.path.isdir(top):
         raise BadInputError(f"{top}: missing: expected a folder with spans in it")
@@ -183,7 +184,7 @@ def _matching(pattern: str) -> list[tuple[str, dict[str, str]]]:
 
 
 def _expression(part: str) -> re.Pattern[str]:
-    """Returns what the name of a folder or file has to be."""
+    """Converts one path component of a pattern into a regular expression."""
     text, at = "", 0
     for token in _TOKEN.finditer(part):
         name, width = token.groups()

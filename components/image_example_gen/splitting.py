@@ -1,4 +1,4 @@
-"""Which row goes into which split: train, eval, test."""
+"""Assigns rows to the splits train, eval and test."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,22 +11,22 @@ from contract.errors import BadInputError
 from contract.features import EVAL, SPLITS, TEST, TRAIN
 
 AUTO, LAST, STRATIFIED, OWN = "auto", "last", "stratified", "own"
-"""How the eval split is chosen: `OWN` is said of a validation part of the data's."""
+"""Ways to choose the eval split; `OWN`: the data has its own validation part."""
 
 CONTENT = "content"
-"""How rows of data in spans are split: see `by_content`."""
+"""The way to split data in spans, see `by_content`."""
 
 _DIGEST_BYTES = 8
 
 _LEVEL = 1e-6
-"""How seldom rows in an order made by chance are taken for ordered by class."""
+"""Probability that rows in random order are taken for rows ordered by class."""
 
 _CODES = {split: code for code, split in enumerate(SPLITS)}
 
 
 @dataclass(frozen=True)
 class Settings:
-    """How rows are split; see `pipeline.data_settings.Data`."""
+    """Settings of the split; see `pipeline.data_settings.Data`."""
 
     split: str = AUTO
     seed: int = 1
@@ -36,12 +36,12 @@ class Settings:
 
 @dataclass(frozen=True)
 class Assignment:
-    """Which split each row of each part goes into.
+    """The split of each row of each part.
 
     Attributes:
         how: `LAST`, `STRATIFIED`, `OWN` or `CONTENT`.
-        why: The reason, for people.
-        rows: By part: the place in `SPLITS`, uint8 `[rows]`.
+        why: The reason, as text for the report.
+        rows: By part: the index in `SPLITS`, uint8 `[rows]`.
     """
 
     how: str
@@ -58,20 +58,20 @@ def assign(
 ) -> Assignment:
     """Assigns all rows of a data set to splits.
 
-    With `AUTO`, data with a test part of its own holds out the last rows of the
-    training part, as Keras' `validation_split` does, unless the classes' shares there
-    and in the rest differ by more than chance allows (Fisher's exact test for each
-    class, in all once in a million orders), or a class is in the last rows only: then
-    the rows are ordered by class, at least in part, and the split is stratified. Data
-    without a test part, and pictures in folders (whose order is nobody's choice), are
-    split stratified.
+    With `AUTO`, if the data has its own test part, the last rows of the training part
+    are held out, as by Keras' `validation_split`. There are two exceptions: the
+    classes' shares in these rows and in the rest differ by more than chance allows
+    (Fisher's exact test for each class, in all once in a million random orders), or a
+    class is in the last rows only. Then the rows are at least partly ordered by class,
+    and the split is stratified. Data without a test part, and pictures in folders
+    (which have no order of their own), are also split stratified.
 
     Args:
-        path: Of the data set, for messages.
-        labels: By part (`train`, and perhaps `eval` and `test`): from 0, int64.
-        classes: Their names.
-        settings: What was asked for.
-        in_order: Whether the order of rows is somebody's choice.
+        path: Path of the data set, for messages.
+        labels: Labels from 0 by part (`train`, optional `eval` and `test`), int64.
+        classes: Names of the classes.
+        settings: The user's settings.
+        in_order: Whether the data itself sets the order of the rows.
 
     Raises:
         BadInputError: A split would be empty, or a class is too small to be split.
@@ -106,24 +106,24 @@ def assign(
 
 
 def by_content(images: np.ndarray, settings: Settings) -> np.ndarray:
-    """Returns the split of each image, which its pixels and the settings decide alone.
+    """Returns the split of each image, which depends only on its pixels and settings.
 
-    So an image is in the same split in every window of spans, in every version of a
-    span, and however often it is there: none that any version was trained on is ever in
-    the test split, as long as `seed`, `test_fraction` and what brings pictures to
-    pixels stay the same. `eval_fraction` may change: it does not move a row into the
-    test split.
+    An image is therefore in the same split in every window of spans and every version
+    of a span, and so are its copies. No image on which any model version was trained is
+    ever in the test split, as long as `seed`, `test_fraction` and the conversion of
+    pictures to pixels stay the same. `eval_fraction` may change: it does not move a row
+    into the test split.
 
-    The pixels' digest (BLAKE2b, 64 bits, keyed with the seed) is taken for a number
-    from 0 to 1; the lowest `test_fraction` of them are `test`, and of the others the
-    lowest `eval_fraction` are `eval`.
+    The digest of the pixels (BLAKE2b, 64 bits, keyed with the seed) is read as a number
+    from 0 to 1. Numbers below `test_fraction` are `test`; of the remaining range the
+    lowest `eval_fraction` is `eval`.
 
     Args:
         images: uint8 `[rows, *shape]`.
-        settings: Seed and shares; `split` has no part in it.
+        settings: Seed and fractions; `split` is not used.
 
     Returns:
-        Places in `SPLITS`, uint8 `[rows]`.
+        Indices in `SPLITS`, uint8 `[rows]`.
     """
     content, each = images.tobytes(), images[0].size
     key = str(settings.seed).encode()
@@ -141,10 +141,10 @@ def by_content(images: np.ndarray, settings: Settings) -> np.ndarray:
 def of_content(
     path: str, rows: Mapping[str, np.ndarray], settings: Settings
 ) -> Assignment:
-    """Returns what `by_content` decided for all rows, checked.
+    """Returns the assignment for the results of `by_content`, after checks.
 
     Raises:
-        BadInputError: Another way was asked for, or a split would be empty.
+        BadInputError: The settings ask for another way, or a split would be empty.
     """
     if settings.split != AUTO:
         raise BadInputError(
@@ -179,7 +179,7 @@ def count(
 def last_rows(count: int, fraction: float, split: str = EVAL) -> int:
     """Returns how many of the last rows are held out.
 
-    The same rows as Keras' `validation_split`
+    These are the same rows as for Keras' `validation_split`
     (keras/src/trainers/data_adapters/array_slicing.py: `train_validation_split`).
 
     Raises:
@@ -195,7 +195,7 @@ def last_rows(count: int, fraction: float, split: str = EVAL) -> int:
 
 
 def is_ordered(labels: np.ndarray, classes: int, eval_fraction: float) -> bool:
-    """Whether the last rows hold other classes than the rest; see `assign`."""
+    """Tells whether the last rows have other classes than the rest; see `assign`."""
     held_out = last_rows(len(labels), eval_fraction)
     rest, last = (
         np.bincount(of, minlength=classes) for of in np.split(labels, [-held_out])
@@ -222,7 +222,7 @@ def _way(
 def _check_classes(
     path: str, labels: np.ndarray, classes: tuple[str, ...], least: int, no_test: bool
 ) -> None:
-    """Refuses classes of which not each split can have an image."""
+    """Checks that each class has enough images for all splits."""
     counts = np.bincount(labels, minlength=len(classes))
     small = np.flatnonzero((counts > 0) & (counts < least))
     if no_test and small.size:
@@ -234,15 +234,15 @@ def _check_classes(
 
 
 def _stratified(labels: np.ndarray, fraction: float, seed: int) -> np.ndarray:
-    """Returns which rows are taken: of each class its share, chosen by the seed.
+    """Chooses the same fraction of the rows of each class at random.
 
     Args:
         labels: int64 `[rows]`.
-        fraction: Of each class; at least one row, and never all of a class.
-        seed: The same one takes the same rows.
+        fraction: Fraction of each class; at least one row, and never all of a class.
+        seed: Seed; the same one chooses the same rows.
 
     Returns:
-        bool `[rows]`.
+        Mask of the chosen rows, bool `[rows]`.
     """
     keys = np.random.default_rng(seed).random(len(labels))
     order = np.lexsort((keys, labels))

@@ -1,4 +1,4 @@
-"""From a data set to the task that it poses: what the data says, and what is told."""
+"""Derives the task from a data set and the user's settings."""
 
 import os
 import re
@@ -14,20 +14,20 @@ from contract.task import DEFAULT_NOUN, Task
 _SAMPLED_ROWS = 1000
 _BACKGROUNDS = (0, 255)
 _BACKGROUND_SHARE = 0.9
-"""Of the pixels at the border of the sampled images that have the background's value.
-MNIST's have it in all of them, photographs in next to none."""
+"""Minimum share of border pixels, in the sampled images, with the background's value.
+In MNIST all border pixels have it, in photographs almost none."""
 
 
 def understand(source: Source, hints: Hints, fingerprint: str = "") -> Task:
-    """Returns the task that a data set poses.
+    """Returns the task of a data set.
 
     Args:
-        source: The data; its labels are read, and some of its images.
-        hints: What is known beforehand; it wins over what the data seems to say.
-        fingerprint: Of the data, if it is known: MNIST has a task of its own.
+        source: The data; its labels and some of its images are read.
+        hints: The user's settings; they take precedence over the data.
+        fingerprint: The data's fingerprint, if known: MNIST has its own task.
 
     Raises:
-        BadInputError: The hints do not fit the data, or there is nothing to learn.
+        BadInputError: The hints do not fit the data, or it has fewer than two classes.
     """
     height, width, *channels = source.shape
     own = mnist.TASK if fingerprint == mnist.FINGERPRINT else None
@@ -47,10 +47,10 @@ def understand(source: Source, hints: Hints, fingerprint: str = "") -> Task:
 
 
 def name_of(path: str) -> str:
-    """Returns a model's name made from the name of a data set's file or folder.
+    """Makes a model's name from the name of a data set's file or folder.
 
-    A file that is called `train.csv` says nothing: its folder's name is taken, and of
-    spans that of the folder that all of them lie in.
+    For a name without information, as `train.csv`, the folder's name is used; for
+    spans, the name of the folder above all of them.
     """
     if spans.is_pattern(path):
         path = spans.root(path)

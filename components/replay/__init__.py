@@ -1,1 +1,1 @@
-"""Has the new model answer what the champion answered in the logged traffic."""
+"""Replays logged traffic on the candidate and compares it with the champion."""

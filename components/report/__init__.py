@@ -1,1 +1,1 @@
-"""The page about a run: what a person sees after it."""
+"""Writes the HTML report of a run."""

@@ -1,23 +1,23 @@
-"""Whether a model is right as often as it says: the reliability diagram."""
+"""Measures a model's calibration: reliability diagram and calibration error."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
 BINS = 15
-"""Of the reliability diagram, as in Guo et al. 2017."""
+"""Number of bins of the reliability diagram, as in Guo et al. 2017."""
 
 
 @dataclass(frozen=True)
 class Bin:
-    """Answers of about the same confidence.
+    """A bin of the reliability diagram.
 
     Attributes:
-        lower: Confidence above this (the first bin: or equal).
-        upper: And at most this.
-        answers: How many.
-        confidence: Their mean; None if there are none.
-        accuracy: Share of them that is right; None if there are none.
+        lower: Lower bound of the confidence, exclusive (inclusive in the first bin).
+        upper: Upper bound of the confidence, inclusive.
+        answers: Number of answers.
+        confidence: Mean confidence of the answers; None if there are none.
+        accuracy: Accuracy of the answers; None if there are none.
     """
 
     lower: float
@@ -29,16 +29,15 @@ class Bin:
 
 @dataclass(frozen=True)
 class Calibration:
-    """Whether the model is right as often as it says.
+    """Calibration of a model: how well its confidence agrees with its accuracy.
 
     Attributes:
-        bins: Of equal width, lowest confidence first.
-        error: The expected calibration error: the mean distance between
-            confidence and accuracy over the bins, weighted by their answers
-            (Guo, Pleiss, Sun and Weinberger: On Calibration of Modern Neural
-            Networks, ICML 2017).
-        confidence: Mean over all answers.
-        accuracy: Share of all answers that is right.
+        bins: Bins of equal width, lowest confidence first.
+        error: Expected calibration error: the mean distance between confidence and
+            accuracy over the bins, weighted by their answers (Guo, Pleiss, Sun and
+            Weinberger: On Calibration of Modern Neural Networks, ICML 2017).
+        confidence: Mean confidence of all answers.
+        accuracy: Accuracy of all answers.
     """
 
     bins: tuple[Bin, ...]

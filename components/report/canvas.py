@@ -1,10 +1,9 @@
-"""The paper for the page's plots: Matplotlib's, as SVG in the page's colours.
+"""Draws the page's plots with Matplotlib, as inline SVG in the page's colours.
 
-A plot is inline SVG whose colours are the page's CSS variables, so that one drawing
-is right on light, on dark and on paper, and whose texts are texts. The objects are
-used without pyplot: nothing is kept of a figure, and nothing of the process's
-plotting state is changed. Matplotlib is imported when the first one is drawn, as a
-run that reuses everything draws none.
+The colours are the page's CSS variables, so one drawing fits light mode, dark mode and
+print. Texts stay texts. Matplotlib is used without pyplot: no figure is kept, and the
+process's plotting state does not change. It is imported when the first plot is drawn,
+because a run that reuses all results draws none.
 """
 
 import io
@@ -16,8 +15,8 @@ from typing import Any
 
 from markupsafe import Markup, escape
 
-# Colours that nobody would choose stand for the page's variables until the SVG
-# is text, since Matplotlib takes no CSS.
+# Placeholders for the page's CSS variables, because Matplotlib takes no CSS. They are
+# replaced in the SVG's text.
 TEXT, QUIET, LINE, CARD = "#010201", "#010202", "#010203", "#010204"
 FIRST, SECOND, THIRD, BAD = "#010205", "#010206", "#010207", "#010208"
 _VARIABLES = {
@@ -31,7 +30,7 @@ _VARIABLES = {
     BAD: "bad",
 }
 
-# A unit of the drawing is about a CSS pixel where a plot fills a telephone.
+# One unit of the drawing is about one CSS pixel if the plot is as wide as a phone.
 _WIDTH, _HEIGHT = 360, 230
 _POINTS_PER_INCH = 72
 
@@ -44,7 +43,7 @@ def drawing(
     top: int = 26,
     rows: tuple[int, ...] = (1,),
 ) -> Iterator[tuple[Any, Any]]:
-    """Yields a figure and its axes, with the page's looks for what is drawn."""
+    """Yields a figure and its axes in the page's style."""
     import matplotlib
     from matplotlib.figure import Figure
 
@@ -88,16 +87,18 @@ _LOOKS: Any = {
 
 
 _LONGEST = 15
-"""Of a class's name beside a plot, in narrow letters; the whole one is its title."""
+"""Maximum width of a class name beside a plot, in narrow letters; a tooltip has the
+whole name."""
 
 _STAND_IN = re.compile(r">@(\d+)@-*</text>")
 
 
 def stand_ins(names: Sequence[str]) -> list[str]:
-    """Returns what is drawn in place of names of classes, until `svg` has texts.
+    """Returns placeholders for class names; `svg` replaces them with the names.
 
-    Matplotlib warns of letters that its font lacks, and a browser has them. Each is
-    about as wide as its name, and is no formula.
+    Matplotlib would warn of letters that its font lacks but browsers have. A
+    placeholder is about as wide as its name, and Matplotlib does not read it as a
+    formula.
     """
     return [
         f"@{place}@".ljust(_width(shortened(name)), "-")
@@ -106,7 +107,7 @@ def stand_ins(names: Sequence[str]) -> list[str]:
 
 
 def shortened(name: str, most: int = _LONGEST) -> str:
-    """Returns a name of at most so many narrow letters; what was cut is a dot."""
+    """Shortens a name to at most `most` narrow letters, with an ellipsis."""
     if _width(name) <= most:
         return name
     kept = name
@@ -116,12 +117,12 @@ def shortened(name: str, most: int = _LONGEST) -> str:
 
 
 def name_width(names: Sequence[str]) -> float:
-    """Returns the room that names take beside a plot, in units."""
+    """Returns the space that names need beside a plot, in units of the drawing."""
     return 12 + 5.8 * max((_width(shortened(name)) for name in names), default=1)
 
 
 def _width(text: str) -> int:
-    """Returns how wide a text is in narrow letters; Chinese ones count twice."""
+    """Returns the width of a text in narrow letters; Chinese ones count twice."""
     return sum(
         0
         if unicodedata.combining(letter)
@@ -131,19 +132,19 @@ def _width(text: str) -> int:
 
 
 def svg(figure: Any, name: str, description: str, names: Sequence[str] = ()) -> Markup:
-    """Returns the figure as an element of the page.
+    """Returns the figure as an SVG element of the page.
 
     Args:
-        figure: What was drawn.
-        name: Of the figure in the page; what it defines is named after it.
-        description: What there is to see, for those who do not.
-        names: What `stand_ins` were drawn for.
+        figure: The figure.
+        name: Name of the figure in the page; it is the prefix of the SVG's ids.
+        description: Text for screen readers.
+        names: The names for which `stand_ins` made placeholders.
     """
     import matplotlib
 
     stream = io.StringIO()
-    # The salt names what is defined in the file: the same each time, and not the
-    # same in two figures of one page.
+    # The salt determines the ids in the SVG: they are the same each time, and differ
+    # between two figures of a page.
     with matplotlib.rc_context({"svg.hashsalt": name}):
         figure.savefig(stream, format="svg", transparent=True)
     text = stream.getvalue()
@@ -179,7 +180,7 @@ def _named(name: str) -> str:
 
 
 def legend(axes: Any, columns: int, handles: Any = None) -> None:
-    """Says above a plot what its colours mean."""
+    """Draws the legend above a plot."""
     options = {} if handles is None else {"handles": handles}
     axes.legend(
         loc="lower left",

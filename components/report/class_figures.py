@@ -1,4 +1,4 @@
-"""The page's plots with a row for each class, or for the worst of many."""
+"""Draws the page's plots with a row for each class, or for the worst classes."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -27,10 +27,10 @@ from components.report.evaluation import OfClass, worst_first
 from contract.task import Task
 
 DRAWN_CLASSES = 30
-"""Of more classes, the worst of a plot are drawn."""
+"""Maximum number of classes in a plot; of more classes the worst are drawn."""
 
 NUMBERED_CLASSES = 16
-"""Of more classes, the cells of the confusion matrix are too small for numbers."""
+"""Maximum number of classes for numbers in the cells of the confusion matrix."""
 
 _SPLIT_COLOURS = (FIRST, SECOND, THIRD)
 
@@ -38,7 +38,7 @@ _SPLIT_COLOURS = (FIRST, SECOND, THIRD)
 def class_balance(task: Task, splits: Sequence[Split]) -> Markup:
     """Draws each class's share of each split, in per cent.
 
-    Of many classes there are those of which the first split has the fewest.
+    If there are many classes, it draws those with the fewest rows in the first split.
     """
     of_first = splits[0].counts if splits else (0,) * len(task.classes)
     shown = _shown(task, sorted(range(len(of_first)), key=of_first.__getitem__))
@@ -77,7 +77,7 @@ def class_balance(task: Task, splits: Sequence[Split]) -> Markup:
 def ink(task: Task, sampled: Sampled) -> Markup:
     """Draws the mean share of inked pixels of each class, in per cent.
 
-    Of many classes there are those with the least ink.
+    If there are many classes, it draws those with the least ink.
     """
     known = [-1 if share is None else share for share in sampled.inked]
     shown = _shown(task, sorted(range(len(known)), key=known.__getitem__))
@@ -109,9 +109,9 @@ def ink(task: Task, sampled: Sampled) -> Markup:
 
 
 def by_class(task: Task, classes: Sequence[OfClass]) -> Markup:
-    """Draws each class's accuracy with its bound and the champion's.
+    """Draws each class's accuracy with its bound and the champion's accuracy.
 
-    Of many classes there are those that fare worst.
+    If there are many classes, it draws the worst ones.
     """
     shown = _shown(task, [of_class.label for of_class in worst_first(classes)])
     there = [(row, classes[label]) for row, label in enumerate(shown)]
@@ -168,10 +168,10 @@ def by_class(task: Task, classes: Sequence[OfClass]) -> Markup:
 
 
 def confusion(task: Task, matrix: Sequence[Sequence[int]]) -> Markup:
-    """Draws the confusion matrix; a cell's ink is its share of its row.
+    """Draws the confusion matrix; a cell's opacity is its share of its row.
 
-    The right answers on the diagonal are of another colour than the mistakes,
-    which have a scale of their own: they are a hundredth of the former.
+    The right answers on the diagonal have another colour than the mistakes. The
+    mistakes also have their own scale, because they are about a hundred times rarer.
     """
     counts = np.asarray(matrix)
     size = len(counts)
@@ -244,14 +244,14 @@ def confusion(task: Task, matrix: Sequence[Sequence[int]]) -> Markup:
 
 
 def _shown(task: Task, worst_first: Sequence[int]) -> list[int]:
-    """Returns the labels that are drawn: all, or the worst where they are many."""
+    """Returns the labels that are drawn: all, or the worst of too many."""
     if len(task.classes) <= DRAWN_CLASSES:
         return list(range(len(task.classes)))
     return list(worst_first[:DRAWN_CLASSES])
 
 
 def _of(task: Task, shown: Sequence[int]) -> str:
-    """Returns which classes are drawn, for a sentence; nothing if all are."""
+    """Returns a phrase that says how many classes are drawn; empty if all are."""
     count = len(task.classes)
     return "" if len(shown) == count else f", the worst {len(shown)} of {count}"
 

@@ -1,4 +1,4 @@
-"""The component: inputs, parameters, output."""
+"""Declares the component `Report`."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -13,30 +13,36 @@ from contract.code import code_digest
 
 
 class Report(Component):
-    """Writes what a person wants to see of a run as one self-contained page.
+    """Writes the report of a run as one self-contained HTML page.
 
-    TFX publishes nothing of a node that fails and runs nothing after it, so one
-    node at the end would never tell of a run that a gate stopped. Hence a page
-    that grows: this component is wired once before the data is judged, once
-    when the model has been judged, and once after the push, each time with the
-    page so far. What is drawn is cached with what it shows, and the last one,
-    which depends on the push and so runs each time, draws nothing.
+    TFX publishes no outputs of a failed node and runs no node after it, so a single
+    report at the end would miss a run that a gate stopped. The page therefore grows:
+    this component is used once before the data is judged, once after the model is
+    judged, and once after the push, each time with the page so far. Plots are cached
+    with their node. The last node depends on the push and runs each time, but draws
+    nothing.
 
-    What it cannot make is said in the page and in the log; it never fails a run
-    that would go well without it.
+    If a section cannot be made, the page and the log say so; the report never makes a
+    run fail.
 
-    Inputs, all of which may be left out: `so_far`, another Report's page, to go on
-    with; `examples` and the four after it, for the data; `model_run`, from Trainer, for
-    the model, and with `examples` for its answers; `evaluation`, `infra_blessing` and
-    `replay`, for the gates' verdicts, and with `examples` for what would change for
-    callers; `pushed_model`, for how the run ended. Parameters: `model_name`, for the
-    title and the commands; `allow_anomalies`, whether the run goes on in spite of what
-    DataGate finds; `run`, the run's name, which differs each time, so that only a node
-    that runs each time is to have it.
+    All inputs are optional:
+    - `so_far`: the page of an earlier Report, which is continued.
+    - `examples` and the next four: for the data.
+    - `model_run`, from Trainer: for the model, and with `examples` for its answers.
+    - `evaluation`, `infra_blessing` and `replay`: for the gates' verdicts; `replay` and
+      `examples` also show which answers would change for callers.
+    - `pushed_model`: for the outcome of the run.
 
-    Output `page`: one file, `report.html`. Where a model was judged there are two
-    more, `metrics` and `classification`: the same in numbers, by which Kubeflow's user
-    interface compares runs. They are this component's, as it has all that they need.
+    Parameters:
+    - `model_name`: for the title and the commands.
+    - `allow_anomalies`: whether the run goes on in spite of DataGate's findings.
+    - `run`: the run's name. It differs each time, so give it only to a node that runs
+      each time.
+
+    Output `page`: one file, `report.html`. If a model was judged there are two more
+    outputs, `metrics` and `classification`: the numbers by which Kubeflow's user
+    interface compares runs. This component makes them because it has all inputs for
+    them.
     """
 
     EXECUTOR = executor.Executor
@@ -68,11 +74,11 @@ class Report(Component):
     )
 
     def __init__(self, **given: Any) -> None:
-        """Constructs the component; the page's templates are code of its own."""
+        """Constructs the component; its `code` also covers the page's templates."""
         code = code_digest(executor.__name__) + page.templates_digest()
         super().__init__(**given, **{properties.CODE: code})
 
     def makes(self, given: Mapping[str, Any]) -> Iterable[str]:
-        """Returns the page, and the numbers where a model was judged."""
+        """Returns the page's key, and those of the numbers if a model was judged."""
         judged = all(given.get(key) for key in ("model_run", "evaluation", "examples"))
         return self.OUTPUTS if judged else (nodes.PAGE,)

@@ -1,4 +1,4 @@
-"""What is to be said about the data of a run."""
+"""Collects the report's facts about the data of a run."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,13 +14,13 @@ from contract.task import Task
 
 @dataclass(frozen=True)
 class Pixels:
-    """How a split's pixels are distributed, as StatisticsGen counted them.
+    """Distribution of a split's pixel values, from StatisticsGen.
 
     Attributes:
-        mean: Of all values, 0-255.
-        std_dev: Of all values.
-        inked: Share of the pixels that are not the background; None unless that is
-            0 and images are grey, as StatisticsGen counts zeros among values.
+        mean: Mean of all values, 0-255.
+        std_dev: Standard deviation of all values.
+        inked: Share of pixels that are not background. None unless the background is 0
+            and the images are grey, because StatisticsGen counts only zeros.
         lowest: Smallest value.
         highest: Largest value.
     """
@@ -34,14 +34,14 @@ class Pixels:
 
 @dataclass(frozen=True)
 class Split:
-    """One split.
+    """Facts about a split.
 
     Attributes:
         name: `train`, `eval` or `test`.
-        examples: How many there are.
-        counts: How many there are of each class, by label.
-        other_labels: How many have a label that is of no class, or none.
-        pixels: None where no pixel was counted.
+        examples: Number of examples.
+        counts: Number of examples of each class, by label.
+        other_labels: Number of examples with an unknown label or without a label.
+        pixels: Distribution of the pixels; None if none were counted.
     """
 
     name: str
@@ -53,15 +53,15 @@ class Split:
 
 @dataclass(frozen=True)
 class Sampled:
-    """What only a look at single images tells; of some rows of a split.
+    """Facts from single images in a sample of a split.
 
     Attributes:
-        split: Which.
-        rows: How many rows were looked at.
-        is_by_class: Whether they are the first of each class, and not of all.
-        found: How many of them are of each class, by label.
-        inked: Mean share of pixels that are not the background, by label; None where
-            a class was not among the rows; empty where the task has no background.
+        split: Name of the split.
+        rows: Number of rows in the sample.
+        is_by_class: Whether they are the first rows of each class; else of the split.
+        found: Number of rows of each class, by label.
+        inked: Mean share of pixels that are not background, by label; None for a class
+            that is not in the sample; empty if the task has no background.
     """
 
     split: str
@@ -72,7 +72,7 @@ class Sampled:
 
     @property
     def text(self) -> str:
-        """Which rows these are, for people."""
+        """Description of the sample for the page."""
         if self.is_by_class:
             return f"{self.rows:,} rows of {self.split}, the first ones of each class"
         return f"the first {self.rows:,} rows of {self.split}"
@@ -80,21 +80,21 @@ class Sampled:
 
 @dataclass(frozen=True)
 class DataFacts:
-    """Everything about the data of a run.
+    """All facts about the data of a run.
 
     Attributes:
-        task: What an image is, and what the classes are called.
-        fingerprint: Of the content; empty if not known.
-        splits: In the order train, eval, test.
-        findings: What DataGate stops on.
-        overruled: Whether the run was told to go on in spite of them.
-        between: How far each split's distribution is from the train split's.
-        since: How far each is from that of the champion's data.
+        task: The task.
+        fingerprint: Fingerprint of the content; empty if not known.
+        splits: The splits in the order train, eval, test.
+        findings: DataGate's findings, which stop a run.
+        overruled: Whether the run goes on in spite of the findings.
+        between: Distances of each split's distributions from the train split's.
+        since: Distances of each split's distributions from the champion's data.
         champion: Version of the champion; empty if there is none to compare with.
-        left_out: Why the version that is served is not compared with; mostly empty.
-        sampled: What the first rows look like.
-        test_rows_in_training: Test images that are in the training part as well.
-        duplicates: Some of them, each with one that is the same.
+        left_out: Why the served version is not compared with; mostly empty.
+        sampled: Facts from a sample of rows.
+        test_rows_in_training: Number of test images that are also in the training part.
+        duplicates: Some of these images, each with its duplicate.
     """
 
     task: Task
@@ -123,7 +123,7 @@ def describe_split(name: str, statistics: Statistics, task: Task) -> Split:
 def describe_splits(
     statistics: Mapping[str, Statistics], task: Task, order: Sequence[str]
 ) -> tuple[Split, ...]:
-    """Returns the facts about all splits, in an order; others follow by name."""
+    """Returns the facts about all splits in an order; other splits follow by name."""
     names = sorted(
         statistics,
         key=lambda name: (order.index(name) if name in order else len(order), name),
@@ -134,7 +134,7 @@ def describe_splits(
 def describe_sample(
     split: str, rows: Rows, task: Task, is_by_class: bool = False
 ) -> Sampled:
-    """Returns what the rows show of each class; see `Sampled`."""
+    """Returns the facts from a sample of rows; see `Sampled`."""
     found = [int((rows.labels == label).sum()) for label in range(len(task.classes))]
     inked: tuple[float | None, ...] = ()
     if task.background is not None:

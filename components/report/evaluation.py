@@ -1,4 +1,4 @@
-"""What is to be said about the model's answers to the test split."""
+"""Collects the report's facts about the model's answers to the test split."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,34 +12,34 @@ from components.report.calibration import Calibration, calibrate
 from contract.task import Task
 
 MISTAKES = 24
-"""How many are shown."""
+"""Maximum number of mistakes that are shown."""
 
 CONFUSIONS = 20
-"""How many pairs of classes are shown that were confused."""
+"""Maximum number of confused pairs of classes that are shown."""
 
 MATRIX_CLASSES = 30
-"""Of more classes there is no confusion matrix to see: it would have 1,000 cells."""
+"""Maximum number of classes for which the confusion matrix (900 cells) is shown."""
 
 EXAMPLE_ROW = 9
-"""The test image that is shown with its whole answer; the notebook's was this one."""
+"""Row of the test image that is shown with all probabilities, as in the notebook."""
 
 EXAMPLE_CLASSES = 10
-"""How many probabilities are shown of it."""
+"""Maximum number of probabilities that are shown for it."""
 
 
 @dataclass(frozen=True)
 class OfClass:
-    """How a class fares; None where there is nothing to divide by.
+    """Metrics of a class; a ratio is None if its denominator is 0.
 
     Attributes:
-        label: Its place among the task's classes.
-        name: What it is called.
-        images: How many of the test split are of it.
-        answers: How many were answered with it.
-        recall: Share of its images answered rightly; what the gate calls accuracy.
-        precision: Share of those answered with it that are of it.
-        f1: Harmonic mean of both.
-        bound: What recall was held to; None if the gate gave no verdict.
+        label: Index of the class in the task.
+        name: Name of the class.
+        images: Number of its images in the test split.
+        answers: Number of images that were answered with this class.
+        recall: Share of its images with the right answer; the gate calls it accuracy.
+        precision: Share of the answers with this class that are right.
+        f1: Harmonic mean of recall and precision.
+        bound: The gate's bound for recall; None if the gate gave no verdict.
         champion: The champion's recall; None if there is none.
         passed: The gate's verdict; None if it gave none.
     """
@@ -71,11 +71,11 @@ class Mistake:
     """A wrong answer.
 
     Attributes:
-        row: In the test split, from 0.
-        label: What it is.
-        answer: What the model says.
-        confidence: The probability that it gives to its answer.
-        of_label: The probability that it gives to the label.
+        row: Index in the test split.
+        label: The true label.
+        answer: The model's answer.
+        confidence: Probability of the answer.
+        of_label: Probability of the true label.
     """
 
     row: int
@@ -87,14 +87,14 @@ class Mistake:
 
 @dataclass(frozen=True)
 class Example:
-    """One answer in full.
+    """An answer with its probabilities.
 
     Attributes:
-        row: In the test split, from 0.
-        label: What it is.
-        answer: What the model says.
-        probabilities: The most probable classes, best first, and how probable each.
-        left: How many classes are not among them.
+        row: Index in the test split.
+        label: The true label.
+        answer: The model's answer.
+        probabilities: The most probable classes and their probabilities, best first.
+        left: Number of the other classes.
     """
 
     row: int
@@ -106,27 +106,27 @@ class Example:
 
 @dataclass(frozen=True)
 class EvaluationFacts:
-    """Everything about the answers to the test split.
+    """All facts about the answers to the test split.
 
     Attributes:
-        task: What an image is, and what the classes are called.
-        images: How many were asked about.
-        loss: Mean cross-entropy, Keras' own.
-        accuracy: Share answered rightly, by the confusion matrix.
-        champion: The version that it was compared with; empty if with none.
-        champion_accuracy: The same of the champion; None if there is none.
-        left_out: Why the version that is served was not compared with; mostly empty.
-        judged: Whether the confusion matrix is the Evaluator's, of the exported
-            model; otherwise it is of Keras' own answers in the Trainer.
-        classes: One by one, by label.
-        confusion: How many of the class in the row were answered with the class in
+        task: The task.
+        images: Number of images.
+        loss: Mean cross-entropy from Keras.
+        accuracy: Accuracy from the confusion matrix.
+        champion: Version of the champion in the comparison; empty if there was none.
+        champion_accuracy: The champion's accuracy; None if there is none.
+        left_out: Why the served version was not compared with; mostly empty.
+        judged: Whether the confusion matrix is from the Evaluator and the exported
+            model; otherwise it is from Keras' answers in the Trainer.
+        classes: Metrics of each class, by label.
+        confusion: Confusion matrix with the true class in the row and the answer in
             the column; None for more classes than `MATRIX_CLASSES`.
-        confusions: The most frequent ones, at most `CONFUSIONS`.
-        all_confusions: How many pairs of classes there are that were ever confused.
-        calibration: Of Keras' own answers.
-        mistakes: Those made with most confidence, surest first.
-        all_mistakes: How many there are in all.
-        example: One answer in full; None if the split has fewer rows.
+        confusions: The most frequent confusions, at most `CONFUSIONS`.
+        all_confusions: Number of all pairs of classes that were confused.
+        calibration: Calibration of Keras' answers.
+        mistakes: The mistakes with the highest confidence, highest first.
+        all_mistakes: Number of all mistakes.
+        example: One answer with its probabilities; None if the split is too small.
     """
 
     task: Task
@@ -158,12 +158,12 @@ def describe_evaluation(
     """Returns the facts about the answers.
 
     Args:
-        task: For the classes.
+        task: The task.
         labels: int64 `[rows]`, of the whole test split.
-        probabilities: float32 `[rows, classes]`, Keras' answers to it.
-        loss: Keras' mean cross-entropy on it.
-        confusion: The Evaluator's, `[classes, classes]`; None where it did not run.
-        evaluation: What the Evaluator decided; None where it did not run.
+        probabilities: float32 `[rows, classes]`, Keras' answers to the test split.
+        loss: Keras' mean cross-entropy on the test split.
+        confusion: The Evaluator's matrix `[classes, classes]`; None if it did not run.
+        evaluation: The Evaluator's result; None if it did not run.
     """
     judged = confusion is not None
     count = len(task.classes)
@@ -199,7 +199,7 @@ def describe_evaluation(
 def describe_classes(
     task: Task, confusion: np.ndarray, evaluation: Evaluation
 ) -> tuple[OfClass, ...]:
-    """Returns how each class fares by a confusion matrix and its demand."""
+    """Returns the metrics of each class from the confusion matrix and the demands."""
     count = len(task.classes)
     places = np.indices((count, count))
     precision, recall, f1, _ = precision_recall_fscore_support(
@@ -208,7 +208,7 @@ def describe_classes(
         labels=range(count),
         sample_weight=confusion.ravel(),
         average=None,
-        # What cannot be divided is not known.
+        # A ratio with denominator 0 is unknown.
         zero_division=np.nan,
     )
     demands = {d.slice: d for d in evaluation.demands if d.metric == ACCURACY}
@@ -238,7 +238,7 @@ def describe_classes(
 
 
 def worst_first(classes: Sequence[OfClass]) -> list[OfClass]:
-    """Returns the classes that failed, then those with the least recall, first."""
+    """Sorts classes: failed ones come first, then those with the lowest recall."""
     return sorted(
         classes,
         key=lambda c: (c.passed is not False, 2 if c.recall is None else c.recall),
@@ -246,7 +246,7 @@ def worst_first(classes: Sequence[OfClass]) -> list[OfClass]:
 
 
 def find_confusions(confusion: np.ndarray) -> list[Confusion]:
-    """Returns the pairs of classes that were confused, the most frequent first."""
+    """Returns the confused pairs of classes, the most frequent first."""
     images = confusion.sum(axis=1)
     wrong = confusion - np.diag(confusion.diagonal())
     labels, answers = np.nonzero(wrong)
@@ -263,7 +263,7 @@ def find_confusions(confusion: np.ndarray) -> list[Confusion]:
 
 
 def find_mistakes(labels: np.ndarray, probabilities: np.ndarray) -> list[Mistake]:
-    """Returns the wrong answers, the surest first."""
+    """Returns the wrong answers, those with the highest confidence first."""
     answers = probabilities.argmax(axis=1)
     wrong = np.flatnonzero(answers != labels)
     confidence = probabilities[wrong, answers[wrong]]

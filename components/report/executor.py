@@ -1,4 +1,4 @@
-"""Makes the sections that its inputs allow, and adds them to the page so far."""
+"""Makes the sections for which it has inputs, and adds them to the page so far."""
 
 import logging
 import os
@@ -31,7 +31,7 @@ class Executor(BaseExecutor):
     def run(
         self, inputs: Artifacts, outputs: Artifacts, parameters: dict[str, Any]
     ) -> None:
-        """Writes the page and the numbers; see `Report` for what it reads."""
+        """Writes the page and the numbers; see `Report` for the inputs."""
         so_far = page.Page(parameters[MODEL_NAME_KEY])
         if earlier := inputs.get(SO_FAR_KEY):
             so_far = read_page(earlier)
@@ -48,12 +48,12 @@ class Executor(BaseExecutor):
                     inputs, outputs[nodes.METRICS], outputs[nodes.CLASSIFICATION]
                 )
             except Exception:
-                # As with a section of the page: it must not be what breaks the run.
+                # As for a section of the page: a fault must not make the run fail.
                 logging.exception("report: the numbers could not be handed on")
 
 
 def read_page(artifact: types.Artifact) -> page.Page:
-    """Returns the page that a `page` artifact holds."""
+    """Reads the page in a `page` artifact."""
     path = os.path.join(artifact.uri, PAGE_FILE)
     return page.Page.parse(io_utils.read_string_file(path))
 
@@ -61,7 +61,7 @@ def read_page(artifact: types.Artifact) -> page.Page:
 def grown(
     so_far: page.Page, inputs: sections.Inputs, allow_anomalies: bool
 ) -> page.Page:
-    """Returns the page with what the inputs have to say, and how the run stands."""
+    """Returns the page with the new sections and the run's current verdict."""
     grown = sections.completed(so_far, inputs, allow_anomalies)
     stands = _verdict(grown, inputs)
     task = sections.task_of(grown.sections)
@@ -73,7 +73,7 @@ def grown(
 def with_head(
     so_far: page.Page, stands: standing.Verdict, of_run: RunFacts
 ) -> page.Page:
-    """Returns the page with how the run stands, and what is known of the run."""
+    """Returns the page with the sections of the verdict and the run."""
     return so_far.having(
         sections.guarded(
             page.VERDICT, lambda: sections.verdict_section(stands, so_far.sections)
@@ -83,7 +83,7 @@ def with_head(
 
 
 def _verdict(made: page.Page, inputs: sections.Inputs) -> standing.Verdict:
-    """Returns how the run stands, by the page so far and by what is new."""
+    """Returns the run's verdict from the page and the inputs."""
     if pushed := inputs.get(nodes.PUSHED_MODEL):
         return standing.of_push(_read_verdict(made), pushed)
     demands: list[Demand] = []
@@ -98,7 +98,7 @@ def _verdict(made: page.Page, inputs: sections.Inputs) -> standing.Verdict:
 
 
 def _read_verdict(made: page.Page) -> standing.Verdict:
-    """Returns the verdict that a page carries."""
+    """Reads the verdict in a page."""
     if not made.has(page.VERDICT):
         return standing.of_gates([])
     facts = made.sections[page.VERDICT].facts

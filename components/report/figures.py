@@ -1,4 +1,4 @@
-"""The page's plots of a training and of its answers' confidence."""
+"""Draws the page's plots of the training and of the calibration."""
 
 import math
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ from components.report.canvas import (
 from components.report.model import Epoch
 
 FEW_ANSWERS = 10
-"""Bins of fewer are drawn pale: they say little."""
+"""Bins with fewer answers are drawn pale, because they are not reliable."""
 
 
 def course(epochs: Sequence[Epoch], metric: str, turning_point: int | None) -> Markup:
@@ -62,7 +62,7 @@ def course(epochs: Sequence[Epoch], metric: str, turning_point: int | None) -> M
 
 
 def reliability(calibration: Calibration) -> Markup:
-    """Draws accuracy over confidence, and how many answers there are of each."""
+    """Draws accuracy over confidence, with the number of answers in each bin."""
     with drawing(height=336, bottom=38, rows=(3, 1)) as (figure, (axes, below)):
         from matplotlib.patches import Patch
 

@@ -1,6 +1,6 @@
-"""What came of the demands, for people: which are shown, and what one can do.
+"""Chooses which of the gates' demands are shown, and gives advice on failed ones.
 
-Nothing here imports TensorFlow, so that a screen can say the same as the page.
+It does not import TensorFlow, because the console's output uses it too.
 """
 
 import math
@@ -14,7 +14,7 @@ from contract.demands import AT_LEAST, OVERALL, Demand, what_text, words
 from contract.task import names_text
 
 MOST_FAILED = 12
-"""Classes that failed by the same metric are shown so many at most."""
+"""Maximum number of classes that are shown for one failed metric."""
 
 _CHANGE = "_change"
 
@@ -24,10 +24,10 @@ class Shown:
     """A row of a table of demands.
 
     Attributes:
-        demand: What it is about.
-        worst_of: If it stands for its whole class-by-class demand: of how many
-            classes it is the worst; else 0.
-        more: How many like it, which failed as well, are not shown after it.
+        demand: The demand.
+        worst_of: If this class is the worst of a demand on each class: the number of
+            classes; else 0.
+        more: Number of further failed classes that are not shown after it.
     """
 
     demand: Demand
@@ -36,17 +36,17 @@ class Shown:
 
     @property
     def text(self) -> str:
-        """What was measured, for a cell of the table."""
+        """Text of the table's cell: the metric with its details."""
         worst = f" (worst of {self.worst_of})" if self.worst_of else ""
         detail = f": {self.demand.detail}" if self.demand.detail else ""
         return f"{what_text(self.demand)}{worst}{detail}"
 
 
 def shown(demands: Sequence[Demand]) -> list[Shown]:
-    """Returns the demands without classes that say no more than the worst one.
+    """Returns the rows of the table, without classes that add no information.
 
-    Of a metric that each class is held to, there are the worst class and, worst
-    first, those that failed, at most `MOST_FAILED` in all.
+    For a metric with a demand on each class, these are the failed classes, worst first
+    and at most `MOST_FAILED`; if none failed, only the worst class.
     """
     rows: list[Shown] = []
     for (_, _, by_class), group in groupby(
@@ -67,10 +67,10 @@ def shown(demands: Sequence[Demand]) -> list[Shown]:
 
 @dataclass(frozen=True)
 class Refusal:
-    """What stops a push.
+    """A reason why the push is stopped.
 
     Attributes:
-        demand: That was not met; of one that each class is held to, the worst class.
+        demand: The failed demand; for a demand on each class, that of the worst class.
         others: The other classes that failed, worst first.
     """
 
@@ -79,13 +79,13 @@ class Refusal:
 
 
 def refusals(demands: Sequence[Demand]) -> list[Refusal]:
-    """Returns what stops a push: a demand each, however many classes fail by it."""
+    """Returns the reasons that stop a push; the classes of a metric are one reason."""
     found: dict[tuple[str, str, bool], list[Demand]] = {}
     for demand in sorted(demands, key=badness):
         if demand.refused:
             kind = (demand.gate, demand.metric, demand.slice != OVERALL)
             found.setdefault(kind, []).append(demand)
-    # In the order in which they were asked.
+    # In the original order of the demands.
     kinds = dict.fromkeys((d.gate, d.metric, d.slice != OVERALL) for d in demands)
     return [
         Refusal(worst, tuple(demand.slice for demand in others))
@@ -94,16 +94,16 @@ def refusals(demands: Sequence[Demand]) -> list[Refusal]:
 
 
 def badness(demand: Demand) -> tuple[bool, float]:
-    """Returns what puts the worst first: what failed, then what is nearest to it."""
+    """Returns a sort key: failed demands first, and within each group the worst."""
     sign = 1 if demand.direction == AT_LEAST else -1
     unknown = demand.value is None or not math.isfinite(demand.value)
     return demand.passed, -math.inf if unknown else sign * (demand.value or 0.0)
 
 
 def what_to_do(demands: Sequence[Demand]) -> list[str]:
-    """Returns what a person can do about what was refused, a sentence for each."""
+    """Returns advice for the user, one entry for each refusal."""
     advice = (line for refusal in refusals(demands) for line in _advice(refusal))
-    # In this order, each once.
+    # Without duplicates, in the same order.
     return list(dict.fromkeys(advice))
 
 

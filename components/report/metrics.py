@@ -1,7 +1,7 @@
-"""A run in numbers, as Kubeflow's user interface shows and compares runs.
+"""Writes a run's numbers for Kubeflow's user interface, which shows and compares them.
 
-What that shows is artifacts' properties: of `system.Metrics` each number by its name,
-of `system.ClassificationMetrics` a confusion matrix and a ROC curve
+It shows properties of artifacts: for `system.Metrics` each number with its name, for
+`system.ClassificationMetrics` a confusion matrix and a ROC curve
 (kubeflow/pipelines: frontend/src/components/viewers/MetricsVisualizations.tsx and
 ROCCurveHelper.tsx, sdk/python/kfp/dsl/types/artifact_types.py).
 """
@@ -34,17 +34,19 @@ from contract.task import Task, task_of_examples
 from version_store.manifest import Metrics
 
 NUMBERS_FILE = "numbers.json"
-"""The same as the properties: an artifact without a file would not be kept. ML Metadata
-keeps six decimals of a property."""
+"""File with the same values as the properties, because an artifact without a file is
+not kept. ML Metadata keeps only six decimals of a property."""
 
 MOST_CLASSES = 100
-"""A confusion matrix of more has cells that nobody can see on Kubeflow's page."""
+"""Maximum number of classes in the confusion matrix: on Kubeflow's page more cells are
+too small to see."""
 
 MOST_EPOCHS = 1_000
-"""ML Metadata takes 4 MB at once, and writes each number as a row of its own."""
+"""Maximum number of epochs: ML Metadata takes 4 MB per request, and writes each number
+as its own row."""
 
 _MOST_POINTS = 1_000
-"""Of a ROC curve, which has up to one for each image."""
+"""Maximum number of points of a ROC curve; unlimited it has up to one per image."""
 
 _OF_EPOCH = {
     "loss": "train_loss",
@@ -52,7 +54,7 @@ _OF_EPOCH = {
     "val_loss": "val_loss",
     "val_accuracy": "val_accuracy",
 }
-"""A manifest's names by those of the training's history."""
+"""Names in the manifest, by names in the training's history."""
 
 
 def write(
@@ -87,17 +89,18 @@ def write(
 def numbers(
     measured: Metrics, evaluation: Evaluation, history: Mapping[str, Any], classes: int
 ) -> dict[str, float]:
-    """Returns what Kubeflow shows as a table, runs side by side.
+    """Returns the numbers for Kubeflow's table, which shows runs side by side.
 
-    It sorts names, so those of a course follow the value that it led to, and epochs
-    are padded. What is no number has no place there.
+    Kubeflow sorts names. So the names of epochs continue that of the final value, and
+    their numbers are padded. Values that are not finite are left out.
 
     Args:
-        measured: As the manifest of a pushed version has it.
-        evaluation: Its values are named as in the table of gates: `accuracy`,
-            `accuracy 7` for a class, `champion accuracy`.
-        history: Of the training; see `contract.model_run`.
-        classes: How many there are; of more than `MOST_CLASSES` none has a row.
+        measured: The metrics, as in the manifest of a pushed version.
+        evaluation: The Evaluator's result. Its values are named as in the table of
+            gates: `accuracy`, `accuracy 7` for a class, `champion accuracy`.
+        history: History of the training; see `contract.model_run`.
+        classes: Number of classes; if there are more than `MOST_CLASSES`, single
+            classes are left out.
     """
     found: dict[str, Any] = measured.model_dump(
         exclude={"kept_why", "champion_accuracy", "classes"}, exclude_none=True
@@ -120,13 +123,13 @@ def shapes(
 ) -> dict[str, Any]:
     """Returns the confusion matrix, and for two classes the ROC curve.
 
-    More classes have no one ROC curve: it is of a threshold between two answers.
+    A ROC curve needs a threshold between two answers, so more classes have none.
 
     Args:
-        task: For the names of the classes.
+        task: The task with the class names.
         confusion: `[classes, classes]`; see `read_confusion`.
         labels: int64 `[rows]`, of the test split.
-        probabilities: float32 `[rows, classes]`, the answers to it.
+        probabilities: float32 `[rows, classes]`, the answers to the test split.
     """
     found: dict[str, Any] = {}
     if len(task.classes) <= MOST_CLASSES:
@@ -136,7 +139,7 @@ def shapes(
         }
     if len(task.classes) == 2 and 0 < labels.mean() < 1:
         false, true, thresholds = roc_curve(labels == 1, probabilities[:, 1])
-        # The first is for no answer at all: infinite, for which JSON has no word.
+        # The first threshold is infinite, which JSON cannot represent.
         thresholds[0] = thresholds[1] + 1
         few = np.linspace(0, len(false) - 1, min(len(false), _MOST_POINTS)).astype(int)
         found["confidenceMetrics"] = [
@@ -151,7 +154,7 @@ def shapes(
 
 
 def not_shown(classes: int, epochs: int) -> str:
-    """Returns what is left out as too much, for people; mostly nothing."""
+    """Returns a text about what is left out because it is too much; mostly empty."""
     reasons = []
     if classes > MOST_CLASSES:
         reasons.append(

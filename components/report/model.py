@@ -1,4 +1,4 @@
-"""What is to be said about the network and how it was fitted."""
+"""Collects the report's facts about the network and its training."""
 
 import math
 from collections.abc import Sequence
@@ -21,18 +21,18 @@ class Epoch:
 
 @dataclass(frozen=True)
 class Overfitting:
-    """Whether the network began to learn its training rows by heart.
+    """Whether the network overfits.
 
-    The rule: the turning point is the epoch with the lowest validation loss. If
-    by the last epoch the validation loss is above that minimum while the
-    training loss went on falling, overfitting set in after the turning point.
+    The rule: the turning point is the epoch with the lowest validation loss. If the
+    validation loss of the last epoch is above that minimum, and the training loss fell
+    further, overfitting set in after the turning point.
 
     Attributes:
         turning_point: The epoch; None if no validation loss is a number.
         sets_in: Whether the rule is met.
-        reason: The rule applied, in a sentence.
-        val_loss_rise: Share by which the validation loss rose since; None if
-            there is nothing to compare.
+        reason: The result of the rule, in a sentence.
+        val_loss_rise: Relative rise of the validation loss since the turning point;
+            None if there is nothing to compare.
     """
 
     turning_point: int | None
@@ -43,17 +43,17 @@ class Overfitting:
 
 @dataclass(frozen=True)
 class ModelFacts:
-    """Everything about the network and its training.
+    """All facts about the network and its training.
 
     Attributes:
-        layers: From input to output; see `pipeline.training.summary`.
-        parameters: How many there are in all.
-        optimizer: Keras' name.
-        settings: What it was fitted with: epochs, optimiser, class weights and so on.
-        epochs: The course of the training.
-        overfitting: What that shows.
-        kept: Which `epoch`'s weights were kept, and `why`; None where the training does
-            not say.
+        layers: Layers from input to output; see `pipeline.training.summary`.
+        parameters: Number of all parameters.
+        optimizer: Keras' name of the optimiser.
+        settings: Settings of the training: epochs, optimiser, class weights and so on.
+        epochs: Losses and accuracies by epoch.
+        overfitting: Whether they show overfitting.
+        kept: The `epoch` whose weights were kept, and `why`; None if the training does
+            not record it.
     """
 
     layers: list[dict[str, Any]]
@@ -80,7 +80,7 @@ def describe_model(history: dict[str, Any], summary: dict[str, Any]) -> ModelFac
 
 
 def find_overfitting(epochs: Sequence[Epoch]) -> Overfitting:
-    """Applies the rule of `Overfitting` to the course of a training."""
+    """Applies the rule of `Overfitting` to the epochs of a training."""
     measured = [epoch for epoch in epochs if math.isfinite(epoch.val_loss)]
     if not measured:
         return Overfitting(None, False, "No validation loss is a number.", None)

@@ -1,8 +1,8 @@
-"""The page: sections that are made one by one, and put together as one file.
+"""Builds the HTML page from sections, and reads it again.
 
-A run's page grows: with the data, with the model, with the push. So a page can be
-read back, and a section in it replaced, without anything else being made again.
-Every section carries its facts as JSON, for programs and for the next step.
+A run's page grows in steps: data, model, push. So a page can be read again, and one
+section can be replaced without making the others again. Each section has its facts as
+JSON, for programs and for the next step.
 """
 
 import hashlib
@@ -30,11 +30,11 @@ VERDICT, DATA, MODEL, EVALUATION, REPLAY, RUN = SECTIONS = (
     "replay",
     "run",
 )
-"""In the page's order."""
+"""Sections in the page's order."""
 
 TRAFFIC = "traffic"
 MONITORING = (VERDICT, TRAFFIC, RUN)
-"""The order of a page about what was asked of a model."""
+"""Sections of a page about traffic, in its order."""
 
 _SECTION = re.compile(
     r"<!--section (\w+) (made|failed)-->(.*?)<!--/section-->", re.DOTALL
@@ -51,10 +51,10 @@ class Section:
     """A part of the page.
 
     Attributes:
-        name: One of `SECTIONS`.
-        html: What there is to see, with its facts.
-        facts: The same for programs.
-        failed: Whether it could not be made; it then says so.
+        name: One of `SECTIONS`, or `TRAFFIC`.
+        html: The HTML, which includes the facts.
+        facts: The facts as JSON, for programs.
+        failed: Whether it could not be made; its HTML then says so.
     """
 
     name: str
@@ -64,14 +64,14 @@ class Section:
 
     @classmethod
     def make(cls, name: str, facts: Any, **drawn: Any) -> Self:
-        """Makes a section with its template."""
+        """Makes a section from its template."""
         content = as_json(facts)
         html = _environment().get_template(f"{name}.html").render(facts=facts, **drawn)
         return cls(name, html + _facts_element(content), content)
 
     @classmethod
     def make_failed(cls, name: str, error: Exception) -> Self:
-        """Makes a section that says why it is none."""
+        """Makes a section that says why it could not be made."""
         content = {"error": f"{type(error).__name__}: {error}"}
         html = _environment().get_template("failed.html").render(name=name, **content)
         return cls(name, html + _facts_element(content), content, failed=True)
@@ -79,13 +79,13 @@ class Section:
 
 @dataclass(frozen=True)
 class Page:
-    """What is known of a run so far.
+    """A page with the sections so far.
 
     Attributes:
         model: The model's name.
         run: The run's name; empty if it is not known.
-        sections: By name.
-        order: Of the sections that there are to be.
+        sections: Sections by name.
+        order: Names of all sections of the complete page, in order.
     """
 
     model: str
@@ -94,23 +94,23 @@ class Page:
     order: tuple[str, ...] = SECTIONS
 
     def having(self, *sections: Section) -> Self:
-        """Returns the page with these sections, instead of those it had."""
+        """Returns the page with these sections added or replaced."""
         added = {section.name: section for section in sections}
         return replace(self, sections={**self.sections, **added})
 
     def has(self, name: str) -> bool:
-        """Whether the section is there, and could be made."""
+        """Tells whether the section exists and did not fail."""
         return name in self.sections and not self.sections[name].failed
 
     def render(self) -> str:
-        """Returns the file's content."""
+        """Returns the page's HTML."""
         return (
             _environment()
             .get_template("page.html")
             .render(
                 page=self,
                 style=Markup(_read("page.css")),
-                # What people sent is linked, and never in the page itself.
+                # Pictures from callers are linked, never embedded in the page.
                 images="data: 'self' file:"
                 if {TRAFFIC, REPLAY} & self.sections.keys()
                 else "data:",
@@ -120,16 +120,16 @@ class Page:
 
     @property
     def parts(self) -> tuple[str, ...]:
-        """The sections that there are to be; a replay only where there was one."""
+        """Names of the page's sections; `REPLAY` only if a replay was made."""
         left_out = {REPLAY} - self.sections.keys()
         return tuple(name for name in self.order if name not in left_out)
 
     @classmethod
     def parse(cls, text: str, order: tuple[str, ...] = SECTIONS) -> Self:
-        """Reads a page that `render` wrote.
+        """Reads a page that `render` made.
 
         Raises:
-            ValueError: It is not one.
+            ValueError: The text is not such a page.
         """
         about = _PAGE.search(text)
         if about is None:
@@ -146,7 +146,7 @@ class Page:
 
 
 def as_json(facts: Any) -> Any:
-    """Returns facts as what JSON can hold; what is no number becomes None."""
+    """Converts facts to JSON's types; numbers that are not finite become None."""
     if hasattr(facts, "as_dict"):
         return as_json(facts.as_dict())
     if is_dataclass(facts) and not isinstance(facts, type):
@@ -162,7 +162,7 @@ def as_json(facts: Any) -> Any:
 
 @cache
 def templates_digest() -> str:
-    """Returns a digest of the templates: a part of the page's cache key."""
+    """Returns a digest of the templates, which is part of the cache key."""
     digest = hashlib.sha256()
     folder = os.path.dirname(templates.__file__)
     for name in sorted(os.listdir(folder)):
@@ -173,7 +173,7 @@ def templates_digest() -> str:
 
 def _facts_element(content: Any) -> str:
     text = json.dumps(content, ensure_ascii=False, allow_nan=False)
-    # Nothing in it may end the element, or look like one of our marks.
+    # The text must not end the element, or contain one of the section marks.
     for character in "<>&":
         text = text.replace(character, f"\\u{ord(character):04x}")
     return f'<script type="application/json" class="facts">{text}</script>'
@@ -213,7 +213,7 @@ def _read(name: str) -> str:
 
 
 def count_text(value: int) -> str:
-    """Returns a whole number in groups of three, with narrow spaces."""
+    """Formats a whole number in groups of three digits, with narrow spaces."""
     return f"{value:,}".replace(",", "\u202f")
 
 
@@ -226,12 +226,12 @@ def _moment(seconds: int) -> str:
 
 
 def _probability(value: float) -> str:
-    """Returns a probability in per cent; only what is 0 or 1 is written as such."""
+    """Formats a probability in per cent; only exact 0 and 1 appear as 0 % and 100 %."""
     if value in (0, 1):
         return f"{100 * value:.0f}\u202f%"
     if value < 0.0001:
         return "<\u202f0.01\u202f%"
-    # Down, so that nothing becomes certain by rounding.
+    # Rounded down, so that rounding gives no 100 %.
     digits = 4 if value > 0.999 else 2
     return f"{math.floor(100 * value * 10**digits) / 10**digits:.{digits}f}\u202f%"
 
@@ -243,7 +243,7 @@ def _number(value: float | None, digits: int = 4) -> str:
 
 
 def _flags(text: str) -> Markup:
-    """Returns a text with its flags and settings as such."""
+    """Returns a text with its flags and settings marked as code."""
     return Markup(_FLAG.sub(r"<code>\g<0></code>", str(escape(text))))
 
 

@@ -1,8 +1,8 @@
-"""Images as pictures inside the page.
+"""Embeds images in the page.
 
-A small image is shown enlarged, pixel by pixel, a large one made smaller. One that
-could be drawn with a pen is stored dark on light, and the page's style turns it round
-where it is dark (`ink` in `page.css`); any other is shown as it is.
+Small images are enlarged pixel by pixel, large ones are reduced. An image that could be
+drawn with a pen is stored dark on light, and the page's style inverts it in dark mode
+(`ink` in `page.css`). Other images are shown as they are.
 """
 
 import base64
@@ -17,16 +17,16 @@ from components.image_example_gen.examples import Rows
 from contract.task import Task
 
 LARGE, SMALL, SMALLEST = 84, 64, 40
-"""The longer side of a picture on the page, in CSS pixels, at most."""
+"""Maximum length of a picture's longer side on the page, in CSS pixels."""
 
 ROWS = 30
-"""Of so many classes several images are shown."""
+"""Maximum number of classes for which several images are shown."""
 
 SINGLES = 90
-"""Of so many more one image is."""
+"""Maximum number of further classes, for which one image is shown."""
 
 _SMALL_PNG = 1500
-"""Bytes; a photograph as PNG is several times larger than as JPEG."""
+"""Bytes up to which a PNG is kept; photographs are much smaller as JPEG."""
 
 _JPEG_QUALITY = 80
 
@@ -36,10 +36,10 @@ class Picture:
     """An image of the page.
 
     Attributes:
-        uri: A data URI.
-        width: As it is shown, in CSS pixels.
-        height: As it is shown, in CSS pixels.
-        look: Classes of the page's style.
+        uri: Data URI of the image.
+        width: Width on the page, in CSS pixels.
+        height: Height on the page, in CSS pixels.
+        look: CSS classes.
     """
 
     uri: str
@@ -53,9 +53,9 @@ class Gallery:
     """Images of a class.
 
     Attributes:
-        label: Of the class.
-        mean: The mean of all its images among the rows; None if there are none.
-        images: The first ones.
+        label: Label of the class.
+        mean: Mean of its images in the sample; None if there are none.
+        images: Its first images.
     """
 
     label: int
@@ -64,7 +64,7 @@ class Gallery:
 
 
 def picture(image: np.ndarray, task: Task, side: int = LARGE) -> Picture:
-    """Returns an image, uint8 of the task's shape, to be shown within a square."""
+    """Converts an image, uint8 of the task's shape, to a picture within a square."""
     ink = task.can_be_drawn
     if ink and task.background is not None and task.background < 128:
         image = 255 - image
@@ -78,9 +78,9 @@ def picture(image: np.ndarray, task: Task, side: int = LARGE) -> Picture:
 
 
 def shown_size(width: int, height: int, side: int = LARGE) -> tuple[int, int]:
-    """Returns the CSS pixels of a picture that is shown within a square.
+    """Returns the size of a picture within a square, in CSS pixels.
 
-    A small one is enlarged by a whole number.
+    A small picture is enlarged by a whole factor.
     """
     longer = max(width, height)
     if longer > side:
@@ -91,7 +91,7 @@ def shown_size(width: int, height: int, side: int = LARGE) -> tuple[int, int]:
 
 
 def galleries(rows: Rows, task: Task) -> Iterator[Gallery]:
-    """Yields the first images of each class; fewer where there are many classes."""
+    """Yields the first images of each class; fewer if there are many classes."""
     several = columns(task)
     for label in range(min(len(task.classes), ROWS + SINGLES)):
         images = rows.images[rows.labels == label]
@@ -107,7 +107,7 @@ def galleries(rows: Rows, task: Task) -> Iterator[Gallery]:
 
 
 def columns(task: Task) -> int:
-    """Returns of how many images of a class there is room."""
+    """Returns how many images of a class the page shows."""
     return 12 if len(task.classes) <= 12 else 5
 
 

@@ -1,4 +1,4 @@
-"""The few rows of a split that a page shows, without holding all of it."""
+"""Reads single rows of a split without holding the whole split in memory."""
 
 from collections.abc import Collection
 
@@ -15,11 +15,11 @@ from contract.features import IMAGE, LABEL
 from contract.task import Task
 
 _FEW = 12
-"""Images of a class; the page shows at most so many."""
+"""Maximum number of images of a class on the page."""
 
 
 def read_labels(split_uri: str, task: Task) -> np.ndarray:
-    """Returns the labels of a whole split, int64 `[rows]`, in its order."""
+    """Reads the labels of a whole split, int64 `[rows]`, in order."""
     spec = {LABEL: parsing_spec(task)[LABEL]}
     blocks = read_blocks(split_uri, task)
     labels = [tf.io.parse_example(block, spec)[LABEL].numpy() for block in blocks]
@@ -29,7 +29,7 @@ def read_labels(split_uri: str, task: Task) -> np.ndarray:
 def read_images(
     split_uri: str, task: Task, rows: Collection[int]
 ) -> dict[int, np.ndarray]:
-    """Returns some images of a split, uint8 `task.shape`, by their rows."""
+    """Reads some images of a split, uint8 `task.shape`, by row."""
     spec = {IMAGE: parsing_spec(task)[IMAGE]}
     images: dict[int, np.ndarray] = {}
     first = 0
@@ -44,10 +44,10 @@ def read_images(
 
 
 def sample_rows(split_uri: str, task: Task, limit: int) -> tuple[Rows, bool]:
-    """Returns rows to look at, and whether they are as many of each class.
+    """Reads a sample of rows, and tells whether it was chosen by class.
 
-    They are the first ones, unless a class has but few among them, as where the rows
-    are ordered by class: then the first ones of each class.
+    It is the first rows. If a class has too few rows among them, as when the rows are
+    ordered by class, it is the first rows of each class.
     """
     rows = read_rows(split_uri, task, limit)
     classes = len(task.classes)

@@ -1,4 +1,4 @@
-"""What is to be said about the run itself: time, memory, versions, commands."""
+"""Collects the report's facts about the run: time, memory, versions, commands."""
 
 import importlib.metadata
 import os
@@ -22,7 +22,7 @@ PACKAGES = {
 
 @dataclass(frozen=True)
 class Component:
-    """A component's part of a run; see `runner.screen.Step`."""
+    """A component in a run; see `runner.screen.Step`."""
 
     node: str
     state: str
@@ -32,7 +32,7 @@ class Component:
 
 @dataclass(frozen=True)
 class RunFacts:
-    """Everything about the run itself, as far as it is known."""
+    """All known facts about the run itself."""
 
     versions: dict[str, str]
     run: str = ""
@@ -44,7 +44,7 @@ class RunFacts:
 
 
 def versions() -> dict[str, str]:
-    """Returns what is installed where this is called."""
+    """Returns the installed versions by name."""
     return {
         "Python": platform.python_version(),
         **{name: importlib.metadata.version(p) for name, p in PACKAGES.items()},
@@ -53,13 +53,13 @@ def versions() -> dict[str, str]:
 
 
 def commands(model: str, models: str | None, noun: str) -> dict[str, str]:
-    """Returns how to serve and to ask a model that was pushed.
+    """Returns the commands that serve and query a pushed model.
 
     Args:
-        model: Its name.
-        models: The folder of all models; None where nobody here can reach it: then
-            the commands are those of any checkout, else they run where this runs.
-        noun: What its images show; a picture is called after it.
+        model: The model's name.
+        models: Folder of all models. None if it cannot be reached from here: then there
+            is only a query, for any checkout of the project.
+        noun: The task's noun, which names the example picture.
     """
     picture, name = shlex.quote(f"{noun}.png"), shlex.quote(model)
     if models is None:
@@ -75,6 +75,6 @@ def commands(model: str, models: str | None, noun: str) -> dict[str, str]:
 
 
 def _short(path: str) -> str:
-    """Returns a path from where a person stands, if it is below that."""
+    """Returns a path relative to the working folder if it is below that folder."""
     below = os.path.relpath(path)
     return os.path.abspath(path) if below.startswith(os.pardir) else below

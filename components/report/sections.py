@@ -1,4 +1,4 @@
-"""From the artifacts of a run to the sections of its page."""
+"""Makes the sections of the page from the artifacts of a run."""
 
 import logging
 from collections.abc import Callable, Mapping
@@ -42,13 +42,14 @@ from contract.model_run import load_answers, read_history, read_summary
 from contract.task import DEFAULT_NOUN, Task, task_of_examples
 
 Inputs = Mapping[str, Artifact]
-"""What a run has made, by the name of `Report`'s input."""
+"""Artifacts of a run, by the key of `Report`'s input."""
 
 SAMPLED_ROWS = 4096
-"""Of the train split; looked at one by one, the others only by StatisticsGen."""
+"""Maximum number of rows of the train split that are read one by one; all others are
+seen only by StatisticsGen."""
 
 SAMPLED_VALUES = 32 << 20
-"""Fewer rows, where images are so large that these would be more bytes than that."""
+"""Maximum number of bytes in these rows; large images make them fewer."""
 
 NEEDED = {
     DATA: (
@@ -59,13 +60,13 @@ NEEDED = {
     EVALUATION: (nodes.EXAMPLES, nodes.MODEL_RUN),
     REPLAY: (nodes.EXAMPLES, nodes.REPLAYED),
 }
-"""What there has to be for a section to be made."""
+"""Inputs that a section needs."""
 
 
 def guarded(name: str, make: Callable[[], Section]) -> Section:
-    """Makes a section; what goes wrong is in the log and in the page.
+    """Makes a section; an exception is shown in the log and in the page.
 
-    The report looks at a run, and must not be what breaks it.
+    A fault in the report must not make the run fail.
     """
     try:
         return make()
@@ -75,7 +76,7 @@ def guarded(name: str, make: Callable[[], Section]) -> Section:
 
 
 def completed(so_far: Page, inputs: Inputs, allow_anomalies: bool) -> Page:
-    """Returns the page with all sections that the inputs allow; it keeps its own."""
+    """Returns the page with the missing sections for which there are inputs."""
     missing = [
         name
         for name, needed in NEEDED.items()
@@ -100,7 +101,7 @@ def make(name: str, inputs: Inputs, allow_anomalies: bool) -> Section:
 
 
 def gather_data(inputs: Inputs, allow_anomalies: bool) -> tuple[DataFacts, Rows]:
-    """Returns the facts about the data, and the rows that were looked at."""
+    """Returns the facts about the data, and the sampled rows."""
     examples, champion = inputs[nodes.EXAMPLES], inputs[nodes.CHAMPION_STATISTICS]
     task = task_of_examples(examples.uri)
     statistics = data_gate.load_statistics(inputs[nodes.STATISTICS])
@@ -145,7 +146,7 @@ def gather_data(inputs: Inputs, allow_anomalies: bool) -> tuple[DataFacts, Rows]
 
 
 def data_section(facts: DataFacts, rows: Rows) -> Section:
-    """Draws the data."""
+    """Makes the section about the data."""
     return Section.make(
         DATA,
         facts,
@@ -168,7 +169,7 @@ def gather_model(inputs: Inputs) -> ModelFacts:
 
 
 def model_section(facts: ModelFacts) -> Section:
-    """Draws the network and its training."""
+    """Makes the section about the network and its training."""
     turning_point = facts.overfitting.turning_point
     return Section.make(
         MODEL,
@@ -183,7 +184,7 @@ def model_section(facts: ModelFacts) -> Section:
 def gather_evaluation(
     inputs: Inputs,
 ) -> tuple[EvaluationFacts, dict[int, np.ndarray]]:
-    """Returns the facts about the answers, and the images that they are shown by."""
+    """Returns the facts about the answers, and the images to show, by row."""
     folder = inputs[nodes.MODEL_RUN].uri
     examples, evaluation = inputs[nodes.EXAMPLES], inputs.get(nodes.EVALUATION)
     task = task_of_examples(examples.uri)
@@ -205,7 +206,7 @@ def gather_evaluation(
 def evaluation_section(
     facts: EvaluationFacts, images: Mapping[int, np.ndarray]
 ) -> Section:
-    """Draws the answers to the rows of the test split."""
+    """Makes the section about the answers to the test split."""
     task, example = facts.task, facts.example
     return Section.make(
         EVALUATION,
@@ -231,20 +232,21 @@ def evaluation_section(
 
 
 def replay_section(facts: Replayed, task: Task) -> Section:
-    """Shows the pictures whose answers would change for callers."""
+    """Makes the section with the pictures whose answers would change for callers."""
     return Section.make(
         REPLAY, facts, task=task, size=pictures.shown_size(task.width, task.height)
     )
 
 
 def verdict_section(facts: Verdict, sections: Mapping[str, Section]) -> Section:
-    """Makes the head of the page."""
+    """Makes the section with the verdict, the head of the page."""
     refusals = gates.refusals(facts.gates)
     reasons = facts.reasons
     if facts.kind == REFUSED and any(
         refusal.demand.gate != nodes.DATA_GATE for refusal in refusals
     ):
-        # The demands say it; only of the findings there is more than their number.
+        # The demands already have the reasons. Only for data findings they have just
+        # the number, and the reasons have the findings themselves.
         reasons = ()
     return Section.make(
         VERDICT,
@@ -260,13 +262,13 @@ def verdict_section(facts: Verdict, sections: Mapping[str, Section]) -> Section:
 
 
 def run_section(facts: RunFacts) -> Section:
-    """Makes the part about the run itself."""
+    """Makes the section about the run itself."""
     longest = max((part.seconds for part in facts.components), default=0.0)
     return Section.make(RUN, facts, longest=longest or 1.0)
 
 
 def task_of(sections: Mapping[str, Section]) -> Task | None:
-    """Returns the task that the page is about; None where it does not say yet."""
+    """Returns the task in the page's facts; None if no section has it yet."""
     for name in (DATA, EVALUATION):
         section = sections.get(name)
         if section and not section.failed:
@@ -275,9 +277,9 @@ def task_of(sections: Mapping[str, Section]) -> Task | None:
 
 
 def class_words(task: Task | None) -> tuple[str, str]:
-    """Returns what a class is called, one and several: `digit`, `digits`.
+    """Returns the words for one class and for several: `digit`, `digits`.
 
-    An image is no class, so where the noun says no more there are classes.
+    Without a task, or with the default noun, they are `class` and `classes`.
     """
     if task is None or task.noun == DEFAULT_NOUN:
         return "class", "classes"
@@ -285,7 +287,7 @@ def class_words(task: Task | None) -> tuple[str, str]:
 
 
 def headline_numbers(sections: Mapping[str, Section]) -> list[tuple[str, str, str]]:
-    """Returns the run in a few numbers: label, value, and what it is held to."""
+    """Returns the run's most important numbers: label, value and a comparison."""
     tiles = []
     if (evaluation := sections.get(EVALUATION)) and not evaluation.failed:
         facts = evaluation.facts
@@ -312,7 +314,7 @@ def headline_numbers(sections: Mapping[str, Section]) -> list[tuple[str, str, st
 
 
 def _left_out(sections: Mapping[str, Section]) -> str:
-    """Returns why the served version was not compared with; mostly nothing."""
+    """Returns why the served version was not compared with; mostly empty."""
     for section in sections.values():
         if reason := section.facts.get("left_out"):
             return str(reason)

@@ -1,4 +1,4 @@
-"""How a run ended, or how far it has come, with every gate's measure."""
+"""Determines a run's verdict: its outcome or current state, with all demands."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,8 +11,8 @@ from components.pusher import demand as pusher
 from contract import properties
 from contract.demands import Demand
 
-# How it stands: PUSHED and UNCHANGED are served; the next three ended without a
-# version; PENDING goes on.
+# Kinds of verdicts. PUSHED and UNCHANGED: the result is served. REFUSED, BROKEN and
+# INTERRUPTED: the run ended without a new version. PENDING: the run goes on.
 PUSHED, UNCHANGED = "pushed", "unchanged"
 REFUSED, BROKEN, INTERRUPTED = "refused", "broken", "interrupted"
 PENDING = "pending"
@@ -20,15 +20,15 @@ PENDING = "pending"
 
 @dataclass(frozen=True)
 class Verdict:
-    """The first thing that a page says.
+    """The verdict at the head of the page.
 
     Attributes:
         kind: One of the constants above.
-        headline: In a few words.
-        reasons: Why, a line each, as far as the demands do not say it: what is wrong
-            with the data, or what broke.
-        gates: Every demand of every gate that was asked.
-        version: The version that is served as the run's result; or empty.
+        headline: The verdict in a few words.
+        reasons: Reasons that are not in the demands, one line each: findings in the
+            data, or the error.
+        gates: All demands of all gates that ran.
+        version: The version that is served as the run's result, or empty.
     """
 
     kind: str
@@ -39,7 +39,7 @@ class Verdict:
 
 
 def of_data(findings: Sequence[Finding], *, overruled: bool) -> Verdict:
-    """Returns how a run stands that has its data judged, but no model."""
+    """Returns the verdict after the data was judged, before there is a model."""
     demand = of_findings(len(findings), overruled=overruled)
     if demand.refused:
         return refused((demand,), tuple(map(str, findings)))
@@ -49,7 +49,7 @@ def of_data(findings: Sequence[Finding], *, overruled: bool) -> Verdict:
 
 
 def of_gates(demands: Sequence[Demand]) -> Verdict:
-    """Returns how a run stands whose model has been judged, but not pushed."""
+    """Returns the verdict after the model was judged, before the push."""
     if any(demand.refused for demand in demands):
         return refused(tuple(demands))
     return Verdict(
@@ -79,14 +79,14 @@ def served(
     already: bool,
     label: str = "",
 ) -> Verdict:
-    """Returns the verdict of a run whose result is served, or was already.
+    """Returns the verdict of a run whose result is served.
 
     Args:
-        version: Its number.
-        gates: Every demand of every gate.
-        reasons: As of `Verdict`.
-        already: Whether it was served before the run.
-        label: By which callers ask for it; empty where versions are not labelled.
+        version: Version number of the result.
+        gates: All demands of all gates.
+        reasons: See `Verdict`.
+        already: Whether the version was served before the run.
+        label: The version's label for callers; empty if versions have no labels.
     """
     if already:
         served_as = f" as {label}" if label else ""

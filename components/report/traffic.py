@@ -1,4 +1,4 @@
-"""The page about what was asked of a model, from the facts."""
+"""Makes the sections of the page about a model's traffic."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -20,7 +20,7 @@ from contract.demands import (
 from contract.task import names_text
 
 FINDING, QUIET = "finding", "quiet"
-"""How it stands: something was found, or nothing was."""
+"""Kinds of verdicts: the gate has findings, or it has none."""
 
 
 def sections(facts: TrafficFacts) -> Sequence[Section]:
@@ -50,7 +50,7 @@ def sections(facts: TrafficFacts) -> Sequence[Section]:
 
 
 def _reasons(of_one: VersionFacts, facts: TrafficFacts) -> Iterator[str]:
-    """Yields a line for each finding of a version, its classes together."""
+    """Yields a line for each finding of a version; classes share one line."""
     for refusal in gates.refusals(of_one.gates):
         demand, others = refusal.demand, refusal.others
         line = f"{what_text(demand)}: {value_text(demand)}, expected "
@@ -66,7 +66,7 @@ def _reasons(of_one: VersionFacts, facts: TrafficFacts) -> Iterator[str]:
 
 
 def verdict(facts: TrafficFacts) -> Verdict:
-    """Returns what the page says first."""
+    """Returns the verdict for the head of the page."""
     found = facts.findings
     demands = tuple(demand for one in facts.versions for demand in one.gates)
     if not found:
@@ -77,7 +77,7 @@ def verdict(facts: TrafficFacts) -> Verdict:
 
 
 def what_to_do(found: Sequence[Demand]) -> list[str]:
-    """Returns what a person can do about findings, a sentence for each kind."""
+    """Returns advice on the findings, one entry for each kind."""
     advice = {
         FINDINGS: "Look at who sends the pictures: they are none of the task's.",
         judgement.NOVEL_SHARE: (

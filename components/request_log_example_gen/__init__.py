@@ -1,1 +1,1 @@
-"""ExampleGen for what a server was asked: from its request log to TFRecords."""
+"""ExampleGen for logged traffic: turns a server's request log into TFRecords."""

@@ -1,1 +1,1 @@
-"""Does the candidate work in a server? Asked in a process of its own."""
+"""Checks in a separate process that the candidate can be loaded and served."""

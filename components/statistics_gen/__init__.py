@@ -1,1 +1,1 @@
-"""TFX's StatisticsGen, without Beam where Beam has nothing to spread."""
+"""TFX's StatisticsGen; it works without Beam where Beam would have one worker."""

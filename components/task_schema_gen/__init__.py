@@ -1,1 +1,1 @@
-"""SchemaGen that completes the curated schema by what the task says."""
+"""SchemaGen that completes the curated schema with the task's values."""

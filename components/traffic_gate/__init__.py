@@ -1,1 +1,1 @@
-"""The gate that looks at what is asked of a model, and at what it answers."""
+"""The gate that checks a served model's requests and answers for drift."""

@@ -1,1 +1,1 @@
-"""What was found in traffic, as the success or failure of a node."""
+"""Fails its node if the traffic gate found an anomaly."""

@@ -1,1 +1,1 @@
-"""What all gates came to, as the success or failure of a node."""
+"""Fails its node if a gate refused the model."""

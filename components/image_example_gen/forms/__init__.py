@@ -1,1 +1,1 @@
-"""The forms in which people have labelled images: one module for each."""
+"""Readers of the file formats of labelled images, one module for each."""

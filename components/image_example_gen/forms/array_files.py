@@ -1,4 +1,4 @@
-"""Files that hold arrays: NumPy's npy and npz, HDF5, MATLAB."""
+"""Reads files that hold arrays: NumPy's npy and npz, HDF5, MATLAB."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -15,8 +15,8 @@ _HDF5 = (".h5", ".hdf5", ".hdf")
 SUFFIXES = (".npz", ".npy", ".mat", *_HDF5)
 
 _MOST_OF_MATLAB = 1 << 28
-"""Values of a MATLAB file that are held in memory: SciPy reads an array whole. SVHN's
-training part has 0.84 of it."""
+"""Maximum number of values in a MATLAB file, because SciPy reads whole arrays into
+memory. SVHN's training part has 0.84 of it."""
 
 
 @dataclass(frozen=True)
@@ -24,11 +24,11 @@ class Array:
     """An array in a file.
 
     Attributes:
-        name: For messages: `a.npz: x_train`.
-        relative: Its name below what was named; it tells of which part it is.
-        shape: Items first.
-        dtype: Of its values.
-        blocks: Yields so many items at once, in order.
+        name: Name for messages: `a.npz: x_train`.
+        relative: Path relative to the data set's root; it tells the part.
+        shape: Shape; the first dimension counts the items.
+        dtype: Type of the values.
+        blocks: Yields the items in order, in blocks of the given size.
     """
 
     name: str
@@ -39,11 +39,11 @@ class Array:
 
     @property
     def key(self) -> str:
-        """Its own name without folders and ending."""
+        """Name without folders and extension."""
         return self.relative.rpartition("/")[2].removesuffix(".npy")
 
     def texts(self) -> list[str]:
-        """Returns all of its values as texts."""
+        """Returns all values as texts."""
         return [
             value.decode(errors="replace") if isinstance(value, bytes) else str(value)
             for block in self.blocks(1 << 16)
@@ -52,7 +52,7 @@ class Array:
 
 
 def is_one(file: File) -> bool:
-    """Whether a file is called like one that holds arrays."""
+    """Tells by its name whether a file holds arrays."""
     return file.suffix in SUFFIXES
 
 
@@ -60,7 +60,7 @@ def arrays_of(file: File) -> list[Array]:
     """Returns the arrays in a file.
 
     Raises:
-        BadInputError: It is not what its name says.
+        BadInputError: The file does not have the format of its extension.
     """
     if file.suffix in _HDF5:
         return list(_of_hdf5(file))
@@ -85,17 +85,17 @@ def _of_npz(file: File) -> Iterator[Array]:
         try:
             yield _of_npy(member)
         except BadInputError:
-            # What is neither images nor labels by its name may be of any kind.
+            # Arrays that are by name neither images nor labels are ignored.
             if roles.kind_of(member.name) is not None:
                 raise
 
 
 def _of_hdf5(file: File) -> Iterator[Array]:
-    # Imported where it is met, as `scipy.io` is: few people have such files.
+    # Imported only when needed, like `scipy.io`: such files are rare.
     import h5py
 
     try:
-        # Closed when the last of its arrays is forgotten.
+        # Closed when the last reference to one of its arrays is gone.
         content = h5py.File(file.seekable(), "r")
         names: list[str] = []
         content.visit(names.append)
@@ -150,7 +150,7 @@ def _of_matlab(file: File) -> Iterator[Array]:
                 f"{file}: expected a MATLAB file, found: {line(error)}"
             ) from error
     for name, values in _leaves(content):
-        if values.ndim > 2:  # MATLAB's order, as SVHN's: the images come last
+        if values.ndim > 2:  # MATLAB's order, as in SVHN: the last dimension is images
             values = np.moveaxis(values, -1, 0)
         yield Array(
             f"{file}: {name}",
@@ -162,7 +162,7 @@ def _of_matlab(file: File) -> Iterator[Array]:
 
 
 def _leaves(content: Mapping[str, Any], below: str = "") -> Iterator[tuple[str, Any]]:
-    """Yields the arrays of numbers in structures, as EMNIST's, by their paths."""
+    """Yields paths and numeric arrays of nested structures, as in EMNIST."""
     for key, value in content.items():
         if isinstance(value, dict):
             yield from _leaves(value, f"{below}{key}/")

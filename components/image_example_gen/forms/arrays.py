@@ -1,4 +1,4 @@
-"""Arrays of images and of labels: npz, npy, HDF5, MATLAB."""
+"""Reads arrays of images and of labels: npz, npy, HDF5, MATLAB."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain
@@ -23,7 +23,7 @@ from contract.errors import BadInputError
 _NAMES_OF_CLASSES = ("classes", "class_names", "label_names", "list_classes", "names")
 _QUICK_DRAW = "full_numpy_bitmap_"
 _LEAST_OF_IMAGES = 3
-"""Dimensions of an array whose name says nothing, and that is images all the same."""
+"""An array with an unknown name is images if it has at least so many dimensions."""
 
 
 def open_parts(
@@ -31,17 +31,17 @@ def open_parts(
 ) -> Opened:
     """Opens arrays by their names, in any of the customary spellings.
 
-    Images that are rows of numbers have the shape that is given, or are squares.
+    Images that are rows of numbers have the given shape, or else are square.
 
     Raises:
-        BadInputError: Images or labels are missing, or are neither.
+        BadInputError: Images or labels are missing, or have a wrong type or shape.
     """
     every = [a for file in files if array_files.is_one(file) for a in arrays_of(file)]
     if _is_class_by_class(every):
         return _class_by_class(every, shape, resized)
     arrays: dict[tuple[str, str], Array] = {}
     names: Mapping[int, str] = {}
-    # What an array's name says goes before what its dimensions do.
+    # Arrays whose names tell images or labels come before arrays with other names.
     for array in sorted(every, key=lambda a: roles.kind_of(a.relative) is None):
         if array.key.lower() in _NAMES_OF_CLASSES and array.dtype.kind in "US":
             names = class_names.by_label(array.texts())
@@ -81,7 +81,7 @@ def open_parts(
 
 
 def _is_class_by_class(every: Sequence[Array]) -> bool:
-    """Whether there is an array of images for each class, as Quick, Draw! has them."""
+    """Tells whether there is an array of images for each class, as in Quick, Draw!."""
     return (
         len(every) > 1
         and len({array.shape[1:] for array in every}) == 1
@@ -118,7 +118,7 @@ def _class_by_class(
 
 
 def _kind_by_dimensions(array: Array) -> str | None:
-    """Returns whether an array whose name says nothing is images, or labels."""
+    """Returns `IMAGES` or `LABELS` by the number of dimensions; None if unclear."""
     if len(array.shape) >= _LEAST_OF_IMAGES:
         return roles.IMAGES
     return roles.LABELS if len(array.shape) == 1 else None
@@ -142,7 +142,7 @@ def _need(
 
 
 def _all_texts(labels: Sequence[Array]) -> list[str]:
-    """Returns the names that stand as labels; empty where these are numbers."""
+    """Returns the sorted class names if labels are texts; empty for numbers."""
     of_texts = [array for array in labels if array.dtype.kind in "US"]
     if not of_texts:
         return []
@@ -202,15 +202,15 @@ def _part(
 def layout(
     name: str, on_disk: Sequence[int], row_shape: tuple[int, ...] | None
 ) -> tuple[tuple[int, ...], Callable[[np.ndarray], np.ndarray]]:
-    """Returns the shape of an image, and what brings blocks to it.
+    """Returns the shape of an image, and a function that converts blocks to it.
 
     Args:
-        name: For messages.
-        on_disk: The shape of one item.
-        row_shape: Of an image, where items are rows of numbers; None: square.
+        name: Name of the array, for messages.
+        on_disk: Shape of one item in the file.
+        row_shape: Shape of an image if items are rows of numbers; None: square.
 
     Raises:
-        BadInputError: They are no squares.
+        BadInputError: A row does not have as many numbers as such an image.
     """
     if len(on_disk) == 1:
         flat = row_shape or square(on_disk[0])
@@ -234,7 +234,7 @@ def layout(
 
 
 def square(values: int) -> tuple[int, ...] | None:
-    """Returns the shape of a square image of so many values; None if there is none."""
+    """Returns the shape of a square image with so many values; None if not possible."""
     side = round(values**0.5)
     if side * side == values:
         return (side, side)
@@ -243,7 +243,7 @@ def square(values: int) -> tuple[int, ...] | None:
 
 
 def _numbers(labels: Array, block: np.ndarray, start: int) -> np.ndarray:
-    """Returns labels as whole numbers; of a column for each class, which has the 1."""
+    """Returns labels as whole numbers; one-hot labels become the index of the 1."""
     if block.ndim > 1 and block.shape[1] > 1:
         one_hot = ((block == 0) | (block == 1)).all(axis=1) & (block.sum(axis=1) == 1)
         if not one_hot.all():

@@ -1,7 +1,7 @@
-"""CIFAR-10 and CIFAR-100 in their binary version: labels and pixels in one file.
+"""Reads the binary versions of CIFAR-10 and CIFAR-100.
 
-Each record is a label (of CIFAR-100 two: the coarse and the fine one), and 32x32 pixels
-of red, then of green, then of blue (https://www.cs.toronto.edu/~kriz/cifar.html).
+Each record is a label (in CIFAR-100 two: coarse and fine), and 32x32 pixels of red,
+then of green, then of blue (https://www.cs.toronto.edu/~kriz/cifar.html).
 """
 
 import re
@@ -18,22 +18,22 @@ from contract.errors import BadInputError
 _TRAIN = re.compile(r"data_batch_\d+\.bin|train\.bin")
 _TEST = re.compile(r"test_batch\.bin|test\.bin")
 _META = {"batches.meta.txt": 1, "fine_label_names.txt": 2}
-"""The file with the classes' names, and the labels that a record has."""
+"""The number of labels in a record, by the name of the file with class names."""
 _SIDE, _CHANNELS = 32, 3
 _PIXELS = _SIDE * _SIDE * _CHANNELS
 _ROWS = 1000
 
 
 def meta_file(files: Sequence[File]) -> File | None:
-    """Returns the file that names the classes; None if these are no such files."""
+    """Returns CIFAR's file with class names; None if there is no such file."""
     return next((file for file in files if file.name in _META), None)
 
 
 def open_parts(path: str, files: Sequence[File], meta: File) -> Opened:
-    """Opens both parts.
+    """Opens the training part, and the test part if it exists.
 
     Raises:
-        BadInputError: There is nothing to train on, or a file ends within a record.
+        BadInputError: There is no training file, or a file ends within a record.
     """
     labels = _META[meta.name]
     train = [file for file in files if _TRAIN.fullmatch(file.name)]

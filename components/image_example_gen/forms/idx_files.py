@@ -1,4 +1,4 @@
-"""IDX files: MNIST, Fashion-MNIST, KMNIST, EMNIST, QMNIST, by whatever name."""
+"""Reads IDX files of any name: MNIST, Fashion-MNIST, KMNIST, EMNIST, QMNIST."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -15,24 +15,27 @@ _NAME = re.compile(r"idx\d|ubyte", re.IGNORECASE)
 
 
 def is_one(file: File) -> bool:
-    """Whether a file is called like an IDX file, or has no ending and is one."""
+    """Tells whether a file is an IDX file, by its name or by its first bytes.
+
+    The bytes are read only if it has no extension.
+    """
     if roles.kind_of(file.relative) is None:
         return False
     return bool(_NAME.search(file.name)) or (not file.suffix and idx.is_one(file))
 
 
 def open_parts(path: str, files: Sequence[File], resized: bool) -> Opened:
-    """Opens the four files, or those of a validation part as well.
+    """Opens the files with images and labels of each part.
 
     Raises:
-        BadInputError: One is missing, there are several of a kind, or a header is
-            not that of images and as many labels.
+        BadInputError: A file is missing, there are several of a kind, or the headers
+            do not promise images and as many labels.
     """
     found: dict[tuple[str, str], File] = {}
     for file in (file for file in files if is_one(file)):
         part, kind = roles.part_of(file.relative), roles.kind_of(file.relative)
         key = (part or roles.TRAIN, str(kind))
-        # The same file may lie there packed and unpacked; the plain one is quicker.
+        # If a file exists with and without gzip, the plain one is taken: it is faster.
         other = found.get(key)
         if other is not None and _plain(other) != _plain(file):
             raise BadInputError(
@@ -87,7 +90,7 @@ def _part(images: File, labels: File, resized: bool) -> Part:
             f"{dtype}"
         )
     check_image(str(images), squeezed(shape), resized)
-    # QMNIST: eight numbers for each image, of which the first is the class
+    # QMNIST has eight numbers for each image; the first is the class
     # (https://github.com/facebookresearch/qmnist).
     if len(columns) > 1:
         raise BadInputError(

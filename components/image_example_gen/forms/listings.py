@@ -1,7 +1,7 @@
-"""What pictures show, where it is written beside them and not in folders' names.
+"""Reads labels of pictures that are in files beside them, not in folder names.
 
-A table of pictures and labels (CSV, text or JSON lines, as Kaggle and Hugging Face have
-them), or a `.cls` file for each picture, as in WebDataset's archives.
+These are tables of pictures and labels (CSV, text or JSON lines, as from Kaggle and
+Hugging Face), or a `.cls` file for each picture, as in WebDataset's archives.
 """
 
 import csv
@@ -20,29 +20,29 @@ LABELS = (
     *("label", "labels", "class", "class_name", "classid", "class_id", "target"),
     *("category", "category_id", "y", "digit", "letter", "breed", "species"),
 )
-"""What a column of labels is called, in small letters."""
+"""Names of a label column, in lower case."""
 
 _PARTS = ("split", "subset", "set", "usage", "partition", "data set", "dataset", "fold")
 _TABLES = (".csv", ".tsv", ".txt", ".jsonl", ".ndjson")
 _JSON_LINES = (".jsonl", ".ndjson")
 _WEB_DATASET = ".cls"
 _FORM_TO_FILL = "submission"
-"""Kaggle's example of what to hand in names the test pictures, with made-up labels."""
+"""Kaggle's example of a submission lists the test pictures with invented labels."""
 _CLASS_AND_NUMBER = re.compile(r"([^.]*[^.\d])\.\d+\.\w+")
 _LOOKED_AT = 20
-"""Rows from which it is told which column names pictures."""
+"""Rows that are read to find the column with picture names."""
 _MOST_COLUMNS = 32
-"""Of a table of pictures' names; one with more has pixels."""
+"""A table with more columns holds pixels, not the names of pictures."""
 
 
 @dataclass
 class Listing:
-    """What is written of pictures.
+    """Labels of pictures.
 
     Attributes:
-        by_part: The name of its class and the picture, in the order of the rows.
-        sources: The files in which it is written.
-        notices: What a person has to know of it, a line each.
+        by_part: Class name and picture, in the order of the rows, by part.
+        sources: Files from which the labels come.
+        notices: Notices for the user, one line each.
     """
 
     by_part: dict[str, list[tuple[str, File]]] = field(
@@ -55,18 +55,18 @@ class Listing:
 def find(
     files: Sequence[File], pictures: Sequence[File], label: str, has_classes: bool
 ) -> Listing:
-    """Returns what tables, and what `.cls` files, say of pictures.
+    """Returns the labels of pictures in tables and `.cls` files.
 
     Args:
-        files: All of the data set.
-        pictures: Those of them that are pictures.
-        label: The column with the labels; empty: the one that is called so, or the only
-            one beside the pictures' names.
-        has_classes: Whether the names of folders may be the classes: then a table
-            without a column that is clearly of labels is passed over.
+        files: All files of the data set.
+        pictures: The pictures among them.
+        label: The column with the labels; empty: a column with a known name, or the
+            only one beside the picture names.
+        has_classes: Whether folder names may be the classes. Then a table without a
+            clear label column is ignored, with a notice.
 
     Raises:
-        BadInputError: A table names pictures, and cannot be read or has no labels.
+        BadInputError: A table names pictures, but cannot be read or has no labels.
     """
     listing = Listing()
     known = _Pictures(pictures)
@@ -81,7 +81,7 @@ def find(
         elif (
             file.suffix in _TABLES
             and _FORM_TO_FILL not in file.name.lower()
-            # A text beside one picture is about that one, as a caption or a box is.
+            # A text file named like a picture describes only that one (caption, box).
             and known.at(file.relative.removesuffix(file.suffix), "", None) is None
         ):
             _add(listing, file, known, label, has_classes)
@@ -89,10 +89,10 @@ def find(
 
 
 def by_name(pictures: Sequence[File]) -> dict[str, list[tuple[str, File]]]:
-    """Returns what pictures' names say, as Kaggle's `cat.0.jpg` and `dog.0.jpg`.
+    """Returns labels from picture names, as in Kaggle's `cat.0.jpg` and `dog.0.jpg`.
 
     Returns:
-        By part as in `Listing`; empty where names say nothing of the kind.
+        See `Listing.by_part`; empty if the names have no labels.
     """
     by_part: dict[str, list[tuple[str, File]]] = defaultdict(list)
     for file in pictures:
@@ -104,12 +104,12 @@ def by_name(pictures: Sequence[File]) -> dict[str, list[tuple[str, File]]]:
 
 
 def has_pixels(table: File) -> bool:
-    """Whether a table has so many columns that they are pixels."""
+    """Tells whether a table has so many columns that they are pixels."""
     return len(next(_rows(table), [])) > _MOST_COLUMNS
 
 
 class _Pictures:
-    """Pictures by what a table may call them."""
+    """Finds pictures by the names that a table may use."""
 
     def __init__(self, pictures: Sequence[File]) -> None:
         self._by_path = {file.relative: file for file in pictures}
@@ -121,13 +121,13 @@ class _Pictures:
         self._by_stem = {file.relative.rpartition(".")[0]: file for file in pictures}
 
     def at(self, text: str, folder: str, part: str | None) -> File | None:
-        """Returns the picture that is meant; None if there is none, or several.
+        """Returns the picture with a name; None if there is none, or several.
 
         Args:
-            text: Its path, its name, or its name without the ending.
-            folder: That the table lies in; empty or with a `/` at its end.
-            part: Of the table; of pictures with the same name that of this part is
-                meant.
+            text: Path or name of the picture, with or without its extension.
+            folder: Folder of the table; empty or with a `/` at its end.
+            part: Part of the table; among pictures with the same name, the one of this
+                part is returned.
         """
         text = text.replace("\\", "/").removeprefix("./")
         for path in (folder + text, text):
@@ -146,7 +146,7 @@ class _Pictures:
 def _add(
     listing: Listing, file: File, known: _Pictures, label: str, has_classes: bool
 ) -> None:
-    """Adds what a table says; nothing if it names no pictures."""
+    """Adds the labels in a table; a table without picture names is ignored."""
     rows = _rows(file)
     first = [row for row, _ in zip(rows, range(_LOOKED_AT), strict=False)]
     part = roles.part_of(file.relative)
@@ -197,7 +197,7 @@ def _add(
 def _column_of_pictures(
     rows: Sequence[list[str]], known: _Pictures, folder: str, part: str | None
 ) -> int | None:
-    """Returns the column whose texts are pictures' names, in most of the first rows."""
+    """Returns the column with picture names in at least half of the first rows."""
     if not rows or len(rows[0]) > _MOST_COLUMNS:
         return None
     counts = [
@@ -215,7 +215,7 @@ def _column_of_pictures(
 def _column_of_labels(
     names: Sequence[str], pictures: int, label: str, has_header: bool
 ) -> int | None:
-    """Returns the column with the labels; None if no column is clearly that."""
+    """Returns the column with the labels; None if there is no clear one."""
     if label:
         if label in names:
             return names.index(label)
@@ -229,7 +229,7 @@ def _column_of_labels(
 
 
 def _rows(file: File, skip: int = 0) -> Iterator[list[str]]:
-    """Yields a table's rows as texts; of JSON lines, their keys come first."""
+    """Yields a table's rows as texts; for JSON lines the first row is the keys."""
     with file.open() as stream:
         lines = io.TextIOWrapper(stream, "utf-8-sig", errors="replace", newline="")
         try:

@@ -1,4 +1,4 @@
-"""What each form of files comes to."""
+"""Defines the common result of all readers of file formats."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,14 +8,14 @@ from components.image_example_gen.part import Part
 
 @dataclass(frozen=True)
 class Opened:
-    """Parts of labelled images, and what the files say of the classes.
+    """Parts of labelled images, and the class names in the files.
 
     Attributes:
-        parts: By `roles.TRAIN`, `TEST` and `VALIDATION`; there is one to train on.
-        names: Of the values that stand for classes in the data; empty if unknown.
-        in_order: Whether the order of rows is somebody's choice; that of the files
-            in a folder is not.
-        notices: What a person has to know of what was found, a line each.
+        parts: By `roles.TRAIN`, `TEST` and `VALIDATION`; `TRAIN` always exists.
+        names: Class names by label in the data; empty if unknown.
+        in_order: Whether the data itself sets the order of the rows; files in a folder
+            have no order of their own.
+        notices: Notices for the user, one line each.
     """
 
     parts: Mapping[str, Part]

@@ -1,6 +1,7 @@
-"""Parquet and Arrow as Hugging Face writes them: pictures' bytes, labels with names.
+"""Reads Parquet and Arrow files as Hugging Face writes them.
 
-The pixels may be lists of numbers, too, or a column each as in a CSV.
+They have the bytes of pictures, and labels with names. The pixels may also be lists of
+numbers, or one column each as in a CSV.
 """
 
 import io
@@ -38,11 +39,11 @@ _IMAGES = (
 )
 _LABELS = (*LABELS[:2], "fine_label", "coarse_label", "cls", *LABELS[2:])
 _LEAST_PIXELS = 16
-"""Columns of numbers that are an image, where no column has pictures."""
+"""Minimum number of numeric columns that are read as the pixels of an image."""
 _METADATA = b"huggingface"
 _ARROW_MAGIC = b"ARROW1"
 _BROKEN = (pa.ArrowException, OSError, ValueError, LookupError, TypeError)
-"""What pyarrow raises on bytes that make no sense."""
+"""pyarrow's exceptions for invalid bytes."""
 _ROWS = 64
 
 
@@ -50,7 +51,7 @@ def open_parts(path: str, files: Sequence[File], hints: Hints) -> Opened:
     """Opens all files: `data/train-00000-of-00002.parquet` and the like.
 
     Raises:
-        BadInputError: There is no column of pictures or of labels.
+        BadInputError: There is no column with pictures, or none with labels.
     """
     by_part = roles.by_part(
         path,
@@ -125,8 +126,8 @@ def _batches(
                 parquet = pq.ParquetFile(stream)
                 yield parquet.schema_arrow, parquet.iter_batches(_ROWS, columns=columns)
                 return
-            # Files of Arrow have a list of their batches at the end, streams have not;
-            # https://arrow.apache.org/docs/format/Columnar.html.
+            # Arrow's file format has a list of batches at the end, its stream format
+            # has not; https://arrow.apache.org/docs/format/Columnar.html.
             is_file = stream.read(len(_ARROW_MAGIC)) == _ARROW_MAGIC
             stream.seek(0)
             if is_file:
@@ -158,7 +159,7 @@ def _schema(file: File) -> pa.Schema:
 
 
 def _column(file: File, schema: pa.Schema, known: Sequence[str], given: str) -> str:
-    """Returns the name of a column: as given, or the first of the customary ones."""
+    """Returns the name of a column: the given one, or the first known one."""
     wanted = (given,) if given else known
     for name in wanted:
         if name in schema.names:
@@ -170,7 +171,7 @@ def _column(file: File, schema: pa.Schema, known: Sequence[str], given: str) -> 
 
 
 def _columns_of_images(file: File, schema: pa.Schema, label: str) -> list[str]:
-    """Returns the column of the pictures, or those of their pixels."""
+    """Returns the column with pictures, or the columns with their pixels."""
     for name in _IMAGES:
         if name in schema.names:
             return [name]
@@ -197,7 +198,7 @@ def _holds_bytes(kind: pa.DataType) -> bool:
 
 
 def _labels(files: Sequence[File], column: str) -> np.ndarray:
-    """Returns all labels of a part: int64, or texts as objects."""
+    """Returns all labels of a part: int64, or objects for texts."""
     found = []
     for file in files:
         with _batches(file, [column]) as (schema, batches):
@@ -224,13 +225,13 @@ def _labels(files: Sequence[File], column: str) -> np.ndarray:
 
 
 def _names(schema: pa.Schema, label: str) -> dict[int, str]:
-    """Returns what Hugging Face's `ClassLabel` says in the schema's metadata."""
+    """Returns the names of Hugging Face's `ClassLabel` in the schema's metadata."""
     try:
         content = json.loads((schema.metadata or {}).get(_METADATA, b"{}"))
         names = content["info"]["features"][label]["names"]
     except (ValueError, KeyError, TypeError):
         return {}
-    if isinstance(names, dict):  # as a README has them: {"0": "cat"}
+    if isinstance(names, dict):  # the format in READMEs: {"0": "cat"}
         return {int(value): str(name) for value, name in names.items()}
     return class_names.by_label([str(name) for name in names])
 
@@ -261,7 +262,7 @@ def _reader(file: File, row: int, value: Any) -> pictures.Open:
 def _numbers(
     files: Sequence[File], columns: Sequence[str], hints: Hints
 ) -> tuple[tuple[int, ...], Blocks]:
-    """Returns the shape of images whose pixels are numbers, and what yields them."""
+    """Returns the shape and the blocks of images whose pixels are numbers."""
     name = str(files[0])
 
     def stored() -> Iterator[np.ndarray]:
@@ -279,7 +280,7 @@ def _numbers(
 
 
 def _pixels(file: File, batch: pa.RecordBatch) -> np.ndarray:
-    """Returns the numbers of a batch: lists in lists, or a column for each pixel."""
+    """Returns the numbers of a batch: nested lists, or a column for each pixel."""
     if batch.num_columns > 1:
         return np.stack([column.to_numpy(False) for column in batch.columns], axis=1)
     values, shape = batch.column(0), [len(batch)]

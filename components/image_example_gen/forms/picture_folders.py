@@ -1,6 +1,6 @@
-"""Pictures: a folder for each class, or a table that says what each of them shows.
+"""Reads pictures with a folder for each class, or with a table of labels.
 
-`train/cat/1.png`, or `cat/1.png` without parts; `labels.csv` beside `1.png`.
+Examples: `train/cat/1.png`, or `cat/1.png` without parts; `labels.csv` with `1.png`.
 """
 
 from collections import Counter
@@ -18,16 +18,16 @@ from contract.errors import BadInputError
 from contract.task import names_text
 
 _Paths = Mapping[str, list[tuple[str, File]]]
-"""By part: the class of a picture, and the picture."""
+"""Class name and picture, by part."""
 
 
 def is_one(file: File) -> bool:
-    """Whether a file is called like a picture."""
+    """Tells by its name whether a file is a picture."""
     return file.suffix in pictures.SUFFIXES
 
 
 def open_parts(path: str, files: Sequence[File], hints: Hints) -> Opened:
-    """Opens pictures whose folders are called like their classes, or that are listed.
+    """Opens pictures with labels from folder names, a table or their own names.
 
     Raises:
         BadInputError: There are neither folders of classes nor a table, or a picture
@@ -99,7 +99,7 @@ def open_parts(path: str, files: Sequence[File], hints: Hints) -> Opened:
 def _readable(
     found: Sequence[tuple[str, File]], notices: list[str]
 ) -> list[tuple[str, File]]:
-    """Returns the pictures that can be read; what is left out becomes a notice."""
+    """Returns the readable pictures; adds a notice about the others."""
     wrong = pictures.find_unreadable([*_pictures(found)])
     if wrong:
         notices.append(
@@ -110,7 +110,7 @@ def _readable(
 
 
 def _named(names: Sequence[str], files: Sequence[File]) -> dict[int, str]:
-    """Returns the classes' names; for numbers, those that a file beside them has."""
+    """Returns the class names; a file beside the pictures may name numbers."""
     if all(name.isdecimal() for name in names):
         beside = class_names.find_names(files)
         if all(int(name) in beside for name in names):
@@ -119,17 +119,17 @@ def _named(names: Sequence[str], files: Sequence[File]) -> dict[int, str]:
 
 
 def has_classes(files: Sequence[File]) -> bool:
-    """Whether pictures lie in at least two folders."""
+    """Tells whether the pictures are in at least two folders."""
     return len({f.relative.rpartition("/")[0] for f in files if is_one(f)}) > 1
 
 
 def _parts(files: Sequence[File]) -> tuple[_Paths, dict[str, int]]:
-    """Returns (class, picture) by part, and how many lie in no class's folder."""
+    """Returns (class, picture) by part, and counts of unlabelled pictures by place."""
     paths = _without_wrapping([(file.relative.split("/"), file) for file in files])
     tops = {steps[0] for steps, _ in paths if len(steps) > 1}
     parts = {top: roles.part_of(top) for top in tops}
     kinds = set(parts.values())
-    # A class may be called train: beside cars and ships it is one.
+    # "train" may also be a class: it is one beside cars and ships.
     are_parts = roles.TRAIN in kinds and (
         len(tops) == 1 or bool(kinds & {roles.TEST, roles.VALIDATION})
     )
@@ -155,9 +155,9 @@ def _parts(files: Sequence[File]) -> tuple[_Paths, dict[str, int]]:
 def _without_wrapping(
     paths: list[tuple[list[str], File]], inside_part: bool = False
 ) -> list[tuple[list[str], File]]:
-    """Returns the paths without folders that are around all of them.
+    """Returns the paths without the folders that are common to all of them.
 
-    The last folder is kept: pictures of one class only are an error to be told.
+    The last folder is kept, so that a single class is reported as an error.
     """
 
     def is_wrapped() -> bool:
@@ -173,7 +173,7 @@ def _without_wrapping(
 
 
 def _spread(found: Sequence[tuple[str, File]]) -> list[tuple[str, File]]:
-    """Returns the pictures so that any stretch of rows has each class in its share."""
+    """Orders the pictures so that every range of rows has the same class shares."""
     sizes = Counter(name for name, _ in found)
     seen: Counter[str] = Counter()
     keyed = []

@@ -1,8 +1,8 @@
-"""TFRecords of tf.Examples with a picture and a label, as TensorFlow Datasets' are.
+"""Reads TFRecords of tf.Examples with a picture and a label, as in TensorFlow Datasets.
 
-A TFRecord is the number of its bytes (uint64), a checksum of that (uint32), the bytes,
-and their checksum; https://www.tensorflow.org/tutorials/load_data/tfrecord. They are
-read without TensorFlow, which takes seconds to import.
+A TFRecord is its length in bytes (uint64), a checksum of that (uint32), the bytes, and
+their checksum; see https://www.tensorflow.org/tutorials/load_data/tfrecord. TensorFlow
+is not used because its import takes seconds.
 """
 
 import io
@@ -38,7 +38,7 @@ from contract.errors import BadInputError
 _IMAGES = ("image", "image/encoded", "encoded", "jpg", "png", "image_raw", "x")
 _LABELS = ("label", "image/class/label", "image/label", "class", "label_id", "y")
 _FORM_OF = 64
-"""Pictures of each part's beginning from which their form is told."""
+"""Number of first pictures in each part that determine the common format."""
 _MOST_BYTES = 1 << 30
 
 
@@ -63,14 +63,14 @@ message_type { name: "Features"
 message_type { name: "Example"
   field { name: "features" number: 1 type: TYPE_MESSAGE type_name: "Features" } }
 """
-"""tf.train.Example, as `tensorflow/core/example/{example,feature}.proto` have it."""
+"""tf.train.Example, as in `tensorflow/core/example/{example,feature}.proto`."""
 
 
 def open_parts(path: str, files: Sequence[File], hints: Hints) -> Opened:
     """Opens all files: `mnist-train.tfrecord-00000-of-00001` and the like.
 
     Raises:
-        BadInputError: There is nothing to train on, or examples have no picture or no
+        BadInputError: There are no training files, or examples lack a picture or a
             label.
     """
     by_part = roles.by_part(
@@ -126,7 +126,7 @@ def _records(file: File) -> Iterator[bytes]:
 
 
 def _checked(file: File, content: bytes, checksum: bytes) -> bytes:
-    """Returns the content if its masked CRC-32C is what stands behind it."""
+    """Returns the content after comparing its masked CRC-32C with the checksum."""
     crc = google_crc32c.value(content)
     masked = ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF
     if checksum != struct.pack("<I", masked):
@@ -138,7 +138,7 @@ def _checked(file: File, content: bytes, checksum: bytes) -> bytes:
 
 
 def _examples(files: Sequence[File]) -> Iterator[tuple[str, Any]]:
-    """Yields examples with names for messages."""
+    """Yields names for messages, and examples."""
     example = _example_class()
     for file in files:
         for row, record in enumerate(_records(file)):
@@ -153,7 +153,7 @@ def _examples(files: Sequence[File]) -> Iterator[tuple[str, Any]]:
 
 @cache
 def _example_class() -> Any:
-    # In a pool of its own, so that TensorFlow can be imported as well.
+    # A separate descriptor pool avoids a conflict with TensorFlow's definitions.
     pool = DescriptorPool()
     file = text_format.Parse(_EXAMPLE, FileDescriptorProto())
     pool.AddSerializedFile(file.SerializeToString())
@@ -172,7 +172,7 @@ def _feature(name: str, example: Any, known: Sequence[str], given: str) -> str:
 
 
 def _value(name: str, example: Any, key: str) -> Any:
-    """Returns the values of a feature: of one of the three kinds."""
+    """Returns the values of a feature of any of the three types."""
     if key not in example.features.feature:
         raise BadInputError(f"{name}: expected a feature {key}, found none")
     feature = example.features.feature[key]
@@ -199,7 +199,7 @@ def _pictures(files: Sequence[File], key: str) -> Iterator[pictures.Picture]:
 def _numbers(
     files: Sequence[File], key: str, hints: Hints
 ) -> tuple[tuple[int, ...], Blocks]:
-    """Returns the shape of images that are lists of numbers, and what yields them."""
+    """Returns the shape and the blocks of images that are lists of numbers."""
 
     def stored() -> Iterator[np.ndarray]:
         for name, example in _examples(files):

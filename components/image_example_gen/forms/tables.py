@@ -1,4 +1,4 @@
-"""CSV: a label and the pixels of an image in each row, with or without a header."""
+"""Reads CSV files with a label and the pixels of an image in each row."""
 
 import io
 import re
@@ -27,17 +27,17 @@ from contract.errors import BadInputError
 from contract.task import MOST_VALUES
 
 _NO_PIXELS = ("", "unnamed: 0", "index", "id")
-"""What pandas and people put before the columns that matter."""
+"""Names of index columns that pandas and users add."""
 _BLOCK_BYTES = 4 << 20
 _LONGEST_LINE = 8 * MOST_VALUES
 
 
 @dataclass(frozen=True)
 class _Table:
-    """A file, and which of its columns are what.
+    """A table file with the roles of its columns.
 
-    Whether pixels are whole numbers is told by the first row: programs write all of a
-    kind, and a fraction among whole numbers is a mistake to be told.
+    The first row tells whether pixels are whole numbers: programs write all of one
+    kind, and a fraction among whole numbers is an error that is reported.
     """
 
     file: File
@@ -50,11 +50,11 @@ class _Table:
 
 
 _Labels = tuple[list[str], np.ndarray]
-"""The texts that occur in a column, and which of them each row has."""
+"""The distinct texts in a column, and the index of each row's text."""
 
 
 def is_one(file: File) -> bool:
-    """Whether a file is called like a table, and not like the names of classes."""
+    """Tells by its name whether a file is a table, but not one of class names."""
     return file.suffix in roles.TABLES and not class_names.is_names_file(file)
 
 
@@ -67,11 +67,12 @@ def open_parts(
 ) -> Opened:
     """Opens one table, or one for each part.
 
-    Labels stand in the column that is named, or numbered from 0; else in the one that
-    is called so, or the first. Images have the shape that is given, or are squares.
+    The label column is the one that `label` names, or numbers from 0. Without `label`
+    it is a column with a known name, or the first one if there is no header. Images
+    have the given shape, or else are square.
 
     Raises:
-        BadInputError: No labels, or rows that are no images.
+        BadInputError: There are no labels, or rows are not images.
     """
     tables: dict[str, _Table] = {}
     notices = []
@@ -193,7 +194,7 @@ def _is_number(text: str) -> bool:
 
 
 def _batches(table: _Table, columns: dict[str, Any]) -> Iterator[pa.RecordBatch]:
-    """Yields the rows of some columns, as they come; one block of them is held."""
+    """Yields the rows of some columns, with one block of rows in memory."""
     read, parse, convert = (
         pa_csv.ReadOptions(column_names=table.columns, use_threads=False),
         pa_csv.ParseOptions(delimiter=table.delimiter),
@@ -209,15 +210,15 @@ def _batches(table: _Table, columns: dict[str, Any]) -> Iterator[pa.RecordBatch]
             if table.has_header:
                 stream.readline()
                 lines = 1
-            # Arrow reads a stream ahead in a thread of its own, which calls Python
-            # while that ends, and aborts it; so it is given what has been read.
+            # Arrow would read the stream ahead in its own thread, which calls Python
+            # even at shutdown and aborts it. So Arrow gets bytes instead of a stream.
             for block in _blocks(stream, max(_BLOCK_BYTES, 8 * len(table.columns))):
                 read.block_size = len(block) + 1
                 rows = pa_csv.read_csv(pa.py_buffer(block), read, parse, convert)
                 yield from rows.to_batches()
                 lines += block.count(b"\n")
         except (pa.ArrowException, EOFError, OSError) as error:
-            # Its rows are those of a block.
+            # Arrow counts rows within the block.
             found = re.sub(
                 r"Row #(\d+)", lambda row: f"Row #{lines + int(row[1])}", line(error)
             )
@@ -228,13 +229,13 @@ def _batches(table: _Table, columns: dict[str, Any]) -> Iterator[pa.RecordBatch]
 
 
 def _blocks(stream: IO[bytes], size: int) -> Iterator[bytes]:
-    """Yields whole lines, about so many bytes of them at a time."""
+    """Yields blocks of whole lines, of about `size` bytes."""
     while block := stream.read(size):
         yield block + stream.readline()
 
 
 def _read_labels(table: _Table) -> _Labels:
-    """Returns all labels: the texts that occur, and which of them each row has."""
+    """Returns all labels of a table."""
     assert table.label is not None, "looked at before"
     place: dict[str, int] = {}
     rows = []
@@ -252,7 +253,7 @@ def _read_labels(table: _Table) -> _Labels:
 
 
 def _texts(labels: Iterable[_Labels]) -> list[str]:
-    """Returns the names that stand as labels, in order; empty if they are numbers."""
+    """Returns the sorted class names if labels are texts; empty for numbers."""
     distinct = set().union(*(texts for texts, _ in labels))
     if all(_is_whole(text) for text in distinct):
         return []
