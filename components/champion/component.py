@@ -1,4 +1,4 @@
-"""The component: input, parameters, outputs."""
+"""Declares the component `Champion`."""
 
 from tfx.types import standard_artifacts
 
@@ -8,22 +8,22 @@ from contract import nodes
 
 
 class Champion(Component):
-    """Brings the model that is being served now into the pipeline.
+    """Imports the model that is being served now into the pipeline.
 
-    TFX's Resolver asks the metadata store for the latest blessed model. That
-    does not exist on open-source Kubeflow, and "blessed" is not "served": after
-    a rollback they differ. So this looks where the server looks.
+    TFX's Resolver gets the latest blessed model from the metadata store. This does not
+    work on open-source Kubeflow, and "blessed" is not "served": after a rollback they
+    differ. So this component reads the folder that the server reads.
 
     Input `examples`: from ImageExampleGen, with the task. Parameters: `models`, the
-    model's folder, with the versions in it; `version`, a number, `none`, or `latest`,
-    which depends on what is in the folder, so that a runner that caches passes one of
-    the others; `replace_task`, whether a model of another task may be replaced.
+    model's folder with its versions; `version`, a number, `none`, or `latest`;
+    `replace_task`, whether a model of another task may be replaced. `latest` depends on
+    the folder's content, so a runner with a cache must pass a number or `none`.
 
-    Output `model`: the served version, a baseline for the Evaluator. Output
-    `statistics`: of the data it was trained on, for DataGate. Both exist also
-    when there is nothing to compare with; their custom property `champion_version`
-    is then empty, and `left_out` says why, if it is not that nothing is served: the
-    version has another task, or cannot be asked.
+    Output `model`: the served version, the baseline for the Evaluator. Output
+    `statistics`: statistics of its training data, for DataGate. Both exist even if
+    there is nothing to compare with; then their custom property `champion_version` is
+    empty. If a version is served but has another task or gives no answer, `left_out`
+    has the reason.
     """
 
     EXECUTOR = executor.Executor

@@ -1,4 +1,4 @@
-"""Copies the version that is being served into the pipeline's artifacts."""
+"""Copies the served version into the pipeline's artifacts."""
 
 import logging
 import os
@@ -39,7 +39,7 @@ _NO_CHAMPION_FILE = "NO_CHAMPION"
 
 
 class Executor(BaseExecutor):
-    """Finds the champion and hands it on, or says that there is none."""
+    """Finds the champion and copies it, or records that there is none."""
 
     def run(
         self, inputs: Artifacts, outputs: Artifacts, parameters: dict[str, Any]
@@ -47,9 +47,9 @@ class Executor(BaseExecutor):
         """Writes the `model` and `statistics` artifacts; see `Champion`.
 
         Raises:
-            BadInputError: The version asked for by number is not there, or is one
-                of another task that nobody wants to replace; or Pusher, which has
-                the same folder, could not write there.
+            BadInputError: The given version does not exist, the served model has
+                another task and may not be replaced, or the folder, to which Pusher
+                will write, is not writable.
         """
         model = outputs[nodes.MODEL]
         statistics = outputs[nodes.STATISTICS]
@@ -79,7 +79,7 @@ class Executor(BaseExecutor):
         if version is None:
             logging.info("no champion: nothing to compare with in %s", base)
             for artifact in (model, statistics):
-                # A file, as object stores keep no empty folders.
+                # A file is needed, because object stores keep no empty folders.
                 io_utils.write_string_file(
                     os.path.join(artifact.uri, _NO_CHAMPION_FILE), left_out
                 )
@@ -100,8 +100,8 @@ class Executor(BaseExecutor):
                 )
             )
         else:
-            # A version that this pipeline did not push: a baseline for the
-            # Evaluator, nothing to measure drift against.
+            # This pipeline did not push the version. It is still a baseline for the
+            # Evaluator, but drift cannot be measured.
             logging.warning("version %d carries no statistics", version)
             io_utils.write_string_file(
                 os.path.join(statistics.uri, _NO_CHAMPION_FILE), ""
@@ -109,12 +109,12 @@ class Executor(BaseExecutor):
 
 
 def _check_writable(base: str) -> None:
-    """Finds out before training what Pusher would find out after it."""
+    """Checks before the training that Pusher can write to the models' folder."""
     folder = os.path.abspath(base)
     while not os.path.exists(folder):
         folder = os.path.dirname(folder)
     try:
-        # By doing it: a network's server may know more than the mode says.
+        # It really writes: on network storage the mode bits do not tell.
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
@@ -126,7 +126,7 @@ def _check_writable(base: str) -> None:
 
 
 def _resolve(base: str, version: str) -> int | None:
-    """Returns the version that is meant, or None where there is no champion."""
+    """Returns the champion's version number; None if there is no champion."""
     if version == NONE:
         return None
     if version == LATEST:
@@ -141,14 +141,14 @@ def _resolve(base: str, version: str) -> int | None:
 
 
 def _why_not_asked(folder: str, task: Task) -> str:
-    """Returns why a version cannot be asked as the Evaluator will; empty if it can.
+    """Returns why the Evaluator could not use a version; empty if it can.
 
-    What only its loading tells, such as lost weights or an operation that is not
-    known here, would otherwise break the run after all of the training.
+    Faults that appear only on loading, such as lost weights or an unknown operation,
+    would otherwise make the run fail after the training.
 
     Raises:
-        tf.errors.ResourceExhaustedError: This machine is too small for it, which
-            says nothing about the version.
+        tf.errors.ResourceExhaustedError: This machine has too little memory; the
+            version is not at fault.
     """
     example = serialize(np.zeros((1, *task.shape), np.uint8), np.zeros(1, np.int64))
     try:
@@ -167,7 +167,7 @@ def _why_not_asked(folder: str, task: Task) -> str:
 
 
 def _accuracy_then(folder: str) -> float:
-    """Returns a version's accuracy when it was pushed; -1 if it does not say."""
+    """Returns a version's accuracy when it was pushed; -1 if unknown."""
     try:
         manifest = read_manifest(folder)
     except ManifestError as error:

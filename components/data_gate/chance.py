@@ -1,23 +1,23 @@
-"""How far the shares of classes in two samples differ by chance alone."""
+"""Computes how far the shares of classes in two samples differ by chance."""
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 LEVEL = 0.001
-"""How seldom two samples of the same data are farther apart than the bound: in one of
-1,000 comparisons. A run makes two between its splits and three with the model that is
-served, so that chance refuses one run in 200 at most."""
+"""Probability that two samples of the same data differ by more than the bound: one in
+1,000 comparisons. A run makes two comparisons between its splits and three with the
+served model, so chance refuses at most one run in 200."""
 
 
 def least_share(rows: int, share: float, level: float = LEVEL) -> float:
-    """Returns the least share of a sample that is no evidence for less than a bound.
+    """Returns the smallest share in a sample that is consistent with a share of all.
 
-    The number of rows that have a property is binomial, where a share of all has it.
+    The number of rows with a property in a sample has a binomial distribution.
 
     Args:
-        rows: Of the sample; at least 1.
-        share: Of all rows, at least.
-        level: Probability that a sample of such rows has a smaller share.
+        rows: Number of rows in the sample; at least 1.
+        share: Share of all rows that have the property.
+        level: Probability that a sample has a smaller share than the result.
     """
     from scipy.stats import binom
 
@@ -27,22 +27,22 @@ def least_share(rows: int, share: float, level: float = LEVEL) -> float:
 def share_bound(
     counts: ArrayLike, others: ArrayLike, level: float = LEVEL
 ) -> np.ndarray:
-    """Returns how far the share of each class may differ if only chance is at work.
+    """Returns how far the share of each class may differ by chance.
 
-    Fisher's exact test, class by class: given how many rows of a class there are in
-    both samples together, the number of them in one sample is hypergeometric. The level
-    is shared out among the classes (Bonferroni) and between too few and too many.
+    It is Fisher's exact test for each class: given the number of rows of a class in
+    both samples together, their number in one sample has a hypergeometric distribution.
+    The level is divided among the classes (Bonferroni) and between both tails.
 
     Args:
         counts: Rows of each class in one sample, `[classes]`.
-        others: The same of the other sample.
+        others: Rows of each class in the other sample, `[classes]`.
         level: Probability that any class differs by more.
 
     Returns:
-        float64 `[classes]`: the largest difference of shares that is no evidence;
+        float64 `[classes]`: the largest difference of shares that chance explains;
         0 for a class without rows.
     """
-    # Not at import: it takes as long as reading a small data set.
+    # Imported here: the import takes as long as reading a small data set.
     from scipy.stats import hypergeom
 
     one, other = np.asarray(counts, np.int64), np.asarray(others, np.int64)
@@ -51,7 +51,7 @@ def share_bound(
         return np.ones(len(one))
     together = one + other
     tail = level / max(1, np.count_nonzero(together)) / 2
-    # Classes of one size have one bound, and many classes have few sizes.
+    # Classes of the same size have the same bound, so each size is computed once.
     sizes, place = np.unique(together, return_inverse=True)
     sampled = hypergeom(rows + other_rows, sizes, rows)
     edges = np.stack([sampled.ppf(tail), sampled.isf(tail)])

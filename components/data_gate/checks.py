@@ -1,4 +1,4 @@
-"""What is wrong with a data set, judged from its statistics."""
+"""Finds faults in a data set from its statistics."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -10,19 +10,19 @@ from components.data_gate.chance import share_bound
 from components.statistics_gen.reading import Statistics, by_feature, value_counts
 
 SKEW, DRIFT = "skew_comparator", "drift_comparator"
-"""The schema's bounds between splits, and since an earlier run."""
+"""The schema's fields with bounds between splits, and since an earlier run."""
 
 _DATASET = "(data set)"
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that is wrong.
+    """A fault in the data.
 
     Attributes:
-        split: Where.
-        feature: What; `(data set)` where it is no single feature.
-        reason: In what way, in TFDV's words, with the value found.
+        split: The split.
+        feature: The feature; `(data set)` if it is about no single feature.
+        reason: The fault in TFDV's words, with the value found.
     """
 
     split: str
@@ -35,14 +35,14 @@ class Finding:
 
 @dataclass(frozen=True)
 class Distance:
-    """How far two distributions of a feature are apart, and how far they may be.
+    """Distance between two distributions of a feature, and its bound.
 
     Attributes:
-        split: Whose.
-        feature: Of what.
-        measure: TFDV's name, `L_INFTY` or `JENSEN_SHANNON_DIVERGENCE`.
-        value: What was measured.
-        bound: More than this is a finding.
+        split: The split.
+        feature: The feature.
+        measure: TFDV's name of the measure, `L_INFTY` or `JENSEN_SHANNON_DIVERGENCE`.
+        value: The distance.
+        bound: A greater distance is a finding.
     """
 
     split: str
@@ -56,7 +56,7 @@ def against_schema(
     anomalies: Mapping[str, anomalies_pb2.Anomalies],
     statistics: Mapping[str, Statistics],
 ) -> list[Finding]:
-    """Returns what ExampleValidator found, by split, and splits with no examples."""
+    """Returns findings for empty splits and for ExampleValidator's anomalies."""
     findings = [
         Finding(split, _DATASET, "no examples: expected at least 1, found 0")
         for split, of_split in statistics.items()
@@ -69,16 +69,15 @@ def against_schema(
 
 @dataclass(frozen=True)
 class Comparison:
-    """A split's statistics, held to others.
+    """Comparison of a split's statistics with others.
 
     Attributes:
-        split: Whose.
-        comparator: Which of the schema's bounds, `SKEW` or `DRIFT`.
-        difference: What a value beyond its bound means, for people.
-        one: Statistics of one side, as they were before what is not in common was
-            left out.
-        other: Of the other.
-        compared: What TFDV made of both.
+        split: The split.
+        comparator: The schema's field with the bounds, `SKEW` or `DRIFT`.
+        difference: Text that says what a value beyond its bound means.
+        one: Statistics of one side, with all features.
+        other: Statistics of the other side, with all features.
+        compared: TFDV's result for the features in common.
     """
 
     split: str
@@ -89,7 +88,7 @@ class Comparison:
     compared: anomalies_pb2.Anomalies
 
     def findings(self) -> list[Finding]:
-        """Returns what is beyond its bound."""
+        """Returns a finding for each distance beyond its bound."""
         return [
             Finding(
                 found.split,
@@ -101,7 +100,7 @@ class Comparison:
         ]
 
     def distances(self) -> list[Distance]:
-        """Returns all that was measured, whether within its bound or not."""
+        """Returns all distances, also those within their bounds."""
         kind = self.comparator.removesuffix("_comparator")
         return [
             Distance(self.split, ".".join(info.path.step), *measurement)
@@ -113,7 +112,7 @@ class Comparison:
 def between_splits(
     statistics: Mapping[str, Statistics], schema: schema_pb2.Schema, reference: str
 ) -> Iterator[Comparison]:
-    """Compares each split with the reference split, by the `skew_comparator`s."""
+    """Compares each split with the reference split by the `skew_comparator`."""
     for split in statistics:
         if split != reference:
             sides = statistics[reference], statistics[split]
@@ -127,7 +126,7 @@ def since(
     previous: Mapping[str, Statistics],
     version: str,
 ) -> Iterator[Comparison]:
-    """Compares each split with that of an earlier run, by the `drift_comparator`s."""
+    """Compares each split with that of an earlier run by the `drift_comparator`."""
     for split in sorted(statistics.keys() & previous.keys()):
         sides = statistics[split], previous[split]
         difference = f"drifted since version {version}"
@@ -135,7 +134,7 @@ def since(
 
 
 _TFDVS_NAMES = {SKEW: "serving_statistics", DRIFT: "previous_statistics"}
-"""By which TFDV takes the other side of a comparison."""
+"""TFDV's argument for the other side of a comparison."""
 
 
 def _compare(
@@ -165,16 +164,16 @@ def _measurements(
 def _comparing(
     schema: schema_pb2.Schema, comparator: str, one: Statistics, other: Statistics
 ) -> schema_pb2.Schema:
-    """Returns a schema whose only demands are the comparators of one kind.
+    """Returns a schema that has only the comparators of one kind.
 
-    The bound on the shares of classes is never closer than chance alone comes at so
-    many rows.
+    The bound on the shares of classes is at least the difference that chance explains
+    at this number of rows.
     """
     bare = schema_pb2.Schema()
     for feature in schema.feature:
         kept = bare.feature.add(name=feature.name, type=feature.type)
         if feature.HasField("int_domain"):
-            # Which kind of statistics there are hangs on `is_categorical`.
+            # The kind of the statistics depends on `is_categorical`.
             kept.int_domain.is_categorical = feature.int_domain.is_categorical
         if feature.HasField(comparator):
             bound = getattr(kept, comparator)
@@ -187,7 +186,7 @@ def _comparing(
 
 
 def _by_chance(feature: str, one: Statistics, other: Statistics) -> float:
-    """Returns how far chance alone brings the shares of a feature's values apart."""
+    """Returns how far the shares of a feature's values differ by chance."""
     first, second = (value_counts(each, feature) for each in (one, other))
     values = sorted(first.keys() | second.keys())
     if not values:
@@ -202,7 +201,7 @@ def _by_chance(feature: str, one: Statistics, other: Statistics) -> float:
 def _place(
     finding: Finding, comparator: str, one: Statistics, other: Statistics
 ) -> str:
-    """Returns where the bound stands that was passed, and what chance allows."""
+    """Returns a text with the place of the bound, and the difference by chance."""
     by_chance = _by_chance(finding.feature, one, other)
     chance = (
         f"; at so many rows chance alone makes {by_chance:.4f}" if by_chance else ""
@@ -214,10 +213,10 @@ def _place(
 
 
 def _in_common(schema: schema_pb2.Schema, *statistics: Statistics) -> list[Statistics]:
-    """Returns each reduced to the schema's features that have values in all.
+    """Returns the statistics with only those features of the schema that all have.
 
-    A missing or unknown feature is a finding against the schema already; in a
-    comparison it would be a second one, or an error.
+    A missing or unknown feature is already a finding against the schema. In a
+    comparison it would be a second finding, or an error.
     """
     names = {feature.name for feature in schema.feature}
     for one in statistics:
@@ -236,7 +235,7 @@ def _in_common(schema: schema_pb2.Schema, *statistics: Statistics) -> list[Stati
 def _with_values(
     statistics: Statistics,
 ) -> dict[str, statistics_pb2.FeatureNameStatistics]:
-    """Returns the features that some example has, by name."""
+    """Returns the features that have values in some example, by name."""
     return {
         name: feature
         for name, feature in by_feature(statistics).items()

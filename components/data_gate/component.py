@@ -1,4 +1,4 @@
-"""The component: inputs, parameters, output."""
+"""Declares the component `DataGate`."""
 
 from tfx.types import standard_artifacts
 
@@ -8,26 +8,29 @@ from contract import nodes
 
 
 class DataGate(Component):
-    """Stops the run where ExampleValidator only takes note.
+    """Stops the run on findings in the data; ExampleValidator only records them.
 
-    It fails, with one line a finding, on: what ExampleValidator found against
-    the schema, in any split; a split without examples; a distribution that
-    differs between the train split and another beyond the schema's
-    `skew_comparator`; drift against the statistics of the model that is being
-    served beyond its `drift_comparator`; too large a share of the test split that is
-    in the training part as well. A difference of labels that chance alone makes at
-    so many rows is none. Make what must not see bad data depend
-    on it.
+    It fails, with one line for each finding, in these cases:
+    - ExampleValidator found an anomaly against the schema in any split.
+    - A split has no examples.
+    - A distribution differs between the train split and another one by more than the
+      schema's `skew_comparator`.
+    - A distribution drifted from the statistics of the served model's data by more than
+      the schema's `drift_comparator`.
+    - Too large a share of the test split is also in the training part.
+
+    A difference between the shares of labels that chance explains is not a finding.
+    Nodes that must not get bad data have to depend on this one.
 
     Inputs: `examples`, from ImageExampleGen, which counts the duplicates; `statistics`,
     from StatisticsGen; `schema`, with the bounds; `anomalies`, from ExampleValidator;
-    `champion_statistics`, from Champion. Parameters: `allow_anomalies`, to go on in
-    spite of findings, which are recorded; `max_duplicates`, most of the test split, as
-    a share, that may be in the training part as well.
+    `champion_statistics`, from Champion. Parameters: `allow_anomalies`, whether to go
+    on in spite of findings (they are recorded); `max_duplicates`, maximum share of the
+    test split that may also be in the training part.
 
-    Output `verdict`: `verdict.json` with what was found, whether it was
-    overridden, and the version whose data it was compared with; custom
-    properties `findings` (how many) and `overridden` (0 or 1).
+    Output `verdict`: `verdict.json` with the findings, whether they were overridden,
+    and the version in the comparison; custom properties `findings` (their number) and
+    `overridden` (0 or 1).
     """
 
     EXECUTOR = executor.Executor

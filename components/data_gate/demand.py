@@ -1,4 +1,4 @@
-"""DataGate's verdict, read back."""
+"""Reads DataGate's verdict."""
 
 import json
 import os
@@ -12,18 +12,18 @@ from contract.demands import AT_MOST, FINDINGS, OVERALL, Demand
 
 
 def read_verdict(folder: str) -> dict[str, Any]:
-    """Returns `verdict.json` of a verdict artifact's folder; see `DataGate`."""
+    """Reads `verdict.json` in a verdict artifact's folder; see `DataGate`."""
     return json.loads(io_utils.read_string_file(os.path.join(folder, VERDICT_FILE)))
 
 
 def read_demand(folder: str) -> Demand:
-    """Returns the verdict as the one demand that it is: no findings."""
+    """Reads the verdict as one demand: no findings."""
     verdict = read_verdict(folder)
     return of_findings(len(verdict["findings"]), overruled=verdict["overridden"])
 
 
 def of_findings(count: int, *, overruled: bool) -> Demand:
-    """Returns the demand for so many findings."""
+    """Returns the demand for a number of findings."""
     return Demand(
         nodes.DATA_GATE,
         FINDINGS,

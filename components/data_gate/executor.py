@@ -1,4 +1,4 @@
-"""Reads statistics and anomalies, decides, and leaves its verdict."""
+"""Judges the data from its statistics and anomalies, and writes the verdict."""
 
 import json
 import logging
@@ -29,16 +29,15 @@ _ANOMALIES_FILE = "SchemaDiff.pb"
 
 
 class Executor(BaseExecutor):
-    """Fails on an anomaly, unless told to go on."""
+    """Fails on a finding, unless findings are allowed."""
 
     def run(
         self, inputs: Artifacts, outputs: Artifacts, parameters: dict[str, Any]
     ) -> None:
-        """Writes the `verdict` artifact; see `DataGate` for what it reads.
+        """Writes the `verdict` artifact; see `DataGate`.
 
         Raises:
-            GateRefusedError: Something is wrong with the data and it was not
-                said that the run should go on all the same.
+            GateRefusedError: There are findings, and they are not allowed.
         """
         champion = inputs[nodes.CHAMPION_STATISTICS]
         version = champion.get_string_custom_property(properties.CHAMPION_VERSION)
@@ -81,7 +80,7 @@ def judge(
     anomalies: types.Artifact,
     champion: types.Artifact,
 ) -> tuple[list[checks.Finding], list[checks.Comparison]]:
-    """Returns all findings, those against the schema first, and what was compared."""
+    """Returns all findings, those against the schema first, and the comparisons."""
     contract = load_schema(schema)
     current = load_statistics(statistics)
     found = {}
@@ -97,12 +96,12 @@ def judge(
 
 
 def load_schema(artifact: types.Artifact) -> schema_pb2.Schema:
-    """Returns what a Schema artifact holds."""
+    """Reads the schema in a Schema artifact."""
     return io_utils.SchemaReader().read(io_utils.get_only_uri_in_dir(artifact.uri))
 
 
 def load_statistics(artifact: types.Artifact) -> dict[str, Statistics]:
-    """Returns what an ExampleStatistics artifact holds, by split."""
+    """Reads the statistics in an ExampleStatistics artifact, by split."""
     return {
         split: tfdv.load_stats_binary(os.path.join(uri, STATISTICS_FILE))
         for split, uri in _split_uris(artifact).items()

@@ -1,4 +1,4 @@
-"""Test images that a model may know by heart, as it was trained on them."""
+"""Finds leakage: too many test images that are also in the training part."""
 
 import json
 
@@ -13,14 +13,14 @@ PLACE = "data.max_duplicates"
 """The setting with the bound."""
 
 _SHOWN = 5
-"""Pairs of images on the line; the page about the run has more."""
+"""Maximum number of pairs of images in the message; the report has more."""
 
 
 def findings(examples: types.Artifact, most: float) -> list[Finding]:
-    """Returns a finding if too many test images are in the training part, too.
+    """Returns a finding if too many test images are also in the training part.
 
-    A model answers rightly what it was trained on, so that its accuracy on the test
-    split is too good by up to the share of such rows times its error on others.
+    A model knows the images on which it was trained. Its accuracy on the test split is
+    therefore too high, by up to the share of such rows times its error on other rows.
     """
     counts = json.loads(examples.get_string_custom_property(properties.COUNTS))
     rows = examples.get_int_custom_property(properties.TEST_ROWS_IN_TRAINING)
@@ -38,7 +38,7 @@ def findings(examples: types.Artifact, most: float) -> list[Finding]:
 
 
 def _named(pairs: list[dict[str, str]], rows: int) -> str:
-    """Returns which images these are, as far as they fit on a line."""
+    """Returns the first pairs of images as text."""
     shown = [f"{pair[TEST]} = {pair[TRAIN]}" for pair in pairs[:_SHOWN]]
     if not shown:
         return ""

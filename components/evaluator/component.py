@@ -1,4 +1,4 @@
-"""The component: inputs, parameters, outputs."""
+"""Declares the component `Evaluator`."""
 
 import json
 from collections.abc import Sequence
@@ -17,24 +17,25 @@ from contract.code import code_digest, own_digest
 
 
 class Evaluator(Component, BaseBeamComponent):
-    """TFX's Evaluator for the numbers, with a decision of our own.
+    """Computes metrics like TFX's Evaluator, and decides by our own demands.
 
-    On Kubeflow the graph is fixed before anybody knows whether a champion exists, so
-    the baseline is always connected and the executor looks whether it is one. TFMA's
-    thresholds compare in binary floating point, know no metric of a class alone and
-    nothing of a champion that fails on the new data; so the demands are ours.
+    On Kubeflow the graph is fixed before it is known whether a champion exists. So the
+    baseline is always connected, and the executor checks whether it is a champion.
+    TFMA's thresholds are not used: they compare in binary floating point, have no
+    metric of a single class, and do not detect a champion that fails on the new data.
 
-    Most of TFMA's time on one machine is Beam's own work and the hand-over of single
-    rows, so there its computations are fed with batches, without Beam; as soon as
-    another runner is named, TFX's executor does all of it.
+    On one machine TFMA spends most of its time on Beam's own work and on passing single
+    rows. There its computations get batches, without Beam. With any other Beam runner,
+    TFX's executor does all the work.
 
     Inputs: `examples`; `model`, from Trainer; `baseline_model`, from Champion;
     `schema`, of the examples. Parameters: `max_champion_fall`, how much accuracy the
-    champion may have lost on this data since it was pushed; `allow_champion_fall`, to
-    go on where it lost more, which is recorded; and what the constructor names.
+    champion may have lost on this data since it was pushed; `allow_champion_fall`,
+    whether to go on if it lost more (this is recorded); and the constructor's
+    arguments.
 
     Output `evaluation`: TFMA's results, and `demands.json`: every demand with its
-    value, bound and verdict. Output `blessing`: as TFX's Evaluator writes it.
+    value, bound and verdict. Output `blessing`: in the format of TFX's Evaluator.
     """
 
     EXECUTOR = executor.Executor
@@ -44,7 +45,7 @@ class Evaluator(Component, BaseBeamComponent):
         standard_component_specs.BASELINE_MODEL_KEY: standard_artifacts.Model,
         nodes.SCHEMA: standard_artifacts.Schema,
     }
-    # Those of TFX's own have its keys and types.
+    # Parameters of TFX's Evaluator keep its keys and types.
     PARAMETERS = {
         standard_component_specs.EVAL_CONFIG_KEY: (
             standard_component_specs.EvaluatorSpec.PARAMETERS[

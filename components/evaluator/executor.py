@@ -1,4 +1,4 @@
-"""TFX's executor for the numbers, ours for the decision."""
+"""Computes the metrics with TFX's executor or without Beam, and blesses the model."""
 
 import json
 import os
@@ -27,7 +27,7 @@ ALLOW_CHAMPION_FALL_KEY = "allow_champion_fall"
 
 
 class Executor(executor.Executor):
-    """Measures both models, holds the candidate to its bounds, and may bless it."""
+    """Evaluates both models, and blesses the candidate if it meets its demands."""
 
     def Do(
         self,
@@ -41,7 +41,7 @@ class Executor(executor.Executor):
         )
         champion = baseline.get_string_custom_property(properties.CHAMPION_VERSION)
         if not champion:
-            # TFX then evaluates the candidate alone.
+            # Without this input TFX evaluates the candidate alone.
             input_dict = {
                 key: artifacts
                 for key, artifacts in input_dict.items()
@@ -147,15 +147,15 @@ def _champion(values: results.Values, baseline: types.Artifact) -> Champion:
     then = baseline.get_float_custom_property(properties.CHAMPION_ACCURACY)
     return Champion(
         _of_model(values, results.CHAMPION),
-        # MLMD's floats have no empty value.
+        # MLMD's float properties have no empty value; a missing one is 0.
         then if then > 0 else None,
     )
 
 
 def _bless(blessing: types.Artifact, model: types.Artifact, *, blessed: bool) -> None:
-    """Writes a blessing as TFX's Pusher and people know it.
+    """Writes a blessing in TFX's format.
 
-    (tfx/components/evaluator/executor.py, after `run_validation`.)
+    See tfx/components/evaluator/executor.py, after `run_validation`.
     """
     blessing.set_string_custom_property(
         constants.ARTIFACT_PROPERTY_CURRENT_MODEL_URI_KEY, model.uri

@@ -1,4 +1,4 @@
-"""What the Evaluator decides from its numbers: pure, without TFX and TFMA."""
+"""Judges the metrics of a candidate and its champion, without TFX and TFMA."""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,19 +12,20 @@ from contract.task import Task
 ACCURACY = "accuracy"
 
 CHAMPION_FALL = "champion_accuracy_change"
-"""How much less of this run's data the champion answers rightly than of its own."""
+"""The champion's accuracy on this run's data minus its accuracy when it was pushed."""
 
 Numbers = Mapping[tuple[str, int | None], float]
-"""By metric and label; None for all of the split."""
+"""Values by metric and label; None is the whole split."""
 
 
 @dataclass(frozen=True)
 class Champion:
-    """The model that is served, as far as it can be compared with.
+    """Metrics of the served model.
 
     Attributes:
-        numbers: What it came to on this run's test split.
-        accuracy_then: Its accuracy when it was pushed, on its own; None is unknown.
+        numbers: Its metrics on this run's test split.
+        accuracy_then: Its accuracy on its own test split when it was pushed; None if
+            unknown.
     """
 
     numbers: Numbers
@@ -33,11 +34,11 @@ class Champion:
 
 @dataclass(frozen=True)
 class ChampionRule:
-    """What a champion's fall on the new data means.
+    """Rule for a champion whose accuracy falls on the new data.
 
     Attributes:
-        most: How much accuracy it may have lost since it was pushed.
-        overruled: Whether the run goes on all the same.
+        most: Maximum loss of accuracy since the push.
+        overruled: Whether the run goes on after a greater loss.
     """
 
     most: float
@@ -52,16 +53,16 @@ def judge(
     champion: Champion | None,
     rule: ChampionRule,
 ) -> list[Demand]:
-    """Returns every demand and what came of it.
+    """Returns every demand with its verdict.
 
     Args:
-        task: For the names of the classes.
-        bounds: What the candidate is held to.
-        directions: Of each metric by its name: `AT_LEAST` or `AT_MOST`.
-        candidate: What the new model came to.
-        champion: None where there is none to compare with.
-        rule: For the champion itself: where it falls on the new data, these are other
-            data, and to be better than it says nothing.
+        task: The task with the class names.
+        bounds: Bounds for the candidate.
+        directions: `AT_LEAST` or `AT_MOST` by the metric's name.
+        candidate: Metrics of the new model.
+        champion: The champion; None if there is none to compare with.
+        rule: Rule for the champion's own accuracy. If it falls on the new data, the
+            data has changed, and a comparison with this champion means nothing.
     """
     demands: list[Demand] = []
     for bound in bounds:
@@ -148,5 +149,5 @@ def _on_change(
 
 
 def _asks_nothing(bound: float, direction: str) -> bool:
-    """Tells whether a bound is one that every share keeps to."""
+    """Tells whether every value meets a bound."""
     return bound <= 0 if direction == AT_LEAST else math.isinf(bound)

@@ -1,4 +1,4 @@
-"""What the Evaluator computes, what came out, and how its artifact is read back."""
+"""Defines what the Evaluator computes, and reads and writes its results."""
 
 import json
 import math
@@ -27,14 +27,14 @@ CHAMPION = "champion"
 CANDIDATE = "candidate"
 
 DEMANDS_FILE = "demands.json"
-"""Beside TFMA's own files: what the model was held to, and what came of it."""
+"""File beside TFMA's own: the demands with their verdicts, and the metrics."""
 
 
 def eval_config(bounds: Sequence[Bound]) -> config_pb2.EvalConfig:
-    """Returns what TFMA computes: each metric that has a bound, on all of the split.
+    """Returns TFMA's configuration: each metric that has a bound, on the whole split.
 
-    It has no thresholds: the demands are held against the results by `judgement`,
-    in decimal, and with what TFMA does not know of the champion.
+    It has no thresholds: `judgement` compares the results with the bounds, in decimal,
+    and with facts about the champion that TFMA does not have.
     """
     model = {
         "signature_name": EXAMPLES_SIGNATURE,
@@ -77,15 +77,15 @@ def _metric(
 
 
 Values = Mapping[tuple[str, str, int | None], float]
-"""What was measured: by metric, model (`CANDIDATE` or `CHAMPION`), and the label
-whose rows it is about; None for all of the split."""
+"""Values by metric, model (`CANDIDATE` or `CHAMPION`) and label; None is the whole
+split."""
 
 
 def read_values(folder: str) -> Values:
-    """Reads the Evaluator's numbers; plots and differences are left out.
+    """Reads the Evaluator's metrics, without plots and differences.
 
-    So is what is no number, as the loss of a model whose answers are none: it holds
-    nothing, and JSON has no word for it.
+    Values that are not finite, as the loss of a model with NaN answers, are left out
+    too: they meet no bound, and JSON cannot represent them.
     """
     return {
         (
@@ -105,14 +105,14 @@ def read_values(folder: str) -> Values:
 
 
 def read_confusion(folder: str, classes: int) -> np.ndarray:
-    """Reads the confusion matrix of the candidate on all of the split.
+    """Reads the confusion matrix of the candidate on the whole split.
 
     Returns:
-        int64 `[classes, classes]`: how many of the class in the row were answered
-        with the class in the column.
+        int64 `[classes, classes]`, with the true class in the row and the answer in
+        the column.
 
     Raises:
-        LookupError: The Evaluator was not asked for one.
+        LookupError: The results have no confusion matrix.
     """
     confusion = np.zeros((classes, classes), np.int64)
     for plots in tfma.load_plots(folder):
@@ -133,13 +133,14 @@ def read_confusion(folder: str, classes: int) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What an Evaluator decided.
+    """Result of an Evaluator.
 
     Attributes:
-        demands: Every demand, in the order in which they are shown.
-        champion: The version that it was compared with; empty if with none.
-        left_out: Why the version that is served was not compared with; mostly empty.
-        values: Every number, by metric, model and class (empty for all of the split).
+        demands: All demands, in the order in which they are shown.
+        champion: Version of the champion in the comparison; empty if there was none.
+        left_out: Why the served version was not compared with; mostly empty.
+        values: All values, with metric, model and slice: the class, or empty for the
+            whole split.
     """
 
     demands: tuple[Demand, ...]
@@ -148,7 +149,7 @@ class Evaluation:
     values: tuple[dict[str, Any], ...] = ()
 
     def value(self, metric: str, model: str, of_class: str = "") -> float | None:
-        """Returns a number; None if it was not measured."""
+        """Returns a value; None if it was not measured."""
         for one in self.values:
             if (one["metric"], one["model"], one["slice"]) == (metric, model, of_class):
                 return float(one["value"])
@@ -169,10 +170,10 @@ class Evaluation:
 
 
 def read_evaluation(folder: str) -> Evaluation:
-    """Reads what an Evaluator decided, with the bounds that it was held to.
+    """Reads the result of an Evaluator.
 
     Raises:
-        FileNotFoundError: Version 0.1 wrote it, which kept no demands.
+        FileNotFoundError: Version 0.1 wrote the artifact, without demands.
     """
     path = os.path.join(folder, DEMANDS_FILE)
     if not fileio.exists(path):

@@ -1,12 +1,11 @@
-"""Metrics of ours (`contract.metric`) as TFMA computes them, by class as well.
+"""Computes our metrics (`contract.metric`) in TFMA, overall and by class.
 
-All that the Evaluator reports is made of two kinds of sums: how many rows of a class
-were answered with which class, and what rows add to a metric of probabilities. TFMA's
-own confusion matrix takes one row at a time, and its accuracies go through tf_keras,
-row by row as well; the sums here take any number of rows at once. What is about one
-class comes from that class's share of the sums, so no slice by label is made, which
-would hand each row over a second time; it has TFMA's key for that
-(`sub_key.class_id`).
+All results come from two kinds of sums: the number of rows by label and answer, and the
+sums of each row's contribution to a metric of probabilities. TFMA's own confusion
+matrix takes one row at a time, and so do its accuracies, through tf_keras; the sums
+here take any number of rows at once. The metrics of a class come from the class's part
+of the sums, and have TFMA's key for a class (`sub_key.class_id`). So there are no
+slices by label, which would pass each row a second time.
 """
 
 from abc import abstractmethod
@@ -24,16 +23,16 @@ from tensorflow_model_analysis.proto import config_pb2, metrics_for_slice_pb2
 from contract.metric import Metric, make_metric
 
 _Answers: TypeAlias = Counter[tuple[int, int]]
-"""How many rows there are of a label (first) and an answer (second)."""
+"""Number of rows by (label, answer)."""
 
 _BySum: TypeAlias = dict[int, tuple[int, np.ndarray]]
-"""By label: how many rows, and the sum of what they add."""
+"""Number of rows, and the sum of their contributions, by label."""
 
 
 class RowCount(tfma.metrics.Metric):
-    """How many rows there are, by the name of TFMA's `ExampleCount`.
+    """Number of rows, with the metric name of TFMA's `ExampleCount`.
 
-    A class may not be called as one of TFMA's own, which TFMA would take for it.
+    The Python class has another name, because TFMA would confuse it with its own.
     """
 
     def __init__(self, name: str = "example_count") -> None:
@@ -43,7 +42,7 @@ class RowCount(tfma.metrics.Metric):
 
 
 class AnswersPlot(tfma.metrics.Metric):
-    """The confusion matrix: TFMA's `MultiClassConfusionMatrixPlot`."""
+    """Confusion matrix, as from TFMA's `MultiClassConfusionMatrixPlot`."""
 
     def __init__(self, name: str = "multi_class_confusion_matrix_plot") -> None:
         super().__init__(
@@ -52,7 +51,7 @@ class AnswersPlot(tfma.metrics.Metric):
 
 
 class Measured(tfma.metrics.Metric):
-    """One of our metrics: its value over all rows, and over those of each class."""
+    """One of our metrics: its value over all rows, and over the rows of each class."""
 
     def __init__(
         self, name: str, path: str, options: dict[str, Any] | None = None
@@ -115,7 +114,7 @@ def _measured(
     output_name: str = "",
     example_weighted: bool = False,
 ) -> list[Any]:
-    """Returns what TFMA has to compute; what several metrics ask for it runs once."""
+    """Returns TFMA's computations; TFMA runs equal ones of several metrics once."""
     metric = make_metric(path, options)
     key = _key(name, model_name, output_name, example_weighted)
     sums = (
@@ -152,19 +151,20 @@ def _of_class(label: int) -> Any:
 
 
 class _OfRows(beam.CombineFn):
-    """Adds up something of rows, of which it is handed one or many at once."""
+    """Sums over rows, which come singly or in batches."""
 
     def __init__(self, key: Any, eval_config: config_pb2.EvalConfig | None) -> None:
         self._key = key
         self._eval_config = eval_config
 
     def add_input(self, accumulator: Any, element: Any) -> Any:
-        """Adds what is in TFMA's `StandardMetricInputs`.
+        """Adds the rows in TFMA's `StandardMetricInputs`.
 
         Args:
-            accumulator: Is changed.
-            element: Of one row, as TFMA makes it: label `[1]`, probabilities
-                `[classes]`; or of n: `[n]` and `[n, classes]`.
+            accumulator: The accumulator, which is changed.
+            element: One row from TFMA, with label `[1]` and probabilities `[classes]`;
+                or a batch of n rows, with labels `[n]` and probabilities
+                `[n, classes]`.
 
         Raises:
             ValueError: A row has no label.
@@ -199,7 +199,7 @@ class _CountAnswers(_OfRows):
 
     @classmethod
     def computation(cls, key: Any, eval_config: config_pb2.EvalConfig | None) -> Any:
-        # TFMA hides from the results what begins with an underscore.
+        # TFMA leaves names that begin with an underscore out of the results.
         key = key._replace(name="_answers")
         return tfma.metrics.MetricComputation([key], None, cls(key, eval_config))
 
@@ -222,7 +222,7 @@ class _CountAnswers(_OfRows):
 
 
 class _AddUp(_OfRows):
-    """Adds up what rows add to a metric, by label."""
+    """Sums the rows' contributions to a metric, by label."""
 
     def __init__(
         self, key: Any, eval_config: config_pb2.EvalConfig | None, metric: Metric
@@ -268,7 +268,7 @@ def _add(accumulator: _BySum, label: int, rows: int, sums: np.ndarray) -> None:
 def _of_answers(metric: Metric, answers: _Answers) -> dict[int | None, float | None]:
     """Returns a metric's value by label; None is all rows."""
     classes = 1 + max((max(each) for each in answers), default=0)
-    # No answer, which is -1, is the last column.
+    # The answer -1, which means no answer, indexes the last column.
     confusion = np.zeros((classes, classes + 1), np.int64)
     for (label, answer), rows in answers.items():
         confusion[label, answer] = rows
@@ -285,7 +285,7 @@ def _of_sums(metric: Metric, by_label: _BySum) -> dict[int | None, float | None]
     if not by_label:
         return {}
     rows = sum(rows for rows, _ in by_label.values())
-    # In the order of the labels, so that the sum is the same each time.
+    # Sorted, so that the floating-point sum is the same each time.
     total = sum(by_label[label][1] for label in sorted(by_label))
     found: dict[int | None, float | None] = {
         None: metric.of_sums(np.asarray(total), rows)

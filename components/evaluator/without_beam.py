@@ -1,9 +1,9 @@
-"""TFMA's metrics without Beam, for where Beam would run in this process.
+"""Computes TFMA's metrics without Beam, if Beam would run in this process.
 
-By the profile, TFMA on one machine spends a quarter of its time on building,
-translating and pickling Beam's graph, and most of the rest on handing over rows one by
-one; the models' answers take a twentieth. Here TFMA's own computations are fed with
-whole batches, in bounded memory, and what comes of them is written as TFMA writes it.
+A profile of TFMA on one machine: it spends a quarter of its time on building,
+translating and pickling Beam's graph, and most of the rest on passing single rows; the
+models' answers take a twentieth. Here TFMA's own computations get whole batches, in
+bounded memory. The results are written in TFMA's format.
 """
 
 import os
@@ -15,8 +15,9 @@ import tensorflow as tf
 import tensorflow_model_analysis as tfma
 from google.protobuf import json_format
 
-# What has no name at TFMA's top in each of 0.47 and 0.52, and is the same in both;
-# tests/components/evaluator holds what comes of it equal to what TFX's executor writes.
+# These are not public in TFMA 0.47 and 0.52, and are the same in both versions;
+# tests/components/evaluator checks that the results are equal to those of TFX's
+# executor.
 from tensorflow_model_analysis.metrics import metric_specs
 from tensorflow_model_analysis.proto import config_pb2
 from tensorflow_model_analysis.writers.metrics_plots_and_validations_writer import (
@@ -30,7 +31,7 @@ from contract.signatures import EXAMPLES_SIGNATURE, PROBABILITIES
 from contract.task import Task
 
 _ALL_ROWS: tuple[Any, ...] = ()
-"""TFMA's key of the slice that is no slice."""
+"""TFMA's slice key of the whole split."""
 
 
 def evaluate(
@@ -40,16 +41,16 @@ def evaluate(
     task: Task,
     folder: str,
 ) -> None:
-    """Measures models, and writes the results that `tfma.load_eval_result` reads.
+    """Evaluates models, and writes the results that `tfma.load_eval_result` reads.
 
     Args:
-        eval_config: What to measure, on all rows; every combiner of its metrics takes
-            batches, as those of `tfma_metrics` do.
+        eval_config: Metrics on the whole split. The combiners of all metrics must
+            accept batches, as those of `tfma_metrics` do.
         models: SavedModel folders by the names in `eval_config`; the baseline may be
-            left out.
-        splits: Folders of examples.
-        task: That the examples are of.
-        folder: To write to.
+            missing.
+        splits: Folders of the splits.
+        task: Task of the examples.
+        folder: Folder for the results.
     """
     config = tfma.utils.update_eval_config_with_defaults(
         eval_config, has_baseline=len(models) > 1, rubber_stamp=True
@@ -64,7 +65,7 @@ def evaluate(
     run = config_pb2.EvalRun(
         eval_config=config,
         version=tfma.VERSION_STRING,
-        # TFMA calls a model that is alone by no name.
+        # TFMA gives a single model an empty name.
         model_locations=dict(
             zip(
                 (spec.name for spec in config.model_specs), models.values(), strict=True
@@ -78,8 +79,8 @@ def evaluate(
 def _inputs(
     models: Mapping[str, str], splits: Iterable[str], task: Task
 ) -> Iterable[Any]:
-    """Yields what TFMA's combiners take, for a batch of rows at a time."""
-    # A signature holds its model only weakly.
+    """Yields batches as inputs of TFMA's combiners."""
+    # The models are kept, because a signature has only a weak reference to its model.
     loaded = {name: tf.saved_model.load(path) for name, path in models.items()}
     spec = {LABEL: parsing_spec(task)[LABEL]}
     for split in splits:
@@ -103,7 +104,7 @@ def _answer(model: Any, examples: tf.Tensor) -> np.ndarray:
 
 def _measure(config: config_pb2.EvalConfig, inputs: Iterable[Any]) -> dict[Any, Any]:
     """Returns TFMA's metrics, plots and differences to the baseline, by their keys."""
-    # Metrics that need the same sums name an equal computation each.
+    # Metrics that need the same sums have equal computations, which run once.
     computations = dict.fromkeys(
         metric_specs.to_computations(list(config.metrics_specs), eval_config=config)
     )
@@ -125,7 +126,7 @@ def _measure(config: config_pb2.EvalConfig, inputs: Iterable[Any]) -> dict[Any, 
 def _differences(
     config: config_pb2.EvalConfig, found: Mapping[Any, Any]
 ) -> dict[Any, float]:
-    """Returns the candidate's metrics less the baseline's."""
+    """Returns the candidate's metrics minus the baseline's."""
     baselines = [spec.name for spec in config.model_specs if spec.is_baseline]
     return {
         key.make_diff_key(): value - found[key.make_baseline_key(baseline)]

@@ -1,1 +1,1 @@
-"""Pushes a model as a version that appears whole or not at all."""
+"""Pushes a model as a new version, atomically."""

@@ -1,4 +1,4 @@
-"""The component: inputs, parameters, output."""
+"""Declares the component `Pusher`."""
 
 from tfx.types import standard_artifacts
 
@@ -10,28 +10,31 @@ from version_store.serving_config import STABLE
 
 
 class Pusher(Component):
-    """TFX's Pusher, with the differences that serving needs.
+    """Pushes like TFX's Pusher, with differences for serving.
 
-    A version appears whole or not at all: TFX's copies into the folder that the
-    server watches, ours writes beside and renames. A model that is served
-    already is not pushed again: the folder decides, not a cache; nor is one that
-    a person rolled back from. And a version says what it is: it carries a manifest, a
-    model card, its task and the statistics of its data.
+    - A version appears atomically: TFX's Pusher copies into the folder that the server
+      watches, this one writes to another folder and renames it.
+    - A model that is served already is not pushed again; the folder decides this, not a
+      cache. A model from which a user rolled back is not pushed either.
+    - A version documents itself with a manifest, a model card, its task and the
+      statistics of its data.
 
     Inputs: `model`, from Trainer; `model_blessing`, from Evaluator; `infra_blessing`,
-    from ServingValidator; `replay`, from Replay, where there is one; the others are for
-    the manifest, and `statistics` travels
-    with the version as well. Parameters: `models`, the model's folder, with the
-    versions in it; `run`, the run's name, for the manifest, which differs each time, so
-    that this node always executes and sees what is really served; `recipe`, the digest
-    of everything that goes into the model, for the manifest; `facts`, JSON of `Facts`
-    that no artifact says, for the manifest; `arrive_as`, `stable` or `canary`, and
-    `server`, see `pipeline.pushing`.
+    from ServingValidator; `replay`, from Replay, optional. The others are for the
+    manifest, and `statistics` is also copied into the version.
+
+    Parameters:
+    - `models`: the model's folder with its versions.
+    - `run`: the run's name, for the manifest. It differs each time, so this node always
+      executes and sees what is really served.
+    - `recipe`: digest of everything that determines the model, for the manifest.
+    - `facts`: JSON of `Facts` that are in no artifact, for the manifest.
+    - `arrive_as`: `stable` or `canary`; and `server`: see `pipeline.pushing`.
 
     Output `pushed_model`: custom properties `pushed` (0 or 1), and if it is 1
-    `pushed_version`, `pushed_destination` and `already_served` (0 or 1); `held_back`
-    if this very model is not to be served; `arrived_as`, the label, where versions are
-    labelled.
+    `pushed_version`, `pushed_destination` and `already_served` (0 or 1); `held_back`,
+    the reason if this model must not be served; `arrived_as`, the label, if versions
+    have labels.
     """
 
     EXECUTOR = executor.Executor

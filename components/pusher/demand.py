@@ -1,4 +1,4 @@
-"""Pusher's verdict, read back."""
+"""Reads Pusher's verdict."""
 
 from tfx import types
 
@@ -7,7 +7,7 @@ from contract.demands import AT_MOST, OVERALL, ROLLED_BACK_FROM, Demand
 
 
 def read_demands(pushed: types.Artifact) -> list[Demand]:
-    """Returns the demand that a model failed which is not to be served; else none."""
+    """Returns the failed demand of a model that was held back; else an empty list."""
     why = pushed.get_string_custom_property(properties.HELD_BACK)
     if not why:
         return []

@@ -1,4 +1,4 @@
-"""TFX's Pusher with a push that is all or nothing, and that says what it pushed."""
+"""Pushes a model atomically, with its manifest and model card."""
 
 import logging
 import os
@@ -38,7 +38,7 @@ SERVER_KEY = "server"
 
 
 class Executor(executor.Executor):
-    """Pushes a blessed model unless it is what is served already."""
+    """Pushes a blessed model unless it is served already."""
 
     def Do(
         self,
@@ -49,7 +49,7 @@ class Executor(executor.Executor):
         """Writes the `pushed_model` artifact; see `Pusher`.
 
         Raises:
-            BadInputError: What was decided about versions cannot be read.
+            BadInputError: The file with decisions about versions cannot be read.
         """
         self._log_startup(input_dict, output_dict, exec_properties)
         pushed = artifact_utils.get_single_instance(output_dict[nodes.PUSHED_MODEL])
@@ -121,7 +121,7 @@ class Executor(executor.Executor):
 
 
 def _replay_blessed(input_dict: dict[str, list[types.Artifact]]) -> bool:
-    """Tells whether Replay, if there is one, has nothing against the model."""
+    """Tells whether Replay, if there is one, blessed the model."""
     return all(
         blessing.get_int_custom_property(properties.BLESSED)
         for blessing in input_dict.get(nodes.REPLAYED, ())
@@ -129,10 +129,10 @@ def _replay_blessed(input_dict: dict[str, list[types.Artifact]]) -> bool:
 
 
 def _there_already(base: str, now: Serving, digest: str, as_canary: bool) -> int | None:
-    """Returns the version that has this very model and need not be pushed again.
+    """Returns the version that has this model, so that it is not pushed again.
 
-    That is the stable one. For a canary it is the canary, too, or one that was pushed
-    to be it when that was killed.
+    It may be the stable version. For a canary it may also be the canary, or a later
+    version whose push was interrupted before it became the canary.
     """
     numbers = [] if now.stable is None else [now.stable]
     if as_canary and now.stable is not None:
@@ -151,7 +151,7 @@ def _digest(base: str, version: int) -> str | None:
 
 
 def _label(base: str, version: int, label: str, servers: Servers) -> None:
-    """Labels what was pushed; where servers cannot tell that they have it, says so."""
+    """Labels the pushed version; reports if no server confirms that it has it."""
     try:
         rollout.bring_up(base, version, label, servers)
     except NotConfirmedError as error:
@@ -188,7 +188,7 @@ def _facts(
 
 
 def _describe(folder: str, version: int, digest: str, facts: Facts) -> None:
-    """Writes what a version says of itself; again if its number changes."""
+    """Writes a version's model card and manifest; again if its number changes."""
     manifest = Manifest(
         **dict(facts),
         version=version,

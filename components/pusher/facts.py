@@ -1,4 +1,4 @@
-"""Reading what is known of a model from the artifacts of its run."""
+"""Reads the facts about a model from the artifacts of its run."""
 
 import glob
 import hashlib
@@ -61,7 +61,7 @@ LIBRARIES = (
     "tensorflow-transform",
     "tfx",
 )
-"""Those whose versions are worth a line; the digest is over all."""
+"""Packages whose versions are listed; the digest covers all packages."""
 
 _INSTALLED = ".dist-info"
 _SPLIT_PREFIX = "Split-"
@@ -69,7 +69,7 @@ _SPLIT_PREFIX = "Split-"
 
 @dataclass(frozen=True)
 class Folders:
-    """Where a run's artifacts lie; None for what the run did not get to."""
+    """Folders of a run's artifacts; None for artifacts that were not made."""
 
     examples: str | None = None
     schema: str | None = None
@@ -83,13 +83,13 @@ class Folders:
 
     @classmethod
     def of(cls, artifacts: Mapping[str, Artifact]) -> Self:
-        """Returns the folders of artifacts by these names; others are left out."""
+        """Returns the artifacts' folders; artifacts with other keys are ignored."""
         names = cls.__dataclass_fields__.keys() & artifacts.keys()
         return cls(**{name: artifacts[name].uri for name in names})
 
 
 def read_facts(folders: Folders) -> Facts:
-    """Reads all that a run's artifacts say; the rest stays unknown."""
+    """Reads all facts in a run's artifacts; the others stay unknown."""
     f = folders
     task = read_task(f.examples) if f.examples else None
     summary = _summary(f.model_run)
@@ -107,7 +107,7 @@ def read_facts(folders: Folders) -> Facts:
 
 
 def read_demands(folders: Folders) -> list[Demand]:
-    """Reads every demand of every gate that gave a verdict, in the pipeline's order."""
+    """Reads all demands of the gates that gave a verdict, in the pipeline's order."""
     demands: list[Demand] = []
     if folders.verdict:
         demands.append(data_gate.read_demand(folders.verdict))
@@ -123,7 +123,7 @@ def read_demands(folders: Folders) -> list[Demand]:
 def read_statistics(
     folder: str, task: Task | None = None
 ) -> dict[str, SplitStatistics]:
-    """Reads what StatisticsGen, or a version's `statistics/`, says of each split."""
+    """Reads each split's statistics from StatisticsGen or a version's `statistics/`."""
     return {
         name.rstrip("/").removeprefix(_SPLIT_PREFIX): _split(
             os.path.join(folder, name, STATISTICS_FILE), task
@@ -147,18 +147,18 @@ def environment() -> dict[str, Any]:
 
 
 def installed_packages() -> dict[str, str]:
-    """Returns the version of every package that is installed here, by name.
+    """Returns the version of every installed package, by name.
 
-    As the names of their `.dist-info` folders say it (packaging.python.org,
-    recording installed projects): `importlib.metadata` would read each one's
-    metadata for it, a second and more in this environment.
+    It reads the names of the `.dist-info` folders (packaging.python.org, recording
+    installed projects). `importlib.metadata` would read the metadata of each package,
+    which takes more than a second in this environment.
     """
     found: dict[str, str] = {}
-    # Not `sys.path`: setuptools, once imported, adds what it carries inside.
+    # Not `sys.path`: setuptools adds its vendored packages to it when imported.
     for folder in {sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}:
         for entry in glob.glob(os.path.join(folder, "*" + _INSTALLED)):
             name, _, version = os.path.basename(entry).partition("-")
-            # Names as indexes compare them.
+            # Normalised as by package indexes.
             name = re.sub("[-_.]+", "-", name).lower()
             found[name] = version.removesuffix(_INSTALLED)
     return found
@@ -180,7 +180,7 @@ def _split(path: str, task: Task | None) -> SplitStatistics:
 
 
 def _split_rule(examples: str) -> dict[str, Any] | None:
-    """Returns what decided which rows the model was not trained on."""
+    """Returns the rule that decided which rows were held out from training."""
     split = read_split(examples)
     rule = {key: split[key] for key in SPLIT_RULE if key in split}
     if spans := split.get("spans"):
@@ -195,24 +195,24 @@ def _class_name(label: str, task: Task | None) -> str:
 
 
 def _order(label: str) -> tuple[int, str]:
-    """Returns a key by number; what is no label of a class comes last."""
+    """Returns a sort key by number; values that are not labels come last."""
     return (int(label), "") if label.isdecimal() else (2**31, label)
 
 
 def _only_file(folder: str) -> str:
-    """Returns the SHA-256 of the one file in a folder."""
+    """Returns the SHA-256 of the only file in a folder."""
     [name] = fileio.listdir(folder)
     with fileio.open(os.path.join(folder, name), "rb") as stream:
         return hashlib.sha256(stream.read()).hexdigest()
 
 
 def _folder(path: str | None) -> str | None:
-    """Returns the digest of a folder's files; unknown of one that is not mounted."""
+    """Returns the digest of a folder's files; None if it is not mounted."""
     return folder_digest(path) if path and os.path.isdir(path) else None
 
 
 def _summary(model_run: str | None) -> dict[str, Any]:
-    """Returns how a model was fitted; empty of before a summary was kept."""
+    """Reads the summary of a training; empty if an older run has none."""
     if not model_run or not fileio.exists(os.path.join(model_run, SUMMARY_FILE)):
         return {}
     return read_summary(model_run)
@@ -265,7 +265,7 @@ def _overrides(verdict: str) -> Overrides:
 
 
 def parse_counts(text: str) -> dict[str, int] | None:
-    """Returns the Examples artifact's `counts` property as it was meant."""
+    """Parses the `counts` property of an Examples artifact."""
     if not text:
         return None
     return json.loads(text)

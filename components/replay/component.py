@@ -1,4 +1,4 @@
-"""The component: inputs, parameters, output."""
+"""Declares the component `Replay`."""
 
 from tfx.types import standard_artifacts
 
@@ -8,25 +8,25 @@ from contract import nodes
 
 
 class Replay(Component):
-    """Holds the new model to what callers got so far.
+    """Compares the new model's answers with those that callers got so far.
 
-    It answers the pictures that the champion was asked by callers, as a server logged
-    them, and how often both agree is held to bounds: overall, by the class that the
-    champion answered, and by each class's share of the answers. The test split says
-    whether a model is right; this says what changes for those who call it. A shortfall
-    that chance alone makes of so few pictures is none.
+    The new model answers the logged pictures that the champion answered. The agreement
+    of both models is compared with bounds: overall, for each class that the champion
+    answered, and for each class's share of the answers. The test split tells whether a
+    model is right; this tells what changes for callers. A shortfall that chance
+    explains at this number of pictures does not count.
 
     Inputs: `model`, from Trainer; `champion`, from Champion; `examples`, for the task.
     Parameters: `log`, a prefix or folder, see `serving.request_logs.reading`;
-    `log_state`, anything that differs when the log does, for the cache; `model_name`;
-    `max_pictures`, of the newest files so many at most; `min_agreement`,
+    `log_state`, a value that changes with the log, for the cache; `model_name`;
+    `max_pictures`, maximum number of pictures, from the newest files; `min_agreement`,
     `min_class_agreement` and `max_share_shift`, the bounds.
 
     Output `blessing`: custom properties `blessed` (0 or 1), and `left_out`, why nothing
-    was asked: there is no champion, no log, or nothing in it that the champion
-    answered; such a model is blessed. `replay.json`, see `demand.Replayed`, and the
-    pictures of disagreements, each a file that `serving.request_logs forget` removes
-    with its request.
+    was compared: there is no champion, no log, or no request that the champion
+    answered. Such a model is blessed. It has `replay.json`, see `demand.Replayed`, and
+    the pictures of disagreements, each in a file that `serving.request_logs forget`
+    removes with its request.
     """
 
     EXECUTOR = executor.Executor

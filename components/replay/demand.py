@@ -1,4 +1,4 @@
-"""Replay's verdict, read back."""
+"""Defines Replay's result, and reads it."""
 
 import json
 import os
@@ -14,15 +14,15 @@ REPORT_FILE = "replay.json"
 
 @dataclass(frozen=True)
 class Disagreement:
-    """A picture that both models answer with different classes.
+    """A picture for which both models answer different classes.
 
     Attributes:
-        file: Its picture, beside the report; empty where the request has no id, as then
-            nobody could ask to have it removed.
-        champion: The label that was answered.
-        champion_probability: How sure the champion was.
-        candidate: The label that the new model answers.
-        candidate_probability: How sure that is.
+        file: Path of the picture beside the report; empty if the request has no id,
+            because then the picture could not be removed on request.
+        champion: The champion's answer, a label.
+        champion_probability: Probability of the champion's answer.
+        candidate: The new model's answer, a label.
+        candidate_probability: Probability of the new model's answer.
     """
 
     file: str
@@ -34,16 +34,16 @@ class Disagreement:
 
 @dataclass(frozen=True)
 class Replayed:
-    """What a Replay found.
+    """Result of a Replay.
 
     Attributes:
-        demands: Every demand; none where it was left out.
-        left_out: Why nothing was asked; mostly empty.
-        champion: The version whose answers were taken.
-        requests: How many logged requests were looked at.
-        pictures: How many pictures they had.
-        all_disagreements: How many pictures are answered otherwise.
-        disagreements: The most confident of them.
+        demands: All demands; empty if nothing was compared.
+        left_out: Why nothing was compared; mostly empty.
+        champion: Version of the champion.
+        requests: Number of logged requests that were read.
+        pictures: Number of pictures in them.
+        all_disagreements: Number of pictures with different answers.
+        disagreements: Those of them with the highest probabilities.
     """
 
     demands: tuple[Demand, ...] = ()
@@ -56,7 +56,7 @@ class Replayed:
 
     @property
     def blessed(self) -> bool:
-        """Whether nothing speaks against the model."""
+        """Whether no demand refuses the model."""
         return not any(demand.refused for demand in self.demands)
 
     def to_json(self) -> str:
@@ -67,10 +67,10 @@ class Replayed:
 
 
 def read_replayed(folder: str) -> Replayed:
-    """Reads what a Replay found.
+    """Reads the result of a Replay.
 
     Args:
-        folder: Of the `blessing` artifact.
+        folder: Folder of the `blessing` artifact.
     """
     with fileio.open(os.path.join(folder, REPORT_FILE)) as stream:
         content: dict[str, Any] = json.load(stream)

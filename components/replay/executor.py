@@ -1,4 +1,4 @@
-"""Reads the log, asks the new model, and blesses it or not."""
+"""Reads the request log, runs the new model on it, and blesses it or not."""
 
 import os
 from collections.abc import Iterator
@@ -29,24 +29,24 @@ MIN_CLASS_AGREEMENT_KEY = "min_class_agreement"
 MAX_SHARE_SHIFT_KEY = "max_share_shift"
 
 MAX_VALUES = 32 << 20
-"""Fewer pictures, where they are so large that these would be more bytes than that."""
+"""Maximum number of bytes of all pictures; large pictures make them fewer."""
 
 SHOWN = 24
-"""So many disagreements have their picture kept."""
+"""Maximum number of disagreements that are kept with their pictures."""
 
 _BATCH = 256
 
 
 @dataclass
 class Traffic:
-    """What the champion was asked and answered, picture by picture.
+    """Logged pictures and the champion's answers to them.
 
     Attributes:
-        requests: How many there were.
-        ids: Of the request of each picture; empty where it was lost.
-        images: uint8 `[pictures of a request, *task.shape]`, a request each.
-        probabilities: float32 `[pictures of a request, classes]`, likewise.
-        others: Requests that another version or model answered.
+        requests: Number of requests.
+        ids: Id of the request of each picture; empty if it was lost.
+        images: For each request, uint8 `[pictures of the request, *task.shape]`.
+        probabilities: For each request, float32 `[pictures of the request, classes]`.
+        others: Number of requests that another version or model answered.
     """
 
     requests: int = 0
@@ -102,18 +102,18 @@ class Executor(BaseExecutor):
 def read_traffic(
     traffic: Traffic, log: str, model: str, version: int, task: Task, most: int
 ) -> str:
-    """Reads what a version answered, the newest files of the log first.
+    """Reads the answers of a version, the newest files of the log first.
 
     Args:
-        traffic: Is filled.
+        traffic: Receives the pictures and answers.
         log: See `serving.request_logs.reading.find_files`.
         model: Name of the model.
-        version: That answered.
-        task: Of it.
-        most: Pictures at most.
+        version: Version whose answers are read.
+        task: Task of the version.
+        most: Maximum number of pictures.
 
     Returns:
-        Why there is nothing to compare; empty if there is.
+        Why there is nothing to compare; empty if there is something.
     """
     try:
         files = reading.find_files(log)
@@ -159,7 +159,7 @@ def _compare(
     shown = differing[np.argsort(-sure, kind="stable")][:SHOWN]
     disagreements = [
         Disagreement(
-            # Of one without an id nobody could ask to have it removed.
+            # Without a request id the picture could not be removed on request.
             keep_picture(folder, traffic.ids[row], images[row])
             if traffic.ids[row]
             else "",

@@ -1,4 +1,4 @@
-"""What two models' answers to the same pictures are held to: pure, without TFX."""
+"""Judges two models' answers to the same pictures, without TFX."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,13 +15,13 @@ AGREEMENT, SHARE_SHIFT = "agreement", "share_shift"
 
 @dataclass(frozen=True)
 class Bounds:
-    """What the answers are held to.
+    """Bounds for the answers.
 
     Attributes:
-        min_agreement: Least share of the pictures that both answer with one class.
-        min_class_agreement: The same of the pictures that the champion answered with a
-            class, for each class alone.
-        max_share_shift: How far each class's share of all answers may move.
+        min_agreement: Minimum share of pictures with the same answer from both models.
+        min_class_agreement: The same minimum for each class, among the pictures that
+            the champion answered with this class.
+        max_share_shift: Maximum change of each class's share of all answers.
     """
 
     min_agreement: float
@@ -32,16 +32,16 @@ class Bounds:
 def judge(
     task: Task, champion: np.ndarray, candidate: np.ndarray, bounds: Bounds
 ) -> list[Demand]:
-    """Returns every demand and what came of it.
+    """Returns every demand with its verdict.
 
-    A bound is moved as far as chance alone reaches with so many pictures: it is the
-    share that all traffic has to keep to, and these pictures are a sample of it.
+    The bounds are for all traffic, and the pictures are a sample of it. So each bound
+    is relaxed by the difference that chance explains at this number of pictures.
 
     Args:
-        task: For the names of the classes.
-        champion: int64 `[pictures]`, the labels that were answered; not empty.
-        candidate: Likewise, of the new model.
-        bounds: What they are held to.
+        task: The task with the class names.
+        champion: The champion's answers, labels, int64 `[pictures]`; not empty.
+        candidate: The new model's answers, int64 `[pictures]`.
+        bounds: The bounds.
     """
     return [
         *_agreement(task, champion, candidate, bounds),

@@ -1,4 +1,4 @@
-"""The component: parameters, output."""
+"""Declares the component `RequestLogExampleGen`."""
 
 from tfx.types import standard_artifacts
 
@@ -8,27 +8,29 @@ from contract import nodes
 
 
 class RequestLogExampleGen(Component):
-    """Turns logged requests into examples of the task, a split for each version.
+    """Turns logged requests into examples of the task, with a split for each version.
 
-    Read are Predict with `serving_default` and `tf_examples`, and Classify. Of a
-    version that is still in the models' folder and has the signature `novelty`, each
-    picture's novelty comes with it: here the pictures are at hand. One block of rows is
-    in memory at a time, however long the log.
+    It reads Predict with `serving_default` and `tf_examples`, and Classify. If a
+    version is still in the models' folder and has the signature `novelty`, each
+    picture's novelty is computed here, where the pictures are in memory. Only one block
+    of rows is in memory at a time, for logs of any length.
 
-    Parameters: `log`, a prefix or folder, see `serving.request_logs.reading`; `models`,
-    the folder of the model's versions; `version`, the only one that is read, or empty;
-    `since` and `until`, seconds since 1970, -1 for no end; `hours`, where `since` is
-    not given: so many before now, or before the hour that a collector is writing, 0 for
-    all; `labels`, a CSV file with
-    labels that came late, or empty; `max_requests`, most requests of a version that are
-    looked at: of more, those whose ids have the lowest hashes, so that the same ones
-    are looked at each time. Where there is a label, a request counts for the true
-    accuracy in any case.
+    Parameters:
+    - `log`: a prefix or folder, see `serving.request_logs.reading`.
+    - `models`: the folder of the model's versions.
+    - `version`: the only version that is read; empty for all.
+    - `since` and `until`: the period, in seconds since 1970; -1 for no limit.
+    - `hours`: length of the period if `since` is not given. It ends now, or at the hour
+      that a collector is writing. 0 for no limit.
+    - `labels`: a CSV file with labels that came later; empty for none.
+    - `max_requests`: maximum number of requests per version. Of more requests, those
+      whose ids have the lowest hashes are read, so the sample is the same each time.
+      A request with a label always counts for the true accuracy.
 
     Output `examples`: gzipped TFRecords of tf.Example, see `contract.features`, in a
-    split named by the version, or `unknown`; `task.json`; and `requests.json`: how many
-    requests there were, how many were looked at, what was passed over, and how many
-    answers with labels were right.
+    split named by the version, or `unknown`; `task.json`; and `requests.json`: the
+    numbers of logged requests, of read ones and of skipped ones, and the number of
+    right answers among those with labels.
     """
 
     EXECUTOR = executor.Executor

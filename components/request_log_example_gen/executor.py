@@ -1,4 +1,4 @@
-"""Reads a log, and writes what was asked and answered as examples."""
+"""Reads a request log, and writes its pictures and answers as examples."""
 
 import json
 import os
@@ -44,7 +44,7 @@ REQUESTS_FILE = "requests.json"
 
 _BLOCK_ROWS = 1_000
 _BLOCK_VALUES = 1_000_000
-"""So many rows of a version, or values of its images, are in memory at once."""
+"""Maximum numbers of rows of a version and of values of its images in memory."""
 
 _SHARD_ROWS = 12_000
 
@@ -56,10 +56,10 @@ class Executor(BaseExecutor):
     def run(
         self, inputs: Artifacts, outputs: Artifacts, parameters: dict[str, Any]
     ) -> None:
-        """Reads the log twice, of which the first time only its index.
+        """Reads the log's index, then the log.
 
         Raises:
-            BadInputError: There is no log, nothing in it is of this model, or it is of
+            BadInputError: There is no log, it has no request to this model, or it is of
                 another task.
         """
         asked = _asked(parameters)
@@ -111,7 +111,7 @@ class Executor(BaseExecutor):
         content = {
             "versions": {
                 name: {
-                    # Of those that lost their line of the index nobody knew before.
+                    # Requests that are missing in the index were not counted before.
                     "logged": max(logged[name], writer.requests),
                     "read": writer.requests,
                     "pictures": writer.rows,
@@ -138,7 +138,7 @@ def _asked(parameters: Mapping[str, Any]) -> Asked:
         for key in (SINCE_KEY, UNTIL_KEY)
     )
     if since is None and (hours := parameters[HOURS_KEY]):
-        # Looks at a time come one after the other: what is hidden is the next one's.
+        # The period ends where the log is complete; the next run continues there.
         whole = reading.whole_until(parameters[LOG_KEY])
         end = min(int(time.time()), whole or sys.maxsize)
         since = end - hours * 3600
@@ -153,7 +153,7 @@ def _asked(parameters: Mapping[str, Any]) -> Asked:
 
 
 class _Writer:
-    """Writes the split of a version, a block at a time."""
+    """Writes the split of a version, one block at a time."""
 
     def __init__(self, folder: str, models: str, name: str, task: Task) -> None:
         self.requests = self.rows = self.first = self.last = 0
@@ -206,7 +206,7 @@ class _Writer:
 
 
 def _novelty_of(models: str, name: str) -> Callable[[np.ndarray], np.ndarray] | None:
-    """Returns what tells the novelty of images; None where the version cannot."""
+    """Returns a function that computes novelty; None if the version has none."""
     folder = versions.version_path(models, int(name)) if name != UNKNOWN else ""
     if not os.path.isdir(folder):
         return None
@@ -215,7 +215,7 @@ def _novelty_of(models: str, name: str) -> Callable[[np.ndarray], np.ndarray] | 
         return None
 
     def novelty(images: np.ndarray) -> np.ndarray:
-        # A signature does not keep alive what it was loaded with.
+        # `loaded` is used here because a signature does not keep its model alive.
         asked = loaded.signatures[signatures.NOVELTY_SIGNATURE]
         [name] = asked.structured_input_signature[1]
         answer = asked(**{name: tf.constant(images)})[signatures.NOVELTY]

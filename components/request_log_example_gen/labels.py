@@ -1,4 +1,4 @@
-"""Labels that come late: what a person says of requests that were answered."""
+"""Reads labels for answered requests, and counts the right answers."""
 
 import csv
 from collections.abc import Iterator, Mapping
@@ -9,21 +9,21 @@ from contract.errors import BadInputError
 from contract.task import Task
 
 REQUEST_ID, LABEL, ROW = "request_id", "label", "row"
-"""Columns; the last may be missing: then a request has one picture."""
+"""Columns of the file. `row` may be missing; then it is 0."""
 
 Key = tuple[str, int]
-"""A request's id, and the place of a picture in it."""
+"""A request's id, and the index of a picture in it."""
 
 
 def read_labels(path: str, task: Task) -> dict[Key, int]:
-    """Reads a CSV file with the columns `request_id` and `label`, and maybe `row`.
+    """Reads a CSV file with the columns `request_id`, `label` and optionally `row`.
 
     Args:
-        path: Of the file.
-        task: Its classes, which a label names, or whose place it is.
+        path: Path of the file.
+        task: The task; a label in the file is the name or the index of a class.
 
     Raises:
-        BadInputError: It cannot be read, or a line has no label of the task.
+        BadInputError: The file cannot be read, or a line has no label of the task.
     """
     try:
         with open(path, encoding="utf-8-sig", newline="") as stream:
@@ -63,14 +63,14 @@ def _rows(
 
 
 class Truth:
-    """How many answers were right, of those whose label somebody knows."""
+    """Counts the answers that have a label, and the right ones among them."""
 
     def __init__(self, labels: Mapping[Key, int], classes: int) -> None:
-        """Has seen no answer.
+        """Starts with no answers.
 
         Args:
-            labels: By request and row.
-            classes: How many there are.
+            labels: Labels by request and row.
+            classes: Number of classes.
         """
         self._labels = labels
         self._requests = {request_id for request_id, _ in labels}
@@ -78,16 +78,16 @@ class Truth:
         self._counts: dict[str, np.ndarray] = {}
 
     def knows(self, request_id: str) -> bool:
-        """Tells whether there is a label of a request."""
+        """Tells whether there is a label for a request."""
         return request_id in self._requests
 
     def add(self, request_id: str | None, version: str, answers: np.ndarray) -> None:
-        """Takes note of the classes that the pictures of a request were answered with.
+        """Counts the answers to a request's pictures.
 
         Args:
-            request_id: None is never a request with a label.
-            version: That answered.
-            answers: int64 `[rows]`.
+            request_id: The request's id; None never has a label.
+            version: Version that answered.
+            answers: Labels that were answered, int64 `[rows]`.
         """
         if request_id not in self._requests:
             return
@@ -99,7 +99,7 @@ class Truth:
                 counts[:, label] += 1, label == answer
 
     def by_version(self) -> dict[str, dict[str, list[int]]]:
-        """Returns how many answers have a label and are right, by version, class."""
+        """Returns the numbers of labelled and of right answers by version and class."""
         return {
             version: {"rows": rows.tolist(), "right": right.tolist()}
             for version, (rows, right) in self._counts.items()

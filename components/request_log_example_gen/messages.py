@@ -1,4 +1,4 @@
-"""From a logged request and its answer to pictures and probabilities."""
+"""Extracts pictures and probabilities from a logged request and its answer."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,11 +22,11 @@ from serving.request_logs.reading import Logged
 
 @dataclass(frozen=True)
 class Answered:
-    """The pictures of one request, and what was answered.
+    """The pictures of one request, and their answers.
 
     Attributes:
-        images: uint8 or int64 `[rows, task.size]`: of what a tf.Example has nobody has
-            seen to it that the values are 0 to 255.
+        images: uint8 or int64 `[rows, task.size]`. Values from a tf.Example are int64,
+            and are not checked to be 0 to 255.
         probabilities: float32 `[rows, classes]`.
     """
 
@@ -35,15 +35,15 @@ class Answered:
 
 
 def answered(logged: Logged, task: Task) -> Answered | None:
-    """Reads a logged request; None if it asked for no probabilities of pictures.
+    """Reads a logged request; None if it has no probabilities of pictures.
 
-    Predict with the signatures `serving_default` and `tf_examples`, and Classify, are
-    read. Another signature is none of the task's, and of a Predict that named other
-    outputs only there is no answer.
+    It reads Predict with the signatures `serving_default` and `tf_examples`, and
+    Classify. Other signatures do not have the task's pictures and answers, and a
+    Predict that asked only for other outputs has no probabilities.
 
     Args:
         logged: See `reading.read`.
-        task: Of the model that answered.
+        task: Task of the model that answered.
 
     Raises:
         BadInputError: Pictures or answers are not of this task.
@@ -75,13 +75,13 @@ Found = tuple[int, np.ndarray, np.ndarray]
 
 def _of_predict(log: Any, signature: str) -> Found | None:
     outputs = log.response.outputs
-    # A map makes what is asked for and is not there.
+    # Checked first: reading a missing key of a protobuf map would add it.
     if PROBABILITIES not in outputs or len(log.request.inputs) != 1:
         return None
     probabilities = tensors.decode(outputs[PROBABILITIES])
     [given] = (tensors.decode(tensor) for tensor in log.request.inputs.values())
     rows = len(probabilities)
-    # A server answers a tensor without rows, too.
+    # A server also answers a tensor without rows.
     if not rows:
         return None
     if signature in ("", IMAGES_SIGNATURE):
@@ -110,7 +110,7 @@ def _of_classify(log: Any, task: Task) -> Found:
 
 
 def _flat(given: np.ndarray, rows: int) -> np.ndarray:
-    # As many as answers, else they are no images of one task.
+    # There must be as many images as answers; else they are not images of the task.
     of_rows = given.shape[:1] == (rows,)
     return given.reshape(rows, -1) if of_rows else np.zeros((0, 0), np.uint8)
 
@@ -118,5 +118,5 @@ def _flat(given: np.ndarray, rows: int) -> np.ndarray:
 def _images(examples: Sequence[Example]) -> np.ndarray:
     values = [one.features.feature[IMAGE].int64_list.value for one in examples]
     sizes = {len(of_one) for of_one in values}
-    # Unequal ones are no images of one task.
+    # Images of different sizes are not images of one task.
     return np.array(values, np.int64) if len(sizes) == 1 else np.zeros((0, 0), np.int64)

@@ -1,4 +1,4 @@
-"""What people have sent, on disk: nobody but the pipeline's user reads it."""
+"""Writes callers' data to disk so that only the pipeline's user can read it."""
 
 import os
 from collections.abc import Iterator
@@ -14,9 +14,10 @@ from serving.request_logs.forgetting import PICTURES, picture_name
 
 @contextmanager
 def private() -> Iterator[None]:
-    """Gives the files and folders that the block makes to the process's user alone.
+    """Makes new files and folders accessible to the process's user only.
 
-    As those of the request log itself. In an object store its own rules hold.
+    The request log's own files have the same permissions. An object store has its own
+    rules.
     """
     before = os.umask(0o077)
     try:
@@ -29,12 +30,12 @@ def keep_picture(folder: str, request_id: str, image: np.ndarray) -> str:
     """Writes a picture where `serving.request_logs forget` finds it.
 
     Args:
-        folder: Of the page, or whatever links the picture.
-        request_id: Of its request; several pictures may have the same.
+        folder: Folder of the file that links the picture.
+        request_id: Id of the picture's request; several pictures may have the same.
         image: uint8 `[height, width]` or `[height, width, 3]`.
 
     Returns:
-        Its path in the folder.
+        Path of the picture in the folder.
     """
     names = (os.path.join(PICTURES, picture_name(request_id, n)) for n in count())
     name = next(n for n in names if not fileio.exists(os.path.join(folder, n)))

@@ -1,4 +1,4 @@
-"""Which requests of a log are looked at. Nothing here imports TensorFlow."""
+"""Selects the requests of a log that are read, without importing TensorFlow."""
 
 import hashlib
 import os
@@ -13,18 +13,18 @@ from serving.request_logs import reading
 from version_store import versions
 
 UNKNOWN = "unknown"
-"""The split of requests whose version nobody knows."""
+"""Name of the split for requests whose version is not known."""
 
 _HASHES = 1 << 64
 
 
 @dataclass(frozen=True)
 class Asked:
-    """Which requests are meant.
+    """Criteria for the requests to read.
 
     Attributes:
         models: The folder of the model's versions.
-        version: The only one; None: each of them, also one that is not known.
+        version: The only version to read; None: all versions, also unknown ones.
         when: The period.
     """
 
@@ -38,12 +38,12 @@ class Asked:
         return os.path.basename(self.models)
 
     def has(self, model: str, version: int | None) -> bool:
-        """Tells whether requests to a version of a model are meant."""
+        """Tells whether requests to a version of a model are to be read."""
         return model == self.model and self.version in (None, version)
 
 
 def task_of(asked: Asked) -> Task:
-    """Returns the task of the version that is meant, or of the newest one."""
+    """Returns the task of the selected version, or of the newest one."""
     version = asked.version
     if version is None:
         version = versions.latest_version(asked.models)
@@ -58,7 +58,7 @@ def task_of(asked: Asked) -> Task:
 
 
 def count(files: Iterable[str], asked: Asked) -> tuple[Counter[str], Counter[str]]:
-    """Returns how many requests the index has, by version, and of other models."""
+    """Counts the requests in the index: selected ones by version, and all others."""
     logged: Counter[str] = Counter()
     others: Counter[str] = Counter()
     for path in files:
@@ -72,7 +72,7 @@ def count(files: Iterable[str], asked: Asked) -> tuple[Counter[str], Counter[str
 
 
 def nothing(log: str, asked: Asked, others: Mapping[str, int], unread: int) -> str:
-    """Returns what to say of a log that has nothing of what is meant."""
+    """Returns the error message for a log without any selected request."""
     what = asked.model
     if asked.version is not None:
         what += f" version {asked.version}"
@@ -92,25 +92,25 @@ def name_of(version: int | None) -> str:
 
 
 class Sample:
-    """Which requests are looked at: those whose ids have the lowest hashes."""
+    """A sample of the requests: those whose ids have the lowest hashes."""
 
     def __init__(self, logged: Mapping[str, int], most: int) -> None:
-        """Chooses, without having seen one.
+        """Computes the limit of the hashes for each version.
 
         Args:
-            logged: How many there are, by version.
-            most: About how many of each version are looked at.
+            logged: Number of requests by version.
+            most: Approximate maximum number of requests of each version.
         """
         self._below = {
             name: _HASHES * most // count for name, count in logged.items() if count
         }
 
     def has(self, request_id: str, version: str) -> bool:
-        """Tells whether a request is looked at.
+        """Tells whether a request is in the sample.
 
         Args:
-            request_id: Its id.
-            version: The name of its split.
+            request_id: The request's id.
+            version: Name of the request's split.
         """
         below = self._below.get(version, _HASHES)
         if below >= _HASHES:

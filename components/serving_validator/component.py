@@ -1,4 +1,4 @@
-"""The component: inputs, parameter, output."""
+"""Declares the component `ServingValidator`."""
 
 from tfx.types import standard_artifacts
 
@@ -8,20 +8,20 @@ from contract import nodes
 
 
 class ServingValidator(Component):
-    """Asks the candidate as a server would, before it reaches one.
+    """Checks that the candidate works in a server, before it is pushed.
 
-    InfraValidator needs Docker or a cluster and cannot be compiled for
-    Kubeflow; this loads the SavedModel in a fresh process the way TensorFlow
-    Serving does, sends test images through every signature in several batch
-    sizes, and holds the answers to those that Keras gave in the Trainer.
+    TFX's InfraValidator needs Docker or a cluster, and cannot be compiled for Kubeflow.
+    This component loads the SavedModel in a new process as TensorFlow Serving does,
+    sends test images through every signature in several batch sizes, and compares the
+    answers with those of Keras in the Trainer.
 
-    Inputs: `model`, from Trainer; `model_run`, from Trainer, with its own answers to
-    test images; `examples`, whose test split is asked. Parameter `timeout_seconds`: for
-    starting the process, loading and answering.
+    Inputs: `model`, from Trainer; `model_run`, from Trainer, with Keras' answers to
+    test images; `examples`, with the test split. Parameter `timeout_seconds`: maximum
+    time to start the process, load the model and answer.
 
-    Output `blessing`: as InfraValidator's, with `report.json`: `checks` that
-    passed, and `failures` with their reasons. Where the model could not be asked for
-    a reason of the machine's (see `process`), the node fails: there is no verdict.
+    Output `blessing`: in InfraValidator's format, with `report.json`: `checks` that
+    passed, and `failures` with their reasons. If the machine is at fault (see
+    `process`), there is no verdict and the node fails.
     """
 
     EXECUTOR = executor.Executor

@@ -1,4 +1,4 @@
-"""ServingValidator's verdict, read back."""
+"""Reads ServingValidator's verdict."""
 
 import json
 import os
@@ -14,10 +14,11 @@ FAILED_CHECKS = "failed_checks"
 
 
 def read_withdrawn(folder: str) -> set[str]:
-    """Returns signatures whose marker came out wrong; see `contract.rows_apart`.
+    """Returns signatures whose marker proved wrong; see `contract.rows_apart`.
 
     Args:
-        folder: Of the `blessing` artifact; another validator's has no such report.
+        folder: Folder of the `blessing` artifact; those of other validators have no
+            report.
     """
     if not fileio.exists(os.path.join(folder, REPORT_FILE)):
         return set()
@@ -25,7 +26,7 @@ def read_withdrawn(folder: str) -> set[str]:
 
 
 def read_demand(folder: str) -> Demand:
-    """Returns a blessing's report as the one demand that it is: right answers."""
+    """Reads a blessing's report as one demand: no failed checks."""
     failures = _read(folder)["failures"]
     return Demand(
         nodes.SERVING_VALIDATOR,

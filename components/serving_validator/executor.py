@@ -1,4 +1,4 @@
-"""Prepares the questions, starts the probe, and blesses or not."""
+"""Prepares the requests, runs the probe, and blesses the model or not."""
 
 import json
 import logging
@@ -23,12 +23,12 @@ TIMEOUT_KEY = "timeout_seconds"
 
 REPORT_FILE = "report.json"
 
-# By which people know the verdict (tfx/components/infra_validator/executor.py).
+# Names as in TFX (tfx/components/infra_validator/executor.py).
 _BLESSED_FILE, _NOT_BLESSED_FILE = "INFRA_BLESSED", "INFRA_NOT_BLESSED"
 
 
 class Executor(BaseExecutor):
-    """Blesses a model that answers in a fresh process as it did when trained."""
+    """Blesses a model whose answers in a new process equal those in the Trainer."""
 
     def run(
         self, inputs: Artifacts, outputs: Artifacts, parameters: dict[str, Any]
@@ -36,8 +36,8 @@ class Executor(BaseExecutor):
         """Writes the `blessing` artifact; see `ServingValidator`.
 
         Raises:
-            RuntimeError: The model could not be asked, for a reason of this machine.
-            OSError: Likewise.
+            RuntimeError: The machine, not the model, made the probe fail.
+            OSError: The same.
         """
         model = path_utils.serving_model_path(inputs[nodes.MODEL].uri)
         run = inputs[nodes.MODEL_RUN].uri
@@ -61,11 +61,11 @@ class Executor(BaseExecutor):
 
 
 def probe(model: str, requests: Requests, timeout_seconds: int) -> process.Report:
-    """Asks a model in a process of its own.
+    """Runs the probe of a model in a separate process.
 
     Returns:
-        `checks` that passed and `failures`; see `process` for which ends of the
-        other process are one.
+        `checks` that passed and `failures`; `process` says which exits of the process
+        count as a failure.
     """
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "requests.npz")

@@ -1,17 +1,18 @@
-"""Loads a SavedModel as TensorFlow Serving does and asks it.
+"""Loads a SavedModel as TensorFlow Serving does, and checks its answers.
 
     echo '{"model": FOLDER, "requests": FILE}' | \
         python -m components.serving_validator.probe
 
-TensorFlow Serving loads into a Session (LoadSavedModel) and feeds by the names
-of the signature, so this does too, with our own server's code: what only
-`tf.saved_model.load` could mend fails here. It runs in a process of its own: a
-model that takes its server down takes this down, and not the pipeline. Prints one
-JSON object: `{"checks": [...], "failures": [...], "withdrawn": [...]}`, the last of
-signatures whose rows see each other although the model says otherwise. Whatever the
-model raises is a failure there; where it is this machine that cannot, there is none
-(`MachineError`). It imports all that it needs before it reads, so that it can be
-started ahead.
+TensorFlow Serving loads into a Session (LoadSavedModel) and feeds by the names of the
+signature. The probe does the same, with our own server's code, so a model that only
+`tf.saved_model.load` can load fails here. It runs in a separate process: a model that
+crashes its server crashes this process, not the pipeline.
+
+It prints one JSON object, `{"checks": [...], "failures": [...], "withdrawn": [...]}`.
+`withdrawn` has signatures whose rows influence each other although the model's marker
+says that they do not. An exception of the model is a failure; a lack of memory is not
+(`MachineError`). The process imports all modules before it reads its input, so it can
+be started ahead.
 """
 
 import gc
@@ -41,18 +42,18 @@ from contract.signatures import (
 )
 
 TOLERANCE = 1e-5
-"""Largest difference of a probability. Batches of other sizes, and kernels that
-sum in another order, move float32 softmax outputs by about 1e-7."""
+"""Maximum difference of a probability. Other batch sizes, and kernels that sum in
+another order, change float32 softmax outputs by about 1e-7."""
 
 NOVELTY_TOLERANCE = 1e-4
-"""Largest difference of a novelty: of vectors of length 1.4 the squared distance, in
-float32."""
+"""Maximum difference of a novelty, which is a squared distance of vectors of length
+1.4, in float32."""
 
 _BATCH_SIZES = (1, 7)
 _FEW = 3
 
 _METHODS = {CLASSIFY_SIGNATURE: "tensorflow/serving/classify"}
-"""By which TensorFlow Serving is asked, where it is not Predict."""
+"""TensorFlow Serving's methods of signatures that do not use Predict."""
 
 _PREDICT = "tensorflow/serving/predict"
 
@@ -60,22 +61,22 @@ Answer = dict[str, np.ndarray]
 
 
 class MachineError(BaseException):
-    """The memory does not suffice: no finding about a model, so no `Exception`."""
+    """There is too little memory: no fault of the model, so no `Exception`."""
 
 
 Ask = Callable[[str, str, np.ndarray], Answer]
-"""Asks a signature by its one input: (signature, input, value) -> outputs by name."""
+"""Calls a signature with one input: (signature, input, value) -> outputs by name."""
 
 
 class Notes:
-    """What was checked."""
+    """Collects the results of the checks."""
 
     def __init__(self) -> None:
         self.checks: list[str] = []
         self.failures: list[str] = []
 
     def check(self, what: str, find_fault: Callable[[], str]) -> bool:
-        """Takes note of a check; an error is a fault. Returns whether there is none."""
+        """Runs a check and returns whether it passed; an exception is a fault."""
         try:
             wrong = find_fault()
         except Exception as error:
@@ -88,7 +89,7 @@ class Notes:
 
 
 def main(model: str, requests: str) -> int:
-    """Runs all checks; prints the outcome as JSON."""
+    """Runs all checks and prints the report as JSON."""
     notes = Notes()
     withdrawn: list[str] = []
     expected = Requests.load(requests)
@@ -99,13 +100,13 @@ def main(model: str, requests: str) -> int:
     else:
         withdrawn = _check_all(model, ask, expected, notes)
     report = {"checks": notes.checks, "failures": notes.failures}
-    # On a line of its own, whatever libraries printed.
+    # On a new line, because libraries may have printed an incomplete one.
     print("\n" + json.dumps({**report, "withdrawn": withdrawn}))
     return 0
 
 
 def _check_all(model: str, ask: Ask, expected: Requests, notes: Notes) -> list[str]:
-    """Asks each signature; returns those whose marker is to be withdrawn."""
+    """Checks each signature; returns those whose marker is to be withdrawn."""
     images, examples = expected.images, np.array(expected.examples, object)
     by_input = (IMAGES_SIGNATURE, "images", images)
     answers_images = _check_signature(*by_input, ask, expected, notes)
@@ -130,7 +131,7 @@ def _check_all(model: str, ask: Ask, expected: Requests, notes: Notes) -> list[s
         DESCRIBE_SIGNATURE,
         lambda: _wrong_task(ask(DESCRIBE_SIGNATURE, "text", texts), expected),
     )
-    # Of a model that answers nothing an error says nothing.
+    # If the model gives no right answers, an error on a bad image proves nothing.
     if not answers_images:
         return []
     _check_refusal(ask, images, notes)
@@ -138,7 +139,7 @@ def _check_all(model: str, ask: Ask, expected: Requests, notes: Notes) -> list[s
 
 
 def _load(model: str) -> Ask:
-    """Loads the model as a server does; returns how it is asked."""
+    """Loads the model as a server does; returns a function that calls it."""
     from tensorflow.core.protobuf import config_pb2
     from tensorflow.python.framework.errors import ResourceExhaustedError
 
@@ -168,8 +169,8 @@ def _load(model: str) -> Ask:
                 f"expected the method {method}, found {signature.method_name}"
             )
         names = sorted(signature.outputs)
-        # `Session.run` compares the value's shape with the signature's before
-        # the model sees it; servers do not, and a callable does not.
+        # `Session.run` would compare the value's shape with the signature's before it
+        # runs the model. Servers do not, and neither does a callable.
         call = serving_session.make_callable(
             session,
             feeds=[signature.inputs[input_name].name],
@@ -192,7 +193,7 @@ def _check_signature(
     requests: Requests,
     notes: Notes,
 ) -> bool:
-    """Asks in batches of several sizes; returns whether all answers were right."""
+    """Checks batches of several sizes; returns whether all answers were right."""
     return all(
         notes.check(
             f"{name}, batch of {size}",
@@ -205,7 +206,7 @@ def _check_signature(
 
 
 def _compare(answer: Answer, expected: np.ndarray) -> str:
-    """Returns what is wrong with an answer; empty if nothing is."""
+    """Returns the fault in an answer; empty if there is none."""
     if sorted(answer) != [CLASS_ID, PROBABILITIES]:
         return f"expected outputs class_id and probabilities, found {sorted(answer)}"
     found, classes = answer[PROBABILITIES], answer[CLASS_ID]
@@ -235,7 +236,7 @@ def _compare(answer: Answer, expected: np.ndarray) -> str:
 
 
 def _wrong_names(answer: Answer, expected: Requests) -> str:
-    """Returns what is wrong with the answer to Classify; empty if nothing is."""
+    """Returns the fault in an answer of Classify; empty if there is none."""
     if sorted(answer) != ["classes", "scores"]:
         return f"expected outputs classes and scores, found {sorted(answer)}"
     names = [name.encode() for name in json.loads(expected.task)["classes"]]
@@ -247,7 +248,7 @@ def _wrong_names(answer: Answer, expected: Requests) -> str:
 
 
 def _wrong_novelty(answer: Answer, expected: np.ndarray, model: str) -> str:
-    """Returns what is wrong with the novelty of images; empty if nothing is."""
+    """Returns the fault in an answer of `novelty`; empty if there is none."""
     if sorted(answer) != [IS_NOVEL, NOVELTY]:
         return f"expected outputs is_novel and novelty, found {sorted(answer)}"
     found, novel = answer[NOVELTY], answer[IS_NOVEL]
@@ -277,9 +278,9 @@ def _wrong_task(answer: Answer, expected: Requests) -> str:
 
 
 def _check_refusal(ask: Ask, images: np.ndarray, notes: Notes) -> None:
-    """An image of another size has to be an error, and not an answer."""
+    """Checks that an image of another size gives an error."""
     height, width, *channels = images.shape[1:]
-    # As many values, so that nothing but the shape tells.
+    # With the same number of values, so that only the shape is wrong.
     others = [(height * width, 1), (1, height * width)]
     sides = next((sides for sides in others if sides != (height, width)), None)
     if sides is None:
@@ -298,9 +299,9 @@ def _check_refusal(ask: Ask, images: np.ndarray, notes: Notes) -> None:
 def _check_marker(
     model: str, ask: Ask, images: np.ndarray, examples: np.ndarray, notes: Notes
 ) -> list[str]:
-    """Returns the marked signatures that answer otherwise together than alone.
+    """Returns the marked signatures whose answers differ between single and batch.
 
-    That they answer alike proves nothing, so nothing is marked here.
+    Equal answers are no proof that rows are independent, so no marker is added here.
     """
     inputs = {
         IMAGES_SIGNATURE: ("images", images),
@@ -325,7 +326,7 @@ def _check_marker(
 def _rows_see_each_other(
     name: str, ask: Ask, input_name: str, rows: np.ndarray
 ) -> bool:
-    """Compares a few rows asked one by one with the same asked in one batch."""
+    """Compares the answers to a few single rows with those to the same batch."""
     few = rows[: _BATCH_SIZES[-1]]
     together = ask(name, input_name, few)
     alone = [ask(name, input_name, few[i : i + 1]) for i in range(len(few))]
@@ -344,21 +345,21 @@ def _alike(left: np.ndarray, right: np.ndarray) -> bool:
 
 
 def _line(error: Exception) -> str:
-    """Returns the first line of an error's text that says something."""
+    """Returns the error's type and the first line of its text with information."""
     lines = [line.strip() for line in str(error).splitlines()]
     telling = [line for line in lines if line and line != "Graph execution error:"]
     return f"{type(error).__name__}: {' '.join(telling[:1])}"
 
 
 def _end_with(parent: int) -> None:
-    """Ends this process once its parent is gone, however that was killed."""
+    """Ends this process when its parent is gone, even if that was killed."""
     while os.getppid() == parent:
         time.sleep(1)
     os._exit(1)
 
 
 def _wait() -> int:
-    """Imports, waits for a question, and answers it; without one there is no answer."""
+    """Imports modules, waits for one request on stdin, and runs it if there is one."""
     threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     importlib.import_module("serving.server.session")
     question = sys.stdin.readline()
@@ -366,8 +367,8 @@ def _wait() -> int:
 
 
 if __name__ == "__main__":
-    # TensorFlow's import makes objects by the hundred thousand that all stay, and
-    # this process ends before there is anything to collect.
+    # TensorFlow's import makes hundreds of thousands of objects that all stay, and
+    # this short process has no garbage to collect.
     gc.disable()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     sys.exit(_wait())

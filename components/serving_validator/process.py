@@ -1,14 +1,16 @@
-"""The probe's process, which may be started before there is anything to ask.
+"""Runs the probe in a separate process, which may be started ahead.
 
-How it ends tells whose fault it is. What the model does in it ends in an outcome, or
-in a crash of TensorFlow's own code: SIGSEGV, SIGABRT or SIGFPE, as when a kernel is fed
-what it cannot take. One crash may be an accident: only a second one, in a process of
-its own, is a finding about the model. All other ends are the machine's: it was killed
-(SIGKILL is what the kernel does when memory runs out), could not be started, could not
-import what it needs, had no memory or disk left, which some libraries tell by aborting,
-or did not answer in time, which a machine that is too busy does as well as a model that
-never will. They say nothing about the model, so the node fails: a finding would be kept
-in the cache and refuse the model for ever.
+The way in which the process ends tells whether the model or the machine is at fault.
+
+The model: the process prints a report, or TensorFlow's own code crashes with SIGSEGV,
+SIGABRT or SIGFPE, for example because a kernel gets invalid input. One crash may be an
+accident, so only a second one, in a new process, is a failure of the model.
+
+The machine: all other ends. The process was killed (the kernel sends SIGKILL when
+memory runs out), could not be started, could not import its modules, had no memory or
+disk left (some libraries abort then), or did not answer in time, which may be due to a
+busy machine as well as to the model. These prove nothing about the model, so the node
+fails: a verdict would stay in the cache and refuse the model for ever.
 """
 
 import json
@@ -31,20 +33,20 @@ _OF_THE_MACHINE = (
     "Resource temporarily unavailable",
     "pthread_create",
 )
-"""What those say that abort for want of memory, disk or threads."""
+"""Messages of libraries that abort because memory, disk or threads are missing."""
 
 
 class CrashedError(Exception):
-    """The process crashed in a way that may be the model's doing."""
+    """The process crashed, and the model may be the cause."""
 
 
 class Process:
-    """A Python of its own that waits for a model to ask; see `probe`."""
+    """A process that waits for a model to check; see `probe`."""
 
     def __init__(self) -> None:
         self._process = subprocess.Popen(
-            # Modules are found as they are here (`_environment`), and not also in the
-            # folder where a person stands: hers may be called as one of Python's.
+            # Modules come from this process's path (`_environment`). -P keeps out the
+            # working folder, where a user's file may have the name of a module.
             [sys.executable, "-P", "-m", probe.__name__],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -61,30 +63,30 @@ class Process:
         self.close()
 
     def close(self) -> None:
-        """Ends it, whatever it does."""
+        """Kills the process."""
         self._process.kill()
         self._process.communicate()
 
     @property
     def is_waiting(self) -> bool:
-        """Whether it can still be asked."""
+        """Whether the process is still running."""
         return self._process.poll() is None
 
     def ask(self, model: str, requests: str, timeout_seconds: float) -> Report:
-        """Has a model asked; once.
+        """Checks a model. A process can do this only once.
 
         Args:
             model: SavedModel folder.
             requests: File of `Requests`.
-            timeout_seconds: For what is left of the start, loading and all answers.
+            timeout_seconds: Time for the rest of the start, loading and all answers.
 
         Returns:
-            `checks` that passed and `failures`, a line each.
+            `checks` that passed and `failures`, one line each.
 
         Raises:
-            CrashedError: It may be the model's doing; ask once more.
-            RuntimeError: It ended for a reason that is not the model's.
-            TimeoutError: It did not answer in time.
+            CrashedError: The model may be the cause; try once more.
+            RuntimeError: The process ended for a reason that is not the model's.
+            TimeoutError: The process did not answer in time.
         """
         question = json.dumps({"model": model, "requests": requests}) + "\n"
         try:
@@ -102,7 +104,7 @@ class Process:
             if -code in _CRASHES and not of_machine:
                 raise CrashedError(reason)
             raise RuntimeError(reason)
-        # What libraries print comes before; the outcome is the last line.
+        # The report is the last line; libraries may print other lines before it.
         try:
             report: Report = json.loads((out.splitlines() or [""])[-1])
         except json.JSONDecodeError:
@@ -113,10 +115,10 @@ class Process:
 
 
 class _Ahead:
-    """The process that waits for the executor, if a runner has started one.
+    """Holds the process that a runner started ahead for the executor.
 
-    TFX makes the executor by its class's name and hands it artifacts only, so what
-    was started for it in the same process has to be found here.
+    TFX constructs the executor from its class's name and passes it artifacts only, so
+    the executor has to find the process here.
     """
 
     process: Process | None = None
@@ -129,29 +131,29 @@ def start_ahead() -> None:
 
 
 def take() -> Process:
-    """Returns the process that waits, or else a new one."""
+    """Returns the process that was started ahead, or else a new one."""
     process, _Ahead.process = _Ahead.process, None
     if process is None:
         return Process()
     if not process.is_waiting:
-        # It was never asked: whatever ended it says nothing about a model.
+        # It had no model yet, so its end proves nothing about a model.
         process.close()
         return Process()
     return process
 
 
 def stop_ahead() -> None:
-    """Ends the process that nobody took, if there is one."""
+    """Ends the process that was started ahead, if it was not taken."""
     if _Ahead.process is not None:
         _Ahead.process.close()
         _Ahead.process = None
 
 
 def _environment() -> dict[str, str]:
-    """Returns this process's environment; modules are found as they are here.
+    """Returns this process's environment with its module path in PYTHONPATH.
 
-    A script's own folder, from which the pipeline was imported, is on the path
-    of that process alone; the working folder may be any other.
+    A script's own folder, from which the pipeline was imported, is only on this
+    process's path, and the working folder may be another one.
     """
     return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
 

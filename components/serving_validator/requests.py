@@ -1,6 +1,6 @@
-"""What is asked of the candidate, and which answers are right: one npz file.
+"""Stores the probe's requests and expected answers in one npz file.
 
-The executor writes it, the probe in its own process reads it.
+The executor writes it, and the probe reads it in its own process.
 """
 
 from dataclasses import dataclass
@@ -10,14 +10,14 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Requests:
-    """The same images in both forms in which they can be sent.
+    """The same images in both formats for requests, with the expected answers.
 
     Attributes:
         images: uint8 `[rows, *task.shape]`.
         examples: The same rows as serialised tf.Examples.
-        probabilities: float32 `[rows, classes]`, the answers to expect.
-        novelty: float32 `[rows]`, likewise.
-        task: The task as JSON, which the model has to tell.
+        probabilities: Expected probabilities, float32 `[rows, classes]`.
+        novelty: Expected novelty, float32 `[rows]`.
+        task: The task as JSON, which the model has to return.
     """
 
     images: np.ndarray
@@ -27,7 +27,7 @@ class Requests:
     task: str
 
     def save(self, path: str) -> None:
-        """Writes the file; the examples as one run of bytes and their lengths."""
+        """Writes the file, with the examples as joined bytes and lengths."""
         np.savez(
             path,
             images=self.images,

@@ -1,4 +1,4 @@
-"""The component: inputs, output."""
+"""Declares the component `StatisticsGen`."""
 
 from tfx.dsl.components.base.base_beam_component import BaseBeamComponent
 from tfx.types import standard_artifacts
@@ -10,15 +10,15 @@ from contract import nodes
 
 
 class StatisticsGen(Component, BaseBeamComponent):
-    """Describes the examples: TFDV's statistics of each feature, by split.
+    """Computes TFDV's statistics of each feature, by split.
 
-    They are those of TFX's StatisticsGen. On one machine half of its time is Beam's
-    own work, so there TFDV's combiners are fed without it; as soon as another runner
-    is named, TFX's executor does all of it.
+    The results are those of TFX's StatisticsGen. On one machine half of its time is
+    Beam's own work, so there TFDV's combiners run without Beam. With any other Beam
+    runner, TFX's executor does all the work.
 
-    Inputs: `examples`; `schema`, which says which integers are categories. Parameter
-    `stats_options_json`, TFX's: `StatsOptions` as JSON, of which `feature_allowlist` is
-    honoured: the features that are described; the others are left out.
+    Inputs: `examples`; `schema`, which tells which integers are categories. Parameter
+    `stats_options_json`, from TFX: `StatsOptions` as JSON. Only its `feature_allowlist`
+    is used: the features with statistics.
 
     Output `statistics`: `Split-<name>/FeatureStats.pb` for each split, a
     `DatasetFeatureStatisticsList`.

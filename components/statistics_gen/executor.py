@@ -1,7 +1,7 @@
-"""TFX's executor where Beam spreads the work, and TFDV's combiners where it does not.
+"""Computes statistics with TFX's executor, or with TFDV's combiners on one machine.
 
-By the profile, half of what TFX's executor takes on one machine is Beam: it builds,
-translates and pickles a graph for each split, and copies rows between its stages.
+A profile shows that Beam takes half of the time of TFX's executor on one machine: it
+builds, translates and pickles a graph for each split, and copies rows between stages.
 """
 
 import os
@@ -12,9 +12,9 @@ import numpy as np
 import pyarrow as pa
 from tensorflow_data_validation import StatsOptions
 
-# The combiners have no public name. What is used of this module is the same in TFDV
-# 1.16 and 1.21, and tests/components/statistics_gen holds what comes of it equal to
-# what TFDV's public `GenerateStatistics` gives.
+# The combiners are not public. The functions used here are the same in TFDV 1.16 and
+# 1.21, and tests/components/statistics_gen checks that their results are equal to those
+# of TFDV's public `GenerateStatistics`.
 from tensorflow_data_validation.statistics import stats_impl
 from tensorflow_metadata.proto.v0 import schema_pb2, statistics_pb2
 from tfx import types
@@ -30,14 +30,16 @@ from components.beam import in_process
 from contract import nodes
 
 _BATCH_VALUES = 1_000_000
-"""About as many values are decoded at once, 8 MB of them: 1,275 rows of MNIST."""
+"""Maximum number of values in a batch: 8 MB, or 1,275 rows of MNIST."""
 
 _MOST_BATCH_ROWS = 1_000
-"""Where rows are small. Of MNIST, 300 rows or 5,000 take a quarter longer."""
+"""Maximum number of rows in a batch. For MNIST, batches of 300 or of 5,000 rows take a
+quarter longer."""
 
 _EXACT_CATEGORIES = 1_000
-"""Without Beam, TFDV counts the most frequent values by a sketch that is exact up to
-1,024 of them (`stats_impl._DEFAULT_MG_SKETCH_SIZE`); with Beam it sorts all."""
+"""Maximum number of categories without Beam. TFDV then counts the most frequent values
+with a sketch that is exact up to 1,024 values
+(`stats_impl._DEFAULT_MG_SKETCH_SIZE`); with Beam it sorts all values."""
 
 
 class Executor(executor.Executor):
@@ -65,7 +67,7 @@ class Executor(executor.Executor):
         statistics = artifact_utils.get_single_instance(output_dict[nodes.STATISTICS])
         splits = artifact_utils.decode_split_names(examples.split_names)
         _describe(statistics, examples, splits)
-        # TFXIO shuffles and repeats unless it is told not to.
+        # By default TFXIO would shuffle and repeat.
         batches = RecordBatchesOptions(_batch_rows(schema), num_epochs=1, shuffle=False)
         options = exec_properties.get(STATS_OPTIONS_JSON_KEY)
         kept = StatsOptions.from_json(options).feature_allowlist if options else None
@@ -87,11 +89,12 @@ class Executor(executor.Executor):
 def combine(
     batches: Iterable[pa.RecordBatch], schema: schema_pb2.Schema
 ) -> statistics_pb2.DatasetFeatureStatisticsList:
-    """Returns TFDV's statistics of rows, of which one batch is in memory at a time.
+    """Returns TFDV's statistics of rows, with one batch in memory at a time.
 
     Args:
-        batches: A list column for each feature, as tfx_bsl decodes tf.Examples.
-        schema: Says which integers are categories.
+        batches: Batches with a list column for each feature, as tfx_bsl decodes
+            tf.Examples.
+        schema: Schema that tells which integers are categories.
     """
     generators = stats_impl.get_generators(StatsOptions(schema=schema), in_memory=True)
     partial: list[Any] = []
@@ -105,7 +108,7 @@ def combine(
             )
         ]
     if not partial:
-        # As Beam's path says that a split has no rows at all.
+        # The result of TFX's executor for a split without rows.
         return statistics_pb2.DatasetFeatureStatisticsList(
             datasets=[statistics_pb2.DatasetFeatureStatistics()]
         )
@@ -132,7 +135,7 @@ def _batch_rows(schema: schema_pb2.Schema) -> int:
 def _describe(
     statistics: types.Artifact, examples: types.Artifact, splits: Sequence[str]
 ) -> None:
-    """Gives the artifact the properties that TFX's executor gives it."""
+    """Sets the properties that TFX's executor sets."""
     statistics.split_names = artifact_utils.encode_split_names(splits)
     statistics.span = examples.span
     statistics.set_string_custom_property(executor.STATS_DASHBOARD_LINK, "")

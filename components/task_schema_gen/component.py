@@ -1,4 +1,4 @@
-"""The component: input, parameter, output."""
+"""Declares the component `TaskSchemaGen`."""
 
 from tfx.types import standard_artifacts
 
@@ -8,15 +8,15 @@ from contract import nodes
 
 
 class TaskSchemaGen(Component):
-    """Writes the schema that the examples are held to.
+    """Writes the schema with which the examples are validated.
 
-    TFX's SchemaGen infers everything from the data, and so finds nothing wrong with
-    it; ImportSchemaGen takes a file that says everything, and so knows one task
-    only. Here a person's judgement (presence, bounds of drift and skew) stands in
-    the file, and sizes and domains come from the task.
+    TFX's SchemaGen infers everything from the data, so the data never violates it.
+    ImportSchemaGen imports a complete file, which fits one task only. Here the user's
+    curated part (presence, bounds of drift and skew) comes from a file, and sizes and
+    domains come from the task.
 
-    Input `examples`: from ImageExampleGen, with the task. Parameter `judgement`: a
-    schema in text format without what the task says.
+    Input `examples`: from ImageExampleGen, with the task. Parameter `judgement`: the
+    curated schema in text format, without the fields from the task.
 
     Output `schema`: one file, `schema.pbtxt`.
     """

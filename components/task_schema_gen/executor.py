@@ -17,7 +17,7 @@ SCHEMA_FILE = "schema.pbtxt"
 
 
 class Executor(BaseExecutor):
-    """Completes the judgement by the task."""
+    """Completes the curated schema with the task's values."""
 
     def run(
         self, inputs: Artifacts, outputs: Artifacts, parameters: dict[str, Any]
@@ -25,7 +25,7 @@ class Executor(BaseExecutor):
         """Writes the `schema` artifact; see `TaskSchemaGen`.
 
         Raises:
-            BadInputError: The judgement is no schema for images and labels.
+            BadInputError: The judgement is not a schema for images and labels.
         """
         task = task_of_examples(inputs[nodes.EXAMPLES].uri)
         judgement = parse_judgement(parameters[JUDGEMENT_KEY], "data.schema")

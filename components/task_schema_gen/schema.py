@@ -1,4 +1,4 @@
-"""The schema of a task's examples: a person's judgement, and what the task says."""
+"""Builds the schema of a task's examples from a curated schema and the task."""
 
 from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2
@@ -10,15 +10,15 @@ from contract.task import Task
 _FROM_TASK = ("shape", "int_domain", "type")
 
 TRAINING, SERVING = "TRAINING", "SERVING"
-"""The schema's environments: of data with labels, and of what a server is asked."""
+"""The schema's environments: data with labels, and requests to a server."""
 
 
 def parse_judgement(text: str, name: str) -> schema_pb2.Schema:
-    """Reads a schema that leaves out what the task says.
+    """Parses a curated schema, which must not have the fields from the task.
 
     Raises:
-        BadInputError: It is none, has no feature `image` or `label`, or says
-            itself what the task says.
+        BadInputError: The text is not a schema, has no feature `image` or `label`, or
+            has fields that come from the task.
     """
     try:
         schema = text_format.Parse(text, schema_pb2.Schema())
@@ -48,10 +48,10 @@ def parse_judgement(text: str, name: str) -> schema_pb2.Schema:
 
 
 def complete(judgement: schema_pb2.Schema, task: Task) -> schema_pb2.Schema:
-    """Returns the schema that a task's examples are held to.
+    """Returns the complete schema of a task's examples.
 
-    The image has the task's shape and values from 0 to 255; the label is the place
-    of one of its classes, and nobody expects it of what a server is asked.
+    The image has the task's shape and values from 0 to 255. The label is the index of a
+    class, and is not expected in requests to a server.
     """
     schema = schema_pb2.Schema()
     schema.CopyFrom(judgement)
@@ -65,7 +65,7 @@ def complete(judgement: schema_pb2.Schema, task: Task) -> schema_pb2.Schema:
             sizes: tuple[int, ...] = task.shape
         else:
             feature.int_domain.max = len(task.classes) - 1
-            # So that TFDV counts each label, and does not average them.
+            # With this TFDV counts each label instead of averaging labels.
             feature.int_domain.is_categorical = True
             sizes = (1,)
             if not (feature.in_environment or feature.not_in_environment):

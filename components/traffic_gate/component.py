@@ -1,4 +1,4 @@
-"""The component: inputs, parameters, outputs."""
+"""Declares the component `TrafficGate`."""
 
 from typing import Any
 
@@ -13,26 +13,29 @@ from contract.code import code_digest
 
 
 class TrafficGate(Component):
-    """Judges what was asked of each version, and what it answered.
+    """Judges the requests to each version and its answers.
 
-    TFX's ExampleValidator knows no environments; this calls TFDV with the schema's
-    environment `SERVING`, in which nobody expects a label. Besides, it measures how far
-    pictures are from the training split of the version that answered, the shares of
-    the classes that were answered, the share of pictures that are not of the task, the
-    accuracy that is to be expected from the confidences (`contract.estimation`), and
-    the true one where labels have come. A request whose version nobody knows, or is
-    not in the models' folder any more, is held to the schema alone, which is said.
+    TFX's ExampleValidator has no environments. This component calls TFDV with the
+    schema's environment `SERVING`, in which a label is not expected. It also measures,
+    for each version:
+    - how far the pictures are from the version's training split;
+    - the shares of the answered classes;
+    - the share of pictures that are not of the task;
+    - the accuracy that is estimated from the confidences (`contract.estimation`);
+    - the true accuracy, if there are labels.
 
-    It never fails for what it finds: what is read of it are its outputs.
+    If the version is unknown, or is no longer in the models' folder, only the schema is
+    checked, and the page says so. The node never fails because of findings; they are in
+    its outputs.
 
-    Inputs: `examples`, from RequestLogExampleGen; `statistics`, of `image`, from
-    StatisticsGen; `schema`, from TaskSchemaGen. Parameters: `models`, the folder of the
-    model's versions; `max_novel_share` and `max_accuracy_fall`, see
-    `pipeline.monitoring_settings`; `pictures`, how many the page shows.
+    Inputs: `examples`, from RequestLogExampleGen; `statistics` of the feature `image`,
+    from StatisticsGen; `schema`, from TaskSchemaGen. Parameters: `models`, the folder
+    of the model's versions; `max_novel_share` and `max_accuracy_fall`, see
+    `pipeline.monitoring_settings`; `pictures`, number of pictures on the page.
 
     Outputs: `verdict`: `traffic.json`, see `facts.TrafficFacts`, and the custom
-    property `findings`; `page`: `report.html`, and beside it a folder with the pictures
-    that it links: `python -m serving.request_logs forget` removes a picture with its
+    property `findings`; `page`: `report.html`, and beside it a folder with the linked
+    pictures. `python -m serving.request_logs forget` removes a picture with its
     request.
     """
 
@@ -54,6 +57,6 @@ class TrafficGate(Component):
     }
 
     def __init__(self, **given: Any) -> None:
-        """Constructs the component; the page's templates are code of its own."""
+        """Constructs the component; its `code` also covers the page's templates."""
         code = code_digest(executor.__name__) + templates_digest()
         super().__init__(**given, **{properties.CODE: code})

@@ -88,26 +88,26 @@ class Executor(BaseExecutor):
 
 
 def read_traffic(artifact: types.Artifact) -> dict[str, Any]:
-    """Returns `traffic.json` of a verdict; see `TrafficFacts.as_dict`."""
+    """Reads `traffic.json` in a verdict artifact; see `TrafficFacts.as_dict`."""
     path = os.path.join(artifact.uri, TRAFFIC_FILE)
     content: dict[str, Any] = json.loads(io_utils.read_string_file(path))
     return content
 
 
 def findings(traffic: Mapping[str, Any]) -> list[tuple[str, Demand]]:
-    """Returns what was not met, with the version, from `traffic.json`."""
+    """Returns the versions and failed demands in the content of `traffic.json`."""
     return [(one["version"], Demand.from_dict(one)) for one in traffic["findings"]]
 
 
 @dataclass
 class _Seen:
-    """What one pass over the examples of a version tells.
+    """Results of one pass over the examples of a version.
 
     Attributes:
-        answered: Pictures answered with each class.
-        counts: For the estimate; None without reliability or novelty.
-        oddest: The pictures that are furthest from training, as a heap: how far, the
-            row among the examples, and what is known of it.
+        answered: Number of pictures that were answered with each class.
+        counts: Counts for the estimate; None without reliability or novelty.
+        oddest: The pictures that are furthest from training, as a heap: distance, row
+            among the examples, and facts about the picture.
     """
 
     answered: np.ndarray
@@ -184,7 +184,7 @@ class _Judge:
         )
 
     def _folder(self, name: str, not_judged: list[str]) -> str:
-        """Returns the folder of a version; empty if it is not there, which is said."""
+        """Returns the folder of a version; empty, with a notice, if it is missing."""
         if name == UNKNOWN:
             not_judged.append("all but the schema: nobody knows which version answered")
             return ""
@@ -209,7 +209,7 @@ class _Judge:
         return found
 
     def _look(self, split: str, reliability: Reliability | None) -> _Seen:
-        """Reads the examples of a version, a block at a time."""
+        """Reads the examples of a version, one block at a time."""
         classes = len(self._task.classes)
         seen = _Seen(np.zeros(classes, np.int64))
         first = 0
@@ -248,12 +248,12 @@ class _Judge:
         seen.oddest = heapq.nlargest(self._most, seen.oddest)
 
     def _furthest(self, split: str, seen: _Seen) -> Iterator[Furthest]:
-        """Writes the furthest pictures as files, and yields what is known of them."""
+        """Writes the furthest pictures to files, and yields their facts."""
         rows = [row for _, row, _ in seen.oddest]
         images = read_images(split, self._task, rows)
         for _, row, about in seen.oddest:
             request_id, file = about["request_id"], ""
-            # Of one without an id nobody could ask to have it removed.
+            # Without a request id the picture could not be removed on request.
             if request_id:
                 file = keep_picture(self._page, request_id, images[row])
             yield Furthest(**about, file=file)
@@ -263,7 +263,7 @@ _KNOWN = ("logged", "read", "pictures", "first", "last")
 
 
 def _spec(classes: int) -> dict[str, Any]:
-    """Returns what is parsed of an example: all but the picture."""
+    """Returns the features that are parsed from an example: all except the image."""
     one = tf.io.FixedLenFeature
     return {
         features.PREDICTION: one([], tf.int64),
@@ -275,7 +275,7 @@ def _spec(classes: int) -> dict[str, Any]:
 
 
 def _training_of(folder: str) -> Any:
-    """Returns the statistics of the split that a version was trained on, or None."""
+    """Reads the statistics of a version's training split; None if it has none."""
     path = os.path.join(
         folder, versions.STATISTICS_FOLDER, f"Split-{TRAIN}", "FeatureStats.pb"
     )

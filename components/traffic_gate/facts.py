@@ -1,4 +1,4 @@
-"""What is known of the traffic of a model; also as JSON."""
+"""Defines the facts about a model's traffic, and converts them to JSON."""
 
 import dataclasses
 from dataclasses import dataclass
@@ -12,13 +12,13 @@ from contract.task import Task
 
 @dataclass(frozen=True)
 class Share:
-    """How often a class was answered.
+    """Share of a class in the answers.
 
     Attributes:
-        answered: Pictures that were answered with it.
-        share: Of all pictures.
-        trained: Its share in the training split.
-        bound: So much the two may differ.
+        answered: Number of pictures that were answered with the class.
+        share: Share of these among all pictures.
+        trained: Share of the class in the training split.
+        bound: Maximum difference of the two shares.
     """
 
     answered: int
@@ -29,11 +29,11 @@ class Share:
 
 @dataclass(frozen=True)
 class Truth:
-    """How many answers were right, of those whose label came.
+    """Numbers of answers with a label, and of right ones among them.
 
     Attributes:
-        rows: Answers with a label, by class.
-        right: Those that were right.
+        rows: Number of answers with a label, by class.
+        right: Number of right answers among them, by class.
     """
 
     rows: tuple[int, ...]
@@ -41,23 +41,23 @@ class Truth:
 
     @property
     def accuracy(self) -> float:
-        """Share of the right ones."""
+        """Share of the right answers."""
         return sum(self.right) / sum(self.rows)
 
 
 @dataclass(frozen=True)
 class Furthest:
-    """A picture that is far from what the model was trained on.
+    """A picture that is far from the training data.
 
     Attributes:
-        request_id: Of the request; empty if it was lost.
-        row: Of the picture in the request.
+        request_id: Id of the request; empty if it was lost.
+        row: Index of the picture in the request.
         answer: Label that was answered.
-        confidence: Its probability.
-        novelty: How far it is; None where the model cannot tell, and the answer's
-            confidence says how odd it is.
-        file: Path of the picture beside the page; empty where the request's id was
-            lost, as then nobody could ask to have it removed.
+        confidence: Probability of the answer.
+        novelty: Distance from the training data; None if the model has no novelty, so
+            that the picture was chosen by low confidence.
+        file: Path of the picture beside the page; empty if the request's id was lost,
+            because then the picture could not be removed on request.
     """
 
     request_id: str
@@ -70,23 +70,23 @@ class Furthest:
 
 @dataclass(frozen=True)
 class VersionFacts:
-    """What was asked of one version, and what it answered.
+    """Facts about the traffic of one version.
 
     Attributes:
-        version: Its number, or `unknown`.
-        logged: Requests to it in the log.
-        read: Requests that were looked at.
-        pictures: In those.
-        first: When the first of them was answered, in seconds since 1970.
-        last: When the last one was.
-        gates: What it was held to.
-        not_judged: What could not be judged and why, a line each.
-        anomalies: What the schema has against the pictures.
-        shares: By class; empty where the version's training is not known.
-        estimate: Of the accuracy; None where the version does not say what its
-            confidences are worth.
-        truth: None without labels.
-        furthest: Pictures, the furthest first.
+        version: Version number, or `unknown`.
+        logged: Number of requests to the version in the log.
+        read: Number of requests that were read.
+        pictures: Number of pictures in these requests.
+        first: Time of the first of these requests, in seconds since 1970.
+        last: Time of the last of these requests, in seconds since 1970.
+        gates: Demands with their verdicts.
+        not_judged: Checks that were not possible and why, one line each.
+        anomalies: Findings against the schema.
+        shares: Shares by class; empty if the version has no training statistics.
+        estimate: Estimate of the accuracy; None if the reliability of the version's
+            confidences was not measured.
+        truth: Numbers of right answers; None without labels.
+        furthest: Pictures that are far from the training data, the furthest first.
     """
 
     version: str
@@ -106,17 +106,17 @@ class VersionFacts:
 
 @dataclass(frozen=True)
 class TrafficFacts:
-    """Everything about the traffic of a model.
+    """All facts about the traffic of a model.
 
     Attributes:
-        model: Its name.
-        task: What it is asked.
-        versions: That answered.
-        labels: How many labels were given.
-        of_others: Requests of the log that are of other models or versions.
-        without_answers: Requests without pictures and probabilities.
-        torn_files: Files of the log that do not end in a whole record.
-        torn_bytes: Of those ends.
+        model: Name of the model.
+        task: Task of the model.
+        versions: Facts about each version that answered.
+        labels: Number of labels in the user's file.
+        of_others: Number of logged requests to other models or versions.
+        without_answers: Number of requests without pictures and probabilities.
+        torn_files: Number of log files that do not end with a whole record.
+        torn_bytes: Number of bytes in these incomplete records.
     """
 
     model: str
@@ -130,7 +130,7 @@ class TrafficFacts:
 
     @property
     def findings(self) -> list[tuple[str, Demand]]:
-        """What was not met, with the version that it is about."""
+        """Failed demands with their versions."""
         return [
             (of_one.version, demand)
             for of_one in self.versions
@@ -139,7 +139,7 @@ class TrafficFacts:
         ]
 
     def as_dict(self) -> dict[str, Any]:
-        """Returns what JSON holds of it."""
+        """Returns the content of `traffic.json`."""
         content = dataclasses.asdict(self)
         content["task"] = self.task.as_dict()
         content["findings"] = [

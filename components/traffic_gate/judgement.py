@@ -1,4 +1,4 @@
-"""What is wrong with traffic, judged from statistics and counts."""
+"""Judges traffic from statistics and counts."""
 
 import math
 from collections.abc import Iterator
@@ -32,21 +32,22 @@ ESTIMATE_DOUBTS = "estimate_doubts"
 NOVEL_SHARE = "novel_share"
 SHARE_CHANGE = "share_change"
 DRIFT, SKEW = "drift", "skew"
-"""What is measured; the last two with the feature's name before them."""
+"""Names of the metrics; the feature's name comes before the last two."""
 
 LEAST_PICTURES = 100
-"""Of fewer pictures the distribution of pixels can be far from that of training by
-chance: in 1,000 draws of 20 pictures of MNIST the divergence was up to 0.006, of 100 up
-to 0.001; photographs differ more among themselves."""
+"""Minimum number of pictures to judge the distribution of pixels. With fewer pictures
+it can differ from that of training by chance: in 1,000 draws of MNIST pictures the
+divergence was up to 0.006 for 20 pictures, and up to 0.001 for 100. Photographs differ
+more among themselves."""
 
 
 @dataclass(frozen=True)
 class Bounds:
-    """What traffic is held to; see `pipeline.monitoring_settings.Monitoring`.
+    """Bounds for traffic; see `pipeline.monitoring_settings.Monitoring`.
 
     Attributes:
-        max_novel_share: Of pictures that are not of the task.
-        max_accuracy_fall: Below the accuracy that the version had.
+        max_novel_share: Maximum share of pictures that are not of the task.
+        max_accuracy_fall: Maximum fall of the accuracy below the version's earlier one.
     """
 
     max_novel_share: float
@@ -56,13 +57,13 @@ class Bounds:
 def against_schema(
     statistics: checks.Statistics, schema: schema_pb2.Schema, version: str
 ) -> list[checks.Finding]:
-    """Returns what the schema, in its environment `SERVING`, has against pictures."""
+    """Returns the findings against the schema in its environment `SERVING`."""
     anomalies = tfdv.validate_statistics(statistics, schema, environment=SERVING)
     return checks.against_schema({version: anomalies}, {version: statistics})
 
 
 def of_schema(findings: list[checks.Finding]) -> Demand:
-    """Returns the demand that there are none; the first ones are its detail."""
+    """Returns the demand of no findings; its detail has the first ones."""
     detail = "; ".join(f"{one.feature}: {one.reason}" for one in findings[:3])
     return _demand(FINDINGS, len(findings), 0, AT_MOST, detail=detail)
 
@@ -73,16 +74,17 @@ def of_distances(
     schema: schema_pb2.Schema,
     version: str,
 ) -> Iterator[Demand]:
-    """Yields how far pictures are from those of training, by the schema's bounds.
+    """Yields the demands on the pictures' distances from those of training.
 
-    Both bounds are asked: the `skew_comparator`, which is TFDV's for training against
-    serving, and the `drift_comparator`, which the project's schema has for images.
+    Both of the schema's bounds are used: the `skew_comparator`, which is TFDV's for
+    training against serving, and the `drift_comparator`, which the project's schema has
+    for images.
 
     Args:
-        statistics: Of what was asked.
-        training: Of the training split.
-        schema: With the bounds.
-        version: That answered.
+        statistics: Statistics of the requests.
+        training: Statistics of the training split.
+        schema: Schema with the bounds.
+        version: Version that answered.
     """
     skew = checks.between_splits({TRAIN: training, version: statistics}, schema, TRAIN)
     drift = checks.since({version: statistics}, schema, {version: training}, version)
@@ -95,16 +97,16 @@ def of_distances(
 def shares(
     answered: np.ndarray, trained: np.ndarray, schema: schema_pb2.Schema
 ) -> tuple[Share, ...]:
-    """Returns how often each class was answered, against its share in training.
+    """Compares each class's share of the answers with its share in training.
 
-    A bound is that of the label in the schema (its `drift_comparator`), and never
-    closer than chance alone comes at so many rows. Without that comparator the shares
-    may be any.
+    The bound is the label's `drift_comparator` in the schema, or the difference that
+    chance explains at this number of rows, if that is greater. Without that comparator
+    the shares have no bound.
 
     Args:
-        answered: Pictures answered with each class, int64 `[classes]`.
+        answered: Number of answers with each class, int64 `[classes]`.
         trained: Rows of each class in the training split, int64 `[classes]`.
-        schema: With the bound.
+        schema: Schema with the bound.
     """
     [label] = [feature for feature in schema.feature if feature.name == LABEL]
     bound = 1.0
@@ -121,7 +123,7 @@ def shares(
 
 
 def of_shares(found: tuple[Share, ...], task: Task) -> Iterator[Demand]:
-    """Yields a demand for each class."""
+    """Yields a demand on the share of each class."""
     for name, one in zip(task.classes, found, strict=True):
         value = abs(change(one.share, one.trained))
         yield _demand(SHARE_CHANGE, value, one.bound, AT_MOST, name)
@@ -130,19 +132,20 @@ def of_shares(found: tuple[Share, ...], task: Task) -> Iterator[Demand]:
 def of_estimate(
     estimate: Estimate, held_accuracy: float, bounds: Bounds
 ) -> Iterator[Demand]:
-    """Yields the demands of an estimate.
+    """Yields the demands on an estimate.
 
-    The share of pictures that are not of the task may be above its bound by what chance
-    makes of it in one of 1,000 samples, and the accuracy as far below its own as the
-    interval goes. Where something speaks against the estimate, that is the finding, and
-    its value is held to nothing. Where pictures or held rows are too few to trust it,
-    it is held all the same: pictures of another task, which may hide among them, make
-    the truth worse.
+    Both bounds allow for chance. The share of pictures that are not of the task may
+    exceed its bound by what chance explains in one of 1,000 samples, and the accuracy
+    may be below its bound by the length of the interval below the estimate. If there
+    are doubts about the estimate, these are the finding, and its value is not judged.
+    If pictures or held-out rows are too few to trust the estimate, it is judged
+    nevertheless: pictures of another task, which may hide among them, make the true
+    accuracy lower.
 
     Args:
-        estimate: Of the accuracy.
-        held_accuracy: Of the version on the rows that it was calibrated on.
-        bounds: What it is held to.
+        estimate: Estimate of the accuracy.
+        held_accuracy: The version's accuracy on the rows of its calibration.
+        bounds: The bounds.
     """
     most = _up(1 - least_share(estimate.rows, 1 - bounds.max_novel_share))
     yield _demand(NOVEL_SHARE, estimate.novel, most, AT_MOST)
@@ -156,12 +159,12 @@ def of_estimate(
 
 
 def of_truth(truth: Truth, pushed_accuracy: float, bounds: Bounds) -> Demand:
-    """Returns the demand of the true accuracy: as far below the bound as chance goes.
+    """Returns the demand on the true accuracy; its bound allows for chance.
 
     Args:
-        truth: How many answers were right.
-        pushed_accuracy: Of the version, when it was pushed.
-        bounds: What it is held to.
+        truth: Numbers of labelled and of right answers.
+        pushed_accuracy: The version's accuracy when it was pushed.
+        bounds: The bounds.
     """
     rows = sum(truth.rows)
     target = max(0.0, change(pushed_accuracy, bounds.max_accuracy_fall))
@@ -170,7 +173,7 @@ def of_truth(truth: Truth, pushed_accuracy: float, bounds: Bounds) -> Demand:
 
 
 def _up(bound: float) -> float:
-    """Returns a bound with as many digits as people read."""
+    """Rounds a bound up to four decimals."""
     return math.ceil(bound * 10_000) / 10_000
 
 

@@ -1,1 +1,1 @@
-"""Fails its node if the traffic gate found an anomaly."""
+"""Fails its node if the traffic gate has findings."""

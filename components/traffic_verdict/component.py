@@ -1,4 +1,4 @@
-"""The component: its input."""
+"""Declares the component `TrafficVerdict`."""
 
 from tfx.types import standard_artifacts
 
@@ -8,10 +8,10 @@ from contract import nodes
 
 
 class TrafficVerdict(Component):
-    """Fails when something was found in traffic, with the findings as its last words.
+    """Fails if there are findings in the traffic, with the findings in its error.
 
-    The local runner says it by its exit code; on Kubeflow the state of a run is all
-    that a schedule or an alert looks at.
+    On Kubeflow a schedule or an alert may only see the state of a run. The local runner
+    does the same with its exit code.
 
     Input `verdict`: from TrafficGate.
     """

@@ -1,4 +1,4 @@
-"""Fails if TrafficGate found something."""
+"""Fails if TrafficGate has findings."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from contract.errors import GateRefusedError
 
 
 class Executor(BaseExecutor):
-    """Fails unless nothing was found."""
+    """Fails if there are findings."""
 
     def run(
         self, inputs: Artifacts, outputs: Artifacts, parameters: dict[str, Any]
@@ -17,7 +17,7 @@ class Executor(BaseExecutor):
         """Reads the verdict; see `TrafficVerdict`.
 
         Raises:
-            GateRefusedError: Something was found.
+            GateRefusedError: There are findings.
         """
         found = findings(read_traffic(inputs[nodes.DATA_VERDICT]))
         if found:

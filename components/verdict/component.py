@@ -1,4 +1,4 @@
-"""The component: its inputs."""
+"""Declares the component `Verdict`."""
 
 from tfx.types import standard_artifacts
 
@@ -8,15 +8,15 @@ from contract import nodes
 
 
 class Verdict(Component):
-    """Fails when nothing is served, with the gates' reasons as the last words.
+    """Fails if the model is not served, with the gates' reasons in its error.
 
-    In TFX a refused model is a success: Evaluator says no, Pusher does nothing,
-    every node is green. Where the state of a run is all that a schedule or an
-    alert looks at, this says what the local runner says by its exit code.
+    In TFX a run with a refused model succeeds: Evaluator does not bless, Pusher does
+    nothing, and all nodes are green. A schedule or an alert may only see the state of a
+    run, so this node turns a refusal into a failure. The local runner does the same
+    with its exit code.
 
     Inputs: `verdict`, from DataGate; `evaluation`, from Evaluator; `infra_blessing`,
-    from ServingValidator; `replay`, from Replay, where there is one; `pushed_model`,
-    from Pusher.
+    from ServingValidator; `replay`, from Replay, optional; `pushed_model`, from Pusher.
     """
 
     EXECUTOR = executor.Executor

@@ -1,4 +1,4 @@
-"""Says what every gate found, and fails if the model is not served."""
+"""Logs all gates' demands, and fails if the model is not served."""
 
 import logging
 from typing import Any
@@ -12,7 +12,7 @@ from contract.errors import GateRefusedError
 
 
 class Executor(BaseExecutor):
-    """Fails unless the model was pushed, or was served already."""
+    """Fails unless the model was pushed or was served already."""
 
     def run(
         self, inputs: Artifacts, outputs: Artifacts, parameters: dict[str, Any]
@@ -21,7 +21,7 @@ class Executor(BaseExecutor):
 
         Raises:
             GateRefusedError: A gate refused, so nothing was pushed.
-            RuntimeError: Nothing was pushed, and no gate says why.
+            RuntimeError: Nothing was pushed, although no gate refused.
         """
         demands = read_demands(Folders.of(inputs))
         pushed = inputs[nodes.PUSHED_MODEL]
