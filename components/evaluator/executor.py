@@ -6,7 +6,7 @@ from typing import Any
 
 from google.protobuf import json_format
 
-# TFMA 0.52 no longer has this at its top.
+# TFMA 0.52 no longer exports this from its top-level package.
 from tensorflow_model_analysis.proto import config_pb2
 from tfx import types
 from tfx.components.evaluator import constants, executor

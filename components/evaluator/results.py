@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import tensorflow_model_analysis as tfma
 
-# TFMA 0.52 no longer has this at its top.
+# TFMA 0.52 no longer exports this from its top-level package.
 from tensorflow_model_analysis.proto import config_pb2
 from tfx.dsl.io import fileio
 from tfx.utils import io_utils

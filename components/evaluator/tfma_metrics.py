@@ -17,7 +17,7 @@ import apache_beam as beam
 import numpy as np
 import tensorflow_model_analysis as tfma
 
-# TFMA 0.52 no longer has these at its top.
+# TFMA 0.52 no longer exports these from its top-level package.
 from tensorflow_model_analysis.proto import config_pb2, metrics_for_slice_pb2
 
 from contract.metric import Metric, make_metric

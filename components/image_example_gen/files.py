@@ -144,7 +144,7 @@ class File:
             if self.opener is None and _codec(raw) is None:
                 return open(self.path, "rb")
         with self.open() as stream:
-            copy = tempfile.TemporaryFile()  # noqa: SIM115 - who asked for it closes it
+            copy = tempfile.TemporaryFile()  # noqa: SIM115 - the caller closes it
             while piece := stream.read(_AT_ONCE):
                 try:
                     copy.write(piece)

@@ -228,6 +228,6 @@ def _is_colour(image: Image.Image) -> bool:
 
 
 def _sensible(width: int, height: int) -> str:
-    """Returns a size to propose: a square of 32, 64 or 128 pixels that fits best."""
+    """Returns a size to propose: a square of 32, 64 or 128 pixels a side."""
     side = 1 << max(5, min(7, min(width, height).bit_length() - 1))
     return f"{side}x{side}"

@@ -151,7 +151,7 @@ def _digest(base: str, version: int) -> str | None:
 
 
 def _label(base: str, version: int, label: str, servers: Servers) -> None:
-    """Labels the pushed version; reports if no server confirms that it has it."""
+    """Labels the pushed version; reports if the servers do not confirm it."""
     try:
         rollout.bring_up(base, version, label, servers)
     except NotConfirmedError as error:

@@ -53,7 +53,7 @@ def calibrate(
     confidence = probabilities.max(axis=1).astype(np.float64)
     right = probabilities.argmax(axis=1) == labels
     edges = np.linspace(0, 1, bins + 1)
-    # Bin m is ]edges[m], edges[m + 1]], as in the paper.
+    # Bin m is the interval (edges[m], edges[m + 1]], as in the paper.
     of_bin = np.clip(np.searchsorted(edges, confidence, side="left") - 1, 0, bins - 1)
     found = []
     error = 0.0

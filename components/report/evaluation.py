@@ -58,7 +58,7 @@ class OfClass:
 
 @dataclass(frozen=True)
 class Confusion:
-    """How often a class was answered with another."""
+    """A pair of classes that was confused: number and share of the class's images."""
 
     label: int
     answer: int

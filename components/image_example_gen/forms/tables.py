@@ -67,9 +67,9 @@ def open_parts(
 ) -> Opened:
     """Opens one table, or one for each part.
 
-    The label column is the one that `label` names, or numbers from 0. Without `label`
-    it is a column with a known name, or the first one if there is no header. Images
-    have the given shape, or else are square.
+    `label` is the name or the number, from 0, of the label column. If it is empty, the
+    column is found by its name in the header. Without a header it is the only column
+    with texts, or else the first one. Images have the given shape, or else are square.
 
     Raises:
         BadInputError: There are no labels, or rows are not images.
