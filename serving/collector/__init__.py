@@ -1,5 +1,6 @@
-"""Collects what KServe's logger sends of a REST predictor, as logs of requests.
+"""Collects the events of KServe's logger for a REST predictor as request logs.
 
 Start it with `python -m serving.collector`. It is for TensorFlow Serving in production,
-which logs no requests itself; the records are those of `serving/server/request_log.py`.
+which logs no requests itself. The records have the form of
+`serving/server/request_log.py`.
 """

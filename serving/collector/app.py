@@ -1,4 +1,4 @@
-"""The HTTP server of the collector: it takes events, and tells how it is."""
+"""The HTTP server of the collector: takes events, and answers metrics and health."""
 
 import asyncio
 import contextlib
@@ -24,16 +24,16 @@ from serving.collector.spans import Spans
 
 _log = logging.getLogger(__name__)
 
-# As in the embedded server's log: what may become part of a file.
+# The ids that the embedded server's log accepts: they may stand in a file.
 _VALID_ID = re.compile(r"[!-~]{1,128}")
 _TURN_SECONDS = 1.0
 
 
 class _Bytes(JSONFormat):
-    """Leaves an event's data as it came: it is parsed when there are both."""
+    """Leaves an event's data as bytes, to be parsed when both events are there."""
 
     def read_data(self, body: bytes, datacontenttype: str | None) -> bytes:
-        """Returns it."""
+        """Returns the data unchanged."""
         return body
 
 
@@ -41,7 +41,7 @@ _FORMAT = _Bytes()
 
 
 class Collector:
-    """Takes events and writes what they make."""
+    """Takes events, joins them to exchanges, and writes these as records."""
 
     def __init__(
         self,
@@ -51,14 +51,14 @@ class Collector:
         wait_seconds: float,
         max_waiting_bytes: int,
     ) -> None:
-        """Starts without any.
+        """Starts with no waiting events.
 
         Args:
-            spans: Where records go.
-            recorder: What makes them.
-            rate: Share of the requests that is taken, by their ids.
+            spans: Where the records are written.
+            recorder: Makes the records.
+            rate: Share of the requests that is recorded, chosen by a hash of their ids.
             wait_seconds: How long an event waits for its partner.
-            max_waiting_bytes: Most bytes that wait.
+            max_waiting_bytes: Most bytes of waiting events.
         """
         self._spans = spans
         self._recorder = recorder
@@ -85,7 +85,7 @@ class Collector:
         self._dropped.labels(reason).inc(count)
 
     async def take(self, request: web.Request) -> web.Response:
-        """Takes an event; 200 is what KServe's logger expects, whatever is in it."""
+        """Takes an event; answers 200 to any CloudEvent, as KServe's logger expects."""
         body = await request.read()
         self._events.inc()
         try:
@@ -120,14 +120,14 @@ class Collector:
             self._records.labels(what.model).inc()
 
     async def tell(self, request: web.Request) -> web.Response:
-        """Answers Prometheus."""
+        """Answers a scrape of Prometheus."""
         return web.Response(
             body=prometheus_client.generate_latest(self.registry),
             headers={"Content-Type": prometheus_client.CONTENT_TYPE_LATEST},
         )
 
     async def turn(self) -> None:
-        """Completes hours and drops what waits in vain, as long as it runs."""
+        """Completes finished hours and drops expired events, until it is cancelled."""
         while True:
             await asyncio.sleep(_TURN_SECONDS)
             self._joiner.expire(time.monotonic())
@@ -140,9 +140,9 @@ class Collector:
 def _path(event: BaseCloudEvent) -> str:
     """Returns the request's path; empty where the event does not have it.
 
-    KServe tells neither the path nor the version. A path is known where the
+    KServe's events have neither the path nor the version. The path is known where the
     InferenceService lists a header with it in `logger.metadataHeaders`; KServe 0.15
-    sends these headers with the request alone.
+    sends these headers only with the request.
     """
     with contextlib.suppress(ValueError, AttributeError, TypeError):
         values = json.loads(event.get_extension("metadata") or "{}").values()
@@ -152,10 +152,10 @@ def _path(event: BaseCloudEvent) -> str:
 
 
 def make_app(collector: Collector, max_event_bytes: int) -> web.Application:
-    """Returns the application.
+    """Returns the HTTP application.
 
     Args:
-        collector: Does the work.
+        collector: Handles the events.
         max_event_bytes: A larger body is refused with 413.
     """
     app = web.Application(client_max_size=max_event_bytes)

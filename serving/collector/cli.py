@@ -78,7 +78,7 @@ def cli(
     max_waiting_bytes: int,
     max_event_bytes: int,
 ) -> None:
-    """Runs until it is told to end."""
+    """Runs the collector until it gets a signal."""
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s %(levelname).1s %(name)s: %(message)s"
     )

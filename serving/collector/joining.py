@@ -1,4 +1,4 @@
-"""Joins requests with their answers, which come as two events in either order."""
+"""Joins each request with its answer; they come as two events in either order."""
 
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
@@ -9,15 +9,15 @@ RESPONSE = "org.kubeflow.serving.inference.response"
 """Types of the events of KServe's logger (kserve pkg/logger/worker.go)."""
 
 NO_PARTNER, ID_TWICE, NO_ROOM = "no_partner", "id_twice", "no_room"
-"""Why events are dropped: for the metric."""
+"""Reasons for which events are dropped; they are label values of the metric."""
 
 
 @dataclass(frozen=True)
 class Exchange:
-    """A request and its answer, as their bodies.
+    """The bodies of a request and of its answer.
 
     Attributes:
-        path: What the request's event says of where it went.
+        path: The request's path, as far as its event has it.
     """
 
     request: bytes
@@ -27,7 +27,10 @@ class Exchange:
 
 @dataclass(frozen=True)
 class _Waiting:
-    """An event without its partner; after an id came twice, neither kind nor body."""
+    """An event that waits for its partner.
+
+    For an id that was used twice, kind and body are empty.
+    """
 
     kind: str
     body: bytes
@@ -36,31 +39,32 @@ class _Waiting:
 
     @property
     def bytes(self) -> int:
-        """What it takes in memory, about."""
+        """Returns the memory that it takes, roughly."""
         return len(self.body) + len(self.path) + _EVENT_BYTES
 
 
 _EVENT_BYTES = 1 << 10
-"""What an event takes beside its body and path, about: a body may be empty."""
+"""Memory of an event besides its body and path, roughly: a body may be empty."""
 
 
 class Joiner:
     """Holds events until their partners come, in bounded memory for a bounded time.
 
-    KServe sends no answer that was an error, so some requests wait in vain. A caller
-    may choose ids (`Ce-Id`), and may use one twice: which answer belongs to which
-    request cannot be known then, and all events of that id are dropped for a while.
+    KServe sends no event for an answer that was an error, so some requests get no
+    partner. A caller may choose the id (`Ce-Id`), and may use it twice. Then nothing
+    tells which answer belongs to which request, so all events of that id are dropped
+    for the waiting time.
     """
 
     def __init__(
         self, seconds: float, max_bytes: int, dropped: Callable[[str, int], None]
     ) -> None:
-        """Starts with none.
+        """Starts with no waiting events.
 
         Args:
             seconds: How long an event waits.
-            max_bytes: Most bytes that wait; the oldest go for new ones.
-            dropped: Told why events are dropped, and how many.
+            max_bytes: Most bytes that wait; the oldest events are dropped for new ones.
+            dropped: Called with the reason and the number of dropped events.
         """
         self._seconds = seconds
         self._max_bytes = max_bytes
@@ -71,14 +75,14 @@ class Joiner:
     def add(
         self, key: Hashable, kind: str, body: bytes, now: float, path: str = ""
     ) -> Exchange | None:
-        """Takes an event; returns what it completes.
+        """Takes an event; returns the exchange that it completes, or None.
 
         Args:
-            key: What both events of a request have in common.
+            key: Identifies the request; the same for both of its events.
             kind: `REQUEST` or `RESPONSE`.
-            body: Of the event.
-            now: Seconds, of a clock that never goes back.
-            path: Where the request went, if the event says so.
+            body: The event's body.
+            now: Seconds of a monotonic clock.
+            path: The request's path, if the event has it.
         """
         self.expire(now)
         other = self._waiting.pop(key, None)
@@ -95,7 +99,7 @@ class Joiner:
         return Exchange(body, other.body, path)
 
     def expire(self, now: float) -> None:
-        """Drops what has waited for too long."""
+        """Drops the events that have waited for too long."""
         while self._waiting:
             first = next(iter(self._waiting.values()))
             if now - first.since < self._seconds:

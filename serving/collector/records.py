@@ -1,7 +1,7 @@
-"""Bodies of the REST API into the PredictionLog of the call that they stand for.
+"""Converts bodies of the REST API into PredictionLogs.
 
-JSON has no types, so the model's signature is read from its folder. The conversion is
-the embedded server's own, which holds itself to TensorFlow Serving's.
+JSON has no types, so the signature is read from the model's folder. The conversion is
+that of the embedded server, which follows TensorFlow Serving's.
 """
 
 import os
@@ -36,17 +36,17 @@ _PATH = re.compile(
     r"/v1/models/(?P<model>[^/:]+)(?:/versions/(?P<version>\d{1,18}))?(?:/|:|$)"
 )
 _TAG = "serve"
-# How long a version that came last is taken for the newest.
+# Seconds that the newest version found is used before the folder is read again.
 _SECONDS = 10.0
 
 
 @dataclass(frozen=True)
 class Asked:
-    """Which model was asked.
+    """The model and version that a request is for.
 
     Attributes:
-        model: Its name.
-        version: That was named; None if it is not known.
+        model: Name of the model.
+        version: The version in the request's path; None if it is not known.
     """
 
     model: str
@@ -54,16 +54,16 @@ class Asked:
 
 
 def names_model(path: str) -> bool:
-    """Tells whether a path is one of the REST API's, about a model."""
+    """Tells whether a path is a REST API path of a model."""
     return _PATH.search(path) is not None
 
 
 def asked(service: str, path: str) -> Asked:
-    """Returns what a request's path names, else the service's name.
+    """Returns the model and version in a request's path, else the service's name.
 
     Args:
         service: The InferenceService's name, which is the model's.
-        path: Of the request, or any other.
+        path: Path of the request; it may be any path.
     """
     found = _PATH.search(path)
     if found is None:
@@ -73,14 +73,14 @@ def asked(service: str, path: str) -> Asked:
 
 
 class Recorder:
-    """Makes records, by the signatures of the models in a folder."""
+    """Makes records with the signatures of the models in a folder."""
 
     def __init__(self, models: str, rate: float) -> None:
         """Reads nothing yet.
 
         Args:
-            models: With a folder for each model, and in it one for each version.
-            rate: Share of the requests that is recorded, for the record.
+            models: Folder with a folder for each model, which has one for each version.
+            rate: Share of requests that is recorded; it is written into each record.
         """
         self._models = models
         self._rate = rate
@@ -92,13 +92,13 @@ class Recorder:
         """Returns a PredictionLog, and its line of the index.
 
         Args:
-            what: Was asked.
-            exchange: The bodies.
-            request_id: For the index.
-            now: When it was answered, in seconds since 1970.
+            what: The model and version that the request is for.
+            exchange: The bodies of request and answer.
+            request_id: Id for the index.
+            now: Time of the answer, in seconds since 1970.
 
         Raises:
-            BadInputError: It is no predict call of that model.
+            BadInputError: The exchange is no predict call of that model.
         """
         signatures = self._signatures(what)
         try:
@@ -138,7 +138,7 @@ class Recorder:
         }
 
     def _signatures(self, what: Asked) -> Mapping[str, Signature]:
-        """Returns a version's signatures; the newest version's where none is named."""
+        """Returns the version's signatures; without a version, the newest one's."""
         read_at, found = self._known.get(what, (0.0, {}))
         fresh = what.version is not None or time.monotonic() - read_at < _SECONDS
         if not (found and fresh):
@@ -155,7 +155,7 @@ class Recorder:
             name = versions[max(versions) if what.version is None else what.version]
             with open(os.path.join(base, name, "saved_model.pb"), "rb") as stream:
                 graph = SavedModel.FromString(stream.read()).meta_graphs[0]
-        # A torn file cannot be parsed, an empty one has no graph.
+        # A truncated file cannot be parsed, and an empty one has no graph.
         except (OSError, LookupError, ValueError, DecodeError) as error:
             raise BadInputError(f"{base}: no such model or version") from error
         definitions = graph.signature_def

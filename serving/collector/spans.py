@@ -1,11 +1,11 @@
-"""An hour of records is a span: a folder that is there when the hour is over.
+"""Writes an hour of records as a span: a folder that appears when the hour is over.
 
-    FOLDER/20261126T10/requests-....tfrecord    and its index: a span, complete
-    FOLDER/.20261126T11/                        the hour at hand
+    FOLDER/20261126T10/requests-....tfrecord    and its index: a complete span
+    FOLDER/.20261126T11/                        the current hour
 
-Readers look into no hidden folder, so they see an hour whole or not at all. After a
-restart the hour at hand goes on; one that is over by then becomes a span as it is. What
-a kill leaves in it can be read (`serving/server/record_files.py`).
+Readers skip hidden folders, so they see a whole hour or nothing. After a restart the
+current hour is continued; an hour that is over by then becomes a span with the records
+that it has. Files that a kill leaves can be read (`serving/server/record_files.py`).
 """
 
 import contextlib
@@ -22,12 +22,12 @@ _HOUR = "%Y%m%dT%H"
 _SPAN = re.compile(r"\d{8}T\d{2}(-\d+)?")
 _STEM = "requests"
 _SECONDS = 3600
-# Requests are their senders' own: only the collector's user enters.
+# Requests may be private: only the collector's user may read the folder.
 _MODE = 0o700
 
 
 class Spans:
-    """The spans of a folder, and the hour at hand."""
+    """The spans of a folder, and the current hour."""
 
     def __init__(
         self,
@@ -39,11 +39,12 @@ class Spans:
         """Completes the hours that an earlier process left.
 
         Args:
-            folder: Where they are; made if it is not there.
-            max_bytes: Most bytes on disk. A quarter is for the hour at hand, whose
-                oldest records go where it has more; of spans the oldest go.
-            keep_hours: How old a span gets.
-            clock: Seconds since 1970.
+            folder: Folder of the spans; created if it does not exist.
+            max_bytes: Most bytes on disk. A quarter is for the current hour, whose oldest
+                records are dropped above it; the rest is for the spans, of which the
+                oldest are removed.
+            keep_hours: Spans that are older are removed.
+            clock: Returns seconds since 1970.
 
         Raises:
             OSError: The folder cannot be written to.
@@ -60,14 +61,14 @@ class Spans:
         self.turn()
 
     def append(self, data: bytes, entry: dict[str, Any]) -> None:
-        """Writes a record to the hour at hand.
+        """Writes a record to the current hour.
 
         Args:
-            data: The record.
-            entry: For the index; see `RecordFiles.append`.
+            data: The serialised record.
+            entry: Its line of the index; see `RecordFiles.append`.
 
         Raises:
-            OSError: It cannot be written.
+            OSError: The record cannot be written.
         """
         self._close_what_is_over()
         if self._files is None:
@@ -77,7 +78,7 @@ class Spans:
         self._files.append(data, entry)
 
     def turn(self) -> None:
-        """Makes spans of the hours that are over, and room for them.
+        """Makes spans of the hours that are over, and removes old spans.
 
         Raises:
             OSError: The folder cannot be written to.
@@ -90,7 +91,7 @@ class Spans:
             if is_hidden and name != f".{self._hour}":
                 self._complete(name[1:])
         self._prune()
-        # Whatever was raised before this, the next turn takes it up.
+        # If an error was raised before this line, the next call tries again.
         self._over = False
 
     def _close_what_is_over(self) -> None:
@@ -100,7 +101,7 @@ class Spans:
             self._hour, self._over = hour, True
 
     def close(self) -> None:
-        """Closes the file at hand; its hour goes on with the next record."""
+        """Closes the current file; the next record of its hour opens it again."""
         if self._files is not None:
             self._files.close()
             self._files = None
@@ -110,14 +111,14 @@ class Spans:
 
     def _complete(self, hour: str) -> None:
         name, count = hour, 1
-        # There already, where somebody set the clock back.
+        # The name exists already where the clock was set back.
         while os.path.exists(os.path.join(self._folder, name)):
             count += 1
             name = f"{hour}-{count}"
         os.rename(self._hidden(hour), os.path.join(self._folder, name))
 
     def _prune(self) -> None:
-        """Removes the spans that are too old, or too much."""
+        """Removes the spans that are too old or exceed the limit."""
         oldest = time.strftime(_HOUR, time.gmtime(self._clock() - self._keep_seconds))
         room = self._span_bytes
         for name in sorted(filter(_SPAN.fullmatch, os.listdir(self._folder)))[::-1]:
@@ -130,7 +131,7 @@ class Spans:
 def _size(folder: str) -> int:
     total = 0
     for entry in os.scandir(folder):
-        # Somebody who forgets a request may be at it.
+        # `request_logs forget` may be replacing the file at this moment.
         with contextlib.suppress(FileNotFoundError):
             total += entry.stat().st_size
     return total

@@ -1,7 +1,7 @@
-"""``make serve``: serve the pushed model with the best server this machine has.
+"""``make serve``: serves the pushed model with the best server that this machine has.
 
-In this order: the real ``tensorflow_model_server`` on the PATH; the
+The order is: the real ``tensorflow_model_server`` on the PATH; the
 ``tensorflow/serving`` image where a container engine runs; the embedded server.
-All three get the same ports, the same model folder and the same flags. The chosen
-one replaces the process, so signals and exit codes are its own.
+All three get the same ports, the same model folder and the same flags. The server
+replaces this process, so that it gets the signals and sets the exit code.
 """

@@ -24,12 +24,12 @@ PROGRAM = "python -m serving.launch"
 
 
 def check_ports(ports: Ports) -> None:
-    """Sees that nobody listens there yet.
+    """Checks that the ports are free.
 
     gRPC sets SO_REUSEPORT: a second server would start, and share the requests.
 
     Raises:
-        LaunchError: Somebody does.
+        LaunchError: A port is in use.
     """
     for port in (ports.grpc, ports.rest):
         with socket.socket() as probe:
@@ -38,7 +38,7 @@ def check_ports(ports: Ports) -> None:
                 probe.bind(("127.0.0.1", port))
             except OSError as error:
                 if error.errno == errno.EADDRNOTAVAIL:
-                    continue  # a machine without IPv4: the server has its say
+                    continue  # this machine has no IPv4: the server reports it
                 if error.errno != errno.EADDRINUSE:
                     raise LaunchError(f"port {port}: {error.strerror}") from error
                 raise LaunchError(
@@ -48,7 +48,7 @@ def check_ports(ports: Ports) -> None:
 
 
 def explain(server: Server, reasons: list[str], model: Model, ports: Ports) -> str:
-    """What is about to be started and why, and how to ask it."""
+    """Returns lines that tell which server starts, why, and how to ask the model."""
     options = f"--model {shlex.quote(model.name)}"
     if ports.grpc != Ports().grpc:
         options += f" --server localhost:{ports.grpc}"
@@ -66,12 +66,12 @@ def explain(server: Server, reasons: list[str], model: Model, ports: Ports) -> s
 
 
 def with_config(model: Model, *, write: bool) -> tuple[Model, str]:
-    """Returns the model with the file that says which of its versions are served.
+    """Returns the model with the configuration file that names its served versions.
 
-    The file is written if it is not there and may be written.
+    With `write`, a missing file is written.
 
     Returns:
-        The model, and why it has no such file; mostly nothing.
+        The model, and why it has no such file; mostly empty.
     """
     models = str(model.base_path.parent)
     config = Path(model_config.path_in(models))
@@ -133,7 +133,7 @@ def cli(
     model, note = with_config(model, write=not dry_run)
     server, reasons = choose(kind, model, ports, image, fetch=not dry_run)
     words = (*server.command, *more)
-    with contextlib.suppress(OSError):  # nobody reads it; serving is what was asked for
+    with contextlib.suppress(OSError):  # a closed output must not stop the server
         print(explain(server, reasons, model, ports), flush=True)
         if note:
             print(f"  note: {note}", flush=True)

@@ -1,8 +1,8 @@
-"""How this project's modules are started: from any folder, and from none but ours.
+"""Builds the command lines and variables that start this project's modules.
 
-``python -m`` looks for modules in the folder where the person stands before it looks
-anywhere else, so her `numbers.py` would be imported in place of Python's. Children are
-started without that folder (`-P`), with our code on the path where it is not installed.
+``python -m`` looks for modules in the working folder first, so a `numbers.py` of the
+user would be imported in place of Python's. Child processes are started without that
+folder (`-P`), and get our code on PYTHONPATH where it is not installed.
 """
 
 import os
@@ -15,18 +15,18 @@ from pathlib import Path
 import serving
 
 ROOT = Path(serving.__file__).resolve().parents[1]
-"""The folder that our packages lie in."""
+"""The folder that holds our packages."""
 
 
 def is_installed() -> bool:
-    """Tells whether the environment's Python finds our packages by itself.
+    """Tells whether the environment's Python finds our packages without PYTHONPATH.
 
-    They lie among its packages, or were installed there to be edited: then a finder
-    of the installer's, beside Python's own, knows where they are.
+    They lie in site-packages, or were installed in editable mode: then the installer
+    has added a finder to `sys.meta_path` that knows their folder.
     """
     if str(ROOT) in (sysconfig.get_path("purelib"), sysconfig.get_path("platlib")):
         return True
-    # Python's own looks where PYTHONPATH and the person's folder say.
+    # PathFinder would also find them through PYTHONPATH or the working folder.
     finders = [finder for finder in sys.meta_path if finder is not PathFinder]
     specs = (finder.find_spec(serving.__name__, None) for finder in finders)
     origins = [spec.origin for spec in specs if spec and spec.origin]
@@ -34,12 +34,12 @@ def is_installed() -> bool:
 
 
 def command(module: str) -> tuple[str, ...]:
-    """Returns the command line of a child that runs a module of ours."""
+    """Returns the command line of a child process that runs one of our modules."""
     return (sys.executable, "-P", "-m", module)
 
 
 def environment() -> dict[str, str]:
-    """Returns the variables that such a child needs beside ours."""
+    """Returns the variables that such a child process needs besides our own."""
     if is_installed():
         return {}
     theirs = os.environ.get("PYTHONPATH")
@@ -47,7 +47,7 @@ def environment() -> dict[str, str]:
 
 
 def typed(module: str) -> str:
-    """Returns the command line as a person would type it where she stands."""
+    """Returns the command line as the user types it in the working folder."""
     here = Path.cwd()
     python = Path(sys.executable)
     if python.is_relative_to(here):

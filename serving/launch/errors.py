@@ -1,7 +1,7 @@
-"""What keeps a model from being served."""
+"""The error of a model that cannot be served."""
 
 from contract.errors import BrokenError
 
 
 class LaunchError(BrokenError):
-    """Nothing can be served; one line says why."""
+    """No model can be served; the message gives the reason in one line."""

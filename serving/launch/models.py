@@ -1,4 +1,4 @@
-"""Finding the model that was pushed."""
+"""Finds the pushed model."""
 
 import os
 import re
@@ -20,12 +20,12 @@ class Model:
     """A pushed model.
 
     Attributes:
-        name: Its folder's name, and its name on the server.
+        name: Name of its folder, and of the model on the server.
         base_path: The folder that holds its versions.
         version: The newest version.
         tensorflow: The TensorFlow that wrote that version, such as ``2.16.2``.
-        config: The file beside the models that says which versions are served, and by
-            which labels; None: the newest one is.
+        config: The configuration file that names the served versions and their
+            labels; None: the newest version is served.
     """
 
     name: str
@@ -36,10 +36,10 @@ class Model:
 
 
 def find_model(models: Path, name: str | None) -> Model:
-    """Finds the model to serve: the one named, or the one pushed last.
+    """Finds the model to serve: the one with this name, or the one pushed last.
 
     Raises:
-        LaunchError: Nothing was pushed, or not under that name.
+        LaunchError: No model was pushed, or none with that name.
     """
     found: dict[str, dict[int, Path]] = {}
     for folder in _folders(models):
@@ -65,10 +65,10 @@ def find_model(models: Path, name: str | None) -> Model:
 
 
 def _folders(folder: Path) -> list[Path]:
-    """Lists a folder; one that we may not read (`lost+found`) holds no models.
+    """Lists a folder; without read permission (`lost+found`) the list is empty.
 
     Raises:
-        LaunchError: It cannot be read for another reason.
+        LaunchError: The folder cannot be read for another reason.
     """
     try:
         return sorted(folder.iterdir())

@@ -1,4 +1,4 @@
-"""The three kinds of server, and the choice between them."""
+"""Describes the three kinds of server and chooses between them."""
 
 import csv
 import io
@@ -18,19 +18,19 @@ from serving.launch.models import Model
 from serving.model_config import POLL_SECONDS
 
 # Published tags of tensorflow/serving, oldest first. A server reads the models of
-# its own TensorFlow and of older ones (tensorflow/serving#2168), so the first one
-# that is not older than the model's is taken.
-# With its registry: Podman asks a person, or fails, where a name is short.
+# its own TensorFlow and of older ones (tensorflow/serving#2168), so the first tag
+# that is not older than the model's TensorFlow is taken.
+# The registry is named: for a short name Podman asks the user, or fails.
 IMAGE = "docker.io/tensorflow/serving"
 IMAGE_TAGS = ("2.16.1", "2.17.0", "2.18.0", "2.19.1", "2.20.0", "2.21.0")
 
-# The machines that its images are for, as engines call them.
+# Architectures of the published images, as container engines name them.
 IMAGE_MACHINES = ("amd64", "x86_64")
 
 SELINUX = Path("/sys/fs/selinux/enforce")
 
 SERVER = "/usr/bin/tensorflow_model_server"
-# What serving/compose.yaml asks for, as arguments of `docker run`.
+# The restrictions of serving/compose.yaml, as arguments of `docker run`.
 HARDENING = (
     "--init",
     "--read-only",
@@ -39,19 +39,19 @@ HARDENING = (
     "--security-opt=no-new-privileges",
 )
 
-# The embedded server knows no page of its own.
+# The embedded server gets the page by a flag.
 PAGE = Path(page.__file__).with_name("index.html")
 
 _PROBE_SECONDS = 15
 
 
 class NotUsable(Exception):
-    """A kind of server this machine does not have; says why."""
+    """This machine does not have that kind of server; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """The ports to serve on, as TensorFlow Serving's defaults."""
+    """The ports to serve on; the defaults are TensorFlow Serving's."""
 
     grpc: int = 8500
     rest: int = 8501
@@ -62,10 +62,10 @@ class Server:
     """A server to start.
 
     Attributes:
-        what: In words.
+        what: Description for the user.
         command: The command line.
-        environment: Variables that it needs beside ours.
-        has_page: Whether it has the page to draw on.
+        environment: Variables that it needs besides ours.
+        has_page: Whether it serves the page for drawing.
     """
 
     what: str
@@ -78,7 +78,7 @@ def image_for(tensorflow: str) -> str:
     """Returns the tag of the image for models of this TensorFlow.
 
     Raises:
-        NotUsable: Every published one is older.
+        NotUsable: All published images are older.
     """
     for tag in IMAGE_TAGS:
         if _numbers(tag) >= _numbers(tensorflow):
@@ -103,20 +103,20 @@ def server_flags(model: Model, ports: Ports) -> tuple[str, ...]:
         served = (
             f"--model_config_file={model.config}",
             f"--model_config_file_poll_wait_seconds={POLL_SECONDS}",
-            # Labels that the file has when the server starts, with nothing loaded yet.
+            # The file may have labels before the server has loaded a version.
             "--allow_version_labels_for_unavailable_models=true",
         )
     return (
         f"--port={ports.grpc}",
         f"--rest_api_port={ports.rest}",
         *served,
-        # A version seen half-copied is tried again after 5 s, not after a minute.
+        # A version that is still being copied is tried again after 5 s, not 60 s.
         "--load_retry_interval_micros=5000000",
     )
 
 
 def binary(model: Model, ports: Ports) -> Server:
-    """Returns the real server, installed on this machine."""
+    """Describes the real server that is installed on this machine."""
     path = shutil.which("tensorflow_model_server")
     if path is None:
         raise NotUsable("no tensorflow_model_server on the PATH")
@@ -137,13 +137,13 @@ def binary(model: Model, ports: Ports) -> Server:
 
 
 def container(model: Model, ports: Ports, image: str | None, fetch: bool) -> Server:
-    """Returns the real server in a container; its image is fetched if it is not here.
+    """Describes the real server in a container; fetches the image if it is missing.
 
     Args:
-        model: What it will serve.
-        ports: Where.
-        image: Its image; the one for the model's TensorFlow when None.
-        fetch: Whether to fetch the image; else the server may be one without it.
+        model: The model to serve.
+        ports: The ports to serve on.
+        image: The image; None: the one for the model's TensorFlow.
+        fetch: Whether to fetch a missing image.
     """
     own = image is not None
     image = image or image_for(model.tensorflow)
@@ -157,7 +157,7 @@ def container(model: Model, ports: Ports, image: str | None, fetch: bool) -> Ser
         print(f"Fetching {image} ...", flush=True)
         if subprocess.run([engine, "pull", image], check=False).returncode:
             raise NotUsable(f"{image} could not be fetched")
-    # By the same path as here, which is in the file that says what is served.
+    # The container sees the folder at the same path: the configuration names that path.
     folder = model.config.parent if model.config else model.base_path
     return Server(
         f"{image} in {Path(engine).name}",
@@ -185,7 +185,8 @@ def _running_engine() -> tuple[str, str]:
             continue
         info = _output(engine, "info")
         if info is not None:
-            # Of the engine, which may be a virtual machine; both print such a line.
+            # The engine's own architecture counts: it may run in a virtual machine.
+            # Both engines print such a line.
             match = re.search(r"(?im)^\s*arch(?:itecture)?:\s*(\S+)", info)
             return engine, match[1].lower() if match else platform.machine().lower()
         reasons.append(f"{name} is installed but its engine does not answer")
@@ -193,13 +194,13 @@ def _running_engine() -> tuple[str, str]:
 
 
 def _mount(engine: str, source: Path, target: str) -> str:
-    """Returns the option that mounts a folder, for reading.
+    """Returns the option that mounts a folder for reading.
 
-    Where SELinux enforces, a container reads only what is labelled for containers:
-    the label is shared, as the pipeline goes on writing there.
+    With SELinux enforcing, a container reads only files with a container label. The
+    label is shared, because the pipeline goes on writing there.
 
     Raises:
-        NotUsable: The engine cannot be told of such a path.
+        NotUsable: The engine's option cannot express the path.
     """
     fields = ["type=bind", f"source={source}", f"target={target}", "readonly"]
     if _selinux_enforces():
@@ -222,7 +223,7 @@ def _selinux_enforces() -> bool:
 
 
 def _user(engine: str) -> tuple[str, ...]:
-    """Returns options to run as whoever owns the pushed files, never as root."""
+    """Returns the options to run as the owner of the pushed files, never as root."""
     if os.getuid() == 0:
         return ("--user=1000:1000",)
     user = f"--user={os.getuid()}:{os.getgid()}"
@@ -232,7 +233,7 @@ def _user(engine: str) -> tuple[str, ...]:
 
 
 def embedded(model: Model, ports: Ports) -> Server:
-    """This project's own server."""
+    """Describes this project's own server."""
     return Server(
         "the embedded server",
         (
@@ -246,7 +247,7 @@ def embedded(model: Model, ports: Ports) -> Server:
 
 
 KINDS = ("binary", "container", "embedded")
-"""The better ones first."""
+"""The kinds of server, best first."""
 
 
 def choose(
@@ -257,15 +258,16 @@ def choose(
     *,
     fetch: bool = True,
 ) -> tuple[Server, list[str]]:
-    """Chooses the server, and says why none of the better ones.
+    """Chooses the server, and explains why no better one was chosen.
 
-    `kind` is ``auto``, or one of `KINDS` to have that one or none; see `container`.
+    `kind` is ``auto``, or one of `KINDS` to accept only that one; for `image` and
+    `fetch` see `container`.
 
     Returns:
         The server, and a reason for each kind that was passed over.
 
     Raises:
-        LaunchError: The kind asked for is not usable.
+        LaunchError: The requested kind is not usable.
     """
     makers: dict[str, Callable[[], Server]] = {
         "binary": lambda: binary(model, ports),
@@ -282,7 +284,7 @@ def choose(
 
 
 def _output(*command: str) -> str | None:
-    """What a command prints, or None when it fails or hangs."""
+    """Returns the output of a command, or None when it fails or hangs."""
     try:
         result = subprocess.run(
             command,
