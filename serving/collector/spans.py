@@ -40,7 +40,7 @@ class Spans:
 
         Args:
             folder: Folder of the spans; created if it does not exist.
-            max_bytes: Most bytes on disk. A quarter is for the current hour, whose oldest
+            max_bytes: Most bytes on disk. A quarter is for the current hour; its oldest
                 records are dropped above it; the rest is for the spans, of which the
                 oldest are removed.
             keep_hours: Spans that are older are removed.
