@@ -1,10 +1,10 @@
-"""`models.config`: the servers' model configuration file, beside the models.
+"""Reads and writes `models.config`, the servers' model configuration file.
 
-It is a `ModelServerConfig` in text format, TensorFlow Serving's own
+It is TensorFlow Serving's `ModelServerConfig` in text format
 (tensorflow_serving/config/model_server_config.proto), for `--model_config_file` with
-`--model_config_file_poll_wait_seconds`. It lies on the models' volume, so that what
-changes versions can change what is served without any access to the servers. It is
-replaced whole: whoever reads it sees the old one or the new one.
+`--model_config_file_poll_wait_seconds`. It lies beside the models on their volume, so
+that a push or a rollback can change the served versions without access to the servers.
+It is replaced in one step: a reader sees the old file or the new one.
 """
 
 import os
@@ -21,7 +21,7 @@ from contract.errors import BadInputError
 
 FILE = "models.config"
 POLL_SECONDS = 5
-"""How often servers of ours read it (`--model_config_file_poll_wait_seconds`)."""
+"""Seconds between reads by our servers (`--model_config_file_poll_wait_seconds`)."""
 
 _LOCK = ".models.config.lock"
 _LOCK_SECONDS = 60.0
@@ -32,7 +32,7 @@ _HEADER = """\
 
 
 def path_in(models: str) -> str:
-    """Returns where the file of a folder of models is, or would be."""
+    """Returns the path of the configuration file in a folder of models."""
     return os.path.join(models, FILE)
 
 
@@ -40,7 +40,7 @@ def read(path: str) -> model_server_config_pb2.ModelServerConfig:
     """Reads a configuration file.
 
     Raises:
-        BadInputError: It cannot be read.
+        BadInputError: The file cannot be read.
     """
     try:
         with open(path, encoding="utf-8") as stream:
@@ -57,7 +57,7 @@ def read(path: str) -> model_server_config_pb2.ModelServerConfig:
 
 
 def find(config: model_server_config_pb2.ModelServerConfig, model: str) -> Any:
-    """Returns the `ModelConfig` of a model; None if the file does not have it."""
+    """Returns a model's `ModelConfig`; None if the file does not have the model."""
     for one in config.model_config_list.config:
         if one.name == model:
             return one
@@ -66,18 +66,18 @@ def find(config: model_server_config_pb2.ModelServerConfig, model: str) -> Any:
 
 @contextmanager
 def changed(models: str, model: str) -> Iterator[Any]:
-    """Yields the `ModelConfig` of a model to be changed; writes the file after that.
+    """Yields a model's `ModelConfig` for changes; writes the file afterwards.
 
-    A model that the file does not have is added, without a policy: its highest
-    version is served. Where nothing was changed nothing is written.
+    A model that is not in the file is added without a policy, so its highest version
+    is served. Without a change nothing is written.
 
     Args:
-        models: The folder of the models, by the path by which servers find it, too.
+        models: The folder of the models; servers must find it under the same path.
         model: Name of the model.
 
     Raises:
-        BadInputError: The file that is there cannot be read.
-        OSError: It cannot be written.
+        BadInputError: The existing file cannot be read.
+        OSError: The file cannot be written.
     """
     path = path_in(models)
     with FileLock(os.path.join(models, _LOCK), timeout=_LOCK_SECONDS, mode=0o666):
@@ -97,15 +97,15 @@ def changed(models: str, model: str) -> Iterator[Any]:
 
 
 def ensure(models: str, model: str) -> str:
-    """Returns the path of the file, which has the model, by its path here, after that.
+    """Enters a model with its local path, if need be; returns the file's path.
 
     Raises:
-        BadInputError: The file that is there cannot be read.
-        OSError: It has to be written, and cannot be.
+        BadInputError: The existing file cannot be read.
+        OSError: A change is needed, and the file cannot be written.
     """
     path = path_in(models)
     known = find(read(path), model) if os.path.exists(path) else None
-    # A folder that is mounted for reading only is served as well.
+    # No write without need: a folder that is mounted read-only works as well.
     if known is None or known.base_path != base_path(models, model):
         with changed(models, model) as config:
             config.base_path = base_path(models, model)
@@ -113,7 +113,7 @@ def ensure(models: str, model: str) -> str:
 
 
 def base_path(models: str, model: str) -> str:
-    """Returns where the versions of a model are, as a server has to be told."""
+    """Returns the folder of a model's versions, as the servers are told."""
     return os.path.join(os.path.abspath(models), model)
 
 

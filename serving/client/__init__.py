@@ -1,10 +1,10 @@
 """A gRPC client of TensorFlow Serving, and of this project's embedded server.
 
-The library is `Client` and `AsyncClient`; ``python -m serving.client`` is the same
-from a shell. Neither imports TensorFlow.
+The library is `Client` and `AsyncClient`; ``python -m serving.client`` offers the same
+in a shell. Neither imports TensorFlow.
 
-The names are imported when they are asked for: ``python -m`` imports this package
-first, and has to say in a line where the libraries that it needs are not there.
+Names are imported on first use: ``python -m`` imports this package first, and must be
+able to report missing libraries in one line.
 """
 
 import importlib
@@ -54,7 +54,7 @@ _MODULES |= dict.fromkeys(
 
 
 def __getattr__(name: str) -> Any:
-    """Imports a name of the library; one of version 0.1 says what replaces it."""
+    """Imports a name of the library on first use; warns of a name of version 0.1."""
     if name == "DigitAnswer":
         warnings.warn(
             "DigitAnswer is deprecated: use ClassAnswer",

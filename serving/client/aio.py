@@ -65,7 +65,7 @@ class AsyncClient(BaseClient):
         version: int | None = None,
         signature: str = calls.DEFAULT_SIGNATURE,
     ) -> ServedTask:
-        """Returns what the model is asked; see `serving.client.Client.task`."""
+        """Returns the model's task; see `serving.client.Client.task`."""
         metadata = await self._call(calls.metadata(self._version(version)))
         self._served = (
             await self._call(calls.describe(metadata))
@@ -87,7 +87,7 @@ class AsyncClient(BaseClient):
         for _, batch in calls.batches(images, batch_size, served):
             call = calls.predict_images(self.model, batch, served, signature=signature)
             answer = await self._call(call)
-            if answer.version != served.version:  # names belong to a version
+            if answer.version != served.version:  # class names may differ by version
                 served = await self.task(answer.version, signature)
             answers = self._class_answers(answer, batch, served)
             if novelty and served.tells_novelty:

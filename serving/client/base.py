@@ -1,4 +1,4 @@
-"""What the sync and the async client share: all that does not wait."""
+"""The base class of the sync and the asyncio client: everything that does not wait."""
 
 import warnings
 from abc import ABC, abstractmethod
@@ -19,13 +19,13 @@ from serving.client.results import (
 from serving.client.tasks import NoTaskError, derived_task
 
 DEFAULT_MODEL = "mnist"
-"""Nothing in the protocol lists a server's models, so one has to be named."""
+"""The protocol cannot list a server's models, so a name is needed."""
 
 DEFAULT_BATCH_SIZE = 64
 
 
 class BaseClient(ABC):
-    """One model of a server, and how to reach it.
+    """A connection to one model of a server.
 
     Args:
         connection: The server's address, or a `Connection` for TLS, deadline and
@@ -57,10 +57,10 @@ class BaseClient(ABC):
 
     @abstractmethod
     def predict_images(self, images: np.ndarray) -> Any:
-        """Classifies images; see the clients."""
+        """Classifies images; see `Client` and `AsyncClient`."""
 
     def predict_digits(self, images: np.ndarray, **options: Any) -> Any:
-        """Does what `predict_images` does, under its name in version 0.1."""
+        """Deprecated name of `predict_images`, from version 0.1."""
         warnings.warn(
             "predict_digits is deprecated: use predict_images",
             DeprecationWarning,
@@ -72,10 +72,10 @@ class BaseClient(ABC):
         return self.model if version is None else ModelSpec(self.model.name, version)
 
     def _derived(self, metadata: ModelMetadata, signature: str) -> ServedTask:
-        """Returns the task of a version that does not tell it.
+        """Returns the task of a version without our `describe`, from its shapes.
 
         Raises:
-            ServingError: It takes no images.
+            ServingError: The version takes no images.
         """
         try:
             return derived_task(metadata, signature)
@@ -85,10 +85,10 @@ class BaseClient(ABC):
     def _class_answers(
         self, answer: Answer, batch: np.ndarray, served: ServedTask
     ) -> list[ClassAnswer]:
-        """Returns what the version that answered sees in a batch of images.
+        """Reads the class of each image of a batch from an answer.
 
         Raises:
-            ServingError: It answered with something else.
+            ServingError: The answer has no probabilities for these images.
         """
         rows = answer.outputs.get(calls.PROBABILITIES)
         with unexpected(self.connection.address):

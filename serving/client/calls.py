@@ -1,4 +1,4 @@
-"""The calls of the protocol: pure codecs that both clients share.
+"""The calls of the protocol: pure codecs that both clients use.
 
 A `Call` pairs an RPC with its request and with the function that reads its
 response, so `serving.client.Client` and `serving.client.AsyncClient` differ only
@@ -38,12 +38,12 @@ from serving.client.tasks import (
 Result = TypeVar("Result")
 
 MAX_REQUEST_VALUES = 1 << 24
-"""Pixels' values in one request of images (16 MiB), whatever the batch's size."""
+"""Limit of pixel values in one request of images (16 MiB), for any batch size."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rpc:
-    """A unary method of the server."""
+    """A unary method of the server, with its request and response messages."""
 
     path: str
     request: Any
@@ -70,7 +70,7 @@ RPCS = (PREDICT, GET_MODEL_STATUS, GET_MODEL_METADATA)
 
 @dataclass(frozen=True, slots=True)
 class Call(Generic[Result]):
-    """One request, and how its response is read."""
+    """A request, with the function that reads its response."""
 
     rpc: Rpc
     request: Any
@@ -94,7 +94,7 @@ def predict(
 
 
 def describe(metadata: ModelMetadata) -> Call[ServedTask]:
-    """Asks a version for its task; `tasks.is_told` says whether it has one."""
+    """Asks a version for its task; `tasks.is_told` says whether it can answer."""
     call = predict(
         ModelSpec(metadata.model, metadata.version),
         {TEXT: [DESCRIBE]},
@@ -134,10 +134,10 @@ def predict_images(
 
 
 def novelty(model: ModelSpec, images: np.ndarray) -> Call[list[tuple[float, bool]]]:
-    """Asks how far images are from all that the model has learnt.
+    """Asks how far images are from everything that the model has learnt.
 
     Args:
-        model: Of the version whose `ServedTask.tells_novelty`.
+        model: A version whose `ServedTask.tells_novelty` is true.
         images: As for `predict_images`.
 
     Returns:
@@ -157,7 +157,7 @@ def novelties(
     """Reads the outputs of the signature `novelty` for `count` images.
 
     Raises:
-        UnexpectedResponse: They are something else.
+        UnexpectedResponse: The outputs have other names or shapes.
     """
     found = [outputs.get(name) for name in (NOVELTY, IS_NOVEL)]
     if any(values is None or values.shape != (count,) for values in found):
@@ -172,7 +172,7 @@ def novelties(
 def marked(
     answers: Sequence[ClassAnswer], novelties: list[tuple[float, bool]]
 ) -> list[ClassAnswer]:
-    """Returns answers with what is said of the novelty of their images."""
+    """Returns the answers with the novelty of their images."""
     return [
         replace(answer, novelty=distance, is_novel=verdict)
         for answer, (distance, verdict) in zip(answers, novelties, strict=True)
@@ -182,10 +182,10 @@ def marked(
 def batches(
     images: np.ndarray, size: int, served: ServedTask
 ) -> Iterator[tuple[int, np.ndarray]]:
-    """Cuts images into requests: of `size` images, fewer where these are large.
+    """Cuts images into requests of `size` images, or of fewer if the images are large.
 
     Yields:
-        Where a batch begins, and its images.
+        The index of a batch's first image, and the batch.
     """
     size = max(1, min(size, MAX_REQUEST_VALUES // served.task.size))
     for start in range(0, len(images), size):
@@ -198,12 +198,12 @@ def class_answers(
     """Reads the output `probabilities` of `count` images.
 
     Args:
-        rows: float of shape [count, classes]; None where there was none.
-        count: How many images were asked about.
+        rows: float of shape [count, classes]; None if the output is missing.
+        count: Number of images in the request.
         served: The task of the version that answered.
 
     Raises:
-        UnexpectedResponse: It is something else.
+        UnexpectedResponse: The output is missing or has another shape.
     """
     wanted = (count, len(served.task.classes))
     if rows is None or rows.shape != wanted:
@@ -237,7 +237,7 @@ def status(model: ModelSpec) -> Call[list[VersionStatus]]:
 
 
 def metadata(model: ModelSpec) -> Call[ModelMetadata]:
-    """Asks for a model's signatures; answered only by a version that serves."""
+    """Asks for a model's signatures; only an AVAILABLE version answers."""
     request = protocol.GetModelMetadataRequest(metadata_field=["signature_def"])
     _fill_spec(request.model_spec, model)
     return Call(GET_MODEL_METADATA, request, _read_metadata)
@@ -288,7 +288,7 @@ def _read_metadata(response: Any) -> ModelMetadata:
 
 
 def signatures_of(definitions: Mapping[str, Any]) -> dict[str, Signature]:
-    """Reads a `map<string, SignatureDef>`, of an answer or of a SavedModel."""
+    """Reads a `map<string, SignatureDef>` of an answer or of a SavedModel."""
     return {
         name: Signature(
             _tensor_specs(definition.inputs),
@@ -300,11 +300,11 @@ def signatures_of(definitions: Mapping[str, Any]) -> dict[str, Signature]:
 
 
 def signatures_in(folder: str) -> dict[str, Signature]:
-    """Reads the signatures of the SavedModel in a folder; nothing is loaded.
+    """Reads the signatures of the SavedModel in a folder, without loading the model.
 
     Raises:
-        OSError: It cannot be read.
-        DecodeError: It is none.
+        OSError: The file cannot be read.
+        DecodeError: The file is no SavedModel.
     """
     with open(os.path.join(folder, "saved_model.pb"), "rb") as stream:
         graphs = protocol.SavedModel.FromString(stream.read()).meta_graphs

@@ -1,8 +1,8 @@
-"""How a channel is opened: address, TLS, deadlines, retries.
+"""Opens gRPC channels: address, TLS, deadlines and retries.
 
-Retries are gRPC's own (service config ``retryPolicy``, gRFC A6): only on
-UNAVAILABLE, exponential back-off with jitter, never past the call's deadline,
-and the same code for the sync and the aio channel.
+Retries are gRPC's own (service config ``retryPolicy``, gRFC A6): only on UNAVAILABLE,
+with exponential back-off and jitter, never past the call's deadline, and the same for
+the sync and the asyncio channel.
 """
 
 import json
@@ -21,7 +21,7 @@ from serving.client.errors import ClientError, InputError, ServingError
 from serving.client.results import ModelMetadata
 
 GRPC_PORT, REST_PORT = 8500, 8501
-"""TensorFlow Serving's own."""
+"""TensorFlow Serving's default ports."""
 
 DEFAULT_ADDRESS = f"localhost:{GRPC_PORT}"
 MAX_RETRIES = 4
@@ -32,14 +32,14 @@ _MAX_MESSAGE_BYTES = 64 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Tls:
-    """TLS settings; all paths are of PEM files.
+    """TLS settings; all paths are paths of PEM files.
 
     Attributes:
-        ca: Certificates to trust; the system's when None.
+        ca: Certificates to trust; None: those of the system.
         cert: The client's certificate chain, for mutual TLS.
         key: The key of `cert`.
-        server_name: The name to find in the server's certificate when it is not
-            the one dialled (through a tunnel or a port-forward).
+        server_name: The name expected in the server's certificate if it differs from
+            the address (through a tunnel or a port-forward).
     """
 
     ca: Path | None = None
@@ -63,14 +63,14 @@ class Tls:
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """Where and how to reach a server.
+    """The address of a server and the settings of the connection.
 
     Attributes:
-        address: ``host:port``, ``unix:/path`` or any gRPC target; a host alone is
-            asked on port 8500.
+        address: ``host:port``, ``unix:/path`` or any gRPC target; a host without a
+            port gets port 8500.
         tls: None for plaintext.
-        timeout: The deadline of a call in seconds, its retries included.
-        retries: How often a call that met UNAVAILABLE is tried again, 0 to 4.
+        timeout: The deadline of a call in seconds, including its retries.
+        retries: How often a call that failed as UNAVAILABLE is tried again, 0 to 4.
     """
 
     address: str = DEFAULT_ADDRESS
@@ -79,10 +79,10 @@ class Connection:
     retries: int = MAX_RETRIES
 
     def __post_init__(self) -> None:
-        """Checks address and numbers.
+        """Checks the address and the numbers.
 
         Raises:
-            ValueError: The address is a URL of HTTP or empty, the timeout is not
+            ValueError: The address is empty or an HTTP URL, the timeout is not
                 positive, or retries is not 0 to 4.
         """
         if url := re.match(r"(?i)https?://([^/?#]*)", self.address):
@@ -98,7 +98,7 @@ class Connection:
         if port and not 0 < int(port[1]) < 1 << 16:
             raise ValueError(f"a port is 1 to 65535, got {self.address}")
         if re.fullmatch(r"[\w.-]+|\[[0-9A-Fa-f:.%]+\]", self.address):
-            # Without a port gRPC would ask that of HTTPS.
+            # Without a port gRPC would use that of HTTPS.
             object.__setattr__(self, "address", f"{self.address}:{GRPC_PORT}")
         if not self.timeout > 0:
             raise ValueError(f"the timeout must be positive, got {self.timeout}")
@@ -111,7 +111,7 @@ class Connection:
             "grpc.max_receive_message_length": _MAX_MESSAGE_BYTES,
             "grpc.service_config": self._service_config(),
             "grpc.enable_retries": int(self.retries > 0),
-            # A server that has just come up is found within half a second.
+            # Finds a server that has just started within half a second.
             "grpc.initial_reconnect_backoff_ms": 100,
             "grpc.max_reconnect_backoff_ms": 500,
         }
@@ -137,7 +137,7 @@ class Connection:
         """Opens a sync channel.
 
         Raises:
-            ClientError: There is no room for gRPC's threads.
+            ClientError: The system cannot start gRPC's threads.
         """
         _see_room_for_threads()
         if self.tls is None:
@@ -145,7 +145,7 @@ class Connection:
         return grpc.secure_channel(self.address, self.tls.credentials(), self.options())
 
     def open_async(self) -> grpc.aio.Channel:
-        """Opens an asyncio channel; raises what `open` does."""
+        """Opens an asyncio channel; raises the same errors as `open`."""
         _see_room_for_threads()
         if self.tls is None:
             return grpc.aio.insecure_channel(self.address, self.options())
@@ -154,12 +154,12 @@ class Connection:
         )
 
     def failure(self, error: Any) -> ServingError:
-        """Returns what gRPC raised, sync or aio, with what can be done about it."""
+        """Converts an error of gRPC, sync or asyncio, and adds advice to the user."""
         code, details, hint = error.code(), error.details() or "", ""
         if code is grpc.StatusCode.DEADLINE_EXCEEDED and (
             _is_answered(self.address) is False
         ):
-            # gRPC tries again until the deadline, and then drops why.
+            # gRPC retries until the deadline, and then drops the reason.
             code, details = grpc.StatusCode.UNAVAILABLE, "Connection refused"
         if code is grpc.StatusCode.DEADLINE_EXCEEDED:
             hint = (
@@ -183,7 +183,7 @@ class Connection:
             elif "Ssl handshake failed" in details:
                 hint += " - no TLS is spoken there, or another one"
             elif "Connection refused" in details and _is_answered(self.address):
-                # gRPC tells of the last address only, as ::1 of localhost.
+                # gRPC names only the last address, such as ::1 for localhost.
                 hint += (
                     " - what listens at another address of that name speaks no gRPC "
                     f"(the port of gRPC is {GRPC_PORT} unless set)"
@@ -193,7 +193,7 @@ class Connection:
         return ServingError(code, details, self.address, hint)
 
     def unsuitable(self, metadata: ModelMetadata, reason: Exception) -> ServingError:
-        """Returns that a version cannot be asked about images, and why."""
+        """Returns the error of a version that does not classify images."""
         return ServingError(
             grpc.StatusCode.FAILED_PRECONDITION,
             f"{metadata.model} version {metadata.version} cannot be asked about "
@@ -203,9 +203,10 @@ class Connection:
 
 
 def _is_answered(address: str) -> bool | None:
-    """Tells whether something listens at a port of this machine.
+    """Tells whether a process listens at a port of this machine.
 
-    Another machine is not asked: that may take long. None for it, and where unknown.
+    Returns None for another machine, where a connection may take long, and where the
+    answer is unknown.
     """
     parts = re.fullmatch(r"(?:dns:)?(localhost|[\d.]+|\[[\w:]+\]):(\d+)", address)
     if parts is None or not proxies.is_loopback(address):
@@ -220,13 +221,13 @@ def _is_answered(address: str) -> bool | None:
 
 
 def _see_room_for_threads() -> None:
-    """Starts as many threads as gRPC will, and ends them.
+    """Checks that the system can start as many threads as gRPC will.
 
-    gRPC passes over a thread that could not be made (src/core/util/posix/thd.cc), waits
-    for it for ever as it closes, and keeps Python's lock meanwhile.
+    If gRPC cannot start a thread, it ignores that (src/core/util/posix/thd.cc), then
+    waits forever for that thread when it closes, while it holds Python's GIL.
 
     Raises:
-        ClientError: There is no room for them.
+        ClientError: The system cannot start them.
     """
     enough = threading.Event()
     threads = [
@@ -250,8 +251,8 @@ def _see_room_for_threads() -> None:
 
 
 def _threads() -> int:
-    """Returns how many threads gRPC starts as it opens its first channel."""
-    # A pool of 4 to 16 by the cores, what looks after it, a timer and two executors.
+    """Returns how many threads gRPC starts when it opens its first channel."""
+    # A pool of 4 to 16, by CPU cores; its watcher, a timer and two executors.
     return max(4, min(os.cpu_count() or 1, 16)) + 4
 
 

@@ -1,4 +1,4 @@
-"""``python -m serving.client``: ask a served model from a shell."""
+"""The command line of ``python -m serving.client``: asks a served model."""
 
 import functools
 import sys
@@ -91,7 +91,7 @@ _SERVER_OPTIONS = (
 
 
 def _server_options(command: _Command) -> _Command:
-    """Gives a command the options that say which model of which server."""
+    """Adds the options that name the server, the model and the connection."""
 
     @functools.wraps(command)
     def wrapper(
@@ -244,7 +244,7 @@ def predict(
 
 
 def _refuse_server_options() -> None:
-    """Refuses what names a server beside a version's folder."""
+    """Refuses server options together with a version's folder."""
     context = click.get_current_context()
     for name in ("server", "model", "version", "label", "tls"):
         if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
@@ -292,7 +292,7 @@ def metadata(client: Client, as_json: bool) -> None:
 @_server_options
 def wait(client: Client, patience: float) -> None:
     """Wait until the model, version or label is served; print the version."""
-    # It asks again and again anyway; gRPC's own tries would hide the reason.
+    # `wait` tries again by itself; gRPC's retries would hide the reason.
     quick = replace(client.connection, retries=0)
     with _waiting(client, patience), Client(quick, client.model) as asking:
         version = asking.wait(patience)
@@ -302,7 +302,7 @@ def wait(client: Client, patience: float) -> None:
 def _waiting(
     client: Client, seconds: float | None = None
 ) -> AbstractContextManager[None]:
-    """Says what is waited for, and for how long at most, if that takes a second."""
+    """Prints what is awaited, and the longest time, if it takes more than a second."""
     connection = client.connection
     most = f"{seconds or connection.timeout:g} seconds at most"
     return told(
@@ -315,7 +315,7 @@ def _print_error(message: str) -> None:
 
 
 def _hint(error: ClientError) -> str:
-    """Returns what can be done where a model was not found; else nothing."""
+    """Returns advice for a model that was not found; else an empty text."""
     if isinstance(error, ServingError) and error.code is grpc.StatusCode.NOT_FOUND:
         return (
             " - a server does not tell which models it has: name one with --model or "

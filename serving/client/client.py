@@ -77,14 +77,15 @@ class Client(BaseClient):
         version: int | None = None,
         signature: str = calls.DEFAULT_SIGNATURE,
     ) -> ServedTask:
-        """Returns what the model is asked, as the version that serves tells it.
+        """Returns the model's task, as the serving version describes it.
 
         Args:
-            version: Of this version instead.
-            signature: Whose shapes it is derived from where the model does not tell.
+            version: A version to ask instead of the serving one.
+            signature: The signature whose shapes give the task if the version does not
+                describe it.
 
         Raises:
-            ServingError: There is none, or it takes no images.
+            ServingError: There is no such version, or it takes no images.
         """
         metadata = self._call(calls.metadata(self._version(version)))
         self._served = (
@@ -102,15 +103,15 @@ class Client(BaseClient):
         batch_size: int = DEFAULT_BATCH_SIZE,
         novelty: bool = False,
     ) -> Iterator[ClassAnswer]:
-        """Classifies images, one request for each `batch_size` of them.
+        """Classifies images, with one request for every `batch_size` of them.
 
         Args:
             images: uint8 of shape [n, *task.shape], where the task is that of
-                `task()` (`serving.client.sources` makes such images of pictures).
-            signature: A signature of input `images` and output `probabilities`.
-            batch_size: Images in a request; large images go in smaller ones.
-            novelty: Whether to ask for the images' novelty, too: in one more request
-                for each batch, where the version has that signature.
+                `task()` (`serving.client.sources` makes such images from pictures).
+            signature: A signature with input `images` and output `probabilities`.
+            batch_size: Images in a request; requests of large images have fewer.
+            novelty: Whether to ask for the images' novelty as well, in a second request
+                for each batch, if the version has that signature.
 
         Yields:
             An answer for each image, in order.
@@ -123,7 +124,7 @@ class Client(BaseClient):
         for _, batch in calls.batches(images, batch_size, served):
             call = calls.predict_images(self.model, batch, served, signature=signature)
             answer = self._call(call)
-            if answer.version != served.version:  # names belong to a version
+            if answer.version != served.version:  # class names may differ by version
                 served = self.task(answer.version, signature)
             answers = self._class_answers(answer, batch, served)
             if novelty and served.tells_novelty:
@@ -143,8 +144,8 @@ class Client(BaseClient):
         """Waits until the model is served; returns the version.
 
         Raises:
-            ServingError: DEADLINE_EXCEEDED after `timeout` seconds, or at once for
-                an error that waiting does not mend.
+            ServingError: DEADLINE_EXCEEDED after `timeout` seconds; or at once an error
+                that does not go away by waiting.
         """
         wait = Wait(self.model, timeout)
         while True:

@@ -1,4 +1,4 @@
-"""What can go wrong, with the exit code of each."""
+"""The client's errors, and the exit code of each."""
 
 import contextlib
 import re
@@ -9,7 +9,7 @@ import grpc
 
 
 class ExitCode(IntEnum):
-    """Exit codes of ``python -m serving.client``; part of its interface."""
+    """Exit codes of ``python -m serving.client``; they are part of its interface."""
 
     OK = 0
     SERVER_ERROR = 1
@@ -39,12 +39,12 @@ _SPACE_AND_CONTROL = re.compile(r"[\s\x00-\x1f\x7f-\x9f]+")
 
 
 def one_line(text: str) -> str:
-    """`text` on one line, without what could move a terminal's cursor."""
+    """Returns `text` on one line, without control characters for the terminal."""
     return _SPACE_AND_CONTROL.sub(" ", text).strip()
 
 
 class ClientError(Exception):
-    """An error a user can read: one line, and an exit code."""
+    """An error for the user: one line, and an exit code."""
 
     exit_code = ExitCode.SERVER_ERROR
 
@@ -68,8 +68,8 @@ class ServingError(ClientError):
     Attributes:
         code: The gRPC status code.
         details: The server's own words, unchanged.
-        address: The server asked.
-        hint: What can be done; empty if nothing is known.
+        address: Address of the server.
+        hint: Advice to the user; empty if there is none.
     """
 
     def __init__(
@@ -85,7 +85,7 @@ class ServingError(ClientError):
 
 @contextlib.contextmanager
 def unexpected(address: str) -> Iterator[None]:
-    """Raises what the server at `address` answered unexpectedly as a ServingError."""
+    """Turns an UnexpectedResponse of the server at `address` into a ServingError."""
     try:
         yield
     except UnexpectedResponse as error:

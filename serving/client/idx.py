@@ -1,4 +1,4 @@
-"""Reading images out of IDX files, the format MNIST is published in.
+"""Reads images from IDX files, the format in which MNIST is published.
 
 Format (yann.lecun.com/exdb/mnist): two zero bytes, the element type (0x08 for
 unsigned bytes), the number of dimensions, one big-endian uint32 for each
@@ -24,13 +24,13 @@ _MAX_SIDE = 4096
 
 
 Selection = int | slice
-"""Which images of a file: one, which must be there, or a range as Python slices it."""
+"""Images of a file: the index of one that must exist, or a slice as in Python."""
 
 ALL = slice(None)
 
 
 def parse_selection(text: str) -> Selection:
-    """Reads ``7``, ``-1``, ``10:20``, ``:100`` or ``::10``.
+    """Parses ``7``, ``-1``, ``10:20``, ``:100`` or ``::10``.
 
     Raises:
         ValueError: `text` is none of these.
@@ -47,10 +47,10 @@ def parse_selection(text: str) -> Selection:
 
 
 def select(selection: Selection, count: int) -> range:
-    """Returns the indices meant in a file of `count` images.
+    """Returns the indices of the selected images in a file of `count` images.
 
     Raises:
-        InputError: One index was asked for and the file is shorter.
+        InputError: The selection is one index, and the file has fewer images.
     """
     if isinstance(selection, slice):
         return range(count)[selection]
@@ -64,14 +64,14 @@ def select(selection: Selection, count: int) -> range:
 def read_idx(
     file: IO[bytes], selection: Selection = ALL
 ) -> Iterator[tuple[int, np.ndarray]]:
-    """Reads the selected images, one at a time, and no more of the file than it needs.
+    """Reads the selected images one at a time, and only the parts of the file needed.
 
     Yields:
-        The image's index and its pixels, uint8 [height, width] or, of a file of four
-        dimensions, [height, width, channels].
+        The image's index and its pixels: uint8 [height, width], or [height, width,
+        channels] from a file of four dimensions.
 
     Raises:
-        InputError: Not an IDX file of images, cut short, or damaged.
+        InputError: The file is not an IDX file of images, is cut short or damaged.
     """
     head = file.read(2)
     file.seek(0)

@@ -1,4 +1,4 @@
-"""A version's folder, asked in this process: the same answers without a server."""
+"""Runs a version's SavedModel in this process, with the same answers as a server."""
 
 import os
 import warnings
@@ -25,14 +25,14 @@ from serving.client.tasks import (
 
 
 class LocalModel:
-    """A SavedModel, loaded by TensorFlow, which is imported only then.
+    """A SavedModel that TensorFlow loads; TensorFlow is imported only here.
 
     Args:
         folder: A version's folder, `.../NAME/VERSION`.
         signature: A signature of input `images` and output `probabilities`.
 
     Raises:
-        InputError: It holds no SavedModel that can be asked about images.
+        InputError: The folder holds no SavedModel that classifies images.
     """
 
     def __init__(self, folder: Path, signature: str = calls.DEFAULT_SIGNATURE) -> None:
@@ -44,12 +44,12 @@ class LocalModel:
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
         try:
             with warnings.catch_warnings():
-                # What libraries say to their developers.
+                # These warnings are for the developers of the libraries.
                 warnings.simplefilter("ignore")
                 import tensorflow as tf
 
                 self._loaded = tf.saved_model.load(str(folder))
-        except Exception as error:  # whatever a damaged file makes TensorFlow raise
+        except Exception as error:  # TensorFlow raises many types for damaged files
             raise InputError(
                 f"{folder}: cannot be loaded: {one_line(str(error))[:300]}"
             ) from error
@@ -68,7 +68,7 @@ class LocalModel:
             self._version,
             calls.signatures_in(str(folder)),
         )
-        derived_task(metadata, self._signature)  # it takes images, whatever it tells
+        derived_task(metadata, self._signature)  # checks that it takes images
         if task := read_task(str(folder)):
             return ServedTask(
                 task,
@@ -87,10 +87,10 @@ class LocalModel:
     def predict_images(
         self, images: np.ndarray, novelty: bool = False
     ) -> list[ClassAnswer]:
-        """Classifies images, uint8 [n, *task.shape]; tells their novelty if it can.
+        """Classifies images, uint8 [n, *task.shape], with their novelty if it has that.
 
         Raises:
-            InputError: The model fails, or answers something else.
+            InputError: The model fails, or its answer is not as expected.
         """
         import tensorflow as tf
 

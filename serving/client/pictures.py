@@ -1,8 +1,8 @@
-"""Pictures of any common form become images of a task.
+"""Converts pictures of common formats into images of a task.
 
-A task that can be drawn (grey, on a background) gets drawings in its images' form
-(`prepare`). For any other task, and where a way of fitting is asked for, the picture
-keeps its levels and colours and is only fitted to the size of the model's images.
+If the task can be drawn (grey images on a background), a picture is converted as a
+drawing (`prepare`). For any other task, or with a requested fit, the picture keeps
+its levels and colours, and is only fitted to the size of the model's images.
 """
 
 import io
@@ -18,25 +18,25 @@ from serving.client import prepare
 from serving.client.errors import InputError
 
 MAX_PIXELS = 50_000_000
-"""The largest picture decoded: a phone's, not a decompression bomb."""
+"""Largest picture that is decoded: enough for phones, too small for bombs."""
 
 FORMATS = ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP")
-"""What people have, and what Pillow reads without running other programs."""
+"""The formats of common pictures that Pillow reads without running other programs."""
 
 _NAMES = "PNG, JPEG, GIF, BMP, TIFF or WebP"
 _WHITE = 255
-# Sides longer than this are averaged down first: few pixels are left in the end.
+# Longer sides are averaged down first, as few pixels are left in the end.
 _WORKING_SIDE = 1024
 
 
 class Fit(StrEnum):
     """How a picture is fitted to the size of the model's images.
 
-    `STRETCH`: both sides are resized, whatever the picture's proportions: all of the
-    picture is seen and nothing else, as Keras' `image_dataset_from_directory` does by
-    default. `PAD`: the proportions are kept, and the rest is background (white where
-    the task has none). `CROP`: the proportions are kept, and what is over at two sides
-    is cut off.
+    `STRETCH`: both sides are resized without regard to proportions, so that the whole
+    picture is visible, as Keras' `image_dataset_from_directory` does by default. `PAD`:
+    the proportions are kept, and the rest is background (white where the task has
+    none). `CROP`: the proportions are kept, and what exceeds the size is cut off on
+    both sides.
     """
 
     STRETCH = "stretch"
@@ -45,7 +45,7 @@ class Fit(StrEnum):
 
 
 class Way(StrEnum):
-    """How an image came to be what is sent; a key of the JSON."""
+    """How a picture was converted into an image; a value in the JSON output."""
 
     AS_IS = "as is"
     DRAWING = "drawing"
@@ -55,7 +55,7 @@ class Way(StrEnum):
 
     @property
     def text(self) -> str:
-        """The way in words, for a line under the picture; empty for `AS_IS`."""
+        """Describes the way, for a line under the picture; empty for `AS_IS`."""
         return {
             Way.AS_IS: "",
             Way.DRAWING: "centred as a drawing",
@@ -68,25 +68,26 @@ class Way(StrEnum):
 def from_bytes(
     content: bytes, task: Task, fit: Fit | None = None
 ) -> tuple[np.ndarray, Way]:
-    """Decodes a picture and makes an image of the task of it.
+    """Decodes a picture and converts it into an image of the task.
 
     Args:
-        content: The file's bytes, of one of `FORMATS`. Any size, colour or grey, 8 or
-            16 bit; EXIF orientation and transparency are honoured; of several frames
-            the first is taken.
-        task: Whose image it shall be.
-        fit: How it is fitted; None for a drawing where the task can be drawn, else
-            `Fit.STRETCH`.
+        content: The file's bytes, in one of `FORMATS`: of any size, colour or grey, 8
+            or 16 bit. EXIF orientation and transparency are applied; the first of
+            several frames is taken.
+        task: The task of the model.
+        fit: How the picture is fitted; None: as a drawing if the task can be drawn,
+            else `Fit.STRETCH`.
 
     Returns:
-        uint8 of the task's shape, and how it was made.
+        uint8 of the task's shape, and the way it was converted.
 
     Raises:
-        InputError: No such picture, damaged, too large, or blank.
+        InputError: The bytes are no such picture, or it is damaged, too large or
+            blank.
     """
     try:
         with warnings.catch_warnings():
-            # Of size we judge ourselves; of odd metadata the pixels are none the worse.
+            # The size is checked here, and odd metadata does not harm the pixels.
             warnings.simplefilter("ignore")
             with Image.open(io.BytesIO(content), formats=FORMATS) as image:
                 width, height = image.size
@@ -110,11 +111,11 @@ def from_bytes(
 def from_array(
     pixels: np.ndarray, task: Task, fit: Fit | None = None
 ) -> tuple[np.ndarray, Way]:
-    """Makes an image of the task of pixels; those of its shape are kept as they are.
+    """Converts pixels into an image of the task; pixels of its shape are kept.
 
     Args:
         pixels: uint8 [height, width] or [height, width, 3].
-        task: Whose image it shall be.
+        task: The task of the model.
         fit: As in `from_bytes`.
 
     Raises:
@@ -133,7 +134,7 @@ def from_array(
 def from_image(
     image: Image.Image, task: Task, fit: Fit | None = None
 ) -> tuple[np.ndarray, Way]:
-    """Does what `from_bytes` does, for a picture that is decoded."""
+    """Does the same as `from_bytes` for a decoded picture."""
     if _is_drawing(task, fit):
         return prepare.from_drawing(_grey(image), task), Way.DRAWING
     fit = fit or Fit.STRETCH
@@ -156,13 +157,13 @@ def _is_drawing(task: Task, fit: Fit | None) -> bool:
 
 
 def _fitted(image: Image.Image, task: Task, fit: Fit, paper: int) -> Image.Image:
-    """Returns a picture in the task's size."""
+    """Returns a picture fitted to the task's size."""
     wanted, size = np.array([task.width, task.height]), np.array(image.size)
     if fit is Fit.STRETCH:
         return resized(image, task.width, task.height)
     if fit is Fit.CROP:
-        seen = wanted / max(wanted / size)  # of the picture, in its own pixels
-        # Rounding may lead out of the picture.
+        seen = wanted / max(wanted / size)  # the visible part, in the picture's pixels
+        # Rounding may give a box that exceeds the picture.
         left, top = np.maximum((size - seen) / 2, 0)
         right, bottom = np.minimum((size + seen) / 2, size)
         box = (float(left), float(top), float(right), float(bottom))
@@ -185,7 +186,7 @@ def _grey(image: Image.Image) -> np.ndarray:
     grey, alpha = layers[..., 0], layers[..., 1] / 255
     painted = float(alpha.sum())
     ink = float((grey * alpha).sum()) / painted if painted else 0.0
-    # Laid on paper its ink stands out from: white ink on black, black on white.
+    # The paper contrasts with the ink: black for white ink, white for black ink.
     paper = 255.0 if ink < 127.5 else 0.0
     drawn = Image.fromarray(grey * alpha + paper * (1 - alpha))
     return np.asarray(_shrink(drawn), np.float32)
@@ -196,6 +197,6 @@ def _has_alpha(image: Image.Image) -> bool:
 
 
 def _shrink(image: Image.Image) -> Image.Image:
-    """Averages a large picture down, by a whole number."""
+    """Reduces a large picture by averaging, by an integer factor."""
     factor = -(-max(image.size) // _WORKING_SIDE)
     return image.reduce(factor) if factor > 1 else image

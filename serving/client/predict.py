@@ -1,4 +1,4 @@
-"""``predict``: pictures in, answers out, on the screen or in a table."""
+"""The command ``predict``: classifies pictures, and prints or writes the answers."""
 
 import os
 import sys
@@ -36,17 +36,17 @@ from serving.client.sources import (
 from serving.client.table import Table
 
 MAX_DRAWINGS = 10
-"""With more images than this, one line each unless --draw asks for drawings."""
+"""With more images, each gets one line, unless --draw asks for drawings."""
 
 _SECONDS_BETWEEN_LINES = 10.0
 
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """What is asked: a served model, or one in this process.
+    """The model to ask: on a server, or in this process.
 
-    `ask` answers uint8 images [n, *task.shape]; with True it tells their novelty as
-    well, if the model can.
+    `ask` classifies uint8 images [n, *task.shape]. With True as its second argument it
+    adds their novelty, if the model can.
     """
 
     served: ServedTask
@@ -55,7 +55,7 @@ class Model:
 
     @classmethod
     def of_server(cls, client: Client, signature: str) -> "Model":
-        """Returns the model that a client asks."""
+        """Returns the model of a client's server."""
         return cls(
             client.task(signature=signature),
             lambda images, novelty: list(
@@ -71,14 +71,14 @@ class Model:
 
     @classmethod
     def of_folder(cls, folder: Path, signature: str) -> "Model":
-        """Returns the model of a version's folder."""
+        """Returns the model in a version's folder."""
         model = LocalModel(folder, signature)
         return cls(model.served, model.predict_images, signature)
 
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What is to be answered; without a `fit` pictures are read the task's own way."""
+    """The pictures to classify; without a `fit` they are read as the task demands."""
 
     sources: Sequence[str]
     selection: Selection | None
@@ -88,7 +88,7 @@ class Wish:
     def batches(
         self, files: Iterable[str], served: ServedTask, table: Table | None = None
     ) -> Iterator[list[Picture | Unreadable]]:
-        """Yields what is in the files and not in the table, a batch at a time."""
+        """Yields batches of the pictures that the table does not have yet."""
         size = max(
             1, min(self.batch_size, calls.MAX_REQUEST_VALUES // served.task.size)
         )
@@ -105,7 +105,7 @@ Answered = tuple[Picture | Unreadable, ClassAnswer | None]
 def _answer(
     model: Model, batch: list[Picture | Unreadable], novelty: bool = False
 ) -> list[Answered]:
-    """Asks about a batch; None is the answer to what is unreadable."""
+    """Asks about a batch; an unreadable picture has None as its answer."""
     pixels = [item.pixels for item in batch if isinstance(item, Picture)]
     answers = iter(model.ask(np.stack(pixels), novelty) if pixels else ())
     return [
@@ -125,16 +125,16 @@ def show(
     """Prints the answers.
 
     Args:
-        model: What is asked.
-        wish: What about.
-        draw: Whether pictures are drawn; None for a few of them.
-        novelty: Whether pictures are marked that are not of this task, at the price of
-            a second request for each batch; None for a few of them.
-        as_json: A line of JSON for each instead.
+        model: The model to ask.
+        wish: The pictures to classify.
+        draw: Whether to draw the pictures; None: only up to `MAX_DRAWINGS` of them.
+        novelty: Whether to mark pictures that are not of this task, which costs a
+            second request for each batch; None: only up to `MAX_DRAWINGS` pictures.
+        as_json: Whether to print one line of JSON for each picture instead.
         report: Prints a line on standard error.
 
     Returns:
-        Whether something was unreadable.
+        Whether a picture was unreadable.
     """
     console = Console(highlight=False)
     unreadable = False
@@ -166,10 +166,10 @@ def show(
 def write(
     model: Model, wish: Wish, table: Table, report: Callable[[str], None]
 ) -> bool:
-    """Writes the answers into a table, and goes on where it ended.
+    """Writes the answers into a table, or continues a table that is incomplete.
 
     Returns:
-        Whether a row of it is an error.
+        Whether the table has rows with an error.
     """
     own = {os.path.abspath(path) for path in (table.path, table.rows_path)}
     files = _files(wish, own)
@@ -204,7 +204,7 @@ def write(
 
 
 def _say(text: str) -> None:
-    """Tells how it went, which is no error, where the answers do not go."""
+    """Prints a message on standard error, as answers go to standard output."""
     click.echo(one_line(text), err=True)
 
 
@@ -216,10 +216,10 @@ def _files(wish: Wish, leave_out: set[str] | None = None) -> list[str]:
 
 
 class _Progress:
-    """How far it is: a bar on a terminal, else a line now and then.
+    """Progress of `write`: a bar on a terminal, else a line every ten seconds.
 
-    It goes to standard error, and a bar only to a real terminal: FORCE_COLOR asks for
-    colours in a log, not for a log of cursor movements.
+    It goes to standard error. Only a real terminal gets a bar: FORCE_COLOR asks for
+    colours in a log, not for cursor movements.
     """
 
     def __init__(self, files: int, done: int) -> None:
@@ -247,13 +247,13 @@ class _Progress:
             self._bar.stop()
 
     def over(self, files: Sequence[str]) -> Iterator[str]:
-        """Yields the files, and counts those that are done with."""
+        """Yields the files, and counts the finished ones."""
         for file in files:
             yield file
             self._done += 1
 
     def show(self, rows: int, errors: int) -> None:
-        """Shows how many rows there are, and how many files are done with."""
+        """Shows the number of rows and of finished files."""
         text = f"{rows:,} rows" + (f", {errors:,} errors" if errors else "")
         if self._bar:
             self._bar.update(self._task, completed=self._done, description=text)

@@ -1,4 +1,4 @@
-"""Bring a drawing to the form of a task's images, as MNIST's authors brought theirs.
+"""Converts a drawing to the form of a task's images, as MNIST's authors did.
 
 "The original black and white (bilevel) images from NIST were size normalized to
 fit in a 20x20 pixel box while preserving their aspect ratio. The resulting images
@@ -7,14 +7,14 @@ normalization algorithm. the images were centered in a 28x28 image by computing
 the center of mass of the pixels, and translating the image so as to position this
 point at the center of the 28x28 field." (yann.lecun.com/exdb/mnist)
 
-In the published files the longer side of every digit is exactly 20 pixels and the
-centre of mass lies within half a pixel of (14, 14), counted from the first pixel's
-middle, so that is what is done here: an image in MNIST's form already stays as
-it is, byte for byte.
+In the published files the longer side of every digit is exactly 20 pixels, and the
+centre of mass lies within half a pixel of (14, 14), counted from the middle of the
+first pixel. This module does the same; an image that is already in MNIST's form is
+kept, byte for byte.
 
-An image of another size has the same proportions: the box leaves a margin of 4/28 of
-the shorter side, and the centre is the field's. The ink is as far from the task's
-background as it can be: light on 0, dark on 255.
+For images of another size the proportions are the same: the box leaves a margin of
+4/28 of the shorter side, and the centre is that of the field. The ink contrasts most
+with the task's background: it is light on 0, dark on 255.
 """
 
 from dataclasses import dataclass
@@ -27,16 +27,16 @@ from serving.client.errors import InputError
 
 # MNIST's margin around the box, as a share of the side.
 _MARGIN = 4 / 28
-# Paler than this share of the strongest ink is shade, grain or JPEG ringing.
+# Ink below this share of the strongest ink is shadow, grain or JPEG ringing.
 _FAINT = 0.12
-# From this share on a pixel counts for the box the drawing is fitted by. On real
-# test digits 0.15 to 0.5 do equally well.
+# Ink above this share counts for the box that the drawing is fitted by. On real test
+# digits, values from 0.15 to 0.5 give equally good results.
 _SOLID = 0.3
-# Less contrast than this (of 255) is a blank page.
+# A picture with less contrast (of 255) is a blank page.
 _MIN_CONTRAST = 24.0
-# A pixel that is no further from the background is background.
+# Pixels within this distance (of 255) from the background level are background.
 _NEAR = 8.0
-# The noun of tasks whose images are known to be made as MNIST's were.
+# The noun of tasks whose images are made as MNIST's were.
 _DIGIT = "digit"
 
 
@@ -45,12 +45,12 @@ class Form:
     """The form of a task's images.
 
     Attributes:
-        height: Of the field, in pixels.
-        width: Of the field, in pixels.
-        box_height: Of the box that the ink is fitted into.
-        box_width: Of the box that the ink is fitted into.
-        background: The level where there is no ink.
-        ink: The level of the strongest ink.
+        height: Height of the field, in pixels.
+        width: Width of the field, in pixels.
+        box_height: Height of the box that the ink is fitted into.
+        box_width: Width of the box that the ink is fitted into.
+        background: Level of pixels without ink.
+        ink: Level of the strongest ink.
     """
 
     height: int
@@ -76,11 +76,11 @@ class Form:
 
 
 def from_drawing(grey: np.ndarray, task: Task) -> np.ndarray:
-    """Brings a picture to a task's form; one that is in it already is kept.
+    """Converts a picture to a task's form; a picture in that form is kept.
 
     Args:
-        grey: float32 [height, width], levels in 0..255, of either polarity.
-        task: One that can be drawn.
+        grey: float32 [height, width], levels in 0..255, dark ink or light ink.
+        task: A task that can be drawn.
 
     Returns:
         uint8 of the task's shape.
@@ -98,7 +98,7 @@ def from_drawing(grey: np.ndarray, task: Task) -> np.ndarray:
 
 
 def is_of_form(grey: np.ndarray, form: Form) -> bool:
-    """Tells whether a picture is one that MNIST's authors could have made."""
+    """Tells whether a picture could have been made by MNIST's authors."""
     ink = np.abs(grey - form.background)
     if grey.shape != (form.height, form.width) or not ink.any():
         return False
@@ -114,9 +114,9 @@ def is_of_form(grey: np.ndarray, form: Form) -> bool:
 def is_of_task(grey: np.ndarray, form: Form) -> bool:
     """Tells whether a picture looks like one of the images of its task.
 
-    It has their size and, on most of its border, their background. Only of digits is
-    it known how the images were made; of others such a picture is one of them, or
-    was made like them.
+    It has their size and, on most of its border, their background. For digits the
+    form is checked as well, as it is known how they were made. For other tasks such a
+    picture is taken as one of them.
     """
     if grey.shape != (form.height, form.width):
         return False
@@ -125,14 +125,14 @@ def is_of_task(grey: np.ndarray, form: Form) -> bool:
 
 
 class BlankError(Exception):
-    """There is no ink in a picture."""
+    """The picture has no ink."""
 
 
 def find_ink(grey: np.ndarray) -> np.ndarray:
-    """Tells the ink from the paper, whichever of them is darker.
+    """Separates the ink from the paper, whichever of them is darker.
 
-    The paper is what the picture's border shows. A plane fitted to the border
-    takes out an even fall of light, as in a photograph of a page.
+    The picture's border shows the paper. A plane fitted to the border removes an even
+    gradient of light, as in a photograph of a page.
 
     Args:
         grey: float32 [height, width], levels in 0..255.
@@ -146,7 +146,7 @@ def find_ink(grey: np.ndarray) -> np.ndarray:
     paper, grain = _paper(grey)
     difference = grey - paper
     dark, light = np.clip(-difference, 0, None), np.clip(difference, 0, None)
-    # Squares: a few strokes of strong ink outweigh a wide, weak shade.
+    # Squares, so that a few strokes of strong ink outweigh a wide, weak shadow.
     ink = dark if np.square(dark).sum() > np.square(light).sum() else light
     strongest = float(ink.max())
     if strongest < max(_MIN_CONTRAST, 1.2 * grain):
@@ -157,10 +157,10 @@ def find_ink(grey: np.ndarray) -> np.ndarray:
 
 
 def _paper(grey: np.ndarray) -> tuple[np.ndarray, float]:
-    """Returns the paper's level at every pixel, and the grain of it (in levels).
+    """Returns the paper's level at every pixel, and its grain, in levels.
 
-    A least trimmed squares fit to the border: strokes that touch the border are
-    outliers and fall away as long as paper is the greater part of it.
+    It is a least trimmed squares fit to the border: strokes that touch the border are
+    outliers and are left out, as long as most of the border is paper.
     """
     height, width = grey.shape
     y, x = np.mgrid[0:height, 0:width].astype(np.float32)
@@ -175,7 +175,8 @@ def _paper(grey: np.ndarray) -> tuple[np.ndarray, float]:
         kept = residual <= np.quantile(residual, 0.6)
         plane = np.linalg.lstsq(terms[kept], levels[kept], rcond=None)[0]
     residual = np.abs(levels - terms @ plane)
-    # Four sigmas, from the middle of the residuals so that strokes do not count.
+    # Four sigmas, estimated from the median of the residuals, so that strokes do not
+    # count.
     grain = 4 * 1.4826 * float(np.median(residual))
     return plane[0] + plane[1] * y + plane[2] * x, grain
 
@@ -186,7 +187,7 @@ def to_form(ink: np.ndarray, form: Form) -> np.ndarray:
     Args:
         ink: float32 [height, width], 0 for paper, 1 for the strongest ink; not
             all 0.
-        form: The form that is wanted.
+        form: The form to convert to.
 
     Returns:
         uint8 of shape [form.height, form.width].
@@ -196,14 +197,14 @@ def to_form(ink: np.ndarray, form: Form) -> np.ndarray:
     drawn = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     scale = min(form.box_height / drawn.shape[0], form.box_width / drawn.shape[1])
     height, width = (max(1, int(side * scale + 0.5)) for side in drawn.shape)
-    # Pillow widens the filter with the scale, so this averages: no aliasing.
+    # Pillow widens the filter with the scale, so this averages without aliasing.
     fitted = Image.fromarray(np.ascontiguousarray(drawn, np.float32)).resize(
         (width, height), Image.Resampling.BILINEAR
     )
     small = np.clip(np.asarray(fitted), 0, None)
     small = small / small.max()
     y, x = _centre_of_mass(small)
-    # Halfway goes up and left; a hair of float noise does not decide it.
+    # A half is rounded up and left; the 0.0001 keeps float noise from deciding it.
     top = min(max(0, int(np.ceil(form.height / 2 - y - 0.5001))), form.height - height)
     left = min(max(0, int(np.ceil(form.width / 2 - x - 0.5001))), form.width - width)
     field = np.full((form.height, form.width), form.background, np.uint8)

@@ -1,15 +1,15 @@
-"""The few protocol messages a client needs, without importing TensorFlow.
+"""Declares the few protocol messages that a client needs, without TensorFlow.
 
 The generated modules of ``tensorflow-serving-api`` import
-``tensorflow.core.framework``, and with it all of TensorFlow: 7 to 12 seconds
-before a client has said a word. `protocol.pbtxt` declares the same messages (same
-full names, field numbers, types and so the same bytes); here they come into a
-descriptor pool of their own, so that both can live in one process.
-``tests/serving/client/test_protocol.py`` holds every field equal to the official one.
+``tensorflow.core.framework``, and with it all of TensorFlow, which takes 7 to 12
+seconds. `protocol.pbtxt` declares the same messages (same full names, field numbers and
+types, and so the same bytes). They are loaded into a separate descriptor pool, so that
+both can exist in one process. ``tests/serving/client/test_protocol.py`` compares every
+field with the official one.
 
-Left out are the fields no unary Predict, GetModelStatus or GetModelMetadata
-client reads (streaming, resource handles, sparse tensors); protobuf carries
-them along as unknown fields.
+Fields that no unary Predict, GetModelStatus or GetModelMetadata client reads are left
+out (streaming, resource handles, sparse tensors); protobuf keeps them as unknown
+fields.
 
 Sources: ``tensorflow_serving/apis/{model,predict,get_model_status,
 get_model_metadata,status}.proto`` and ``tensorflow/core/{framework/tensor,
@@ -37,7 +37,7 @@ def _build_pool() -> DescriptorPool:
 
 
 POOL = _build_pool()
-"""The private descriptor pool that holds every message of this module."""
+"""The separate descriptor pool that holds every message of this module."""
 
 
 def _class(name: str) -> Any:

@@ -1,8 +1,8 @@
-"""Which proxy gRPC asks for a server, from the environment.
+"""Finds the proxy that gRPC uses for a server, from the environment.
 
 gRPC reads these variables itself (``src/core/handshaker/http_connect/
-http_proxy_mapper.cc``). Nothing on this machine is ever asked through a proxy, and one
-that is asked is named where a call fails.
+http_proxy_mapper.cc``). A server on this machine is never reached through a proxy. The
+proxy in use is named in the message of a failed call.
 """
 
 import ipaddress
@@ -15,7 +15,7 @@ _NO_PROXY = ("no_grpc_proxy", "no_proxy")
 
 
 def is_loopback(address: str) -> bool:
-    """Tells whether a gRPC target is this machine by its name or number."""
+    """Tells whether a gRPC target is a loopback name or address."""
     host = _host(address)
     if host is None or host == "localhost" or host.endswith(".localhost"):
         return True
@@ -26,9 +26,9 @@ def is_loopback(address: str) -> bool:
 
 
 def proxy_of(address: str) -> str | None:
-    """Returns the proxy by which gRPC reaches a target, with the variable's name.
+    """Returns the proxy that gRPC uses for a target, with the variable's name.
 
-    A password in it is left out. None where gRPC connects directly.
+    It is shown without its password. Returns None if gRPC connects directly.
     """
     host = _host(address)
     name = next((name for name in _VARIABLES if os.environ.get(name)), None)
@@ -42,7 +42,7 @@ def proxy_of(address: str) -> str | None:
 
 
 def _covers(entry: str, host: str) -> bool:
-    """Tells whether an entry of no_proxy is a host's end, or its network."""
+    """Tells whether an entry of no_proxy is a suffix of the host, or its network."""
     if "/" in entry:
         try:
             return ipaddress.ip_address(host) in ipaddress.ip_network(
@@ -54,7 +54,7 @@ def _covers(entry: str, host: str) -> bool:
 
 
 def _host(address: str) -> str | None:
-    """Returns the host of a gRPC target; None for a socket of this machine."""
+    """Returns the host of a gRPC target; None for a Unix socket."""
     if re.match(r"unix(-abstract)?:", address):
         return None
     rest = re.sub(r"^(dns:(//[^/]*/)?|ipv4:|ipv6:)", "", address)

@@ -1,4 +1,4 @@
-"""Waiting until a version serves: what the sync and the async client share."""
+"""The wait until a version is served, for the sync and the asyncio client."""
 
 import time
 
@@ -8,19 +8,19 @@ from serving.client.errors import ServingError
 from serving.client.results import ModelSpec
 
 WAIT_TIMEOUT = 60.0
-"""Seconds `wait` waits unless told otherwise."""
+"""Default of `wait`, in seconds."""
 
 _POLL_SECONDS = 0.25
 _ATTEMPT_SECONDS = 5.0
 _NOT_YET = {
     grpc.StatusCode.UNAVAILABLE,  # no server yet
     grpc.StatusCode.NOT_FOUND,  # no such version yet
-    grpc.StatusCode.DEADLINE_EXCEEDED,  # busy loading
+    grpc.StatusCode.DEADLINE_EXCEEDED,  # the server is busy with loading
 }
 
 
 class Wait:
-    """One wait for `model` to be served, with its deadline.
+    """A wait until `model` is served, with a deadline.
 
     Readiness is a GetModelMetadata call that succeeds: unlike GetModelStatus it
     needs an AVAILABLE version, and it resolves labels.
@@ -32,15 +32,15 @@ class Wait:
         self._deadline = time.monotonic() + timeout
 
     def attempt_timeout(self) -> float:
-        """Seconds the next attempt may take."""
+        """Returns the seconds that the next attempt may take."""
         return min(_ATTEMPT_SECONDS, max(0.001, self._deadline - time.monotonic()))
 
     def pause(self, error: ServingError) -> float:
-        """Seconds to sleep after `error`.
+        """Returns the seconds to sleep after `error`.
 
         Raises:
-            ServingError: `error` itself when waiting cannot help; DEADLINE_EXCEEDED,
-                with what the last attempt met, when the time is up.
+            ServingError: `error` itself if waiting cannot help; DEADLINE_EXCEEDED with
+                the last error's message when the time is up.
         """
         not_yet = error.code in _NOT_YET or (
             # An unassigned label is INVALID_ARGUMENT (server_core.cc).

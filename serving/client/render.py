@@ -1,4 +1,4 @@
-"""How answers look: in a terminal, in a pipe, and as JSON."""
+"""Formats answers for a terminal, a pipe, or as JSON."""
 
 import json
 import sys
@@ -38,16 +38,16 @@ def colourful(console: Console) -> bool:
 
 
 def drawing(pixels: np.ndarray, background: int | None, *, colour: bool) -> list[Text]:
-    """Draws an image, two rows of pixels on a line.
+    """Draws an image, with two rows of pixels in a line.
 
     Args:
-        pixels: uint8 [height, width] or [height, width, 3]. A large image is made
-            smaller.
-        background: The level that plain letters leave blank; None for black.
-        colour: Half-blocks in the image's colours; otherwise plain ASCII.
+        pixels: uint8 [height, width] or [height, width, 3]. A large image is
+            reduced.
+        background: The level that ASCII drawings leave blank; None for black.
+        colour: Whether to draw half-blocks in the image's colours, or plain ASCII.
 
     Returns:
-        A line for two rows; none for the last of an odd number.
+        A line for every two rows; a single last row is left out.
     """
     step = -(-max(pixels.shape[:2]) // _MAX_DRAWN_SIDE)
     pixels = pixels[::step, ::step]
@@ -75,7 +75,7 @@ def _colour(pixel: np.ndarray) -> str:
 def print_answer(
     console: Console, picture: Picture, answer: ClassAnswer, *, draw: bool
 ) -> None:
-    """Prints one answer: the drawing with the three best beside it, or one line."""
+    """Prints one answer: a drawing with the three best classes beside it, or a line."""
     task = answer.task
     best = [(task.classes[label], share) for label, share in answer.best(3)]
     mark = ("not of this task?", "bold yellow") if answer.is_novel else ""
@@ -144,14 +144,14 @@ def answer_json(picture: Picture, answer: ClassAnswer, signature: str) -> str:
     }
     if answer.is_novel is not None:
         content |= {"novelty": answer.novelty, "is_novel": answer.is_novel}
-    if answer.task.noun == "digit":  # as version 0.1 called it
+    if answer.task.noun == "digit":  # the key of version 0.1
         name = answer.name
         content["digit"] = int(name) if name.isdecimal() else answer.class_id
     return _json(content)
 
 
 def error_json(item: Unreadable) -> str:
-    """Returns an image that has no answer, as a line of JSON."""
+    """Returns the line of JSON for an image without an answer."""
     return _json({"source": item.source, "index": item.index, "error": item.reason})
 
 

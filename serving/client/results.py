@@ -1,4 +1,4 @@
-"""What a server answered, as plain immutable values."""
+"""The server's answers as immutable values."""
 
 import warnings
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from contract.task import Task, names_text
 
 @dataclass(frozen=True, slots=True)
 class ModelSpec:
-    """Which servable a request is for.
+    """The servable that a request is for.
 
     Attributes:
         name: The model's name on the server.
@@ -25,10 +25,11 @@ class ModelSpec:
     label: str | None = None
 
     def __post_init__(self) -> None:
-        """Refuses what no server could answer.
+        """Refuses a specification that no server can answer.
 
         Raises:
-            ValueError: No name, a negative version, or both version and label.
+            ValueError: The name is empty, the version negative, or both version and
+                label are given.
         """
         if not self.name:
             raise ValueError("the model's name is empty")
@@ -64,14 +65,15 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class ServedTask:
-    """What a version is asked, and who said so.
+    """The task of a version, and where it is known from.
 
     Attributes:
         task: Size and classes of its images.
         model: The model's name.
-        version: The version that this holds for.
-        told: Whether the model told it by its `describe` signature; otherwise it was
-            derived from the shapes of `serving_default`, and the names are labels.
+        version: The version that the task belongs to.
+        told: Whether the model described it with its `describe` signature; otherwise it
+            was derived from the shapes of `serving_default`, and class names are
+            labels.
         tells_novelty: Whether the model has the signature `novelty`.
     """
 
@@ -83,7 +85,7 @@ class ServedTask:
 
     @property
     def note(self) -> str:
-        """What a person has to know of a task that was derived; else empty."""
+        """Returns a note for the user if the task was derived; else an empty text."""
         if self.told:
             return ""
         return (
@@ -97,16 +99,16 @@ class ServedTask:
 
 @dataclass(frozen=True, slots=True)
 class ClassAnswer:
-    """Which class the model sees in one image.
+    """The model's answer for one image.
 
     Attributes:
         probabilities: One float for each class, by label; they add up to 1.
         model: The model's name.
         version: The version that answered.
         task: That version's task, which names the classes.
-        novelty: How far the image is from all that the model has learnt; None if it was
-            not asked for that.
-        is_novel: Whether that is so far that the image is taken for none of this task.
+        novelty: Distance of the image from everything that the model has learnt; None
+            if it was not requested.
+        is_novel: Whether the distance is so large that the image is not of this task.
     """
 
     probabilities: tuple[float, ...]
@@ -138,7 +140,7 @@ class ClassAnswer:
 
     @property
     def digit(self) -> int:
-        """The label, as version 0.1 called it."""
+        """The label; its name in version 0.1."""
         warnings.warn(
             "ClassAnswer.digit is deprecated: use class_id, or name",
             DeprecationWarning,

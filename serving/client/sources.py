@@ -1,4 +1,4 @@
-"""Where pictures come from: files, folders, arrays, standard input."""
+"""Reads pictures from files, folders, arrays and standard input."""
 
 import io
 import os
@@ -27,7 +27,7 @@ STDIN = "-"
 
 _NPY_MAGIC = b"\x93NUMPY"
 _MAX_BYTES = 256 * 1024 * 1024
-# What file managers leave in folders of pictures; names with a dot are hidden.
+# Files that file managers leave in folders; those with a leading dot are hidden.
 _NO_PICTURES = frozenset({"thumbs.db", "desktop.ini"})
 
 
@@ -36,10 +36,10 @@ class Picture:
     """One image to ask about, in the form of the task's images.
 
     Attributes:
-        source: The file it came from, `-` for standard input.
+        source: The file that it came from, `-` for standard input.
         index: Its place in an IDX or npy file, None for a picture.
         pixels: uint8 of the task's shape.
-        way: How it was made of the file's content.
+        way: How it was made from the file's content.
     """
 
     source: str
@@ -53,7 +53,7 @@ class Picture:
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
-    """A file, or an image in one, that could not be read; the rest goes on."""
+    """A file, or an image in a file, that could not be read; others are still read."""
 
     source: str
     index: int | None
@@ -64,7 +64,7 @@ class Unreadable:
 
 
 def shown(path: str) -> str:
-    r"""Returns a path on one line of printable Unicode: `\xff` for what is no UTF-8."""
+    r"""Returns a path as one printable line; bytes that are not UTF-8: `\xff`."""
     text = os.fsencode(path).decode(errors="backslashreplace")
     return "".join(
         c if c.isprintable() else c.encode("unicode_escape").decode() for c in text
@@ -72,11 +72,11 @@ def shown(path: str) -> str:
 
 
 def list_files(sources: Sequence[str], leave_out: Container[str] = ()) -> list[str]:
-    """Lists the files of folders, in an order that is the same every time.
+    """Lists the files of folders in a stable order.
 
     Args:
-        sources: Files, which are kept as they are, and folders, which are walked: by
-            name, and links to folders are not followed.
+        sources: Files, which are kept as they are, and folders, which are walked in
+            order of names, without following links to folders.
         leave_out: Absolute paths of files that are no pictures.
 
     Raises:
@@ -115,12 +115,12 @@ def read_pictures(
     Args:
         sources: Paths of pictures, IDX files (gzipped or not) or npy files, told apart
             by their content; ``-`` is standard input. They need not be seekable.
-        task: What the images shall be for.
+        task: The task of the model.
         selection: Which images of the IDX and npy files; all when None.
         fit: How pictures are fitted; see `pictures.from_bytes`.
 
     Yields:
-        A `Picture`, or an `Unreadable` where there should have been one.
+        A `Picture`, or an `Unreadable` in its place.
     """
     for source in sources:
         try:
@@ -163,7 +163,7 @@ def _read_source(
 
 
 def _open(source: str) -> IO[bytes]:
-    """Opens a source so that it can be read from its start again."""
+    """Opens a source as a seekable stream at its start."""
     if source == STDIN:
         if sys.stdin is None:
             raise InputError("standard input is closed")
@@ -171,7 +171,7 @@ def _open(source: str) -> IO[bytes]:
     file = Path(source).open("rb")  # noqa: SIM115 - whoever is handed it closes it
     if file.seekable():
         return file
-    with file:  # a pipe, as of <(command)
+    with file:  # a pipe, such as that of <(command)
         return io.BytesIO(_limited(file))
 
 
@@ -185,7 +185,7 @@ def _limited(file: IO[bytes]) -> bytes:
 def _read_npy(
     file: IO[bytes], selection: Selection, task: Task
 ) -> Iterator[tuple[int, np.ndarray]]:
-    """Reads the selected images of an npy file: several of them, or a single one."""
+    """Reads the selected images of an npy file that holds several images or one."""
     try:
         array = np.lib.format.read_array(file, allow_pickle=False)
     except ValueError as error:

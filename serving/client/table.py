@@ -1,8 +1,8 @@
-"""Answers as a table in a file: CSV or Parquet, written so that it can be gone on with.
+"""Writes answers into a CSV or Parquet file that can be continued.
 
-Rows are appended to a CSV file, a batch at a time, and are on the disk before the next
-batch is asked: whoever is killed loses a batch at most. Parquet cannot be appended to;
-its rows are kept as CSV beside it and become Parquet at the end.
+Rows are appended to a CSV file, batch by batch, and are on disk before the next batch
+is asked: a kill loses one batch at most. Parquet files cannot be appended to, so their
+rows are kept in a CSV file beside them, and are converted at the end.
 """
 
 import contextlib
@@ -29,24 +29,24 @@ COLUMNS = {
     "version": "int64",
     "error": "string",
 }
-"""The columns, and Arrow's name of their types; empty ones are null in Parquet."""
+"""The columns with the names of their Arrow types; empty cells are null in Parquet."""
 
 Key = tuple[str, str]
-"""What a row is about: its source, and its index as it is written."""
+"""Identifies a row: its source, and its index as text."""
 
 
 @dataclass
 class Table:
     """A file of answers.
 
-    Open it in a `with` statement; what it holds already is in `done` then.
+    Open it in a `with` statement, which reads the rows of the file into `done`.
 
     Attributes:
-        path: The file that is wanted.
+        path: The file to write.
         parquet: Whether it is Parquet; otherwise CSV.
-        done: What is in it already.
-        errors: How many of its rows are errors.
-        versions: Which versions answered, as `model version`.
+        done: The keys of the rows in it.
+        errors: Number of rows with an error.
+        versions: The versions that answered, as `NAME version N`.
     """
 
     path: Path
@@ -58,16 +58,16 @@ class Table:
 
     @property
     def rows_path(self) -> Path:
-        """The CSV file that is written."""
+        """The CSV file that rows are appended to."""
         return (
             self.path.with_name(f"{self.path.name}.part") if self.parquet else self.path
         )
 
     def __enter__(self) -> Self:
-        """Reads what is there and goes on behind it.
+        """Reads the rows in the file and prepares to append after them.
 
         Raises:
-            InputError: It cannot be read or written, or is another kind of file.
+            InputError: The file cannot be read or written, or is of another kind.
         """
         try:
             if self.parquet and self.path.exists() and not self.rows_path.exists():
@@ -86,7 +86,7 @@ class Table:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Closes it; Parquet is made if all has been asked."""
+        """Closes the file; converts it to Parquet if no error ended the block."""
         if self._stream is not None:
             self._stream.close()
         if self.parquet and error is None:
@@ -94,13 +94,13 @@ class Table:
             self.rows_path.unlink()
 
     def has(self, item: Picture | Unreadable) -> bool:
-        """Tells whether there is a row about it already."""
+        """Tells whether the table has a row for it."""
         return (item.source, _text(item.index)) in self.done
 
     def add(
         self, rows: Iterable[tuple[Picture | Unreadable, ClassAnswer | None]]
     ) -> None:
-        """Appends a batch of what was asked with its answer, None if it was unreadable.
+        """Appends the answers of a batch; an unreadable picture has None.
 
         Raises:
             InputError: The file cannot be written.
@@ -128,7 +128,7 @@ class Table:
     def _append(self, rows: list[list[str]]) -> None:
         if self._stream is None:
             raise ValueError("the table is not open")
-        # One write, and no line break in any cell: a torn row is torn at its end.
+        # One write without line breaks in cells: only the last row can be incomplete.
         buffer = io.StringIO()
         csv.writer(buffer, lineterminator="\n").writerows(rows)
         self._stream.write(buffer.getvalue())
@@ -136,7 +136,7 @@ class Table:
         os.fsync(self._stream.fileno())
 
     def _read(self) -> None:
-        """Notes the rows that are there, and cuts off one that is torn."""
+        """Reads the rows in the file, and cuts off an incomplete last one."""
         if not self.rows_path.exists():
             return
         if not self.rows_path.is_file():
@@ -180,7 +180,7 @@ def _rows_of_parquet(path: Path) -> Iterator[list[str]]:
 
     try:
         table = pq.read_table(path)
-    except ValueError as error:  # Arrow's errors are of this kind
+    except ValueError as error:  # the base class of Arrow's errors
         raise InputError(f"{path}: expected Parquet: {error}") from error
     if table.column_names != list(COLUMNS):
         raise InputError(
@@ -194,7 +194,7 @@ def _rows_of_parquet(path: Path) -> Iterator[list[str]]:
 
 
 def _to_parquet(rows: Path, path: Path) -> None:
-    """Writes Parquet from the CSV file, whole or not at all."""
+    """Writes Parquet from the CSV file; the file appears complete or not at all."""
     import pyarrow as pa
     import pyarrow.csv
     import pyarrow.parquet as pq

@@ -1,8 +1,8 @@
-"""Which task a served version is asked: told by it, or derived from its shapes.
+"""Finds the task of a served version: from its description, or from its shapes.
 
 Our models have a signature `describe` that answers any text with `task.json`. A model
-that somebody else exported, or version 0.1 of this project, has none: then the shape of
-its input `images` and the number of its `probabilities` are all that is known.
+from elsewhere, or from version 0.1 of this project, has none. Then only the shape of
+its input `images` and the number of its `probabilities` are known.
 """
 
 from typing import Any
@@ -20,11 +20,11 @@ TASK = "task"
 
 
 class NoTaskError(Exception):
-    """Nothing that is served there can be asked about images; one line says why."""
+    """The served version cannot classify images; the message is one line."""
 
 
 def is_told(metadata: ModelMetadata) -> bool:
-    """Tells whether a version has our `describe`, and not another one of that name."""
+    """Tells whether a version's `describe` has the inputs and outputs of ours."""
     signature = metadata.signatures.get(DESCRIBE)
     return (
         signature is not None
@@ -35,7 +35,7 @@ def is_told(metadata: ModelMetadata) -> bool:
 
 
 def tells_novelty(metadata: ModelMetadata) -> bool:
-    """Tells whether a version has our `novelty`, and not another one of that name."""
+    """Tells whether a version's `novelty` has the inputs and outputs of ours."""
     signature = metadata.signatures.get(NOVELTY_SIGNATURE)
     return (
         signature is not None
@@ -48,7 +48,7 @@ def told_task(metadata: ModelMetadata, texts: Any) -> ServedTask:
     """Reads the output `task` of `describe`: one text, as bytes.
 
     Raises:
-        NoTaskError: It is no task.
+        NoTaskError: The output is no task.
     """
     try:
         task = Task.from_json(texts.reshape(-1)[0])
@@ -66,8 +66,8 @@ def derived_task(metadata: ModelMetadata, name: str = DEFAULT_SIGNATURE) -> Serv
     """Derives a task from the shapes that a signature declares.
 
     Raises:
-        NoTaskError: The signature takes no images, or gives no probabilities, or does
-            not tell how many.
+        NoTaskError: The signature takes no images, gives no probabilities, or does not
+            declare the number of classes.
     """
     signature = metadata.signatures.get(name)
     if signature is None:

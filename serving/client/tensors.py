@@ -1,7 +1,7 @@
-"""NumPy arrays to and from ``TensorProto``.
+"""Converts NumPy arrays to ``TensorProto`` and back.
 
-Encoding uses ``tensor_content`` (one copy of the array's bytes, 6 us for an
-image where a list of values takes 1.5 ms). Decoding takes both forms: TensorFlow
+Encoding uses ``tensor_content`` (one copy of the array's bytes: 6 us for an
+image, while a list of values takes 1.5 ms). Decoding takes both forms: TensorFlow
 Serving answers with the typed ``*_val`` fields by default and with
 ``tensor_content`` under ``--enable_serialization_as_tensor_content``.
 
@@ -16,7 +16,7 @@ import numpy as np
 from serving.client import protocol
 
 MAX_ELEMENTS = 1 << 26
-"""The largest tensor decoded; a 20-byte message can claim 10**10 elements."""
+"""Limit of elements in a decoded tensor: a 20-byte message can claim 10**10."""
 
 _BFLOAT16 = 14
 _DTYPES: dict[int, tuple[np.dtype[Any], str]] = {
@@ -92,8 +92,8 @@ def encode(value: Any) -> Any:
 def decode(proto: Any) -> np.ndarray:
     """Reads a ``TensorProto`` into an array (strings: dtype object, of bytes).
 
-    Fewer values than elements repeat the last one, as TensorFlow reads them;
-    none at all are zeros.
+    If there are fewer values than elements, the last value is repeated, as in
+    TensorFlow; without any value the elements are zeros.
 
     Raises:
         ValueError: The dtype is unknown, or shape and values do not agree.
@@ -141,5 +141,5 @@ def _values(values: Any, dtype: np.dtype, number: int, count: int) -> np.ndarray
 
 
 def field_holds_bits(number: int) -> bool:
-    """Tells whether ``half_val`` holds the type's bits rather than its value."""
+    """Tells whether ``half_val`` holds the bits of the type, not the value."""
     return number in (19, _BFLOAT16)

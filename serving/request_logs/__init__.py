@@ -1,1 +1,1 @@
-"""The logged requests of a server: read, listed, and removed when somebody asks."""
+"""Reads and lists a server's logged requests, and removes single ones on demand."""

@@ -86,11 +86,12 @@ def forget(request_id: str, log: str, output: str) -> None:
     try:
         files = reading.find_files(log, at_hand=True)
         in_log = forgetting.forget_in_log(files, request_id)
-        # A collector may have given another name to the folder of an hour meanwhile.
+        # Meanwhile a collector may have renamed the folder of an hour.
         moved = {*reading.find_files(log, at_hand=True)} - {*files}
         in_log += forgetting.forget_in_log(sorted(moved), request_id)
     except BadInputError as error:
-        # An old log goes by itself, and reports with pictures stay.
+        # The log's old files are removed by its limit, while reports with pictures
+        # stay.
         raise BadInputError(
             f"{error}; removed: {in_output} of examples and pictures made of it"
         ) from error

@@ -1,4 +1,4 @@
-"""Removes a request: from the log, from its index, and from examples made of it."""
+"""Removes a request from the log, its index, and the examples made from it."""
 
 import contextlib
 import glob
@@ -19,16 +19,16 @@ from serving.request_logs.reading import (
 from serving.server.record_files import framed
 
 PICTURES = "request-pictures"
-"""Folder beside a page about traffic, with the pictures that it links."""
+"""Folder beside a traffic report's page, with the pictures that the page links."""
 
 _EXAMPLES = "RequestLogExampleGen"
-"""The node that makes examples of requests; its artifacts' folder is called so."""
+"""The node that makes examples from requests; the folder of its artifacts."""
 
 _BESIDE = ".forgetting"
-"""What the name of a file of examples has besides while it is written anew."""
+"""Suffix of a file of examples while it is rewritten."""
 
 _BLANK = b"\xfa\x7f"
-"""Field 2047 of a message, bytes: none that a PredictionLog has."""
+"""Tag of field 2047, of type bytes, which PredictionLog does not have."""
 _BLANK_LENGTH = 5
 
 
@@ -36,8 +36,8 @@ def picture_name(request_id: str, number: int) -> str:
     """Returns the name of the file with a picture of a request.
 
     Args:
-        request_id: May have letters that a file's name cannot have.
-        number: Of the pictures of that id, from 0.
+        request_id: The request's id; it may have characters that file names cannot.
+        number: Number of the picture among those of the request, from 0.
     """
     return f"{_digest(request_id)}-{number}.png"
 
@@ -49,21 +49,21 @@ def _digest(request_id: str) -> str:
 def forget_in_log(files: list[str], request_id: str) -> int:
     """Removes the records of a request from a log, and its lines from the index.
 
-    Both are overwritten where they stand, as the server may have the files open and
-    the places of other records may not change: a record by one of the same length that
-    says nothing, a line by spaces.
+    Both are overwritten in place, as the server may have the files open and the
+    positions of other records must not change: a record by an empty record of the same
+    length, a line by spaces.
 
     Args:
         files: As `reading.find_files` returns them.
-        request_id: Whose.
+        request_id: Id of the request to remove.
 
     Returns:
-        How many records there were.
+        The number of records removed.
     """
     found = 0
     for path in files:
         named = [entry for entry in entries(path) if entry.request_id == request_id]
-        # A full log may have made room of the file in the meantime.
+        # Meanwhile the log may have removed the file to stay within its limit.
         with contextlib.suppress(FileNotFoundError):
             for entry in named:
                 _blank_record(path, entry.offset)
@@ -77,7 +77,7 @@ def _blank_record(path: str, offset: int) -> None:
         stream.seek(offset)
         (length,) = struct.unpack_from("<Q", stream.read(HEADER_BYTES))
     body = length - len(_BLANK) - _BLANK_LENGTH
-    # A varint of five bytes, whatever the number: each length can be had.
+    # A varint of always five bytes, so that every length is possible.
     size = bytes(body >> 7 * n & 0x7F | 0x80 for n in range(_BLANK_LENGTH - 1))
     last = bytes([body >> 7 * (_BLANK_LENGTH - 1)])
     _overwrite(path, offset, framed(_BLANK + size + last + bytes(body)))
@@ -93,14 +93,14 @@ def _overwrite(path: str, offset: int, data: bytes) -> None:
 
 
 def forget_in_output(output: str, request_id: str) -> int:
-    """Removes examples and pictures of a request from what monitoring left.
+    """Removes the examples and pictures that `monitor` made from a request.
 
     Args:
         output: The folder of runs.
-        request_id: Whose.
+        request_id: Id of the request to remove.
 
     Returns:
-        How many examples and pictures there were.
+        The number of examples and pictures removed.
     """
     place = glob.escape(output)
     examples = f"{place}/**/{_EXAMPLES}/**/*.gz"
@@ -111,9 +111,9 @@ def forget_in_output(output: str, request_id: str) -> int:
         os.remove(picture)
     if not glob.glob(examples, recursive=True):
         return len(pictures)
-    # Two at once would each write back what the other one removed.
+    # Two processes at once would each restore what the other has removed.
     with FileLock(os.path.join(output, f"{_BESIDE}.lock")):
-        # What one left that was killed has the pictures, too.
+        # The unfinished file of a killed process has the pictures, too.
         for left in glob.glob(examples + _BESIDE, recursive=True):
             os.remove(left)
         shards = glob.glob(examples, recursive=True)
@@ -122,14 +122,14 @@ def forget_in_output(output: str, request_id: str) -> int:
 
 
 def _forget_in_shard(path: str, request_id: str) -> int:
-    # Only what has those bytes somewhere has to be parsed, which needs TensorFlow.
+    # Only shards that contain the id's bytes are parsed, as that needs TensorFlow.
     if not any(request_id.encode() in data for data, _ in _examples(path)):
         return 0
     from tensorflow.core.example.example_pb2 import Example
 
     def is_of_request(data: bytes, *, whole: bool) -> bool:
         if not (whole and request_id.encode() in data):
-            # Nobody reads a torn one.
+            # No reader uses an incomplete example.
             return not whole
         features = Example.FromString(data).features.feature
         return list(features[REQUEST_ID].bytes_list.value) == [request_id.encode()]
@@ -151,7 +151,7 @@ def _forget_in_shard(path: str, request_id: str) -> int:
 
 
 def _examples(path: str) -> Iterator[tuple[bytes, bool]]:
-    """Yields examples and whether they are whole: a kill may have torn the last one."""
+    """Yields examples, and whether each is complete; a kill may have cut the last."""
     with gzip.open(path, "rb") as stream:
         while header := _read(stream, HEADER_BYTES):
             if len(header) < HEADER_BYTES:
@@ -163,7 +163,7 @@ def _examples(path: str) -> Iterator[tuple[bytes, bool]]:
 
 
 def _read(stream: gzip.GzipFile, size: int) -> bytes:
-    """Returns so many bytes, or what there is of them in a file that was torn."""
+    """Returns `size` bytes, or fewer at the end of an incomplete file."""
     found = bytearray()
     with contextlib.suppress(EOFError):
         while len(found) < size and (part := stream.read1(size - len(found))):

@@ -1,9 +1,10 @@
-"""Reads logged requests, a record at a time.
+"""Reads logged requests, one record at a time.
 
-A log is what `serving/server/record_files.py` writes: TFRecord files of PredictionLogs,
-and beside each an index with a line of JSON for each record. The server may be writing
-while its log is read, and may have been killed: what is not whole at the end of a file
-is passed over and counted. Only `read` needs TensorFlow, for the messages.
+A log has the form of `serving/server/record_files.py`: TFRecord files of
+PredictionLogs, each with an index that has a line of JSON for each record. The server
+may be writing the log while it is read, or may have been killed: incomplete data at the
+end of a file is passed over and counted. Only `read` needs TensorFlow, for the
+messages.
 """
 
 import contextlib
@@ -22,7 +23,7 @@ from contract.errors import BadInputError
 from serving.server.record_files import INDEX, RECORDS, framed
 
 HEADER_BYTES = 12
-"""Of a record in a TFRecord file: its length, and the check sum of that."""
+"""Size of a TFRecord record's header: the length, and the length's checksum."""
 
 _CRC_BYTES = 4
 _HIDDEN_HOUR = re.compile(r"\.\d{8}T\d{2}")
@@ -30,17 +31,17 @@ _HIDDEN_HOUR = re.compile(r"\.\d{8}T\d{2}")
 
 @dataclass(frozen=True)
 class Entry:
-    """What a line of the index says.
+    """A line of the index.
 
     Attributes:
-        request_id: The caller's, or one that the server made.
-        model: Its name.
-        version: That answered; None if it is not known.
-        signatures: That were asked.
-        timestamp_secs: When it was answered, in seconds since 1970.
-        offset: Of the record in its file, in bytes.
-        at: Place of the line in the index, in bytes.
-        length: Of the line, in bytes, without its end.
+        request_id: The caller's id, or one that the server made.
+        model: Name of the model.
+        version: The version that answered; None if it is not known.
+        signatures: Names of the requested signatures.
+        timestamp_secs: Time of the answer, in seconds since 1970.
+        offset: Position of the record in its file, in bytes.
+        at: Position of the line in the index, in bytes.
+        length: Length of the line, in bytes, without the line break.
     """
 
     request_id: str
@@ -59,10 +60,10 @@ class Logged:
 
     Attributes:
         request_id: None if a kill came between the record and its line of the index.
-        model: Its name.
-        version: That answered; None if it is not known.
-        signature: That was asked; empty if it were several, or the default one.
-        timestamp_secs: When it was answered, in seconds since 1970.
+        model: Name of the model.
+        version: The version that answered; None if it is not known.
+        signature: Name of the signature; empty for several, or for the default one.
+        timestamp_secs: Time of the answer, in seconds since 1970.
         log: The whole `tensorflow.serving.PredictionLog`.
     """
 
@@ -76,11 +77,11 @@ class Logged:
 
 @dataclass
 class PassedOver:
-    """What of a log could not be read, counted while it is read.
+    """Counts the parts of a log that could not be read.
 
     Attributes:
-        files: That end in a record that is not whole.
-        bytes: Of such ends.
+        files: Number of files that end in an incomplete record.
+        bytes: Size of these ends.
     """
 
     files: int = 0
@@ -89,18 +90,18 @@ class PassedOver:
 
 @dataclass(frozen=True)
 class Period:
-    """From when to when requests are read.
+    """The period whose requests are read.
 
     Attributes:
-        since: The first second that counts, since 1970; None: from the beginning.
-        until: The first one that does not; None: to the end.
+        since: First second of the period, since 1970; None: from the beginning.
+        until: First second after the period; None: to the end.
     """
 
     since: int | None = None
     until: int | None = None
 
     def has(self, timestamp_secs: int) -> bool:
-        """Tells whether a moment is in it."""
+        """Tells whether a time is in the period."""
         return (self.since is None or self.since <= timestamp_secs) and (
             self.until is None or timestamp_secs < self.until
         )
@@ -110,10 +111,10 @@ EVER = Period()
 
 
 def period(since: str | None, until: str | None) -> Period:
-    """Returns a period that was written as ISO 8601; what has no zone is UTC.
+    """Parses a period from ISO 8601 times; a time without a zone is in UTC.
 
     Raises:
-        BadInputError: One of them is no moment, or it ends before it begins.
+        BadInputError: A text is no time, or the period ends before it begins.
     """
     moments = {"since": since, "until": until}
     seconds = {name: _seconds(name, text) for name, text in moments.items() if text}
@@ -135,16 +136,16 @@ def _seconds(name: str, text: str) -> int:
 
 
 def find_files(log: str, *, at_hand: bool = False) -> list[str]:
-    """Returns the record files of a log, the oldest first.
+    """Returns the record files of a log, oldest first.
 
     Args:
-        log: A folder with them, at any depth; the prefix that the server's
-            `logging_config` names; or one file.
-        at_hand: Whether those of the hour that a collector is writing are among them,
-            whose folder is hidden.
+        log: A folder with them, at any depth; the prefix in the server's
+            `logging_config`; or one file.
+        at_hand: Whether to include the hour that a collector is writing, whose folder
+            is hidden.
 
     Raises:
-        BadInputError: There are none.
+        BadInputError: There are no such files.
     """
     name = glob.escape(log)
     if os.path.isdir(log):
@@ -159,12 +160,12 @@ def find_files(log: str, *, at_hand: bool = False) -> list[str]:
             f"{log}: expected a folder with *{RECORDS} of logged requests, or the "
             "filename_prefix of a server's logging_config, found no such file"
         )
-    # The name of a file begins with its prefix, and goes on with the time.
+    # File names are the prefix and then the time, so this is the order of time.
     return sorted(found)
 
 
 def whole_until(log: str) -> int | None:
-    """Returns the second from which on requests cannot be read yet.
+    """Returns the time from which on requests are still hidden.
 
     A collector's spans are hidden until their hour is over; see
     `serving.collector.spans`.
@@ -173,7 +174,7 @@ def whole_until(log: str) -> int | None:
         log: As for `find_files`.
 
     Returns:
-        In seconds since 1970; None where nothing is hidden.
+        Seconds since 1970; None if nothing is hidden.
     """
     pattern = os.path.join(glob.escape(log), "**", ".*T*")
     hidden = (os.path.basename(path) for path in glob.glob(pattern, recursive=True))
@@ -189,9 +190,9 @@ def index_of(path: str) -> str:
 
 
 def entries(path: str) -> Iterator[Entry]:
-    """Yields the lines of the index beside a record file; its torn end is left out.
+    """Yields the entries of a record file's index, without an incomplete last line.
 
-    What was forgotten has no line. A file without an index has none at all.
+    Removed requests have no line. A file without an index has no entries.
     """
     at = 0
     with (
@@ -199,7 +200,7 @@ def entries(path: str) -> Iterator[Entry]:
         open(index_of(path), "rb") as stream,
     ):
         for line in stream:
-            # A full disk may have left half a line, which the next one went on with.
+            # A full disk may have cut a line, and the next line continues it.
             with contextlib.suppress(ValueError, KeyError, TypeError):
                 yield _entry(line, at)
             at += len(line)
@@ -225,16 +226,16 @@ def read(
     when: Period = EVER,
     chosen: Callable[[Entry], bool] = lambda entry: True,
 ) -> Iterator[Logged]:
-    """Yields the logged requests of files, one of which is in memory at a time.
+    """Yields the logged requests of files, with one record in memory at a time.
 
-    A file that a full log has made room of in the meantime is left out.
+    A file that the log has removed meanwhile to stay within its limit is left out.
 
     Args:
         files: As `find_files` returns them.
-        passed_over: Counts what was not whole.
-        when: Other requests are left out.
-        chosen: Says which requests of the index are read; those that have lost their
-            line are read in any case.
+        passed_over: Counts what was incomplete.
+        when: Requests outside of this period are left out.
+        chosen: Tells which entries of the index are read; requests without an entry
+            are always read.
     """
     from tensorflow_serving.apis.prediction_log_pb2 import PredictionLog
 
@@ -249,7 +250,7 @@ def read(
                 found = entry if entry and entry.offset == offset else None
                 if found is None or (when.has(found.timestamp_secs) and chosen(found)):
                     log = PredictionLog.FromString(data)
-                    # A record that was forgotten says nothing.
+                    # The record of a removed request has no content.
                     if log.WhichOneof("log_type"):
                         logged = _logged(log, found)
                         if when.has(logged.timestamp_secs):
@@ -270,14 +271,14 @@ def _logged(log: Any, entry: Entry | None) -> Logged:
 
 
 def records(stream: BinaryIO, passed_over: PassedOver) -> Iterator[tuple[int, bytes]]:
-    """Yields the whole records of a TFRecord file, each with its place in bytes.
+    """Yields the complete records of a TFRecord file, with their positions in bytes.
 
     The format is that of tensorflow/core/lib/io/record_writer.h.
 
     Args:
         stream: The open file.
-        passed_over: Counts an end that is not whole, and what follows a record whose
-            check sum is wrong.
+        passed_over: Counts an incomplete end, and everything from a record with a
+            wrong checksum on.
     """
     size = os.fstat(stream.fileno()).st_size
     offset = 0
