@@ -1,1 +1,1 @@
-"""Pushed versions: what each is, and to list, roll back, prune and verify them."""
+"""Describes the pushed versions; lists, rolls back, prunes and verifies them."""

@@ -1,9 +1,9 @@
-"""Changing a model's folder: one at a time, each change whole or not at all.
+"""Changes a model's folder: one change at a time, each complete or not made.
 
-Whoever adds or removes a version holds the folder's lock, in this process, in
-another or in another pod: it is an flock, which NFS carries to its server, and
-which ends with its holder however that dies. What a killed one left has a name
-that no server reads, and goes when the next one takes the lock.
+A process that adds or removes a version holds the folder's lock, against other threads,
+processes and pods. The lock is an flock: NFS passes it to its server, and it ends with
+its holder, however that dies. Files of a killed holder have names that no server reads;
+the next holder removes them.
 """
 
 import errno
@@ -23,24 +23,24 @@ from version_store.versions import latest_version, version_path
 
 LOCK_FILE = ".lock"
 LOCK_SECONDS = 120.0
-"""How long a change waits for another one; copying a model takes seconds."""
+"""Seconds that a change waits for another one; copying a model takes seconds."""
 
 _INCOMING, _OUTGOING = ".incoming-", ".outgoing-"
 
-# What renaming a folder to the name of one that has something in it ends with.
+# Errors of a rename to the name of a folder that is not empty, or of a file.
 _TAKEN = (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR)
 
 
 @contextmanager
 def locked(base: str, timeout: float = LOCK_SECONDS) -> Iterator[None]:
-    """Holds a model's folder, made if need be, and clears what the killed left.
+    """Holds a model's folder, created if missing, and removes what killed changes left.
 
     Raises:
-        TimeoutError: It was held all that time.
+        TimeoutError: Another change held it for all that time.
         OSError: The folder cannot be written to.
     """
     os.makedirs(base, exist_ok=True)
-    # Two pods may run as two users.
+    # Two pods may run as different users.
     lock = FileLock(os.path.join(base, LOCK_FILE), mode=0o666)
     try:
         with told(f"{base}: waiting for a push, rollback or prune to let go of it"):
@@ -57,9 +57,9 @@ def locked(base: str, timeout: float = LOCK_SECONDS) -> Iterator[None]:
 
 
 def stage(base: str) -> str:
-    """Returns a new folder beside the versions; while locked.
+    """Returns a new folder beside the versions; the caller holds the lock.
 
-    It is on their file system, so that it can become one of them in one step.
+    It is on the versions' file system, so that one rename can make it a version.
     """
     staged = os.path.join(base, f"{_INCOMING}{uuid.uuid4().hex}")
     os.mkdir(staged)
@@ -67,15 +67,15 @@ def stage(base: str) -> str:
 
 
 def publish(base: str, staged: str, describe: Callable[[int], None]) -> int:
-    """Makes a staged folder a version, in one step; while locked.
+    """Makes a staged folder a version with one rename; the caller holds the lock.
 
-    `describe` is called with the number before it is one, to write it down.
+    `describe` is called with the number before the rename, to write it down.
 
     Returns:
-        The version: the time in seconds since 1970, or one more than the
-        highest there is, so that the newest is always what is served. No two
-        get the same one, even where a file system's locks do not hold: a
-        number that is taken in the meantime is passed over.
+        The version: the time in seconds since 1970, or one more than the highest
+        version, so that servers always take the newest. Two versions never get the
+        same number, even if a file system's locks do not work: a number that is taken
+        meanwhile is passed over.
 
     Raises:
         BadInputError: There is no higher number.
@@ -99,20 +99,20 @@ def publish(base: str, staged: str, describe: Callable[[int], None]) -> int:
 
 
 def remove(base: str, version: int) -> None:
-    """Takes a version away, in one step; its files go after that; while locked."""
+    """Removes a version with one rename, then its files; the caller holds the lock."""
     outgoing = os.path.join(base, f"{_OUTGOING}{uuid.uuid4().hex}")
     os.rename(version_path(base, version), outgoing)
     discard(outgoing)
 
 
 def discard(folder: str) -> None:
-    """Removes a folder that is no version; while locked."""
-    # NFS keeps a file that somebody has open; what stays goes the next time.
+    """Removes a folder that is no version; the caller holds the lock."""
+    # NFS keeps a file that is open somewhere; the next change removes the rest.
     shutil.rmtree(folder, ignore_errors=True)
 
 
 def discard_incomplete(base: str) -> None:
-    """Removes what killed changes left, once nobody is at it."""
+    """Removes what killed changes left, when no change is running."""
     if os.path.isdir(base):
         with locked(base):
             pass

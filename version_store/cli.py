@@ -205,7 +205,7 @@ def verify(here: Where, version: int | None) -> None:
     """Hold the files of VERSION, by default of all, to its manifest."""
     from version_store import inventory, render, verification
 
-    # A version that lost its SavedModel is none to a server, and just what to find.
+    # A server ignores a version without a SavedModel, but verify has to report it.
     if version is None and here.name is None:
         found = inventory.all_versions(here.models, whole=False)
     else:
@@ -232,7 +232,7 @@ def _tell(
     what: str,
     reason: str | None,
 ) -> None:
-    """Tells those people of a decision whose addresses the environment has."""
+    """Sends a decision to the recipients that the environment names."""
     event = Event(kind, model, what, (reason,) if reason else (), version)
     sending = begin(settings, event)
     if sending is not None:
@@ -246,7 +246,7 @@ def _model(here: Where, version: int | None = None) -> str:
 
 
 def _store(here: Where) -> Any:
-    """Returns the store to record in; None where there is none."""
+    """Returns the ML Metadata store to record in; None if there is none."""
     from version_store.metadata import open_store
 
     return open_store(here.metadata, read_only=False) if here.metadata else None

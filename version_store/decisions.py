@@ -1,15 +1,15 @@
-"""What people decided about a model: to serve it or not, who, when and why.
+"""Records the users' decisions about models: served or not, by whom, when and why.
 
-A rollback says that the model which was served is not to be; a withdrawal says so of
-one that was on trial, as the canary. That holds for the model, by its digest, and not
-for one version: else the next run of the same recipe would push it again. It holds
-until somebody allows it, or rolls back to it.
+A rollback decides that the model served until then is not served any more; a withdrawal
+decides it for a model on trial as the canary. The decision is about the model, by its
+digest, and not about one version: else the next run of the same recipe would push it
+again. It holds until a user allows the model, or rolls back to it.
 
-A rollback is decided with the rename that makes the version rolled back to appear, and
-its manifest says who, when and why: whole or not at all. `DECISIONS_FILE` keeps it when
-that version is pruned; what it lacks, as after a kill between both, is read from
-manifests. All other decisions are written there before anything is done about them, so
-that a kill leaves one that can be said again.
+The rename that makes a rolled-back version visible also makes the decision, as the
+version's manifest says who decided, when and why. `DECISIONS_FILE` keeps the decision
+when that version is pruned; decisions that it lacks, as after a kill between the two
+steps, are read from the manifests. All other decisions are written to the file before
+anything is done, so that after a kill the command can be repeated.
 """
 
 import json
@@ -25,30 +25,30 @@ from version_store.digests import weights_digest
 from version_store.manifest import Manifest, ManifestError, read_manifest
 
 DECISIONS_FILE = ".decisions.json"
-"""In a model's folder; servers read only what is called by a number."""
+"""File in a model's folder; servers read only folders that are named by a number."""
 
 ROLLED_BACK_FROM, ROLLED_BACK_TO = "rolled back from", "rolled back to"
 WITHDRAWN, PROMOTED, ALLOWED = "withdrawn", "promoted", "allowed"
-"""What was decided about a version."""
+"""The kinds of decision about a version."""
 
 _LEAST_DIGITS = 8
 
 
 @dataclass(frozen=True)
 class Decision:
-    """That a model is not to be served, or is, or may be.
+    """A decision that a model is served, not served, or may be served again.
 
     Attributes:
-        digest: Of the model.
-        allowed: Whether it may be served.
-        version: The version that it was when that was decided.
-        recipe: Of what makes the model; empty where it is unknown.
-        weights: Digest of the model's variables; empty where it is unknown.
-        reason: As given; empty if none was.
-        by: Who, as user@host.
-        at: When, UTC, ISO 8601.
-        rollback: The version that the rollback made; None if it was none.
-        what: What was decided; one of this module's words.
+        digest: Digest of the model.
+        allowed: Whether the model may be served.
+        version: The version of the model at that time.
+        recipe: Digest of the model's recipe; empty if it is unknown.
+        weights: Digest of the model's variables; empty if it is unknown.
+        reason: The reason given; empty if none was given.
+        by: The user, as user@host.
+        at: Time of the decision, UTC, ISO 8601.
+        rollback: The version that the rollback made; None for another decision.
+        what: The kind of decision; one of this module's constants.
     """
 
     digest: str
@@ -73,7 +73,7 @@ def read_decisions(base: str) -> list[Decision]:
     """Returns all decisions about the models of a folder, oldest first.
 
     Raises:
-        BadInputError: What is on record cannot be read.
+        BadInputError: The records cannot be read.
     """
     recorded = _recorded(base)
     known = {decision.rollback for decision in recorded}
@@ -87,11 +87,11 @@ def read_decisions(base: str) -> list[Decision]:
 
 
 def keep(base: str, decisions: Sequence[Decision]) -> None:
-    """Writes decisions down, in one step; while the folder is locked."""
+    """Writes the decisions in one step; the caller holds the folder's lock."""
     if not decisions:
         return
     content = [asdict(decision) for decision in decisions]
-    # What a killed one leaves there goes when the folder is locked again.
+    # If this process is killed, the next lock removes the staged folder.
     staged = changes.stage(base)
     path = os.path.join(staged, DECISIONS_FILE)
     with open(path, "w", encoding="utf-8") as stream:
@@ -103,9 +103,9 @@ def keep(base: str, decisions: Sequence[Decision]) -> None:
 
 
 def decide(base: str, decision: Decision) -> None:
-    """Writes a decision down, unless it is the last one about that model already.
+    """Records a decision, unless it is the last one about that model already.
 
-    While the folder is locked.
+    The caller holds the folder's lock.
     """
     known = read_decisions(base)
     last = [one for one in known if one.digest == decision.digest][-1:]
@@ -114,10 +114,10 @@ def decide(base: str, decision: Decision) -> None:
 
 
 def withdrawn(base: str) -> dict[str, Decision]:
-    """Returns what is not to be served, by the model's digest.
+    """Returns the decisions against serving a model, by the model's digest.
 
     Raises:
-        BadInputError: What is on record cannot be read.
+        BadInputError: The records cannot be read.
     """
     last = {decision.digest: decision for decision in read_decisions(base)}
     return {digest: one for digest, one in last.items() if not one.allowed}
@@ -138,7 +138,7 @@ def holding_back(base: str, digest: str, weights: str, recipe: str) -> Decision 
         recipe: Digest of what makes the model; empty if unknown.
 
     Raises:
-        BadInputError: What is on record cannot be read.
+        BadInputError: The records cannot be read.
     """
     last = {decision.digest: decision for decision in read_decisions(base)}
     if digest in last:
@@ -153,10 +153,10 @@ def holding_back(base: str, digest: str, weights: str, recipe: str) -> Decision 
 
 
 def barred(base: str, recipe: str) -> str | None:
-    """Returns why what a recipe comes to would not be pushed; None if it would.
+    """Returns the reason why a recipe's model would not be pushed; None if it would.
 
     Raises:
-        BadInputError: What is on record cannot be read.
+        BadInputError: The records cannot be read.
     """
     for decision in withdrawn(base).values():
         if recipe and decision.recipe == recipe:
@@ -165,7 +165,7 @@ def barred(base: str, recipe: str) -> str | None:
 
 
 def how_to_allow(base: str, decision: Decision) -> str:
-    """Returns what a person can do about a model that is not to be served."""
+    """Returns the command that allows the model again, for a message."""
     models, name = os.path.split(os.path.abspath(base))
     return (
         f".venv/bin/python -m version_store allow {decision.version} --models "
@@ -174,12 +174,12 @@ def how_to_allow(base: str, decision: Decision) -> str:
 
 
 def find_withdrawn(base: str, asked: str) -> Decision:
-    """Returns the decision that is meant by a version's number, or by a digest.
+    """Returns the decision against a model, by a version's number or a digest.
 
-    Eight digits of a digest are enough.
+    The first eight digits of a digest are enough.
 
     Raises:
-        BadInputError: No such model is held back.
+        BadInputError: There is no decision against such a model.
     """
     found = withdrawn(base)
     by_digest = [
@@ -217,7 +217,7 @@ def _recorded(base: str) -> list[Decision]:
 
 
 def _of_rollback(base: str, number: int) -> list[Decision]:
-    """Returns what making a version decided, if it was rolled back to."""
+    """Returns the decisions of a rollback, if the version was made by one."""
     manifest = _manifest(base, number)
     back = manifest.rolled_back if manifest else None
     if manifest is None or back is None:
@@ -230,7 +230,7 @@ def _of_rollback(base: str, number: int) -> list[Decision]:
     }
     found = []
     instead = _manifest(base, back.instead_of)
-    # Version 0.1 did not keep the digest, but the version may still be there.
+    # Version 0.1 did not record the digest, but the version may still exist.
     digest = back.instead_of_digest or (instead.model_digest if instead else None)
     recipe = back.instead_of_recipe or (instead.recipe if instead else None)
     if digest:
@@ -267,6 +267,6 @@ def _manifest(base: str, number: int) -> Manifest | None:
     try:
         return read_manifest(versions.version_path(base, number))
     except ManifestError:
-        # A rollback's is sealed when it is made: a torn one decided nothing that
-        # could be known.
+        # A rollback's manifest is sealed when it is made. A damaged one tells no
+        # decision.
         return None

@@ -1,4 +1,4 @@
-"""SHA-256 over the files of a model or of a version."""
+"""Computes SHA-256 digests over the files of a model or of a version."""
 
 import hashlib
 import json
@@ -18,7 +18,7 @@ _NOT_THE_MODEL = (MANIFEST_FILE, MODEL_CARD_FILE, STATISTICS_FOLDER, TASK_FILE)
 
 
 def file_digests(folder: str) -> dict[str, str]:
-    """Returns the digest of every file by its path in the folder, with `/`."""
+    """Returns the digest of each file, by its path in the folder, with `/`."""
     return {
         os.path.relpath(path, folder).replace(os.sep, "/"): _of_file(path).hex()
         for path in _files(folder)
@@ -28,8 +28,8 @@ def file_digests(folder: str) -> dict[str, str]:
 def model_digest(folder: str) -> str:
     """Returns the digest over the names and contents of a model's files.
 
-    A version has the digest of the model that it was made from: what was added
-    to it does not enter.
+    A version has the digest of its model: the files that a push adds to the model are
+    left out.
     """
     digest = hashlib.sha256()
     for path in _files(folder):
@@ -67,12 +67,12 @@ def folder_digest(folder: str) -> str:
 
 
 def without_waiting(path: str, flags: int) -> int:
-    """Opens a file; a named pipe, which nobody may ever write to, is an empty one."""
+    """Opens a file without blocking: a named pipe without a writer reads as empty."""
     return os.open(path, flags | os.O_NONBLOCK)
 
 
 def _files(folder: str) -> Iterator[str]:
-    """Yields the paths of all files, in an order that hangs on names alone."""
+    """Yields the paths of all files, in an order that depends on the names alone."""
     for root, folders, files in os.walk(folder):
         folders.sort()
         for name in sorted(files):

@@ -1,7 +1,7 @@
-"""Which versions there are, and what each says of itself.
+"""Lists the versions of models, with their manifests and their state.
 
-`models` is the folder with the versions of every model name. `whole` versions alone are
-what a server could load.
+`models` is the folder with the versions of every model name. `whole` selects only
+versions that a server could load.
 """
 
 import logging
@@ -21,13 +21,13 @@ class Version:
 
     Attributes:
         model: Name of the model.
-        number: Of the version.
-        path: Its folder.
-        served: Whether a server takes it; see `serving_config.serving`.
-        held_back: The decision that its model is not to be served; None if it may be.
-        manifest: What it says of itself; None if it does not, or not readably.
-        problem: Why the manifest cannot be read; empty if it can, or is none.
-        labels: By which callers ask for it, such as `stable`.
+        number: Number of the version.
+        path: Folder of the version.
+        served: Whether a server loads it; see `serving_config.serving`.
+        held_back: The decision against serving its model; None if it may be served.
+        manifest: Its manifest; None if it has none, or one that cannot be read.
+        problem: Why the manifest cannot be read; empty if it can, or if there is none.
+        labels: The labels by which callers ask for it, such as `stable`.
     """
 
     model: str
@@ -41,14 +41,14 @@ class Version:
 
     @property
     def state(self) -> str:
-        """How it stands, in words."""
+        """The state of the version, for the user."""
         if self.served:
             return " ".join(("served", *self.labels))
         return self.held_back.what if self.held_back else "kept"
 
     @property
     def model_of(self) -> int:
-        """The version that this one's model was first pushed as."""
+        """The version as which this version's model was first pushed."""
         back = self.manifest.rolled_back if self.manifest else None
         return back.of if back else self.number
 
@@ -69,9 +69,9 @@ def list_models(models: str, *, whole: bool = True) -> list[str]:
 
 
 def _has_versions(base: str, whole: bool) -> bool:
-    """Tells whether a folder is a model's; one that nobody may enter is none.
+    """Tells whether a folder has versions; without read permission it has none.
 
-    Such as `lost+found`, which is at the top of a volume.
+    An example is `lost+found`, at the top of a volume.
     """
     try:
         return bool(versions.list_versions(base, whole=whole))
@@ -89,7 +89,7 @@ def list_versions(
     `config` is the server's configuration, if it is not the one beside the models.
 
     Raises:
-        BadInputError: The configuration, or what was decided, cannot be read.
+        BadInputError: The configuration or the decisions cannot be read.
     """
     base = os.path.join(models, model)
     numbers = versions.list_versions(base, whole=whole)
@@ -133,12 +133,12 @@ def all_versions(
 def find_model(
     models: str, name: str | None, version: int | None = None, *, whole: bool = True
 ) -> str:
-    """Returns the name of the model that is meant.
+    """Returns the name of the model that a command is about.
 
-    Without a name that is the model that has the version, or the only one.
+    Without a name it is the model that has the version, or the only model.
 
     Raises:
-        BadInputError: There is no such, or more than one.
+        BadInputError: There is no such model, or more than one.
     """
     names = list_models(models, whole=whole)
     if name is not None:

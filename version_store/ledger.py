@@ -1,4 +1,4 @@
-"""Keeping ML Metadata true about versions: what was decided about them, and gone."""
+"""Records decisions about versions, and removed versions, in ML Metadata."""
 
 import os
 from collections.abc import Iterable
@@ -27,9 +27,9 @@ _DELETED = metadata_store_pb2.Artifact.DELETED
 def pushed_models(
     store: Store, model: str, version: int
 ) -> list[metadata_store_pb2.Artifact]:
-    """Returns the artifacts that stand for a version, oldest first.
+    """Returns the artifacts of a version, oldest first.
 
-    More than one: each run that found it served already recorded it, too.
+    There may be several: each run that found the version already served recorded it.
     """
     return [
         artifact
@@ -40,9 +40,9 @@ def pushed_models(
 
 
 def record_rollback(store: Store, made: Version, source: Version) -> None:
-    """Records that a version was made from an older one; once, however often called.
+    """Records that a version was made from an older one; a repeated call adds nothing.
 
-    Its manifest has the circumstances.
+    The reason, the user and the time are taken from the version's manifest.
     """
     back = made.manifest.rolled_back if made.manifest else None
     if back is None:
@@ -67,7 +67,7 @@ def record_rollback(store: Store, made: Version, source: Version) -> None:
 
 
 def record_decision(store: Store, version: Version, decision: Decision) -> None:
-    """Records that a version was promoted or withdrawn; once, however often called."""
+    """Records a promotion or a withdrawal; a repeated call adds nothing."""
     execution = metadata_store_pb2.Execution(
         type_id=_execution_type(store, DECISION, (), ("what",)),
         name=_decision_name(version.model, decision),
@@ -91,9 +91,9 @@ def mark_deleted(store: Store, model: str, version: int) -> None:
 
 
 def reconcile(store: Store, models: str, model: str) -> None:
-    """Records what a killed change, or a person's `rm`, left out.
+    """Records changes that were not recorded: by a killed command, or by `rm`.
 
-    To be called while the model's folder is locked.
+    The caller holds the lock of the model's folder.
     """
     base = os.path.realpath(os.path.join(models, model))
     there = {version.number: version for version in list_versions(models, model)}
@@ -131,12 +131,12 @@ def _put(
             reuse_context_if_already_exist=True,
         )
     except errors.AlreadyExistsError:
-        # Its name is taken: another one was quicker to record it.
+        # The name exists: another process has recorded the same.
         return
 
 
 def _live_versions(store: Store, base: str) -> set[int]:
-    """Returns the versions in a folder that the store takes to be there."""
+    """Returns the versions of a folder that are live in the store."""
     return {
         int(_text(artifact, PUSHED_VERSION))
         for artifact in store.get_artifacts_by_type(PUSHED_MODEL)
@@ -164,7 +164,7 @@ def _destination(artifact: metadata_store_pb2.Artifact) -> str:
 
 
 def _artifact(store: Store, version: Version) -> metadata_store_pb2.Artifact:
-    """Returns an artifact as the Pusher leaves it."""
+    """Returns an artifact with the properties that the Pusher sets."""
     artifact = metadata_store_pb2.Artifact(
         type_id=_artifact_type(store), uri=os.path.abspath(version.path), state=_LIVE
     )
@@ -182,7 +182,7 @@ def _artifact_type(store: Store) -> int:
     try:
         return int(store.get_artifact_type(PUSHED_MODEL).id)
     except errors.NotFoundError:
-        # As TFX declares it (tfx/types/standard_artifacts.py).
+        # The type as TFX declares it (tfx/types/standard_artifacts.py).
         kind = metadata_store_pb2.ArtifactType(
             name=PUSHED_MODEL, base_type=metadata_store_pb2.ArtifactType.MODEL
         )
@@ -192,7 +192,7 @@ def _artifact_type(store: Store) -> int:
 def _execution_type(
     store: Store, name: str, integers: Iterable[str], texts: Iterable[str]
 ) -> int:
-    """Returns the type of a decision about a version, with further properties."""
+    """Returns the type of an execution for a decision, with further properties."""
     kind = metadata_store_pb2.ExecutionType(name=name)
     for key in ("version", *integers):
         kind.properties[key] = metadata_store_pb2.INT
@@ -202,7 +202,7 @@ def _execution_type(
 
 
 def _context(store: Store, model: str) -> metadata_store_pb2.Context:
-    """Returns the pipeline's context; TFX names it after the model."""
+    """Returns the pipeline's context; TFX names it after the pipeline's model."""
     kind = metadata_store_pb2.ContextType(name=_PIPELINE)
     return metadata_store_pb2.Context(type_id=store.put_context_type(kind), name=model)
 

@@ -1,4 +1,4 @@
-"""`manifest.json`: what a version is, where it came from, and its files' hashes."""
+"""`manifest.json`: describes a version and its origin, with the hashes of its files."""
 
 import json
 import os
@@ -13,33 +13,34 @@ from version_store.digests import MANIFEST_FILE, file_digests, without_waiting
 from version_store.old_manifests import as_of_today
 
 MANIFEST_VERSION = 3
-"""Of the format. 1 had only version, digests of model and data, champion, run
-and recipe; 2 had the others but the task, with gates as texts and classes called
-`digits`; 3 has the task, and gates as numbers."""
+"""Format of the manifest. Format 1 had only version, digests of model and data,
+champion, run and recipe. Format 2 had all the rest except the task; its gates were
+texts, and its classes were called `digits`. Format 3 has the task, and gates with
+numbers."""
 
 SPLIT_RULE = ("how", "seed", "test_fraction")
-"""What has to be the same for rows to be in the test split in two runs or in none."""
+"""Settings that must be equal in two runs for equal test splits."""
 
 _NO_DIGEST = "0" * 64
 
 
 class ManifestError(BadInputError):
-    """A manifest that cannot be read."""
+    """A manifest that cannot be read; the message is one line."""
 
 
 class _Section(BaseModel):
-    # A later project may add keys; those that are known stay readable.
+    # A later version of this project may add keys; known keys stay readable.
     model_config = ConfigDict(frozen=True, extra="ignore", protected_namespaces=())
 
 
 class SplitStatistics(_Section):
-    """What StatisticsGen found in a split.
+    """StatisticsGen's results for a split.
 
     Attributes:
-        examples: How many.
-        labels: Examples by label.
-        image_mean: Of all pixels, 0-255.
-        image_std_dev: Of all pixels.
+        examples: Number of examples.
+        labels: Number of examples by label.
+        image_mean: Mean of all pixels, 0-255.
+        image_std_dev: Standard deviation of all pixels.
     """
 
     examples: int
@@ -49,12 +50,12 @@ class SplitStatistics(_Section):
 
 
 class ClassMetrics(_Section):
-    """How well one class's test images were answered, by TFMA.
+    """TFMA's results for one class of the test split.
 
     Attributes:
-        accuracy: Share answered rightly.
-        examples: How many there are.
-        champion: The champion's accuracy on the same; None without one.
+        accuracy: Share of correct answers.
+        examples: Number of examples.
+        champion: The champion's accuracy on the same examples; None without one.
     """
 
     accuracy: float
@@ -63,20 +64,21 @@ class ClassMetrics(_Section):
 
 
 class Metrics(_Section):
-    """What was measured.
+    """Metrics of the model.
 
     Attributes:
-        epochs: How many were trained.
-        kept_epoch: After which of them the weights are that were kept, from 1.
-        kept_why: Why of that one.
-        train_loss: And the three after it: after that epoch.
-        train_accuracy: On the rows trained on, as they were seen.
-        val_loss: On the held-out rows.
-        val_accuracy: On the held-out rows.
-        test_loss: On the test split, by Keras.
-        test_accuracy: On the test split, by Keras.
-        champion_accuracy: The champion's on the same split, by TFMA.
-        classes: By the class's name, on the test split.
+        epochs: Number of epochs trained.
+        kept_epoch: The epoch whose weights were kept, from 1.
+        kept_why: The reason for that epoch.
+        train_loss: Loss after that epoch on the rows trained on, as training saw them.
+        train_accuracy: Accuracy after that epoch on the rows trained on, as training
+            saw them.
+        val_loss: Loss after that epoch on the held-out rows.
+        val_accuracy: Accuracy after that epoch on the held-out rows.
+        test_loss: Loss on the test split, by Keras.
+        test_accuracy: Accuracy on the test split, by Keras.
+        champion_accuracy: The champion's accuracy on the test split, by TFMA.
+        classes: Results on the test split, by class name.
     """
 
     epochs: int | None = None
@@ -93,11 +95,11 @@ class Metrics(_Section):
 
 
 class Overrides(_Section):
-    """What went on in spite of a gate.
+    """Findings of a gate that a setting overruled.
 
     Attributes:
-        allow_anomalies: Whether `gates.allow_anomalies` was made use of.
-        findings: What DataGate had found, with `split`, `feature`, `reason`.
+        allow_anomalies: Whether `gates.allow_anomalies` overruled DataGate.
+        findings: DataGate's findings, with `split`, `feature`, `reason`.
     """
 
     allow_anomalies: bool
@@ -105,11 +107,11 @@ class Overrides(_Section):
 
 
 class LockFile(_Section):
-    """The lock that the environment was made from.
+    """The lock file from which the environment was installed.
 
     Attributes:
         name: `compat` or `current`.
-        digest: SHA-256 of its file.
+        digest: SHA-256 of the lock file.
     """
 
     name: str
@@ -117,16 +119,16 @@ class LockFile(_Section):
 
 
 class RolledBack(_Section):
-    """That a version is an older one again.
+    """The rollback that made a version.
 
     Attributes:
-        of: The version whose model it is.
+        of: The version whose model it has.
         instead_of: The version that was served until then.
-        reason: As given; None if none was.
-        by: Who, as user@host.
-        at: When, UTC, ISO 8601.
-        instead_of_digest: Of the model that was served until then.
-        instead_of_recipe: Of what makes that model.
+        reason: The reason given; None if none was given.
+        by: The user, as user@host.
+        at: Time of the rollback, UTC, ISO 8601.
+        instead_of_digest: Digest of the model that was served until then.
+        instead_of_recipe: Digest of that model's recipe.
     """
 
     of: int
@@ -139,31 +141,32 @@ class RolledBack(_Section):
 
 
 class Facts(_Section):
-    """Where a model came from and what is known of it; None is unknown.
+    """Facts about a model and its origin; None means unknown.
 
     Attributes:
         model: Name of the model.
         run: Name of the run.
-        recipe: Digest of all that goes into the model.
-        champion: The version that it had to beat; empty where there was none.
-        task: What the model is asked; see `contract.task`.
-        data_source: Where the data came from, for people.
+        recipe: Digest of everything that determines the model.
+        champion: The version that it was compared with; empty if there was none.
+        task: The model's task; see `contract.task`.
+        data_source: Origin of the data, for people.
         data_fingerprint: SHA-256 of images and labels.
-        counts: Examples by split.
-        split: What decided which rows are in the test split: `SPLIT_RULE`; and the
-            names of the spans that were read, of data in spans.
-        statistics: By split.
+        counts: Number of examples by split.
+        split: The settings that decided which rows are in the test split
+            (`SPLIT_RULE`), and, for data in spans, the names of the spans that were
+            read.
+        statistics: Statistics by split.
         schema_digest: SHA-256 of the schema's file.
-        transform_graph_digest: Over the files of Transform's graph.
-        training: Hyperparameters, and what was really used in their place.
-        metrics: What was measured.
+        transform_graph_digest: Digest over the files of Transform's graph.
+        training: Hyperparameters, and the values used instead of them.
+        metrics: Metrics of the model.
         gates: Every demand of every gate.
-        overrides: What went on in spite of a gate.
-        commit: Of the code, in git.
-        tree_clean: Whether the checkout was that commit and nothing else.
-        code: Digest of the code of a node, by node id.
-        lock: What the environment was made from.
-        installed_digest: Over names and versions of all installed packages.
+        overrides: Findings of a gate that a setting overruled.
+        commit: The code's git commit.
+        tree_clean: Whether the checkout was exactly that commit.
+        code: Digest of a node's code, by node id.
+        lock: The lock file from which the environment was installed.
+        installed_digest: Digest over names and versions of all installed packages.
         libraries: Installed version by package.
         python: Version of the interpreter.
     """
@@ -193,22 +196,22 @@ class Facts(_Section):
     python: str | None = None
 
     def updated(self, **more: Any) -> Self:
-        """Returns the same with more of it known."""
+        """Returns a copy with further facts."""
         return self.model_copy(
             update={key: value for key, value in more.items() if value is not None}
         )
 
 
 class Manifest(Facts):
-    """A version's facts, and what holds it together.
+    """A version's facts, with its number and the hashes of its files.
 
     Attributes:
-        manifest_version: Of the format.
+        manifest_version: Format of the manifest.
         version: The version's number.
-        pushed_at: When it became a version, UTC, ISO 8601.
-        model_digest: Over the model's own files; see `digests.model_digest`.
-        rolled_back: Set if it is an older version again.
-        files: SHA-256 of every file but this one, by path.
+        pushed_at: Time at which it became a version, UTC, ISO 8601.
+        model_digest: Digest over the model's own files; see `digests.model_digest`.
+        rolled_back: The rollback that made the version; None for a push.
+        files: SHA-256 of every file except this one, by path.
         digest: SHA-256 of this file with these 64 digits as zeros.
     """
 
@@ -222,9 +225,9 @@ class Manifest(Facts):
 
     @property
     def blessed(self) -> bool:
-        """Whether every gate let it pass; a gate's No may have been overruled.
+        """Whether every gate passed the model, or its refusal was overruled.
 
-        A manifest of format 1 has no gates, but only blessed models got one.
+        A manifest of format 1 has no gates, but only blessed models got a manifest.
         """
         if self.manifest_version == 1 or (self.rolled_back and self.gates is None):
             return True
@@ -232,7 +235,7 @@ class Manifest(Facts):
 
 
 def write_manifest(folder: str, manifest: Manifest) -> None:
-    """Writes a manifest with the hashes of all files that are there now."""
+    """Writes a manifest with the hashes of all files that the folder has now."""
     files = {
         name: digest
         for name, digest in file_digests(folder).items()
@@ -246,7 +249,7 @@ def write_manifest(folder: str, manifest: Manifest) -> None:
         }
     )
     content = complete.model_dump(mode="json")
-    # Version and format first, for those who read it with their eyes.
+    # Version and format come first, for people who read the file.
     first = ("manifest_version", "version", "model", "pushed_at", "rolled_back")
     ordered = {**{key: content[key] for key in first}, **content}
     text = json.dumps(ordered, indent=2, ensure_ascii=False) + "\n"
@@ -256,10 +259,10 @@ def write_manifest(folder: str, manifest: Manifest) -> None:
 
 
 def read_manifest(folder: str) -> Manifest | None:
-    """Returns a version's manifest; None if it has none, as it is not ours.
+    """Returns a version's manifest; None if there is none, as in a foreign version.
 
     Raises:
-        ManifestError: It cannot be read; one line that says why.
+        ManifestError: It cannot be read; the message is one line.
     """
     content = _read(folder)
     if content is None:
@@ -276,7 +279,7 @@ def read_manifest(folder: str) -> Manifest | None:
 
 
 def is_sealed(folder: str, manifest: Manifest) -> bool:
-    """Tells whether the file is, to the byte, what was written."""
+    """Tells whether the file is, byte for byte, as it was written."""
     content = _read(folder)
     if content is None or manifest.digest is None:
         return False
@@ -300,6 +303,6 @@ def _read(folder: str) -> bytes | None:
 
 
 def _sealed(text: str, old: str, new: str) -> str:
-    """Returns the text with another digest; it stands in its last lines."""
+    """Returns the text with a new digest, which is in its last lines."""
     head, key, tail = text.rpartition('"digest": "')
     return head + key + tail.replace(old, new, 1)

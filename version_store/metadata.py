@@ -1,4 +1,4 @@
-"""The ML Metadata store: a sqlite file, or MySQL by a connection URL."""
+"""Opens the ML Metadata store: a sqlite file, or MySQL by a connection URL."""
 
 import contextlib
 import logging
@@ -24,43 +24,43 @@ from contract.waiting import PATIENCE_SECONDS, told
 from serving.launch import code
 
 PASSWORD_VARIABLE = "METADATA_PASSWORD"
-"""Environment variable for the password that a URL leaves out."""
+"""Environment variable for the password if the URL has none."""
 
 Store: TypeAlias = Any
 """A `metadata_store.MetadataStore`."""
 
 ROLLBACK = "Rollback"
-"""The type of an execution that made an older version the served one."""
+"""Type of an execution that made an older version the served one."""
 
 DECISION = "VersionDecision"
-"""The type of an execution that promoted or withdrew a version."""
+"""Type of an execution that promoted or withdrew a version."""
 
 PUSHED_MODEL = "PushedModel"
-"""The type of an artifact that stands for a version."""
+"""Type of an artifact that represents a version."""
 
 _SCHEME = "mysql"
 _PORT = 3306
 _RETRIES = 10
 _POLL_SECONDS = 0.2
 _SAID_SECONDS = 0.5
-"""The relay says why before it hangs up."""
+"""Seconds to wait for the relay's reason, which it prints before it hangs up."""
 
 _SQLITE_MAGIC = b"SQLite format 3\0"
 
 
 def open_store(location: str, *, read_only: bool = True) -> Store:
-    """Connects to a store that exists.
+    """Connects to an existing store.
 
     Args:
         location: Path of a sqlite file, or
             `mysql://user:password@host:port/database`.
-        read_only: Whether nothing is to be written. A sqlite file is then opened
-            so that nothing can be; for MySQL that is up to the user's rights.
+        read_only: Whether nothing will be written. A sqlite file is then opened
+            read-only; for MySQL that depends on the user's rights.
 
     Raises:
-        BadInputError: There is none, or it does not answer.
+        BadInputError: There is no store, or it does not answer.
     """
-    # The client logs each error as well as raising it.
+    # The client logs each error in addition to raising it.
     logging.getLogger("absl").setLevel(logging.CRITICAL)
     config = connection(location, read_only=read_only)
     if config.HasField("sqlite"):
@@ -71,7 +71,7 @@ def open_store(location: str, *, read_only: bool = True) -> Store:
         store.get_context_types()
     except (errors.StatusError, RuntimeError) as error:
         reason = relay.reason() if relay else ""
-        # MLMD keeps MySQL's reason to itself where the connection failed.
+        # MLMD does not pass on MySQL's reason for a failed connection.
         if not reason and "mysql_real_connect" in str(error):
             reason = "no server there that lets this user in"
         if relay:
@@ -86,9 +86,9 @@ def open_store(location: str, *, read_only: bool = True) -> Store:
 
 
 class _Relay:
-    """The process of `version_store.relay`; it ends with this one at the latest.
+    """The process of `version_store.relay`; it ends with this process at the latest.
 
-    Its address takes the server's place in `config`.
+    Its address replaces the server's in `config`.
     """
 
     def __init__(
@@ -109,7 +109,7 @@ class _Relay:
         self._process.communicate()
 
     def reason(self) -> str:
-        """Returns why it hung up; empty where it did not."""
+        """Returns why the relay hung up; empty if it did not."""
         assert self._process.stdout is not None
         came, _, _ = select.select([self._process.stdout], [], [], _SAID_SECONDS)
         return self._line() if came else ""
@@ -121,10 +121,10 @@ class _Relay:
 
 @contextmanager
 def answering() -> Iterator[None]:
-    """Makes one clear line of a store's failure to answer in the block.
+    """Turns a store's failure to answer in the block into one clear line.
 
     Raises:
-        BadInputError: It did not.
+        BadInputError: The store did not answer.
     """
     try:
         yield
@@ -135,9 +135,9 @@ def answering() -> Iterator[None]:
 def connection(
     location: str, *, read_only: bool
 ) -> metadata_store_pb2.ConnectionConfig:
-    """Returns how to connect to a store; see `open_store`."""
+    """Returns the configuration of a connection to a store; see `open_store`."""
     config = metadata_store_pb2.ConnectionConfig()
-    # A pipeline that runs next door writes for moments.
+    # A pipeline that runs at the same time holds the database for short moments.
     config.retry_options.max_num_retries = _RETRIES
     if "://" in location:
         _fill_mysql(config.mysql, location)
@@ -153,7 +153,7 @@ def connection(
 
 
 def shown(location: str) -> str:
-    """Returns a store's location for people: without a password."""
+    """Returns a store's location without the password, for messages."""
     if "://" not in location:
         return location
     parts = urlsplit(location)
@@ -171,7 +171,7 @@ def _fill_mysql(config: metadata_store_pb2.MySQLDatabaseConfig, url: str) -> Non
     password = unquote(parts.password or "") or os.environ.get(PASSWORD_VARIABLE, "")
     if password:
         config.password = password
-    # Reading must not make a database.
+    # A command that reads must not create a database.
     config.skip_db_creation = True
 
 
@@ -190,12 +190,13 @@ def _split(url: str) -> SplitResult:
 
 
 def _await_writer(path: str) -> None:
-    """Waits while somebody else holds a sqlite file, which a run does for moments.
+    """Waits while another process holds a sqlite file, as a run does for moments.
 
-    ML Metadata's library would wait as well: without a word, and deaf to Ctrl-C.
+    ML Metadata's library would wait as well, but without a message, and without
+    reacting to Ctrl-C.
 
     Raises:
-        BadInputError: It is held for too long.
+        BadInputError: The file is held for too long.
     """
     uri = f"file:{quote(os.path.abspath(path))}?mode=ro"
     until = time.monotonic() + PATIENCE_SECONDS
@@ -209,7 +210,7 @@ def _await_writer(path: str) -> None:
                 return
             except sqlite3.OperationalError as error:
                 if "locked" not in str(error):
-                    return  # the library says what it cannot read
+                    return  # the library reports what it cannot read
                 if time.monotonic() >= until:
                     raise BadInputError(
                         f"{path}: another process has held it for "

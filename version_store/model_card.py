@@ -1,8 +1,8 @@
-"""`model_card.md`: the manifest for people.
+"""Writes `model_card.md`: the manifest as a page for people.
 
 Its sections are those of Mitchell et al., Model Cards for Model Reporting (FAT*
-2019, arXiv:1810.03993), section 4. What nobody stated is said to be so. The text is
-`model_card.md.j2`; here are its tables and how values are written.
+2019, arXiv:1810.03993), section 4. A fact that is not known is shown as such. The
+template is `model_card.md.j2`; this module makes its tables and formats its values.
 """
 
 import os
@@ -26,7 +26,7 @@ from version_store.manifest import Manifest
 _UNKNOWN = "unknown"
 
 Rows = Iterator[Sequence[str]]
-"""Of a table: the names of its columns, a line, and what stands in it."""
+"""A Markdown table: the column names, a separator line, and the rows."""
 
 
 def write_model_card(folder: str, manifest: Manifest) -> None:
@@ -37,7 +37,7 @@ def write_model_card(folder: str, manifest: Manifest) -> None:
 
 
 def render(manifest: Manifest) -> str:
-    """Returns the card as Markdown; nothing in it that is not in the manifest."""
+    """Returns the card as Markdown; it has only facts of the manifest."""
     environment = Environment(
         loader=PackageLoader("version_store", "."),
         undefined=StrictUndefined,
@@ -107,7 +107,7 @@ def _figure(value: float | None) -> str:
 
 
 def _plain(value: object) -> str:
-    """Returns a value on one line, harmless in Markdown; empty for None."""
+    """Returns a value on one line, escaped for Markdown; empty for None."""
     if value is None:
         return ""
     if isinstance(value, (list, tuple)):

@@ -1,4 +1,4 @@
-"""Manifests of earlier formats, read as those of today."""
+"""Converts manifests of earlier formats to today's format."""
 
 from typing import Any
 
@@ -9,9 +9,9 @@ _SIGNS = {">=": AT_LEAST, "<=": AT_MOST}
 
 
 def as_of_today(content: Any) -> Any:
-    """Returns a manifest's content with today's keys; today's stays as it is.
+    """Returns a manifest's content with today's keys; today's format is unchanged.
 
-    Format 2, of version 0.1: gates were texts, and classes were digits.
+    In format 2, of version 0.1, gates were texts, and classes were called digits.
     """
     if not isinstance(content, dict) or content.get("manifest_version") != 2:
         return content
@@ -31,7 +31,7 @@ def as_of_today(content: Any) -> Any:
 
 
 def _demand(gate: Any) -> Any:
-    """Returns what stood in texts as numbers; what has numbers already stays."""
+    """Parses a gate's text into numbers; a gate with numbers is unchanged."""
     if not isinstance(gate, dict) or "direction" in gate:
         return gate
     metric, of_slice = str(gate["metric"]), OVERALL
@@ -41,7 +41,7 @@ def _demand(gate: Any) -> Any:
     passed = bool(gate["passed"])
     value, detail, limit = _number(gate["value"]), "", _number(bound)
     if sign not in _SIGNS:
-        # DataGate was to find nothing, ServingValidator the trainer's answers.
+        # DataGate had to find nothing, and ServingValidator the trainer's answers.
         sign, limit = "<=", 0
         if metric == "answers":
             metric, detail = "failed_checks", "" if passed else str(gate["value"])

@@ -1,14 +1,15 @@
-"""What the commands do: the folder's lock, the change, the record of it.
+"""Carries out the commands: takes the folder's lock, makes and records the change.
 
-What they take has the same meaning in each:
+Parameters have the same meaning in each:
 
-- `models`: the folder with the versions of every model name; `model`: such a name;
-- `number`: a version; None for the one before what is served (to roll back to), whose
-  push was interrupted (to be a canary), or that is the canary (to be promoted);
-- `reason`: for the record;
-- `store`: ML Metadata, where it is recorded; None for nowhere;
+- `models`: the folder with the versions of every model name;
+- `model`: name of the model;
+- `number`: a version; None for a default: rollback takes the version before the
+  served one, canary the one whose push was interrupted, promote the canary;
+- `reason`: the reason to record;
+- `store`: the ML Metadata store to record in; None for none;
 - `config`: the server's configuration, if it is not the one beside the models;
-- `servers`: they are asked whether they have the version.
+- `servers`: the servers that are asked whether they have the version.
 """
 
 import os
@@ -30,15 +31,15 @@ LOCK_SECONDS = 60.0
 
 @dataclass(frozen=True)
 class Done:
-    """A rollback that was done.
+    """The result of a rollback.
 
     Attributes:
         made: The new version.
         source: The version whose files it has.
-        served_before: What was served until then.
-        recorded: Whether ML Metadata knows; False where there is no store.
-        problem: Why the store did not take it; the next change tries again.
-        waits: Why it is not labelled stable yet; empty if it is, or need not be.
+        served_before: The version that was served until then.
+        recorded: Whether ML Metadata has the record; False without a store.
+        problem: Why the store did not record it; the next change tries again.
+        waits: Why it is not labelled stable yet; empty if it is, or needs no label.
     """
 
     made: Version
@@ -51,17 +52,17 @@ class Done:
 
 @dataclass(frozen=True)
 class Trial:
-    """How the versions on trial and proven stand after a change.
+    """The stable version and the canary after a change.
 
     Attributes:
-        model: Its name.
+        model: Name of the model.
         stable: The version that is labelled stable.
-        canary: The one on trial; None if there is none now.
-        pinned: The version that was labelled stable for this to be possible; None if
-            there was one.
-        problem: Why the store did not take what was decided; the next change tries
+        canary: The version on trial; None if there is none now.
+        pinned: The version that had to be labelled stable first; None if one was
+            labelled already.
+        problem: Why the store did not record the decision; the next change tries
             again.
-        waits: Why the servers do not say that they follow yet; mostly empty.
+        waits: Why the servers have not confirmed the change yet; mostly empty.
     """
 
     model: str
@@ -81,12 +82,12 @@ def rollback(
     config: str | None = None,
     servers: Servers | None = None,
 ) -> Done:
-    """Makes an older version the one that is served.
+    """Makes an older version the served one.
 
-    Where versions are labelled it becomes the stable one, once the servers have it.
+    If versions are labelled, it becomes the stable one once the servers have it.
 
     Raises:
-        BadInputError: It cannot be; see `choose`.
+        BadInputError: The version cannot be served again; see `choose`.
         OSError: The folder cannot be written to, or is held by another change.
     """
     base = os.path.join(models, model)
@@ -118,13 +119,13 @@ def rollback(
 
 
 def canary(models: str, model: str, number: int | None, servers: Servers) -> Trial:
-    """Has a version loaded beside the stable one, and labels it canary.
+    """Loads a version beside the stable one, and labels it canary.
 
     Raises:
-        NotConfirmedError: They have not got it: it has no label, and this can be said
-            again.
-        BadInputError: It is stable already, is not to be served, was never blessed, or
-            is not what was pushed.
+        NotConfirmedError: The servers have not loaded it: it gets no label, and the
+            command can be repeated.
+        BadInputError: The version is stable already, held back, not blessed, or
+            differs from what was pushed.
         OSError: The folder cannot be written to, or is held by another change.
     """
     base = os.path.join(models, model)
@@ -146,7 +147,7 @@ def promote(
     """Makes the canary, or another version, the stable one.
 
     Raises:
-        NotConfirmedError: They have not got it, and nothing is decided.
+        NotConfirmedError: The servers have not loaded it, and nothing is decided.
         BadInputError: There is no canary, or it may not be served; see `canary`.
         OSError: The folder cannot be written to, or is held by another change.
     """
@@ -186,7 +187,7 @@ def withdraw(models: str, model: str, reason: str, store: Store | None) -> Trial
 
 
 def _candidate(found: list[Version], number: int | None) -> Version:
-    """Returns the version that is to be on trial, or stable; see `canary`."""
+    """Returns the version for a trial or a promotion; see `canary`."""
     now = serving(os.path.dirname(found[0].path))
     number = now.canary if number is None else number
     if number is None:
@@ -224,7 +225,7 @@ def _decision(version: Version, what: str, reason: str) -> Decision:
 
 
 def _record(store: Store | None, models: str, model: str) -> str:
-    """Records what was decided; returns why the store did not take it."""
+    """Records the decisions; returns why the store did not record them, or nothing."""
     if store is not None:
         try:
             with answering():
@@ -253,10 +254,10 @@ def prune(
     """Removes all but the newest versions; never one that is served.
 
     Returns:
-        What was removed, or would be.
+        The versions that were removed; with `dry_run`, those that would be.
 
     Raises:
-        BadInputError: The configuration names no version that is there.
+        BadInputError: The configuration names no existing version.
         OSError: The folder cannot be written to, or is held by another change.
     """
     if dry_run:
@@ -264,7 +265,7 @@ def prune(
     base = os.path.join(models, model)
     with changes.locked(base, LOCK_SECONDS):
         surplus = _surplus(_versions(models, model, config), keep)
-        # Before the versions go that may be all that tells of a decision.
+        # Before removal, as a removed version may be the only record of a decision.
         decisions.keep(base, decisions.read_decisions(base))
         for version in surplus:
             changes.remove(base, version.number)
@@ -277,15 +278,15 @@ def prune(
 
 
 def allow(models: str, model: str, asked: str, reason: str) -> Decision:
-    """Lets a model be pushed again that was rolled back from, or withdrawn.
+    """Allows a model to be pushed again after a rollback or a withdrawal.
 
-    `asked` is the number of a version of it, or the model's digest.
+    `asked` is the number of one of its versions, or the model's digest.
 
     Returns:
-        What was decided before.
+        The decision that held until now.
 
     Raises:
-        BadInputError: No such model is held back.
+        BadInputError: There is no decision against such a model.
         OSError: The folder cannot be written to, or is held by another change.
     """
     base = os.path.join(models, model)
@@ -305,8 +306,8 @@ def allow(models: str, model: str, asked: str, reason: str) -> Decision:
 
 
 def _surplus(found: list[Version], keep: int) -> list[Version]:
-    """Returns what goes, so that as many stay, of which some are pinned."""
-    # Where none is served, a configuration for other models was named.
+    """Returns the versions to remove so that `keep` stay, served ones included."""
+    # If none is served, the configuration given is that of other models.
     served_one(found)
     free = [version for version in found if not version.served]
     return free[max(0, keep - (len(found) - len(free))) :]

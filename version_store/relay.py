@@ -1,8 +1,8 @@
 """Carries bytes between ML Metadata's library and a MySQL server that may stall.
 
-The library waits for a server for ever, and keeps Python's lock meanwhile: no thread of
-its process can end the wait, and no signal is heard. So it connects to this process
-instead, which hangs up for it, and says why in a line on standard output.
+The library waits for a server forever, and holds Python's GIL meanwhile: no thread of
+its process can end the wait, and no signal is handled. So it connects to this process
+instead, which closes the connection and prints the reason on standard output.
 """
 
 import asyncio
@@ -20,13 +20,13 @@ _CHUNK = 1 << 16
 
 @dataclass(frozen=True)
 class Server:
-    """The server.
+    """The MySQL server.
 
     Attributes:
         host: Name or address.
-        port: Of TCP.
-        shown: What people call it.
-        patience: Seconds that nothing may come while something is awaited.
+        port: TCP port.
+        shown: Its name in messages.
+        patience: Seconds without data that are allowed while an answer is awaited.
     """
 
     host: str
@@ -37,7 +37,7 @@ class Server:
     async def carry(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
-        """Carries one connection; says on standard output why it could not."""
+        """Carries one connection; prints on standard output why it failed."""
         heard = False
         try:
             with told(f"waiting for {self.shown}"):
@@ -58,7 +58,7 @@ class Server:
         except TimeoutError:
             reason = f"no answer within {self.patience:g} seconds"
         except OSError as error:
-            # asyncio words those of the system itself; those of names are negative.
+            # asyncio rewords system errors; numbers of name look-up errors are negative.
             number = error.errno or 0
             reason = os.strerror(number) if number > 0 else str(error.strerror)
         if reason:
@@ -68,10 +68,10 @@ class Server:
     async def _answers(
         self, theirs: asyncio.StreamReader, asked: "_Asked"
     ) -> AsyncIterator[bytes]:
-        """Yields what comes.
+        """Yields the server's data.
 
         Raises:
-            TimeoutError: Nothing came for too long, although something was asked.
+            TimeoutError: A request was not answered within `patience` seconds.
         """
         loop = asyncio.get_running_loop()
         told = False
@@ -96,7 +96,10 @@ class Server:
 
 @dataclass
 class _Asked:
-    """Since when an answer is awaited, if one is; the greeting comes unasked."""
+    """The time from which on an answer is awaited; None if none is.
+
+    At first the server's greeting is awaited.
+    """
 
     since: float | None
 
@@ -111,14 +114,14 @@ class _Asked:
 
 
 async def main(server: Server) -> None:
-    """Listens on a port of this machine, which it prints; ends with standard input."""
+    """Listens on a local port, which it prints; ends when standard input ends."""
     listening = await asyncio.start_server(server.carry, "127.0.0.1", 0)
     print(listening.sockets[0].getsockname()[1], flush=True)
     await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
 
 
 if __name__ == "__main__":
-    # Ctrl-C is for both of us: without this end, the other one hears it as well.
+    # Ctrl-C reaches both processes: this one ends, so the other one's wait ends.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     name, port, shown, patience = sys.argv[1:]
     asyncio.run(main(Server(name, int(port), shown, float(patience))))

@@ -1,4 +1,4 @@
-"""How versions look: on a terminal, in a pipe, and as JSON."""
+"""Formats versions for a terminal, a pipe, or as JSON."""
 
 from dataclasses import asdict
 from datetime import datetime
@@ -20,7 +20,7 @@ UNKNOWN = "unknown"
 
 
 def as_facts(version: Version) -> dict[str, Any]:
-    """Returns what `list` says of a version; None is unknown."""
+    """Returns the facts that `list` shows of a version; None is unknown."""
     manifest = version.manifest
     metrics = manifest.metrics if manifest else None
     back = manifest.rolled_back if manifest else None
@@ -41,7 +41,7 @@ def as_facts(version: Version) -> dict[str, Any]:
 
 
 def show_versions(console: Console, found: list[Version]) -> None:
-    """Prints a row a version."""
+    """Prints a table with a row for each version."""
     table = plain_table(
         console,
         "model",
@@ -74,7 +74,7 @@ def show_versions(console: Console, found: list[Version]) -> None:
 
 
 def show_rollback(console: Console, done: Done) -> None:
-    """Prints what is served now."""
+    """Prints the served version after a rollback."""
     console.print(
         f"{done.made.model}: version {done.source.number} is served again, as version "
         f"{done.made.number}, instead of {done.served_before.number}",
@@ -105,7 +105,7 @@ def show_rollback(console: Console, done: Done) -> None:
 
 
 def show_trial(console: Console, done: Trial, *, as_json: bool) -> None:
-    """Prints which version is stable and which on trial."""
+    """Prints the stable version and the canary."""
     if as_json:
         print_json(asdict(done))
         return
@@ -136,7 +136,7 @@ def show_trial(console: Console, done: Trial, *, as_json: bool) -> None:
 def show_pruned(
     console: Console, model: str, gone: list[Version], *, dry_run: bool
 ) -> None:
-    """Prints what was removed, or would be."""
+    """Prints the versions that were removed, or would be."""
     would = "would remove" if dry_run else "removed"
     for version in gone:
         console.print(f"{model}: {would} version {version.number}", soft_wrap=True)
@@ -147,7 +147,7 @@ def show_pruned(
 def show_verified(
     console: Console, results: list[tuple[Version, list[Problem]]]
 ) -> None:
-    """Prints a line a version that is right, and one a problem."""
+    """Prints a line for each correct version, and one for each problem."""
     for version, problems in results:
         where = f"{version.model} version {version.number}"
         if not problems:
@@ -159,7 +159,7 @@ def show_verified(
 
 
 def verified_facts(version: Version, problems: list[Problem]) -> dict[str, Any]:
-    """Returns what `verify` says of a version, for programs."""
+    """Returns the result of `verify` for a version, for JSON."""
     return {
         "model": version.model,
         "version": version.number,
@@ -179,7 +179,7 @@ def local_time(stamp: str | None) -> str:
 
 
 def plain_table(console: Console, *columns: str) -> Table:
-    """Returns a table; in a pipe one without lines, each row on a line."""
+    """Returns a table; in a pipe, one without borders and with each row on one line."""
     table = (
         Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
         if console.is_terminal

@@ -1,4 +1,4 @@
-"""Serving an older version again: as a new one, since servers take the highest."""
+"""Serves an older version again: as a new version, as servers take the highest."""
 
 import errno
 import getpass
@@ -28,23 +28,23 @@ from version_store.serving_config import STABLE
 from version_store.verification import EXTRA, verify
 from version_store.versions import version_path
 
-# How a file system says that it has no hard links, or no more of them.
+# Errors of a file system without hard links, or at its limit of them.
 _NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK, errno.EXDEV, errno.ENOSYS)
 
 
 def choose(found: list[Version], number: int | None) -> Version:
-    """Returns the version to roll back to, after looking whether it may be.
+    """Returns the version to roll back to, after checking it.
 
     Args:
         found: The model's versions, highest first.
-        number: The one asked for; None for the one before what is served that
-            nobody rolled back from. Where what is served is an older version again,
-            the one before that older version: going back twice goes back two steps,
-            and not forward again.
+        number: The version; None for the one before the served version, except those
+            that were rolled back from. If the served version was itself made by a
+            rollback, the one before its source is taken, so that two rollbacks go
+            back two steps and not forward again.
 
     Raises:
-        BadInputError: It is not there, is served, was never blessed, or is not
-            what was pushed.
+        BadInputError: The version does not exist, is served already, was never
+            blessed, or differs from what was pushed.
     """
     served = served_one(found)
     if number is None:
@@ -75,10 +75,10 @@ def choose(found: list[Version], number: int | None) -> Version:
 
 
 def served_one(found: list[Version]) -> Version:
-    """Returns the version that is served: the stable one, else the highest.
+    """Returns the served version: the stable one, else the highest.
 
     Raises:
-        BadInputError: None of them is.
+        BadInputError: None of them is served.
     """
     served = [version for version in found if version.served]
     for version in served:
@@ -95,16 +95,16 @@ def served_one(found: list[Version]) -> Version:
 def roll_back(
     base: str, target: Version, served: Version, reason: str | None
 ) -> Manifest:
-    """Makes a version again the one that is served; while the folder is locked.
+    """Makes a new version from an older one; the caller holds the folder's lock.
 
-    Its files become hard links where the file system has them: versions are
-    never written to, and removing one leaves the other's files.
+    Its files are hard links if the file system has them: files of a version are never
+    written to, and removing a version leaves the other's files.
 
     Returns:
         The manifest of the new version.
 
     Raises:
-        BadInputError: The files changed while they were taken over.
+        BadInputError: The files changed while they were copied.
     """
     known = target.manifest
     if known is None:
@@ -139,12 +139,12 @@ def roll_back(
 
 
 def check(target: Version) -> None:
-    """Sees that a version is what was pushed, and was blessed.
+    """Checks that a version is as it was pushed, and was blessed.
 
     Raises:
-        BadInputError: It is not.
+        BadInputError: It differs, or was not blessed.
     """
-    # What is in the folder and is not the version's does not come along.
+    # Files that were not pushed with the version are not copied, so they do not count.
     problems = [problem for problem in verify(target) if problem.what != EXTRA]
     if target.manifest is None:
         raise BadInputError(
@@ -161,20 +161,20 @@ def check(target: Version) -> None:
 
 
 def _same(one: Version, other: Version) -> bool:
-    """Tells whether two versions have the same model, down to the last bit."""
+    """Tells whether two versions have the same model, bit by bit."""
     if one.manifest is None or other.manifest is None:
         return False
     return one.manifest.model_digest == other.manifest.model_digest
 
 
 def _replicate(source: str, target: str, pushed: Mapping[str, str] | None) -> None:
-    """Takes over the files that were pushed, but for those that are written anew.
+    """Links or copies the pushed files, except those that are written anew.
 
     Args:
         source: The version's folder.
-        target: An empty one.
-        pushed: By path, as the manifest names them; None for all that are there, as
-            format 1 named none.
+        target: An empty folder.
+        pushed: Digests by path, from the manifest; None for all files of the folder,
+            as in format 1.
     """
     for path in pushed or file_digests(source):
         if path not in (MANIFEST_FILE, MODEL_CARD_FILE):
@@ -193,7 +193,7 @@ def _link(source: str, target: str) -> None:
 
 
 def who() -> str:
-    """Returns user@host; a container's user may have no name."""
+    """Returns user@host; in a container the user may have no name."""
     try:
         user = getpass.getuser()
     except (KeyError, OSError):

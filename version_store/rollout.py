@@ -1,17 +1,17 @@
-"""Which version is stable and which is the canary, in the servers' configuration.
+"""Sets the stable version and the canary in the servers' configuration.
 
-TensorFlow Serving applies the labels of a configuration before its versions, and takes
-nothing of it while a label names a version that is not AVAILABLE
+TensorFlow Serving applies the labels of a configuration before its versions, and
+rejects all of it while a label names a version that is not AVAILABLE
 (tensorflow_serving/model_servers/server_core.cc, `ReloadConfig` and
 `UpdateModelVersionLabelMap`; `--allow_version_labels_for_unavailable_models` is for
 labels that a server does not know yet, as when it starts). So a new version takes two
-steps: one file has it loaded, and the next one, once the servers have it, labels it.
-For the same reason one file is enough to move a label back and to have a version
-unloaded: the label goes first.
+steps: the first file loads it; the second one labels it, once the servers have it. For
+the same reason one file is enough to move a label back and to unload a version, as the
+label is moved first.
 
-Each step is one file, whole or not at all, and can be said again: what a kill leaves
-between two steps is a version that is loaded and has no label. `base` is the model's
-folder; nobody holds it, unless that is said.
+Each step replaces the file at once, and can be repeated: a kill between two steps
+leaves a version that is loaded and has no label. `base` is the model's folder; callers
+do not hold its lock, unless the function says so.
 """
 
 import os
@@ -30,17 +30,17 @@ LOCK_SECONDS = 60.0
 
 
 def pin(base: str, servers: Servers) -> int | None:
-    """Labels what is served now as stable, so that a newer version is not served.
+    """Labels the served version as stable, so that a newer version is not served.
 
-    Without that servers take the highest version. To be called before a canary is
-    there; waits until the servers know. Where none answers it waits for as long as
-    ours take to read the file again.
+    Without the label servers take the highest version. Call it before a canary exists.
+    It waits until the servers have read the file. If no server answers, it waits as
+    long as our servers may take to read the file.
 
     Returns:
-        The version that is stable since now; None if there was one, or is none.
+        The version that has become stable; None if one was stable, or none is served.
 
     Raises:
-        NotConfirmedError: Servers answer, and do not read the file.
+        NotConfirmedError: Servers answer, but do not read the file.
     """
     with changes.locked(base, LOCK_SECONDS):
         now = serving(base)
@@ -59,18 +59,18 @@ def pin(base: str, servers: Servers) -> int | None:
 
 
 def load(base: str, version: int) -> None:
-    """Has a version loaded beside those that are; while the folder is locked."""
+    """Loads a version beside the loaded ones; the caller holds the folder's lock."""
     now = serving(base)
     if version not in now.versions:
         _write(base, now.labels, now.versions | {version})
 
 
 def bring_up(base: str, version: int, label: str, servers: Servers) -> None:
-    """Has a version loaded, and labels it once the servers have it.
+    """Loads a version, and labels it once the servers have it.
 
     Raises:
-        NotConfirmedError: They have not got it, and then it stays without a label; or
-            do not say that it has it.
+        NotConfirmedError: The servers have not loaded it, and it gets no label; or they
+            do not confirm the label.
     """
     with loaded(base, version, servers):
         put(base, label, version)
@@ -79,12 +79,12 @@ def bring_up(base: str, version: int, label: str, servers: Servers) -> None:
 
 @contextmanager
 def loaded(base: str, version: int, servers: Servers) -> Iterator[None]:
-    """Has a version loaded, and holds the model's folder once the servers have it.
+    """Loads a version, and holds the folder's lock once the servers have it.
 
     Raises:
-        NotConfirmedError: They have not got it, or another change had it unloaded while
-            they were asked: they would take nothing of a file that labels it. Or a
-            person decided meanwhile that it is not to be served.
+        NotConfirmedError: The servers have not loaded it. Or another change had it
+            unloaded meanwhile: the servers would reject a file that labels it. Or a
+            user decided meanwhile that it is not to be served.
     """
     with changes.locked(base, LOCK_SECONDS):
         _refuse_held_back(base, version)
@@ -101,7 +101,7 @@ def loaded(base: str, version: int, servers: Servers) -> Iterator[None]:
 
 
 def _refuse_held_back(base: str, version: int) -> None:
-    """Raises NotConfirmedError if what was decided last is not to serve a version."""
+    """Raises NotConfirmedError if the last decision is against serving the version."""
     models, model = os.path.split(os.path.abspath(base))
     decision = find_version(list_versions(models, model), version).held_back
     if decision is not None:
@@ -109,10 +109,10 @@ def _refuse_held_back(base: str, version: int) -> None:
 
 
 def put(base: str, label: str, version: int) -> None:
-    """Labels a version that the servers have; while the folder is locked.
+    """Labels a version that the servers have; the caller holds the folder's lock.
 
-    What has no label after that is unloaded. A new stable version leaves a canary that
-    is on trial where it is, unless it is the canary itself.
+    Versions without a label are unloaded. A new stable version leaves a canary on
+    trial as it is, unless it is the canary itself.
     """
     now = serving(base)
     labels = {**now.labels, label: version}
@@ -122,9 +122,9 @@ def put(base: str, label: str, version: int) -> None:
 
 
 def withdraw(base: str) -> None:
-    """Has the canary unloaded; who asks for it gets the stable version.
+    """Unloads the canary; requests for the canary then get the stable version.
 
-    While the folder is locked.
+    The caller holds the folder's lock.
     """
     now = serving(base)
     assert now.stable is not None

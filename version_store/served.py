@@ -1,4 +1,4 @@
-"""What is served under a name: which version, and what it is asked."""
+"""Finds the served version of a model name, and its task."""
 
 import os
 from dataclasses import dataclass
@@ -17,15 +17,15 @@ from version_store.versions import version_path
 
 @dataclass(frozen=True)
 class Served:
-    """A version as something to be compared with.
+    """A served version, for comparison with a new one.
 
     Attributes:
         version: Its number.
-        folder: Where it lies.
-        task: What it is asked; None if that cannot be known.
-        names_classes: Whether it says itself what its classes are called; a version
-            of before there were tasks does not, and the names are labels.
-        problem: Why it cannot be asked by serialised examples; empty if it can.
+        folder: Its folder.
+        task: Its task; None if that cannot be known.
+        names_classes: Whether it names its classes itself; a version from before tasks
+            existed does not, and its class names are labels.
+        problem: Why it cannot classify serialised examples; empty if it can.
     """
 
     version: int
@@ -35,7 +35,7 @@ class Served:
     problem: str = ""
 
     def difference(self, task: Task) -> str:
-        """Returns in what way a task is another one than this; empty if in none."""
+        """Returns how another task differs from this one; empty if it does not."""
         ours = self.task
         if ours is None:
             return ""
@@ -45,9 +45,9 @@ class Served:
 
 
 def find_served(base: str) -> Served | None:
-    """Returns what a new version is measured by; None if nothing is served.
+    """Returns the version that a new one is compared with; None if none is served.
 
-    That is the highest version, or the one that is labelled stable; never a canary.
+    It is the version labelled stable, else the highest; it is never a canary.
 
     Raises:
         BadInputError: The servers' configuration cannot be read.
@@ -57,7 +57,7 @@ def find_served(base: str) -> Served | None:
 
 
 def look_at(base: str, version: int) -> Served:
-    """Returns what a version is asked; nothing is loaded."""
+    """Returns a version with its task, without loading the model."""
     folder = version_path(base, version)
     try:
         signatures = signatures_in(folder)
@@ -81,7 +81,7 @@ def look_at(base: str, version: int) -> Served:
 
 
 def why_not_compared(served: Served, task: Task) -> str:
-    """Returns why a version is no champion for a task; empty if it is one."""
+    """Returns why a version cannot be champion for a task; empty if it can."""
     if served.problem:
         return served.problem
     if served.task is None:
@@ -91,12 +91,10 @@ def why_not_compared(served: Served, task: Task) -> str:
 
 
 def check_name(served: Served | None, task: Task, name: str, replace: bool) -> None:
-    """Refuses to push a task under a name by which clients ask for another one.
-
-    Unless that one is to be replaced.
+    """Refuses a task under a name that has another task, unless `replace` is true.
 
     Raises:
-        BadInputError: It is another task, and nobody said that it should be replaced.
+        BadInputError: The name has another task, and `replace` is false.
     """
     difference = "" if served is None or replace else served.difference(task)
     if served is not None and difference:
@@ -108,7 +106,7 @@ def check_name(served: Served | None, task: Task, name: str, replace: bool) -> N
 
 
 def _task_of(signatures: dict[str, Signature], name: str) -> Task | None:
-    """Returns the task of a version that tells of none, by its shapes."""
+    """Returns the task of a version that does not describe it, from its shapes."""
     try:
         return derived_task(ModelMetadata(name, 0, signatures)).task
     except NoTaskError:

@@ -1,4 +1,4 @@
-"""Asking the servers whether they have a version."""
+"""Asks the servers whether they have a version."""
 
 import socket
 import time
@@ -16,11 +16,11 @@ from serving.client.errors import ServingError
 from serving.client.results import ModelSpec
 
 PATIENCE_SECONDS = 90.0
-"""How long a version may take to be AVAILABLE: the file is read again, the model is
-loaded and warmed."""
+"""Seconds until a version must be AVAILABLE: the file is read, the model is loaded
+and warmed up."""
 
 SILENCE_SECONDS = waiting.PATIENCE_SECONDS
-"""How long what listens may say nothing at all: a server that loads a model says so."""
+"""Seconds that a listening server may be silent: one that loads a model answers."""
 
 _SILENT = grpc.StatusCode.DEADLINE_EXCEEDED.name
 _POLL_SECONDS = 0.25
@@ -28,24 +28,24 @@ _CALL_SECONDS = 5.0
 
 
 class NotConfirmedError(BadInputError):
-    """No server says that it has a version; one line says what was found."""
+    """No server confirms a version; the message says in one line what was found."""
 
 
 class NoServerError(NotConfirmedError):
-    """Nobody answers there."""
+    """No server answers at the address."""
 
 
 @dataclass(frozen=True)
 class Servers:
-    """All servers behind an address, as a headless Service's on Kubernetes.
+    """All servers behind an address, such as a headless Service's on Kubernetes.
 
-    One that does not answer counts for nothing: a server opens its port when its models
+    A server that does not answer is ignored, as it opens its port only when its models
     are loaded.
 
     Attributes:
-        address: `HOST:PORT` of gRPC; each address that the name has is asked.
+        address: gRPC address `HOST:PORT`; each IP address of the name is asked.
         tls: None for plaintext.
-        patience: Seconds to wait for them at most.
+        patience: Longest time to wait for them, in seconds.
     """
 
     address: str = DEFAULT_ADDRESS
@@ -53,12 +53,12 @@ class Servers:
     patience: float = PATIENCE_SECONDS
 
     def await_version(self, model: str, version: int, label: str | None = None) -> None:
-        """Waits until each server that answers has a version, or a label, AVAILABLE.
+        """Waits until every answering server has a version, or a label, AVAILABLE.
 
         Raises:
             NoServerError: No server answers.
-            NotConfirmedError: One of them failed to load it, the time is up, or what
-                listens there has said nothing for `SILENCE_SECONDS`.
+            NotConfirmedError: A server failed to load it, the time is up, or a listener
+                has not answered for `SILENCE_SECONDS`.
         """
         spec = ModelSpec(model, None, label) if label else ModelSpec(model, version)
         called = f"{model} version {version}" + (f" as {label}" if label else "")
@@ -94,7 +94,7 @@ class Servers:
                 time.sleep(_POLL_SECONDS)
 
     def _all(self) -> list[str]:
-        """Returns each address that the name has; none where it has none."""
+        """Returns each IP address of the name; empty if it has none."""
         host, _, port = Connection(self.address).address.rpartition(":")
         if not host or self.address.startswith("unix:"):
             return [self.address]
@@ -106,12 +106,12 @@ class Servers:
         return [f"[{one}]:{port}" if ":" in one else f"{one}:{port}" for one in hosts]
 
     def _look(self, address: str, spec: ModelSpec, version: int) -> str | ServingError:
-        """Returns why a server has not got it; empty if it has.
+        """Returns why a server does not have the version; empty if it has.
 
-        Where none is there it returns what was met instead.
+        If no server answers, returns the error instead.
 
         Raises:
-            NotConfirmedError: It gave up loading it.
+            NotConfirmedError: The server gave up loading the version.
         """
         tls = self.tls
         if tls is not None and tls.server_name is None:
@@ -142,6 +142,6 @@ class Servers:
 
 
 def _why(unreached: list[ServingError]) -> str:
-    """Returns what was met, if it tells more than that nothing listens there."""
+    """Returns the errors if they tell more than that no server listens there."""
     telling = [one for one in unreached if "Connection refused" not in one.details]
     return f" ({telling[0]})" if telling else ""

@@ -1,4 +1,4 @@
-"""Which versions are served, and by which label: the one definition of it."""
+"""Defines which versions are served, and by which labels."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -10,21 +10,21 @@ from version_store import versions
 STABLE, CANARY = "stable", "canary"
 """The labels by which callers ask for the proven version, and for the one on trial.
 
-They are TensorFlow Serving's `version_labels`. Where no canary is on trial both name
-one version, so that who asks for the canary always gets an answer. A request that names
-neither a label nor a version gets the highest version that is loaded, whatever its
-label (tensorflow_serving/core/manager.h, `ServableRequest::Latest`).
+They are TensorFlow Serving's `version_labels`. Without a canary on trial both name
+the same version, so that requests for the canary always get an answer. A request that
+names neither a label nor a version gets the highest loaded version, whatever its label
+(tensorflow_serving/core/manager.h, `ServableRequest::Latest`).
 """
 
 
 @dataclass(frozen=True)
 class Serving:
-    """What servers do with the versions of a model.
+    """The versions of a model that servers load, and their labels.
 
     Attributes:
-        versions: Those that are loaded.
-        labels: The versions by their label; empty where nobody labelled any.
-        pinned: Whether the configuration names the versions, one by one.
+        versions: The loaded versions.
+        labels: The versions by label; empty if there are no labels.
+        pinned: Whether the configuration names single versions.
     """
 
     versions: frozenset[int] = frozenset()
@@ -33,17 +33,17 @@ class Serving:
 
     @property
     def stable(self) -> int | None:
-        """The version that has to be beaten: the labelled one, else the highest."""
+        """The version to compare a new one with: the labelled one, else the highest."""
         if STABLE in self.labels:
             return self.labels[STABLE]
         return max(self.versions, default=None)
 
     @property
     def canary(self) -> int | None:
-        """The version on trial; None where there is none.
+        """The version on trial; None if there is none.
 
-        One that is loaded and has no label yet is one: a push, or its next step, was
-        interrupted.
+        A loaded version without a label counts as the canary: its push, or a later
+        step, was interrupted.
         """
         if STABLE not in self.labels:
             return None
@@ -53,7 +53,7 @@ class Serving:
         return max(self.versions - set(self.labels.values()), default=None)
 
     def labels_of(self, number: int) -> tuple[str, ...]:
-        """Returns what a version is called; the canary's only if it is one."""
+        """Returns the labels of a version; `canary` only if it is on trial."""
         found = [name for name, one in sorted(self.labels.items()) if one == number]
         if STABLE in found and CANARY in found:
             found.remove(CANARY)
@@ -63,15 +63,15 @@ class Serving:
 def serving(base: str, config: str | None = None) -> Serving:
     """Returns what is served of a model.
 
-    Without a configuration that is the highest version, as for a server with default
-    settings. With one it is what the model's `model_version_policy` and its
+    Without a configuration it is the highest version, as on a server with default
+    settings. With a configuration it is what the model's `model_version_policy` and
     `version_labels` name (tensorflow_serving/config/model_server_config.proto).
 
     Args:
         base: The model's folder.
-        config: The file that the server got as `--model_config_file`, of which a model
-            that it does not have is not served; None: `models.config` beside the
-            models, if it is there and has the model.
+        config: The server's `--model_config_file`; a model that is not in it is not
+            served. None: `models.config` beside the models, if it exists and has the
+            model.
 
     Raises:
         BadInputError: The file cannot be read.
@@ -80,7 +80,7 @@ def serving(base: str, config: str | None = None) -> Serving:
 
 
 def serving_of(base: str, numbers: Sequence[int], config: str | None = None) -> Serving:
-    """Returns what is served where these versions are there; see `serving`."""
+    """Returns what is served if these versions exist; see `serving`."""
     models, model = os.path.split(os.path.abspath(base))
     path = config or model_config.path_in(models)
     highest = Serving(frozenset(sorted(numbers)[-1:]))

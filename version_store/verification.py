@@ -1,4 +1,4 @@
-"""Holding a version's files to its manifest."""
+"""Compares a version's files with its manifest."""
 
 import os
 from dataclasses import dataclass
@@ -9,12 +9,12 @@ from version_store.manifest import Manifest, is_sealed
 from version_store.versions import SAVED_MODEL
 
 EXTRA = "extra"
-"""What is wrong with a file that was not pushed, as a desktop's `.DS_Store`."""
+"""The problem of a file that was not pushed, such as a desktop's `.DS_Store`."""
 
 
 @dataclass(frozen=True)
 class Problem:
-    """What is not as the manifest says: of a file, or without a name of all."""
+    """A difference from the manifest: of a file; without a name, of the version."""
 
     file: str
     what: str
@@ -24,11 +24,11 @@ class Problem:
 
 
 def verify(version: Version) -> list[Problem]:
-    """Returns what is wrong with a version's files; nothing if nothing is.
+    """Returns the differences of a version's files from its manifest.
 
-    A flipped bit anywhere, the manifest included; a file too few or too many. A
-    manifest of format 1 has one digest over the model's files: those are held to
-    it, the statistics cannot be.
+    It finds every changed bit, the manifest included, and missing or extra files. A
+    manifest of format 1 has only one digest over the model's files: these are compared,
+    the statistics are not.
     """
     manifest = version.manifest
     if manifest is None:
@@ -63,7 +63,7 @@ def verify(version: Version) -> list[Problem]:
 
 
 def what_was_held(version: Version) -> str:
-    """Returns how much `verify` could look at, for people."""
+    """Returns which files `verify` could compare, for a message."""
     if version.manifest is None:
         return "nothing"
     if _is_old(version.manifest):
@@ -72,5 +72,5 @@ def what_was_held(version: Version) -> str:
 
 
 def _is_old(manifest: Manifest) -> bool:
-    """Tells whether a manifest is of format 1, and not a later one torn."""
+    """Tells whether a manifest is of format 1, and not a damaged later one."""
     return manifest.manifest_version == 1 and manifest.digest is None

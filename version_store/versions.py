@@ -1,15 +1,15 @@
-"""A model's folder as a server sees it: numbered versions, each whole.
+"""Finds the versions in a model's folder as a server does.
 
     <models>/<model name>/<version>/saved_model.pb, variables/, assets.extra/
                                     manifest.json, model_card.md, statistics/
 
 A version is a folder named by a positive integer with a `saved_model.pb` in it;
 servers take the highest (tensorflow/serving
-sources/storage_path/file_system_storage_path_source.cc). Everything else there
-is ours or nobody's, and is ignored by them.
+sources/storage_path/file_system_storage_path_source.cc). Servers ignore everything
+else in the folder.
 
-It is a folder of a mounted file system, on Kubernetes a volume: an object store
-has no step that shows a version whole or not at all.
+The folder is on a mounted file system, on Kubernetes on a volume: an object store has
+no rename, so a reader could see a version that is incomplete.
 """
 
 import os
@@ -21,12 +21,12 @@ SAVED_MODEL = "saved_model.pb"
 
 
 def list_versions(base: str, *, whole: bool = True) -> list[int]:
-    """Returns the versions, lowest first; `whole`: those that a server could load."""
+    """Returns the versions, lowest first; `whole`: only those that a server loads."""
     return sorted(_folders(base, whole=whole))
 
 
 def latest_version(base: str) -> int | None:
-    """Returns the highest version, which a server with default settings serves."""
+    """Returns the highest version; a server with default settings serves it."""
     versions = list_versions(base)
     return versions[-1] if versions else None
 
@@ -47,7 +47,7 @@ def folder_size(folder: str) -> int:
 
 
 def _folders(base: str, *, whole: bool = True) -> dict[int, str]:
-    """Returns the folders of versions by number; `00000123` is one, too."""
+    """Returns the folders of versions by number; `00000123` counts as 123."""
     if not os.path.isdir(base):
         return {}
     numbered = ((version_number(name), name) for name in os.listdir(base))

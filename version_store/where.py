@@ -1,4 +1,4 @@
-"""The options that say where versions and their record are; one object of them."""
+"""The options that name the models, their records and servers, as one object."""
 
 import functools
 import os
@@ -61,7 +61,7 @@ _OPTIONS: dict[str, Callable[[Command], Command]] = {
 
 @dataclass(frozen=True)
 class Where:
-    """What the options say; those that a command does not have are not given."""
+    """The values of the options; an option that a command lacks has its default."""
 
     output: str
     given_models: str | None
@@ -78,9 +78,9 @@ class Where:
 
     @property
     def metadata(self) -> str | None:
-        """Where the store is; None where none is named and none is there.
+        """Location of the store; None if none is named, and none is beside the models.
 
-        Runs lay both side by side: the models, and the store that knows them.
+        A run writes its metadata store beside the models' folder.
         """
         beside = os.path.join(os.path.dirname(os.path.abspath(self.models)), _STORE)
         if self.given_metadata or not os.path.exists(beside):
@@ -89,9 +89,9 @@ class Where:
 
 
 def where(*more: str) -> Callable[[Command], Command]:
-    """Gives a command the options, which it takes as one `Where`, its first argument.
+    """Adds the options to a command, which gets them as a `Where`, its first argument.
 
-    Not every command has the options `name`, `metadata`, `config` and `servers`.
+    The options `name`, `metadata`, `config` and `servers` are added only if named.
     """
     names = [each for name in more for each in _GROUPS.get(name, (name,))]
 
