@@ -58,7 +58,7 @@ class Server:
         except TimeoutError:
             reason = f"no answer within {self.patience:g} seconds"
         except OSError as error:
-            # asyncio rewords system errors; numbers of name look-up errors are negative.
+            # asyncio rewords system errors; name look-up errors have negative numbers.
             number = error.errno or 0
             reason = os.strerror(number) if number > 0 else str(error.strerror)
         if reason:
