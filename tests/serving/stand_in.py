@@ -1,6 +1,6 @@
-"""A small real model with the pushed model's signatures, made in seconds.
+"""A small real model with the pushed model's signatures, trained in seconds.
 
-``python -m tests.serving.stand_in FOLDER`` pushes one of each task to
+``python -m tests.serving.stand_in FOLDER`` pushes one model of each task to
 FOLDER/NAME/VERSION.
 """
 
@@ -40,7 +40,7 @@ def fitted(images: np.ndarray, labels: np.ndarray, rounds: int) -> MLPClassifier
 
 @functools.cache
 def train() -> MLPClassifier:
-    """Train on scikit-learn's digits brought to MNIST's form."""
+    """Trains on scikit-learn's digits, converted to MNIST's form."""
     digits = load_digits()
     pages = (np.kron(im * 15, np.ones((5, 5))) for im in digits.images)
     images = np.stack([from_drawing(page.astype(np.float32), DIGITS) for page in pages])
@@ -49,7 +49,7 @@ def train() -> MLPClassifier:
 
 @functools.cache
 def train_letters() -> MLPClassifier:
-    """Train on letters in three faces of Matplotlib's fonts, moved about."""
+    """Trains on shifted letters in three of Matplotlib's fonts."""
     rng = np.random.default_rng(0)
     labels = np.tile(np.arange(26), 60)
     images = [
@@ -63,7 +63,7 @@ FACES = ("DejaVuSans.ttf", "DejaVuSans-Bold.ttf", "DejaVuSerif.ttf")
 
 
 def letter(name: str, face: str, rng: np.random.Generator) -> np.ndarray:
-    """A letter as black on white, uint8 of the task's shape."""
+    """Returns a letter in black on white, uint8 of the task's shape."""
     file = Path(get_data_path(), "fonts", "ttf", face)
     font = ImageFont.truetype(str(file), int(rng.integers(16, 18)))
     page = Image.new("L", (LETTERS.width, LETTERS.height), 255)
@@ -82,7 +82,7 @@ def train_shapes() -> MLPClassifier:
 
 
 def shape(label: int, rng: np.random.Generator) -> np.ndarray:
-    """A shape of one colour on another, uint8 of the task's shape."""
+    """Returns a shape of one colour on another, uint8 of the task's shape."""
     ground, ink = (tuple(int(v) for v in rng.integers(*r, 3)) for r in GROUND_AND_INK)
     page = Image.new("RGB", (SHAPES.width, SHAPES.height), ground)
     pen = ImageDraw.Draw(page)
@@ -108,7 +108,7 @@ MODELS: dict[Task, Callable[[], MLPClassifier]] = {
 
 
 def answering(classifier: MLPClassifier) -> Callable[[Any], Any]:
-    """The classifier as TensorFlow computes it: uint8 images to probabilities."""
+    """Returns the classifier for TensorFlow: uint8 images to probabilities."""
     import tensorflow as tf
 
     layers = [

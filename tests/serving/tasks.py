@@ -1,4 +1,4 @@
-"""Three tasks for the tests of serving, so that no constant of one is hard-coded."""
+"""Three tasks for the tests of serving, which find constants of a single task."""
 
 import string
 

@@ -1,4 +1,4 @@
-"""serving/compose.yaml asks for what ``make serve`` does."""
+"""serving/compose.yaml has the same settings as ``make serve``."""
 
 import os
 import re
@@ -19,14 +19,14 @@ COMPOSE = ROOT / "serving" / "compose.yaml"
 
 
 class TestCompose:
-    """serving/compose.yaml asks for what `make serve` does."""
+    """serving/compose.yaml has the same settings as `make serve`."""
 
     @pytest.fixture(scope="class")
     def service(self) -> dict:
         return yaml.safe_load(COMPOSE.read_text())["services"]["serving"]
 
     def test_the_image_fits_the_training_tensorflow(self, service: dict) -> None:
-        # Whichever lock trained: a server reads models of older TensorFlows, too.
+        # For the models of any lock file: a server reads models of older TensorFlows.
         locks = [
             (ROOT / "requirements" / f"{lock}.txt").read_text()
             for lock in ("compat", "current")
@@ -54,7 +54,7 @@ class TestCompose:
         assert service["entrypoint"] == [servers.SERVER]
         assert all(port.startswith("127.0.0.1:") for port in service["ports"])
         assert all(volume["read_only"] for volume in service["volumes"])
-        # As `make serve` labels the mount where SELinux enforces.
+        # `make serve` labels the mount in the same way where SELinux enforces.
         assert all(volume["bind"]["selinux"] == "z" for volume in service["volumes"])
 
     def test_the_flags_are_the_same(self, service: dict) -> None:

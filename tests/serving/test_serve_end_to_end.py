@@ -1,4 +1,4 @@
-"""``make serve`` with the embedded server, asked as people ask it."""
+"""``make serve`` with the embedded server, used as users use it."""
 
 import json
 import signal
@@ -60,7 +60,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
 @pytest.fixture
 def picture(tmp_path: Path) -> Path:
-    """A seven, as thick as a felt pen writes it."""
+    """A seven, as thick as a line of a felt pen."""
     grey = np.full((200, 160), 230, np.uint8)
     grey[30:50, 40:120] = 40
     for row in range(50, 170):

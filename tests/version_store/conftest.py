@@ -14,7 +14,7 @@ __all__ = ["artifact"]
 
 @pytest.fixture
 def output(tmp_path: Path) -> Path:
-    """A folder as local runs leave it: models/ and metadata.sqlite."""
+    """A folder in the form that local runs leave: models/ and metadata.sqlite."""
     folder = tmp_path / "output"
     (folder / "models").mkdir(parents=True)
     return folder

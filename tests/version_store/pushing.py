@@ -1,4 +1,4 @@
-"""Versions as the Pusher makes them, without a pipeline."""
+"""Makes versions in the Pusher's form, without a pipeline."""
 
 import shutil
 from pathlib import Path
@@ -27,7 +27,7 @@ def push(
 
     Args:
         models: The folder with the versions of every model name.
-        weights: What its variables hold.
+        weights: Content of its variables file.
         source: A real SavedModel to push instead.
         **facts: Further fields of its manifest.
     """
@@ -106,7 +106,7 @@ def record_push(store: Any, path: Path, *, already_served: bool = False) -> int:
 
 
 def served(models: Path) -> Path:
-    """The folder of the version that is served."""
+    """Returns the folder of the served version."""
     base = str(models / MODEL)
     version = versions.latest_version(base)
     assert version is not None
@@ -114,7 +114,7 @@ def served(models: Path) -> Path:
 
 
 def weights(version: Path) -> str:
-    """What a version's variables hold."""
+    """Returns the content of a version's variables file."""
     return (version / "variables/variables.index").read_text()
 
 

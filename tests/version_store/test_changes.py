@@ -35,7 +35,7 @@ Push = Callable[[], int]
 
 
 def push_to(base: str) -> int:
-    """Adds a version as the Pusher does: staged, filled, described, shown."""
+    """Adds a version in the Pusher's steps: stages, fills, describes and shows it."""
     with changes.locked(base):
         staged = changes.stage(base)
         for name in FILES[:-1]:
@@ -71,7 +71,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
 
 
 def seen_by_a_server(base: Path) -> dict[str, list[str]]:
-    """The folders that TensorFlow Serving takes for versions, and their files."""
+    """Returns the folders that a server takes for versions, with their files."""
     entries = base.iterdir() if base.is_dir() else ()
     return {
         entry.name: sorted(
@@ -113,7 +113,7 @@ class TestPublish:
     def test_a_number_that_was_taken_meanwhile_is_passed_over(
         self, push: Push, clock: Any, base: Path
     ) -> None:
-        """As by another pod, on a file system whose locks do not hold."""
+        """Another pod may do that, on a file system whose locks do not work."""
         described = []
 
         def taken(version: int) -> None:

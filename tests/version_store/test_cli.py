@@ -1,4 +1,4 @@
-"""The command line: what it prints, and one line for what cannot be done."""
+"""The command line: its output, and one line for each error."""
 
 import json
 import os
@@ -100,7 +100,7 @@ def test_a_kind_that_there_is_not_is_refused_before_anything_is_done(
 
 
 def test_names_and_paths_are_printed_as_they_are(run: Run, models: Path) -> None:
-    """`[digits]` is markup for the library that prints, and `:dog:` a picture."""
+    """`[digits]` is markup of the printing library, and `:dog:` is an emoji."""
     for name in ("my [digits]", "[red]mine", "a :dog: model"):
         (models / name / "7").mkdir(parents=True)
         (models / name / "7/saved_model.pb").write_text("graph")
@@ -117,7 +117,7 @@ def test_names_and_paths_are_printed_as_they_are(run: Run, models: Path) -> None
 def test_what_nobody_may_enter_stops_nothing(
     run: Run, models: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As `lost+found` at the top of a volume."""
+    """An example is `lost+found` at the top of a volume."""
     push(models)
     (models / "lost+found").mkdir()
     listdir = os.listdir
@@ -291,11 +291,11 @@ def test_where_there_are_several_models_it_asks_which(run: Run, models: Path) ->
 
 
 class TestTrial:
-    """Labels by the commands; no server runs that could be asked."""
+    """The commands set labels; no server runs that could confirm them."""
 
     @pytest.fixture
     def on_trial(self, models: Path) -> tuple[int, int]:
-        """The versions that are stable, and loaded to be the canary."""
+        """The stable version, and the one that is loaded as the canary."""
         stable = push(models, "old")
         base = str(models / MODEL)
         rollout.put(base, STABLE, stable)

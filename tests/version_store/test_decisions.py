@@ -1,4 +1,4 @@
-"""A model that was rolled back from is not pushed again until a person allows it."""
+"""A model that was rolled back from is not pushed again until a user allows it."""
 
 import json
 import shutil
@@ -126,7 +126,7 @@ def test_it_holds_when_both_versions_are_pruned(models: Path, base: str) -> None
 def test_it_holds_where_a_rollback_was_killed_before_it_was_written_down(
     models: Path, base: str, keeps_digest: bool
 ) -> None:
-    """The manifest of what was made is the record; version 0.1's had no digest."""
+    """The new version's manifest is the record; version 0.1's had no digest."""
     push(models, "old")
     new = push(models, "new")
     digest = digest_of(models, new)
@@ -155,7 +155,7 @@ def test_what_was_allowed_stays_so_whatever_is_read_again(
     last = decisions.read_decisions(base)[-1]
     assert (last.allowed, last.reason) == (True, "the camera was at fault")
     assert "@" in last.by
-    # And the next change keeps it.
+    # The next change writes it to the file.
     push(models, "newer")
     prune(str(models), MODEL, 5, None, dry_run=False)
     assert withdrawn(base) == {}
@@ -191,7 +191,7 @@ def test_one_step_back_passes_over_what_was_rolled_back_from(models: Path) -> No
 
 
 class TestAsked:
-    """By a number, also of a version that is gone, or by a digest."""
+    """A number, even of a removed version, or a digest names the decision."""
 
     @pytest.fixture
     def new(self, models: Path) -> int:

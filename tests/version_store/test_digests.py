@@ -65,7 +65,7 @@ def test_a_version_has_the_digest_of_its_model(make_model: MakeModel) -> None:
 
 
 def test_it_is_the_one_that_versions_of_before_carry(make_model: MakeModel) -> None:
-    """As computed by the project when manifests had no format number."""
+    """The digest was computed by this project before manifests had a format number."""
     assert model_digest(str(make_model())) == (
         "d348fb95f71465486d8bb5286e12f8423423748f4694fc17d0cf33cb14b33e76"
     )

@@ -1,4 +1,4 @@
-"""Stable and canary on a real server that reads the configuration again and again."""
+"""Stable and canary on a real server that reads the configuration repeatedly."""
 
 import os
 import signal
@@ -39,7 +39,7 @@ def adders(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Path]:
 
 
 class Site:
-    """A folder of models and a server of it, which polls its `models.config`."""
+    """A folder of models, and a server that polls its `models.config`."""
 
     def __init__(self, models: Path, adders: dict[int, Path]):
         self.models, self.base, self._adders = models, str(models / MODEL), adders
@@ -57,7 +57,7 @@ class Site:
         )
 
     def canary(self, amount: int) -> int:
-        """Pushes a version as a push with `arrive_as = "canary"` does."""
+        """Pushes a version in the way of a push with `arrive_as = "canary"`."""
         rollout.pin(self.base, self.servers)
         number = self.push(amount)
         rollout.bring_up(self.base, number, CANARY, self.servers)
@@ -76,7 +76,7 @@ class Site:
         return float(answer["y"][0])
 
     def loaded(self) -> set[int]:
-        """Versions that the server has AVAILABLE."""
+        """Returns the versions that the server has AVAILABLE."""
         return {n for n, state in self.running.states(MODEL).items() if state == 30}
 
 
@@ -89,7 +89,7 @@ def site(models: Path, adders: dict[int, Path]) -> Iterator[Site]:
 
 @pytest.fixture
 def failures(site: Site) -> Iterator[list[str]]:
-    """What went wrong while both labels were asked for without a pause."""
+    """Yields the errors of a client that asks for both labels without a pause."""
     found: list[str] = []
     stop = threading.Event()
 
@@ -241,7 +241,7 @@ class TestServers:
 
 
 class TestWhatListensIsNoServer:
-    """A wrong port, or a proxy: it accepts connections, and the reason is told."""
+    """A wrong port or a proxy accepts connections, and the error gives the reason."""
 
     def test_it_says_nothing(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(servers, "SILENCE_SECONDS", 0.5)
@@ -307,7 +307,7 @@ def test_what_is_withdrawn_before_a_command_has_its_turn_is_not_labelled(
     rollout.put(base, CANARY, second)
 
     def pin_last(*arguments: Any) -> None:
-        # Both commands were given at once, and the withdrawal has the lock first.
+        # Both commands start at once, and the withdrawal gets the lock first.
         operations.withdraw(str(models), MODEL, "worse", None)
 
     monkeypatch.setattr(rollout, "pin", pin_last)
@@ -407,7 +407,7 @@ class TestKilled:
         number = site.push(2)
         kill_at(str(number), step)
         assert site.ask(CANARY) == 1.0
-        # Which one it was is in the file, once it is loaded.
+        # Once the version is loaded, the file names it.
         named = None if step else number
         done: Any = operations.canary(str(site.models), MODEL, named, site.servers)
         assert (done.canary, site.ask(CANARY)) == (number, 2.0)

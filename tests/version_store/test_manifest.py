@@ -1,4 +1,4 @@
-"""The manifest: written, read back, sealed; old ones still read."""
+"""The manifest is written, read back and sealed; old formats are still read."""
 
 import json
 from pathlib import Path
@@ -62,7 +62,7 @@ def test_it_has_the_hashes_of_the_other_files_and_its_own(folder: Path) -> None:
     manifest = written(folder)
     assert list(manifest.files or ()) == ["saved_model.pb"]
     assert is_sealed(str(folder), manifest)
-    # Written again it does not count itself among them.
+    # A rewritten manifest does not list itself.
     assert written(folder).files == manifest.files
 
 

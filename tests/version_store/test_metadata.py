@@ -1,4 +1,4 @@
-"""Where a metadata store is: paths, connection URLs, and what is no store."""
+"""Locations of a metadata store: paths, connection URLs, and invalid ones."""
 
 import contextlib
 import sqlite3
@@ -117,7 +117,7 @@ class TestUrl:
         self, monkeypatch: pytest.MonkeyPatch, behaviour: str, found: str
     ) -> None:
         monkeypatch.setattr(metadata, "PATIENCE_SECONDS", 0.5)
-        # A process of its own: ML Metadata's library stops all threads of this one.
+        # A separate process, as ML Metadata's library stops all threads of its own.
         with subprocess.Popen(
             [sys.executable, "-c", SERVER, behaviour],
             stdout=subprocess.PIPE,

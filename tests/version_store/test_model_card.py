@@ -1,4 +1,4 @@
-"""The card: the facts, under the sections of the paper, and nothing made up."""
+"""The card shows the manifest's facts in the paper's sections, and nothing else."""
 
 import re
 from typing import Any
@@ -50,7 +50,7 @@ KNOWN: dict[str, Any] = {
 
 
 def sections(text: str) -> dict[str, str]:
-    """The card's sections by title."""
+    """Returns the card's sections by title."""
     parts = re.split(r"^## (.*)$", text, flags=re.MULTILINE)
     return dict(zip(parts[1::2], parts[2::2], strict=True))
 

@@ -1,4 +1,4 @@
-"""Pruning, and what rollback and prune leave on record."""
+"""Pruning, and the records of rollback and prune."""
 
 import shutil
 from pathlib import Path
@@ -25,7 +25,7 @@ DELETED = metadata_store_pb2.Artifact.DELETED
 
 
 def states(store: Any) -> dict[str, list[int]]:
-    """The states of PushedModel artifacts by version."""
+    """Returns the states of PushedModel artifacts by version."""
     found: dict[str, list[int]] = {}
     for artifact in store.get_artifacts_by_type("PushedModel"):
         version = artifact.custom_properties["pushed_version"].string_value
@@ -105,7 +105,7 @@ class TestOnRecord:
         record_push(store, models / MODEL / str(old))
         record_push(store, models / MODEL / str(old), already_served=True)
         record_push(store, models / MODEL / str(new))
-        # The same number under another model is another version.
+        # The same number under another model name is another version.
         record_push(store, models / "others" / str(old))
 
         prune(str(models), MODEL, 1, store, dry_run=False)
@@ -171,7 +171,7 @@ def test_a_change_waits_for_another_and_says_for_what(
 def test_the_manifest_tells_a_rollback_of_a_rollback_from_what_it_is_of(
     models: Path,
 ) -> None:
-    """The model's first version stays known, however often it comes back."""
+    """The model's first version stays known after any number of rollbacks."""
     first = push(models, "first")
     push(models, "second")
     again = back(models).made.number

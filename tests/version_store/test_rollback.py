@@ -1,4 +1,4 @@
-"""Rolling back: what is served then, and which versions are refused."""
+"""A rollback serves an older version again, or refuses it with a reason."""
 
 import errno
 import json
@@ -152,7 +152,7 @@ class TestRollback:
 
         assert weights(served(models)) == "old"
         assert verify(done.made) == []
-        # And once more, from the version that was made of it.
+        # A second rollback starts from the version that the first one made.
         push(models, "newer")
         back(models, done.made.number)
         assert weights(served(models)) == "old"

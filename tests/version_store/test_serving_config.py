@@ -1,4 +1,4 @@
-"""What is served: the highest version, or what a server's configuration names."""
+"""The highest version is served, or those that the configuration names."""
 
 from pathlib import Path
 
@@ -93,7 +93,7 @@ def test_one_that_cannot_be_read_is_one_line(
 
 
 class TestPinned:
-    """A version that a server pins stays; it is what a rollback is from."""
+    """A pinned version is not pruned; a rollback starts from it."""
 
     @pytest.fixture
     def pushed(self, models: Path) -> list[int]:

@@ -1,4 +1,4 @@
-"""Rolling back and pruning while a server answers, and while others push."""
+"""Rollback and prune while a server answers, and while others push."""
 
 import os
 import subprocess
@@ -42,7 +42,7 @@ def start(*command: str) -> "subprocess.Popen[str]":
 
 
 def models_command(*arguments: str) -> str:
-    """Runs `python -m version_store` in a process; returns what it printed."""
+    """Runs `python -m version_store` as a process; returns its output."""
     process = start("-m", "version_store", *arguments)
     printed, errors = process.communicate(timeout=60)
     assert (process.returncode, errors) == (0, "")
@@ -112,7 +112,7 @@ def test_rollback_and_prune_fail_no_request(
 
     assert asker.failures == []
     assert asker.answers[-1] == 1.0
-    # Two, then one, and never back.
+    # The answers change from two to one, and never back.
     assert sorted(asker.answers, reverse=True) == asker.answers
     assert state[left] == 30
     [execution] = store.get_executions_by_type("Rollback")
@@ -139,7 +139,7 @@ def test_changes_from_many_processes_at_once_leave_every_version_whole(
     pushed = [int(n) for index in (0, 2) for n in ended[index][0].split()]
     assert len(set(pushed)) == 12
     assert {ended[index][2] for index in (0, 2, 3)} == {0}
-    # A rollback may find that its version was pruned a moment ago; nothing else.
+    # A rollback may find that its version was just pruned; no other error is allowed.
     for printed, errors, code in (ended[1], ended[4]):
         assert (code, errors) == (0, "") or (code == 2 and "expected" in errors), errors
         assert printed or errors
@@ -149,7 +149,7 @@ def test_changes_from_many_processes_at_once_leave_every_version_whole(
     others = {p.name for p in (models / MODEL).iterdir() if not p.name.isdigit()}
     assert others == {".lock", ".decisions.json"}
 
-    # One more change, and the record is of what is there.
+    # After one more change the record agrees with the folder.
     models_command("prune", "--keep", "1", *arguments)
     reader = open_store(str(output / "metadata.sqlite"))
     live = {

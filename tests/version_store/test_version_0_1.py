@@ -1,8 +1,8 @@
-"""What version 0.1 (commit c99ba7c) wrote stays usable.
+"""The files of version 0.1 (commit c99ba7c) stay usable.
 
 `tests/data/output-of-0.1.tar.gz` was written by that commit's code: its Trainer saved
-two networks of four units on the digits, its manifests describe them, its `rollback`
-made a third version of the first, and recorded that.
+two networks with four units for the digits, its manifests describe them, and its
+`rollback` made a third version from the first, and recorded that.
 """
 
 import json
@@ -34,7 +34,7 @@ Run = Callable[..., Any]
 
 @pytest.fixture
 def output(tmp_path: Path) -> Path:
-    """The folder, with the paths in its store as if it had been written here."""
+    """The folder, with paths in its store as if it had been written here."""
     folder = tmp_path / "output"
     with tarfile.open(DATA) as packed:
         packed.extractall(folder, filter="data")
@@ -125,7 +125,7 @@ def test_lineage_lists_shows_and_compares(run: Run) -> None:
 
 
 class TestChampion:
-    """Of a new run: it has no task and no `describe`, and can be compared with."""
+    """It can be the champion of a new run, although it has no task or `describe`."""
 
     @pytest.fixture
     def find(self, output: Path, artifact: Callable[..., Any]) -> Callable[..., Any]:

@@ -1,4 +1,4 @@
-"""What is a version, and which one is served."""
+"""Folders with valid names are versions; the highest one is served."""
 
 from pathlib import Path
 

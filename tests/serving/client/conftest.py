@@ -1,4 +1,4 @@
-"""What the client's tests share."""
+"""Fixtures of the client's tests."""
 
 import json
 import sys
@@ -22,7 +22,7 @@ def fake() -> Iterator[FakeServer]:
 
 @dataclass
 class Run:
-    """What a command left behind."""
+    """The result of a command."""
 
     code: int
     out: str

@@ -1,7 +1,7 @@
 """A small model server over real sockets, on the client's own messages.
 
-The client's messages are held equal to the official ones in test_protocol.py, so
-this server needs no TensorFlow; the embedded server has its own tests.
+test_protocol.py compares the client's messages with the official ones, so this server
+needs no TensorFlow. The embedded server has its own tests.
 """
 
 import threading
@@ -26,10 +26,10 @@ class FakeServer:
     Attributes:
         task: Its task; its name is the model's.
         tells: Whether it has the signature `describe`.
-        tells_novelty: Whether it has `novelty`: images with a brightest row beyond the
-            classes are novel.
-        on_predict: Called before each request of images is answered.
-        metadata_of: Replaces what GetModelMetadata says of `serving_default`: inputs
+        tells_novelty: Whether it has `novelty`: an image is novel if its brightest row
+            has a higher index than the last class.
+        on_predict: Called before each Predict request is answered.
+        metadata_of: Replaces GetModelMetadata's answer about `serving_default`: inputs
             and outputs, each as alias to (DataType, shape).
     """
 

@@ -1,4 +1,4 @@
-"""``python -m serving.client`` as a person or a program uses it."""
+"""``python -m serving.client`` in the hands of users and programs."""
 
 import gzip
 import io
@@ -299,4 +299,4 @@ def test_as_a_process_it_stops_quietly_when_its_reader_does(
     assert process.stderr is not None
     assert process.stderr.read() == b""
     process.stderr.close()
-    assert process.wait() == 1  # click's and rich's code for a broken pipe
+    assert process.wait() == 1  # the exit code of click and rich for a broken pipe

@@ -1,4 +1,4 @@
-"""The library over real sockets: sync and async say the same."""
+"""The library over real sockets: sync and asyncio give the same results."""
 
 import asyncio
 import inspect
@@ -58,7 +58,7 @@ def ask_async(connection: Connection | str, model: Any, ask: Callable) -> Any:
 
 @pytest.fixture(params=[ask_sync, ask_async], ids=["sync", "async"])
 def ask(request: pytest.FixtureRequest) -> Callable:
-    """Run one call with either client."""
+    """Returns a function that makes one call with either client."""
     return request.param
 
 
@@ -223,7 +223,7 @@ def test_tries_end_with_the_deadline(ask: Callable, fake: FakeServer) -> None:
     with pytest.raises(ServingError) as caught:
         ask(Connection(fake.address, timeout=0.5), "mnist", lambda c: c.metadata())
     assert caught.value.code is grpc.StatusCode.DEADLINE_EXCEEDED
-    assert fake.attempts < 5  # all five would take 3 s
+    assert fake.attempts < 5  # all five attempts would take 3 s
 
 
 @pytest.mark.parametrize(
@@ -264,7 +264,7 @@ def test_no_server_is_unavailable(ask: Callable) -> None:
 
 
 def test_a_short_deadline_does_not_hide_that_nothing_listens(ask: Callable) -> None:
-    # gRPC tries again until the deadline, and answers DEADLINE_EXCEEDED.
+    # gRPC retries until the deadline, and then reports DEADLINE_EXCEEDED.
     with pytest.raises(ServingError, match="refused - is a server running") as caught:
         ask(Connection("localhost:1", timeout=0.5), "mnist", lambda c: c.status())
     assert caught.value.code is grpc.StatusCode.UNAVAILABLE

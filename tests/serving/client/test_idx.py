@@ -1,4 +1,4 @@
-"""Images out of IDX files, by index or range."""
+"""Images are read from IDX files by index or range."""
 
 import gzip
 import io

@@ -32,7 +32,7 @@ def image(task: Task, row: int) -> np.ndarray:
 
 
 def folder(place: Path, task: Task, count: int) -> Path:
-    """Pictures of the task's size, which are sent as they are."""
+    """A folder of pictures of the task's size, which are sent unchanged."""
     place.mkdir()
     for row in range(count):
         Image.fromarray(image(task, row)).save(place / f"{row:02}.png")
@@ -46,7 +46,7 @@ def rows(path: Path) -> list[dict[str, str]]:
 
 @pytest.mark.parametrize("task", TASKS, ids=lambda task: task.name)
 class TestTasks:
-    """Size, names and noun are the model's."""
+    """Size, class names and noun are those of the model."""
 
     @pytest.fixture
     def images(self, tmp_path: Path, fake: FakeServer, task: Task) -> Path:
@@ -123,7 +123,7 @@ def test_names_are_those_of_the_version_that_answered(
     np.save(tmp_path / "x.npy", np.stack([image(DIGITS, 1)] * 2))
     renamed = DIGITS.named(classes=tuple("abcdefghij"))
 
-    def swap() -> None:  # the first request finds a newer version
+    def swap() -> None:  # the first request is answered by a newer version
         fake.versions = {3: "AVAILABLE", 4: "AVAILABLE"}
         fake.task = renamed
 
@@ -136,7 +136,7 @@ def test_names_are_those_of_the_version_that_answered(
 
 
 class TestFolders:
-    """A folder into a table: in order, to the end, and again from where it ended."""
+    """A folder is written into a table, in order, and continued after an end."""
 
     def test_every_picture_has_a_row_in_order(
         self, run: Callable[..., Run], fake: FakeServer, tmp_path: Path
@@ -251,7 +251,7 @@ class TestFolders:
 
 
 class TestVersionFolders:
-    """The same answers without a server."""
+    """A version's folder gives the same answers without a server."""
 
     @pytest.fixture(scope="class")
     def versions(self, tmp_path_factory: pytest.TempPathFactory) -> dict[Task, Path]:

@@ -27,7 +27,7 @@ def encoded(grey: np.ndarray, kind: str = "PNG", **options: object) -> bytes:
 
 
 def drawing(content: bytes) -> np.ndarray:
-    """The digit that the client would send."""
+    """Returns the digit that the client would send."""
     pixels, way = pictures.from_bytes(content, DIGITS)
     assert way is pictures.Way.DRAWING
     return pixels
@@ -72,7 +72,7 @@ def mnist() -> tuple[np.ndarray, np.ndarray, MLPClassifier]:
 
 
 def redrawn(image: np.ndarray, size: int, rng: np.random.Generator) -> np.ndarray:
-    """The digit drawn `size` pixels high, anywhere on a larger page."""
+    """Returns the digit drawn `size` pixels high, anywhere on a larger page."""
     page = np.zeros(size + rng.integers(0, size // 2, 2), np.uint8)
     top, left = (rng.integers(0, room + 1) for room in np.array(page.shape) - size)
     drawn = Image.fromarray(image).resize((size, size), Image.Resampling.BICUBIC)
@@ -81,7 +81,7 @@ def redrawn(image: np.ndarray, size: int, rng: np.random.Generator) -> np.ndarra
 
 
 def photographed(page: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """The page in a slanting light, with grain."""
+    """Returns the page with a gradient of light and with grain."""
     height, width = page.shape
     light = np.linspace(0.8, 1.2, width) * np.linspace(1.1, 0.9, height)[:, None]
     grain = rng.normal(0, 4, page.shape)
@@ -126,7 +126,7 @@ def test_other_handwriting_takes_mnists_form() -> None:
         grey = 255 - np.kron(image * 15, np.ones((9, 9))).astype(np.uint8)
         pixels = drawing(encoded(grey))
         assert longer_side(pixels) == 20
-        # half a pixel, and what rounding to 255 levels adds
+        # half a pixel, and the error of rounding to 255 levels
         assert np.abs(centre_of_mass(pixels) - 14).max() <= 0.51
         assert pixels.max() == 255
 

@@ -1,4 +1,4 @@
-"""The client's messages are TensorFlow Serving's, field by field."""
+"""The client's messages are equal to TensorFlow Serving's, field by field."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from google.protobuf.descriptor_pb2 import DescriptorProto
 
 from serving.client import protocol, tensors
 
-# What is left out on purpose: no unary client reads or writes it.
+# Fields left out on purpose: no unary client reads or writes them.
 LEFT_OUT = {
     "tensorflow.TensorProto": {"resource_handle_val", "variant_val", "float8_val"},
     "tensorflow.TensorInfo": {"coo_sparse", "composite_tensor"},
@@ -19,7 +19,7 @@ LEFT_OUT = {
         "request_options",
     },
 }
-# Read for one field only: the version of TensorFlow that wrote a SavedModel.
+# Messages of which only the version of TensorFlow in a SavedModel is read.
 EXCERPTS = {
     "tensorflow.MetaGraphDef": {"meta_info_def", "signature_def"},
     "tensorflow.MetaGraphDef.MetaInfoDef": {"tensorflow_version"},
@@ -29,7 +29,7 @@ EXCERPTS = {
 
 @pytest.fixture(scope="module")
 def official() -> dict[str, Any]:
-    """Every official message descriptor by full name; imports TensorFlow."""
+    """Returns each official message descriptor by full name; imports TensorFlow."""
     from tensorflow.core.protobuf import saved_model_pb2
     from tensorflow_serving.apis import (
         get_model_metadata_pb2,
@@ -62,7 +62,7 @@ def official() -> dict[str, Any]:
 
 
 def our_messages() -> dict[str, Any]:
-    """Every message descriptor of the client by full name."""
+    """Returns each message descriptor of the client by full name."""
     found = {}
 
     def visit(message: Any) -> None:
@@ -79,7 +79,7 @@ def our_messages() -> dict[str, Any]:
 
 
 def described(message: Any, name: str) -> dict[str, Any]:
-    """What decides a field's bytes and its meaning."""
+    """Returns the properties that decide a field's bytes and meaning."""
     field = message.fields_by_name[name]
     whole = DescriptorProto()
     message.CopyToProto(whole)
@@ -180,7 +180,7 @@ def test_values_in_fields_are_read_as_tensorflow_reads_them(
     from tensorflow.core.framework import tensor_pb2
 
     values = np.array([[1, 0, 3], [0, 1, 100]]).astype(dtype)
-    # from a single value make_tensor_proto writes the typed field
+    # make_tensor_proto writes a single value into the typed field
     for array in (values, values[:1, :1]):
         theirs = tf.make_tensor_proto(array)
         ours = protocol.TensorProto.FromString(theirs.SerializeToString())

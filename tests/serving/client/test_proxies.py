@@ -1,4 +1,4 @@
-"""This machine is never asked through a proxy; one that is asked is named."""
+"""This machine is never reached through a proxy; a proxy in use is named."""
 
 import http.server
 import threading
@@ -85,7 +85,7 @@ def test_a_failure_names_the_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def http_port() -> Iterator[int]:
-    """A server that speaks HTTP, as TensorFlow Serving does on REST's port."""
+    """A server that speaks HTTP, such as TensorFlow Serving on its REST port."""
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def log_message(self, *_: object) -> None:

@@ -50,7 +50,7 @@ def test_a_pipe_is_read_although_it_cannot_be_wound_back(
 
 
 def test_a_read_error_of_one_file_does_not_lose_the_others(picture: Path) -> None:
-    # Reading one's own memory at address 0 is a real EIO.
+    # Reading the process's own memory at address 0 gives a real EIO.
     first, broken, last = read(picture, "/proc/self/mem", picture)
     assert broken == Unreadable("/proc/self/mem", None, "input/output error")
     assert isinstance(first, Picture)
@@ -112,7 +112,7 @@ def test_an_empty_file_and_one_that_is_gone_are_said(tmp_path: Path) -> None:
 
 
 class TestFolders:
-    """A folder is walked in an order that is the same every time."""
+    """A folder is walked in a stable order."""
 
     def test_by_name_and_without_what_file_managers_leave(self, tmp_path: Path) -> None:
         names = ["b/2.png", "b/10.png", "a.png", "c/d/e.jpg"]

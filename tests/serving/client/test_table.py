@@ -115,7 +115,7 @@ def test_a_full_disk_is_one_line() -> None:
 
 
 class TestParquet:
-    """Parquet is made at the end, of rows that are kept beside it."""
+    """Parquet is written at the end, from rows in a CSV file beside it."""
 
     def test_types_are_kept_and_empty_cells_are_null(self, tmp_path: Path) -> None:
         path = tmp_path / "out.parquet"

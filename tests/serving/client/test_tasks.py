@@ -1,4 +1,4 @@
-"""The task comes from the model's `describe`, or else from its shapes."""
+"""The task is read from the model's `describe`, or else derived from its shapes."""
 
 import json
 

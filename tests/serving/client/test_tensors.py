@@ -1,4 +1,4 @@
-"""TensorProto codecs, without TensorFlow (with it: test_protocol.py)."""
+"""TensorProto codecs without TensorFlow; test_protocol.py compares them with it."""
 
 from typing import Any
 

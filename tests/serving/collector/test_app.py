@@ -1,4 +1,4 @@
-"""Events as KServe's logger sends them become logged requests that readers read."""
+"""Events in the form of KServe's logger become logged requests that can be read."""
 
 import json
 import os
@@ -22,7 +22,7 @@ from tests.serving.server.running import eventually, free_port
 
 
 def event(kind: str, request_id: str, **more: str) -> dict[str, str]:
-    """The headers that pkg/logger/worker.go of KServe 0.15 to 0.20 sends."""
+    """Returns the headers that pkg/logger/worker.go of KServe 0.15 to 0.20 sends."""
     attributes = {
         "id": request_id,
         "type": kind,
@@ -42,7 +42,7 @@ def event(kind: str, request_id: str, **more: str) -> dict[str, str]:
 
 
 class Running:
-    """A collector in a process of its own."""
+    """A collector in a separate process."""
 
     def __init__(self, folder: Path, models: Path, *more: str) -> None:
         self.port = free_port()
@@ -78,7 +78,7 @@ class Running:
             return error.code
 
     def ask(self, request_id: str, path: str = "/", **more: str) -> None:
-        """What one prediction makes KServe send."""
+        """Sends the events that KServe sends for one prediction."""
         request, answer = {"instances": IMAGES}, {"predictions": ANSWERS}
         headers = event(REQUEST, request_id, **more)
         assert self.post(headers, request, path) == 200
@@ -114,7 +114,7 @@ def test_what_was_asked_is_on_the_disk_after_sigterm(
     running.ask("first")
     running.ask("second", metadata=json.dumps(path))
     running.ask("third", path="/v1/models/letters/versions/12")
-    # No answer, no predict call, no model, no event.
+    # An answer is missing, no predict call, an unknown model, and no event.
     running.post(event(REQUEST, "failed"), {"instances": IMAGES})
     running.post(event(REQUEST, "status"), {})
     running.post(event(RESPONSE, "status"), {"model_version_status": []})

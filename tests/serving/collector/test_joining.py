@@ -1,4 +1,4 @@
-"""Two events become one exchange, and what has no partner goes."""
+"""Two events become one exchange; an event without a partner is dropped."""
 
 from collections import Counter
 

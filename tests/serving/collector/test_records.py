@@ -1,4 +1,4 @@
-"""Bodies of the REST API become the messages of the call that they stand for."""
+"""Bodies of the REST API become the messages of the same call."""
 
 import json
 from pathlib import Path
@@ -24,7 +24,7 @@ SIGNATURES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         {"probabilities": ("DT_FLOAT", [-1, 3])},
     ),
 }
-"""What a model asks and answers: type and shape by name."""
+"""Inputs and outputs of the signatures: type and shape by name."""
 
 IMAGES = [[[0, 1], [2, 255]], [[9, 9], [9, 9]]]
 ANSWERS = [
@@ -35,7 +35,7 @@ NOW = 1_795_687_200
 
 
 def save_letters(models: Path) -> None:
-    """Makes a model `letters` with the versions 3 and 12, to be read, not run."""
+    """Writes versions 3 and 12 of a model `letters`; they can be read, but not run."""
     model = SavedModel()
     definitions = model.meta_graphs.add().signature_def
     for name, sides in SIGNATURES.items():

@@ -1,4 +1,4 @@
-"""An hour is there whole or not at all, and the disk is not filled."""
+"""An hour becomes visible only when it is complete; disk use is limited."""
 
 import os
 import shutil
@@ -17,7 +17,7 @@ TEN = 1_795_687_200
 
 
 class Clock:
-    """What a test sets."""
+    """A clock that a test sets."""
 
     def __init__(self) -> None:
         self.now = float(TEN)
@@ -55,12 +55,12 @@ def append(spans: Spans, *ids: str, size: int = 10) -> None:
 
 
 def there(folder: Path) -> list[str]:
-    """What readers see."""
+    """Returns the names that readers see."""
     return sorted(path.name for path in folder.iterdir() if path.name[0] != ".")
 
 
 def ids(folder: Path) -> list[str]:
-    """Request ids that readers find, each of which has its record."""
+    """Returns the request ids of the index, after checking that each has a record."""
     found = []
     for path in find_files(str(folder)):
         with open(path, "rb") as stream:
@@ -110,7 +110,7 @@ def test_an_hour_that_could_not_be_completed_is_when_it_can(
         patched.setattr(os, "rename", fails)
         with pytest.raises(OSError, match="the disk is away"):
             spans.turn()
-        # Nothing is lost meanwhile.
+        # Records that come meanwhile are not lost.
         append(spans, "b")
     spans.turn()
     assert there(tmp_path / "log") == ["20261126T10"]

@@ -1,4 +1,4 @@
-"""What the tests of ``make serve`` share: pushed models, and programs to find."""
+"""Fixtures of the tests of ``make serve``: pushed models, and programs on a PATH."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -9,7 +9,7 @@ from serving.client.protocol import SavedModel
 
 
 def push(models: Path, name: str, version: str, tensorflow: str = "2.16.2") -> None:
-    """Put a SavedModel where the pipeline would."""
+    """Writes a SavedModel where the pipeline would push it."""
     saved = SavedModel()
     saved.meta_graphs.add().meta_info_def.tensorflow_version = tensorflow
     folder = models / name / version
@@ -34,7 +34,7 @@ def models(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], Path]:
-    """Put programs on a PATH of their own."""
+    """Returns a function that puts programs on a separate PATH."""
     folder = tmp_path / "bin"
     folder.mkdir()
     monkeypatch.setenv("PATH", str(folder))

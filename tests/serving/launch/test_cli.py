@@ -1,4 +1,4 @@
-"""The command itself, with a script in the real server's place."""
+"""The command as a process, with a script in place of the real server."""
 
 import os
 import signal
@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[3]
 
 
 class TestProcess:
-    """The command itself, with a script in the real server's place."""
+    """The command as a process, with a script in place of the real server."""
 
     @pytest.fixture
     def ports(self) -> tuple[int, int]:

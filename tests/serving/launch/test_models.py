@@ -1,4 +1,4 @@
-"""The model that is served: the one pushed last, or the one named."""
+"""The model to serve is the one pushed last, or the one with the given name."""
 
 import os
 import re
@@ -56,7 +56,7 @@ def test_a_folder_that_nobody_may_read_is_no_model() -> None:
         "if os.getuid() == 0: os.setuid(65534)\n"
         "print(find_model(Path(sys.argv[1]), None).name)\n"
     )
-    # Not pytest's own folder, which is open to its user alone.
+    # Not in pytest's own folder, which only its user may enter.
     with tempfile.TemporaryDirectory() as place:
         os.chmod(place, 0o755)
         push(Path(place), "mnist", "1700000000")

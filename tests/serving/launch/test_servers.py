@@ -1,4 +1,4 @@
-"""``make serve`` takes the best server the machine has, and says which and why."""
+"""``make serve`` takes the best server of the machine, and tells which and why."""
 
 import errno
 import sys
@@ -35,7 +35,7 @@ def test_no_image_is_better_than_an_older_one() -> None:
 
 
 class TestChoice:
-    """What is chosen, and what is said about the rest."""
+    """The best usable server is chosen, and the output explains why no better one."""
 
     @pytest.fixture
     def model(self, models: Path) -> Model:
@@ -215,7 +215,7 @@ class TestChoice:
 
 
 class TestConfig:
-    """Which versions are served stands in a file beside the models."""
+    """A file beside the models names the served versions."""
 
     def test_it_is_made_and_read_again_and_again(self, models: Path) -> None:
         model, note = with_config(find_model(models, None), write=True)

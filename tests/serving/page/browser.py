@@ -24,7 +24,7 @@ FLAGS = (
     "--disable-background-networking --disable-component-update --disable-sync"
 )
 
-# Strokes as corners, in hundredths of the paper from its middle.
+# Strokes as lists of corners, in hundredths of the paper from its centre.
 DIGITS = {
     1: [[(0, -35), (0, 35)]],
     3: [
@@ -51,7 +51,7 @@ def headless(profile: Path) -> Iterator[webdriver.Chrome]:
 
 
 class Page:
-    """The page, with the actions of a person."""
+    """The page, with the actions of a user."""
 
     def __init__(self, browser: webdriver.Chrome, url: str) -> None:
         self.browser, self.url = browser, url

@@ -1,4 +1,4 @@
-"""What the page's tests share: a browser, and a server of its requests."""
+"""Fixtures of the page's tests: a browser, and a server for its requests."""
 
 from collections.abc import Iterator
 

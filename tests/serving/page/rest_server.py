@@ -16,13 +16,13 @@ from tests.serving.tasks import DIGITS
 
 @dataclass
 class RestServer:
-    """What TensorFlow Serving answers to the page's requests.
+    """Answers the page's requests as TensorFlow Serving does.
 
     Attributes:
             task: The model's task; its name is the model's.
             tells: Whether the model has the signature `describe`.
-            novel: What its signature `novelty` says of any image; None if it has none.
-            versions: Version to state; changing it swaps models.
+            novel: The answer of its signature `novelty` for any image; None without it.
+            versions: Versions with their states; a change swaps models.
             labels: Versions by label.
         asked: The paths asked so far.
         images: The images asked about so far.

@@ -1,4 +1,4 @@
-"""The page in a real headless Chromium: strokes go in, an answer comes out."""
+"""The page in a real headless Chromium: drawn strokes get an answer."""
 
 import itertools
 import re
@@ -221,7 +221,7 @@ def test_it_centres_as_the_client_does(page: Page) -> None:
 def test_the_page_loads_nothing_from_elsewhere() -> None:
     html = FILE.read_text()
     addresses = set(re.findall(r"https?:\S+?(?=['\"])", html))
-    assert addresses == {"http://www.w3.org/2000/svg"}  # a name, not a place
+    assert addresses == {"http://www.w3.org/2000/svg"}  # a namespace, not loaded
     assert " src=" not in html
     assert "default-src 'none'" in html
 

@@ -1,4 +1,4 @@
-"""The page takes any task: its size, its words, its classes, and pictures for it."""
+"""The page adapts to any task: size, words, classes, and pictures in any format."""
 
 from pathlib import Path
 
@@ -43,7 +43,7 @@ def saved(pixels: np.ndarray, path: Path) -> Path:
 
 
 def photographs(tmp_path: Path) -> list[Path]:
-    """Real photographs, wide, tall, large, grey and with a clear corner."""
+    """Real photographs: wide, tall, large, grey, and with a transparent corner."""
     china, flower = (load_sample_image(name) for name in ("china.jpg", "flower.jpg"))
     clear = np.dstack([flower, np.full(flower.shape[:2], 255, np.uint8)])
     clear[:200, :200, 3] = 0
@@ -106,7 +106,7 @@ def test_photographs_are_fitted_as_the_client_fits_them(
         expected, _ = pictures.from_bytes(path.read_bytes(), task, fit)
 
         def is_asked(expected: np.ndarray = expected) -> bool:
-            # What is clear goes through the browser's premultiplied canvas.
+            # Transparent pixels pass the browser's premultiplied canvas.
             found = server.images[-1].astype(int) if server.images else -expected
             return bool(np.abs(found - expected).max() <= 1)
 

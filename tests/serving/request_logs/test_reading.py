@@ -1,4 +1,4 @@
-"""What a server logged is read back, whatever a kill left of it."""
+"""Logged requests are read back, also from files that a kill left incomplete."""
 
 import gzip
 from datetime import UTC, datetime
@@ -110,7 +110,7 @@ def test_what_was_forgotten_is_in_neither_file(prefix: Path) -> None:
     assert ids(prefix) == ["request-0", "request-2"]
     left = [path.read_bytes() for path in sorted(prefix.parent.iterdir())]
     assert not any(b"request-1" in content for content in left)
-    # The other records keep their offsets, also for a server that continues to write.
+    # The other records keep their offsets, as the server may continue to write.
     assert [len(content) for content in left] == sizes
     assert b"\x00" * 20 in left[1]
 
@@ -181,7 +181,7 @@ def test_examples_that_a_kill_tore_are_forgotten(tmp_path: Path, lost: int) -> N
     records = []
     for row in range(3):
         example = Example()
-        # Bytes that cannot be compressed, so that as many are lost.
+        # Incompressible bytes, so that a cut of the file loses records.
         picture = np.random.default_rng(row).bytes(1000)
         for name, value in (("picture", picture), ("request_id", b"request-%d" % row)):
             example.features.feature[name].bytes_list.value.append(value)

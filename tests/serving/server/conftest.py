@@ -1,4 +1,4 @@
-"""The SavedModels and the one server most of these tests share."""
+"""The SavedModels, and the server that most of these tests share."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-# Before TensorFlow is imported: its greetings hide a test's own output.
+# Set before TensorFlow is imported: its log lines would hide a test's output.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 from tests.serving.server import saved_models

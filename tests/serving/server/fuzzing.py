@@ -54,7 +54,7 @@ GRPC_STATUSES = frozenset(
 )
 HTTP_STATUSES = frozenset({200, 400, 404, 413, 429, 501})
 
-# Model, signature, input, and type of what is answered with some luck.
+# Model, signature, input and type of requests that may succeed.
 _FITTING = (
     *(("adder", "", "x", 1), ("adder", "pair", "x", 1), ("adder", "scalar", "x", 1)),
     *(("adder", "text", "text", 7), ("adder", "rows", "matrix", 1)),
@@ -82,7 +82,7 @@ _METHODS = ("Predict",) * 8 + ("Classify", "Regress", "MultiInference")
 
 
 def shape(draw: random.Random) -> list[int]:
-    """Draw a shape, now and then one that nothing could hold."""
+    """Draws a shape; a few of them are too large for any memory."""
     dims = [draw.choice(_SIZES) for _ in range(draw.choice((0, 1, 1, 2, 2, 3, 4, 5)))]
     if dims and draw.random() < 0.15:
         dims[draw.randrange(len(dims))] = draw.choice(_HUGE)
@@ -90,7 +90,7 @@ def shape(draw: random.Random) -> list[int]:
 
 
 def tensor(draw: random.Random, dtype: int | None = None) -> Any:
-    """Draw a TensorProto whose parts mostly fit together."""
+    """Draws a TensorProto whose parts mostly fit together."""
     dtype = dtype or draw.choice((1, 1, 1, 3, 4, 7, 9, 2))
     proto = tensor_pb2.TensorProto(dtype=dtype)
     if draw.random() < 0.1:
@@ -119,7 +119,7 @@ def tensor(draw: random.Random, dtype: int | None = None) -> Any:
 
 
 def example(draw: random.Random) -> Any:
-    """Draw a tf.Example, of the feature that is asked for or of another."""
+    """Draws a tf.Example with the expected feature or with another one."""
     features = {}
     for name in draw.sample(("v", "image", "x"), draw.randrange(3)):
         values = [draw.uniform(-9, 9) for _ in range(draw.choice((0, 1, 1, 784)))]
@@ -137,13 +137,13 @@ def example(draw: random.Random) -> Any:
 
 
 def model_spec(draw: random.Random) -> Any:
-    """Draw whom to ask."""
+    """Draws a model spec."""
     version = draw.choice((None,) * 9 + (1, 3, 2, -5, 2**62))
     return spec(draw.choice(_MODELS), draw.choice(_SIGNATURES), version)
 
 
 def grpc_request(draw: random.Random) -> tuple[str, bytes]:
-    """Draw a method and the bytes sent to it."""
+    """Draws a method and the bytes of its request."""
     method = draw.choice(_METHODS)
     request: Any
     if method == "Predict":
@@ -181,7 +181,7 @@ def grpc_request(draw: random.Random) -> tuple[str, bytes]:
 
 
 def value(draw: random.Random, depth: int = 0) -> Any:
-    """Draw a JSON value, mostly a list as deep and wide everywhere."""
+    """Draws a JSON value, mostly a rectangular list."""
     if depth < 5 and draw.random() < 0.6:
         if draw.random() < 0.8:
             return [value(draw, depth + 1)] * draw.choice(_SIZES[:12])
@@ -197,7 +197,7 @@ def value(draw: random.Random, depth: int = 0) -> Any:
 
 
 def rest_request(draw: random.Random) -> tuple[str, str, bytes, dict[str, str]]:
-    """Draw a method, a target, a body and headers."""
+    """Draws a method, a target, a body and headers."""
     model = draw.choice(_MODELS)
     where = draw.choice(("",) * 8 + ("/versions/1", "/versions/99", "/labels/stable"))
     if draw.random() < 0.05:
@@ -241,7 +241,7 @@ class Client:
         self.wrong: list[str] = []
 
     def send(self, number: int) -> None:
-        """Send request `number`; keep what is wrong with its answer."""
+        """Sends request `number`; keeps the faults of its answer."""
         draw = random.Random(f"{self._seed}-{number}")
         status = self._rest(draw) if number % 2 else self._grpc(draw)
         if status.startswith("!"):
@@ -281,7 +281,7 @@ class Client:
                 text = answer.read()
                 break
             except (http.client.HTTPException, OSError) as error:
-                # An idle connection may be dropped at any time.
+                # The server may close an idle connection at any time.
                 connection.close()
                 if attempt:
                     return f"!{method} {target}: {error!r}"
@@ -334,10 +334,10 @@ def served(folder: Path) -> Iterator[tuple[psutil.Process, int, int]]:
 
 
 def fuzz(requests: int, seed: int) -> tuple[Client, list[int]]:
-    """Send so many requests; return the client and the server's memory along the way.
+    """Sends `requests` requests; returns the client, and the server's memory over time.
 
     Raises:
-        psutil.NoSuchProcess: the server has died.
+        psutil.NoSuchProcess: The server has died.
     """
     with tempfile.TemporaryDirectory() as folder, served(Path(folder)) as server:
         process, grpc_port, rest_port = server

@@ -48,7 +48,7 @@ def mark(path: Path, *signatures: str) -> None:
 
 
 def spin(turns: Any) -> Any:
-    """Return 0 after so many turns of a loop."""
+    """Returns 0 after `turns` turns of a loop."""
     return tf.while_loop(
         lambda i, _: i < tf.reduce_max(turns),
         lambda i, m: (i + 1, tf.tanh(m @ m)),
@@ -94,5 +94,5 @@ ODD: dict[str, Signature] = {
 
 
 def save_odd(path: Path) -> Path:
-    """Save all of them as one model."""
+    """Saves all of them as one model."""
     return save(path, ODD)

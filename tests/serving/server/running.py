@@ -1,4 +1,4 @@
-"""A server on a thread of the test's process, and ways to talk to it."""
+"""A server on a thread of the test's process, and calls to it."""
 
 from __future__ import annotations
 
@@ -65,14 +65,14 @@ def predict_request(
 
 @dataclasses.dataclass(frozen=True)
 class Failure:
-    """How a call failed."""
+    """The code and message of a failed call."""
 
     code: grpc.StatusCode
     message: str
 
 
 def failure_of(call: Callable[..., Any], *arguments: Any) -> Failure:
-    """Make a call that must fail; return how it did."""
+    """Makes a call that must fail; returns its failure."""
     try:
         answer = call(*arguments)
     except grpc.RpcError as error:
@@ -130,7 +130,7 @@ class RunningServer:
         try:
             return self.start()
         except BaseException:
-            # Its threads would keep the test process alive.
+            # The server's threads would keep the test process alive.
             self.stop()
             raise
 

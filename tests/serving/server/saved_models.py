@@ -1,4 +1,4 @@
-"""SavedModels made for the tests: small, quick to load, of every kind served."""
+"""SavedModels for the tests: small, quick to load, one of every served kind."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def _signature(inputs: Any, outputs: Any, method: str = "predict") -> Any:
 def save_adder(path: Path, amount: float, only: tuple[str, ...] = ()) -> Path:
     """Save a TF1 model of reference variables that adds `amount`.
 
-    It has one signature for every kind of request, or just those named in `only`.
+    It has one signature for every kind of request, or only those named in `only`.
     """
     graph = tf.Graph()
     with graph.as_default(), v1.Session(graph=graph) as session:
@@ -67,7 +67,7 @@ def save_adder(path: Path, amount: float, only: tuple[str, ...] = ()) -> Path:
                 {"echo": tf.identity(text), "raw_bytes": tf.strings.join([text, "!"])},
             ),
             "centred": _signature({"x": x}, {"y": x - tf.reduce_mean(x)}),
-            # A seed, as the trainer's tests demand one of all in their process.
+            # With a seed, as the trainer's tests require one everywhere in the process.
             "noise": _signature(
                 {"x": x}, {"y": x + tf.random.uniform(tf.shape(x), seed=1)}
             ),
@@ -140,7 +140,7 @@ def save_types(path: Path) -> Path:
 
 
 class _Digits(tf.Module):
-    """A dense model of images with two signatures, as the pipeline pushes it."""
+    """A dense model of images with two signatures, like a pushed model."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -181,8 +181,8 @@ def save_digits(path: Path) -> Path:
 def save_convolution(path: Path) -> Path:
     """Save a Keras model by `Model.export`.
 
-    Its Conv2D aborts the process on input of another rank where oneDNN is on and
-    nothing checks before (tensorflow/tensorflow #85250).
+    Its Conv2D aborts the process on input of another rank if oneDNN is on and the input
+    is not checked before (tensorflow/tensorflow #85250).
     """
     import keras
 

@@ -1,4 +1,4 @@
-"""Details in which an answer could easily differ from TensorFlow Serving's."""
+"""Details in which an answer may easily differ from TensorFlow Serving's."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ class TestNumbers:
             assert (status, answer) == (200, {"results": [found]})
 
     def test_the_digits_are_theirs(self) -> None:
-        """Six of them where they read back as the same float, else nine."""
+        """Six digits if they read back as the same float, else nine."""
         bits = np.random.default_rng(5).integers(0, 2**32, 20_000, np.uint32)
         values = bits.view(np.float32)
         values = values[np.isfinite(values)]

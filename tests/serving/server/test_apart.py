@@ -1,4 +1,4 @@
-"""The server imports nothing of the project around it."""
+"""The server imports nothing from the rest of the project."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ ROOT = FOLDER.parents[1]
 
 
 def imported(file: Path) -> set[str]:
-    """Return the modules that a file imports, wherever in it."""
+    """Returns the modules that a file imports, anywhere in it."""
     found = set()
     for node in ast.walk(ast.parse(file.read_text())):
         if isinstance(node, ast.Import):

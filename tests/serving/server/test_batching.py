@@ -1,4 +1,4 @@
-"""Requests that wait at the same time run together, with unchanged answers."""
+"""Requests that wait together run together, and their answers do not change."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ Y = TensorSpec("y", "y:0", FLOAT, np.dtype(np.float32), (None,))
 
 
 class Function:
-    """Stands in for a graph: keeps its calls, and can be held up."""
+    """Replaces a graph: keeps its calls, and can be blocked."""
 
     def __init__(self, compute: Callable[[np.ndarray], np.ndarray]):
         self._compute = compute
@@ -65,7 +65,7 @@ def arrays(*values: float) -> tuple[np.ndarray]:
 
 
 class RunningScheduler(Scheduler):
-    """A scheduler with threads of its own."""
+    """A scheduler with its own threads."""
 
     def __init__(self, strict: bool, parameters: BatchingParameters):
         self._own = Pools({GRPC: 4, REST: 4, BATCH: 4})
@@ -129,7 +129,7 @@ class TestScheduler:
         second = threading.Event()
 
         def compute(x: np.ndarray) -> np.ndarray:
-            # The first ends once the second, which came later, has run.
+            # The first call ends after the second one, which came later, has run.
             if x[0] == 0:
                 assert second.wait(30)
             else:

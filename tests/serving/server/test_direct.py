@@ -28,7 +28,7 @@ SLOW = 0.5
 
 
 class Call:
-    """Stands in for a call of gRPC; keeps what it is answered."""
+    """Replaces a call of gRPC; keeps its answer."""
 
     def __init__(self, request: Any, method: bytes = PREDICT):
         self.data = request.SerializeToString()
@@ -76,7 +76,7 @@ def marked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
 
 
 class Quick(DirectPredict):
-    """With a way to say how long runs took, and what was counted."""
+    """A DirectPredict whose run times are set by the test, with its counts."""
 
     def __init__(self, server: RunningServer, row_seconds: float | None = QUICK):
         self.counted: list[str] = []
@@ -125,7 +125,7 @@ def test_those_that_came_together_are_one_run(marked: RunningServer) -> None:
 
 
 def test_a_run_is_no_longer_than_a_quick_one(marked: RunningServer) -> None:
-    # Of rows that take 0.4 ms, two are less than 1 ms.
+    # If a row takes 0.4 ms, two rows take less than 1 ms.
     quick, calls = Quick(marked, 4e-4), [call(float(i)) for i in range(5)]
     before = quick.runs()
     assert all(map(quick.takes, calls))

@@ -1,4 +1,4 @@
-"""The command line takes what tensorflow_model_server's does."""
+"""The command line accepts the flags of tensorflow_model_server."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ REQUESTS = 2000
 
 
 def test_every_request_gets_a_status() -> None:
-    """The seed is printed; `FUZZ_SEED` has the same requests again."""
+    """The seed is printed; with `FUZZ_SEED` the same requests are sent again."""
     seed = int(os.environ.get("FUZZ_SEED", time.time_ns() % 10**9))
     print(f"FUZZ_SEED={seed}")
     client, _ = fuzz(REQUESTS, seed)

@@ -1,6 +1,6 @@
-"""A gRPC server on the core of grpcio: what a client sees of it.
+"""A gRPC server on grpcio's core, as a client sees it.
 
-It stands on private classes of grpcio; these tests fail if those change.
+The server uses private classes of grpcio; these tests fail if those change.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ TIMEOUT = 20.0
 
 
 class Echo(grpc.GenericRpcHandler):
-    """Handlers of every kind, by the last part of the path."""
+    """Handlers of every kind, chosen by the last part of the path."""
 
     def __init__(self) -> None:
         self.entered = asyncio.Event()
@@ -80,7 +80,7 @@ class Echo(grpc.GenericRpcHandler):
 
 
 class Nothing:
-    """Takes no call, unless it is told to."""
+    """Takes no call, unless the test allows it."""
 
     def __init__(self, path: bytes = b""):
         self.path = path
@@ -146,7 +146,7 @@ async def test_names_and_values_go_both_ways() -> None:
 
 async def test_handlers_know_the_deadline() -> None:
     async with Served() as served:
-        # The core rounds it up.
+        # The core rounds the time up.
         assert 10 < float(await served.ask("remaining")) < TIMEOUT + 1
         assert await served.ask("remaining", timeout=None) == b"None"
 
@@ -199,7 +199,7 @@ async def test_nothing_is_left_of_those_who_go_away_at_once() -> None:
             call = served.ask("wait", timeout=TIMEOUT if turn % 2 else 0.001)
             await asyncio.sleep(turn % 4 / 1000)
             call.cancel()
-        # It would wait for a call that is left.
+        # The stop would wait for a call that is not finished.
         await asyncio.wait_for(served.server.stop(2 * TIMEOUT), TIMEOUT)
 
 
@@ -216,7 +216,7 @@ async def test_more_calls_than_the_limit() -> None:
 
 async def test_quick_calls_are_answered_on_the_core_s_thread() -> None:
     async with Served(Nothing(b"/test/same")) as served:
-        # More than one group of completions.
+        # These are more than one group of completions.
         asked = [served.ask("same", b"%d" % i) for i in range(200)]
         assert await asyncio.gather(*asked) == [b"quick %d" % i for i in range(200)]
         assert await served.ask("remaining", timeout=None) == b"None"
@@ -245,7 +245,7 @@ async def test_stopping_ends_what_outlasts_the_grace() -> None:
 
 
 class SlowToReturn:
-    """The core's server, whose shutdown is over before the call returns."""
+    """The core's server; its shutdown ends before the call returns."""
 
     def __init__(self, server: Any) -> None:
         self._server = server
@@ -256,7 +256,7 @@ class SlowToReturn:
 
     def shutdown(self, *arguments: Any) -> None:
         self._server.shutdown(*arguments)
-        # The completion is taken by the core's thread meanwhile.
+        # Meanwhile the core's thread takes the completion.
         time.sleep(0.3)
         self.done.append("shutdown returned")
 
@@ -266,7 +266,7 @@ class SlowToReturn:
 
 
 async def test_the_core_is_kept_until_its_shutdown_has_returned() -> None:
-    """What is used after it is freed ends the process."""
+    """Use after free would end the process."""
     async with Served() as served:
         slow = SlowToReturn(served.server._server)
         served.server._server = slow

@@ -320,7 +320,7 @@ class TestPredict:
 
 
 def as_values(array: np.ndarray, dtype: tf.DType) -> Any:
-    """Make a TensorProto with lists of values, whatever their number."""
+    """Makes a TensorProto with typed lists of values, even for a single value."""
     tensor = tf.make_tensor_proto(array[:1])
     for index in range(1, len(array)):
         one = tf.make_tensor_proto(array[index : index + 1])

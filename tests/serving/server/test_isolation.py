@@ -1,4 +1,4 @@
-"""No caller gets another caller's values or waits for another caller."""
+"""No caller gets another caller's values, or waits for another caller."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from tests.serving.server.running import (
 )
 from tests.serving.server.saved_models import save_adder
 
-# More than the threads of any pool.
+# More requests than any pool has threads.
 MANY = 40
 
 
@@ -61,7 +61,7 @@ def ask(server: RunningServer, signature: str, x: Any) -> Any:
 
 
 class TestOthersValues:
-    """Rows of these models sometimes depend on each other; trying would not show it."""
+    """Rows of these models depend on each other rarely, so trials would prove little."""
 
     @pytest.mark.parametrize(
         ("signature", "usual", "rare", "expected"),
@@ -134,7 +134,7 @@ class TestMarker:
 
 
 def health(server: RunningServer) -> Callable[[], float]:
-    """A way to ask health; it returns the seconds that took."""
+    """Returns a function that checks health and returns the seconds that it took."""
     stub = health_pb2_grpc.HealthStub(server.channel)
 
     def check() -> float:
@@ -157,7 +157,7 @@ class TestWaiting:
             check()
             both.predict({"x": [1.0]}, spec("adder", "pair"))
             both.predict({"x": [1.0]}, spec("adder"))
-            # A loop, too, for which TensorFlow's shared pool would have no thread.
+            # The loop, too, would get no thread of TensorFlow's shared pool.
             both.predict({"turns": np.int32(1)}, spec("adder", "slow"))
             both.rest("/v1/models/adder:predict", {"inputs": [1.0]})
             answered += 1
@@ -218,7 +218,7 @@ def test_the_grace_period_is_kept(models: Path) -> None:
         eventually(lambda: references(manager) >= 2)
         start = time.monotonic()
         ended = server.run(server.server.stop(0.5))
-        # It would take a minute otherwise.
+        # Without the fix it takes a minute.
         assert time.monotonic() - start < 10
         assert not ended
         other.result()

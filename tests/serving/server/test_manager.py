@@ -74,7 +74,7 @@ class TestSwaps:
         sizes = []
         with serve(tmp_path, file_system_poll_wait_seconds=0.02) as server:
             for version in range(2, 52):
-                # The name alone makes it another version; the content may repeat.
+                # The name alone makes it a new version; the content may be the same.
                 shutil.copytree(tmp_path / str(version - 1), tmp_path / f"c{version}")
                 (tmp_path / f"c{version}").rename(tmp_path / str(version))
                 server.await_states(
@@ -83,7 +83,7 @@ class TestSwaps:
                 shutil.rmtree(tmp_path / str(version - 1))
                 assert server.predict({"x": [0.0]})["y"] == [1.0]
                 sizes.append(process.memory_info().rss / 2**20)
-        # If a session or its graph were kept, 0.5 MiB per swap would add up to 20.
+        # If sessions or graphs were kept, 0.5 MiB per swap would add up to 20 MiB.
         assert sizes[-1] - sizes[9] < 15, sizes
 
 

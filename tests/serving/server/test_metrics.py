@@ -17,7 +17,7 @@ def test_prometheus_reads_the_page() -> None:
         for family in text_string_to_metric_families(metrics.page())
         for sample in family.samples
     }
-    # Its reader names counters so, whatever they are called on the page.
+    # The metrics' reader adds `_total` to the names of counters.
     name = ":tensorflow:serving:request_count_total"
     assert samples[name, (("model_name", 'a "name"\\\n'), ("status", "OK"))] == 2
     latency = ":tensorflow:serving:request_latency"

@@ -1,4 +1,4 @@
-"""The server as a process: exit codes, signals, one line for each mistake."""
+"""The server as a process: exit codes, signals, and one line for each mistake."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ class TestFlags:
 def test_without_models_it_does_not_start(
     monkeypatch: pytest.MonkeyPatch, warnings: str
 ) -> None:
-    # What libraries warn of as they are imported is no error.
+    # Warnings of libraries at import are not errors.
     monkeypatch.setenv("PYTHONWARNINGS", warnings)
     done = run()
     assert done.returncode == 255
@@ -105,12 +105,12 @@ def test_without_models_it_does_not_start(
         "Failed to start server. Error: INVALID_ARGUMENT: Both "
         "server_options.model_base_path and server_options.model_config_file are empty!"
     )
-    # Nothing that TensorFlow 2.16 calls an error, as that there is no GPU.
+    # No errors of TensorFlow 2.16, such as a missing GPU.
     assert not any(": E external/" in line for line in done.stderr.splitlines())
 
 
 def test_life_and_an_orderly_end(library: Path) -> None:
-    """Serve, refuse a second server, finish what runs after SIGTERM, exit 0."""
+    """It serves, refuses a second server, finishes calls after SIGTERM, and exits 0."""
     port = free_port()
     flags = ("--model_name=adder", f"--model_base_path={library / 'adder'}")
     call: Any
@@ -148,7 +148,7 @@ def test_life_and_an_orderly_end(library: Path) -> None:
         slow = predict_request({"turns": np.int32(60_000)}, spec(signature="slow"))
         with ThreadPoolExecutor(1) as pool:
             waiting = pool.submit(call, slow, timeout=60)
-            # The slow call is on its way once a later one was answered.
+            # The slow call has started when a later call was answered.
             call(predict_request({"x": [1.0]}), timeout=30)
             process.send_signal(signal.SIGTERM)
             assert waiting.result(60).model_spec.version.value == 3

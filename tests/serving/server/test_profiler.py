@@ -1,4 +1,4 @@
-"""TensorFlow's own client traces the server, where that was asked for."""
+"""TensorFlow's own client traces the server if the flag allows it."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_the_path_in_a_request_is_not_written_to(
     traced: RunningServer, tmp_path: Path
 ) -> None:
     request = profiler.message("ProfileRequest")(duration_ms=50)
-    # Field 5, repository_root.
+    # Field 5 of the request is repository_root.
     root = str(tmp_path / "elsewhere").encode()
     data = request.SerializeToString() + b"\x2a" + bytes([len(root)]) + root
     answer = traced.channel.unary_unary(PROFILE)(data, timeout=TIMEOUT)

@@ -1,4 +1,4 @@
-"""Configurations change: files, policies, labels, reloads."""
+"""The server follows changed configurations: files, policies, labels, reloads."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ class TestConfigFile:
                     model_text("other", base),
                 )
                 eventually(lambda: load.answers[-1] == 2.0)
-                # A file that is no config changes nothing.
+                # An invalid file changes nothing.
                 config.write_text("model_config_list { config { nam")
                 time.sleep(1.3)
             assert load.failures == []
@@ -111,7 +111,7 @@ class TestConfigFile:
             model_config_file=str(config), model_config_file_poll_wait_seconds=1
         ) as server:
             assert server.refused({"x": [0.0]}).code is StatusCode.NOT_FOUND
-            # A path with a typing error holds nothing up once it is mended.
+            # A mistyped path blocks nothing once it is corrected.
             config.write_text(config_text(model_text("adder", tmp_path / "bsae")))
             time.sleep(1.5)
             config.write_text(config_text(model_text("adder", tmp_path / "base")))

@@ -1,4 +1,4 @@
-"""What `logging_config` of a model asks for is on disk, whole, bounded and found."""
+"""A model's `logging_config` writes complete, limited and indexed request logs."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def config_text(base: Path, prefix: Path, rate: float = 1.0, kind: str = "") -> 
 
 
 def records(folder: Path) -> list[Any]:
-    """Every record, read as anybody would read it."""
+    """Returns every record, read with TensorFlow's reader."""
     files = sorted(str(path) for path in folder.glob("*" + RECORDS))
     return [
         prediction_log_pb2.PredictionLog.FromString(data)
@@ -139,7 +139,7 @@ def test_a_share_of_them(base: Path, tmp_path: Path) -> None:
     with RunningServer(model_config_file=str(config)) as server:
         for _ in range(500):
             server.call(predict_request({"x": [1.0]}))
-    # Within five standard deviations, which is once in a million runs.
+    # Within five standard deviations; it fails once in a million runs.
     assert 55 < len(records(tmp_path / "log")) < 145
 
 

@@ -1,4 +1,4 @@
-"""The REST contract, case by case, and its parity with gRPC."""
+"""The REST contract, case by case, and its agreement with gRPC."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ class TestPredict:
         body = {"signature_name": "text", "instances": ["text", encoded]}
         status, data, _ = server.http(PREDICT, body)
         assert status == 200
-        # An alias without `_bytes` gives the bytes as they are.
+        # An alias without the suffix `_bytes` gives the bytes unchanged.
         assert raw in data
         rows = json.loads(data.decode("utf-8", "replace"))["predictions"]
         assert rows[0]["echo"] == "text"
@@ -240,7 +240,7 @@ class TestPredict:
         body = {"signature_name": "slow", "instances": [1]}
         status, answer = server.rest(PREDICT, body)
         assert status == 400
-        # The kernel refuses it: no operation that a scalar reaches aborts on a vector.
+        # The kernel refuses a vector: operations on scalars do not abort on it.
         assert "must be a scalar" in answer["error"]
 
     def test_a_body_past_the_cap(self, server: RunningServer) -> None:
@@ -365,12 +365,12 @@ class TestPaths:
             assert f"{latency}{{{labels}}} " in text
         assert ':runtime_latency_bucket{model_name="adder",API="Predict",' in text
         assert ':cc:saved_model:load_attempt_count{model_path="' in text
-        # A name nobody configured makes no series of its own.
+        # A model name that is not configured gets no series.
         assert "body" not in text
 
 
 class TestParity:
-    """What one protocol answers, the other does."""
+    """Both protocols give the same answers."""
 
     def test_predictions(self, server: RunningServer) -> None:
         images = np.random.default_rng(3).integers(0, 256, (3, 28, 28))

@@ -1,4 +1,4 @@
-"""Loading, and the one private function of TensorFlow the speed rests on."""
+"""Models are loaded; TensorFlow's private function for fast calls still exists."""
 
 from __future__ import annotations
 

@@ -169,11 +169,11 @@ print("all")
 
 
 def test_elementwise_operations_survive_every_rank() -> None:
-    """In a process of its own, as one that does not would end it."""
+    """It runs in a separate process, as an operation that aborts would end it."""
     ran = subprocess.run(
         [sys.executable, "-c", _RUN_ALL], capture_output=True, text=True, check=False
     )
-    # What it printed last is the operation that ended it.
+    # The last line printed is the operation that aborted.
     assert ran.stdout.split()[-1:] == ["all"], ran.stderr[-2000:]
     assert ran.returncode == 0
 

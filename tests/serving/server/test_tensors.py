@@ -78,7 +78,7 @@ def test_more_or_fewer_values_than_the_shape_are_read_as_tensorflow_does(
         for size in dims:
             proto.tensor_shape.dim.add(size=size)
         if field == "tensor_content":
-            # Nobody reads what a tensor of no elements carries.
+            # Readers ignore the content of a tensor without elements.
             proto.tensor_content = bytes(4 * (int(np.prod(dims)) or 3))
         else:
             getattr(proto, field).extend(values[:count])

@@ -1,4 +1,4 @@
-"""TensorFlow Lite models are served where asked for."""
+"""TensorFlow Lite models are served if the flag allows it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ WEIGHTS = np.linspace(-1, 1, 12).reshape(4, 3).astype(np.float32)
 
 @pytest.fixture(scope="module")
 def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A base path with a TensorFlow Lite model beside a SavedModel of other sums."""
+    """A base path with a TensorFlow Lite model and a SavedModel of other sums."""
     folder = tmp_path_factory.mktemp("lite")
     saved = odd_models.save(
         folder / "saved" / "1",

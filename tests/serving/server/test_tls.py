@@ -22,7 +22,7 @@ DAY = datetime.timedelta(days=1)
 
 @dataclass(frozen=True)
 class Identity:
-    """A key and its certificate, PEM."""
+    """A key and its certificate, in PEM."""
 
     key: ec.EllipticCurvePrivateKey
     certificate: x509.Certificate
@@ -41,7 +41,7 @@ class Identity:
 
 
 def make_identity(name: str, issuer: Identity | None = None) -> Identity:
-    """Make a certificate, signed by `issuer` or an authority by itself."""
+    """Makes a certificate, signed by `issuer`; without one, a self-signed authority."""
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     now = datetime.datetime.now(datetime.UTC)

@@ -1,4 +1,4 @@
-"""Which folders are versions, and which of them a policy chooses."""
+"""Folders with valid names are versions; a policy chooses among them."""
 
 from __future__ import annotations
 

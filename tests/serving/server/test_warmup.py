@@ -39,7 +39,7 @@ def write(version: Path, *records: Any) -> None:
 
 def predict_log(inputs: Any, signature: str = "") -> Any:
     log = Log()
-    # The model's name in a record is not looked at.
+    # The model's name in a record is ignored.
     request = predict_request(inputs, spec("another", signature))
     log.predict_log.request.CopyFrom(request)
     return log
