@@ -61,7 +61,7 @@ def ask(server: RunningServer, signature: str, x: Any) -> Any:
 
 
 class TestOthersValues:
-    """Rows of these models depend on each other rarely, so trials would prove little."""
+    """Rows of these models depend on each other rarely, so trials prove little."""
 
     @pytest.mark.parametrize(
         ("signature", "usual", "rare", "expected"),
