@@ -1,4 +1,4 @@
-"""What the components' tests share: real digits, and TFX's artifacts."""
+"""Fixtures of the components' tests: real digits, and TFX's artifacts."""
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -41,9 +41,9 @@ def dataset(all_digits: Dataset) -> Dataset:
 
 @pytest.fixture
 def artifact(tmp_path: Path) -> Callable[..., Any]:
-    """Makes a TFX artifact with a folder of its own.
+    """Returns a function that makes a TFX artifact with its own folder.
 
-    Called with its type, its splits' names and its custom properties.
+    Its arguments are the type, the names of the splits and the custom properties.
     """
 
     def make(
@@ -54,7 +54,7 @@ def artifact(tmp_path: Path) -> Callable[..., Any]:
         Path(made.uri).mkdir(parents=True)
         uris.append(made.uri)
         if splits is not None:
-            # As artifact_utils.encode_split_names writes them.
+            # The form of artifact_utils.encode_split_names.
             made.split_names = "[" + ", ".join(f'"{s}"' for s in splits) + "]"
         for name, value in properties.items():
             if isinstance(value, int):
@@ -69,7 +69,7 @@ def artifact(tmp_path: Path) -> Callable[..., Any]:
 
 @pytest.fixture(scope="session")
 def schema() -> schema_pb2.Schema:
-    """The pipeline's own, of the digits."""
+    """The pipeline's own schema for the digits."""
     return complete(parse_judgement(judgement(), "schema.pbtxt"), digits.TASK)
 
 
@@ -77,11 +77,11 @@ def schema() -> schema_pb2.Schema:
 def store(
     artifact: Callable[..., Any], schema: schema_pb2.Schema
 ) -> Callable[..., Any]:
-    """Writes statistics as StatisticsGen does, and their anomalies likewise.
+    """Returns a function that stores statistics or anomalies as StatisticsGen does.
 
-    Called with the type of either, statistics by split and custom properties.
+    Its arguments are the type of either, statistics by split and custom properties.
     """
-    # Not for the tests of components that do without TensorFlow.
+    # Imported here, as the tests of some components do without TensorFlow.
     import tensorflow_data_validation as tfdv
     from tfx.types import standard_artifacts
 
@@ -104,14 +104,14 @@ def store(
 @pytest.fixture(scope="session")
 def describe(schema: schema_pb2.Schema) -> Callable[[Examples], Any]:
     """Returns the statistics of examples, as StatisticsGen makes them."""
-    # Not for the tests of components that do without TensorFlow.
+    # Imported here, as the tests of some components do without TensorFlow.
     import tensorflow as tf
     import tensorflow_data_validation as tfdv
     from tensorflow_data_validation.statistics import stats_impl
     from tfx_bsl.coders.example_coder import ExamplesToRecordBatchDecoder
 
     def describe(examples: Examples) -> Any:
-        # A batch needs columns; of no examples there are none.
+        # A batch needs columns, which a split without examples does not have.
         rows = examples or [tf.train.Example()]
         batch = ExamplesToRecordBatchDecoder().DecodeBatch(
             [row.SerializeToString() for row in rows]
@@ -125,7 +125,7 @@ def describe(schema: schema_pb2.Schema) -> Callable[[Examples], Any]:
 
 @pytest.fixture(scope="session")
 def make_examples(all_digits: Dataset) -> Callable[..., Examples]:
-    """Makes examples of the digits in some rows, or of the first 200."""
+    """Returns a function that makes examples of the digits in some rows, or of 200."""
     import tensorflow as tf
 
     def make(rows: Iterable[int] = range(200), invert: bool = False) -> Examples:

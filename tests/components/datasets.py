@@ -1,4 +1,4 @@
-"""A data set in memory, and the wrappings in which people keep it on disk."""
+"""A data set in memory, and its common forms on disk."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Dataset:
     test_labels: np.ndarray
 
     def files(self) -> dict[str, np.ndarray]:
-        """The arrays by the names of MNIST's own files."""
+        """Returns the arrays by the names of MNIST's own files."""
         return {
             "train-images-idx3-ubyte": self.train_images,
             "train-labels-idx1-ubyte": self.train_labels,
@@ -37,7 +37,7 @@ class Dataset:
         }
 
     def arrays(self) -> dict[str, Any]:
-        """The arrays by the names in Keras' npz.
+        """Returns the arrays by the names in Keras' npz.
 
         Typed as Any, because NumPy 2 declares a flag among `savez`'s keyword arguments.
         """
@@ -63,26 +63,26 @@ class Dataset:
         return str(folder)
 
     def with_label(self, row: int, label: int) -> Dataset:
-        """The same, with one other label in the training part."""
+        """Returns a copy with one other label in the training part."""
         labels = self.train_labels.copy()
         labels[row] = label
         return replace(self, train_labels=labels)
 
     def with_pixel(self, row: int, value: int) -> Dataset:
-        """The same, with one other pixel in the training part."""
+        """Returns a copy with one other pixel in the training part."""
         images = self.train_images.copy()
         images[row, 14, 14] = value
         return replace(self, train_images=images)
 
 
 def idx_bytes(items: np.ndarray) -> bytes:
-    """An IDX file as the format's description has it."""
+    """Returns an IDX file according to the format's description."""
     header = struct.pack(f">HBB{items.ndim}I", 0, 8, items.ndim, *items.shape)
     return header + items.astype(np.uint8).tobytes()
 
 
 def refusal(path: str | Path) -> str:
-    """What is said about a data set that cannot be used; it is one line."""
+    """Returns the one line with which a data set is refused."""
     with pytest.raises(BadInputError) as caught:
         open_source(str(path)).fingerprint()
     message = str(caught.value)

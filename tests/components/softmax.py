@@ -1,4 +1,4 @@
-"""A model as small as one can be that answers digits, with all signatures."""
+"""The smallest possible model of digits, with all signatures."""
 
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ TEXT = tf.TensorSpec([None], tf.string, name="text")
 
 
 def answer(pixels: Any, weights: Any = WEIGHTS) -> dict[str, Any]:
-    """Softmax regression on `[rows, 784]` pixels of any type."""
+    """Returns a softmax regression's outputs for `[rows, 784]` pixels of any type."""
     probabilities = tf.nn.softmax(tf.cast(pixels, tf.float32) / 255.0 @ weights)
     return {
         "probabilities": probabilities,
@@ -91,11 +91,11 @@ def of_weights(weights: np.ndarray, bias: np.ndarray) -> dict[str, Any]:
 
 
 def save_softmax(folder: str, **signatures: Any) -> str:
-    """Saves a model of the right signatures, but for those that are given.
+    """Saves a correct model with some signatures replaced.
 
     Args:
-        folder: Of the SavedModel.
-        **signatures: Input and function by name; None leaves one out.
+        folder: Folder of the SavedModel.
+        **signatures: Input and function by name; None leaves a signature out.
     """
     chosen = {k: v for k, v in {**RIGHT, **signatures}.items() if v is not None}
     tf.saved_model.save(
@@ -106,7 +106,7 @@ def save_softmax(folder: str, **signatures: Any) -> str:
             for name, (spec, function) in chosen.items()
         },
     )
-    # `tf.saved_model.save` writes each signature as one for Predict.
+    # `tf.saved_model.save` gives every signature Predict's method.
     if "classify" in chosen:
         updater = tf.compat.v1.saved_model.signature_def_utils.MethodNameUpdater
         methods = updater(folder)

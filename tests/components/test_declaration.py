@@ -1,4 +1,4 @@
-"""What a component declares becomes TFX's specification of it."""
+"""A component's declaration becomes TFX's specification."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from contract.code import code_digest
 
 
 class Counting(BaseExecutor):
-    """Passes its inputs on, so that a test can look at them."""
+    """Keeps its inputs, so that a test can inspect them."""
 
     def run(
         self, inputs: Artifacts, outputs: Artifacts, parameters: dict[str, Any]

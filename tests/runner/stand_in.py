@@ -1,7 +1,7 @@
 """Replaces `local_runner.py`: writes its `result.json` and exit codes at once.
 
-What a span's file says becomes of a run that tries it: `refused`, `slow`, `dies`, or
-anything else for a run that goes well.
+The content of a span's file decides the end of a run that tries it: `refused`, `slow`,
+`dies`, or anything else for success.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""`local_runner.py check`: what is in the data, before anything is trained."""
+"""`local_runner.py check` describes the data before anything is trained."""
 
 import json
 import subprocess
@@ -30,7 +30,7 @@ Check = Callable[..., Result]
 
 @pytest.fixture(scope="module")
 def scans(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Real digits as IDX files, under a name of their own."""
+    """Real digits as IDX files, in a folder with another name."""
     folder = tmp_path_factory.mktemp("data") / "post-codes"
     digits.write(str(folder))
     return folder
@@ -88,7 +88,7 @@ def test_the_sheet_has_a_row_of_pictures_for_each_class(
     check("--data", str(scans), "--sheet", "here/sheet.png")
     with Image.open(tmp_path / "here" / "sheet.png") as sheet:
         assert sheet.size == (816, 626)
-        # The first zero: black paper where the cell begins.
+        # The first zero; its cell begins with black paper.
         assert sheet.getpixel((192, 8)) == (0, 0, 0)
 
 

@@ -1,4 +1,4 @@
-"""What is removed, and what stays: on a store that real nodes have filled."""
+"""Old outputs are removed, on a store that real nodes have filled."""
 
 import shutil
 from pathlib import Path
@@ -21,7 +21,7 @@ from version_store.metadata import open_store
 
 @pytest.fixture(scope="module")
 def filled(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
-    """Four runs of two nodes: of the first setting, of a second, and that again."""
+    """Four runs of two nodes, with a first setting, a second, and the first again."""
     root = tmp_path_factory.mktemp("cleaning")
     digits.write(str(root / "digits"))
     workspace = Workspace(str(root / "output"))
@@ -49,7 +49,7 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
 
 @pytest.fixture
 def workspace(filled: Workspace) -> Workspace:
-    """The same, as it was, under the same path, which the store has."""
+    """A copy of it under the same path, which the store has."""
     shutil.rmtree(filled.root)
     shutil.copytree(Path(filled.root).parent / "saved", filled.root, symlinks=True)
     return filled
@@ -75,7 +75,7 @@ def test_with_all_runs_kept_nothing_goes(workspace: Workspace) -> None:
 
 
 def test_what_a_kept_run_reused_stays_however_old(workspace: Workspace) -> None:
-    """The newest run made nothing: it reused what the first one had made."""
+    """The newest run made nothing: it reused the first one's outputs."""
     store: Any = open_store(workspace.metadata)
     newest = read_runs(store)[0]
     reused = newest.output("ImageExampleGen", "examples")
@@ -119,7 +119,7 @@ def test_an_empty_folder_has_nothing_to_remove(tmp_path: Path) -> None:
 
 
 def test_the_newest_looks_at_the_traffic_of_each_model_stay(tmp_path: Path) -> None:
-    """Where nothing was ever trained, too."""
+    """This holds also where nothing was ever trained."""
     workspace = Workspace(str(tmp_path))
     looks = Path(workspace.monitoring.runs)
     for name in ("a-20261125-100000", "a-20261126-100000", "a-b-20261124-100000"):

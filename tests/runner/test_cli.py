@@ -1,4 +1,4 @@
-"""The command: bad input ends at once, in one line, with code 2."""
+"""The command ends at once on bad input, with one line and code 2."""
 
 import json
 import os
@@ -34,7 +34,7 @@ def scans(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def folder(scans: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where the command is typed; with real digits in `data`."""
+    """The working folder of the command, with real digits in `data`."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     shutil.copytree(scans, "data")
@@ -43,7 +43,7 @@ def folder(scans: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path
 
 @dataclass(frozen=True)
 class Result:
-    """How a command ended, and what it said."""
+    """Exit code and output of a command."""
 
     exit_code: int
     stdout: str
@@ -239,7 +239,7 @@ def test_a_busy_folder_is_an_error_and_not_waited_for(
 def test_mnist_by_name_without_network_or_files_says_where_to_put_them(
     folder: Path, command: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # Port 9 of this machine: nobody listens there.
+    # No server listens on port 9 of this machine.
     unreachable = partial(
         mirrors.download, mirrors=["http://127.0.0.1:9/"], back_off_seconds=0
     )

@@ -1,4 +1,4 @@
-"""Which data set is taken, and what the person is told about it."""
+"""The choice of the data set, and the messages about it."""
 
 import gzip
 import shutil
@@ -29,7 +29,7 @@ def cache(tmp_path: Path) -> Path:
 
 
 class Mirrors:
-    """Mirrors that give the scans for MNIST, or that do not answer."""
+    """Mirrors that deliver the scans as MNIST, or that do not answer."""
 
     def __init__(self, scans: Path | None = None) -> None:
         self.asked = 0
@@ -120,7 +120,7 @@ def test_mnist_is_told_by_its_content_in_any_wrapping() -> None:
 def test_with_nothing_named_mnist_comes_from_cache_or_mirrors(
     scans: Path, cache: Path, monkeypatch: pytest.MonkeyPatch, dataset: str
 ) -> None:
-    """Here the scans stand for it."""
+    """Here the scans replace MNIST."""
     content = open_source(str(scans)).fingerprint()
     monkeypatch.setattr(mnist, "FINGERPRINT", content)
     answering = Mirrors(scans)
@@ -204,14 +204,14 @@ def test_digits_and_data_of_ones_own_exclude_each_other(
 def test_what_was_named_and_is_not_there_is_an_error(
     tmp_path: Path, cache: Path
 ) -> None:
-    """And it does not make the run take another data set."""
+    """The run does not take another data set instead."""
     with pytest.raises(BadInputError, match=f"^{tmp_path}/gone: missing: "):
         resolve(Data(path=str(tmp_path / "gone")), str(cache), Mirrors())
     assert not cache.exists()
 
 
 def test_bounds_for_the_digits_allow_for_few_test_images() -> None:
-    """One mistake among 36 is 0.03 of a digit."""
+    """One mistake among 36 images is 0.03 of a digit's accuracy."""
     assert DIGITS_BOUNDS == {"min_accuracy": 0.93, "min_class_accuracy": 0.75}
 
 
@@ -238,5 +238,5 @@ def test_spans_are_a_data_set_called_by_their_folder(tmp_path: Path) -> None:
     assert dataset.name == "scans"
     assert dataset.description == f"images from {folder}/{{SPAN}}.npz, spans 1, 2"
     assert [span.name for span in dataset.spans] == ["1", "2"]
-    # They are no part of the recipe, whose data are the same however they were named.
+    # They are not part of the recipe, whose data is the same under any name.
     assert (dataset.hints.window, dataset.hints.spans) == (0, ())

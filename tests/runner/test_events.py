@@ -18,7 +18,7 @@ from runner.events import Event, EventHandler
 
 @pytest.fixture
 def events() -> Iterator[list[Event]]:
-    """What was told while the test ran; the handler is the root logger's."""
+    """The events during the test; the handler is the root logger's."""
     told: list[Event] = []
     handler = EventHandler(told.append)
     root = logging.getLogger()
@@ -35,7 +35,7 @@ def events() -> Iterator[list[Event]]:
 def test_the_installed_local_dag_runner_tells_start_end_and_reuse(
     events: list[Event], tmp_path: Path
 ) -> None:
-    """One real node, run twice."""
+    """One real node runs twice."""
     digits.write(str(tmp_path / "digits"))
     node = ImageExampleGen(source=str(tmp_path / "digits"))
 

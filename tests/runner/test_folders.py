@@ -1,4 +1,4 @@
-"""Temporary files: in one folder for a run, which is gone after it."""
+"""A run's temporary files are in one folder, which is removed after it."""
 
 import os
 import subprocess
@@ -13,7 +13,7 @@ from runner.folders import cache_folder, temporary_files
 
 @pytest.fixture(autouse=True)
 def given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where temporary files go by the person's settings."""
+    """The folder of temporary files by the user's settings."""
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setattr(tempfile, "tempdir", None)
     return tmp_path

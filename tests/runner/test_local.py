@@ -1,4 +1,4 @@
-"""What is checked before the first node runs."""
+"""Checks before the first node runs."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The peak of this process's memory, really measured."""
+"""The peak of this process's memory is really measured."""
 
 import sys
 from pathlib import Path

@@ -18,7 +18,7 @@ TEN = 1_795_687_200.0
 def run(
     workspace: Workspace, name: str, ended: float, code: int = 0, **more: Any
 ) -> None:
-    """Writes what a run of 60 seconds leaves."""
+    """Writes the files of a run of 60 seconds."""
     folder = Path(workspace.run(name))
     folder.mkdir(parents=True)
     content = {

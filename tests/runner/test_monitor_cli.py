@@ -1,4 +1,4 @@
-"""`monitor`: what cannot be looked at is one line and code 2, before TensorFlow."""
+"""`monitor` refuses bad input in one line, with code 2, before TensorFlow."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +16,7 @@ Command = Callable[..., str]
 
 @pytest.fixture
 def log(tmp_path: Path) -> Log:
-    """A log of a model that is in the models' folder, with one request to it."""
+    """A log with one request to a model in the models' folder."""
     version = tmp_path / "output" / "models" / "digits" / "7"
     version.mkdir(parents=True)
     (version / "saved_model.pb").touch()

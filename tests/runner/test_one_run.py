@@ -1,4 +1,4 @@
-"""What a run says before it begins, and whom it tells how it ended."""
+"""Messages before a run begins, and notifications about its end."""
 
 import io
 import json
@@ -60,7 +60,7 @@ REPORT = "/output/runs/scans-1/report.html"
 def told(
     tmp_path: Path, code: Exit, outcome: Outcome, reasons: list[str]
 ) -> list[tuple[str, list[str]]]:
-    """Title and lines of what is sent about a run's ending."""
+    """Returns title and lines of the message about a run's end."""
     with receiving() as receiver:
         file = tmp_path / "addresses"
         file.write_text(receiver.address)

@@ -1,4 +1,4 @@
-"""Asking git and the environment, where they answer and where they do not."""
+"""git and the environment are asked, and may not answer."""
 
 import json
 import shutil

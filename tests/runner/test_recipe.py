@@ -1,4 +1,4 @@
-"""What makes a run the same run, and which version it has to beat."""
+"""Runs with the same recipe are the same; each run has a version to beat."""
 
 import json
 from pathlib import Path
@@ -79,12 +79,12 @@ def test_edited_code_is_another_recipe(
 
 @pytest.fixture
 def models(tmp_path: Path) -> Path:
-    """The folder of a model's versions; none there yet."""
+    """The folder of a model's versions, still empty."""
     return tmp_path / "models"
 
 
 def push(models: Path, version: int, recipe: str | None, beaten: str = "") -> None:
-    """Puts a version there; without a recipe it is none of this pipeline's."""
+    """Writes a version there; without a recipe it is not from this pipeline."""
     folder = models / str(version)
     folder.mkdir(parents=True)
     (folder / "saved_model.pb").touch()

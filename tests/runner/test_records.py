@@ -1,4 +1,4 @@
-"""What a run came to, read from a real ML Metadata store and real files."""
+"""A run's results are read from a real ML Metadata store and real files."""
 
 import json
 from collections.abc import Callable
@@ -24,9 +24,10 @@ def database(tmp_path: Path) -> str:
 
 @pytest.fixture
 def put(database: str, tmp_path: Path) -> Put:
-    """Records an output of a node as LocalDagRunner does; returns its folder.
+    """Returns a function that records a node's output as LocalDagRunner does.
 
-    Called with node id, output key, artifact type, run and custom properties.
+    Its arguments are node id, output key, artifact type, run and custom properties; it
+    returns the output's folder.
     """
 
     def context(store: Any, kind: str, name: str) -> int:
@@ -116,7 +117,7 @@ def test_what_the_data_gate_found(
     [demand] = outcome().demands
     assert (demand.gate, demand.value) == ("DataGate", findings)
     assert (demand.passed, demand.overruled) == (passed, overridden)
-    # An overruled condition does not refuse.
+    # A condition that was overruled does not refuse.
     assert not demand.refused
 
 

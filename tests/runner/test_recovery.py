@@ -1,4 +1,4 @@
-"""After a kill: what was going on is cleaned up, what was finished is kept."""
+"""After a kill, unfinished work is removed, and finished work is kept."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -22,7 +22,7 @@ Put = Callable[[int], int]
 
 @pytest.fixture
 def put(database: str) -> Put:
-    """Puts an execution in a state into ML Metadata; returns its id."""
+    """Returns a function that puts an execution into ML Metadata and returns its id."""
 
     def call(state: int) -> int:
         connection = metadata.sqlite_metadata_connection_config(database)
@@ -45,7 +45,7 @@ def states(database: str) -> dict[int, int]:
 
 
 def outputs(artifacts: Path, execution: int) -> list[Path]:
-    """Writes what an execution leaves, in TFX's layout, under one model's name."""
+    """Writes an execution's outputs in TFX's layout, under one model's name."""
     node = artifacts / "scans" / "Trainer"
     folders = [
         node / key / str(execution)

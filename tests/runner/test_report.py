@@ -1,4 +1,4 @@
-"""What the runner makes of a run's page, however the run ended."""
+"""The runner completes a run's page, however the run ended."""
 
 import json
 from collections.abc import Callable
@@ -89,7 +89,7 @@ def test_however_it_ended_it_is_said(
 
 @pytest.fixture
 def nodes_page(tmp_path: Path) -> Callable[[str, Page], dict[Any, Any]]:
-    """The page that a node has published, among a run's outputs."""
+    """Returns a function that puts a node's page among a run's outputs."""
 
     def publish(node: str, page: Page) -> dict[Any, Any]:
         made = HTML()
@@ -106,7 +106,7 @@ def written(folder: Path) -> Page:
 
 
 def data(examples: int) -> Section:
-    """What a page has to say of the data, as far as the head looks at it."""
+    """Returns the page's section about data, as far as the head reads it."""
     splits = [{"examples": examples}]
     return drawn("data", {"splits": splits, "task": digits.TASK.as_dict()})
 

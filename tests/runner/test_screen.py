@@ -18,7 +18,7 @@ def stream() -> io.StringIO:
 
 @pytest.fixture
 def screen(stream: io.StringIO) -> Screen:
-    """Writes to something that is no terminal."""
+    """Writes to a stream that is no terminal."""
     return Screen(stream)
 
 
@@ -28,7 +28,7 @@ def tell(screen: Screen, *events: Event) -> None:
 
 
 def lines(stream: io.StringIO) -> list[str]:
-    """What was shown, with times made equal."""
+    """Returns the lines shown, with times made equal."""
     return re.sub(r" +\d+\.\d s", " T s", stream.getvalue()).splitlines()
 
 
@@ -136,14 +136,14 @@ def test_a_failure_before_the_first_step_shows_nothing(
 
 @pytest.mark.parametrize("kind", ["cached", "progress", "finished"])
 def test_an_event_of_no_step_is_left_out(screen: Screen, kind: str) -> None:
-    """TFX logs in an order of its own; that must not break a run."""
+    """TFX may log in another order; that must not break a run."""
     screen.on_event(Event(kind, "Trainer"))
     assert screen.steps == []
 
 
 @pytest.fixture
 def terminal(screen: Screen, stream: io.StringIO) -> Screen:
-    """The same, where the other side is a terminal of 80 columns."""
+    """The same screen on a terminal of 80 columns."""
     stream.isatty = lambda: True  # type: ignore[method-assign]
     screen._redraws = True
     screen.console = Console(
@@ -153,7 +153,7 @@ def terminal(screen: Screen, stream: io.StringIO) -> Screen:
 
 
 def picture(screen: Screen) -> list[str]:
-    """The picture at this moment, line by line, with times made equal."""
+    """Returns the current picture, line by line, with times made equal."""
     console = Console(file=io.StringIO(), width=80, force_terminal=True)
     with console.capture() as captured:
         console.print(screen._picture())
@@ -189,7 +189,7 @@ def test_on_a_terminal_the_last_picture_stays(
     last = stream.getvalue().rsplit("StatisticsGen", 1)[1]
     assert "✓" in last
     assert "✗" in last
-    # No lines beside the picture.
+    # There are no lines beside the picture.
     assert "epoch 1/2" not in stream.getvalue().rsplit("elapsed", 1)[1]
 
 

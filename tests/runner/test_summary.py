@@ -1,4 +1,4 @@
-"""The end of a run, for people and for programs."""
+"""The summary at the end of a run, for people and for programs."""
 
 import io
 import json
@@ -59,7 +59,7 @@ def shown(
 
 
 def row(text: str, *words: str) -> list[str]:
-    """The words of the one line that has all of these."""
+    """Returns the words of the only line that has all of these."""
     [line] = [line for line in text.splitlines() if all(word in line for word in words)]
     return line.split()
 
@@ -82,7 +82,7 @@ def test_each_demand_has_value_bound_champion_and_verdict() -> None:
         "0.9790",
         "passed",
     ]
-    # The gate's name once, above its demands.
+    # The gate's name appears once, above its demands.
     assert row(text, "accuracy 8") == [
         "accuracy",
         "8",

@@ -1,6 +1,6 @@
-"""Runs that start themselves, with a stand-in for the pipeline.
+"""Runs start automatically; the pipeline is replaced by a stand-in.
 
-A real one is in tests/local_runner/test_watch.py.
+tests/local_runner/test_watch.py uses the real pipeline.
 """
 
 import fcntl
@@ -48,7 +48,7 @@ def ran(tmp_path: Path) -> list[str]:
 
 @pytest.fixture
 def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Make:
-    """Makes a watcher of spans in `in`, as one that starts anew."""
+    """Returns a function that makes a new watcher of the spans in `in`."""
     monkeypatch.setattr(watch, "PROGRAM", STAND_IN)
     put(tmp_path)
 
@@ -254,14 +254,14 @@ def test_a_folder_is_settled_when_all_in_it_is(tmp_path: Path) -> None:
 
 
 class InItsOwnProcess:
-    """A watcher as a person starts it."""
+    """A watcher in a process, as a user starts it."""
 
     def __init__(self, tmp_path: Path, before: str = "") -> None:
-        """Starts it.
+        """Starts the process.
 
         Args:
-            tmp_path: Has the spans, and gets the output folder.
-            before: Python that runs first; it may change `watch`.
+            tmp_path: Folder with the spans; it gets the output folder.
+            before: Python code that runs first; it may change `watch`.
         """
         script = (
             "import sys, pathlib, runner.watch as watch; from runner.cli import main\n"
@@ -281,7 +281,7 @@ class InItsOwnProcess:
         )
 
     def until(self, text: str) -> str:
-        """Waits for a line on the screen that has a text in it, and returns it."""
+        """Waits for a line on the screen that contains a text, and returns it."""
         assert self.process.stdout is not None
         for line in self.process.stdout:
             if text in line:
@@ -289,7 +289,7 @@ class InItsOwnProcess:
         raise AssertionError(f"it ended without {text!r}")
 
     def end(self, signum: int) -> int:
-        """Ends it; returns its exit code."""
+        """Ends the process with a signal; returns its exit code."""
         self.process.send_signal(signum)
         return self.process.wait(10)
 
@@ -344,7 +344,7 @@ watch.subprocess.Popen = popen
     stopped = InItsOwnProcess(tmp_path, signalled)
     assert stopped.process.wait(20) == 143
     folder = tmp_path / "out" / "watch" / "model"
-    # A run that lives holds the lock.
+    # A running run holds the lock.
     with open(folder / ".run") as alive:
         fcntl.flock(alive, fcntl.LOCK_EX | fcntl.LOCK_NB)
     state = StateFile(str(folder)).read()

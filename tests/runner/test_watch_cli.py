@@ -1,4 +1,4 @@
-"""`python local_runner.py watch`: what it refuses, and what it tells."""
+"""`python local_runner.py watch`: its refusals and its messages."""
 
 import json
 import socket
@@ -23,7 +23,7 @@ def call(
 
 
 class Call:
-    """Types the command in an empty folder."""
+    """Runs the command in an empty folder."""
 
     def __init__(
         self,
@@ -31,13 +31,13 @@ class Call:
         monkeypatch: pytest.MonkeyPatch,
         capsys: pytest.CaptureFixture[str],
     ) -> None:
-        """Goes there."""
+        """Changes to the folder."""
         self._patch, self._capsys = monkeypatch, capsys
         self.state = StateFile(str(tmp_path / "output" / "watch" / "in"))
         monkeypatch.chdir(tmp_path)
 
     def __call__(self, *arguments: str) -> tuple[int, str]:
-        """Returns the exit code and what was printed, errors too."""
+        """Returns the exit code and everything that was printed."""
         self._patch.setattr("sys.argv", ["local_runner.py", "watch", *arguments])
         with pytest.raises(SystemExit) as ended:
             main()
@@ -106,7 +106,7 @@ def test_prometheus_is_answered_where_there_is_a_port(tmp_path: Path) -> None:
         text = answer.read().decode()
     assert 'watch_spans{model="letters",state="quarantined"} 1.0\n' in text
     with watch_cli._measured(workspace, port):
-        # The port is free again.
+        # The port is released again.
         pass
 
 

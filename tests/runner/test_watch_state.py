@@ -1,4 +1,4 @@
-"""Which run is due, and what its end means for the spans; pure, without a clock."""
+"""The due run, and the effect of its end on the spans; pure, without a clock."""
 
 import json
 from collections.abc import Sequence
@@ -46,7 +46,7 @@ def states(state: State) -> dict[str, str]:
 
 @pytest.fixture
 def state() -> State:
-    """Spans 1 and 2 went well."""
+    """A state in which spans 1 and 2 succeeded."""
     state = State()
     due(state, spans(1, 2))
     end(state)

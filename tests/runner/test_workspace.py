@@ -1,4 +1,4 @@
-"""The folder of all output, and that one run at a time writes there."""
+"""The folder of all output; only one run at a time writes there."""
 
 import subprocess
 import sys
@@ -71,7 +71,7 @@ def test_each_run_has_a_name_and_a_folder_of_its_own(workspace: Workspace) -> No
 
 
 def test_a_second_run_in_the_same_folder_is_turned_away(workspace: Workspace) -> None:
-    """Told apart by process, so the second one is a process of its own."""
+    """Runs are distinguished by process, so the second one is a separate process."""
     attempt = (
         "from runner.workspace import Workspace\n"
         "from contract.errors import BadInputError\n"

@@ -1,4 +1,4 @@
-"""docs/your-own-data.md: each example, as it is printed."""
+"""The examples of docs/your-own-data.md work as printed."""
 
 import re
 import shlex
@@ -21,9 +21,9 @@ SECTIONS = dict(_SECTION.findall(PAGE.read_text("utf-8")))
 
 
 def run(title: str) -> list[str]:
-    """Makes the data of a section, and runs its last block; returns what is printed.
+    """Makes a section's data and runs its last block; returns the output.
 
-    Where a run is printed, its flags are looked at and nothing is trained.
+    If the block is a run, only its flags are checked, and nothing is trained.
     """
     blocks = _BLOCK.findall(SECTIONS[title])
     for language, content in blocks:

@@ -1,4 +1,4 @@
-"""Which version is the champion, and what of it reaches the pipeline."""
+"""The served version becomes the champion, or the reason why not is reported."""
 
 import shutil
 import tempfile

@@ -1,4 +1,4 @@
-"""How far chance alone brings the shares of classes apart."""
+"""The differences between shares of classes that chance alone explains."""
 
 import numpy as np
 import pytest

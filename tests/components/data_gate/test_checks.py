@@ -1,4 +1,4 @@
-"""What is found wrong with data, and that nothing is found in clean data."""
+"""The checks find damaged data, and find nothing in clean data."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -37,7 +37,7 @@ def setting(feature: str, position: int, value: int) -> Edit:
 
 
 def scale(example: Any) -> None:
-    """Pixels as floats in 0-1, as many keep them."""
+    """Writes pixels as floats in 0-1, a common convention."""
     scaled = [value / 255 for value in values(example, "image")]
     example.features.feature["image"].float_list.value.extend(scaled)
 
@@ -48,7 +48,7 @@ def write_label_as_text(example: Any) -> None:
 
 
 def bound(schema: Any, feature: str, comparator: str, measure: str) -> str:
-    """What the schema allows, as TFDV writes it."""
+    """Returns a bound of the schema in TFDV's words."""
     (found,) = (entry for entry in schema.feature if entry.name == feature)
     return f"{getattr(getattr(found, comparator), measure).threshold:g}"
 
@@ -61,7 +61,7 @@ def dropping(feature: str) -> Callable[[Any], Any]:
 def statistics(
     describe: Callable[[Examples], Any], make_examples: Callable[..., Examples]
 ) -> dict[str, Any]:
-    """Of three clean splits."""
+    """Statistics of three clean splits."""
     return {
         "train": describe(make_examples(range(600))),
         "eval": describe(make_examples(range(600, 1000))),
@@ -71,7 +71,7 @@ def statistics(
 
 @pytest.fixture
 def judge(schema: Any) -> Judge:
-    """All findings about a run, as the gate collects them."""
+    """Returns all findings about a run, as the gate collects them."""
 
     def judge(
         statistics: Mapping[str, Any], previous: Mapping[str, Any] | None = None
@@ -101,7 +101,7 @@ def test_nothing_has_drifted_between_runs_on_the_same_data(
     assert judge(statistics, previous=statistics) == []
 
 
-# One bad row of 200, which changes no distribution noticeably.
+# One bad row in 200; it changes no distribution noticeably.
 DAMAGES: dict[str, tuple[Edit, str, str]] = {
     "pixel 256": (
         setting("image", 3, 256),

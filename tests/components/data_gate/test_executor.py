@@ -1,4 +1,4 @@
-"""The gate: it stops the run, or records that it was told not to."""
+"""The gate stops the run, or records that a setting overruled it."""
 
 import json
 from collections.abc import Callable
@@ -75,7 +75,7 @@ def damaged(
     describe: Callable[[Examples], Any],
     make_examples: Callable[..., Examples],
 ) -> dict[str, Any]:
-    """A label 10 in the split eval, a pixel 256 in the split test."""
+    """Statistics with a label 10 in split eval, and a pixel 256 in split test."""
     label, pixel = make_examples(), make_examples()
     label[5].features.feature["label"].int64_list.value[0] = 10
     pixel[5].features.feature["image"].int64_list.value[400] = 256

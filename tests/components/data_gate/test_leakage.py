@@ -1,4 +1,4 @@
-"""Test images that are in the training part as well."""
+"""Test images that are in the training part as well are counted."""
 
 import json
 from collections.abc import Callable

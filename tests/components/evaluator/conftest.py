@@ -1,4 +1,4 @@
-"""Models that tell digits, good and poor ones, and the Evaluator run on them."""
+"""Good and poor models of digits, and the Evaluator that is run on them."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -29,7 +29,7 @@ from tests.tasks import write_task
 
 CLASSES = tuple("abcdefghij")
 TASK = digits.TASK.named(classes=CLASSES)
-"""The digits by other names, so that none is known from elsewhere."""
+"""The digits with other class names, to find hard-coded names."""
 
 FURTHER = (
     MetricBound(name="macro_f1", min=0.9),
@@ -39,7 +39,7 @@ FURTHER = (
     MetricBound(name="tests.components.evaluator.own_metric.Confidence", min=0.2),
 )
 BOUNDS = Gates(min_accuracy=0.5, min_class_accuracy=0.3, metrics=FURTHER).bounds()
-"""By every metric there is."""
+"""Bounds for every metric there is."""
 
 
 @dataclass(frozen=True)
@@ -47,15 +47,15 @@ class Model:
     """A softmax regression.
 
     Attributes:
-        folder: Of the SavedModel, which is in `Format-Serving`.
-        regression: What it was made from.
+        folder: Folder of the SavedModel, which is in `Format-Serving`.
+        regression: The scikit-learn model that it was made from.
     """
 
     folder: str
     regression: Any
 
     def probabilities(self, images: np.ndarray) -> np.ndarray:
-        """Its answers, as scikit-learn computes them."""
+        """Returns its answers as scikit-learn computes them."""
         pixels = images.reshape(len(images), -1) / 255.0
         answers: np.ndarray = self.regression.predict_proba(pixels)
         return answers
@@ -63,12 +63,12 @@ class Model:
 
 @dataclass(frozen=True)
 class Evaluated:
-    """What the Evaluator left.
+    """The Evaluator's outputs.
 
     Attributes:
-        folder: Of the ModelEvaluation.
-        evaluation: Read back.
-        blessed: Whether the model was.
+        folder: Folder of the ModelEvaluation.
+        evaluation: The evaluation, read back.
+        blessed: Whether the model was blessed.
     """
 
     folder: str
@@ -80,7 +80,7 @@ class Evaluated:
 def fit(
     all_digits: Dataset, tmp_path_factory: pytest.TempPathFactory
 ) -> Callable[[int], Model]:
-    """Trains on the digits for so many steps and saves what comes of it."""
+    """Returns a function that trains on the digits for some steps and saves a model."""
 
     def fit(steps: int) -> Model:
         regression = LogisticRegression(max_iter=steps, C=0.1)
@@ -96,13 +96,13 @@ def fit(
 
 @pytest.fixture(scope="session")
 def good(fit: Callable[[int], Model]) -> Model:
-    """About 0.95 right."""
+    """A model with an accuracy of about 0.95."""
     return fit(60)
 
 
 @pytest.fixture(scope="session")
 def poor(fit: Callable[[int], Model]) -> Model:
-    """Fitted for too short a time."""
+    """A model that was trained too briefly."""
     return fit(2)
 
 
@@ -111,7 +111,7 @@ Evaluate = Callable[..., Evaluated]
 
 @pytest.fixture(scope="session")
 def evaluate(all_digits: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Evaluate:
-    """Runs the executor on the test digits, or others."""
+    """Returns a function that runs the executor on the test digits, or on others."""
 
     def evaluate(
         candidate: Model,

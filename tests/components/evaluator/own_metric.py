@@ -1,4 +1,4 @@
-"""A metric as a user writes it, in a file of her own."""
+"""A metric in a file of a user."""
 
 import numpy as np
 
@@ -18,4 +18,4 @@ class Confidence(Metric):
 
 
 class accuracy(Confidence):
-    """Another metric by the name of one that is offered."""
+    """Another metric with the name of a built-in one."""

@@ -1,4 +1,4 @@
-"""Evaluator in the wiring: TFX's, with an executor of our own."""
+"""Evaluator in the wiring: TFX's component with our own executor."""
 
 import sys
 from pathlib import Path
@@ -62,7 +62,7 @@ def test_two_metrics_of_one_name_are_bad_input() -> None:
 def test_an_edited_metric_of_ones_own_is_no_cache_hit(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A file beside the data, in no package."""
+    """The file is beside the data and in no package."""
     metric = tmp_path / "metric_of_hers.py"
     source = "from contract.metric import Metric\nclass Mine(Metric): "
     metric.write_text(source + "direction = 'at_least'")

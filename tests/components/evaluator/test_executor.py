@@ -1,4 +1,4 @@
-"""The Evaluator on real models: TFMA's numbers, our demands, the blessing."""
+"""The Evaluator on real models: TFMA's numbers, our demands, and the blessing."""
 
 import json
 from pathlib import Path
@@ -33,7 +33,7 @@ NAMES = {
 
 @pytest.fixture(scope="module")
 def both(evaluate: Evaluate, good: Model, poor: Model) -> Evaluated:
-    """A poor candidate against a good champion, by every metric there is."""
+    """A poor candidate against a good champion, with every metric there is."""
     return evaluate(poor, good, bounds=BOUNDS, accuracy_then=0.95)
 
 
@@ -45,7 +45,7 @@ def demand(found: Evaluated, metric: str, of_slice: str = "") -> Demand:
 
 
 def expected(model: Model, data: Dataset) -> dict[tuple[str, str], float]:
-    """Every number by metric and class, as scikit-learn computes it."""
+    """Returns every number by metric and class, as scikit-learn computes it."""
     labels, answers = data.test_labels, model.probabilities(data.test_images)
     every = range(10)
     found = {
@@ -165,7 +165,7 @@ def test_a_bound_for_a_class_holds_each_alone(both: Evaluated) -> None:
 
 
 class TestFirstModel:
-    """Nothing is served: only the bounds count."""
+    """No version is served, so only the bounds count."""
 
     @pytest.fixture(scope="class")
     def alone(self, evaluate: Evaluate, good: Model) -> Evaluated:
@@ -191,7 +191,7 @@ class TestFirstModel:
 
 
 class TestFall:
-    """A champion that fails on the new data shows that the data is of another kind."""
+    """If the champion fails on the new data, the data is of another kind."""
 
     @pytest.fixture(scope="class")
     def transposed(self, all_digits: Dataset) -> np.ndarray:
@@ -254,7 +254,7 @@ class TestFall:
 def test_several_workers_and_bundles_come_to_the_same_numbers(
     evaluate: Evaluate, both: Evaluated, good: Model, poor: Model
 ) -> None:
-    """The sums of all workers are merged, whichever worker made them."""
+    """The sums of all workers are merged, in any order."""
     workers = [
         "--runner=apache_beam.runners.portability.fn_api_runner.FnApiRunner",
         "--direct_num_workers=3",

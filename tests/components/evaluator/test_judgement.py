@@ -1,4 +1,4 @@
-"""What is decided from numbers: pure, in decimal, bounds included."""
+"""Decisions from numbers: pure, in decimal arithmetic, with inclusive bounds."""
 
 import pytest
 

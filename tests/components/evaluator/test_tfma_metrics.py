@@ -26,7 +26,7 @@ def path_of(name: str) -> str:
 
 
 def combiner(name: str) -> tuple[Any, Any]:
-    """The accumulator, and the function that computes the metric from it."""
+    """Returns the accumulator, and the function that computes the metric from it."""
     sums, derived = Measured(name, path_of(name)).computations(
         eval_config=None, model_names=[""], output_names=[""]
     )
@@ -40,7 +40,7 @@ def element(row: int) -> Any:
 
 
 def measured(name: str, bundles: list[list[int]]) -> dict[Any, float]:
-    """Adds up each bundle by itself, merges them two and two, and computes."""
+    """Sums each bundle, merges the sums in pairs, and computes the metric."""
     sums, derived = combiner(name)
     parts = []
     for bundle in bundles:
@@ -81,7 +81,7 @@ def test_the_sum_is_the_metric_of_all_rows_at_once(name: str) -> None:
 
 
 def test_merging_leaves_what_it_merged_as_it_was() -> None:
-    """Beam may merge an accumulator again."""
+    """Beam may merge an accumulator more than once."""
     sums, _ = combiner("log_loss")
     one = sums.combiner.add_input(sums.combiner.create_accumulator(), element(0))
     before = {label: (rows, added.copy()) for label, (rows, added) in one.items()}

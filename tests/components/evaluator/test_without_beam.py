@@ -32,8 +32,8 @@ TFMAS_OWN = {
     "example_count": "ExampleCount",
     "multi_class_confusion_matrix_plot": "MultiClassConfusionMatrixPlot",
 }
-"""TFMA's metrics of the same results, by their names. They take one row at a time, so
-only Beam's path can have them."""
+"""TFMA's metrics of the same results, by their names. They process single rows, so
+only the path with Beam can have them."""
 
 WITH_TFMAS = {
     "beam": BEAM,
@@ -75,7 +75,7 @@ def silent(tmp_path_factory: pytest.TempPathFactory) -> Model:
 
 
 def metrics_of(found: Evaluated) -> dict[tuple[Any, ...], float]:
-    """Each number in the file, with the candidate's difference to the champion."""
+    """Returns each number in the file, with the candidate's lead over the champion."""
     return {
         (
             entry.key.name,
@@ -107,7 +107,7 @@ def hold_equal(ours: Evaluated, theirs: Evaluated) -> None:
         for name, *rest in [key for key in expected if key[0].startswith("tfmas_")]:
             value = expected.pop((name, *rest))
             assert value == expected[name.removeprefix("tfmas_"), *rest]
-    # Batches of other sizes: the models' own answers differ in float32's last digit.
+    # With other batch sizes the models' answers differ in float32's last digit.
     assert metrics_of(ours) == pytest.approx(metrics, rel=1e-5, nan_ok=True)
     assert plots_of(ours) == plots
 

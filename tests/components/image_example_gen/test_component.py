@@ -12,7 +12,7 @@ from components.image_example_gen.hints import Hints
 
 
 def parameters(**values: Any) -> dict[str, Any]:
-    """What goes into the cache key of the node."""
+    """Returns the values that go into the node's cache key."""
     found: dict[str, Any] = ImageExampleGen(source="data", **values).exec_properties
     return found
 

@@ -44,7 +44,7 @@ def test_images_are_like_mnists_in_box_and_grey_range(all_digits: Dataset) -> No
 
 def test_an_image_made_small_again_is_the_scan(all_digits: Dataset) -> None:
     scans, labels = load_digits(return_X_y=True)
-    # 2.5 pixels by cell: the value at a cell's middle is near the scan's own.
+    # A cell has 2.5 pixels: at its middle the value is close to the scan's.
     middle = (4 + np.floor(2.5 * np.arange(8) + 1.25)).astype(int)
     images = all_digits.test_images[:100, middle][:, :, middle]
     distances = np.abs(images.reshape(-1, 1, 64) / 255 - scans / 16).mean(axis=2)

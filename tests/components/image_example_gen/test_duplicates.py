@@ -1,4 +1,4 @@
-"""Test images that are in the training part, counted while they are read."""
+"""Test images that are in the training part are counted during reading."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""The serialised tf.Examples are what TensorFlow's own classes would make."""
+"""The serialised tf.Examples equal those of TensorFlow's own classes."""
 
 import numpy as np
 import tensorflow as tf
@@ -12,14 +12,14 @@ from tests.components.datasets import Dataset
 images_of_any_kind = arrays(
     np.uint8,
     st.tuples(st.integers(1, 4), st.just(28), st.just(28)),
-    # Around 127 a pixel changes from one byte to two.
+    # From 128 on, a pixel needs two bytes instead of one.
     elements=st.sampled_from([0, 1, 126, 127, 128, 129, 254, 255]),
     fill=st.sampled_from([0, 127, 128, 255]),
 )
 
 
 def parsed(record: bytes) -> tuple[dict[str, str], np.ndarray, list[int]]:
-    """Kinds of the features, pixels, label: as tf.train.Example reads them."""
+    """Returns the features' kinds, pixels and label, as tf.train.Example reads them."""
     feature = tf.train.Example.FromString(record).features.feature
     kinds = {name: value.WhichOneof("kind") for name, value in feature.items()}
     pixels = np.array(feature["image"].int64_list.value).reshape(28, 28)

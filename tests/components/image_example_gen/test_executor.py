@@ -1,4 +1,4 @@
-"""From a data set on disk to the `examples` artifact, as TFX would call it."""
+"""The executor converts a data set on disk to the `examples` artifact."""
 
 import json
 from collections.abc import Callable
@@ -28,7 +28,7 @@ Run = Callable[..., Any]
 
 @pytest.fixture
 def run(dataset: Dataset, tmp_path: Path, artifact: Callable[..., Any]) -> Run:
-    """Runs the executor; returns the artifact that it was to fill."""
+    """Returns a function that runs the executor and returns its output artifact."""
 
     def run(data: Dataset = dataset, **properties: Any) -> Any:
         examples = artifact(standard_artifacts.Examples)
@@ -57,7 +57,7 @@ def shards(examples: Any, split: str) -> list[Path]:
 
 
 def rows(paths: list[Path]) -> tuple[np.ndarray, np.ndarray]:
-    """Images and labels, in the order in which they were written."""
+    """Returns images and labels in the order in which they were written."""
     records = list(
         tf.data.TFRecordDataset(
             [str(path) for path in paths], compression_type="GZIP"

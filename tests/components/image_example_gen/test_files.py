@@ -1,4 +1,4 @@
-"""Archives and packed files are read where they lie."""
+"""Archives and packed files are read without unpacking them on disk."""
 
 import bz2
 import gzip
@@ -21,7 +21,7 @@ LABELS = [0, 1, 2, 0, 1, 2]
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Pictures in a folder for each class."""
+    """A folder with pictures, in one folder for each class."""
     for number, (label, image) in enumerate(zip(LABELS, letters(LABELS), strict=True)):
         path = tmp_path / "made" / "letters" / "ABC"[label] / f"{number}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -40,7 +40,7 @@ def test_an_archive_has_the_content_of_its_folder(
 def test_archives_may_lie_in_a_folder_and_in_archives(
     folder: Path, tmp_path: Path
 ) -> None:
-    """As Kaggle has them: one with `train.zip` and `test.zip`."""
+    """Kaggle has such archives: one with `train.zip` and `test.zip`."""
     outer = tmp_path / "outer"
     outer.mkdir()
     for part in ("train", "test"):
@@ -112,7 +112,7 @@ def test_links_in_an_archive_are_not_followed(folder: Path, tmp_path: Path) -> N
 def test_a_link_of_another_name_leads_to_an_archive(
     folder: Path, tmp_path: Path, kind: str
 ) -> None:
-    """A run names its data by a link that is made of the content."""
+    """A run names its data by a link whose name is made from the content."""
     path = shutil.make_archive(str(tmp_path / "data"), kind, folder)
     link = tmp_path / "letters-0123456789abcdef"
     link.symlink_to(path)

@@ -1,4 +1,4 @@
-"""IDX files as a stream of blocks, and every way in which they can be bad."""
+"""IDX files are read as a stream of blocks; every damage is found."""
 
 import gzip
 import struct
@@ -24,7 +24,7 @@ either_packing = pytest.mark.parametrize("pack", [bytes, gzip.compress])
 
 
 def content(items: np.ndarray = IMAGES) -> bytes:
-    """An IDX file as the format's description has it."""
+    """Returns an IDX file according to the format's description."""
     header = struct.pack(f">HBB{items.ndim}I", 0, 8, items.ndim, *items.shape)
     return header + items.tobytes()
 
@@ -71,7 +71,7 @@ def test_labels_are_items_without_a_shape(file: Path) -> None:
 
 
 def test_qmnists_labels_are_eight_numbers_of_four_bytes(file: Path) -> None:
-    """QMNIST's labels as its authors publish them: `idx2-int`, big-endian."""
+    """Their authors publish them as `idx2-int`, big-endian."""
     labels = np.arange(24).reshape(3, 8) * 70_000
     header = struct.pack(">HBB2I", 0, 0x0C, 2, 3, 8)
     file.write_bytes(header + labels.astype(">i4").tobytes())
@@ -280,7 +280,7 @@ def test_no_flipped_bit_in_gzip_reads_as_other_images(
         found = read(file)
     except BadInputError as refusal:
         assert str(refusal).startswith(f"{file}: ")  # noqa: PT017
-    else:  # In gzip's own header: its time, its system.
+    else:  # In gzip's own header: its time and its operating system.
         np.testing.assert_array_equal(found, IMAGES)
 
 

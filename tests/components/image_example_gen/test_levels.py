@@ -1,4 +1,4 @@
-"""Pixels of any customary levels become 0 to 255."""
+"""Pixels of all customary ranges are converted to 0 to 255."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -33,7 +33,7 @@ def test_floats_are_scaled_by_what_white_is(
 
 @pytest.mark.parametrize("white", [1, 16])
 def test_a_table_may_have_fractions_or_few_levels(tmp_path: Path, white: int) -> None:
-    """As scikit-learn's digits do: 0.0 to 16.0."""
+    """scikit-learn's digits are in 0.0 to 16.0."""
     levels = np.round(IMAGES / 255 * white)
     rows = np.column_stack([LABELS, levels.reshape(len(LABELS), -1)])
     np.savetxt(tmp_path / "a.csv", rows, "%.1f", ",")

@@ -1,4 +1,4 @@
-"""Fetching from mirrors that are dead, send wrong data, break off or are slow."""
+"""Downloads from mirrors that are dead, slow, cut off, or send wrong data."""
 
 import contextlib
 import gzip
@@ -29,9 +29,9 @@ class Mirror:
     """A real server on this machine.
 
     Attributes:
-        answers: By file: what to send, one after another; the last one stays.
-        asked: The files that were asked for, in order.
-        cut: Break the connection after so many bytes of a body.
+        answers: The answers by file, sent one after another; the last one is repeated.
+        asked: The requested files, in order.
+        cut: Number of bytes of a body after which the connection is closed.
     """
 
     answers: dict[str, list[Answer]]
@@ -63,7 +63,7 @@ def serving(mirror: Mirror) -> ThreadingHTTPServer:
 
     class Server(ThreadingHTTPServer):
         def handle_error(self, request: object, client_address: object) -> None:
-            """In some tests the client closes the connection; this is no error."""
+            """Ignores errors, as in some tests the client closes the connection."""
 
     server = Server(("127.0.0.1", 0), Handler)
     mirror.address = f"http://127.0.0.1:{server.server_port}/mnist/"
@@ -73,7 +73,7 @@ def serving(mirror: Mirror) -> ThreadingHTTPServer:
 
 @pytest.fixture
 def start() -> Iterator[Callable[..., Mirror]]:
-    """Starts a mirror; without answers it has both files."""
+    """Returns a function that starts a mirror; without answers it has both files."""
     servers = []
 
     def start(cut: int | None = None, **answers: list[Answer]) -> Mirror:
@@ -143,7 +143,7 @@ def test_progress_tells_how_far_each_file_is(
 def test_a_dead_mirror_is_passed_over(
     start: Callable[..., Mirror], folder: Path
 ) -> None:
-    # A port that was free a moment ago.
+    # A port that was just released.
     server = serving(gone := Mirror({}))
     server.shutdown()
     server.server_close()

@@ -1,4 +1,4 @@
-"""Every kind of picture that people have becomes an array."""
+"""Every common kind of picture becomes an array."""
 
 import io
 import warnings

@@ -1,4 +1,4 @@
-"""What is not read is refused in one line that says what to do."""
+"""Unreadable data is refused in one line that says what to do."""
 
 import gzip
 import pickle

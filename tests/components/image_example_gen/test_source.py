@@ -144,7 +144,7 @@ def test_the_real_mnist_is_read_whole() -> None:
             pixels += int(block.sum(dtype=np.int64))
         counts = [Counter(labels)[digit] for digit in range(10)]
         found[name] = labels[:5], counts, round(pixels / (len(labels) * 784), 4)
-    # As published in many places: torchvision normalises with 33.3184 / 255.
+    # The published values: torchvision normalises with 33.3184 / 255.
     assert found == {
         "train": (
             [5, 0, 4, 1, 9],

@@ -1,4 +1,4 @@
-"""An npz as a data set: which arrays it has to have, and that it is whole."""
+"""An npz as a data set: the arrays that it must have, and its integrity."""
 
 import zipfile
 from collections.abc import Callable
@@ -112,7 +112,7 @@ def test_an_npz_with_other_arrays_is_refused(
 
 
 def rewrite(path: Path, name: str, edit: Callable[[bytes], bytes]) -> None:
-    """Exchanges the bytes of one member of an archive; its checksums fit."""
+    """Replaces the bytes of one member of an archive, with matching checksums."""
     with zipfile.ZipFile(path) as archive:
         members = {info: archive.read(info) for info in archive.namelist()}
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:

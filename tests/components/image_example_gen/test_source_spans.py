@@ -1,4 +1,4 @@
-"""Several spans as one data set, and in which split their pictures are."""
+"""Several spans form one data set, whose pictures go into splits by content."""
 
 from collections.abc import Mapping, Sequence
 from itertools import combinations
@@ -43,7 +43,7 @@ def splits(source: Source, settings: Settings) -> dict[str, set[bytes]]:
 
 @pytest.fixture
 def pattern(tmp_path: Path) -> str:
-    """Four spans, of which some have pictures in common."""
+    """Four spans that have some pictures in common."""
     rows = {"1": range(40), "2": range(30, 60), "3": range(50, 90), "4": range(45)}
     return write(tmp_path, rows)
 

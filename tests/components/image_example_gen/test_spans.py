@@ -1,4 +1,4 @@
-"""Which spans there are, and which of them are read together."""
+"""The spans of a pattern, and the window of spans that are read together."""
 
 import os
 from pathlib import Path
@@ -46,7 +46,7 @@ def test_a_day_has_the_number_that_tfx_gives_it(tmp_path: Path) -> None:
     make(tmp_path, "2026/11/26", "2025/12/31")
     first, second = find(f"{tmp_path}/{{YYYY}}/{{MM}}/{{DD}}")
     assert [first.name, second.name] == ["2025-12-31", "2026-11-26"]
-    # tfx.components.example_gen.utils.date_to_span_number
+    # The same number as tfx.components.example_gen.utils.date_to_span_number.
     assert second.number == 20783
 
 

@@ -1,4 +1,4 @@
-"""Which row goes into which split."""
+"""Each row is assigned to a split."""
 
 from typing import Any
 
@@ -31,13 +31,13 @@ def split(
 
 
 def rows(assignment: Assignment, split: str) -> list[int]:
-    """Rows of the training part in a split."""
+    """Returns the rows of the training part in a split."""
     codes = assignment.rows["train"]
     return np.flatnonzero(codes == SPLITS.index(split)).tolist()
 
 
 def shares(assignment: Assignment, labels: np.ndarray = SHUFFLED) -> dict[str, Any]:
-    """Rows of each class, by split."""
+    """Returns the number of rows of each class, by split."""
     counts = count({"train": labels}, assignment, len(CLASSES))
     return {split: of_split.tolist() for split, of_split in counts.items()}
 

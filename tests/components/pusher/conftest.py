@@ -11,7 +11,7 @@ __all__ = ["make_model"]
 
 @pytest.fixture
 def statistics(tmp_path: Path) -> Path:
-    """A folder as StatisticsGen leaves it."""
+    """A folder in the form that StatisticsGen leaves."""
     folder = tmp_path / "statistics"
     for split in ("train", "eval", "test"):
         (folder / f"Split-{split}").mkdir(parents=True)

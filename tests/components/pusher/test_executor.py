@@ -1,4 +1,4 @@
-"""Pushing: only what both gates blessed, and only what is not served already."""
+"""Only a model that both gates blessed, and that is not served yet, is pushed."""
 
 import hashlib
 import json
@@ -49,9 +49,9 @@ def push(
     statistics: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Push:
-    """Runs the executor; returns the artifact that it was to fill.
+    """Returns a function that runs the executor and returns its output artifact.
 
-    `test_facts.py` tests what is read from the other artifacts.
+    `test_facts.py` tests the facts read from the other artifacts.
     """
     asked: list[Any] = []
 
@@ -281,7 +281,7 @@ def test_a_served_version_whose_manifest_is_torn_is_replaced(
 def test_a_model_that_was_rolled_back_from_is_not_pushed_again(
     push: Push, base: Path, stamp: str
 ) -> None:
-    """Otherwise the next nightly run would undo a person's decision."""
+    """Otherwise the next nightly run would undo a user's decision."""
     push(weights="old")
     new = properties(push(weights="new"))["pushed_version"]
     rollback(str(base.parent), base.name, None, "reads 7 as 1", None)
@@ -325,11 +325,11 @@ def test_once_its_folder_was_removed_a_model_is_pushed_again(
 
 
 class TestAsCanary:
-    """`push.arrive_as = "canary"`: on trial beside what is served."""
+    """`push.arrive_as = "canary"` puts the model on trial beside the served version."""
 
     @pytest.fixture(autouse=True)
     def no_pause(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """No server runs here, so no server has to read the file again."""
+        """Removes the wait, as no server runs that would read the file again."""
         monkeypatch.setattr(model_config, "POLL_SECONDS", 0)
 
     def test_without_a_server_it_is_loaded_and_waits_for_its_label(

@@ -1,4 +1,4 @@
-"""Reading facts from artifacts; a real run's are checked in tests/local_runner."""
+"""Facts are read from artifacts; tests/local_runner checks those of a real run."""
 
 import hashlib
 import importlib.metadata
@@ -38,7 +38,7 @@ HISTORY = {
 
 @pytest.fixture
 def statistics(tmp_path: Path) -> Path:
-    """A split of five examples, as TFDV writes it."""
+    """Statistics of a split of five examples, in TFDV's form."""
     content = statistics_pb2.DatasetFeatureStatisticsList()
     dataset = content.datasets.add(num_examples=5)
     image = dataset.features.add(type=statistics_pb2.FeatureNameStatistics.INT)

@@ -1,4 +1,4 @@
-"""The component's keys, and what makes it execute again."""
+"""The component's keys, and the changes after which it executes again."""
 
 from tfx.types import channel_utils, standard_artifacts
 

@@ -1,4 +1,4 @@
-"""The new model answers what was logged, and is blessed or not."""
+"""The new model answers logged requests, and is blessed or not."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ CHAMPION = 7
 
 @dataclass(frozen=True)
 class Ran:
-    """What the executor found, and the artifact that it filled."""
+    """The executor's result, and its output artifact."""
 
     found: Replayed
     blessing: Any
@@ -38,7 +38,7 @@ class Ran:
 
     @property
     def pictures(self) -> dict[str, np.ndarray]:
-        """Those that were kept, by the names of their files."""
+        """Returns the kept pictures, by the names of their files."""
         found = {}
         for path in Path(self.blessing.uri).glob("request-pictures/*"):
             with Image.open(path) as picture:
@@ -51,7 +51,7 @@ Replay = Callable[..., Ran]
 
 @pytest.fixture(scope="module")
 def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """A model that answers as the champion did, and one that always differs."""
+    """A model that answers like the champion, and one that always differs."""
     folder = tmp_path_factory.mktemp("models")
 
     def otherwise(images: Any) -> dict[str, Any]:
@@ -72,7 +72,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 def log_of(
     folder: Path, images: np.ndarray, version: int = CHAMPION, model: str = "digits"
 ) -> str:
-    """Logs a request of each image, as the server does; returns the prefix."""
+    """Logs a request for each image, as the server does; returns the prefix."""
     files = RecordFiles(str(folder / "log"), 1 << 20)
     answers = from_images(images)["probabilities"].numpy()
     for row, image in enumerate(images):
@@ -103,7 +103,7 @@ def images(dataset: Dataset) -> np.ndarray:
 def replay(
     artifact: Callable[..., Any], models: dict[str, str], tmp_path: Path
 ) -> Replay:
-    """Runs the executor."""
+    """Returns a function that runs the executor."""
 
     def replay(
         log: str, model: str = "same", champion: str = str(CHAMPION), **more: Any
@@ -148,7 +148,7 @@ def test_a_model_that_answers_alike_is_blessed(
 
 
 class TestOtherwise:
-    """A model that answers otherwise is refused, and its pictures are kept."""
+    """A model that answers differently is refused, and its pictures are kept."""
 
     @pytest.fixture
     def ran(self, replay: Replay, images: np.ndarray, tmp_path: Path) -> Ran:

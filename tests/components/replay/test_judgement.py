@@ -1,4 +1,4 @@
-"""How far a new model's answers to logged pictures may be from those given."""
+"""A new model's answers to logged pictures may differ only so much from those given."""
 
 import numpy as np
 import pytest
@@ -19,7 +19,7 @@ def judged(
 
 
 def answers(*counts: int) -> np.ndarray:
-    """Labels, so many of each class."""
+    """Returns labels with these counts of each class."""
     return np.repeat(np.arange(len(counts)), counts)
 
 

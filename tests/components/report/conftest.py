@@ -42,7 +42,7 @@ from tests.components.datasets import Dataset
 from tests.tasks import LETTERS, SHAPES, letters, shapes, write_task
 
 TASKS = ("digits", "letters", "shapes")
-"""All that the page has to be right for."""
+"""The tasks for which the page has to be right."""
 
 FINGERPRINT = "5ca1ab1e" * 8
 BOUND, CLASS_BOUND = 0.9, 0.6
@@ -97,7 +97,7 @@ Make = Callable[..., Any]
 
 @dataclass(frozen=True)
 class Trained:
-    """A model as the Trainer leaves it: softmax regression.
+    """A softmax regression in the form in which the Trainer leaves a model.
 
     Attributes:
         saved_model: Folder with the SavedModel.
@@ -110,14 +110,14 @@ class Trained:
 
 @dataclass(frozen=True)
 class Small:
-    """A small data set as it is on its way through the pipeline.
+    """A small data set in the forms that it takes in the pipeline.
 
     Attributes:
-        task: What it is.
-        rows: Of each split.
-        folder: The Examples artifact.
-        schema: Of the task.
-        statistics: Of each split.
+        task: The task.
+        rows: The rows of each split.
+        folder: Folder of the Examples artifact.
+        schema: Schema of the task.
+        statistics: Statistics of each split.
     """
 
     task: Task
@@ -128,7 +128,7 @@ class Small:
 
     @property
     def examples(self) -> Any:
-        """The Examples artifact, as ImageExampleGen leaves it."""
+        """Returns the Examples artifact in ImageExampleGen's form."""
         data = standard_artifacts.Examples()
         data.uri = str(self.folder)
         data.split_names = json.dumps(list(SPLITS))
@@ -140,25 +140,25 @@ class Small:
         return data
 
     def of_class(self, split: str, label: int) -> np.ndarray:
-        """The images of a class in a split."""
+        """Returns the images of a class in a split."""
         rows = self.rows[split]
         return np.asarray(rows.images[rows.labels == label])
 
     def counts(self, split: str) -> list[int]:
-        """How many there are of each class."""
+        """Returns the number of images of each class."""
         labels = self.rows[split].labels
         return list(np.bincount(labels, minlength=len(self.task.classes)))
 
     def confusion(self, answers: np.ndarray) -> list[list[int]]:
-        """How often which class of the test split was answered with which."""
+        """Returns the confusion matrix of the answers to the test split."""
         matrix = np.zeros((len(self.task.classes),) * 2, int)
         np.add.at(matrix, (self.rows[TEST].labels, answers), 1)
         return matrix.tolist()
 
 
 def describe(rows: Rows, schema: schema_pb2.Schema) -> Any:
-    """Statistics of rows, as StatisticsGen makes them."""
-    # A batch needs columns; of no examples there are none.
+    """Returns statistics of rows in StatisticsGen's form."""
+    # A batch needs columns, which a split without examples does not have.
     some = rows if len(rows) else Rows(np.zeros((1, 4), np.uint8), np.zeros(1, int))
     records = serialize(some.images, some.labels)
     batch = ExamplesToRecordBatchDecoder().DecodeBatch(records)
@@ -171,7 +171,7 @@ def describe(rows: Rows, schema: schema_pb2.Schema) -> Any:
 def small(
     all_digits: Dataset, tmp_path_factory: pytest.TempPathFactory
 ) -> Callable[[str], Small]:
-    """Makes one of `TASKS`; the same each time."""
+    """Returns a function that makes one of `TASKS`, with the same data each time."""
 
     @cache
     def make(name: str) -> Small:
@@ -206,7 +206,7 @@ def small(
 def trained(
     small: Callable[[str], Small], tmp_path_factory: pytest.TempPathFactory
 ) -> Callable[..., Trained]:
-    """Fits a model to the first rows of a task's train split, to all by default."""
+    """Returns a function that fits a model to a train split or to its first rows."""
 
     @cache
     def fit(name: str, count: int = 10_000) -> Trained:
@@ -250,10 +250,10 @@ def evaluated(
     trained: Callable[..., Trained],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Callable[..., Any]:
-    """Runs the Evaluator's executor; returns its ModelEvaluation.
+    """Returns a function that runs the Evaluator and returns its ModelEvaluation.
 
-    Called with a task, after how many rows the model was done, and the same of the
-    champion, if there is one.
+    Its arguments are a task, the number of rows that the model was fitted to, and that
+    number for the champion, if there is one.
     """
 
     @cache
@@ -298,10 +298,10 @@ def evaluated(
 
 @pytest.fixture
 def data_inputs(artifact: Make, small: Callable[[str], Small]) -> Make:
-    """What the first Report is given.
+    """Returns a function that makes the inputs of the first Report.
 
-    Called with a task, statistics of other data than its own, those of the
-    champion's data, and why the served version is not compared with.
+    Its arguments are a task, statistics of data other than the task's own, those of the
+    champion's data, and the reason why the served version is not compared.
     """
 
     def store(kind: type, statistics: dict[str, Any], **properties: str) -> Any:
@@ -348,7 +348,7 @@ def data_inputs(artifact: Make, small: Callable[[str], Small]) -> Make:
 
 @pytest.fixture
 def model_inputs(artifact: Make, small: Callable[[str], Small]) -> Make:
-    """What the second Report is given: a model, its evaluation, its blessing."""
+    """Returns a function that makes the second Report's inputs: model and verdicts."""
 
     def make(
         name: str,
@@ -376,7 +376,7 @@ def model_inputs(artifact: Make, small: Callable[[str], Small]) -> Make:
 
 @pytest.fixture
 def pushed_model(artifact: Make) -> Make:
-    """What the third Report is given."""
+    """Returns a function that makes the inputs of the third Report."""
 
     def make(version: int | None, already_served: bool = False) -> dict[str, Any]:
         properties: dict[str, Any] = {"pushed": int(version is not None)}

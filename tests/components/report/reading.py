@@ -1,4 +1,4 @@
-"""What is on a page, as a browser and a program find it."""
+"""Reads a page's content, as a browser and a program find it."""
 
 import os
 from html.parser import HTMLParser
@@ -11,7 +11,7 @@ VOID = {"meta", "link", "img", "br"}
 
 
 class Outline(HTMLParser):
-    """What elements there are; complains of those that are not closed."""
+    """Collects the elements of a page; raises for those that are not closed."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -42,7 +42,7 @@ class Outline(HTMLParser):
 
 
 def read(made: Any) -> Page:
-    """The page of an artifact; it is the only file there."""
+    """Returns the page of an artifact, whose only file it is."""
     assert os.listdir(made.uri) == ["report.html"]
     text = Path(made.uri, "report.html").read_text()
     Outline(text)

@@ -1,4 +1,4 @@
-"""The page in a real headless Chromium, wide and narrow, light and dark, printed."""
+"""The page in a real headless Chromium: wide, narrow, light, dark, and printed."""
 
 import base64
 import json
@@ -60,7 +60,7 @@ def photographs() -> Dataset:
 
 
 def make_page(task: Task, data: Dataset) -> Page:
-    """All sections, with something hostile or long wherever text comes in."""
+    """Returns a page with all sections, with hostile or long texts everywhere."""
     count = len(task.classes)
     test = Rows(data.test_images, data.test_labels.astype(int))
     train = Rows(data.train_images, data.train_labels.astype(int))
@@ -141,7 +141,7 @@ def make_page(task: Task, data: Dataset) -> Page:
 def pages(
     all_digits: Dataset, tmp_path_factory: pytest.TempPathFactory
 ) -> Callable[[str], str]:
-    """Makes the page about one of `TASKS`; returns its address."""
+    """Returns a function that makes a page of `TASKS`, and returns its address."""
     given = {
         "digits": lambda: (digits.TASK, all_digits),
         "letters": lambda: (LETTERS, letters(10, 5)[0]),
@@ -160,7 +160,7 @@ def pages(
 
 @pytest.fixture(scope="module")
 def url(pages: Callable[[str], str]) -> str:
-    """The page about digits."""
+    """The address of the page about digits."""
     return pages("digits")
 
 
@@ -174,7 +174,7 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chro
 def look(
     browser: webdriver.Chrome, url: str, width: int, scheme: str = "light"
 ) -> webdriver.Chrome:
-    """Opens the page in a window of that width and with that colour scheme."""
+    """Returns a function that opens the page with a window width and colour scheme."""
     browser.execute_cdp_cmd(
         "Emulation.setEmulatedMedia",
         {"features": [{"name": "prefers-color-scheme", "value": scheme}]},
@@ -193,7 +193,7 @@ def look(
 
 
 def luminance(colour: str) -> float:
-    """Relative luminance of a CSS colour; see WCAG 2.1."""
+    """Returns the relative luminance of a CSS colour; see WCAG 2.1."""
     channels = [int(value) / 255 for value in re.findall(r"\d+", colour)[:3]]
     linear = [
         c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels
@@ -298,7 +298,7 @@ def test_hostile_names_of_classes_are_shown_as_text(
 def test_text_and_plots_stand_out(
     browser: webdriver.Chrome, url: str, scheme: str
 ) -> None:
-    """WCAG 2.1: 4.5 for text, 3 for what a plot is made of."""
+    """WCAG 2.1 demands a contrast of 4.5 for text, and of 3 for parts of a plot."""
     look(browser, url, WIDTHS["desktop"], scheme)
 
     def colour(selector: str, what: str = "color") -> str:

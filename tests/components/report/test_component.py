@@ -1,4 +1,4 @@
-"""The component as the pipeline sees it."""
+"""The component's declaration in the pipeline."""
 
 import re
 from typing import Any

@@ -1,4 +1,4 @@
-"""The facts about the data, against the rows that they are of."""
+"""The facts about the data agree with the rows."""
 
 from collections.abc import Callable
 from dataclasses import replace

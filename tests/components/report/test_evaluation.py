@@ -1,4 +1,4 @@
-"""The facts about the answers, on answers whose facts are known."""
+"""The facts about answers, on answers with known facts."""
 
 from typing import Any
 
@@ -28,7 +28,7 @@ MANY = Task("many", 8, 8, 1, tuple(f"class {n}" for n in range(MATRIX_CLASSES + 
 
 
 def sure(answer: int, confidence: float, second: int | None = None) -> np.ndarray:
-    """Probabilities with one answer; the rest goes to a second, or to all."""
+    """Returns probabilities with one answer; the rest goes to a second one, or all."""
     given = np.full(10, 0.0 if second is not None else (1 - confidence) / 9)
     if second is not None:
         given[second] = 1 - confidence
@@ -37,7 +37,7 @@ def sure(answer: int, confidence: float, second: int | None = None) -> np.ndarra
 
 
 def matrix(*pairs: tuple[int, int, int], size: int = 10) -> np.ndarray:
-    """A confusion matrix of labels, answers and how many."""
+    """Returns a confusion matrix from labels, answers and counts."""
     made = np.zeros((size, size), int)
     for label, answer, count in pairs:
         made[label, answer] = count
@@ -91,7 +91,7 @@ def test_confusions_come_with_the_most_frequent_first() -> None:
 
 
 def test_the_calibration_error_by_hand() -> None:
-    """Two bins of five: 0.9 sure and all right; 0.5 sure and one of four right."""
+    """Two bins of five: confidence 0.9, all right; 0.5, one of four right."""
     probabilities = np.stack([sure(3, 0.9)] * 2 + [sure(3, 0.5)] * 4)
     labels = np.array([3, 3, 3, 0, 0, 0])
     found = calibrate(labels, probabilities, bins=5)

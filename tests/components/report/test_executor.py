@@ -1,4 +1,4 @@
-"""The page as it grows in a run, fact by fact against what was fed in."""
+"""The page grows during a run; its facts agree with the inputs."""
 
 import json
 from collections.abc import Callable
@@ -31,7 +31,7 @@ MakeSmall = Callable[[str], Small]
 
 @pytest.fixture
 def report(artifact: Make) -> Report:
-    """Runs the executor; returns its artifact."""
+    """Returns a function that runs the executor and returns its artifact."""
 
     def report(inputs: dict[str, Any], allow: bool = False, **properties: str) -> Any:
         made = artifact(HTML)
@@ -46,7 +46,7 @@ def report(artifact: Make) -> Report:
 
 
 class TestData:
-    """The first one: what is there before DataGate."""
+    """The first Report has only what exists before DataGate."""
 
     @pytest.mark.parametrize("name", TASKS)
     def test_the_facts_of_clean_data_without_a_champion(
@@ -109,7 +109,7 @@ class TestData:
 
     @pytest.fixture
     def negative(self, small: MakeSmall) -> dict[str, Any]:
-        """Statistics of digits in negative, with nothing but threes in eval."""
+        """Statistics of inverted digits, with only threes in eval."""
         given = small("digits")
         return {
             split: describe(
@@ -176,7 +176,7 @@ class TestData:
 
 
 class TestPushed:
-    """All three, for a good model where nothing is served."""
+    """All three Reports, for a good model where no version is served."""
 
     @pytest.fixture(params=TASKS)
     def name(self, request: pytest.FixtureRequest) -> str:
@@ -238,7 +238,7 @@ class TestPushed:
         given = small(name)
         labels, answers = given.rows[TEST].labels, model.probabilities.argmax(axis=1)
         right = answers == labels
-        # TFMA computed one from the SavedModel, NumPy the other from its answers.
+        # TFMA computed one value from the SavedModel, NumPy the other from answers.
         assert found["judged"] is True
         assert found["confusion"] == given.confusion(answers)
         assert found["images"] == len(labels)
@@ -294,7 +294,7 @@ class TestPushed:
 
 
 class TestRefused:
-    """A model that has seen 30 digits, against a good one that is served."""
+    """A model fitted to 30 digits, against a good served one."""
 
     SEEN = 30
 

@@ -1,4 +1,4 @@
-"""The plots: SVG of the page's own colours, whatever there is to draw."""
+"""The plots: SVG in the page's own colours, for any data."""
 
 import math
 import re
@@ -113,13 +113,13 @@ DRAW: dict[str, Callable[[], Markup]] = {
 @pytest.fixture(scope="module")
 def drawn() -> dict[str, Markup]:
     with warnings.catch_warnings():
-        # Of letters that a font lacks, say.
+        # Such as the warning about letters that a font lacks.
         warnings.simplefilter("error")
         return {name: draw() for name, draw in DRAW.items()}
 
 
 def texts(svg: str) -> list[str]:
-    """The visible text, without titles."""
+    """Returns the visible text, without titles."""
     nodes = ElementTree.fromstring(svg).iter("text")
     return [
         (node.text or "") + "".join(title.tail or "" for title in node)
@@ -240,5 +240,5 @@ def test_a_mistakes_ink_is_its_share_of_the_worst() -> None:
         for ink in re.findall(r"fill: var\(--bad\); opacity: ([\d.]+)", svg)
         if float(ink)
     ]
-    # 20 of 100 is the worst; 10 of 90 is 0.56 of that.
+    # 20 errors in 100 are the worst rate; 10 in 90 are 0.56 of it.
     assert sorted(inks) == pytest.approx([0.75 * (10 / 90) / 0.2, 0.75], abs=0.001)

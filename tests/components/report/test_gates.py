@@ -1,4 +1,4 @@
-"""Which demands are shown, and what one can do about those that were not met."""
+"""The demands that are shown, with advice for those that were not met."""
 
 import pytest
 

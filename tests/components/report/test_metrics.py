@@ -1,6 +1,6 @@
-"""The numbers that Kubeflow's user interface compares runs by.
+"""The numbers by which Kubeflow's user interface compares runs.
 
-Their form is what KFP's own SDK writes of a component that calls it.
+Their form is that of KFP's own SDK for a component that logs metrics.
 """
 
 import json
@@ -20,7 +20,7 @@ from version_store.manifest import Metrics as Measured
 
 
 def properties(artifact: Any) -> dict[str, Any]:
-    """Of an artifact, by their names."""
+    """Returns the custom properties of an artifact, by their names."""
     names = artifact.mlmd_artifact.custom_properties
     return {
         name: artifact.get_float_custom_property(name)
@@ -35,7 +35,7 @@ def task(classes: int) -> Task:
 
 
 def row(classes: int = 2, **of_epoch: float) -> dict[str, float]:
-    """The numbers of a run of one epoch, with one accuracy of a class."""
+    """Returns the numbers of a run with one epoch and one accuracy of a class."""
     values = [{"metric": "accuracy", "model": "candidate", "slice": "c1", "value": 0.5}]
     epoch = {**HISTORY["epochs"][0], **of_epoch}
     history = {**HISTORY, "epochs": [epoch]}
@@ -76,7 +76,7 @@ class TestWrite:
         for metric in ("accuracy", "log_loss"):
             value = decided.value(metric, "champion")
             assert found[f"champion {metric}"] == value
-        # No epoch was chosen here, so the last one was kept.
+        # The run chose no epoch, so the last one was kept.
         last = HISTORY["epochs"][-1]
         assert found["epochs"] == 4
         assert found["train_loss"] == found["train_loss after epoch 0004"]
@@ -96,7 +96,7 @@ class TestWrite:
         assert found == expected.metadata
 
     def test_a_file_has_the_same(self, written: Any) -> None:
-        """An object store keeps nothing else of an artifact."""
+        """An object store keeps only files, not an artifact's properties."""
         for made in written:
             content = Path(made.uri, "numbers.json").read_text()
             assert json.loads(content) == properties(made)
@@ -133,7 +133,7 @@ class TestShapes:
         assert matrix(most + 1) == {}
 
     def test_two_classes_have_a_roc_curve(self) -> None:
-        """By hand: the images by the probability of class 1, surest first."""
+        """Computed by hand, with images by falling probability of class 1."""
         of_one = np.array([0.9, 0.8, 0.3, 0.1], np.float32)
         answers = np.stack([1 - of_one, of_one], axis=1)
         labels = np.array([1, 0, 1, 0])
@@ -163,7 +163,7 @@ class TestShapes:
 
     @pytest.mark.parametrize("classes", [2, 3])
     def test_no_curve_where_there_is_none(self, classes: int) -> None:
-        """Of three classes, and where all images are of one class."""
+        """Three classes have no curve, nor have images of a single class."""
         labels = np.arange(4) % classes if classes > 2 else np.zeros(4, int)
         answers = np.full((4, classes), 1 / classes, np.float32)
         counts = np.eye(classes, dtype=int)

@@ -1,4 +1,4 @@
-"""Where overfitting sets in, by the rule that the page states."""
+"""Overfitting is found by the rule that the page states."""
 
 import math
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""The page as a file: it can be read back, it escapes, it loads nothing."""
+"""The page as a file: it can be read back, escapes texts, and loads nothing."""
 
 import json
 import math
@@ -158,7 +158,7 @@ def test_a_section_that_cannot_be_made_says_so(
 
 
 def head(*demands: Demand, **more: Any) -> str:
-    """The text of a refused run's head."""
+    """Returns the text of a refused run's head."""
     verdict = Verdict(REFUSED, "Refused", more.get("reasons", ()), demands)
     return Outline(verdict_section(verdict, {}).html).text
 

@@ -1,4 +1,4 @@
-"""Images as pictures of the page, pixel by pixel."""
+"""Images become pictures of the page, pixel by pixel."""
 
 import base64
 import io

@@ -1,4 +1,4 @@
-"""The rows of a split that a page shows."""
+"""The page shows these rows of a split."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The commands of the page: they run as they are printed."""
+"""The page's commands run as printed."""
 
 import shlex
 import subprocess

@@ -1,4 +1,4 @@
-"""How a run stands, from what its gates found and what became of the push."""
+"""A run's state follows from the findings of its gates and the push."""
 
 from collections.abc import Callable
 from typing import Any

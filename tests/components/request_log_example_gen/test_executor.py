@@ -1,4 +1,4 @@
-"""RequestLogExampleGen: from a server's log to examples of the task."""
+"""RequestLogExampleGen converts a server's log to examples of the task."""
 
 import json
 from collections.abc import Callable
@@ -27,7 +27,7 @@ CLASSES = digits.TASK.classes
 
 @pytest.fixture
 def models(tmp_path: Path) -> Path:
-    """The folder of a model's versions, of which one can tell novel pictures."""
+    """The folder of a model's versions; one of them can tell novel pictures."""
     folder = tmp_path / "models" / "digits"
 
     @tf.function(input_signature=[tf.TensorSpec([None, 28, 28], tf.uint8, "images")])
@@ -51,7 +51,7 @@ def log(tmp_path: Path) -> Log:
 def generate(
     artifact: Callable[..., Any], models: Path, log: Log
 ) -> Callable[..., tuple[Any, Any]]:
-    """Runs the executor; returns its artifact and `requests.json`."""
+    """Returns a function that runs the executor: artifact and `requests.json`."""
 
     def generate(**parameters: Any) -> tuple[Any, Any]:
         examples = artifact(standard_artifacts.Examples)
@@ -66,7 +66,7 @@ def generate(
 
 
 def rows(examples: Any, version: str = "7") -> list[dict[str, Any]]:
-    """The features of each example."""
+    """Returns the features of each example."""
     pattern = str(Path(examples.uri, f"Split-{version}", "*"))
     records = tf.data.TFRecordDataset(tf.io.gfile.glob(pattern), "GZIP")
     found = []
@@ -136,7 +136,7 @@ def test_each_version_has_a_split(
     splits = artifact_utils.decode_split_names(examples.split_names)
     assert splits == ["7", "8", "unknown"]
     assert [row["row"] for row in rows(examples)] == [[0], [1]]
-    # Nobody knows what that version takes for novel: it is not there any more.
+    # The version does not exist any more, so its bound of novelty is unknown.
     assert "novelty" not in rows(examples, "8")[0]
     assert "version" not in rows(examples, "unknown")[0]
 
@@ -155,7 +155,7 @@ def test_one_version_and_a_period_can_be_asked_for(
 def test_the_hours_end_where_a_collector_still_writes(
     models: Path, generate: Callable[..., Any], dataset: Dataset, tmp_path: Path
 ) -> None:
-    # The requests come from 14:13:20 on, a second apart.
+    # The requests start at 14:13:20, with one each second.
     log = Log(tmp_path / "spans" / "20260921T14" / "requests", "digits")
     for _ in range(2):
         log.predict(dataset.test_images[:1], sure_of(dataset.test_labels[:1], 10))
@@ -198,7 +198,7 @@ def test_of_many_requests_the_same_ones_are_looked_at_each_time(
     second, _ = generate(max_requests=30)
     assert rows(first) == rows(second)
     assert requests["versions"]["7"]["logged"] == 100
-    # The ids are the same in each run, and so is what is chosen.
+    # The ids are the same in each run, and so is the choice.
     assert 20 < requests["versions"]["7"]["read"] < 40
 
 
@@ -269,7 +269,7 @@ def test_what_is_forgotten_is_in_no_example(
     node.parent.mkdir(parents=True)
     Path(examples.uri).rename(node)
     examples.uri = str(node)
-    # An id within another one's is none.
+    # A part of an id is not an id.
     assert forget_in_output(str(tmp_path / "output"), "request") == 0
     assert forget_in_output(str(tmp_path / "output"), "request-1") == 1
     left = [row["request_id"] for row in rows(examples)]

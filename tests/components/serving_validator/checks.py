@@ -1,4 +1,4 @@
-"""The names of the checks that the probe makes of the requests here."""
+"""The names of the checks that the probe makes with these requests."""
 
 IMAGE_CHECKS = [f"serving_default, batch of {size}" for size in (1, 7, 20)]
 EXAMPLE_CHECKS = [f"tf_examples, batch of {size}" for size in (1, 7, 20)]

@@ -17,7 +17,7 @@ from tests.components.softmax import from_images, novelty, save_softmax
 
 @pytest.fixture(scope="session")
 def requests(dataset: Dataset) -> Requests:
-    """The 20 images of the test part, and the right answers."""
+    """The 20 images of the test part, with their labels."""
     images = dataset.test_images
     return Requests(
         images=images,
@@ -30,7 +30,7 @@ def requests(dataset: Dataset) -> Requests:
 
 @pytest.fixture
 def save(tmp_path: Path) -> Callable[..., str]:
-    """Saves a model of the right signatures, but for those that are given."""
+    """Returns a function that saves a correct model with some signatures replaced."""
 
     def save(**signatures: Any) -> str:
         return save_softmax(str(tmp_path / "model"), **signatures)
@@ -42,7 +42,7 @@ def save(tmp_path: Path) -> Callable[..., str]:
 def ask(
     requests: Requests, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> Callable[[str], dict[str, list[str]]]:
-    """Probes a model in this process."""
+    """Returns a function that probes a model in this process."""
     path = str(tmp_path / "requests.npz")
     requests.save(path)
 

@@ -1,4 +1,4 @@
-"""The verdict as it is read back."""
+"""The verdict is read back unchanged."""
 
 import json
 from pathlib import Path

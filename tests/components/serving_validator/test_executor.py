@@ -1,4 +1,4 @@
-"""The blessing: from a process of its own, whatever becomes of it."""
+"""The blessing comes from a separate process, however that process ends."""
 
 import json
 import sys
@@ -22,7 +22,7 @@ Validate = Callable[..., Any]
 
 @pytest.fixture
 def validate(artifact: Callable[..., Any], requests: Requests) -> Validate:
-    """Runs the executor on a model; returns the blessing's artifact."""
+    """Returns a function that runs the executor on a model and returns the blessing."""
 
     def validate(model: str, timeout_seconds: int = 120) -> Any:
         trained = artifact(standard_artifacts.Model)
@@ -52,7 +52,7 @@ def validate(artifact: Callable[..., Any], requests: Requests) -> Validate:
 
 @pytest.fixture
 def python(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
-    """Puts a shell script in the place of the Python that runs the probe."""
+    """Returns a function that replaces the probe's Python by a shell script."""
 
     def replace(script: str) -> None:
         path = tmp_path / "python"
@@ -141,7 +141,7 @@ def test_what_the_machine_ends_is_a_failure_and_no_verdict(
     script: str,
     reason: str,
 ) -> None:
-    """A verdict would stay in the cache and refuse a good model for ever."""
+    """A verdict would stay in the cache and refuse a good model forever."""
     python(script)
     with pytest.raises(RuntimeError) as caught:
         validate(str(tmp_path))

@@ -1,4 +1,4 @@
-"""What the probe says about models, right ones and every kind of wrong one."""
+"""The probe passes correct models, and finds every kind of fault."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -77,7 +77,7 @@ def test_rows_that_do_not_keep_the_marker(
     assert marked == [
         *("classify", "describe", "novelty", "serving_default", "tf_examples")
     ]
-    marked.remove("describe")  # Of no rows of ours.
+    marked.remove("describe")  # It has no rows.
     report = ask(model)
     assert report["checks"][-4:] == [f"{n}, rows alone and together" for n in marked]
     assert report["withdrawn"] == []
@@ -100,7 +100,7 @@ def test_rounding_in_float32_is_no_difference(
 
 
 def changed(**change: Callable[[dict[str, Any]], Any]) -> Callable[[Any], Any]:
-    """A signature that answers images like the right one, but for some outputs."""
+    """Returns a signature that is correct except for some outputs."""
 
     def signature(images: Any) -> dict[str, Any]:
         answers = from_images(images)
@@ -208,7 +208,7 @@ def test_of_a_wrong_answer_the_first_reason_is_given(
     report = ask(save(serving_default=(IMAGES, signature)))
     (failure,) = report["failures"]
     assert failure.startswith(f"serving_default, batch of {size}: {reason}")
-    # The checks that passed before it, and those of the other signature.
+    # The checks before it passed, and so did those of the other signature.
     passed = IMAGE_CHECKS[: IMAGE_CHECKS.index(f"serving_default, batch of {size}")]
     assert report["checks"] == passed + EXAMPLE_CHECKS + FURTHER_CHECKS
 

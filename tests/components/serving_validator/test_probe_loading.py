@@ -1,4 +1,4 @@
-"""What the probe says where a model cannot be loaded or fed."""
+"""The probe's messages for models that cannot be loaded or fed."""
 
 from collections.abc import Callable
 from pathlib import Path

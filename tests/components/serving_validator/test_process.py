@@ -1,4 +1,4 @@
-"""The waiting process: asked once, never asked, or dead before it was asked."""
+"""The waiting process: used once, never used, or dead before its use."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""What the executor writes for the probe to read."""
+"""The requests that the executor writes are read back by the probe."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The statistics are those of TFX's executor, on real and on odd data."""
+"""The statistics equal those of TFX's executor, on real and on odd data."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -29,7 +29,7 @@ Describe = Callable[..., tuple[Any, dict[str, Any]]]
 def describe(
     artifact: Callable[..., Any], schema: schema_pb2.Schema, tmp_path: Path
 ) -> Describe:
-    """Runs an executor; returns its artifact, and what it says of each split."""
+    """Runs an executor; returns its artifact, and the statistics of each split."""
 
     def describe(
         kind: Any,
@@ -73,7 +73,7 @@ def describe(
 
 
 def simple(statistics: Any) -> Any:
-    """As JSON, with the features in the order of their names, which is not kept."""
+    """Returns JSON with the features by name, as their order is not kept."""
     content = json_format.MessageToDict(statistics)
     for dataset in content["datasets"]:
         dataset.get("features", []).sort(key=lambda feature: feature["path"]["step"])
@@ -89,7 +89,7 @@ def without_quantiles(content: Any) -> Any:
                 else value
             )
             for key, value in content.items()
-            # It comes from a sketch, like the quantiles.
+            # The median comes from a sketch, like the quantiles.
             if key not in ("median", "numValuesHistogram")
         }
     if isinstance(content, list):
@@ -98,7 +98,7 @@ def without_quantiles(content: Any) -> Any:
 
 
 def approximately(content: Any) -> Any:
-    """The same content, with fractions equal to 1e-12 of their size."""
+    """Returns the content with fractions that compare equal to 1e-12 of their size."""
     if isinstance(content, dict):
         return {key: approximately(value) for key, value in content.items()}
     if isinstance(content, list):
@@ -153,7 +153,7 @@ ODD: dict[str, Files] = {
 
 
 def test_of_odd_data_it_says_what_tfx_says(describe: Describe) -> None:
-    # A split each: to start Beam takes longer than to describe them all.
+    # One split for each case: a start of Beam takes longer than all descriptions.
     _, ours = describe(Executor, ODD)
     _, theirs = describe(tfx_executor.Executor, ODD)
     for split in ODD:
@@ -205,7 +205,7 @@ def test_of_16_times_the_rows_it_says_what_tfx_says(
             ]
             for each in (feature, of_tfx)
         )
-        # Sketches: one value of the digits, which are 0, 16, 32 ... 255, is allowed.
+        # Sketches may be wrong by one value; the digits have 0, 16, 32 ... 255.
         np.testing.assert_allclose(quantiles, of_tfx_quantiles, atol=16)
 
 

@@ -1,4 +1,4 @@
-"""TaskSchemaGen: in the wiring, and what it writes."""
+"""TaskSchemaGen in the wiring, and its output."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -31,7 +31,7 @@ def test_another_judgement_is_no_cache_hit() -> None:
 
 
 def generate(artifact: Callable[..., Any], text: str) -> Any:
-    """Runs the executor; returns the schema's artifact."""
+    """Runs the executor; returns the artifact of the schema."""
     examples = artifact(standard_artifacts.Examples)
     write_task(examples.uri, digits.TASK)
     schema = artifact(standard_artifacts.Schema)
@@ -44,7 +44,7 @@ def test_it_writes_the_schema_of_the_examples_task(
 ) -> None:
     schema = generate(artifact, judgement())
     assert [path.name for path in Path(schema.uri).iterdir()] == ["schema.pbtxt"]
-    # As TFX's own nodes read it.
+    # Read in the way of TFX's own nodes.
     found = io_utils.SchemaReader().read(io_utils.get_only_uri_in_dir(schema.uri))
     assert found == complete(parse_judgement(judgement(), "schema.pbtxt"), digits.TASK)
 

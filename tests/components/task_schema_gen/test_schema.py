@@ -1,4 +1,4 @@
-"""The schema: what a person judges, completed by what the task says."""
+"""The schema: the user's settings, completed by the task's facts."""
 
 from dataclasses import replace
 

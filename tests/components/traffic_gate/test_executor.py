@@ -1,4 +1,4 @@
-"""TrafficGate: from examples of requests to the verdict and the page."""
+"""TrafficGate makes the verdict and the page from examples of requests."""
 
 import json
 import stat
@@ -36,7 +36,7 @@ def models(
     make_examples: Callable[..., Examples],
     all_digits: Dataset,
 ) -> Path:
-    """A model's folder, with the statistics and the reliability of a version."""
+    """A model's folder, with a version's statistics and reliability."""
     version = tmp_path / "models" / "digits" / "7"
     training = version / "statistics" / "Split-train"
     training.mkdir(parents=True)
@@ -54,7 +54,7 @@ def models(
 
 @dataclass(frozen=True)
 class Judged:
-    """What came of it: `traffic.json`, the page and its folder, and the verdict."""
+    """The results: `traffic.json`, the page and its folder, and the verdict."""
 
     facts: dict[str, Any]
     page: Page
@@ -63,12 +63,12 @@ class Judged:
 
     @property
     def metrics(self) -> list[str]:
-        """What was found, by metric."""
+        """Returns the findings, by metric."""
         return [demand.metric for _, demand in findings(self.facts)]
 
     @property
     def version(self) -> dict[str, Any]:
-        """What is known of the one version."""
+        """Returns the facts about the only version."""
         [version] = self.facts["versions"]
         return dict(version)
 
@@ -86,7 +86,7 @@ def judge(
     models: Path,
     all_digits: Dataset,
 ) -> Judge:
-    """Runs the executor on requests that have the pictures of some digits."""
+    """Returns a function that runs the executor on requests with some digits."""
 
     def judge(
         rows: Iterable[int] = range(ROWS),

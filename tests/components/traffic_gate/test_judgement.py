@@ -1,4 +1,4 @@
-"""What of traffic is a finding, with the number of rows in mind."""
+"""A change of traffic is a finding only if the number of rows supports it."""
 
 from dataclasses import replace
 
@@ -25,7 +25,7 @@ def of_truth(rows: int, right: int, pushed: float = 0.96) -> bool:
 
 class TestShares:
     def changed(self, rows: int, more: int, schema: schema_pb2.Schema) -> list[str]:
-        """Classes that are findings, where class 3 is answered more often."""
+        """Returns the findings if class 3 is answered more often."""
         answered = np.full(10, rows // 10)
         answered[3] += more
         found = judgement.shares(answered, np.full(10, 5000), schema)
@@ -85,7 +85,7 @@ class TestEstimate:
 
 @pytest.mark.parametrize(
     ("rows", "right", "passed"),
-    # At 0.91 expected: of 10 answers chance makes half of them wrong now and then.
+    # With 0.91 expected, chance sometimes makes half of 10 answers wrong.
     [(10, 5, True), (10, 3, False), (1000, 890, True), (1000, 850, False)],
 )
 def test_the_true_accuracy_is_held_to_what_chance_allows(

@@ -1,4 +1,4 @@
-"""Verdict: the success or failure of a run, out of what every gate found."""
+"""Verdict: a run succeeds or fails by the findings of all gates."""
 
 import json
 import logging
@@ -23,7 +23,7 @@ Judge = Callable[..., None]
 
 @pytest.fixture
 def judge(artifact: Callable[..., Any]) -> Judge:
-    """Runs the executor on what the gates have left."""
+    """Returns a function that runs the executor on the gates' outputs."""
 
     def judge(
         pushed: int = 1,
@@ -64,7 +64,7 @@ def judge(artifact: Callable[..., Any]) -> Judge:
 
 
 def lines(caplog: pytest.LogCaptureFixture) -> list[str]:
-    """What it said after TFX's own lines."""
+    """Returns the lines logged after TFX's own."""
     return [
         message
         for message in caplog.messages
@@ -136,6 +136,6 @@ def test_a_model_that_was_rolled_back_from_is_a_refusal_by_the_pusher(
 
 
 def test_an_unexplained_absence_is_no_refusal(judge: Judge) -> None:
-    """Otherwise nobody would look for the fault."""
+    """Otherwise the fault would stay unnoticed."""
     with pytest.raises(RuntimeError, match="not pushed, although no gate refused"):
         judge(pushed=0)

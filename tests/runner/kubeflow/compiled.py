@@ -1,4 +1,4 @@
-"""The compiled pipeline, as tests look at it."""
+"""The compiled pipeline in forms that tests can inspect."""
 
 import json
 from dataclasses import replace
@@ -45,7 +45,7 @@ def text_of(data: str = "mnist", fingerprint: str = "", **more: Any) -> str:
 
 
 def of_task(task: Task) -> str:
-    """The pipeline of a task of one's own, on the data volume, by settings alone."""
+    """Returns the pipeline of a user's task, on the data volume, by settings alone."""
     key = (task.name,)
     if key not in _cache:
         settings = {"classes": json.dumps(task.classes), "noun": task.noun}
@@ -60,7 +60,7 @@ def of_task(task: Task) -> str:
 
 
 def compiled(*arguments: str, **more: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The pipeline and what is Kubernetes' own."""
+    """Returns the pipeline and its Kubernetes document."""
     spec, platform = yaml.safe_load_all(text_of(*arguments, **more))
     return spec, platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
 
@@ -77,11 +77,11 @@ def container(spec: dict[str, Any], node: str) -> dict[str, Any]:
 
 
 def origin(spec: dict[str, Any], node: str) -> Origin:
-    """The settings from which a pod builds its node."""
+    """Returns the settings from which a pod builds its node."""
     [variable] = container(spec, node)["env"]
     assert variable["name"] == VARIABLE
     return from_json(variable["value"])
 
 
 PLACES = ["mnist", "/data/mnist", "s3://bucket/mnist"]
-"""One of each kind."""
+"""One data location of each kind."""

@@ -1,4 +1,4 @@
-"""A KFP to talk to, a compiled pipeline in short, and the command line."""
+"""A KFP server, a short compiled pipeline, and the command line."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ def fake() -> Iterator[FakeKfp]:
 def specification(
     data: str = "mnist", *, cached: bool = False, root: str = ""
 ) -> dict[str, Any]:
-    """What the compiler writes, without what the client does not look at."""
+    """Returns the parts of a compiled pipeline that the client reads."""
     parameters: dict[str, Any] = {
         parameter.name: {
             "parameterType": parameter.type,
@@ -71,7 +71,7 @@ WritePackage = Callable[..., Path]
 
 @pytest.fixture
 def write_package(tmp_path: Path) -> WritePackage:
-    """Writes a compiled pipeline, in short, with a platform document."""
+    """Returns a function that writes a short compiled pipeline, with its documents."""
 
     def write(name: str = "mnist.yaml", *, secret: str = "", **how: Any) -> Path:
         path = tmp_path / name
@@ -87,7 +87,7 @@ def write_package(tmp_path: Path) -> WritePackage:
 
 @dataclass(frozen=True)
 class Ended:
-    """What the command line did."""
+    """The result of the command line."""
 
     code: int
     screen: str
@@ -103,7 +103,7 @@ def run(
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
 ) -> Run:
-    """Runs the command line in this process, without the machine's own settings."""
+    """Runs the command line in this process, without the user's own settings."""
     for name in ("KF_PIPELINES_ENDPOINT", "KFP_TOKEN"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(client, "_POLL_SECONDS", 0.01)

@@ -1,7 +1,7 @@
-"""A Kubeflow Pipelines of our own, as far as kfp's client and we talk to one.
+"""A small Kubeflow Pipelines server, with the parts that kfp's client and ours use.
 
-Real sockets; routes and fields are those of the published API (kubeflow/pipelines:
-backend/api/v2beta1/*.proto). What a run looks like is in `frames`.
+It uses real sockets; routes and fields are those of the published API
+(kubeflow/pipelines: backend/api/v2beta1/*.proto). `frames` has the form of a run.
 """
 
 import json
@@ -22,7 +22,7 @@ CREATED = "2026-01-01T00:00:00Z"
 
 @dataclass
 class Request:
-    """What was asked for."""
+    """A request that the server got."""
 
     method: str
     path: str
@@ -37,21 +37,21 @@ class Request:
 
 @dataclass
 class FakeKfp:
-    """The server's state; tests set it up and look at what came of it.
+    """The server's state; tests prepare it and inspect it afterwards.
 
     Attributes:
         host: Base address.
-        token: Demanded of each request, if any.
+        token: Token required in each request, if any.
         accept: Answers each request with (status, headers, body) before KFP does,
-            or with None to let it.
-        multi_user: As in a Kubeflow with profiles.
-        tag_name: Of its release; empty: it does not say.
-        frames: What a run looks like each time somebody asks; the last one stays.
-        logs: By pod; others are not there.
-        interface: It is the user interface's address, and not the API server's.
-        failing: How many of the coming requests for a run are answered with 503.
-        tasks: Of the API that a KFP without ML Metadata has; None: an earlier one.
-        tasks_on_a_page: Of that API.
+            or with None to leave it to KFP.
+        multi_user: Whether it behaves as in a Kubeflow with profiles.
+        tag_name: Name of its release; if empty, the server does not tell it.
+        frames: The states of a run for successive requests; the last one is repeated.
+        logs: Logs by pod; other pods do not exist.
+        interface: Whether the address is the user interface's, not the API server's.
+        failing: Number of requests for a run that are answered with 503 first.
+        tasks: The task API of a KFP without ML Metadata; None: an earlier KFP.
+        tasks_on_a_page: Number of tasks on a page of that API.
     """
 
     host: str = ""
@@ -74,7 +74,7 @@ class FakeKfp:
     asked: int = 0
 
     def sent(self, method: str, path: str) -> list[Request]:
-        """The requests with that method and path below /apis/v2beta1."""
+        """Returns the requests with that method and path below /apis/v2beta1."""
         return [
             request
             for request in self.requests
@@ -82,7 +82,7 @@ class FakeKfp:
         ]
 
     def answer(self, request: Request) -> tuple[int, dict[str, str], str]:
-        """What the server says."""
+        """Returns the server's answer."""
         self.requests.append(request)
         if self.accept is not None and (answer := self.accept(request)) is not None:
             return answer
@@ -219,8 +219,8 @@ class FakeKfp:
             return 404, {"Content-Type": "text/html"}, "<html>Cannot GET</html>"
         if pod not in self.logs or not self.multi_user:
             # The status is sent before the pod is looked for (backend/src/apiserver/
-            # server/run_log_server.go), which without profiles is never found; the rest
-            # is as that writes it.
+            # server/run_log_server.go); without profiles the pod is never found. The
+            # rest has that file's form.
             error = {"error_message": f'pods "{pod}" not found', "error_details": "at"}
             text = json.dumps(error, separators=(",", ":"))
             return 200, {"Content-Type": "text/plain"}, text
@@ -231,7 +231,7 @@ class FakeKfp:
             return 404, {"Content-Type": "text/plain"}, "404 page not found"
         pod = request.query["podname"]
         if pod not in self.logs:
-            # As frontend/server/handlers/pod-logs.ts has it, lines of why behind it.
+            # The form of frontend/server/handlers/pod-logs.ts: the reason, then more.
             why = f"Could not get main container logs: {pod} not found\nBody: ..."
             return 500, {"Content-Type": "text/html"}, why
         return 200, {}, self.logs[pod]
@@ -242,7 +242,7 @@ def _json(content: Json, status: int = 200) -> tuple[int, dict[str, str], str]:
 
 
 def _matching(items: list[Json], request: Request) -> list[Json]:
-    """The items that a filter of one `EQUALS` lets through."""
+    """Returns the items that match a filter with one `EQUALS`."""
     if not request.query.get("filter"):
         return items
     [predicate] = json.loads(request.query["filter"])["predicates"]
@@ -259,7 +259,7 @@ def serve(fake: FakeKfp, certificate: tuple[Path, Path] | None = None) -> Any:
     """Starts the server and returns it; the caller shuts it down.
 
     Args:
-        fake: What to answer with; its `host` is set.
+        fake: The state to answer from; its `host` is set.
         certificate: Files with certificate and key, for HTTPS.
     """
 

@@ -1,15 +1,15 @@
-"""How large Argo's workflow of a compiled pipeline is when its run has ended.
+"""Computes the size of Argo's workflow when a run of a compiled pipeline has ended.
 
-Above 1 MiB Argo packs the nodes, and KFP no longer knows what became of them. What
-makes a workflow large is not the package but how often KFP and Argo write it down:
-a node's component, task and container are inputs of its driver, and what the driver
-makes of them is its output and an input of each group and pod below.
+Above 1 MiB Argo packs the nodes, and KFP cannot read their states. A workflow is large
+not because of the package itself, but because KFP and Argo repeat it: a node's
+component, task and container are inputs of its driver, and the driver's results are
+outputs, and inputs of each group and pod below.
 
 The rules are those of KFP's compiler and driver and of Argo's controller
 (kubeflow/pipelines: backend/src/v2/compiler/argocompiler: argo.go, dag.go,
 container.go; backend/src/v2/driver/driver.go: initPodSpecPatch; argo-workflows:
-NodeStatus in pkg/apis/workflow/v1alpha1/workflow_types.go). What does not depend on
-the package is a constant here, and the whole is held to recorded sizes.
+NodeStatus in pkg/apis/workflow/v1alpha1/workflow_types.go). Parts that do not depend on
+the package are constants here, and the result is compared with recorded sizes.
 """
 
 import json
@@ -23,7 +23,7 @@ import yaml
 Json = dict[str, Any]
 
 _TEMPLATES = 12_400
-"""Bytes of KFP's own templates, whatever the pipeline (wf, KFP 2.17.0)."""
+"""Bytes of KFP's own templates, the same for each pipeline (wf, KFP 2.17.0)."""
 
 _ROOT = "minio://mlpipeline/v2/artifacts"
 _UUID = "123e4567-e89b-12d3-a456-426655440000"
@@ -55,7 +55,7 @@ _STORE = {
 }
 
 _LOG = {"artifactType": {"schemaTitle": "system.Artifact"}}
-"""KFP's own output, which its driver puts into the component."""
+"""KFP's own output, which its driver adds to the component."""
 
 _SPLITS = '["train", "eval", "test"]'
 
@@ -80,19 +80,19 @@ _RECORDED = {
         "split_names": _SPLITS,
     },
 }
-"""What an artifact carries when it comes back with a later node's inputs, by its key,
-beside what all of them do (digits, KFP 2.16.1)."""
+"""Further custom properties of an artifact when it is a later node's input, by output
+key (digits, KFP 2.16.1)."""
 
 
 @dataclass(frozen=True)
 class Finished:
-    """The workflow of a run in which all went well.
+    """The workflow of a run in which all nodes succeeded.
 
     Attributes:
         package: The compiled pipeline's text.
-        every_level_retries: As KFP configures Argo from 2.17 on.
-        names_store: Artifacts carry how KFP's user interface reaches their store,
-            which KFP writes down where a pod does not; see `contract.to_remote`.
+        every_level_retries: Whether Argo is configured as by KFP from 2.17 on.
+        names_store: Whether artifacts tell how KFP's user interface reaches their
+            store, which KFP adds if a pod does not; see `contract.to_remote`.
     """
 
     package: str
@@ -101,7 +101,7 @@ class Finished:
 
     @property
     def size(self) -> int:
-        """Bytes of the workflow, with the inputs and outputs of all its nodes."""
+        """Returns the workflow's bytes, including inputs and outputs of all nodes."""
         return (
             _TEMPLATES
             + _length(list(self._arguments()))
@@ -125,7 +125,7 @@ class Finished:
         return found
 
     def _arguments(self) -> Iterator[Json]:
-        """Returns the workflow's arguments: what each node is, once."""
+        """Yields the workflow's arguments: the description of each node, once."""
         for name, component in self._spec["components"].items():
             label = component["executorLabel"]
             executor = self._spec["deploymentSpec"]["executors"][label]
@@ -155,7 +155,7 @@ class Finished:
         groups = 2 if self.every_level_retries else 1
         executor = self._spec["deploymentSpec"]["executors"][label]
         if "container" not in executor:
-            # An importer is one pod, and no driver's.
+            # An importer is one pod, without a driver.
             given = [_text(each) for each in (component, task, executor)]
             return groups * _node([_parameter("component", each) for each in given])
         container = executor["container"]
@@ -197,7 +197,7 @@ class Finished:
         ) + pods * _node(in_pod)
 
     def _executor_input(self, name: str, component: Json) -> Json:
-        """Returns what KFP's driver hands over to the launcher."""
+        """Returns the input that KFP's driver passes to the launcher."""
         given = self._tasks[name].get("inputs", {})
         defaults = self._spec["root"]["inputDefinitions"]["parameters"]
         root = f"{_ROOT}/{self._spec['pipelineInfo']['name']}/{_UUID}"
@@ -246,7 +246,7 @@ class Finished:
         }
 
     def _metadata(self, output: str) -> Json:
-        """Returns what an artifact carries."""
+        """Returns the custom properties of an artifact."""
         # A page always tells how the user interface reaches its store.
         store = _text(_STORE) if self.names_store or output == "page" else ""
         return {
@@ -295,7 +295,7 @@ def _task_length(name: str, task: Json) -> int:
 def _patch(
     component: Json, container: Json, kubernetes: Json, executor_input: Json
 ) -> Json:
-    """Returns what the driver makes of a task, to be laid over a pod."""
+    """Returns the patch that the driver makes from a task for a pod."""
     mounts = kubernetes.get("pvcMount", [])
     return {
         "containers": [
@@ -327,7 +327,7 @@ def _patch(
 
 
 def _node(inputs: list[Json], outputs: Json | None = None) -> int:
-    """Returns the bytes of one of Argo's nodes."""
+    """Returns the bytes of one Argo node."""
     node = {
         "id": "mnist-abcde-1234567890",
         "name": "mnist-abcde(0).root(0).StatisticsGen(0).executor",
@@ -371,7 +371,7 @@ def _length(value: Any) -> int:
 
 
 def _text(value: Any) -> str:
-    """Returns a value as Go writes it."""
+    """Returns a value in Go's JSON form."""
     text = json.dumps(value, separators=(",", ":"), ensure_ascii=False)
     for sign in "<>&":
         text = text.replace(sign, f"\\u{ord(sign):04x}")

@@ -1,7 +1,7 @@
-"""A run as KFP's API tells it: Argo's nodes in a flat list.
+"""A run in the form of KFP's API: Argo's nodes in a flat list.
 
-Shaped as the API server makes it (kubeflow/pipelines: backend/src/apiserver/server/
-api_converter.go); names and states as recorded of KFP 2.16.1 and 2.17.0.
+The form is that of the API server (kubeflow/pipelines: backend/src/apiserver/server/
+api_converter.go); names and states were recorded from KFP 2.16.1 and 2.17.0.
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ NEVER = "0001-01-01T00:00:00Z"
 
 @dataclass(frozen=True)
 class Ran:
-    """A node of a run, in the words of the tests.
+    """A node of a run, described for the tests.
 
     `state` is `driving` (only the driver's pod so far), `undriven` (the driver
     failed), `running`, `done`, `cached`, `failed` or `omitted`; `tries` is how
@@ -30,14 +30,14 @@ class Ran:
 
 
 def frame(state: str, *nodes: Ran, error: str = "", numbered: bool = False) -> Json:
-    """A run at one moment, as KFP's API tells it; times are seconds of one hour.
+    """Returns a run at one moment, in the form of KFP's API; times are within one hour.
 
     Args:
-        state: Of the run.
-        nodes: Of the pipeline.
-        error: KFP's own word on what is wrong.
-        numbered: As from KFP 2.17 on, where each level may be tried again; names as
-            recorded.
+        state: State of the run.
+        nodes: Nodes of the pipeline.
+        error: KFP's error message.
+        numbered: Whether each level may be tried again, as from KFP 2.17 on; names are
+            as recorded.
     """
     root = "mnist-x(0).root(0)" if numbered else "mnist-x.root"
     first = [_id(f"{root}.{node.name}-driver") for node in nodes[:1]]
@@ -59,9 +59,9 @@ def frame(state: str, *nodes: Ran, error: str = "", numbered: bool = False) -> J
 
 
 def kept_by_cache(begin: int, end: int) -> Json:
-    """What the launcher adds to the list for the cache: no name, no state, no pods.
+    """Returns the launcher's list entry for the cache: no name, no state, no pods.
 
-    Seen on 2.17.0's API server with its launcher, after each node that may be reused.
+    It was seen with 2.17.0's API server and launcher, after each reusable node.
     """
     return {
         "task_id": f"kept-{begin}-{end}",
@@ -73,7 +73,7 @@ def kept_by_cache(begin: int, end: int) -> Json:
 
 
 def pod_of(name: str, attempt: int = 0, *, numbered: bool = False) -> str:
-    """The name of the pod of a node's executor, of an attempt where it has some."""
+    """Returns the name of a node's executor pod, or that of one attempt."""
     if numbered:
         node = f"mnist-x(0).root(0).{name}(0).executor({attempt})"
         return f"mnist-x-system-container-impl-{_number(node)}"
@@ -133,12 +133,12 @@ def _details(node: Ran, root: str, numbered: bool) -> Sequence[Json]:
 
 
 def _id(name: str) -> str:
-    """Argo's id of a node."""
+    """Returns Argo's id of a node."""
     return f"mnist-x-{_number(name)}"
 
 
 def _number(name: str) -> int:
-    """FNV-1a of a node's full name, as in Go's hash/fnv."""
+    """Returns the FNV-1a hash of a node's full name, as in Go's hash/fnv."""
     digest = 2166136261
     for byte in name.encode():
         digest = ((digest ^ byte) * 16777619) % 2**32

@@ -1,4 +1,4 @@
-"""Names of pods, computed from the ids that KFP's API gives."""
+"""Names of pods are computed from the ids that KFP's API gives."""
 
 import pytest
 
@@ -8,7 +8,7 @@ W = "mnist-abcde"
 
 
 def workflow(*names: str) -> Workflow:
-    """A run of which the API tells the ids of these nodes."""
+    """Returns a run for which the API gives the ids of these nodes."""
     return Workflow(f"{W}-{fnv1a(name)}" for name in names)
 
 
@@ -23,7 +23,7 @@ RETRY, PLAIN = "retry-system-container-impl", "system-container-impl"
     ("text", "digest"), [("", 0x811C9DC5), ("a", 0xE40C292C), ("foobar", 0xBF9CF968)]
 )
 def test_the_hash_is_fnv1a(text: str, digest: int) -> None:
-    """The published test vectors (draft-eastlake-fnv, appendix C)."""
+    """These are the published test vectors (draft-eastlake-fnv, appendix C)."""
     assert fnv1a(text) == digest
 
 
@@ -63,7 +63,7 @@ def test_from_kfp_2_17_on_each_level_is_numbered() -> None:
         *(f"{root}.DataGate", f"{root}.DataGate(0)", f"{root}.DataGate(0).executor"),
         f"{root}.DataGate(0).executor(0)",
     )
-    # A node without retries of its own has a number as well, and its own template.
+    # A node without retries has a number as well, and a separate template.
     name = f"{root}.DataGate(0).executor(0)"
     assert found.executor_pods("DataGate") == (pod(name, RETRY), pod(name, PLAIN))
     driver = pod(f"{root}.DataGate-driver(0)", "system-container-driver")

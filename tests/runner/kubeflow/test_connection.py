@@ -1,4 +1,4 @@
-"""What is wrong with a connection, in one line that says what to do."""
+"""Faults of a connection are reported in one line that says what to do."""
 
 import base64
 import json
@@ -144,7 +144,7 @@ class TestTokens:
         old = token(-3600)
         moment = time.strftime("%Y-%m-%d %H:%M", time.gmtime(time.time() - 3600))
         line = refusal(Connection(fake.host, token=old))
-        # A minute may begin between the two.
+        # The minute may change between the two.
         assert line.startswith(f"{fake.host}: the token expired {moment[:13]}")
         assert line.endswith(f"UTC (401): {TOKEN_HELP}")
 

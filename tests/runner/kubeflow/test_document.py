@@ -1,4 +1,4 @@
-"""What open-source KFP needs in the compiled pipeline: cache, places, a safe YAML."""
+"""The compiled pipeline has what open-source KFP needs: cache, places, safe YAML."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -105,7 +105,7 @@ class TestPlaces:
 
     @pytest.mark.parametrize("data", PLACES)
     def test_only_fields_that_kfp_knows(self, data: str) -> None:
-        """It drops a document of another shape without a word.
+        """KFP ignores a document of another form without a message.
 
         (kubeflow/pipelines: kubernetes_platform/proto/
         kubernetes_executor_config.proto, as of 2.14)
@@ -162,7 +162,7 @@ class TestPlaces:
 
 
 def test_every_text_is_quoted() -> None:
-    """1234567890123e12, as a digest may be, is a number to KFP's reader of YAML."""
+    """KFP's YAML reader takes 1234567890123e12, a possible digest, for a number."""
 
     def scalars(node: yaml.Node) -> Iterator[yaml.ScalarNode]:
         if isinstance(node, yaml.ScalarNode):

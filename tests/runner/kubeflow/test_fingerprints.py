@@ -1,4 +1,4 @@
-"""The digest by which a pod knows that its image is the right one."""
+"""The digest tells a pod whether its image is the right one."""
 
 import shutil
 import subprocess
@@ -15,7 +15,7 @@ REPOSITORY = Path(__file__).resolve().parents[3]
 
 @pytest.fixture
 def copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A package of the project with two files, in the place of `pipeline`."""
+    """A copy of a package with two files, in place of `pipeline`."""
     package = tmp_path / "pipeline"
     package.mkdir()
     (package / "a.py").write_text("A = 1\n")

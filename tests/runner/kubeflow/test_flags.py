@@ -1,4 +1,4 @@
-"""What the flags of the compiler come to, and which cannot be used."""
+"""The compiler's flags become settings, or are refused."""
 
 from pathlib import Path
 from typing import Any
@@ -184,9 +184,9 @@ def test_what_the_launcher_brings_in_any_case(data: str, root: str) -> None:
 @pytest.mark.parametrize(
     ("data", "root"),
     [
-        # The root is the cluster's, and may be in that bucket.
+        # The root belongs to the cluster, and may be in that bucket.
         ("minio://datasets/mnist", ""),
-        # The account may bring credentials.
+        # The cluster's account may have the credentials.
         ("s3://other/mnist", "s3://bucket/root"),
         ("gs://other/mnist", ROOT),
     ],

@@ -1,4 +1,4 @@
-"""The last line of KFP's launcher is explained; the lines were recorded."""
+"""The last line of KFP's launcher is explained; the lines are recorded ones."""
 
 import re
 

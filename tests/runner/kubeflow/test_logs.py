@@ -1,4 +1,4 @@
-"""A pod's log, by whichever of KFP's ways there is."""
+"""A pod's log is read in whichever of KFP's ways is available."""
 
 from collections.abc import Iterator
 
@@ -19,7 +19,7 @@ def fake() -> Iterator[FakeKfp]:
 
 
 def log_of_server(fake: FakeKfp) -> str:
-    """What the API server of a Kubeflow with profiles has of a pod."""
+    """Returns the API server's log of a pod, in a Kubeflow with profiles."""
     fake.interface, fake.multi_user = False, True
     return pod_log(Connection(fake.host, namespace="team-a"), "run-1", "pod")
 
@@ -54,7 +54,7 @@ def test_a_user_interface_has_a_route_of_its_own(fake: FakeKfp, namespace: str) 
 
 
 def test_without_profiles_the_api_server_has_no_logs(fake: FakeKfp) -> None:
-    """Seen on 2.17.0: it looks for the pod in a namespace without a name."""
+    """Seen on 2.17.0: the server looks for the pod in a namespace without a name."""
     fake.interface = False
     fake.logs["pod"] = "last\n"
     with pytest.raises(LookupError, match="logs at service ml-pipeline-ui only"):

@@ -1,4 +1,4 @@
-"""The pipeline that watches traffic, compiled for Kubeflow."""
+"""The pipeline that monitors traffic is compiled for Kubeflow."""
 
 from functools import cache
 from typing import Any

@@ -1,4 +1,4 @@
-"""What a pipeline was compiled from, as a text that travels."""
+"""The settings of a compiled pipeline, as a text inside it."""
 
 from contract.provenance import Provenance
 from pipeline.config import load_config

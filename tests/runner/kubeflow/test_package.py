@@ -1,4 +1,4 @@
-"""A compiled pipeline as a file, and what a run may ask of it."""
+"""A compiled pipeline is read from a file, with the parameters of a run."""
 
 from pathlib import Path
 from typing import Any

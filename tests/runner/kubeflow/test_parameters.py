@@ -1,4 +1,4 @@
-"""What may change from one run of a compiled pipeline to the next."""
+"""The parameters that may differ between runs of a compiled pipeline."""
 
 import pytest
 

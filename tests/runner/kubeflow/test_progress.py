@@ -1,4 +1,4 @@
-"""What a person sees of a run on a cluster."""
+"""The progress of a run on a cluster, as the user sees it."""
 
 import io
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""When a recurring run starts, as KFP reads it."""
+"""The start times of a recurring run, in KFP's form."""
 
 import pytest
 
@@ -9,7 +9,7 @@ from runner.kubeflow.schedules import cron, instant, seconds
 @pytest.mark.parametrize(
     ("given", "sent"),
     [
-        # KFP would take these for second, minute, hour, day and month.
+        # KFP would read these as second, minute, hour, day and month.
         ("0 3 * * *", "0 0 3 * * *"),
         ("*/15 9-17 * * mon-fri", "0 */15 9-17 * * mon-fri"),
         ("30 0 3 1,15 JAN ?", "30 0 3 1,15 JAN ?"),

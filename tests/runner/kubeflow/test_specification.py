@@ -1,7 +1,7 @@
-"""The compiled pipeline, held to what open-source KFP takes and to what it needs.
+"""The compiled pipeline is valid for open-source KFP, and has what the nodes need.
 
-What KFP takes is its published format (kubeflow/pipelines:
-api/v2alpha1/pipeline_spec.proto) and what its backend makes of that.
+The published format is in kubeflow/pipelines: api/v2alpha1/pipeline_spec.proto; the
+backend's own rules apply as well.
 """
 
 import json
@@ -141,7 +141,7 @@ class TestEachNode:
         assert set(retried.values()) == {1}
 
     def test_the_window_of_retries_holds_every_try_to_its_deadline(self) -> None:
-        """Argo counts it from the first try's start."""
+        """Argo counts the window from the start of the first try."""
         spec, platform = compiled()
         for node, task in tasks(spec).items():
             if "retryPolicy" in task:
@@ -160,7 +160,7 @@ class TestEachNode:
             assert re.fullmatch(r"--project_digest=[0-9a-f]{16}", code)
 
     def test_no_two_have_the_same_container(self) -> None:
-        """KFP's compiler would take their components for the same."""
+        """KFP's compiler would merge their components."""
         spec, _ = compiled()
         texts = {json.dumps(container(spec, node)) for node in NODES}
         assert len(texts) == len(NODES)
@@ -226,7 +226,7 @@ class TestEachNode:
 
 @pytest.mark.parametrize("task", [LETTERS, SHAPES], ids=lambda task: task.name)
 class TestTasksOfOnesOwn:
-    """26 letters in grey, and four shapes in colour."""
+    """Tasks with 26 grey letters, and with four shapes in colour."""
 
     def test_the_pipeline_has_the_tasks_name_and_the_same_nodes(
         self, task: Task
@@ -296,12 +296,12 @@ class TestRunTimeParameters:
         ("parameter", "nodes"),
         [
             ("data", {"ImageExampleGen"}),
-            # The Pusher writes the recipe down.
+            # The Pusher records the recipe.
             ("epochs", {"Trainer", "Pusher"}),
             ("batch_size", {"Trainer", "Pusher"}),
             ("learning_rate", {"Trainer", "Pusher"}),
             ("seed", {"Trainer", "Pusher"}),
-            # The others read the bounds from what it has written.
+            # The other nodes read the bounds from Evaluator's output.
             ("min_accuracy", {"Evaluator"}),
             ("min_class_accuracy", {"Evaluator"}),
             ("max_champion_loss", {"Evaluator"}),
@@ -337,7 +337,7 @@ class TestRunTimeParameters:
 class TestSameInputSameBytes:
     @pytest.fixture(scope="class")
     def written(self, tmp_path_factory: pytest.TempPathFactory) -> Path:
-        """By the command line, in a process with another order of hashes."""
+        """The file from the command line, in a process with another order of hashes."""
         folder = tmp_path_factory.mktemp("compiled")
         process = subprocess.run(
             [

@@ -1,4 +1,4 @@
-"""What a KFP without ML Metadata tells of its tasks."""
+"""Tasks are read from a KFP without ML Metadata."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -15,7 +15,7 @@ NOW = datetime(2026, 1, 1, 0, 10, tzinfo=UTC)
 
 
 def task(name: str, state: str, minute: Any = 0, **more: Any) -> dict[str, Any]:
-    """A `PipelineTask`, as far as it is read."""
+    """Returns a `PipelineTask` with the fields that are read."""
     begin = f"2026-01-01T00:{minute:02}:00Z"
     return {"name": name, "state": state, "create_time": begin, **more}
 

@@ -1,4 +1,4 @@
-"""Argo's nodes, as KFP's API tells them, put together to the pipeline's nodes."""
+"""Argo's nodes in KFP's API are combined to the pipeline's nodes."""
 
 import json
 from datetime import UTC, datetime
@@ -15,7 +15,7 @@ NOW = datetime(2026, 1, 1, 0, 10, tzinfo=UTC)
 
 
 def pictured(*ran: Ran, names: tuple[str, ...] = ("Trainer",)) -> Picture:
-    """What is read from such an answer, as kfp's own classes have it."""
+    """Returns the picture read from such an answer, in kfp's own classes."""
     run = kfp_server_api.ApiClient().deserialize(
         SimpleNamespace(data=json.dumps(frame("RUNNING", *ran))), "V2beta1Run"
     )
@@ -71,7 +71,7 @@ def test_another_ones_cache_is_not_its_own_however_short_both_were() -> None:
 
 
 def test_one_without_retries_is_never_taken_for_cached() -> None:
-    """Up to KFP 2.16 nothing tells its pod from an executor that was skipped."""
+    """Up to KFP 2.16 its pod cannot be told from an executor that was skipped."""
     [node] = seen(Ran("DataGate", "done", 0, 2), names=("DataGate",))
     assert node.state == "done"
 
@@ -136,7 +136,7 @@ def test_without_a_single_id_there_is_no_pod_to_name() -> None:
 
 
 def test_of_several_passes_over_the_pipeline_the_last_one_counts() -> None:
-    """Names as recorded of KFP 2.17; the first pass has lost its pod."""
+    """The names were recorded from KFP 2.17; the first pass has lost its pod."""
     run = [
         detail(display_name="root", state="RUNNING", start_time=at(1)),
         detail(display_name="root(0)", state="FAILED", start_time=at(1)),

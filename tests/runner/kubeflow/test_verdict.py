@@ -1,4 +1,4 @@
-"""What a run came to: from its state and its pods' logs."""
+"""A run's verdict follows from its state and its pods' logs."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -172,7 +172,7 @@ def test_what_ended_without_a_last_word_was_stopped_from_outside() -> None:
 
 
 def listed(name: str, state: str) -> Node:
-    """A node of a list that stopped before the run did."""
+    """Returns a node of a list that stops before the run ends."""
     return Node(name, state, 1.0, (f"pod-{name}",))
 
 

@@ -1,4 +1,4 @@
-"""Servers that run what is compiled here, and those that do not."""
+"""Servers that can run the compiled pipelines, and servers that cannot."""
 
 import pytest
 

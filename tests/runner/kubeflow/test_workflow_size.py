@@ -1,4 +1,4 @@
-"""How large Argo's workflow becomes, which it has to hold whole."""
+"""Argo's workflow stays small enough to be kept unpacked."""
 
 import gzip
 from dataclasses import replace
@@ -18,7 +18,7 @@ RECORDED = Path(__file__).parent / "recorded" / "mnist-c99ba7c.yaml.gz"
 """The package that ran on the real controller when the sizes below were taken."""
 
 MOST = 700_000
-"""Of the 1,048,576 bytes from which on Argo packs what KFP then cannot read; the
+"""Bytes. From 1,048,576 bytes on Argo packs the nodes, and KFP cannot read them; the
 rest is for pods that are lost and started again."""
 
 
@@ -28,7 +28,7 @@ rest is for pods that are lost and started again."""
 def test_the_computation_gives_what_was_recorded(
     every_level_retries: bool, recorded: int
 ) -> None:
-    """Sizes of KFP 2.16.1 with Argo 3.7.8, and of 2.17.0 with 4.0.5."""
+    """The sizes are of KFP 2.16.1 with Argo 3.7.8, and of 2.17.0 with 4.0.5."""
     package = gzip.decompress(RECORDED.read_bytes()).decode()
     finished = Finished(package, every_level_retries, names_store=True)
     assert finished.size == pytest.approx(recorded, rel=0.03)
@@ -40,7 +40,7 @@ def test_so_does_that_of_a_task_of_ones_own(task: Task) -> None:
 
 
 def test_a_hundred_classes_do_not_fill_it() -> None:
-    """Only the nodes that the names change are told them."""
+    """Only the nodes that depend on the names get them."""
     many = replace(
         LETTERS, name="many", classes=tuple(f"a class called {i}" for i in range(100))
     )
@@ -51,7 +51,7 @@ def test_a_hundred_classes_do_not_fill_it() -> None:
 
 @pytest.mark.parametrize("data", ["mnist", "/data/mnist", "s3://bucket/mnist"])
 def test_a_finished_workflow_leaves_room_for_lost_pods(data: str) -> None:
-    """With the nodes that 2.17 makes for tries of each level."""
+    """It includes the nodes of 2.17 for tries of each level."""
     name = "registry.example/team/mnist-tfx-pipeline@sha256:" + "ab" * 32
     deployment = Deployment(name, data_secret="credentials")
     package = compile_pipeline(Config(), deployment, "mnist", data, "ab" * 32)

@@ -1,4 +1,4 @@
-"""A small data set that is not MNIST: letters, of any class, drawn by Pillow."""
+"""A small data set other than MNIST: letters as classes, drawn by Pillow."""
 
 import io
 import struct
@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw
 def letters(
     labels: Sequence[int], seed: int = 0, width: int = 9, height: int = 12
 ) -> np.ndarray:
-    """Grey images of the letters A, B, ...: uint8 `[rows, height, width]`."""
+    """Returns grey images of the letters A, B, ...: uint8 `[rows, height, width]`."""
     noise = np.random.default_rng(seed)
     images = []
     for label in labels:
@@ -23,18 +23,18 @@ def letters(
 
 
 def idx_bytes(items: np.ndarray, code: int = 0x08, kind: str = "u1") -> bytes:
-    """An IDX file as the format's description has it."""
+    """Returns an IDX file according to the format's description."""
     header = struct.pack(f">HBB{items.ndim}I", 0, code, items.ndim, *items.shape)
     return header + items.astype(kind).tobytes()
 
 
 def png(image: np.ndarray, mode: str | None = None, **options: object) -> bytes:
-    """A picture as a PNG."""
+    """Returns a picture as a PNG."""
     return picture(Image.fromarray(image, mode), "PNG", **options)
 
 
 def picture(image: Image.Image, kind: str, **options: object) -> bytes:
-    """A picture's file."""
+    """Returns a picture's file."""
     stream = io.BytesIO()
     image.save(stream, kind, **options)
     return stream.getvalue()

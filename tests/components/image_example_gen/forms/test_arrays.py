@@ -1,4 +1,4 @@
-"""NumPy's arrays by the names that people give them."""
+"""NumPy arrays under the names that are in use."""
 
 from pathlib import Path
 from typing import Any
@@ -54,7 +54,7 @@ def test_arrays_may_be_files_of_their_own(tmp_path: Path) -> None:
 
 
 def test_an_npz_for_each_array_is_named_by_its_file(tmp_path: Path) -> None:
-    """As KMNIST's are: `kmnist-train-imgs.npz` with one array, `arr_0`."""
+    """KMNIST's files are so: `kmnist-train-imgs.npz` has one array, `arr_0`."""
     folder = tmp_path / "kmnist"
     folder.mkdir()
     names = ("train-imgs", "train-labels", "test-imgs", "test-labels")
@@ -161,7 +161,7 @@ def test_an_array_of_names_names_the_classes(tmp_path: Path) -> None:
 
 
 def test_an_npz_without_names_is_told_by_its_dimensions(tmp_path: Path) -> None:
-    """As `np.savez(path, x, y)` writes it."""
+    """`np.savez(path, x, y)` writes such a file."""
     np.savez(tmp_path / "a.npz", X_TRAIN, TRAIN)
     assert open_source(str(tmp_path / "a.npz")).labels("train").tolist() == list(TRAIN)
 
@@ -175,7 +175,7 @@ def test_labels_may_be_a_column_for_each_class(tmp_path: Path) -> None:
 
 
 def test_an_array_for_each_class_is_named_by_its_file(tmp_path: Path) -> None:
-    """As Quick, Draw! has them: rows of pixels, one class a file."""
+    """Quick, Draw! has such files: rows of pixels, one class in a file."""
     square = letters(TRAIN.tolist(), width=12)
     for label, name in enumerate(("ant", "bee", "cat")):
         rows = square[label == TRAIN].reshape(-1, 144)
@@ -206,7 +206,7 @@ def test_hdf5(tmp_path: Path, names: tuple[str, str, str, str]) -> None:
 
 
 def test_matlab_as_svhn_has_it(tmp_path: Path) -> None:
-    """Images come last, and labels begin at 1."""
+    """In SVHN the images' axis is the last one, and labels begin at 1."""
     for part, images, labels in (("train", X_TRAIN, TRAIN), ("test", X_TEST, TEST)):
         colour = np.stack([images] * 3, axis=-1)
         content = {"X": np.moveaxis(colour, 0, -1), "y": labels[:, np.newaxis] + 1}

@@ -1,4 +1,4 @@
-"""CIFAR's binary version."""
+"""CIFAR's binary version is read."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The four IDX files by any name, in any place."""
+"""The four IDX files are found under any name, in any place."""
 
 import gzip
 import zipfile
@@ -107,7 +107,7 @@ def test_a_file_that_is_there_packed_and_unpacked_is_read_once(tmp_path: Path) -
 def test_several_data_sets_in_one_place_are_told_apart_by_a_prefix(
     tmp_path: Path,
 ) -> None:
-    """As in EMNIST's zip, which has six."""
+    """EMNIST's zip has six data sets."""
     for prefix in ("emnist-letters", "emnist-digits"):
         write(tmp_path, partial("{0}-{1}-{2}-idx-ubyte".format, prefix))
     assert "--prefix" in refusal(tmp_path)

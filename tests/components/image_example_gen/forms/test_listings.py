@@ -1,4 +1,4 @@
-"""Pictures whose labels stand in a table, or in a file beside each."""
+"""Pictures whose labels are in a table, or in a file beside each picture."""
 
 import io
 import json
@@ -31,7 +31,7 @@ def rows(names: list[str], labels: list[int] = LABELS) -> list[str]:
 
 
 def read(source: Source, part: str = "train") -> dict[bytes, str]:
-    """Each image, and the class that it has."""
+    """Returns each image with its class."""
     return {
         image.tobytes(): source.labelling.classes[label]
         for images, labels in source.blocks(part)
@@ -60,7 +60,7 @@ def test_a_table_says_what_pictures_show(
     tmp_path: Path, table: str, header: str, folder: str, prefix: str
 ) -> None:
     names = [f"{prefix}{name}" for name in write(tmp_path / folder)]
-    if header == "id,breed":  # as Kaggle's: without the ending
+    if header == "id,breed":  # Kaggle's table, with names without file endings
         names = [name.removesuffix(".png") for name in names]
     lines = [header, *rows(names)] if header else rows(names)
     (tmp_path / table).write_text("\n".join(lines))
@@ -104,7 +104,7 @@ def test_a_column_may_say_the_part(tmp_path: Path) -> None:
 
 
 def test_folders_have_the_training_part_and_a_table_the_other(tmp_path: Path) -> None:
-    """As Tiny ImageNet has them."""
+    """Tiny ImageNet has this form."""
     for label, name in enumerate(NAMES):
         write(tmp_path / "train" / name / "images", [label] * 2, start=label * 2)
     lines = [row.replace(",", "\t") for row in rows(write(tmp_path / "val" / "images"))]
@@ -176,7 +176,7 @@ def _split(row: str) -> tuple[str, str]:
 
 
 def test_a_text_for_each_picture_is_no_table(tmp_path: Path) -> None:
-    """As captions, and boxes, are written."""
+    """Captions and boxes have this form."""
     for label, name in enumerate(NAMES):
         for picture in write(tmp_path / name, [label] * 2):
             text = tmp_path / name / picture.replace(".png", ".txt")
@@ -185,7 +185,7 @@ def test_a_text_for_each_picture_is_no_table(tmp_path: Path) -> None:
 
 
 def test_the_class_may_stand_in_a_pictures_name(tmp_path: Path) -> None:
-    """As Kaggle's dogs and cats: `train/cat.0.jpg`, and a test part without names."""
+    """Kaggle's dogs and cats: `train/cat.0.jpg`, and a test part without classes."""
     for folder, form in (("train", "{}.{}.png"), ("test1", "{1}.png")):
         (tmp_path / folder).mkdir()
         for number, image in enumerate(letters(LABELS)):

@@ -1,4 +1,4 @@
-"""Parquet as Hugging Face's `datasets` writes it."""
+"""Parquet files of Hugging Face's `datasets` are read."""
 
 import json
 from collections.abc import Sequence
@@ -136,7 +136,7 @@ def test_a_row_without_a_picture_is_refused_in_one_line(
 
 
 def test_a_label_of_minus_one_is_no_class(tmp_path: Path) -> None:
-    """The Hub's way to say that a test part's labels are secret."""
+    """On the Hub this means that a test part's labels are secret."""
     path = tmp_path / "train.parquet"
     write(path, [-1, *TRAIN[1:]], pngs(TRAIN))
     assert "expected 0 or more, found -1 in row 0" in refusal(path)

@@ -1,4 +1,4 @@
-"""A folder of pictures for each class."""
+"""Pictures in one folder for each class are read."""
 
 import zipfile
 from pathlib import Path
@@ -15,7 +15,7 @@ CLASSES = ("ant", "bee", "cat")
 
 
 def fill(folder: Path, each: int = 4, classes: tuple[str, ...] = CLASSES) -> Path:
-    """Writes pictures of each class; no two are the same."""
+    """Writes pictures of each class, all of them different."""
     for label, name in enumerate(classes):
         (folder / name).mkdir(parents=True, exist_ok=True)
         for number in range(each):

@@ -1,4 +1,4 @@
-"""TFRecords of tf.Examples."""
+"""TFRecords of tf.Examples are read."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,7 +19,7 @@ TRAIN, TEST = [0, 1, 2, 0, 1, 2], [2, 1, 0]
 def write(
     path: Path, labels: Sequence[int | str], image: str = "image", label: str = "label"
 ) -> None:
-    """Writes pictures as TensorFlow itself does."""
+    """Writes pictures with TensorFlow's own writer."""
     numbers = [n if isinstance(n, int) else "ABC".index(n) for n in labels]
     with tf.io.TFRecordWriter(str(path)) as writer:
         for one, pixels in zip(labels, letters(numbers), strict=True):

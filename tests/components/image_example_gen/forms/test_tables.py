@@ -1,4 +1,4 @@
-"""CSV with a label and pixels."""
+"""CSV files with a label and pixels in each row are read."""
 
 import gzip
 from collections.abc import Sequence
@@ -37,7 +37,7 @@ def table(
 
 
 KAGGLES = ["label", *(f"pixel{n}" for n in range(SIDE * SIDE))]
-"""The header of its Digit Recognizer and of Fashion- and Sign-Language-MNIST."""
+"""The header of Kaggle's Digit Recognizer, Fashion-MNIST and Sign-Language-MNIST."""
 
 BY_PLACE = ["label", *(f"{y}x{x}" for y in range(1, 13) for x in range(1, 13))]
 
@@ -93,7 +93,7 @@ def test_kaggles_test_table_without_labels_is_left_out_and_that_is_said(
 
 
 def test_pictures_beside_the_tables_are_no_data(tmp_path: Path) -> None:
-    """As in Sign-Language-MNIST's archive, whose labels have a gap."""
+    """Sign-Language-MNIST's archive has such pictures; its labels have a gap."""
     values = [0, 1, 3, 0, 1, 3, 3, 1]
     (tmp_path / "amer_sign2.png").write_bytes(b"no picture")
     folder = tmp_path / "sign_mnist_train"
@@ -188,7 +188,7 @@ def test_blocks_have_the_rows_that_were_asked_for(
 
 
 def test_a_link_of_another_name_leads_to_the_table(tmp_path: Path) -> None:
-    """A run names its data by a link that is made of the content."""
+    """A run names its data by a link whose name is made from the content."""
     path, link = tmp_path / "letters.csv", tmp_path / "letters-0123456789abcdef"
     path.write_text(table(TRAIN, TRAIN))
     link.symlink_to(path)

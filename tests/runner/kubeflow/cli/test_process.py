@@ -1,4 +1,4 @@
-"""What only a process of its own shows."""
+"""Behaviour of the command that only a separate process shows."""
 
 import os
 import re

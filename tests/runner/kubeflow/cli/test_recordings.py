@@ -1,9 +1,9 @@
-"""What real Kubeflow said of our package's runs, played to `submit --wait`.
+"""Answers of real Kubeflow about our package's runs, replayed to `submit --wait`.
 
-The recordings are not part of the project: they lie in `shared/` beside the
-checkout, where there is one. Their pods were scripted, so that what the launcher adds
-for the cache is put in here. The names and states that other tests need are in
-`test_argo` and `test_tasks`.
+The recordings are not part of the project: they are in `shared/` beside the checkout,
+if it exists. The nodes' pods were scripted, so the entries that the launcher adds for
+the cache are added here. Names and states that other tests need are in `test_argo` and
+`test_tasks`.
 """
 
 import json
@@ -37,7 +37,7 @@ INFO served as version 7
 
 @dataclass(frozen=True)
 class Told:
-    """How `submit --wait` ends for a recorded run."""
+    """The end of `submit --wait` for a recorded run."""
 
     code: int
     headline: str
@@ -76,7 +76,7 @@ def pod_log(file: str) -> str:
 
 
 def logs(recording: dict[str, Any]) -> dict[str, str]:
-    """The logs of the pods that Argo made, by their real names; a lost one has none."""
+    """Returns the logs of Argo's pods by their real names; a lost pod has no log."""
     found = {}
     for node in recording["argo_nodes"]:
         if not node.get("podName") or node["phase"] == "Error":
@@ -96,7 +96,7 @@ def logs(recording: dict[str, Any]) -> dict[str, str]:
 
 
 def package(folder: Path, recording: dict[str, Any]) -> Path:
-    """A compiled pipeline, in short, with the nodes of the recorded one."""
+    """Returns a shortened compiled pipeline with the recorded run's nodes."""
     names = {
         node["displayName"].removesuffix("-driver")
         for node in recording["argo_nodes"]

@@ -1,4 +1,4 @@
-"""Runs that KFP starts by itself, by cron or interval."""
+"""Recurring runs, started by KFP by cron or interval."""
 
 from pathlib import Path
 from typing import Any

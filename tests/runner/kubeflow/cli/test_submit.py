@@ -1,4 +1,4 @@
-"""A run is started: what is sent, shown and refused."""
+"""A run is started: what is sent, printed and refused."""
 
 import json
 import re

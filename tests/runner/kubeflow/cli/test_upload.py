@@ -1,4 +1,4 @@
-"""The pipeline and its versions, for others to run."""
+"""The pipeline and its versions are uploaded, for others to run."""
 
 import re
 from pathlib import Path
@@ -19,7 +19,7 @@ def test_the_pipeline_and_its_first_version(
     ended = upload(run, fake, package, "--namespace", "team-a")
     assert (ended.code, ended.errors) == (0, "")
     names = [version["display_name"] for version in fake.versions]
-    # KFP's own first version, and the one that says what is in it.
+    # KFP makes a first version; the second one's name tells its content.
     assert names[0] == "mnist"
     assert re.fullmatch(r"mnist-[0-9a-f]{12}", names[1])
     assert ended.screen == (

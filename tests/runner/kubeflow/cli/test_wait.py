@@ -1,4 +1,4 @@
-"""A run is waited for: what is shown of it, its verdict, and the exit code."""
+"""The command waits for a run: progress, verdict and exit code."""
 
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ refused by Evaluator:
 
 
 def done(*names: str, verdict: str = "done") -> list[Ran]:
-    """The nodes of a run that has ended, with a verdict of its own."""
+    """Returns the nodes of an ended run that has a verdict."""
     ended = [Ran(name, "done", 10 * i, 10 * i + 5) for i, name in enumerate(names)]
     return [*ended, Ran("Verdict", verdict, 90, 95)]
 
@@ -112,7 +112,7 @@ def test_a_kfp_that_numbers_each_level(
     log: str,
     code: int,
 ) -> None:
-    """As from 2.17 on; Verdict has a number there without retries of its own."""
+    """KFP does so from 2.17 on; Verdict has a number there without retries."""
     whole = "SUCCEEDED" if code == 0 else "FAILED"
     nodes = done("Trainer", verdict=state)
     fake.frames = [frame(whole, *nodes, numbered=True)]

@@ -1,4 +1,4 @@
-"""One node, from the launcher's arguments to its exit code and its last words."""
+"""One node, from the launcher's arguments to its exit code and last lines."""
 
 import json
 import os
@@ -29,7 +29,7 @@ Arguments = Callable[..., list[str]]
 
 @pytest.fixture
 def arguments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Arguments:
-    """What the launcher starts the command with; the store's files are here."""
+    """Returns the launcher's arguments for the command; the store's files are local."""
     monkeypatch.setattr(contract, "_LOCAL_ROOTS", {"s3://": f"{tmp_path}/"})
 
     def make(digest: str | None = None, **parameters: Any) -> list[str]:
@@ -67,7 +67,7 @@ def test_tfx_sees_local_paths_and_the_launcher_remote_ones(
     assert seen["path"] == "components.image_example_gen.executor.Executor"
     assert seen["beam"] == Config().beam.pipeline_args()
     parameters = seen["input"]["inputs"]["parameterValues"]
-    # What KFP fills in wins over what the pipeline was compiled with.
+    # KFP's values override those that the pipeline was compiled with.
     assert parameters["source"] == f"{tmp_path}/mnist"
     assert parameters["eval_fraction"] == Config().data.eval_fraction
     [artifact] = seen["input"]["outputs"]["artifacts"]["examples"]["artifacts"]
@@ -182,7 +182,7 @@ def test_as_a_process_without_tensorflow_where_nothing_needs_it(
 def test_which_spans_there_are_is_seen_when_a_run_reads_them(
     arguments: Arguments, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With the executor itself: what a recurring run does each time."""
+    """The executor itself reads the spans, as in each recurring run."""
     spans = tmp_path / "volume"
     spans.mkdir()
     pattern, rng = f"{spans}/{{SPAN}}.npz", np.random.default_rng(0)

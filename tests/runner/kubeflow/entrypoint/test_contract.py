@@ -1,4 +1,4 @@
-"""What KFP's launcher hands over, as TFX wants it, and back again."""
+"""The launcher's input is converted to TFX's form, and the outputs back."""
 
 import copy
 from pathlib import Path
@@ -19,7 +19,7 @@ def artifact(uri: str, kind: dict[str, Any]) -> dict[str, Any]:
 
 @pytest.fixture
 def executor_input() -> dict[str, Any]:
-    """As the launcher writes it: input types empty, a page of KFP's own type."""
+    """The launcher's form: input types are empty, and a page is of KFP's own type."""
     empty = {"instanceSchema": ""}
     return {
         "inputs": {
@@ -124,19 +124,19 @@ def test_outputs_have_the_types_that_were_compiled(
 class TestToRemote:
     @pytest.fixture
     def local_root(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-        """In the place of /s3, which only a pod has."""
+        """Replaces /s3, which exists only in a pod."""
         monkeypatch.setattr(contract, "_LOCAL_ROOTS", {"s3://": f"{tmp_path}/"})
         return tmp_path
 
     @staticmethod
     def written(key: str, uri: str) -> dict[str, Any]:
-        """As TFX writes it."""
+        """Returns an output in TFX's form."""
         entry = {"uri": uri, "metadata": {"pushed_version": "7"}}
         return {"artifacts": {key: {"artifacts": [entry]}}}
 
     @staticmethod
     def only(output: dict[str, Any]) -> dict[str, Any]:
-        """The one artifact of an output."""
+        """Returns the only artifact of an output."""
         [listed] = output["artifacts"].values()
         [artifact] = listed["artifacts"]
         found: dict[str, Any] = artifact
@@ -155,7 +155,7 @@ class TestToRemote:
     def test_a_property_that_is_a_local_path_is_a_uri_again(
         self, local_root: Path
     ) -> None:
-        """As Evaluator's `current_model`."""
+        """Evaluator's `current_model` is such a property."""
         written = self.written("blessing", f"{local_root}/bucket/run/blessing")
         properties = self.only(written)["metadata"]
         properties["current_model"] = f"{local_root}/bucket/run/model"
@@ -174,14 +174,14 @@ class TestToRemote:
             contract.to_remote(written, remote, {next(iter(remote)): "tfx.Model"})
         )
         assert found["metadata"]["store_session_info"] == ""
-        # KFP fills it in where it is missing.
+        # KFP fills in a missing type.
         (local_root / "bucket/run/model").mkdir(parents=True)
         (local_root / "bucket/run/model/report.html").touch()
         page = self.only(contract.to_remote(written, remote, {"model": "system.HTML"}))
         assert "store_session_info" not in page["metadata"]
 
     def test_of_metrics_only_numbers_are_left(self, local_root: Path) -> None:
-        """KFP would show TFX's version among them, and hand it on as 0."""
+        """KFP would show TFX's version among the metrics, and pass it on as 0."""
         written = self.written("metrics", f"{local_root}/bucket/run/metrics")
         properties = self.only(written)["metadata"]
         properties |= {"accuracy": 0.97, "epochs": 25.0, "tfx_version": "1.21.0"}
@@ -190,7 +190,7 @@ class TestToRemote:
         assert self.only(found)["metadata"] == {
             "accuracy": 0.97,
             "epochs": 25.0,
-            # How the user interface reaches the store; KFP leaves it out.
+            # How the user interface reaches the store; KFP's output does not have it.
             "store_session_info": "",
         }
 

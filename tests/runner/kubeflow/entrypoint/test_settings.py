@@ -1,4 +1,4 @@
-"""A node as a pod builds it: what TFX's compiler would have written of it."""
+"""A pod builds the same node as TFX's compiler."""
 
 import json
 from typing import Any

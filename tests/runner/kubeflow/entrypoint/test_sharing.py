@@ -1,4 +1,4 @@
-"""What workers in other pods are given, and what is taken from them."""
+"""Workers in other pods get the inputs, and their outputs are collected."""
 
 import json
 from pathlib import Path
@@ -19,7 +19,7 @@ def volume(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def node_input(tmp_path: Path) -> dict[str, Any]:
-    """An input that the launcher brought, and where it looks for the output."""
+    """Returns an input that the launcher downloaded, and the output's location."""
     examples = tmp_path / "examples"
     (examples / "Split-train").mkdir(parents=True)
     (examples / "Split-train" / "data").write_text("rows")
@@ -40,7 +40,7 @@ def uri(side: dict[str, Any], key: str) -> Path:
 
 
 def work(shared: dict[str, Any]) -> None:
-    """Does what a node does: reads, writes, and says where."""
+    """Does a node's work: reads and writes, and reports where."""
     rows = (uri(shared["inputs"], "examples") / "Split-train" / "data").read_text()
     statistics = uri(shared["outputs"], "statistics")
     statistics.mkdir(parents=True)

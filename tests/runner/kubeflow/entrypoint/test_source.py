@@ -1,4 +1,4 @@
-"""The data set, where the pod can read it."""
+"""The pod finds the data set in a place that it can read."""
 
 from pathlib import Path
 
