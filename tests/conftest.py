@@ -1,4 +1,4 @@
-"""What every test process needs before anything imports TensorFlow."""
+"""Settings that every test process needs before TensorFlow is imported."""
 
 import signal
 
@@ -8,8 +8,8 @@ from contract import environment
 
 environment.prepare()
 
-# A background job of a shell ignores Ctrl-C, and hands that on to its children;
-# what the tests start is to be interrupted wherever they run.
+# A background job of a shell ignores Ctrl-C, and so do its children; processes of the
+# tests must be interruptible everywhere.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 

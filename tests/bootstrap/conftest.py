@@ -37,7 +37,7 @@ esac
 
 
 def pretend_python(path: Path, version: tuple[int, int, int], **facts: Any) -> str:
-    """An executable that answers as a Python of that version would."""
+    """Writes an executable that answers like a Python of that version."""
     answer = {
         "path": "$0",
         "version": version,
@@ -55,7 +55,7 @@ def pretend_python(path: Path, version: tuple[int, int, int], **facts: Any) -> s
 
 @dataclass
 class Miniature:
-    """A folder with what set-up reads, and its fake installer's notes."""
+    """A folder with the inputs of the set-up, and its fake installer's notes."""
 
     root: Path
     notes: Path
@@ -85,12 +85,12 @@ class Miniature:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            # A shell's background job, as these tests may be, ignores Ctrl-C.
+            # A shell's background job, which a test may be, ignores Ctrl-C.
             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
 
     def calls(self) -> list[str]:
-        """The commands that the installer was called with, since the last look."""
+        """Returns the installer's commands since the last call of this method."""
         path = self.notes / "calls"
         lines = path.read_text().splitlines() if path.exists() else []
         path.unlink(missing_ok=True)
@@ -104,7 +104,7 @@ class Miniature:
 
     @property
     def fetchable(self) -> Path:
-        """The Python that the installer can fetch, where there is one."""
+        """The Python that the installer can download, if there is one."""
         return self.notes / "fetchable"
 
     @property
@@ -131,7 +131,7 @@ def miniature(tmp_path: Path) -> Miniature:
     uv.parent.mkdir(parents=True)
     uv.write_text(FAKE_UV.format(folder=notes, python=sys.executable))
     uv.chmod(0o755)
-    # The check of the compiler has tests of its own; here it costs only time.
+    # The compiler check has separate tests; here it would only cost time.
     compiler = {"CC": "true", "CXX": "true"}
     environ = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), **compiler}
     return Miniature(root, notes, environ)

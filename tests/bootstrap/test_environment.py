@@ -1,4 +1,4 @@
-"""The set-up as a process: what it repeats, what it keeps, what it survives."""
+"""The set-up as a process: it repeats, keeps and survives."""
 
 from __future__ import annotations
 
@@ -280,7 +280,7 @@ class TestInterruption:
 class TestNoFittingPython:
     @pytest.fixture
     def too_new(self, miniature: Miniature) -> Miniature:
-        """A machine on which no Python is of a version that the lock covers."""
+        """A machine whose Pythons all have versions that the lock does not cover."""
         locks = miniature.root / "bootstrap" / "locks.py"
         text, count = re.subn(r"\((13, 12, )?11,?\)", "(99,)", locks.read_text())
         assert count == 2

@@ -22,7 +22,7 @@ WHEEL = "uv-0.0.1-py3-none-any.whl"
 
 @pytest.fixture(scope="module")
 def interpreter() -> Interpreter:
-    """This environment's Python, which has pip even if the system's has none."""
+    """This environment's Python, which has pip even if the system's Python has none."""
     found = probe(sys.executable)
     assert found is not None
     return dataclasses.replace(found, path=sys.executable, installers=("pip",))
@@ -30,7 +30,7 @@ def interpreter() -> Interpreter:
 
 @pytest.fixture
 def wheels(tmp_path: Path) -> Path:
-    """A folder with a uv that says hello."""
+    """A folder with a uv that prints a greeting."""
     folder = tmp_path / "wheels"
     folder.mkdir()
     information = "uv-0.0.1.dist-info"
@@ -52,7 +52,7 @@ def wheels(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def environ(wheels: Path, tmp_path: Path) -> dict[str, str]:
-    """A machine whose pip knows that folder only, and has a person's settings."""
+    """A machine whose pip knows only that folder, and has a user's settings."""
     pip_conf = tmp_path / "pip.conf"
     pip_conf.write_text(
         "[install]\nuser = true\ntarget = /nowhere\nprefix = /nowhere\n"

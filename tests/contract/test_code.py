@@ -1,4 +1,4 @@
-"""The digest in a node's cache key: what changes it, and what does not."""
+"""The digest in a node's cache key changes with the node's code, and only then."""
 
 import importlib.metadata
 import sys
@@ -31,7 +31,7 @@ Edit = Callable[[str, str], None]
 
 @pytest.fixture
 def edit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Edit:
-    """Makes the packages `ours` and `other`; changes a file in one of them."""
+    """Makes the packages `ours` and `other`; returns a function that edits their files."""
 
     def write(name: str, text: str) -> None:
         path = tmp_path / name

@@ -1,4 +1,4 @@
-"""How a command line ends, whatever happened in it."""
+"""Every end of a command line has a documented exit code and message."""
 
 import os
 import shutil
@@ -109,7 +109,7 @@ def test_what_is_a_bug_is_one_line_too_and_its_traceback_is_in_the_log(
         (Terminated(), True, 143, "terminated"),
         (RuntimeError(), True, 1, "RuntimeError: RuntimeError"),
         (
-            # Of a worker of Beam, whose traceback is the message.
+            # An error of a Beam worker, whose traceback is the message.
             RuntimeError(
                 "Traceback (most recent call last):\n"
                 '  File "worker.py", line 1, in work\n'

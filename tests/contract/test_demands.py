@@ -1,4 +1,4 @@
-"""A demand is numbers; what is refused, and how it reads, follows from them."""
+"""A demand has numbers; its verdict and its text follow from them."""
 
 import math
 

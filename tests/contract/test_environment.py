@@ -13,7 +13,7 @@ THREADS = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
 @pytest.fixture
 def cleared(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     for name in (*THREADS, "TF_USE_LEGACY_KERAS"):
-        # Set first, so that monkeypatch removes what the test leaves.
+        # It is set first, so that monkeypatch removes the value that the test leaves.
         monkeypatch.setenv(name, "")
         monkeypatch.delenv(name)
     return monkeypatch

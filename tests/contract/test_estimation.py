@@ -1,4 +1,4 @@
-"""Estimated accuracy is right if it is trusted, and not trusted otherwise."""
+"""Estimated accuracy is correct where it is trusted, and else is not trusted."""
 
 from dataclasses import replace
 
@@ -14,7 +14,7 @@ CLASSES = 5
 def traffic(
     rows: int, seed: int, concentration: float = 0.15
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Answers of a network that is as often right as it says, and their labels.
+    """Returns answers of a network that is right as often as it says, and their labels.
 
     The lower the concentration, the higher the confidence. The novelty has no meaning.
     """
@@ -25,7 +25,7 @@ def traffic(
 
 
 def novelty(rows: int) -> np.ndarray:
-    """As spread as can be between 0 and 1."""
+    """Returns novelties spread evenly between 0 and 1."""
     return np.linspace(0, 1, rows, dtype=np.float32)
 
 
@@ -174,9 +174,9 @@ def test_on_few_held_rows_it_is_not_trusted_either() -> None:
 def test_pictures_of_another_task_are_seldom_overlooked_among_any_number(
     reliability: Reliability, rows: int
 ) -> None:
-    """As many as put it 0.03 off, of which three in ten are beyond the bound."""
+    """Their number shifts the accuracy by 0.03; three in ten are beyond the bound."""
     chance = np.random.default_rng(rows)
-    # The held rows are as spread as can be: a share of 0.01 is beyond the bound.
+    # The held rows are spread evenly: a share of 0.01 is beyond the bound.
     novel = chance.binomial(rows, 0.963 * 0.01 + 0.037 * 0.3, size=1_000)
     answers, _, distances = traffic(rows, seed=1)
     counts = Counts.of(reliability, answers, distances)

@@ -1,4 +1,4 @@
-"""Exit codes are documented, all of them."""
+"""All exit codes are documented."""
 
 import re
 
@@ -15,7 +15,7 @@ def test_the_codes_are_those_that_shells_and_people_expect() -> None:
         "BROKEN": 1,
         "BAD_INPUT": 2,
         "REFUSED": 3,
-        # 128 and the number of the signal, as a shell has it.
+        # 128 and the number of the signal, as in a shell.
         "INTERRUPTED": 130,
         "TERMINATED": 143,
     }

@@ -1,4 +1,4 @@
-"""Everything that libraries print goes to a file, not to the runner's screen."""
+"""The output of libraries goes to a file, not to the runner's screen."""
 
 import logging
 import os
@@ -20,7 +20,7 @@ def log(tmp_path: Path) -> Path:
 
 @contextmanager
 def streams_of_a_process() -> Iterator[None]:
-    """Python's streams on the descriptors; pytest puts its own in their place."""
+    """Puts Python's streams on the descriptors, in place of pytest's streams."""
     with (
         open(1, "w", buffering=1, closefd=False) as out,
         open(2, "w", buffering=1, closefd=False) as err,

@@ -1,4 +1,4 @@
-"""Who gets a message, what it says, and that a dead address does no harm."""
+"""Recipients and texts of messages; an address that fails does no harm."""
 
 import logging
 import os
@@ -34,7 +34,7 @@ def receiver() -> Iterator[Receiver]:
 
 @pytest.fixture
 def silent() -> Iterator[str]:
-    """The address of somebody who takes connections and never answers."""
+    """The address of a server that accepts connections and never answers."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
         yield f"json://user:{SECRET}@127.0.0.1:{port}/?rto=60&cto=60"
@@ -42,7 +42,7 @@ def silent() -> Iterator[str]:
 
 @pytest.fixture(autouse=True)
 def nobody(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Removes the user's addresses, so that tests send to their own ones only."""
+    """Removes the user's addresses, so that tests send only to their own."""
     monkeypatch.delenv(ADDRESSES, raising=False)
     monkeypatch.delenv(KINDS_VARIABLE, raising=False)
 

@@ -1,4 +1,4 @@
-"""A person's own code: found, run, and told of by its own file and line."""
+"""A user's code is found and run; its errors name its own file and line."""
 
 import sys
 from pathlib import Path
@@ -23,7 +23,7 @@ class Mine(Metric):
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with a metric, in which a person stands."""
+    """The working folder of the user, with a metric in it."""
     (tmp_path / "mine.py").write_text(METRIC)
     (tmp_path / "scale.py").write_text("SCALE = 2\n")
     monkeypatch.chdir(tmp_path)

@@ -1,4 +1,4 @@
-"""Reliability: measured on held rows, and read back."""
+"""Reliability is measured on held rows, and read back."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from contract.reliability import (
 
 
 def rows_of(confidences: list[float], right: list[bool]) -> Reliability:
-    """Measured on rows of two classes, all answered with class 1."""
+    """Returns the reliability on rows of two classes, all answered with class 1."""
     ones = np.array(confidences, np.float32)
     labels = np.array(right, np.int64)
     novelty = np.arange(len(ones), dtype=np.float32)

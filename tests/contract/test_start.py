@@ -1,4 +1,4 @@
-"""A Python without the environment is told how to get one."""
+"""A Python without the environment prints how to get one."""
 
 import subprocess
 import sys
@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[2]
     ],
 )
 def test_without_the_environment_one_line_says_what_to_do(command: list[str]) -> None:
-    # -S: nothing of site-packages, as with a system's own Python.
+    # -S leaves out site-packages, as with a system's own Python.
     done = subprocess.run(
         [sys.executable, "-S", *command, "--help"],
         cwd=ROOT,

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM end a process at any point, with a message at once."""
+"""Ctrl-C and SIGTERM end a process at any point, with an immediate message."""
 
 import signal
 import subprocess
@@ -100,7 +100,7 @@ def test_a_signal_ends_it_with_the_documented_code_and_a_word(
 
 
 def test_a_second_signal_at_once_does_not_disturb_what_is_being_concluded() -> None:
-    """As from `timeout`, which signals a process and its whole group."""
+    """`timeout` does so: it signals a process and its whole group."""
     work = """
 try:
     begin()

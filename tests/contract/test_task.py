@@ -1,4 +1,4 @@
-"""The task: what is valid, how it is described, and that files keep it unchanged."""
+"""A task: its validity, its description, and that files keep it unchanged."""
 
 from pathlib import Path
 from typing import Any

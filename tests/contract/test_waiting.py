@@ -1,4 +1,4 @@
-"""A wait for another program is shown, has an end, and can be interrupted."""
+"""A wait for another program is shown, is limited, and can be interrupted."""
 
 import signal
 import threading

@@ -1,4 +1,4 @@
-"""The results of runs, for a comparison with another run."""
+"""Compares the results of two runs."""
 
 import json
 from pathlib import Path
@@ -10,13 +10,13 @@ from google.protobuf import json_format
 
 
 def statistics_in(folder: Path) -> dict[str, Any]:
-    """The statistics of each split, below a folder."""
+    """Returns the statistics of each split below a folder."""
     import tensorflow_data_validation as tfdv
 
     found = {}
     for path in folder.rglob("FeatureStats.pb"):
         content = json_format.MessageToDict(tfdv.load_stats_binary(str(path)))
-        # Their order is not kept.
+        # The order of features is not kept.
         content["datasets"][0]["features"].sort(key=lambda f: f["path"]["step"])
         found[path.parent.name] = content
     assert len(found) == 3
@@ -24,7 +24,7 @@ def statistics_in(folder: Path) -> dict[str, Any]:
 
 
 def values_in(folder: Path) -> Any:
-    """The values of the evaluation below a folder."""
+    """Returns the values of the evaluation below a folder."""
     return json.loads(the_file(folder, "demands.json").read_text())["values"]
 
 
@@ -34,7 +34,7 @@ def the_file(folder: Path, name: str) -> Path:
 
 
 def approximately(content: Any) -> Any:
-    """The same content, with fractions equal to 1e-12 of their size."""
+    """Returns the content with fractions that compare equal to 1e-12 of their size."""
     if isinstance(content, dict):
         return {key: approximately(value) for key, value in content.items()}
     if isinstance(content, list):

@@ -1,4 +1,4 @@
-"""Real engines; `tests/engines/run` (`make test-engines`) says where their jars are."""
+"""Real engines, whose jars `tests/engines/run` (`make test-engines`) names."""
 
 import os
 import signal
@@ -17,7 +17,7 @@ from tests.engines.processes import Installation
 from tests.k8s import rendering
 
 FLINK_PORT, SPARK_PORT = 8199, 8299
-"""Of job servers beside that of k8s/flink."""
+"""Ports of job servers besides that of k8s/flink."""
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -29,7 +29,7 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> None:
 
 
 class Runs:
-    """Runs of the pipeline on the embedded digits, each in a process."""
+    """Runs of the pipeline on the embedded digits, each in a separate process."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -56,7 +56,7 @@ class Runs:
         return run.returncode, screen
 
     def on_installation(self, workers: int = processes.POOL_PORT) -> tuple[str, ...]:
-        """What tells a run of the cluster of k8s/flink."""
+        """Returns the arguments of a run on the cluster of k8s/flink."""
         named = {**ENGINE, "workers": f"localhost:{workers}"}
         settings = [f'beam.{key}="{value}"' for key, value in named.items()]
         return (
@@ -65,11 +65,11 @@ class Runs:
         )
 
     def jobs(self) -> list[Any]:
-        """This folder's jobs on the separate Flink."""
+        """Returns this folder's jobs on the separate Flink."""
         return processes.flink_jobs(str(self.folder / "artifacts" / "digits"))
 
     def states(self) -> list[str]:
-        """Their states, in the order of the alphabet."""
+        """Returns their states, sorted."""
         return sorted(job["state"] for job in self.jobs())
 
     def log(self) -> str:
@@ -77,7 +77,7 @@ class Runs:
         return logs[-1].read_text() if logs else ""
 
     def job_runs(self, run: subprocess.Popen[str]) -> None:
-        """Waits until a job after the probe's runs on the engine."""
+        """Waits until a job after the probe's job runs on the engine."""
         processes.wait_for(
             "a job that runs",
             lambda: (
@@ -95,7 +95,7 @@ def runs(tmp_path: Path) -> Runs:
 
 @pytest.fixture(scope="session")
 def in_process(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What a run without an engine leaves."""
+    """The output of a run without an engine."""
     runs = Runs(tmp_path_factory.mktemp("in_process"))
     code, screen = runs.run()
     assert code == 0, screen
@@ -142,6 +142,6 @@ def _installation(
 
 @pytest.fixture
 def installation(_installation: Installation) -> Installation:
-    """The cluster of k8s/flink; a test may kill what it likes."""
+    """The cluster of k8s/flink; a test may kill any part of it."""
     _installation.complete()
     return _installation

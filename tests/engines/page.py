@@ -1,4 +1,4 @@
-"""What docs/more-than-one-machine.md tells people to type, and what they then see."""
+"""Reads the commands and the table of failures of docs/more-than-one-machine.md."""
 
 import re
 
@@ -8,7 +8,7 @@ TEXT = (ROOT / "docs" / "more-than-one-machine.md").read_text()
 
 
 def commands() -> list[str]:
-    """The five commands for a cluster on this machine."""
+    """Returns the five commands for a cluster on this machine."""
     section = TEXT.partition("## A cluster on this machine\n")[2]
     block = re.search(r"^```sh\n(.*?)^```", section, re.MULTILINE | re.DOTALL)
     assert block
@@ -18,9 +18,9 @@ def commands() -> list[str]:
 
 
 def is_documented(start: str, screen: str) -> bool:
-    """Whether a screen shows the sign that begins so in the page's table of failures.
+    """Tells whether a screen shows the sign with this start in the page's table.
 
-    Dots stand for anything there, and lines may be broken anywhere here.
+    Dots in the page stand for anything, and the screen may break lines anywhere.
     """
     cells = re.findall(r"^\| `(.+?)` \|", TEXT, re.MULTILINE)
     [sign] = [cell for cell in cells if cell.startswith(start)]

@@ -1,4 +1,4 @@
-"""The engines' processes: started as an installation starts them, ended with a test."""
+"""The engines' processes: started as in an installation, and ended with a test."""
 
 import contextlib
 import fcntl
@@ -21,7 +21,7 @@ from tests.k8s.pods import containers, pod_specs
 from tests.k8s.rendering import ROOT, Manifest, of_kind
 
 SERVICES = ("beam-job-server", "flink-jobmanager")
-"""Names of k8s/flink that mean this machine in the tests."""
+"""Service names of k8s/flink that lead to this machine in the tests."""
 
 POOL_PORT = int(ENGINE["workers"].rpartition(":")[2])
 
@@ -30,18 +30,18 @@ _OPENS = (
     *("java.base/java.net", "java.base/java.nio", "java.base/java.time"),
     *("java.base/java.io", "java.base/java.util.concurrent", "java.base/sun.nio.ch"),
 )
-"""Of Java 17, what Spark reaches into."""
+"""Packages of Java 17 that Spark accesses by reflection."""
 
 _SOONER = """
 heartbeat.interval: 2000
 heartbeat.timeout: 10000
 slot.request.timeout: 30000
 """
-"""A lost taskmanager is found in seconds, and not in minutes."""
+"""Settings with which a lost taskmanager is found in seconds instead of minutes."""
 
 
 def loopback_up() -> None:
-    """Sets the loopback interface up, which a new network namespace has down."""
+    """Enables the loopback interface, which is down in a new network namespace."""
     with socket.socket() as any_socket:
         request = struct.pack("16sh14x", b"lo", 0)
         answer = fcntl.ioctl(any_socket, 0x8913, request)  # SIOCGIFFLAGS
@@ -50,23 +50,23 @@ def loopback_up() -> None:
 
 
 def name_services(folder: Path) -> None:
-    """Makes the Services' names this machine's, in the mount namespace of the tests."""
+    """Maps the Services' names to this machine, in the tests' mount namespace."""
     hosts = folder / "hosts"
-    # Java asks for the address of the machine's own name.
+    # Java resolves the machine's own name as well.
     names = " ".join(["localhost", socket.gethostname(), *SERVICES])
     hosts.write_text(f"127.0.0.1 {names}\n")
     subprocess.run(["mount", "--bind", hosts, "/etc/hosts"], check=True)
 
 
 def wait_for(what: str, found: Callable[[], Any], seconds: float = 240) -> Any:
-    """Waits until something is there; returns it.
+    """Waits until something exists; returns it.
 
-    The limit is only reached if it never comes. It is long because a busy machine takes
-    many times as long as a quick one.
+    Only a failure reaches the limit. It is long because a busy machine takes many times
+    as long as a quick one.
     """
     end = time.monotonic() + seconds
     while time.monotonic() < end:
-        # What is just starting may answer with an error.
+        # A process that is just starting may answer with an error.
         with contextlib.suppress(OSError):
             if value := found():
                 return value
@@ -88,14 +88,14 @@ def process(
     cwd: Path = ROOT,
     **env: str,
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """Runs a process, in a group of its own, while the block lasts."""
+    """Runs a process in its own group for the duration of the block."""
     scratch = log.with_suffix(".tmp")
     scratch.mkdir(exist_ok=True)
     here = {
         # The project's Python comes first, as in its image.
         "PATH": f"{os.path.dirname(sys.executable)}:{os.environ['PATH']}",
         "TMPDIR": str(scratch),
-        # No process lives long enough to profit from the optimising compiler.
+        # No process runs long enough to profit from the optimising compiler.
         "JAVA_TOOL_OPTIONS": f"-Djava.io.tmpdir={scratch} -XX:TieredStopAtLevel=1 "
         "-XX:+UseSerialGC",
     }
@@ -146,10 +146,10 @@ def pool(port: int) -> list[str]:
 
 
 class Installation:
-    """The containers of k8s/flink, as processes of this machine.
+    """The containers of k8s/flink, as processes on this machine.
 
-    Their commands and files are the manifests'. Paths of the image and of the pods'
-    volumes are this machine's.
+    Their commands and files are those of the manifests. Paths in the image and in the
+    pods' volumes are replaced by paths on this machine.
     """
 
     def __init__(
@@ -175,7 +175,7 @@ class Installation:
         self._started: dict[str, subprocess.Popen[bytes]] = {}
 
     def complete(self) -> None:
-        """Starts what does not run, and waits until nothing else is going on."""
+        """Starts the processes that do not run, and waits until no job is active."""
         for name in ("jobmanager", "taskmanager", "job-server", "worker-pool"):
             if name not in self._started or self._started[name].poll() is not None:
                 self._start(name)
@@ -205,7 +205,7 @@ class Installation:
 
     @contextmanager
     def standing_still(self) -> Iterator[None]:
-        """Holds the workers, so that no job ends by itself in the block."""
+        """Stops the workers for the block, so that no job ends by itself."""
         group = self._started["worker-pool"].pid
         os.killpg(group, signal.SIGSTOP)
         try:

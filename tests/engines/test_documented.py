@@ -1,4 +1,4 @@
-"""The commands of docs/more-than-one-machine.md, in a fresh clone, as printed."""
+"""The commands of docs/more-than-one-machine.md work in a fresh clone, as printed."""
 
 import shlex
 import subprocess
@@ -18,12 +18,12 @@ ALONE = [
     "import os, sys; from tests.engines import processes as p; p.loopback_up(); "
     "os.execvp(sys.argv[1], sys.argv[1:])",
 ]
-"""Runs a command where no other test's ports are."""
+"""Runs a command in a network namespace without the ports of other tests."""
 
 
 @pytest.fixture
 def clone(tmp_path: Path) -> Path:
-    """What is in git, with the environment of `make setup`."""
+    """A clone of the committed files, with the environment of `make setup`."""
     folder = tmp_path / "clone"
     listed = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
     files = subprocess.run(listed, cwd=ROOT, capture_output=True, check=True).stdout

@@ -1,4 +1,4 @@
-"""The whole pipeline on real engines, and what a person sees where one fails."""
+"""The whole pipeline on real engines, and the messages when one of them fails."""
 
 import os
 import signal
@@ -22,7 +22,7 @@ OTHER_POOL_PORT = 50100
 
 
 def in_flink(runs: Runs) -> bool:
-    """Whether a taskmanager works on a job after the probe's."""
+    """Tells whether a taskmanager works on a job after the probe's job."""
     working = sum(job["tasks"]["running"] for job in runs.jobs())
     return working > 0 and runs.states() == ["FINISHED", "RUNNING"]
 
@@ -35,7 +35,7 @@ def test_on_an_embedded_flink_a_run_comes_to_the_same_and_once_more_needs_no_eng
     assert_equal(runs.folder, in_process)
     assert not list(runs.folder.glob("artifacts/digits/.probe*"))
     os.killpg(embedded_flink.pid, signal.SIGKILL)
-    # Its nodes are answered from the cache.
+    # The cache answers for its nodes.
     code, screen = runs.run(*EMBEDDED)
     assert code == 0, screen
 

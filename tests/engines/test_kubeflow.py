@@ -1,4 +1,4 @@
-"""Nodes of a compiled pipeline, as KFP starts them, on the cluster of k8s/flink."""
+"""Nodes of a compiled pipeline, started in KFP's way, on the cluster of k8s/flink."""
 
 import json
 import shutil
@@ -27,7 +27,7 @@ ROOT = "minio://bucket/run"
 
 @pytest.fixture(scope="module")
 def spec() -> Json:
-    """The digits' pipeline, compiled with nothing but Flink's name and slots."""
+    """The digits' pipeline, compiled with only Flink's name and slots."""
     settings = ("beam.runner=FlinkRunner", "beam.parallelism=2")
     bounds = ("gates.min_accuracy=0.0", "gates.min_class_accuracy=0.0")
     recipe = flags.recipe(data="digits", settings=(*settings, *bounds))
@@ -39,7 +39,7 @@ def spec() -> Json:
 
 
 class Pod:
-    """A node's pod: a folder stands for the store, and one for the volume."""
+    """A node's pod; one folder replaces the store, and another one the volume."""
 
     def __init__(self, spec: Json, made: Path, folder: Path) -> None:
         """Takes the pipeline, the output of a local run, and an empty folder."""
@@ -51,7 +51,7 @@ class Pod:
         self.made = read_outputs(str(made / "metadata.sqlite"), run.name)
 
     def run(self, node: str, monkeypatch: pytest.MonkeyPatch) -> Path:
-        """Runs a node; returns where the launcher finds what it made."""
+        """Runs a node; returns the folder in which the launcher finds its outputs."""
         task = self.spec["root"]["dag"]["tasks"][node]
         component = self.spec["components"][node]
         sources = task["inputs"].get("artifacts", {})
@@ -69,7 +69,7 @@ class Pod:
             monkeypatch.setenv(variable["name"], variable["value"])
         assert VARIABLE in {variable["name"] for variable in container["env"]}
         text = json.dumps(given)
-        # TFX reads the flags of its process, too.
+        # TFX also reads the flags of its process.
         monkeypatch.setattr(sys, "argv", container["command"])
         command.run([word.replace("{{$}}", text) for word in container["args"]])
         return Path(contract.local_path(f"{ROOT}/{node}"))

@@ -1,4 +1,4 @@
-"""A stand-in for the API server that refuses changes of immutable fields."""
+"""A model of the API server that refuses changes of immutable fields."""
 
 import copy
 from dataclasses import dataclass, field
@@ -10,11 +10,11 @@ Key = tuple[str, str, str]
 
 
 class FieldIsImmutable(Exception):
-    """An apply that the API server would answer with `field is immutable`."""
+    """The API server would answer this apply with `field is immutable`."""
 
 
-# Of k8s.io/kubernetes pkg/apis/*/validation, Validate...Update (1.32): what stands
-# here is what k8s/ has of it. Of a pod nearly all, of a claim all but its size.
+# From k8s.io/kubernetes pkg/apis/*/validation, Validate...Update (1.32), for the kinds
+# in k8s/. Of a pod nearly all fields are immutable, of a claim all but its size.
 _FIXED: dict[str, tuple[str, ...]] = {
     "Deployment": ("spec.selector",),
     "Job": ("spec.selector", "spec.template", "spec.podFailurePolicy"),
@@ -34,16 +34,16 @@ class ApiServer:
     """The objects of a cluster.
 
     Attributes:
-        objects: By kind, namespace and name.
+        objects: The objects, by kind, namespace and name.
     """
 
     objects: dict[Key, Manifest] = field(default_factory=dict)
 
     def apply(self, manifests: list[Manifest], namespace: str) -> None:
-        """Do `kubectl -n NAMESPACE apply`.
+        """Does `kubectl -n NAMESPACE apply`.
 
         Raises:
-            FieldIsImmutable: An object is there and differs where it cannot.
+            FieldIsImmutable: An existing object differs in an immutable field.
         """
         for manifest in manifests:
             key = _key(manifest, namespace)
@@ -52,12 +52,12 @@ class ApiServer:
             self.objects[key] = manifest
 
     def delete(self, manifests: list[Manifest], namespace: str) -> None:
-        """Do `kubectl -n NAMESPACE delete --ignore-not-found`."""
+        """Does `kubectl -n NAMESPACE delete --ignore-not-found`."""
         for manifest in manifests:
             self.objects.pop(_key(manifest, namespace), None)
 
     def claims(self) -> dict[Key, Any]:
-        """The specs of the claims."""
+        """Returns the specs of the claims."""
         return {
             key: manifest["spec"]
             for key, manifest in self.objects.items()

@@ -12,7 +12,7 @@ Rendered = Callable[[str], list[Manifest]]
 
 @pytest.fixture(scope="session")
 def rendered(tmp_path_factory: pytest.TempPathFactory) -> Rendered:
-    """`rendering.render`, remembering."""
+    """`rendering.render` with a cache."""
     done: dict[str, list[Manifest]] = {}
 
     def render(name: str) -> list[Manifest]:

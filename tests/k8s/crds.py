@@ -1,9 +1,9 @@
-"""The kinds that are not Kubernetes' own, as strict models.
+"""The custom kinds that the manifests use, as strict models.
 
-No package carries their schemas: kubernetes-validate has Kubernetes' own only, and
-the `kserve` and `cloudcoil` packages' classes take unknown fields. So the fields
-are written down here from upstream's definitions, those that are used with their
-types, and everything else refused:
+No package carries their schemas: kubernetes-validate has only Kubernetes' own, and
+the classes of the `kserve` and `cloudcoil` packages accept unknown fields. So the
+fields that are used are declared here with their types, from upstream's definitions;
+all others are refused:
 
 - prometheus-operator/prometheus-operator 0.84.1
   example/prometheus-operator-crd/monitoring.coreos.com_servicemonitors.yaml
@@ -11,7 +11,7 @@ types, and everything else refused:
 - kserve/kserve 0.20 config/crd/full/serving.kserve.io_inferenceservices.yaml and
   serving.kserve.io_servingruntimes.yaml
 
-What KServe's two take from core/v1, a PodSpec and a Container, is checked with
+KServe's parts that come from core/v1, a PodSpec and a Container, are checked with
 Kubernetes' schemas (see `pods.predictor_pod`).
 """
 
@@ -35,7 +35,7 @@ class _Strict(BaseModel):
 
 
 class Metadata(_Strict):
-    """The part of ObjectMeta that a person writes."""
+    """The part of ObjectMeta that users write."""
 
     name: str
     namespace: str | None = None
@@ -78,7 +78,7 @@ class ServiceMonitor(_Strict):
 
 
 class Rule(_Strict):
-    """monitoring.coreos.com/v1 Rule; promtool says whether it is one."""
+    """monitoring.coreos.com/v1 Rule; promtool checks its content."""
 
     expr: str
     record: str | None = None
@@ -176,7 +176,7 @@ class ServingRuntime(_Strict):
     spec: ServingRuntimeSpec
 
 
-# Of a PodSpec a runtime takes these only.
+# The only fields of a PodSpec that a runtime accepts.
 _RUNTIME_POD = frozenset(
     [
         "affinity",
@@ -190,11 +190,11 @@ _RUNTIME_POD = frozenset(
 
 
 def validate(manifest: Manifest) -> None:
-    """Validate an object of one of these kinds.
+    """Validates an object of one of these kinds.
 
     Raises:
         pydantic.ValidationError: A field is unknown, missing or of another type.
-        KeyError: It is of another kind.
+        KeyError: The object is of another kind.
     """
     by_kind: dict[str, Callable[[Manifest], object]] = {
         "PrometheusRule": PrometheusRule.model_validate,

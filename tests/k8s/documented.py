@@ -1,4 +1,4 @@
-"""What docs/deploy.md tells people to write and to type."""
+"""Reads the kustomizations and commands that docs/deploy.md prints."""
 
 import re
 from dataclasses import dataclass
@@ -12,11 +12,11 @@ PAGE = Path(__file__).resolve().parents[2] / "docs" / "deploy.md"
 
 @dataclass(frozen=True)
 class Command:
-    """A `kubectl apply -k` or `kubectl delete -k` of the page.
+    """A `kubectl apply -k` or `kubectl delete -k` on the page.
 
     Attributes:
         verb: ``apply`` or ``delete``.
-        namespace: Of ``-n``; empty without.
+        namespace: The value of ``-n``; empty without it.
         folder: The kustomization; see `sections` for alternatives in comments.
     """
 
@@ -26,7 +26,7 @@ class Command:
 
 
 def kustomizations() -> dict[str, dict[str, Any]]:
-    """The kustomizations on the page, by the name that the text before gives them."""
+    """Returns the page's kustomizations, by the names that the text gives them."""
     found: dict[str, dict[str, Any]] = {}
     text = PAGE.read_text()
     for block in re.finditer(r"^```yaml\n(.*?)^```", text, re.MULTILINE | re.DOTALL):
@@ -39,11 +39,11 @@ def kustomizations() -> dict[str, dict[str, Any]]:
 
 
 def sections() -> dict[str, list[list[Command]]]:
-    """The commands of each section of the second level, in their order.
+    """Returns the commands of each section of the second level, in their order.
 
-    A comment behind a command names the folder to take on another kind of cluster
-    (`# on one node: k8s/overlays/local-storage`): so a section is told as a list of
-    variants, with and without those.
+    A comment after a command names another folder for another kind of cluster
+    (`# on one node: k8s/overlays/local-storage`). So each section is a list of
+    variants, with and without these folders.
     """
     found = {}
     for section in re.split(r"^## ", PAGE.read_text(), flags=re.MULTILINE)[1:]:

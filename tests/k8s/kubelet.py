@@ -1,4 +1,4 @@
-"""What kubelet does with a pod, done to a process on this machine."""
+"""Does kubelet's work on a pod for a process on this machine."""
 
 import os
 import socket
@@ -20,18 +20,18 @@ MODELS = "/models"
 
 @dataclass(frozen=True)
 class Kubelet:
-    """Runs the probes of a pod that serves on this machine.
+    """Runs the probes of a pod whose server is on this machine.
 
     Attributes:
         pod: Its PodSpec.
-        ports: The ports it really has, by their numbers in the pod.
+        ports: The real ports, by their numbers in the pod.
     """
 
     pod: Manifest
     ports: dict[int, int]
 
     def probe(self, name: str) -> bool:
-        """Run a probe as kubelet does, once.
+        """Runs a probe once, as kubelet does.
 
         Args:
             name: ``startupProbe``, ``readinessProbe`` or ``livenessProbe``.
@@ -54,7 +54,7 @@ class Kubelet:
     def _grpc(port: int, seconds: float) -> bool:
         with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
             stub = health_pb2_grpc.HealthStub(channel)
-            request = health_pb2.HealthCheckRequest()  # the service "", as kubelet's
+            request = health_pb2.HealthCheckRequest()  # for service "", as in kubelet
             try:
                 answer = stub.Check(request, timeout=seconds)
             except grpc.RpcError:
@@ -64,7 +64,7 @@ class Kubelet:
 
 @dataclass(frozen=True)
 class Started:
-    """A pod's server as a process, and what it writes."""
+    """A pod's server as a process, with its output."""
 
     kubelet: Kubelet
     process: subprocess.Popen[bytes]
@@ -72,7 +72,7 @@ class Started:
 
 
 def free_ports() -> dict[int, int]:
-    """Ports of this machine that are free, by the pod's gRPC and REST ports."""
+    """Returns free ports of this machine, by the pod's gRPC and REST ports."""
     with socket.socket() as one, socket.socket() as other:
         for free in (one, other):
             free.bind(("127.0.0.1", 0))
@@ -80,7 +80,7 @@ def free_ports() -> dict[int, int]:
 
 
 def with_ports(arguments: list[str], ports: dict[int, int]) -> list[str]:
-    """A server's arguments with other ports."""
+    """Returns a server's arguments with other ports."""
     found = []
     for word in arguments:
         name, _, value = word.partition("=")
@@ -114,14 +114,14 @@ def start(
     ports: dict[int, int],
     replaced: dict[str, str],
 ) -> Started:
-    """Start a pod's server with the pod's own arguments and files.
+    """Starts a pod's server with the pod's own arguments and files.
 
     Args:
         pod: A PodSpec whose server is the embedded one.
-        files: The files that its ConfigMaps make.
-        folder: Stands for the container's root.
-        ports: The ports to take in place of the pod's.
-        replaced: Flags with another value, to hurry.
+        files: The files of its ConfigMaps.
+        folder: Replaces the container's root.
+        ports: The ports to use instead of the pod's.
+        replaced: Flags with other values, to save time.
     """
 
     models = f"{folder}{MODELS}"

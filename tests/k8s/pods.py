@@ -1,4 +1,4 @@
-"""The pods that objects describe, whatever kind of object it is."""
+"""Finds the pods that objects of any kind describe."""
 
 import json
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ from tests.k8s.rendering import Manifest, the
 
 
 def pod_specs(manifests: list[Manifest]) -> Iterator[tuple[str, Manifest]]:
-    """Yield (kind/name, PodSpec) of every object that makes pods."""
+    """Yields (kind/name, PodSpec) of every object that makes pods."""
     for manifest in manifests:
         name = f"{manifest['kind']}/{manifest['metadata']['name']}"
         match manifest["kind"]:
@@ -21,7 +21,7 @@ def pod_specs(manifests: list[Manifest]) -> Iterator[tuple[str, Manifest]]:
                 yield name, manifest["spec"]["template"]["spec"]
 
 
-# The fields of these kserve/kserve types that are not core/v1's: pkg/apis/serving/
+# The fields of these kserve/kserve types that core/v1 does not have: pkg/apis/serving/
 # v1beta1 PredictorSpec, ComponentExtensionSpec and ModelSpec, and v1alpha1
 # ServingRuntimeSpec (0.20).
 PREDICTOR_FIELDS = frozenset(
@@ -58,7 +58,7 @@ RUNTIME_FIELDS = frozenset(["annotations", "protocolVersions", "supportedModelFo
 
 
 def predictor_pod(service: Manifest, manifests: list[Manifest]) -> Manifest:
-    """The PodSpec that an InferenceService and its ServingRuntime hand on.
+    """Returns the PodSpec that an InferenceService and its ServingRuntime make.
 
     KServe puts the InferenceService's name in place of {{.Name}} in the runtime's
     container, merges `spec.predictor.model` (a Container with more fields) over it,
@@ -80,7 +80,7 @@ def predictor_pod(service: Manifest, manifests: list[Manifest]) -> Manifest:
 
 
 def containers(pod: Manifest) -> list[Manifest]:
-    """All containers of a PodSpec."""
+    """Returns all containers of a PodSpec."""
     return [
         container
         for field in ("initContainers", "containers", "ephemeralContainers")
@@ -89,19 +89,19 @@ def containers(pod: Manifest) -> list[Manifest]:
 
 
 def init_of(pod: Manifest, name: str) -> Manifest:
-    """One of the containers that run before the server."""
+    """Returns one of the containers that run before the server."""
     (found,) = (one for one in pod["initContainers"] if one["name"] == name)
     return found
 
 
 def server_of(pod: Manifest) -> Manifest:
-    """The container that serves."""
+    """Returns the server's container."""
     (container,) = pod["containers"]
     return container
 
 
 def flag(container: Manifest, name: str) -> str:
-    """The value of a flag that stands once in a container's arguments."""
+    """Returns the value of a flag that a container's arguments have once."""
     prefix = f"--{name}="
     (value,) = (
         argument.removeprefix(prefix)
@@ -112,35 +112,35 @@ def flag(container: Manifest, name: str) -> str:
 
 
 def the_pod(manifests: list[Manifest]) -> Manifest:
-    """The PodSpec of the one object that makes pods."""
+    """Returns the PodSpec of the only object that makes pods."""
     ((_, pod),) = pod_specs(manifests)
     return pod
 
 
 def the_server(manifests: list[Manifest]) -> Manifest:
-    """The container that serves."""
+    """Returns the server's container in that pod."""
     return server_of(the_pod(manifests))
 
 
 def pod_labels(manifests: list[Manifest]) -> dict[str, str]:
-    """The labels of the Deployment's pods."""
+    """Returns the labels of the Deployment's pods."""
     template = the(manifests, "Deployment")["spec"]["template"]
     labels: dict[str, str] = template["metadata"]["labels"]
     return labels
 
 
 def selects(selector: dict[str, str], labels: dict[str, str]) -> bool:
-    """Whether a selector's matchLabels fit."""
+    """Tells whether a selector's matchLabels fit."""
     return selector.items() <= labels.items()
 
 
 def port_numbers(container: Manifest) -> dict[str, int]:
-    """A container's ports by name."""
+    """Returns a container's ports by name."""
     return {port["name"]: port["containerPort"] for port in container["ports"]}
 
 
 def files_in(pod: Manifest, manifests: list[Manifest]) -> dict[str, str]:
-    """The files of the server's container that ConfigMaps hold: path to content."""
+    """Returns the server's files from ConfigMaps: path to content."""
     maps = {
         manifest["metadata"]["name"]: manifest["data"]
         for manifest in manifests

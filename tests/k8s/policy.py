@@ -1,8 +1,9 @@
-"""Kubernetes' Pod Security Standards, profile "restricted", over a PodSpec.
+"""Checks a PodSpec by Kubernetes' Pod Security Standards, profile "restricted".
 
-Every control of https://kubernetes.io/docs/concepts/security/pod-security-standards/
-as of Kubernetes 1.34, those of "baseline" included. Kubernetes itself checks them
-where a namespace says so; this says it before.
+It has every control of
+https://kubernetes.io/docs/concepts/security/pod-security-standards/ as of Kubernetes
+1.34, including those of "baseline". Kubernetes itself checks them in namespaces with
+the profile's label; here they are checked before.
 """
 
 from collections.abc import Callable, Iterator
@@ -47,7 +48,7 @@ _SELINUX_TYPES = frozenset(
 
 
 def violations(pod: Manifest) -> list[str]:
-    """Every breach of the profile, in words; none for a pod that would be let in."""
+    """Returns every breach of the profile, in words; none for an admissible pod."""
     found = list(_of_pod(pod))
     for container in containers(pod):
         found += [
@@ -98,7 +99,7 @@ def _of_container(container: Manifest, pod: Manifest) -> Iterator[str]:
 
 
 def _of_either(context: Manifest) -> Iterator[str]:
-    """What a pod's securityContext and a container's have in common."""
+    """Yields breaches that a pod's and a container's securityContext can both have."""
     if context.get("runAsUser") == 0:
         yield "runAsUser 0"
     if context.get("runAsNonRoot") is False:
@@ -120,7 +121,7 @@ def _of_either(context: Manifest) -> Iterator[str]:
 
 
 def _handlers(container: Manifest) -> Iterator[tuple[str, Any]]:
-    """Yield (where, handler) of all that kubelet calls by network."""
+    """Yields (where, handler) of every handler that kubelet calls by network."""
     named: dict[str, Any] = {
         name: container.get(name, {})
         for name in ("startupProbe", "readinessProbe", "livenessProbe")
@@ -133,7 +134,7 @@ def _handlers(container: Manifest) -> Iterator[tuple[str, Any]]:
 
 
 def hardening(pod: Manifest) -> list[str]:
-    """What this project asks for beyond the profile, where it is missing."""
+    """Returns the missing settings that this project requires beyond the profile."""
     found = []
     if pod.get("automountServiceAccountToken") is not False:
         found.append("the account's token is mounted")

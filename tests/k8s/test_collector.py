@@ -1,4 +1,4 @@
-"""KServe's logger finds the collector, and the collector finds what it needs."""
+"""KServe's logger finds the collector, and the collector finds its inputs."""
 
 from typing import Any
 from urllib.parse import urlsplit
@@ -17,7 +17,7 @@ def manifests(rendered: Rendered) -> list[Manifest]:
 
 
 def pods(manifests: list[Manifest]) -> dict[str, Manifest]:
-    """Containers by the kind of object that they are of."""
+    """Returns containers by the kind of their object."""
     return {name.split("/")[0]: server_of(pod) for name, pod in pod_specs(manifests)}
 
 
@@ -36,7 +36,7 @@ def test_what_is_logged_is_rest(manifests: list[Manifest]) -> None:
     server = pods(manifests)["InferenceService"]
     rest = int(flag(server, "rest_api_port"))
     assert server["ports"][0]["containerPort"] == rest
-    # Which it asks for readiness by number, as it takes `http` for 80.
+    # The logger asks this port for readiness by number, as it takes `http` for 80.
     assert server["readinessProbe"]["httpGet"]["port"] == rest
 
 

@@ -74,6 +74,6 @@ def test_the_names_before_are_those_that_are_taken_away() -> None:
     (command,) = found(r"delete --ignore-not-found (deployment/(?:.*\\\n)*.*)")
     names = re.findall(r"(\w+)/(\S+)", command)
     assert len(names) == 10
-    # Never a claim, and nothing that is called so today.
+    # Claims are never deleted, nor are objects with a current name.
     assert {kind for kind, _ in names} & {"persistentvolumeclaim", "pvc"} == set()
     assert all(name.startswith("mnist-") for _, name in names)

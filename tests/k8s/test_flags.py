@@ -1,4 +1,4 @@
-"""The servers know their flags, and the files are where the flags say."""
+"""The servers know their flags, and the flags name existing files."""
 
 import dataclasses
 import re
@@ -21,7 +21,7 @@ from tests.k8s.rendering import (
     the,
 )
 
-# What serving/server/flags.py takes from tensorflow_serving/model_servers/main.cc.
+# The flags of tensorflow_serving/model_servers/main.cc in serving/server/flags.py.
 FLAGS_OF_TENSORFLOW_SERVING = (
     {f.name for f in dataclasses.fields(flags.Options) if not f.metadata["ours"]}
 ) | set(flags._WITHOUT_EFFECT | flags._REFUSED)
@@ -94,12 +94,12 @@ def test_the_batching_is_what_the_server_understands(
     parameters = configs.read_batching_parameters(str(file))
     assert parameters.max_batch_size == 128
     assert parameters.batch_timeout_micros == 0
-    # The client's largest request, by default 64 images, is never refused.
+    # The client's largest request, with 64 images by default, is never refused.
     assert parameters.max_request_size is None
 
 
 def metrics_path(manifests: list[Manifest], folder: Path) -> str | None:
-    """Where the server's metrics are."""
+    """Returns the path of the server's metrics."""
     content = files_in(the_pod(manifests), manifests)[
         flag(the_server(manifests), "monitoring_config_file")
     ]
@@ -172,10 +172,10 @@ def test_the_model_lies_on_the_volume_that_is_mounted(
 
 
 def _model_config(text: str) -> dict[str, str]:
-    """The fields of the one model of a ModelServerConfig.
+    """Returns the fields of the only model of a ModelServerConfig.
 
-    Its message would need TensorFlow to be imported; test_probes.py starts a server
-    on the file. Strings beside each other are one string.
+    Its message class would import TensorFlow; test_probes.py starts a server with the
+    file. Adjacent strings are joined.
     """
     lines = [line for line in text.splitlines() if not line.startswith("#")]
     assert "\n".join(lines).count("config {") == 1

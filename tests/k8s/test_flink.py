@@ -1,4 +1,4 @@
-"""Flink on a cluster: references between objects, and who may reach whom."""
+"""Flink on a cluster: references between objects, and allowed connections."""
 
 import re
 from typing import Any
@@ -44,7 +44,7 @@ def labels(manifests: list[Manifest], deployment: str) -> dict[str, str]:
 
 
 def services(manifests: list[Manifest]) -> set[str]:
-    """Each Service's addresses."""
+    """Returns the addresses of the Services."""
     return {
         f"{service['metadata']['name']}:{port['port']}"
         for service in of_kind(manifests, "Service")
@@ -136,9 +136,9 @@ def test_flink_is_the_version_that_is_tried(manifests: list[Manifest]) -> None:
 def reached_by(
     manifests: list[Manifest], target: dict[str, str], caller: dict[str, str]
 ) -> set[str] | None:
-    """The ports of a pod that policies open to a caller; None: no policy is about it.
+    """Returns a pod's ports that policies open to a caller; None: without a policy.
 
-    Of the selectors only those of a pod's labels, in the same namespace.
+    Only selectors of pod labels in the same namespace are understood.
     """
     about = [
         policy["spec"]

@@ -1,4 +1,4 @@
-"""The InferenceService serves as the Deployment does."""
+"""The InferenceService serves in the same way as the Deployment."""
 
 import pytest
 
@@ -45,7 +45,7 @@ def test_it_serves_as_the_deployment_does(rendered: Rendered) -> None:
         "volumeMounts",
     ):
         assert their_server[field] == our_server[field], field
-    # Except how they get the model: KServe has no file of versions and labels.
+    # They get the model differently: KServe has no file of versions and labels.
     assert set(their_server["args"]) - set(our_server["args"]) == {
         "--model_name=mnist",
         "--model_base_path=/models/mnist",
@@ -61,7 +61,7 @@ def test_it_serves_as_the_deployment_does(rendered: Rendered) -> None:
 
 
 def test_there_is_no_limit_of_cpu(rendered: Rendered) -> None:
-    # KServe's own runtime has one; the test makes sure that it is not inherited.
+    # KServe's own runtime has a limit; the test makes sure that it is not inherited.
     assert server_of(the_pod(rendered("kserve")))["resources"]["limits"].keys() == {
         "memory"
     }
@@ -78,7 +78,7 @@ def test_metrics_are_announced_where_they_are(rendered: Rendered) -> None:
 
 
 def test_the_services_first_port_is_grpc(rendered: Rendered) -> None:
-    # KServe makes it port 80 of <name>-predictor, and HTTP/2 by its name
+    # KServe makes it port 80 of <name>-predictor, with HTTP/2 because of its name
     # (service_reconciler.go, isGrpcPort).
     server = server_of(the_pod(rendered("kserve")))
     first, second = server["ports"]
@@ -90,7 +90,7 @@ def test_the_services_first_port_is_grpc(rendered: Rendered) -> None:
 def test_no_folder_is_mounted_that_is_there_after_the_first_push_only(
     rendered: Rendered, service: Manifest
 ) -> None:
-    # Kubelet would make it, as root, and Pusher could not write there.
+    # Kubelet would make the folder as root, and Pusher could not write there.
     assert "storageUri" not in service["spec"]["predictor"]["model"]
     for mount in server_of(the_pod(rendered("kserve")))["volumeMounts"]:
         assert "subPath" not in mount
@@ -99,8 +99,8 @@ def test_no_folder_is_mounted_that_is_there_after_the_first_push_only(
 def test_each_version_of_kserve_is_given_its_name_of_the_mode(
     rendered: Rendered,
 ) -> None:
-    # KServe 0.16 refuses a strategy unless the mode has the newer name; those before
-    # know the older name only. None is needed: Kubernetes' own does.
+    # KServe 0.16 refuses a strategy unless the mode has the newer name; earlier
+    # versions know only the older name. None is needed: Kubernetes' default is right.
     for name, mode in (("kserve", "Standard"), ("my-kserve", "RawDeployment")):
         service = the(rendered(name), "InferenceService")
         annotations = service["metadata"]["annotations"]

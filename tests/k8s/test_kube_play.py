@@ -1,18 +1,18 @@
-"""The serving pod in a container, played by podman, and asked by the client.
+"""The serving pod runs in a container of podman, and the client asks it.
 
-Runs where an image of the project and an engine are: MNIST_IMAGE names the image
-(`make test-kubeflow` sets it), and CONTAINERS_CONF may tell podman what the machine
-wants. It is the rendered pod of overlays/local but for what podman 4.3 cannot do:
+It runs if the project's image and an engine exist: MNIST_IMAGE names the image
+(`make test-kubeflow` sets it), and CONTAINERS_CONF may have podman settings for the
+machine. It is the rendered pod of overlays/local, except for what podman 4.3 cannot do:
 
-- its projected volume becomes one ConfigMap with the same files, as podman knows no
-  projected volumes;
-- it has the machine's network, on free ports, and so names no ports: not every
-  machine lets podman make networks;
-- the image, the claim, the ConfigMap and the emptyDir get names of their own, as
-  podman's volumes are everybody's.
+- its projected volume becomes one ConfigMap with the same files, as podman does not
+  support projected volumes;
+- it uses the machine's network, on free ports, and so names no ports: podman cannot
+  create networks on every machine;
+- the image, the claim, the ConfigMap and the emptyDir get unique names, as podman's
+  volumes are shared.
 
-Podman runs none of its probes (they are run from here), neither spreads nor grants
-fsGroup; and it lets it hear SIGTERM at once, without preStop.
+Podman does not run its probes (the tests run them), does not spread pods, does not
+apply fsGroup, and sends SIGTERM at once, without preStop.
 """
 
 import io
@@ -51,7 +51,7 @@ pytestmark = [
 
 
 def podman(*arguments: str, stdin: bytes | None = None) -> str:
-    """Run podman; its output."""
+    """Runs podman; returns its output."""
     result = subprocess.run(
         ["podman", *arguments], input=stdin, capture_output=True, check=False
     )
@@ -75,7 +75,7 @@ class Played:
 def playable(
     manifests: list[Manifest], name: str, ports: dict[int, int]
 ) -> list[Manifest]:
-    """The pod as podman takes it; see above."""
+    """Returns the pod in the form that podman accepts; see above."""
     pod = the_pod(manifests)
     files = files_in(pod, manifests)
     container = {**server_of(pod), "image": IMAGE}
@@ -107,7 +107,7 @@ def playable(
             "spec": {
                 **pod,
                 "hostNetwork": True,
-                # Podman 4.3 removes one before it has ended; see `played`.
+                # Podman 4.3 removes an init container too early; see `played`.
                 "initContainers": [],
                 "containers": [container],
                 "volumes": volumes,
@@ -117,7 +117,7 @@ def playable(
 
 
 def packed(folder: Path) -> bytes:
-    """A tar of a folder's content, owned by the image's user."""
+    """Returns a tar of a folder's content, owned by the image's user."""
 
     def owned(member: tarfile.TarInfo) -> tarfile.TarInfo:
         member.uid = member.gid = 65532
@@ -133,7 +133,7 @@ def packed(folder: Path) -> bytes:
 def played(
     rendered: Rendered, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Played]:
-    """The pod, with a model on its volume; taken away in the end."""
+    """The pod, with a model on its volume; it is removed at the end."""
     from tests.serving.server.saved_models import save_digits
 
     engine = subprocess.run(["podman", "info"], capture_output=True, text=True)
@@ -143,7 +143,7 @@ def played(
     folder = tmp_path_factory.mktemp("play")
     save_digits(folder / "models" / "mnist" / str(VERSION))
     manifests = rendered("overlays/local")
-    # As the pod's init container does; test_flags.py and the kubelet run that.
+    # The pod's init container does the same; test_flags.py and the kubelet run that.
     [config] = [
         content
         for path, content in files_in(the_pod(manifests), manifests).items()
@@ -225,7 +225,7 @@ def test_it_ends_in_order_and_starts_again(ready: Played) -> None:
 def test_its_bash_writes_the_tls_configuration(
     rendered: Rendered, tmp_path: Path
 ) -> None:
-    # Secrets are no volumes for podman, so the init container runs by itself.
+    # Podman does not mount Secrets as volumes, so the init container runs alone.
     pki = Pki.make(tmp_path)
     init = init_of(the_pod(rendered("production+embedded")), "ssl-config")
     for folder in ("secret", "written"):

@@ -1,4 +1,4 @@
-"""What the pipeline's pods are allowed and given."""
+"""The permissions and settings of the pipeline's pods."""
 
 import re
 
@@ -51,7 +51,7 @@ def test_the_role_is_the_least(manifests: list[Manifest]) -> None:
 
 
 def test_the_launcher_finds_its_configuration(rendered: Rendered) -> None:
-    # By this very name, and with a root of a kind that KFP has.
+    # KFP needs exactly this name, and a root of a kind that it knows.
     data = the(rendered("kubeflow/launcher"), "ConfigMap", "kfp-launcher")["data"]
     assert re.match("(minio|s3|gs)://.+/", data["defaultPipelineRoot"])
 

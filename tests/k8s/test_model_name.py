@@ -20,12 +20,12 @@ from tests.k8s.rendering import (
     renderers,
 )
 
-# Names of the project, which is called after its first model, and no model's.
+# Names of the project, which is called after its first model.
 PROJECTS = re.compile(r"mnist-(models|data|tfx-pipeline:[\d.]+)")
 
 
 def texts(value: Any) -> Iterator[str]:
-    """Every text in an object, keys too."""
+    """Yields every text in an object, including keys."""
     if isinstance(value, dict):
         for key, inner in value.items():
             yield key
@@ -38,7 +38,7 @@ def texts(value: Any) -> Iterator[str]:
 
 
 def traces(manifests: list[Manifest]) -> list[str]:
-    """What still speaks of the default model."""
+    """Returns the texts that still name the default model."""
     return [text for text in texts(manifests) if "mnist" in PROJECTS.sub("", text)]
 
 

@@ -1,7 +1,7 @@
-"""Rules and dashboard, held to a real Prometheus, Alertmanager and servers.
+"""Rules and dashboard on a real Prometheus, Alertmanager and servers.
 
-They are Debian's packages `prometheus`, `prometheus-alertmanager` and
-`prometheus-node-exporter`. All run on the loopback, for the tests of this file.
+The programs are Debian's packages `prometheus`, `prometheus-alertmanager` and
+`prometheus-node-exporter`. They run on the loopback during this file's tests.
 """
 
 import json
@@ -49,7 +49,7 @@ EXPORTER = "prometheus-node-exporter"
 
 
 def tool(name: str) -> str:
-    """Returns the path of one of Debian's programs; skips where it is not here."""
+    """Returns the path of one of Debian's programs; skips if it is not installed."""
     path = shutil.which(name)
     return path or _not_here(
         f"{name} is not here: Debian's packages prometheus, prometheus-alertmanager "
@@ -64,7 +64,7 @@ def _not_here(reason: str) -> NoReturn:
 
 
 def rules_in(folder: Path) -> Path:
-    """Writes the rules as a Prometheus without the operator reads them."""
+    """Writes the rules in the form of a Prometheus without the operator."""
     path = folder / "rules.yaml"
     path.write_text(yaml.safe_dump(RULES))
     return path
@@ -77,7 +77,7 @@ def rules(kind: str) -> dict[str, str]:
 
 
 def names_in(expression: str) -> set[str]:
-    """The metrics that an expression of PromQL names."""
+    """Returns the metrics in an expression of PromQL."""
     bare = re.sub(r'"[^"]*"|\{[^}]*\}|\[[^\]]*\]', " ", expression)
     bare = re.sub(r"\b(by|on|without|ignoring)\s*\([^)]*\)", " ", bare)
     bare = re.sub(r"\boffset\s+\w+", " ", bare)
@@ -86,7 +86,7 @@ def names_in(expression: str) -> set[str]:
 
 
 def drawn() -> list[str]:
-    """The expressions of the dashboard's panels and variables."""
+    """Returns the expressions of the dashboard's panels and variables."""
     variables = [one.get("query") for one in DASHBOARD["templating"]["list"]]
     queries = [one["query"] for one in variables if isinstance(one, dict)]
     labels = [re.sub(r"label_values\((\S+), \w+\)", r"\1", one) for one in queries]
@@ -129,7 +129,7 @@ def test_every_alert_has_a_test() -> None:
 
 
 class Site:
-    """A model server, a collector and an output folder, watched over."""
+    """A model server, a collector and an output folder, all monitored."""
 
     def __init__(self, folder: Path, stack: ExitStack) -> None:
         self.folder = folder
@@ -190,7 +190,7 @@ class Site:
         self.collector.post(event("org.example.other", "x"), {})
 
     def _runs(self) -> None:
-        """An output folder in which a gate refused the last run."""
+        """Writes an output folder in which a gate refused the last run."""
         workspace = Workspace(str(self.folder / "output"))
         base = self.folder / "output" / "models" / "letters"
         for version in ("1", "2"):
@@ -252,7 +252,7 @@ class Site:
         return path
 
     def _config(self, targets: dict[str, int], alerting: int) -> Path:
-        """The configuration that the page prints, with this test's addresses."""
+        """Writes the configuration that the page prints, with this test's addresses."""
         [text] = re.findall(
             r"^```yaml\n(# prometheus\.yml\n.*?)^```",
             DOCUMENTED.read_text("utf-8"),
@@ -325,7 +325,7 @@ def test_every_metric_that_is_named_is_there(site: Site) -> None:
 
 
 def test_every_panel_draws_something(site: Site) -> None:
-    """Except rates, which need five minutes, and events that did not happen."""
+    """Exceptions are rates, which need five minutes, and events that did not occur."""
     queries = [re.sub(r'=~"\$model"', '=~".*"', expression) for expression in drawn()]
     shown = [one for one in queries if "model_name" not in one and "rate(" not in one]
 

@@ -6,7 +6,7 @@ from tests.k8s.conftest import Rendered
 from tests.k8s.pods import containers, pod_specs, the_pod
 from tests.k8s.rendering import SERVING, Manifest, the
 
-# Objects that are there before, or made by somebody else (docs/deploy.md).
+# Objects that exist before, or that others make (docs/deploy.md).
 FROM_ELSEWHERE = {
     ("Secret", "model-server-tls"),  # by hand or by cert-manager
     ("ServiceAccount", "default"),
@@ -27,7 +27,7 @@ def test_no_object_comes_twice(manifests: list[Manifest]) -> None:
 
 
 def _referred_to(pod: Manifest) -> set[tuple[str, str]]:
-    """The (kind, name) of all that a PodSpec refers to."""
+    """Returns the (kind, name) of every object that a PodSpec refers to."""
     found = {("ServiceAccount", pod.get("serviceAccountName", "default"))}
     for volume in pod["volumes"]:
         for source in [volume, *volume.get("projected", {}).get("sources", [])]:
@@ -43,7 +43,7 @@ def _referred_to(pod: Manifest) -> set[tuple[str, str]]:
 
 @pytest.fixture
 def claims(rendered: Rendered) -> set[str]:
-    """The claims of storage/, which no other folder contains."""
+    """The claims of storage/, which is not part of other folders."""
     return {
         the(rendered(name), "PersistentVolumeClaim")["metadata"]["name"]
         for name in ("storage", "storage/beam", "storage/data", "storage/requests")
@@ -64,7 +64,7 @@ def test_what_is_there_is_referred_to(rendered: Rendered, name: str) -> None:
     manifests = rendered(name)
     of_pods = {"ConfigMap", "ServiceAccount"}
     there = {(m["kind"], m["metadata"]["name"]) for m in manifests}
-    there.remove(("ConfigMap", "model"))  # kustomize reads it, and people
+    there.remove(("ConfigMap", "model"))  # only kustomize and people read it
     used = _referred_to(the_pod(manifests))
     assert {found for found in there if found[0] in of_pods} <= used
 

@@ -1,4 +1,4 @@
-"""A version is the same wherever it is named."""
+"""A version is the same in all places that name it."""
 
 import re
 
@@ -17,14 +17,14 @@ def numbers(version: str) -> tuple[int, ...]:
 
 
 def trained_with(lock: str) -> str:
-    """The TensorFlow of a lock."""
+    """Returns the TensorFlow version of a lock."""
     text = (ROOT / "requirements" / f"{lock}.txt").read_text()
     (version,) = re.findall(r"^tensorflow==([\d.]+)", text, re.MULTILINE)
     return version
 
 
 def images(manifests: list[Manifest]) -> set[str]:
-    """All images, with their tags."""
+    """Returns all images, with their tags."""
     return {
         container["image"]
         for _, pod in pod_specs(manifests)

@@ -1,4 +1,4 @@
-"""All pods would be let into a namespace of the restricted Pod Security profile."""
+"""A namespace with the restricted Pod Security profile would admit all pods."""
 
 import copy
 from typing import Any
@@ -43,7 +43,7 @@ _CONTEXT = (*_CONTAINER, "securityContext")
 
 
 def changed(path: tuple[Any, ...], value: Any) -> Manifest:
-    """GOOD with the value at `path` replaced, or taken out where it is None."""
+    """Returns GOOD with the value at `path` replaced, or removed if it is None."""
     pod = copy.deepcopy(GOOD)
     at: Any = pod
     for key in path[:-1]:

@@ -31,8 +31,8 @@ def server(rendered: Rendered, tmp_path: Path) -> Iterator[Started]:
         files_in(pod, manifests),
         tmp_path,
         kubelet.free_ports(),
-        # Versions are looked for more often than on a real volume; the loopback
-        # stands for the pod's own address.
+        # Versions are polled more often than on a real volume; the loopback replaces
+        # the pod's own address.
         {"file_system_poll_wait_seconds": "1", "bind_address": "127.0.0.1"},
     )
     yield started
@@ -50,13 +50,13 @@ def test_the_probes_follow_a_pod_through_its_life(
     node, process = server.kubelet, server.process
     models = tmp_path / "models" / "mnist"
 
-    # Nothing is pushed yet: the server runs and waits, and is not started up.
+    # No version is pushed yet: the server runs and waits, and has not started up.
     waits = "No versions of servable mnist found"
     eventually(lambda: waits in server.log.read_text() or process.poll() is not None)
     assert probed(node) == dict.fromkeys(PROBES, False)
     assert process.poll() is None, server.log.read_text()
 
-    # The pipeline pushes: whole or not at all, so by a rename.
+    # The pipeline pushes a whole version, by a rename.
     save_digits(tmp_path / "beside")
     (tmp_path / "beside").rename(models / str(VERSION))
     eventually(lambda: node.probe("startupProbe"))
@@ -64,22 +64,22 @@ def test_the_probes_follow_a_pod_through_its_life(
     with Client(f"127.0.0.1:{node.ports[8500]}") as client:
         assert client.wait() == VERSION
 
-    # The volume is emptied: no calls for this pod, and no restart either.
+    # The volume is emptied: the pod gets no calls, and no restart.
     shutil.rmtree(models / str(VERSION))
     eventually(lambda: not node.probe("readinessProbe"))
     assert node.probe("livenessProbe")
-    # With TLS on the gRPC port it is another probe, which says the same.
+    # With TLS on the gRPC port the probe differs, and its result is the same.
     tls = the_pod(rendered("production+embedded"))
     behind_tls = dataclasses.replace(node, pod=tls)
     assert not behind_tls.probe("readinessProbe")
     assert behind_tls.probe("livenessProbe")
 
-    # A version again, the same process.
+    # A new version is served by the same process.
     save_digits(tmp_path / "again")
     (tmp_path / "again").rename(models / str(VERSION + 1))
     eventually(lambda: node.probe("readinessProbe"))
 
-    # The pod's end: SIGTERM is heard, and is an orderly one.
+    # The pod's end: after SIGTERM the server stops in an orderly way.
     process.send_signal(signal.SIGTERM)
     grace = the_pod(rendered("overlays/local"))["terminationGracePeriodSeconds"]
     assert process.wait(grace) == 0

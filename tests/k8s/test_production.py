@@ -1,4 +1,4 @@
-"""What production adds."""
+"""The additions of production."""
 
 import pytest
 
@@ -63,7 +63,7 @@ def test_all_traffic_is_denied_that_is_not_named(manifests: list[Manifest]) -> N
 
 
 def test_the_pipelines_pods_are_left_alone(manifests: list[Manifest]) -> None:
-    # They share the namespace, because of the volume.
+    # They share the namespace because of the volume.
     for policy in of_kind(manifests, "NetworkPolicy"):
         assert policy["spec"]["podSelector"]["matchLabels"]
 
@@ -94,7 +94,7 @@ def test_tls_comes_from_the_secret(manifests: list[Manifest]) -> None:
     folder, file = init["args"]
     secret = volumes[mounts[folder]]["secret"]
     assert secret["secretName"] == "model-server-tls"
-    # Readable for the pod's group, and for nobody else.
+    # Only the pod's group can read it.
     assert secret["defaultMode"] == 0o440
     written = file.rpartition("/")[0]
     assert volumes[mounts[written]]["emptyDir"]["medium"] == "Memory"
@@ -108,7 +108,7 @@ def test_tls_comes_from_the_secret(manifests: list[Manifest]) -> None:
 def test_the_certificates_container_has_memory_to_start(
     manifests: list[Manifest],
 ) -> None:
-    # runc itself needs some 16 MiB for a moment (opencontainers/runc#3986).
+    # runc itself needs about 16 MiB for a moment (opencontainers/runc#3986).
     init = init_of(the_pod(manifests), "ssl-config")
     assert init["resources"]["limits"]["memory"] == "64Mi"
 

@@ -20,7 +20,7 @@ from tests.k8s.rendering import (
 
 @pytest.fixture(params=RENDERERS)
 def renderer(request: pytest.FixtureRequest) -> str:
-    """Each renderer in turn; skips those that are not here, and says so."""
+    """Each renderer in turn; a renderer that is not installed is skipped visibly."""
     name: str = request.param
     if name not in renderers():
         pytest.skip(f"{name} is not here: {RENDERERS[name]}")
@@ -29,7 +29,7 @@ def renderer(request: pytest.FixtureRequest) -> str:
 
 @functools.cache
 def reference(path: Path) -> str:
-    """What the first renderer that is here writes."""
+    """Returns the output of the first installed renderer."""
     return rendered_by(next(iter(renderers())), path)
 
 

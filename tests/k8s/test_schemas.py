@@ -1,4 +1,4 @@
-"""Every object is one that the API server would take, field by field."""
+"""The API server would accept every object, field by field."""
 
 import copy
 
@@ -10,14 +10,14 @@ from tests.k8s import crds, pods
 from tests.k8s.conftest import Rendered
 from tests.k8s.rendering import Manifest, the
 
-# The oldest that has all that is used (preStop.sleep), and the newest that is known.
+# The oldest version with everything that is used (preStop.sleep), and the newest known.
 VERSIONS = ("1.30", kubernetes_validate.latest_version())
 
 CUSTOM = {"InferenceService", "PrometheusRule", "ServiceMonitor", "ServingRuntime"}
 
 
 def validate(manifest: Manifest, version: str) -> None:
-    """Validate against Kubernetes' own schema; an unknown field is an error."""
+    """Validates by Kubernetes' own schema; an unknown field is an error."""
     used = kubernetes_validate.validate(manifest, version, strict=True)
     assert version.startswith(used)
 

@@ -12,7 +12,7 @@ from tests.k8s.conftest import Rendered
 from tests.k8s.documented import Command
 from tests.k8s.rendering import KUSTOMIZATIONS, Manifest, of_kind, the
 
-# A `delete` makes way for the `apply` behind it; both are done together.
+# A `delete` makes room for the next `apply`, so both are done together.
 Step = tuple[Command, ...]
 
 STORAGE = (
@@ -22,7 +22,7 @@ STORAGE = (
 
 
 def steps(commands: list[Command]) -> list[Step]:
-    """A section's commands, those that belong together as one."""
+    """Returns a section's commands; those that belong together are one step."""
     found: list[Step] = []
     open_: Step = ()
     for command in commands:
@@ -34,12 +34,12 @@ def steps(commands: list[Command]) -> list[Step]:
 
 
 def stories() -> Iterator[tuple[str, list[Step]]]:
-    """Yield (name, steps) of all that the page lets somebody do in one namespace."""
+    """Yields (name, steps) of every sequence that the page allows in one namespace."""
     sections = documented.sections()
     for title, variants in sections.items():
         for number, commands in enumerate(variants):
             yield f"{title} {number}", steps(commands)
-    # One cluster, one namespace, two sides: with Kubeflow, production, then KServe.
+    # One cluster and one namespace: with Kubeflow, then production, then KServe.
     kubeflow = Command("apply", "team-a", "my-kubeflow")
     for commands in sections["KServe"]:
         together = [*sections["Production"][0], kubeflow, *commands]
@@ -85,7 +85,7 @@ def test_the_quickstart_asks_for_what_one_node_has(rendered: Rendered) -> None:
     (commands,) = documented.sections()["From an empty cluster to a prediction"]
     for command in commands:
         do(server, (command,), rendered)
-    # kind's and minikube's storage class makes no others; the claim would wait.
+    # The storage class of kind and minikube offers only this mode; others would wait.
     modes = [spec["accessModes"] for spec in server.claims().values()]
     assert modes == [["ReadWriteOnce"]]
 
@@ -125,7 +125,7 @@ def test_what_the_page_deletes_takes_no_claim_along(rendered: Rendered) -> None:
 def test_what_is_deleted_takes_nothing_along_that_others_need(
     rendered: Rendered,
 ) -> None:
-    # Those that stand for each other (local, production: base) left out.
+    # Variants of the same objects (local, production: base) are left out.
     parts = (
         "base",
         "collector",
@@ -144,7 +144,7 @@ def test_what_is_deleted_takes_nothing_along_that_others_need(
             {(m["kind"], m["metadata"]["name"]) for m in rendered(name)}
             for name in (one, other)
         ]
-        # The model's name is read by kustomize alone, and by people.
+        # Only kustomize and people read the model's name.
         assert both[0] & both[1] <= {("ConfigMap", "model")}, (one, other)
 
 
@@ -158,7 +158,7 @@ def test_continuous_delivery_is_told_to_leave_the_claims(rendered: Rendered) -> 
 
 
 class TestTheStandIn:
-    """The stand-in refuses what an API server refuses; the tests above rely on it."""
+    """It refuses what an API server refuses; the tests above rely on that."""
 
     def test_another_access_mode(self, rendered: Rendered) -> None:
         server = ApiServer()

@@ -42,7 +42,7 @@ def secret(tmp_path: Path, pki: Pki) -> Iterator[Path]:
 def run(
     secret: Path, file: Path, client_verify: str | None = None
 ) -> subprocess.CompletedProcess[str]:
-    """Run the script as the pod does, with nothing on the PATH but bash itself."""
+    """Runs the script as in the pod, with only bash on the PATH."""
     environment = {"PATH": ""}
     if client_verify is not None:
         environment["CLIENT_VERIFY"] = client_verify

@@ -39,7 +39,7 @@ def test_the_job_takes_only_flags_that_the_runner_has(rendered: Rendered) -> Non
 
 
 def expanded(manifests: list[Manifest]) -> list[str]:
-    """The command line of the Job's container, as kubelet makes it."""
+    """Returns the command line of the Job's container, as kubelet expands it."""
     (container,) = the_pod(manifests)["containers"]
     text = json.dumps([*container["command"], *container["args"]])
     for variable in container["env"]:
@@ -49,7 +49,7 @@ def expanded(manifests: list[Manifest]) -> list[str]:
 
 
 def test_the_model_is_called_what_the_servers_serve(rendered: Rendered) -> None:
-    # A published data set gives its model its name.
+    # A published data set gives its name to the model.
     assert "--dataset=mnist" in expanded(rendered("train"))
     assert "--name=letters" in expanded(rendered("my-train"))
 
@@ -80,7 +80,7 @@ def test_data_of_its_own_takes_the_place_of_mnist(rendered: Rendered) -> None:
     claim = the(rendered("storage/data"), "PersistentVolumeClaim")["metadata"]["name"]
     assert volume["persistentVolumeClaim"] == {"claimName": claim}
     assert mount["readOnly"] is True
-    # It is copied there from the toolbox, to the same place.
+    # It is copied there from the toolbox, to the same path.
     toolbox = the_server(rendered("toolbox of letters"))
     assert folder in {m["mountPath"] for m in toolbox["volumeMounts"]}
 

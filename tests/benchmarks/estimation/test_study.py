@@ -1,4 +1,4 @@
-"""The study's verdict: what it counts, and that a wrong estimate fails it."""
+"""The study's verdict: its counts, and that a wrong estimate fails it."""
 
 from pathlib import Path
 

@@ -16,7 +16,7 @@ def chance() -> np.random.Generator:
 
 @pytest.fixture
 def images() -> np.ndarray:
-    """A bar that stands in the middle, twenty times."""
+    """Twenty images of a bar in the middle."""
     images = np.zeros((20, 28, 28), np.uint8)
     images[:, 6:22, 12:16] = 200
     return images

@@ -1,4 +1,4 @@
-"""Measurements as a benchmark would keep them."""
+"""Measurements in the form that a benchmark keeps."""
 
 from collections.abc import Callable
 
@@ -29,7 +29,7 @@ def measured(
         cpu_seconds=seconds * 1.5,
         peak_mb=peak_mb,
         components=components or {},
-        # The process computes in two thirds of the time.
+        # Two thirds of the process's time are computation.
         components_cpu={n: s * 2 / 3 for n, s in (components or {}).items()},
         facts=facts,
     )
@@ -42,7 +42,7 @@ def make() -> Make:
 
 @pytest.fixture
 def results() -> Results:
-    """Two rounds; in the second the machine had half its speed."""
+    """Two rounds; in the second one the machine had half its speed."""
     components = {
         "(start-up)": 7.0,
         "ImageExampleGen": 2.0,

@@ -1,4 +1,4 @@
-"""The command line: bad input in one line, contenders in turn."""
+"""The command line: one line for bad input; contenders take turns."""
 
 import subprocess
 import sys

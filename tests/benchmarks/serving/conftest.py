@@ -1,4 +1,4 @@
-"""What the tests of the serving benchmark share."""
+"""Fixtures of the serving benchmark's tests."""
 
 from pathlib import Path
 

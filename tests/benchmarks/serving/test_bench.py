@@ -1,4 +1,4 @@
-"""The contenders answer, are measured in turn, and are stopped."""
+"""The contenders answer, are measured by turns, and are stopped."""
 
 import json
 import os
@@ -101,7 +101,7 @@ def test_nothing_pushed_is_one_line(tmp_path: Path) -> None:
 
 
 def test_a_short_run_of_everything(pushed_model: Path, tmp_path: Path) -> None:
-    """All the real servers, on a real model."""
+    """The run measures all the real servers, on a real model."""
     out = tmp_path / "bench.json"
     command = [sys.executable, "-m", "benchmarks.serving", f"--models={pushed_model}"]
     result = subprocess.run(
