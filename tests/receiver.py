@@ -1,4 +1,4 @@
-"""A real receiver of what is sent by HTTP, on the loopback."""
+"""A real receiver of HTTP messages on the loopback."""
 
 import http.server
 import json
@@ -14,7 +14,7 @@ class Receiver(http.server.ThreadingHTTPServer):
     """Keeps the JSON that is posted to it.
 
     Attributes:
-        messages: What came, oldest first.
+        messages: The received messages, oldest first.
     """
 
     def __init__(self) -> None:
@@ -23,7 +23,7 @@ class Receiver(http.server.ThreadingHTTPServer):
 
     @property
     def address(self) -> str:
-        """As Apprise takes it, with a password."""
+        """Returns the address in Apprise's form, with a password."""
         return f"json://user:{SECRET}@127.0.0.1:{self.server_port}/{SECRET}"
 
 
@@ -42,7 +42,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
 @contextmanager
 def receiving() -> Iterator[Receiver]:
-    """Runs one."""
+    """Runs a receiver for the duration of the block."""
     with Receiver() as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()

@@ -1,4 +1,4 @@
-"""Logged requests, written as the embedded server writes them."""
+"""Writes logged requests in the embedded server's form."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,7 +16,7 @@ NOW = 1_790_000_000
 
 
 class Log:
-    """A log that requests are written to, one after the other."""
+    """A log to which requests are written one by one."""
 
     def __init__(self, prefix: Path, model: str, version: int | None = 7) -> None:
         self.prefix, self.model, self.version = prefix, model, version
@@ -84,7 +84,7 @@ def as_example(image: np.ndarray) -> bytes:
 
 
 def sure_of(labels: np.ndarray, classes: int, confidence: float = 0.91) -> np.ndarray:
-    """Probabilities that have each label as the most probable class."""
+    """Returns probabilities that have each label as the most probable class."""
     rows = np.full((len(labels), classes), (1 - confidence) / (classes - 1))
     rows[np.arange(len(labels)), labels] = confidence
     return rows.astype(np.float32)

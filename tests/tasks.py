@@ -1,4 +1,4 @@
-"""Two small tasks that are not MNIST's, drawn here: letters, and shapes in colour."""
+"""Two small tasks that are not MNIST's, drawn here: letters, and coloured shapes."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -11,7 +11,7 @@ from tests.components.datasets import Dataset
 
 
 def write_task(folder: str, task: Task) -> None:
-    """Makes a folder tell of a task, as an Examples artifact does."""
+    """Writes a task into a folder, as in an Examples artifact."""
     with open(os.path.join(folder, TASK_FILE), "w", encoding="utf-8") as stream:
         stream.write(task.to_json())
 
@@ -25,7 +25,7 @@ LETTERS = Task(
     noun="letter",
     background=255,
 )
-"""Dark on white paper, higher than wide."""
+"""Dark letters on white paper, higher than wide."""
 
 SHAPES = Task(
     name="shapes",
@@ -34,7 +34,7 @@ SHAPES = Task(
     channels=3,
     classes=("disc", "square", "triangle", "cross"),
 )
-"""In colour on grounds of any dark colour, wider than high."""
+"""Coloured shapes on dark grounds, wider than high."""
 
 _FONTS = (
     "DejaVuSans",
@@ -45,10 +45,10 @@ _FONTS = (
     "DejaVuSerif-Italic",
     "STIXGeneral",
 )
-"""Of Matplotlib's own."""
+"""Fonts of Matplotlib."""
 
 _FINER = 4
-"""Shapes are drawn so many times larger, and made smaller, for smooth edges."""
+"""Shapes are drawn larger by this factor and then reduced, for smooth edges."""
 
 
 def letters(train: int = 60, test: int = 15) -> tuple[Dataset, tuple[str, ...]]:
@@ -91,7 +91,7 @@ def shapes(train: int = 150, test: int = 40) -> tuple[Dataset, tuple[str, ...]]:
 def _dataset(
     draw: Callable[[int], np.ndarray], task: Task, train: int, test: int
 ) -> Dataset:
-    """Draws the classes by turns, so that any stretch of rows has all of them."""
+    """Draws the classes by turns, so that any range of rows has all of them."""
 
     def part(of_each: int) -> tuple[np.ndarray, np.ndarray]:
         labels = np.tile(np.arange(len(task.classes), dtype=np.uint8), of_each)

@@ -1,4 +1,4 @@
-"""Every command line, whatever surrounds it: one line, a documented code, no traceback.
+"""Every command line ends in one line with a documented code, without a traceback.
 
 The command lines are discovered, so one that is added later is tested as well.
 """
@@ -14,14 +14,14 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 
 INNER = ("pipeline", "runner.kubeflow.entrypoint")
-"""Not for people: former names that forward, and what a pod runs."""
+"""Not for users: former names that forward, and a pod's command."""
 
 DOCUMENTED = range(9)
-"""The codes that help texts and docs/serving.md name, but for those of signals."""
+"""The codes in help texts and docs/serving.md, except those of signals."""
 
 
 def command_lines() -> Iterator[list[str]]:
-    """Yields each as what follows `python`."""
+    """Yields the arguments of `python` for each command line."""
     for script in sorted(ROOT.glob("*_runner.py")):
         yield [script.name]
     for main in sorted(ROOT.glob("[a-z]*/**/__main__.py")):
@@ -33,7 +33,7 @@ def command_lines() -> Iterator[list[str]]:
 def run(
     command: list[str], *, change: dict[str, str | None], shell: str = ""
 ) -> "subprocess.CompletedProcess[str]":
-    """Runs a command; `shell` is what a shell does with its streams."""
+    """Runs a command; `shell` is the shell's redirection of its streams."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     for name, value in change.items():
         environment.pop(name, None)
@@ -102,7 +102,7 @@ def test_it_ends_as_documented(
 def test_with_too_little_memory_it_ends_with_a_line(
     arguments: list[str], kilobytes: int
 ) -> None:
-    """No advice of a library, and no process that waits for ever for its threads."""
+    """No library prints advice, and no process waits forever for its threads."""
     words = " ".join(f"'{word}'" for word in [sys.executable, *arguments])
     done = subprocess.run(
         f"ulimit -v {kilobytes}; exec {words}",
@@ -117,4 +117,4 @@ def test_with_too_little_memory_it_ends_with_a_line(
     assert done.returncode in DOCUMENTED
     assert done.returncode != 0
     assert "Traceback" not in done.stderr
-    assert done.stderr.count("\n") <= 2  # what is waited for, and how it ended
+    assert done.stderr.count("\n") <= 2  # what is awaited, and the end

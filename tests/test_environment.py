@@ -1,4 +1,4 @@
-"""The environment is what the locks say, and the locks say what the code needs."""
+"""The environment agrees with the locks, and the locks with the code's needs."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ LOCK_FILES = (
     "uv.txt",
     *(f"{lock}{kind}.txt" for lock in LOCKS for kind in ("", "-dev")),
 )
-# setup.py runs where setuptools builds the project, not where the project runs.
+# setup.py runs only when setuptools builds the project.
 BUILD_ONLY = {"setup.py"}
-# What only a developer runs may import what only a developer installs.
+# Folders for developers only may import packages for developers only.
 DEVELOPER_FOLDERS = {"tests", "benchmarks"}
 
 
 def read_names(source: str) -> set[str]:
-    """The packages that a .in file names, and those that it includes name."""
+    """Returns the packages in a .in file and in those that it includes."""
     names = set()
     for line in (REQUIREMENTS / source).read_text(encoding="utf-8").splitlines():
         if line.startswith("-r "):
@@ -42,7 +42,7 @@ def read_names(source: str) -> set[str]:
 
 
 def read_pins(lock: str) -> dict[str, list[tuple[str, str]]]:
-    """The versions that a lock file pins, each with its marker, by package."""
+    """Returns the versions that a lock file pins, with their markers, by package."""
     pins: dict[str, list[tuple[str, str]]] = {}
     for line in (REQUIREMENTS / lock).read_text(encoding="utf-8").splitlines():
         if found := re.match(r"([\w.-]+)==([^\s;]+)(?: ; (.+?))? \\$", line):
@@ -69,7 +69,7 @@ def own_sources() -> Iterator[Path]:
 
 
 def imported_modules(source: Path) -> Iterator[tuple[int, str, list[str]]]:
-    """Line, module and the names taken from it, for each absolute import."""
+    """Yields line, module and imported names of each absolute import."""
     for node in ast.walk(ast.parse(source.read_bytes())):
         if isinstance(node, ast.Import):
             for alias in node.names:
@@ -80,9 +80,9 @@ def imported_modules(source: Path) -> Iterator[tuple[int, str, list[str]]]:
 
 @pytest.fixture(scope="module")
 def owners() -> dict[str, set[str]]:
-    """Installed packages by the modules that they hold, by the modules' full names.
+    """Returns installed packages by the full names of their modules.
 
-    Full names, because `google` alone belongs to a dozen packages.
+    Full names are needed, as `google` alone belongs to a dozen packages.
     """
     modules: dict[str, set[str]] = {}
     for package in importlib.metadata.distributions():
@@ -93,7 +93,7 @@ def owners() -> dict[str, set[str]]:
 
 
 def module_names(package: importlib.metadata.Distribution) -> Iterator[str]:
-    """Full names of all modules of an installed package."""
+    """Yields the full names of all modules of an installed package."""
     for file in package.files or ():
         if file.suffix not in {".py", ".so"}:
             continue
@@ -105,7 +105,7 @@ def module_names(package: importlib.metadata.Distribution) -> Iterator[str]:
 
 
 def top_modules(package: importlib.metadata.Distribution) -> list[str]:
-    """The packages and single modules to import, below any namespace."""
+    """Returns the packages and single modules to import, below any namespace."""
     roots = set()
     for file in package.files or ():
         path = PurePosixPath(file.as_posix())
@@ -122,7 +122,7 @@ def top_modules(package: importlib.metadata.Distribution) -> list[str]:
 
 
 def find_owners(module: str, owners: dict[str, set[str]]) -> set[str]:
-    """The packages that hold a module, or the nearest one above it that exists."""
+    """Returns the packages with a module, or with its nearest existing parent."""
     while module:
         if module in owners:
             return owners[module]
@@ -135,7 +135,7 @@ class TestInstalled:
         lock = installed_lock()
         pins = {**read_pins(f"{lock}.txt"), **read_pins(f"{lock}-dev.txt")}
 
-        # Not all of sys.path: once imported, setuptools adds packages of its own.
+        # Only site-packages: setuptools adds its own packages to sys.path on import.
         site_packages = sysconfig.get_path("purelib")
         installed: dict[str, str] = {
             canonicalize_name(package.metadata["Name"]): package.version
@@ -169,7 +169,7 @@ class TestInstalled:
         modules = {
             name: top_modules(importlib.metadata.distribution(name))
             for name in sorted(names)
-            if not name.startswith("types-")  # stubs: nothing in them can be imported
+            if not name.startswith("types-")  # stubs have no modules to import
         }
         assert [name for name, found in modules.items() if not found] == []
         script = (
@@ -202,7 +202,7 @@ class TestInstalled:
             if not Path(importlib.util.cache_from_source(str(source))).exists()
         ]
 
-        # A few packages ship a template or an example that is no valid Python.
+        # A few packages contain a template or an example that is no valid Python.
         assert len(sources) > 100
         assert len(missing) < 0.01 * len(sources), missing[:5]
 

@@ -1,4 +1,4 @@
-"""Imports between folders go one way: down this list, never up."""
+"""Imports between folders go only down this list."""
 
 import ast
 from collections.abc import Iterator
@@ -16,10 +16,10 @@ LAYERS = (
     ("serving",),
     ("contract",),
 )
-"""Highest first. What stands together knows nothing of each other."""
+"""Highest layer first. Folders of one layer do not import each other."""
 
 ALONE = ("bootstrap", "serving/server")
-"""These import nothing of the project outside their own folder."""
+"""Folders that import nothing of the project outside of them."""
 
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 
@@ -29,7 +29,7 @@ def modules(folder: str) -> Iterator[Path]:
 
 
 def imported(path: Path) -> Iterator[tuple[str, int]]:
-    """Yields what a module imports, at any level of its code, and in which line."""
+    """Yields a module's imports, at any level of its code, with their lines."""
     for node in ast.walk(ast.parse(path.read_bytes())):
         if isinstance(node, ast.Import):
             yield from ((alias.name, node.lineno) for alias in node.names)

@@ -1,4 +1,4 @@
-"""The commands that the README promises."""
+"""The commands in the README work."""
 
 from __future__ import annotations
 

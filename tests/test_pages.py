@@ -18,7 +18,7 @@ _LINK = re.compile(r"\]\((?!https?:)([^)#\s]*)#?([^)\s]*)\)")
 
 
 def anchors(page: Path) -> set[str]:
-    """The anchors that GitHub makes of a page's headings."""
+    """Returns the anchors that GitHub makes from a page's headings."""
     titles = re.findall(r"^#+ (.+)$", _CODE.sub("", page.read_text("utf-8")), re.M)
     return {re.sub(r"[^\w -]", "", title).lower().replace(" ", "-") for title in titles}
 

@@ -31,7 +31,7 @@ Edit = Callable[[str, str], None]
 
 @pytest.fixture
 def edit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Edit:
-    """Makes the packages `ours` and `other`; returns a function that edits their files."""
+    """Makes packages `ours` and `other`; returns a function that edits their files."""
 
     def write(name: str, text: str) -> None:
         path = tmp_path / name

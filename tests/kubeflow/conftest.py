@@ -19,7 +19,7 @@ from tests.kubeflow.emulation.cluster import Cluster, Task
 ENGINES = ("podman", "docker")
 NAME = "digits"
 DATA = "minio://mlpipeline/datasets/digits"
-"""In the pipeline root's bucket, where KFP's launcher brings it from in any case."""
+"""In the pipeline root's bucket, from which KFP's launcher downloads in any case."""
 
 
 def compiled(image: str, data: str, fingerprint: str = "", secret: str = "") -> str:
@@ -45,7 +45,7 @@ def versions(cluster: Cluster) -> list[str]:
 
 @pytest.fixture(scope="session")
 def image() -> str:
-    """The image's name; `make test-kubeflow` builds it and hands it over."""
+    """The image's name; `make test-kubeflow` builds the image and passes the name."""
     name = os.environ.get("MNIST_IMAGE")
     if not name:
         pytest.skip("no image: MNIST_IMAGE is not set; make test-kubeflow sets it")

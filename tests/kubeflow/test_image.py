@@ -1,4 +1,4 @@
-"""The image itself: what it is, what it can do, and what it is not to hold."""
+"""The image: its metadata, its abilities, and the files that it must not have."""
 
 import json
 import re
@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[2]
 def run(
     engine: str, image: str, *command: str, options: tuple[str, ...] = ()
 ) -> subprocess.CompletedProcess[str]:
-    """Runs a command in the image as a restricted pod would, with no network."""
+    """Runs a command in the image in the way of a restricted pod, without network."""
     restricted = ["--read-only", "--cap-drop", "all", "--network", "none"]
     restricted += ["--security-opt", "no-new-privileges", "--tmpfs", "/tmp"]
     return subprocess.run(
@@ -55,7 +55,7 @@ def test_its_labels_say_version_and_commit(description: dict[str, Any]) -> None:
 
 
 def test_its_code_is_this_code(engine: str, image: str) -> None:
-    """Includes package data, such as the style sheet of the report."""
+    """Its code includes package data, such as the report's style sheet."""
     ask = (
         "from runner.kubeflow.fingerprints import project_digest as d; "
         "from pipeline.schema import judgement as s; print(d()); print(s(), end='')"
@@ -68,7 +68,7 @@ def test_its_code_is_this_code(engine: str, image: str) -> None:
 
 
 def test_its_packages_fit_together(engine: str, image: str) -> None:
-    """What `pip check` asks, of an environment that has no pip."""
+    """The same check as `pip check`, as the environment has no pip."""
     ask = """
 import importlib.metadata as m
 from packaging.requirements import Requirement
@@ -89,7 +89,7 @@ for d in m.distributions():
 
 
 def test_everything_is_byte_compiled(engine: str, image: str) -> None:
-    """The root is read-only, so what is not compiled is compiled in every pod."""
+    """The root is read-only, so other files would be compiled in every pod."""
     find = (
         "cd /app && find . -name '*.py' -path '*/project/*' | while read f; do "
         'd=$(dirname "$f"); b=$(basename "$f" .py); '
@@ -113,7 +113,7 @@ def test_the_secrets_of_its_build_are_not_in_it(engine: str, image: str) -> None
 
 
 def test_nothing_but_tmp_and_the_models_is_writable(engine: str, image: str) -> None:
-    """Also where the root is not mounted read-only."""
+    """This also holds where the root is not mounted read-only."""
     find = "find / -xdev -writable -not -type l 2>/dev/null | grep -v '^/proc\\|^/dev'"
     answer = subprocess.run(
         [engine, "run", "--rm", "--network", "none", image, "sh", "-c", find],
@@ -122,7 +122,7 @@ def test_nothing_but_tmp_and_the_models_is_writable(engine: str, image: str) -> 
         check=False,
     )
 
-    # World-writable by the distribution.
+    # The distribution makes these world-writable.
     usual = {"/tmp", "/var/tmp", "/run/lock"}
     assert set(answer.stdout.split()) - usual == {"/models"}
 

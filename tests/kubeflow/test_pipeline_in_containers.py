@@ -1,7 +1,7 @@
 """The compiled pipeline, each node in its own container of the image.
 
-What a cluster would do to it is in `emulation`. The runs share a cluster, so that
-the later ones find what KFP's cache would find.
+`emulation` does a cluster's work. The runs share a cluster, so that later runs use its
+cache.
 """
 
 import json
@@ -111,7 +111,7 @@ def test_the_log_of_a_refusal_ends_with_the_reason(story: Story) -> None:
 
     assert headline == "refused by Evaluator:"
     assert reason.startswith("  Evaluator: accuracy: expected ≥ 0.9999, found 0.9")
-    # Our exit code; the pod's own is the launcher's.
+    # This is our exit code; the pod's own is the launcher's.
     assert last.endswith("failed to execute component: exit status 3")
     assert verdict.exit_code == 1
     assert read(verdict.log).refused_by == "Evaluator"
@@ -141,7 +141,7 @@ def test_what_a_parameter_does_not_change_comes_from_the_cache(story: Story) -> 
 
 
 def inverted(source: Path, target: Path) -> None:
-    """Writes the data set with white paper and black ink in its training part."""
+    """Writes the data set with an inverted training part."""
     shutil.copytree(source, target)
     for path in target.glob("train-images*"):
         images = np.concatenate(list(idx.read_blocks(File(str(path)), 4096)))
@@ -197,7 +197,7 @@ def test_data_in_another_bucket_fails_in_the_first_node(
     version: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Nothing has been trained by then."""
+    """No node has trained until then."""
     monkeypatch.setattr(cluster, "version", version)
     cluster.store.upload(digits_folder, ELSEWHERE)
     run = cluster.run(compiled(image, ELSEWHERE))
@@ -221,7 +221,7 @@ def test_a_secrets_environment_opens_another_bucket(
 def test_bad_input_is_tried_again_before_2_17(
     cluster: Cluster, image: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """KFP lets a package not choose what is tried again."""
+    """Before 2.17 KFP does not let a package choose which failures are tried again."""
     tries = {}
     for version in VERSIONS:
         monkeypatch.setattr(cluster, "version", version)

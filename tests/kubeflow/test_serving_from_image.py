@@ -1,4 +1,4 @@
-"""What a run pushed to the volume, served by the same image, asked over gRPC."""
+"""The same image serves the model that a run pushed to the volume, over gRPC."""
 
 import socket
 import subprocess
@@ -29,7 +29,7 @@ def free_port() -> int:
 
 @dataclass(frozen=True)
 class Server:
-    """A container that serves, and the process of the engine that waits for it."""
+    """A serving container, and the engine's process that waits for it."""
 
     name: str
     address: str
@@ -93,7 +93,7 @@ def test_it_reads_digits(client: Client, digits_folder: Path) -> None:
 def test_it_ends_when_it_is_asked_to(
     engine: str, image: str, cluster: Cluster, story: Story
 ) -> None:
-    """As process 1, without a shell around it: SIGTERM, an orderly end, code 0."""
+    """It runs as process 1, without a shell: SIGTERM stops it in order, with code 0."""
     with serving(engine, image, cluster.volume("mnist-models")) as server:
         subprocess.run(
             [engine, "stop", "--time", "20", server.name],

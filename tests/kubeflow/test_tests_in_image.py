@@ -1,7 +1,7 @@
-"""The project's own tests, run inside the image: on its lock and its Python.
+"""The project's own tests, run in the image, with its lock and its Python.
 
-`make test` runs them on whichever lock fits the machine; these run them on the
-other side of the compiled pipeline, as the user that a pod has.
+`make test` runs them with the lock that fits the machine. Here they run in the pods'
+environment, as the user that a pod has.
 """
 
 import os
@@ -19,8 +19,8 @@ pytestmark = pytest.mark.timeout(1500)
 ROOT = Path(__file__).resolve().parents[2]
 _VERSION = "import platform; print(platform.python_version())"
 
-# Not those of the set-up and the Makefile, which the image is the result of; nor
-# those with a browser, which it does not hold.
+# Tests of the set-up and the Makefile are left out, as the image is their result, and
+# tests with a browser, which the image does not have.
 _WITHIN = (
     ("tests/components", "tests/pipeline"),
     ("tests/runner",),
@@ -30,7 +30,7 @@ _WITHIN = (
 
 @pytest.fixture(scope="module")
 def tools(engine: str, image: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The locked test tools for the image's Python, in a folder beside it."""
+    """A folder with the locked test tools for the image's Python."""
     folder = tmp_path_factory.mktemp("tools")
     folder.chmod(0o755)
     version = subprocess.run(

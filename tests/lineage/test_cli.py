@@ -1,4 +1,4 @@
-"""The command line: tables, JSON, and one line for what cannot be answered."""
+"""The command line: tables, JSON, and one line for each error."""
 
 import json
 import subprocess

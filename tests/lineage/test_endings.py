@@ -1,4 +1,4 @@
-"""How a run ended, from what its nodes left."""
+"""A run's end is derived from the records of its nodes."""
 
 import json
 from pathlib import Path

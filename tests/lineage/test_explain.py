@@ -1,4 +1,4 @@
-"""Versions that explain themselves: without a metadata store, or with little."""
+"""Versions are explained by their manifests, with no metadata store or a poor one."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -27,7 +27,7 @@ def archive(models: Path) -> Archive:
 
 
 class TestManifestAlone:
-    """As after a run on Kubeflow, which leaves no metadata store here."""
+    """A run on Kubeflow has this state, as it leaves no metadata store here."""
 
     def test_it_has_every_fact(self, models: Path) -> None:
         version = push(models, commit="c0ffee", training={"epochs": 3}, champion="5")

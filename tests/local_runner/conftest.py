@@ -1,7 +1,7 @@
-"""A folder to run in, and a run there, as a person starts it, on real digits.
+"""A folder with a run that was started as a user starts it, on real digits.
 
-One run in a process of its own makes the state from which most cases start;
-each gets it back as it was, under the same path, as ML Metadata keeps paths.
+One run in a separate process makes the state from which most tests start. Each test
+gets a copy of it under the same path, as ML Metadata records paths.
 """
 
 import json
@@ -50,7 +50,7 @@ NODES = sorted(
 
 ALL_REUSED = {
     **dict.fromkeys(NODES, "cached"),
-    # Pusher always looks at what is served and reports it.
+    # Pusher always runs: it inspects the served version and reports it.
     nodes.PUSHER: "done",
     nodes.REPORT: "done",
 }
@@ -60,7 +60,7 @@ ALL_REUSED = {
     (REPOSITORY / "docs" / "your-own-data.md").read_text("utf-8"),
     re.MULTILINE | re.DOTALL,
 )
-"""A metric with a bound, as the page about one's own data prints it."""
+"""A metric with a bound, as docs/your-own-data.md prints it."""
 
 CONFIG = f"""
 [training]
@@ -79,11 +79,11 @@ class Ended:
 
     Attributes:
         code: Exit code.
-        screen: What it showed.
-        errors: What it wrote to standard error.
+        screen: Its standard output.
+        errors: Its standard error.
         result: Its `result.json`; empty if it wrote none.
-        pushed: The versions that were served afterwards.
-        page: The page about it, where the screen said that it is; or an empty one.
+        pushed: The versions that exist afterwards.
+        page: Its page, if the screen names one; else an empty page.
     """
 
     code: int
@@ -94,15 +94,15 @@ class Ended:
     page: Page
 
     def verdict(self) -> dict[str, Any]:
-        """What its page says first."""
+        """Returns the verdict at the top of its page."""
         return self.page.sections["verdict"].facts
 
     def states(self) -> dict[str, str]:
-        """What became of each component that it got to."""
+        """Returns the state of each component that it reached."""
         return {step["node"]: step["state"] for step in self.result["components"]}
 
     def gate(self, metric: str, of_class: str = "") -> dict[str, Any]:
-        """The demand about the metric, on all of the split or on one class."""
+        """Returns a metric's demand, for the whole split or for one class."""
         [gate] = [
             gate
             for gate in self.result["gates"]
@@ -113,7 +113,7 @@ class Ended:
 
 @dataclass(frozen=True)
 class Place:
-    """A folder to run in, with its own cache, and what is asked for each time."""
+    """A folder for runs, with its own cache and with arguments of every run."""
 
     root: Path
     name: str
@@ -124,7 +124,7 @@ class Place:
         return self.root / "output"
 
     def start(self, *more: str) -> "subprocess.Popen[str]":
-        """Starts a process, from a folder that is not the repository."""
+        """Starts a process in a folder that is not the repository."""
         environment = {**os.environ, "XDG_CACHE_HOME": str(self.root / "cache")}
         return subprocess.Popen(
             [
@@ -141,7 +141,7 @@ class Place:
         )
 
     def run(self, *more: str) -> Ended:
-        """Runs in a process of its own."""
+        """Runs in a separate process."""
         process = self.start(*more)
         screen, errors = process.communicate(timeout=280)
         return self.ended(process.returncode, screen, errors)
@@ -160,7 +160,7 @@ class Place:
         return self.ended(process.returncode, screen + rest, errors)
 
     def ended(self, code: int, screen: str, errors: str) -> Ended:
-        """Collects what the run that ended last has left."""
+        """Collects the results of the last run."""
         runs = self.output / "runs"
         folders = sorted(runs.iterdir(), key=lambda f: f.stat().st_ctime_ns)
         result = folders[-1] / "result.json" if folders else None
@@ -171,7 +171,7 @@ class Place:
         return Ended(code, screen, errors, content, pushed, page)
 
     def executions(self, state: int) -> int:
-        """How many executions are in a state, in ML Metadata."""
+        """Returns the number of executions in a state, from ML Metadata."""
         connection = metadata.sqlite_metadata_connection_config(
             str(self.output / "metadata.sqlite")
         )
@@ -183,7 +183,7 @@ class Place:
 
 
 def scans_in(root: Path) -> Place:
-    """Makes a folder with real digits as somebody's own IDX files, and a config."""
+    """Makes a folder with real digits as a user's IDX files, and a configuration."""
     digits.write(str(root / "data"))
     (root / "run.toml").write_text(CONFIG)
     arguments = ["--data", "data", "--name", "scans", "--config", "run.toml"]
@@ -192,19 +192,19 @@ def scans_in(root: Path) -> Place:
 
 @pytest.fixture(scope="session")
 def scans(tmp_path_factory: pytest.TempPathFactory) -> Place:
-    """A place that many tests share."""
+    """A folder that many tests share."""
     return scans_in(tmp_path_factory.mktemp("scans"))
 
 
 @pytest.fixture(scope="session")
 def origin() -> Provenance:
-    """The checkout and the environment, as they were when the first run began."""
+    """The checkout and the environment before the first run."""
     return find_provenance()
 
 
 @pytest.fixture(scope="session")
 def first(scans: Place, origin: Provenance) -> Ended:
-    """The first run there."""
+    """The first run in that folder."""
     ended = scans.run()
     shutil.copytree(scans.output, scans.root / "saved", symlinks=True)
     return ended
@@ -228,12 +228,12 @@ Run = Callable[..., Ended]
 def run_in(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> Callable[[Place], Run]:
-    """Returns what runs in this process, in a place."""
+    """Returns a function that runs in this process, in a folder."""
 
     def run_in(place: Place) -> Run:
         monkeypatch.chdir(place.root)
         monkeypatch.setenv("XDG_CACHE_HOME", str(place.root / "cache"))
-        # The process that would be ended is the one that runs the tests.
+        # The process to be ended is the one that runs the tests.
         monkeypatch.setattr(stopping._Process, "grace", 300.0)
 
         def run(*more: str) -> Ended:
@@ -253,7 +253,7 @@ def run_in(
 
 @pytest.fixture
 def run_here(scans: Place, saved: Path, run_in: Callable[[Place], Run]) -> Run:
-    """Runs in this process, from the state that the first run left."""
+    """Runs in this process, from the state after the first run."""
     restore(scans)
     return run_in(scans)
 
@@ -268,7 +268,7 @@ def ask(
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
 ) -> Ask:
-    """Asks `lineage`, or `why`, from the state that the first run left."""
+    """Runs `lineage` or `why`, from the state after the first run."""
     restore(scans)
     monkeypatch.chdir(scans.root)
     monkeypatch.setenv("XDG_CACHE_HOME", str(scans.root / "cache"))

@@ -1,4 +1,4 @@
-"""Runs that are killed or interrupted, at any moment, and those after them."""
+"""Runs that are killed or interrupted at any moment, and the runs after them."""
 
 import logging
 import os
@@ -19,7 +19,7 @@ from tests.local_runner.conftest import Ended, Place, Run, scans_in
 
 
 class TestInterrupted:
-    """Three runs on the embedded digits; the first two do not come to their end."""
+    """Three runs on the embedded digits; the first two are ended early."""
 
     @dataclass(frozen=True)
     class History:
@@ -134,13 +134,13 @@ MOMENTS = (
     *(nodes.TRAINER, "epoch 1/", "epoch 7/", nodes.EVALUATOR),
     *(nodes.SERVING_VALIDATOR, nodes.PUSHER, nodes.REPORT),
 )
-"""Starts of nodes, and their messages; the nodes between them are very short."""
+"""Starts of nodes, and their messages; other nodes are very short."""
 
 
 def test_it_can_be_interrupted_at_each_node_and_goes_on_from_there(
     tmp_path: Path, run_in: Callable[[Place], Run]
 ) -> None:
-    """By turns with Ctrl-C and SIGTERM; all in one folder, which begins empty."""
+    """Ctrl-C and SIGTERM by turns, all in one folder that is empty at first."""
     scans = scans_in(tmp_path)
     run_here = run_in(scans)
     ends = {signal.SIGINT: (130, "interrupted"), signal.SIGTERM: (143, "terminated")}

@@ -1,4 +1,4 @@
-"""`monitor` in a folder where a model was pushed, as a person types it."""
+"""`monitor` in a folder with a pushed model, as a user types it."""
 
 import json
 from collections.abc import Callable
@@ -23,7 +23,7 @@ from version_store import versions
 
 @dataclass(frozen=True)
 class Looked:
-    """What came of it: exit code, screen, `result.json`, and the folder it lies in."""
+    """The result: exit code, screen, `result.json`, and its folder."""
 
     code: int
     screen: str
@@ -36,7 +36,7 @@ Look = Callable[..., Looked]
 
 @pytest.fixture(scope="module")
 def served(saved: Path, scans: Place) -> Any:
-    """What a server that was asked with the test pictures would log."""
+    """The log of a server that was asked about the test pictures."""
     models = saved / "models" / "scans"
     [version] = versions.list_versions(str(models))
     part = open_source(str(scans.root / "data")).test
@@ -61,7 +61,7 @@ def look(
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
 ) -> Look:
-    """Looks at a log of the test pictures, changed by a function."""
+    """Monitors a log of the test pictures, changed by a function."""
     restore(scans)
     monkeypatch.chdir(scans.root)
     write, images = served

@@ -1,4 +1,4 @@
-"""`local_runner.py`: how runs end, what they push, reuse and record."""
+"""`local_runner.py`: the ends of runs, and what they push, reuse and record."""
 
 import gzip
 import hashlib
@@ -84,7 +84,7 @@ class TestFirstRun:
         done = [line.split()[1] for line in lines if line.startswith("✓ ")]
         assert sorted(done) == NODES
         epochs = [line.split()[1] for line in lines if line.startswith("    epoch ")]
-        # Between the first and the last, a log has a line every some seconds.
+        # A log has a line every few seconds between the first and the last epoch.
         assert (epochs[0], epochs[-1]) == ("1/8,", "8/8,")
 
     def test_the_screen_ends_with_gates_version_and_how_to_ask_it(
@@ -130,7 +130,7 @@ class TestFirstRun:
     def test_a_metric_with_a_bound_as_it_is_printed_in_the_docs(
         self, first: Ended, saved: Path
     ) -> None:
-        """The screen, and the page, have all gates; see the tests around."""
+        """The screen and the page show all gates; other tests check details."""
         assert first.gate("macro_f1")["bound"] == 0.85
         assert first.gate("macro_f1")["value"] > 0.9
         version = saved / "models/scans" / str(first.pushed[0])
@@ -170,7 +170,7 @@ class TestFirstRun:
     def test_what_kubeflow_compares_runs_by_is_what_is_on_record(
         self, first: Ended, saved: Path
     ) -> None:
-        """ML Metadata has it here as there, and keeps six decimals."""
+        """ML Metadata has the same numbers, with six decimals."""
         [path] = saved.glob("models/scans/*/manifest.json")
         measured = json.loads(path.read_text())["metrics"]
         database = str(saved / "metadata.sqlite")
@@ -266,7 +266,7 @@ class TestRefusedModel:
         value = f"{first.result['test_accuracy']:.4f}"
         reason = f"Evaluator: accuracy: expected ≥ 1, found {value}"
         assert ended.result["reasons"] == [reason]
-        # Once, and in the table.
+        # It appears once, in the table.
         assert ended.screen.count("REFUSED") == 1
         assert "expected ≥ 1" not in ended.screen
         assert "pushed as version" not in ended.screen
@@ -275,7 +275,7 @@ class TestRefusedModel:
             "refused",
             "Refused by Evaluator",
         )
-        # The bound was moved, nothing else: no need to train again.
+        # Only the bound was changed, so no training is needed.
         assert ended.states()["Trainer"] == "cached"
         assert ended.states()["Evaluator"] == "refused"
         assert ended.states()["Pusher"] == "skipped"

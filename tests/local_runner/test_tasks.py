@@ -1,4 +1,4 @@
-"""Tasks that are not MNIST's, from files to a served answer, by flags alone."""
+"""Tasks other than MNIST's, from files to a served answer, by flags alone."""
 
 import json
 import signal

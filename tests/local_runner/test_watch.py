@@ -1,4 +1,4 @@
-"""Runs that start themselves, with the real pipeline, on spans of the digits."""
+"""Runs start automatically with the real pipeline, on spans of the digits."""
 
 import json
 import signal
@@ -19,7 +19,7 @@ SETTINGS = (
 
 
 def write(folder: Path, number: int) -> None:
-    """Writes a span of 300 digits, whole or not at all."""
+    """Writes a span of 300 digits in one step."""
     digits = load_digits()
     rows = np.random.default_rng(0).permutation(len(digits.target))
     chosen = rows[number * 300 : (number + 1) * 300]

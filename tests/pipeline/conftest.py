@@ -1,4 +1,4 @@
-"""Three tasks and what becomes of them: examples, Transform output, a model."""
+"""Three tasks with their examples, Transform outputs and models."""
 
 import tempfile
 from collections.abc import Callable
@@ -24,7 +24,7 @@ from tests.tasks import write_task
 
 @dataclass(frozen=True)
 class Trained:
-    """What `run_fn` left.
+    """The outputs of `run_fn`.
 
     Attributes:
         model: Folder of the SavedModel.
@@ -37,13 +37,13 @@ class Trained:
 
 @dataclass(frozen=True)
 class Case:
-    """A task with its examples and what Transform makes of its schema.
+    """A task with its examples and its Transform output.
 
     Attributes:
-        task: What is asked.
+        task: The task.
         examples: Folder of the Examples.
         transform: The pipeline's own preprocessing for this task.
-        folder: Where else something may be written.
+        folder: Folder for further outputs.
     """
 
     task: Task
@@ -115,7 +115,7 @@ def examples(digits_case: Case) -> Path:
 
 @pytest.fixture(scope="session")
 def transform(digits_case: Case) -> tft.TFTransformOutput:
-    """The pipeline's own preprocessing as Transform writes it for the digits."""
+    """The pipeline's preprocessing for the digits, as Transform writes it."""
     return digits_case.transform
 
 

@@ -1,4 +1,4 @@
-"""What the beam section comes to, and what it refuses."""
+"""The beam section becomes Beam's options, or is refused."""
 
 from typing import Any
 

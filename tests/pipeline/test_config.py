@@ -1,4 +1,4 @@
-"""The configuration: defaults, then the file, then single settings; all checked."""
+"""The configuration: defaults, the file, then single settings; all are checked."""
 
 from pathlib import Path
 from typing import Any
@@ -284,7 +284,7 @@ def test_a_bound_that_was_set_to_its_default_was_set() -> None:
 
 
 def test_training_comes_back_from_json_as_it_was() -> None:
-    """So it travels to the Trainer, whose `custom_config` is JSON."""
+    """JSON carries it to the Trainer in `custom_config`."""
     training = Training(epochs=3, hidden_units=(64, 16))
     assert Training.model_validate(training.model_dump(mode="json")) == training
 

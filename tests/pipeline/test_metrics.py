@@ -1,4 +1,4 @@
-"""The offered metrics, against scikit-learn, Keras and the papers' own formulas."""
+"""The built-in metrics agree with scikit-learn, Keras and the papers' formulas."""
 
 import keras
 import numpy as np

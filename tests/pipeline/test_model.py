@@ -1,4 +1,4 @@
-"""The networks on offer: the notebook's, and a convolutional one."""
+"""The built-in networks: the notebook's, and a convolutional one."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -93,7 +93,7 @@ def test_one_seed_one_network() -> None:
 def test_the_default_network_learns_from_images_on_white(
     background: int | None,
 ) -> None:
-    """Few strokes on a white page, of many classes: most of the pixels are near 1."""
+    """A white page of many classes with few strokes has mostly pixels near 1."""
     random = np.random.default_rng(1)
     strokes = random.random((40, 24, 24)) < 0.03
     labels = np.arange(400) % 40

@@ -1,4 +1,4 @@
-"""The wiring: who gets what from whom, and that both runners can compile it."""
+"""The wiring: inputs and outputs of nodes; both runners can compile it."""
 
 import dataclasses
 import json
@@ -35,7 +35,7 @@ AROUND = Surroundings(
 
 
 def nodes(config: Config | None = None) -> dict[str, Any]:
-    """The pipeline's nodes by id, with their upstream nodes known."""
+    """Returns the pipeline's nodes by id, with their upstream nodes."""
     components = create_components(config or Config(), AROUND)
     Pipeline("mnist", "/somewhere/artifacts", components=components)
     return {component.id: component for component in components}
@@ -76,7 +76,7 @@ def test_the_components_in_an_order_in_which_they_can_run(
 
 
 def test_node_ids_are_legal_wherever_the_pipeline_runs(by_id: dict[str, Any]) -> None:
-    """Kubeflow makes Kubernetes names of them."""
+    """Kubeflow makes Kubernetes names from them."""
     for node_id in by_id:
         assert re.fullmatch("[A-Za-z0-9-]+", node_id)
 
@@ -351,7 +351,7 @@ def load_config_with_network(content: str) -> Config:
 
 
 class TestReplay:
-    """Where a log of requests is named, the new model answers what is in it."""
+    """If a log of requests is named, the new model answers its requests."""
 
     @pytest.fixture(scope="class")
     def by_id(self) -> dict[str, Any]:

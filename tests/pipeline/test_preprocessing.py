@@ -1,4 +1,4 @@
-"""Scaling, in the function and in the graph that Transform makes of it."""
+"""Scaling in the function, and in the graph that Transform makes from it."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ CASES = pytest.mark.parametrize("case", ["digits_case", "letters_case", "shapes_
 
 
 def raw(shape: tuple[int, ...]) -> dict[str, tf.Tensor]:
-    """Two images of all grey values, the second upside down."""
+    """Returns two images of all grey values; the second one is upside down."""
     values = np.arange(np.prod(shape)) % 256
     pixels = np.stack([values, values[::-1]]).astype(np.int64).reshape(2, *shape)
     return {IMAGE: tf.constant(pixels), LABEL: tf.constant([[3], [1]], tf.int64)}
@@ -49,7 +49,7 @@ def test_the_transform_graph_does_the_same(
     expected = preprocessing_fn(inputs)
     assert sorted(outputs) == sorted(expected)
     np.testing.assert_array_equal(outputs[LABEL], expected[LABEL])
-    # The graph is optimised: it multiplies by 1/255, a bit of the mantissa off.
+    # The optimised graph multiplies by 1/255, with one bit of difference.
     np.testing.assert_allclose(
         outputs[SCALED_IMAGE], expected[SCALED_IMAGE], rtol=2e-7, atol=0
     )

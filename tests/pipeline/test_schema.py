@@ -1,4 +1,4 @@
-"""The schema of a task: a person's judgement, kept in git, and what the task says."""
+"""The schema of a task: the user's settings, kept in git, and the task's facts."""
 
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ TASKS = pytest.mark.parametrize(
 
 
 def features(task: Task) -> dict[str, Any]:
-    """The features that examples of a task are held to, by name."""
+    """Returns the features of the schema for a task, by name."""
     schema = complete(parse_judgement(judgement(), "schema.pbtxt"), task)
     return {feature.name: feature for feature in schema.feature}
 

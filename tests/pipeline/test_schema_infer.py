@@ -1,4 +1,4 @@
-"""`python -m pipeline.schema infer`: a schema to begin with."""
+"""`python -m pipeline.schema infer` writes a first schema."""
 
 from pathlib import Path
 from typing import Any

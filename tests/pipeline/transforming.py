@@ -22,10 +22,10 @@ def analyze(
     task: Task,
     folder: Path,
 ) -> tft.TFTransformOutput:
-    """Writes what TFX's Transform would for the curated schema of a task."""
+    """Writes the output of TFX's Transform for a task's curated schema."""
     schema = complete(parse_judgement(judgement(), "schema.pbtxt"), task)
     metadata = dataset_metadata.DatasetMetadata(schema)
-    # No row is looked at: the preprocessing has no analyzers.
+    # The rows have no influence, as the preprocessing has no analyzers.
     rows = [{IMAGE: np.zeros(task.shape, np.int64), LABEL: [0]}]
     with (
         beam.Pipeline(argv=Beam().pipeline_args()) as pipeline,

@@ -13,12 +13,12 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 UNIT = ROOT / "systemd" / "watch.service"
 PLACE = "/opt/mnist-tfx-pipeline"
-"""Where the unit says that the project is."""
+"""The project's folder in the unit."""
 
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """The project in another place, with an environment, and something to watch."""
+    """The project in another folder, with an environment, and with spans to watch."""
     for name in os.listdir(ROOT):
         if (ROOT / name).is_dir() and not name.startswith("."):
             (tmp_path / name).symlink_to(ROOT / name)
@@ -34,7 +34,7 @@ def project(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def unit(project: Path) -> Path:
-    """The unit as docs/retraining.md says that it is installed."""
+    """The unit, installed as docs/retraining.md says."""
     path = project / "watch.service"
     path.write_text(UNIT.read_text().replace(PLACE, str(project)))
     return path

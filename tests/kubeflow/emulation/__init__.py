@@ -1,8 +1,8 @@
-"""Open-source Kubeflow Pipelines on one machine, as far as a node can tell.
+"""Emulates open-source Kubeflow Pipelines on one machine, as far as nodes see it.
 
-`kfp.local` runs containers as well, but gives them local paths and whole types;
-what breaks TFX on a cluster is that the real driver and launcher do not. These
-follow their rules, read from their source (kubeflow/pipelines, backend/src/v2):
-the types of inputs arrive empty, URIs are remote, artifacts move file by file
-through an object store (here a folder), a failed node leaves nothing.
+`kfp.local` also runs containers, but passes local paths and complete types. The real
+driver and launcher do not, and that breaks TFX on a cluster. The modules here follow
+the rules in the source of driver and launcher (kubeflow/pipelines, backend/src/v2):
+the types of inputs are empty, URIs are remote, artifacts are copied file by file
+through an object store (here a folder), and a failed node leaves no outputs.
 """

@@ -1,4 +1,4 @@
-"""A cluster: runs compiled pipelines to their end."""
+"""A cluster that runs compiled pipelines to their end."""
 
 import graphlib
 import os
@@ -22,9 +22,9 @@ ROOT = "minio://mlpipeline/v2/artifacts"
 
 @dataclass(frozen=True)
 class Task:
-    """A task's end: `succeeded`, `cached`, `failed`, `skipped`.
+    """The result of a task: `succeeded`, `cached`, `failed`, `skipped`.
 
-    `exit_code` is the last pod's, and `tries` how many there were.
+    `exit_code` is that of the last pod, and `tries` the number of pods.
     """
 
     state: str
@@ -35,7 +35,7 @@ class Task:
 
     @property
     def last_lines(self) -> list[str]:
-        """The end of the log, as one sees it first."""
+        """Returns the end of the log, which users see first."""
         return self.log.rstrip().splitlines()[-20:]
 
 
@@ -44,8 +44,8 @@ class Cluster:
 
     Attributes:
         store: The object store.
-        secrets: Names of the Secrets that there are.
-        version: Of KFP, which may change between runs.
+        secrets: Names of the existing Secrets.
+        version: KFP's version, which may change between runs.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class Cluster:
         self._runs = 0
 
     def volume(self, claim: str) -> Path:
-        """Returns the folder that stands for a claimed volume, owned by the nodes."""
+        """Returns the folder that replaces a claimed volume; the nodes own it."""
         path = self._volumes / claim
         if not path.exists():
             path.mkdir(parents=True)
@@ -71,12 +71,12 @@ class Cluster:
     def run(
         self, package: str, arguments: Json | None = None, until: str = ""
     ) -> dict[str, Task]:
-        """Runs a compiled pipeline; returns each task's end.
+        """Runs a compiled pipeline; returns each task's result.
 
         Args:
             package: The compiled pipeline's text.
             arguments: Run-time parameters.
-            until: A task, to run it and what it depends on; empty: all.
+            until: A task that is run with its upstream tasks; empty: all tasks.
         """
         spec, platform = yaml.safe_load_all(package)
         self._runs += 1
@@ -187,7 +187,7 @@ class _Run:
         return result
 
     def _component(self, name: str) -> Json:
-        """Returns a component, or the one that KFP takes it for."""
+        """Returns a component, or the equal one that KFP merges it with."""
         components: Json = self._spec["components"]
         executors = self._spec["deploymentSpec"]["executors"]
         own = executors[components[name]["executorLabel"]]

@@ -1,4 +1,4 @@
-"""KFP's driver: from a task of the compiled pipeline to an ExecutorInput.
+"""KFP's driver: makes an ExecutorInput from a task of the compiled pipeline.
 
 Source: backend/src/v2/driver/resolve.go and container.go.
 """
@@ -12,7 +12,7 @@ Json = dict[str, Any]
 
 
 class DriverError(Exception):
-    """The driver pod would fail, and with it the run."""
+    """The driver's pod would fail, and the run with it."""
 
 
 def parameters(
@@ -48,21 +48,21 @@ def executor_input(
     task_root: str,
     version: str,
 ) -> Json:
-    """Returns what `{{$}}` stands for, as the JSON that Go's protojson writes.
+    """Returns the value of `{{$}}`, as the JSON that Go's protojson writes.
 
     Args:
         component: Its specification.
         parameter_values: See `parameters`.
         artifacts: The inputs, as the launcher recorded them.
-        task_root: URI below which the outputs are kept.
-        version: Of KFP.
+        task_root: URI of the folder of the outputs.
+        version: KFP's version.
     """
     folder = "/" + task_root.replace("://", "/")
     return {
         "inputs": {
             "parameterValues": parameter_values,
             "artifacts": {
-                # This is why stock TFX fails: whatever was recorded, the type is empty.
+                # This is why stock TFX fails: the type is always empty.
                 key: {"artifacts": [{**artifact, "type": EMPTY_TYPES.at(version)}]}
                 for key, artifact in artifacts.items()
             },
@@ -84,9 +84,9 @@ def executor_input(
 
 
 def cache_key(task: Json, container: Json, inputs: Json) -> str:
-    """Returns what KFP holds two executions to be the same by (cacheutils/cache.go).
+    """Returns the key by which KFP compares executions (cacheutils/cache.go).
 
-    The environment is no part of it.
+    The environment is not part of it.
     """
     return json.dumps(
         {
@@ -117,7 +117,7 @@ def _converted(name: str, value: Any, kind: str) -> Any:
         raise DriverError(
             f'input parameter "{name}" type mismatch: expect {kind}, got {value!r}'
         )
-    # A google.protobuf.Value has one kind of number.
+    # A google.protobuf.Value has only one kind of number.
     return float(value) if _is_number(value) else value
 
 

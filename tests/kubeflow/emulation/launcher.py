@@ -1,8 +1,8 @@
-"""KFP's launcher: brings the inputs, runs the command, takes the outputs away.
+"""KFP's launcher: downloads the inputs, runs the command, uploads the outputs.
 
-Source: backend/src/v2/component/launcher_v2.go; the volumes, as of the compiler of
-Argo workflows (backend/src/v2/compiler/argocompiler/container.go): scratch folders
-for the three stores, so that a user who is not root can write there.
+Source: backend/src/v2/component/launcher_v2.go. The volumes are those that the
+compiler of Argo workflows makes (backend/src/v2/compiler/argocompiler/container.go):
+scratch folders for the three stores, so that a non-root user can write there.
 """
 
 import json
@@ -32,7 +32,7 @@ _ROOTS = {"minio://": "minio", "s3://": "s3", "gs://": "gcs"}
 
 @dataclass(frozen=True)
 class Ended:
-    """How a pod ended: exit code, log, and the outputs as they are recorded."""
+    """The end of a pod: exit code, log, and the outputs as recorded."""
 
     exit_code: int
     log: str
@@ -45,8 +45,8 @@ class Launcher:
 
     Attributes:
         engine: The executable.
-        store: Where artifacts are kept.
-        scratch: A folder for what lasts as long as a pod.
+        store: The store of the artifacts.
+        scratch: A folder for data that lasts as long as a pod.
     """
 
     engine: str
@@ -67,13 +67,13 @@ class Launcher:
         """Runs one node.
 
         Args:
-            name: Of the pod.
-            version: Of KFP.
+            name: Name of the pod.
+            version: KFP's version.
             root: The pipeline root.
             container: The executor's container specification.
-            executor_input: From the driver.
+            executor_input: The driver's output.
             volumes: Folders on this machine by path in the pod.
-            has_secret: Its environment has another store's credentials.
+            has_secret: Whether its environment has another store's credentials.
         """
         if reason := _unreachable(version, root, executor_input, has_secret):
             return Ended(*_failed(version, "", reason), {})
@@ -118,7 +118,7 @@ class Launcher:
         command += ["--security-opt", "no-new-privileges", "--network", "none"]
         resources = container["resources"]
         command += ["--memory", f"{resources['memoryLimit']}g"]
-        # What runs longer than the node's deadline is stopped here too.
+        # Commands that run longer than the node's deadline are stopped here too.
         mounts = {f"/{folder}": str(pod / folder) for folder in _ROOTS.values()}
         mounts |= {"/tmp": str(pod / "tmp"), **volumes}
         for inside, outside in mounts.items():
@@ -142,20 +142,20 @@ class Launcher:
     def _collect(
         self, pod: Path, version: str, executor_input: Json, output: Json
     ) -> dict[str, Json]:
-        """Uploads what lies at the outputs' paths; see uploadOutputArtifacts."""
+        """Uploads the files at the outputs' paths; see uploadOutputArtifacts."""
         recorded = {}
         for key, listed in executor_input["outputs"]["artifacts"].items():
             artifact = dict(listed["artifacts"][0])
             said = output.get("artifacts", {}).get(key, {}).get("artifacts", [{}])[0]
             artifact["uri"] = said.get("uri") or artifact["uri"]
             artifact["metadata"] = {
-                # RecordArtifact adds them, and they come back with the inputs.
+                # RecordArtifact adds these, and later inputs have them.
                 "store_session_info": STORE_IN_ARTIFACTS.at(version),
                 **said.get("metadata", {}),
                 "display_name": key,
             }
             local = _local(pod, artifact["uri"])
-            # A URI that the launcher does not know counts as uploaded.
+            # A URI with a scheme unknown to the launcher counts as uploaded.
             if local is not None and local.exists():
                 self.store.upload(local, artifact["uri"])
             recorded[key] = artifact
@@ -179,7 +179,7 @@ def _failed(version: str, log: str, reason: str) -> tuple[int, str]:
 def _unreachable(
     version: str, root: str, executor_input: Json, has_secret: bool
 ) -> str:
-    """Returns what the launcher says of an input that it cannot open, if there is."""
+    """Returns the launcher's message about an input that it cannot open, if any."""
     for key, listed in executor_input["inputs"]["artifacts"].items():
         uri = listed["artifacts"][0]["uri"]
         scheme = uri.partition("://")[0]
@@ -191,9 +191,9 @@ def _unreachable(
 
 
 def _give(folder: Path, mode: int) -> None:
-    """Makes what is in the scratch volumes the pod user's, as its launcher made it.
+    """Gives the files in the scratch volumes to the pod's user, as its launcher would.
 
-    The volumes themselves are root's.
+    The volumes themselves belong to root.
     """
     for volume in folder.iterdir():
         volume.chmod(mode)

@@ -1,11 +1,11 @@
-"""What Kubeflow does that the emulation follows, one rule a line.
+"""The behaviour of Kubeflow that the emulation follows, one rule in a line.
 
-To hold it against a new release: read the source of each rule there, add the
-version where it differs, and run `make test-kubeflow`. `be/` is kubeflow/pipelines'
-`backend/src/`; [V] was seen on the real programs, see
-`../shared/facts/kubeflow-real.md` and the logs beside the recordings, [R] only read.
-What a run's list of nodes looks like needs no rule: recordings are played to
-`submit --wait` (tests/runner/kubeflow/cli/test_recordings.py).
+To compare it with a new release, read each rule's source there, add the version where
+it differs, and run `make test-kubeflow`. `be/` is kubeflow/pipelines' `backend/src/`.
+[V] means seen on the real programs, see `../shared/facts/kubeflow-real.md` and the logs
+beside the recordings; [R] means only read. The form of a run's list of nodes needs no
+rule: recordings are replayed to `submit --wait`
+(tests/runner/kubeflow/cli/test_recordings.py).
 """
 
 from dataclasses import dataclass
@@ -16,12 +16,12 @@ VERSIONS = ("2.16", "2.17")
 
 @dataclass(frozen=True)
 class Rule:
-    """One thing that Kubeflow does.
+    """One rule of Kubeflow's behaviour.
 
     Attributes:
-        says: What, for people.
-        values: By the first version that does so; it holds until the next.
-        source: Where that can be read or was seen.
+        says: The rule in words.
+        values: Values by the first version that has them, until the next one.
+        source: Where the rule can be read, or was seen.
     """
 
     says: str
@@ -29,7 +29,7 @@ class Rule:
     source: str
 
     def at(self, version: str) -> Any:
-        """Returns what holds for a version."""
+        """Returns the value for a version."""
         return self.values[max(since for since in self.values if since <= version)]
 
 

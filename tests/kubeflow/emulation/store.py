@@ -1,4 +1,4 @@
-"""An object store: keys with bytes, and no folders."""
+"""An object store, which has keys with bytes but no folders."""
 
 import os
 import shutil
@@ -8,15 +8,15 @@ from pathlib import Path
 class ObjectStore:
     """Buckets of any scheme, in a folder.
 
-    Like objectstore.UploadBlob and DownloadBlob: a folder is its files, so that an
-    empty one does not arrive, and a missing key is no error on the way up.
+    As in objectstore.UploadBlob and DownloadBlob, a folder is only its files: an empty
+    one is not uploaded, and a missing path is no error during an upload.
     """
 
     def __init__(self, root: Path) -> None:
         self._root = root
 
     def path(self, uri: str) -> Path:
-        """Returns where the object, or what has it as prefix, is kept."""
+        """Returns the path of an object, or of the objects with this prefix."""
         scheme, _, key = uri.partition("://")
         return self._root / scheme / key
 

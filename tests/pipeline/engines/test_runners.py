@@ -1,4 +1,4 @@
-"""Requests to a job server, and how its answers are handled."""
+"""Requests to a job server, and the handling of its answers."""
 
 import json
 import threading
@@ -23,7 +23,7 @@ FAILED = beam_job_api_pb2.JobState.FAILED
 
 
 class JobServer(beam_job_api_pb2_grpc.JobServiceServicer):
-    """Knows some jobs, and takes no new ones."""
+    """Knows some jobs, and accepts no new ones."""
 
     def __init__(self, jobs: dict[str, tuple[int, str]]) -> None:
         self.jobs = jobs
@@ -49,7 +49,7 @@ class JobServer(beam_job_api_pb2_grpc.JobServiceServicer):
 
 
 class TakesJobs(JobServer):
-    """Takes any job, and says soon that it failed."""
+    """Accepts any job, and soon reports that it failed."""
 
     def __init__(self) -> None:
         super().__init__({})
@@ -75,7 +75,7 @@ class TakesJobs(JobServer):
 
 
 class SlowFlink(BaseHTTPRequestHandler):
-    """Shows a job that runs only when it was asked for the jobs three times."""
+    """Shows a running job only after three requests for the jobs."""
 
     job_server: ClassVar[TakesJobs]
     asked: ClassVar[int]
@@ -107,7 +107,7 @@ def serve(servicer: JobServer) -> tuple[grpc.Server, str]:
 
 @pytest.fixture
 def job_server(tmp_path: Path) -> Iterator[tuple[JobServer, str]]:
-    """Knows a job of the folder that runs, one that is done, one of another folder."""
+    """Knows a running and a finished job of the folder, and one of another folder."""
     servicer = JobServer(
         {
             "orphan": (RUNNING, str(tmp_path)),

@@ -38,7 +38,7 @@ def samples(rows: Arrays) -> Samples:
 
 
 def network(dropout: float = 0.0, seed: int = 1) -> keras.Model:
-    """Convolution, batch normalisation, L2 and perhaps dropout."""
+    """Returns a network with convolution, batch normalisation, L2, maybe dropout."""
     keras.utils.set_random_seed(seed)
     model = keras.Sequential(
         [

@@ -1,4 +1,4 @@
-"""Examples on disk come into memory as they were written."""
+"""Examples on disk are read into memory unchanged."""
 
 from pathlib import Path
 

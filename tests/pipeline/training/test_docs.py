@@ -13,7 +13,7 @@ PAGE = Path(__file__).parents[3] / "docs/training.md"
 
 
 def examples() -> dict[str, str]:
-    """Each section of the page that has a configuration, by its title."""
+    """Returns each section of the page with a configuration, by its title."""
     sections = re.split(r"^## ", PAGE.read_text(), flags=re.MULTILINE)
     return {s.partition("\n")[0]: s for s in sections if "```toml" in s}
 
@@ -26,7 +26,7 @@ def test_an_example_trains_as_printed(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Shortened to three epochs, on two tasks."""
+    """The training is shortened to three epochs, on two tasks."""
     text = examples()[title]
     monkeypatch.chdir(tmp_path)
     for code in re.findall(r"```python\n(.*?)```", text, re.DOTALL):

@@ -1,4 +1,4 @@
-"""The SavedModel: its signatures, its weights, the Transform graph inside."""
+"""The SavedModel: its signatures, its weights, and the Transform graph inside."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -50,7 +50,7 @@ ROWS = 20
 
 
 def in_python(folder: Path) -> Ask:
-    """Loads as people do in Python."""
+    """Loads the model as in Python."""
     loaded = tf.saved_model.load(str(folder))
 
     def ask(signature: str, value: np.ndarray) -> Answer:
@@ -61,7 +61,7 @@ def in_python(folder: Path) -> Ask:
 
 
 def in_a_session(folder: Path) -> Ask:
-    """Loads as TensorFlow Serving does."""
+    """Loads the model as TensorFlow Serving does."""
     session = tf.compat.v1.Session(graph=tf.Graph())
     graph = tf.compat.v1.saved_model.loader.load(session, ["serve"], str(folder))
 
@@ -99,14 +99,14 @@ def pixels(records: list[bytes]) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def expected(trained: Trained, pixels: np.ndarray) -> np.ndarray:
-    """Keras' own predictions, from nothing that was exported."""
+    """Keras' own predictions, without the exported model."""
     model = keras.saving.load_model(trained.run / "model.keras")
     answers: np.ndarray = model.predict(pixels.astype(np.float32) / 255, verbose=0)
     return answers
 
 
 def novelty_of(model: keras.Model, pixels: np.ndarray) -> Novelty:
-    """Fitted to these images alone, all of one class."""
+    """Returns a novelty fitted to these images alone, all of one class."""
     images = tf.constant(pixels.astype(np.float32) / 255)
     labels = tf.zeros(len(pixels), tf.int64)
     return Novelty(model, digits.TASK, Samples(images, labels), seed=1)
@@ -228,7 +228,7 @@ def test_the_networks_weights_are_inside_and_nothing_of_the_optimiser(
     assert sorted(shapes.values()) == sorted(
         [
             *([784, 128], [128], [128, 32], [32], [32, 10], [10]),
-            # And what the novelty is measured by.
+            # Then come the variables of the novelty.
             *([cells], [usual, classes], [classes]),
             *([usual, classes * directions], [classes * directions]),
         ]
@@ -260,7 +260,7 @@ def test_warm_up_requests_run(trained: Trained, expected: np.ndarray) -> None:
         images = tf.make_ndarray(request.inputs["images"])
         answer = ask(request.model_spec.signature_name, images)
         assert answer["probabilities"].shape == (len(images), 10)
-        # Real digits, not blanks: a blank image takes other paths in a kernel.
+        # Real digits, as kernels may treat blank images differently.
         assert images.dtype == np.uint8
         assert images.max() > 200
         sizes.append(len(images))
@@ -270,7 +270,7 @@ def test_warm_up_requests_run(trained: Trained, expected: np.ndarray) -> None:
 def test_the_transform_graph_is_inside(
     tmp_path: Path, pixels: np.ndarray, records: list[bytes]
 ) -> None:
-    """The same network behind another preprocessing answers differently."""
+    """With another preprocessing, the same network gives other answers."""
 
     def inverted(inputs: dict[str, Any]) -> dict[str, Any]:
         outputs = preprocessing_fn(inputs)
@@ -306,7 +306,7 @@ def test_a_vocabulary_of_the_transform_graph_travels_along(
     def blanked_unless_known(inputs: dict[str, Any]) -> dict[str, Any]:
         outputs = preprocessing_fn(inputs)
         first_pixel = tf.strings.as_string(inputs[IMAGE][:, 0, :1])
-        # Of the one row that is analysed, the vocabulary is "0": index 0, else -1.
+        # With one analysed row, the vocabulary is "0": index 0, all others -1.
         index = tft.compute_and_apply_vocabulary(first_pixel)
         known = tf.reshape(tf.cast(index + 1, tf.float32), [-1, 1, 1])
         return {SCALED_IMAGE: outputs[SCALED_IMAGE] * known, LABEL: outputs[LABEL]}
@@ -331,14 +331,14 @@ def test_a_vocabulary_of_the_transform_graph_travels_along(
 
 @dataclass(frozen=True)
 class Served:
-    """A model of one of three tasks, in a session, and rows to ask it for.
+    """A model of one of three tasks, in a session, with rows to ask about.
 
     Attributes:
-        task: What it answers.
-        folder: The SavedModel.
-        ask: Asks one of its signatures.
+        task: The task.
+        folder: Folder of the SavedModel.
+        ask: Calls one of its signatures.
         records: Serialised examples.
-        pixels: The same, uint8 `[rows, *task.shape]`.
+        pixels: The same rows, uint8 `[rows, *task.shape]`.
         expected: Keras' own probabilities for them.
     """
 
@@ -403,7 +403,7 @@ def test_no_signature_lets_rows_see_each_other(served: Served) -> None:
 def test_each_signature_is_called_by_the_method_that_its_api_asks_for(
     served: Served,
 ) -> None:
-    """TensorFlow Serving's Classify takes a signature with no other."""
+    """TensorFlow Serving's Classify accepts only a signature with its own method."""
     content = saved_model_pb2.SavedModel()
     content.ParseFromString((served.folder / "saved_model.pb").read_bytes())
     signatures = content.meta_graphs[0].signature_def

@@ -19,7 +19,7 @@ from pipeline.training.spill import Spill
 
 ROWS = 100
 BATCH = 32
-"""100 rows are three whole batches and a last one of four."""
+"""With it, 100 rows are three full batches and a last one of four."""
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +70,7 @@ def trained(
 def test_weights_are_those_of_keras_own_steps_in_the_same_order(
     few: Samples, held_out: Samples
 ) -> None:
-    """Including the step with the four rows that are left over."""
+    """This includes the step with the four remaining rows."""
     model, _ = trained(few, held_out, seed=3, epochs=2)
 
     keras_model = network(3)
@@ -127,7 +127,7 @@ def test_validation_is_what_keras_evaluates_after_the_epoch(
 
 
 def test_measuring_is_what_keras_evaluates(digits: Samples) -> None:
-    # More rows than are measured at once.
+    # These are more rows than one measurement takes.
     many = Samples(tf.tile(digits.images, [12, 1, 1]), tf.tile(digits.labels, [12]))
     model = network()
     assert Loop(model, BATCH).measure(many) == pytest.approx(
@@ -142,7 +142,7 @@ def test_rows_on_disk_give_the_same_weights_bit_by_bit(
     rows_in_memory: int,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Read in several parts an epoch, the last one with the rows left over."""
+    """Each epoch is read in several parts; the last one has the remaining rows."""
     monkeypatch.setattr(loop, "_PART_BYTES", 70 * 28 * 28 * 4)
     in_memory, history = trained(few, held_out, seed=5)
 
@@ -199,7 +199,7 @@ def test_one_seed_gives_the_same_weights_bit_by_bit(
 def test_another_seed_is_another_order(
     few: Samples, held_out: Samples, of_seed_5: tuple[keras.Model, list[Epoch]]
 ) -> None:
-    """From the same initial weights."""
+    """Both begin with the same initial weights."""
     model = network(seed=5)
     list(fit(model, few, held_out, epochs=2, batch_size=BATCH, seed=6))
     assert (model.get_weights()[0] != of_seed_5[0].get_weights()[0]).any()

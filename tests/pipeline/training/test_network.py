@@ -1,4 +1,4 @@
-"""A network of one's own: found, made, and refused with one line before any data."""
+"""A user's network is found and built, or refused in one line before any data."""
 
 import os
 from collections.abc import Callable
@@ -31,7 +31,7 @@ File = Callable[[str], str]
 
 @pytest.fixture
 def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> File:
-    """Writes `net.py` where one is; returns its reference."""
+    """Writes `net.py` into the working folder; returns its reference."""
     monkeypatch.chdir(tmp_path)
 
     def write(content: str) -> str:
@@ -168,7 +168,7 @@ def test_settings_that_do_not_fit_get_one_line(
 
 @pytest.mark.parametrize("name", ["mlp", "cnn"])
 def test_keras_alone_loads_what_is_saved(name: str, tmp_path: Path) -> None:
-    """No class of this package is in it."""
+    """The saved file contains no class of this package."""
     path = os.path.join(tmp_path, "model.keras")
     model = prepared(name)
     model.save(path)

@@ -18,7 +18,7 @@ COLOUR = Task("bars", 20, 28, 3, plain_names(4), "bar")
 
 
 def bars(task: Task, rows: int, seed: int) -> Samples:
-    """A bar that lies or stands, thin or thick, somewhere; dark and pale."""
+    """Returns images of a bar, horizontal or vertical, thin or thick, dark and pale."""
     chance = np.random.default_rng(seed)
     images = np.zeros((rows, *task.shape), np.float32)
     labels = chance.integers(4, size=rows)
@@ -55,7 +55,7 @@ def ones_own(task: Task) -> keras.Model:
 
 
 def pooled(task: Task) -> keras.Model:
-    """Its last layer with weights is a convolution."""
+    """Returns a network whose last layer with weights is a convolution."""
     return keras.Sequential(
         [
             keras.Input(task.shape),
@@ -69,7 +69,7 @@ def pooled(task: Task) -> keras.Model:
 
 
 def wide(task: Task) -> keras.Model:
-    """Its last layer has more inputs than are looked at."""
+    """Returns a network whose last layer has more inputs than the novelty uses."""
     return keras.Sequential(
         [
             keras.Input(task.shape),
@@ -103,7 +103,7 @@ def test_other_pictures_are_farther_away_than_those_of_the_task(
 def test_ink_that_is_paler_makes_a_picture_no_more_novel_to_the_eye() -> None:
     novelty = Novelty(ones_own(GREY), GREY, bars(GREY, 400, seed=1), seed=1)
     images = bars(GREY, 50, seed=2).images
-    # The mean of all images is taken off before, so it is not quite the same.
+    # The mean of all images is subtracted first, so the result is not quite equal.
     paler, plain = (novelty.of(share * images).numpy() for share in (0.8, 1))
     np.testing.assert_allclose(paler, plain, atol=0.05)
 

@@ -1,4 +1,4 @@
-"""Adam by TensorFlow's kernel is Keras' Adam; anything else is left to Keras."""
+"""TensorFlow's Adam kernel agrees with Keras' Adam; other cases are left to Keras."""
 
 from unittest import mock
 
@@ -11,7 +11,7 @@ from pipeline.training.optimizer import KernelAdam, kernel_adam
 
 STEPS = 20
 ROUNDING = 3e-5
-"""The kernel takes 1 - beta_2 in float32, which for 0.999 is 1.3e-5 too much."""
+"""Tolerance: the kernel has 1 - beta_2 in float32, for 0.999 wrong by 1.3e-5."""
 
 
 def weights() -> list[keras.Variable]:
@@ -23,7 +23,7 @@ def weights() -> list[keras.Variable]:
 
 
 def gradients(step: int) -> list[tf.Tensor]:
-    """Such as come up: large, tiny, and exactly 0 for a unit that is off."""
+    """Returns usual gradients: large, tiny, and exactly 0 for an inactive unit."""
     rng = np.random.default_rng(step)
     scale = 10.0 ** rng.integers(-8, 2)
     kernel = rng.standard_normal((30, 8), np.float32) * np.float32(scale)
@@ -33,7 +33,7 @@ def gradients(step: int) -> list[tf.Tensor]:
 
 
 def after_steps(optimizer: keras.optimizers.Optimizer) -> list[np.ndarray]:
-    """Returns the weights and all that the optimizer keeps."""
+    """Returns the weights and the optimizer's variables."""
     moved = weights()
     optimizer.build(moved)
     step = tf.function(lambda *grads: optimizer.apply(grads, moved), autograph=False)

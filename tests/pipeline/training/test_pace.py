@@ -1,4 +1,4 @@
-"""How many steps a compiled call takes, and by which executor."""
+"""The number of steps in a compiled call, and the executor of the call."""
 
 from collections.abc import Iterator
 
@@ -16,7 +16,7 @@ ORDER = np.arange(ROWS, dtype=np.int32)
 
 
 def steps(body: object = None) -> object:
-    """A loop over batches, with something inside."""
+    """Returns a loop over batches, with an optional body."""
 
     @tf.function(
         input_signature=[

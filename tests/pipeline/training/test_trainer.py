@@ -1,4 +1,4 @@
-"""What the Trainer leaves behind of a run."""
+"""The Trainer's outputs of a run."""
 
 import logging
 from collections.abc import Callable
@@ -28,7 +28,7 @@ def test_rows(examples: Path, transform: tft.TFTransformOutput) -> Samples:
 
 @pytest.fixture(scope="module")
 def model(trained: Trained) -> keras.Model:
-    """The network as Keras itself keeps it."""
+    """The network as Keras saved it."""
     return keras.saving.load_model(trained.run / "model.keras")
 
 
@@ -131,7 +131,7 @@ def test_the_saved_model_is_where_tfx_looks_for_it(trained: Trained) -> None:
 
 @pytest.fixture(scope="module")
 def train_only(train: Callable[[Training], Trained]) -> Callable[[int], Trained]:
-    """Trains a small network with a seed, and leaves the export out."""
+    """Trains a small network with a seed, without an export."""
 
     def call(seed: int) -> Trained:
         with pytest.MonkeyPatch.context() as patch:
@@ -143,7 +143,7 @@ def train_only(train: Callable[[Training], Trained]) -> Callable[[int], Trained]
 
 @pytest.fixture(scope="module")
 def told(train_only: Callable[[int], Trained]) -> tuple[Trained, list[str]]:
-    """Such a training, and what it logged of its progress."""
+    """Such a training, with the progress that it logged."""
     lines: list[str] = []
     handler = logging.Handler()
     handler.emit = lambda record: lines.append(record.getMessage())  # type: ignore[method-assign]

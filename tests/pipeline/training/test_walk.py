@@ -12,7 +12,7 @@ import pytest
 from pipeline.training.settings import OPTIMIZERS
 
 SECONDS = 400
-"""Seconds; the process takes about 60, and one that hangs is killed."""
+"""Limit in seconds; the process takes about 60, and one that hangs is killed."""
 
 OF_LOSS = 1e-4
 
@@ -29,7 +29,7 @@ OPTIONS: list[dict[str, Any]] = [
     {"gradient_accumulation_steps": 2},
     {"weight_decay": 0.01},
 ]
-"""Of any optimiser."""
+"""Options that every optimiser has."""
 
 CASES: dict[str, list[tuple[str, dict[str, Any]]]] = {
     "each optimiser": [(name, {}) for name in (*OPTIMIZERS, *_WRAPPERS)],
@@ -50,7 +50,7 @@ SOME: list[tuple[str, dict[str, Any]]] = [
     ("MultiOptimizer", {}),
     ("LossScaleOptimizer", {}),
 ]
-"""One for each way in which a step of an optimiser differs from a plain one."""
+"""One case for each way in which an optimiser's step differs from a plain one."""
 
 WALKS = [
     pytest.param(SOME, id="one of each kind"),

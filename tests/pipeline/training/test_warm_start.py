@@ -1,4 +1,4 @@
-"""Starting from the weights of the version that is served."""
+"""Training starts from the weights of the served version."""
 
 import json
 import shutil
@@ -22,7 +22,7 @@ WARM = Training(warm_start=True)
 
 @pytest.fixture
 def champion(trained: Trained, tmp_path: Path) -> Path:
-    """Version 7: the digits' network after eight epochs."""
+    """Version 7 with the digits' network after eight epochs."""
     folder = tmp_path / "champion"
     shutil.copytree(trained.model, folder)
     (folder / TASK_FILE).write_text(digits.TASK.to_json())

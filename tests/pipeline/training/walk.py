@@ -1,6 +1,6 @@
-"""One optimiser through the loop and through Keras' `fit`; started by the test.
+"""Trains one optimiser with the loop and with Keras' `fit`; started by the test.
 
-It is a process of its own because it looks for a loop that never ends.
+It is a separate process because it may find a loop that never ends.
 """
 
 import json
@@ -22,7 +22,7 @@ ROWS, BATCH, EPOCHS = 70, 16, 2
 
 
 def optimizer(name: str, options: dict[str, Any]) -> keras.optimizers.Optimizer:
-    """Makes one of Keras'; those that are made of others of two."""
+    """Makes one of Keras' optimisers; wrappers get one inside."""
     if name == "LossScaleOptimizer":
         inner = keras.optimizers.Adam(0.01, **options)
         return keras.optimizers.LossScaleOptimizer(inner, dynamic_growth_steps=3)
@@ -34,7 +34,7 @@ def optimizer(name: str, options: dict[str, Any]) -> keras.optimizers.Optimizer:
 
 
 def network(name: str, options: dict[str, Any]) -> keras.Model:
-    """A small network with what `fit` counts beside the loss."""
+    """Returns a small network with metrics that `fit` counts beside the loss."""
     keras.utils.set_random_seed(3)
     model = keras.Sequential(
         [
@@ -55,19 +55,19 @@ def network(name: str, options: dict[str, Any]) -> keras.Model:
 
 
 def main(cases: list[tuple[str, dict[str, Any]]]) -> None:
-    """Prints for each case the largest difference between both, and of the loss."""
+    """Prints for each case the largest differences of weights and of loss."""
     rng = np.random.default_rng(1)
     images = rng.random((ROWS, 6, 6), np.float32)
     labels = rng.integers(0, 4, ROWS)
     samples = Samples(tf.constant(images), tf.constant(labels))
     for name, options in cases:
         ours, theirs = network(name, options), network(name, options)
-        # For ten steps, to compile them takes longer than to do them.
+        # For ten steps a compilation takes longer than the steps.
         theirs.run_eagerly = True
         history = Loop(ours, BATCH).fit(samples, samples, epochs=EPOCHS, seed=9)
         orders = np.random.default_rng(9)
         order = np.concatenate([orders.permutation(ROWS) for _ in range(EPOCHS)])
-        # One `fit` over both epochs, batches as here: the last of each is smaller.
+        # One `fit` over both epochs, with the loop's batches: the last is smaller.
         starts = [e * ROWS + s for e in range(EPOCHS) for s in range(0, ROWS, BATCH)]
         stops = [min(s + BATCH, (s // ROWS + 1) * ROWS) for s in starts]
 
