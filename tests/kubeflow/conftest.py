@@ -19,7 +19,7 @@ from tests.kubeflow.emulation.cluster import Cluster, Task
 ENGINES = ("podman", "docker")
 NAME = "digits"
 DATA = "minio://mlpipeline/datasets/digits"
-"""In the pipeline root's bucket, from which KFP's launcher downloads in any case."""
+"""The data, in the pipeline root's bucket, which KFP's launcher can always read."""
 
 
 def compiled(image: str, data: str, fingerprint: str = "", secret: str = "") -> str:

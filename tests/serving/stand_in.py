@@ -29,7 +29,7 @@ HIDDEN_UNITS = (128, 32)
 
 
 def fitted(images: np.ndarray, labels: np.ndarray, rounds: int) -> MLPClassifier:
-    """Train on uint8 images."""
+    """Trains on uint8 images."""
     model = MLPClassifier(
         HIDDEN_UNITS, max_iter=rounds, learning_rate_init=0.003, random_state=0
     )
@@ -75,7 +75,7 @@ def letter(name: str, face: str, rng: np.random.Generator) -> np.ndarray:
 
 @functools.cache
 def train_shapes() -> MLPClassifier:
-    """Train on coloured shapes."""
+    """Trains on coloured shapes."""
     rng = np.random.default_rng(0)
     labels = np.tile(np.arange(4), 200)
     return fitted(np.stack([shape(int(label), rng) for label in labels]), labels, 25)
@@ -137,7 +137,7 @@ def push(
     task: Task = DIGITS,
     tells: bool = True,
 ) -> Path:
-    """Write `classifier` as a SavedModel to `models`/NAME/`version`.
+    """Writes `classifier` as a SavedModel to `models`/NAME/`version`.
 
     Its signatures are those of a pushed model; `describe` only if it `tells`.
     """

@@ -105,7 +105,7 @@ def version_of(artifact: Any) -> str:
 
 
 def name_of(model: Any) -> str:
-    """Which version's files it has."""
+    """Returns the name of the version whose files it has."""
     return Path(model.uri, "Format-Serving/assets.extra/name").read_text()
 
 

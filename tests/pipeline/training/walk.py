@@ -22,7 +22,7 @@ ROWS, BATCH, EPOCHS = 70, 16, 2
 
 
 def optimizer(name: str, options: dict[str, Any]) -> keras.optimizers.Optimizer:
-    """Makes one of Keras' optimisers; wrappers get one inside."""
+    """Makes one of Keras' optimisers, or a combination of them."""
     if name == "LossScaleOptimizer":
         inner = keras.optimizers.Adam(0.01, **options)
         return keras.optimizers.LossScaleOptimizer(inner, dynamic_growth_steps=3)

@@ -38,7 +38,7 @@ def run(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> Callable[..., Run]:
-    """Run the command line against the fake server, in this process."""
+    """Runs the command line against the fake server, in this process."""
     monkeypatch.setenv("SERVING_ADDRESS", fake.address)
 
     def run(*arguments: object) -> Run:

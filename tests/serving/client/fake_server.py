@@ -193,7 +193,7 @@ def serve(
     credentials: grpc.ServerCredentials | None = None,
     port: int = 0,
 ) -> grpc.Server:
-    """Start `fake` on a port of the loopback and note its address."""
+    """Starts `fake` on a port of the loopback and notes its address."""
     server = grpc.server(
         futures.ThreadPoolExecutor(4), options=[("grpc.so_reuseport", 0)]
     )

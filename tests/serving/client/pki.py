@@ -25,7 +25,7 @@ class Pki:
 
     @classmethod
     def make(cls, folder: Path) -> "Pki":
-        """Write the files into `folder`."""
+        """Writes the files into `folder`."""
         authority, authority_key = _certificate("authority", None)
         paths = [_write(folder / "ca.pem", _pem(authority))]
         for name in ("digits.test", "client"):

@@ -71,7 +71,7 @@ class Page:
         return self
 
     def ready(self) -> "Page":
-        """Wait until the page knows the model; before that nothing can be drawn."""
+        """Waits until the page knows the model; before that nothing can be drawn."""
         self.wait_for(lambda: "is ready" in self.text("state"))
         return self
 
@@ -88,7 +88,7 @@ class Page:
         self.wait_for(lambda: self.text(name) == text)
 
     def draw(self, strokes: list[list[tuple[int, int]]]) -> None:
-        """Draw with the mouse, stroke by stroke."""
+        """Draws with the mouse, stroke by stroke."""
         paper = self.element("paper")
         side = paper.size["width"] / 100
         for stroke in strokes:
@@ -100,11 +100,11 @@ class Page:
             hand.release().perform()
 
     def show(self, picture: Path) -> None:
-        """Choose a picture's file."""
+        """Chooses a picture's file."""
         self.element("file").send_keys(str(picture))
 
     def choose(self, name: str, value: str) -> None:
-        """Choose an option of a list."""
+        """Chooses an option of a list."""
         Select(self.element(name)).select_by_value(value)
 
     def errors(self) -> list[str]:

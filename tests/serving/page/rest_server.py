@@ -19,14 +19,14 @@ class RestServer:
     """Answers the page's requests as TensorFlow Serving does.
 
     Attributes:
-            task: The model's task; its name is the model's.
-            tells: Whether the model has the signature `describe`.
-            novel: The answer of its signature `novelty` for any image; None without it.
-            versions: Versions with their states; a change swaps models.
-            labels: Versions by label.
+        task: The model's task; its name is the model's.
+        tells: Whether the model has the signature `describe`.
+        novel: The answer of its signature `novelty` for any image; None without it.
+        versions: Versions with their states; a change swaps models.
+        labels: Versions by label.
         asked: The paths asked so far.
         images: The images asked about so far.
-            refusal: A text to refuse every prediction with, or empty.
+        refusal: A text to refuse every prediction with, or empty.
     """
 
     classifier: MLPClassifier
@@ -44,13 +44,13 @@ class RestServer:
     _runner: web.AppRunner | None = None
 
     def start(self) -> None:
-        """Serve on the loopback, on the last port again if there was one."""
+        """Serves on the loopback, on the last port again if there was one."""
         started = threading.Event()
         threading.Thread(target=self._run, args=[started], daemon=True).start()
         assert started.wait(10)
 
     def stop(self) -> None:
-        """Close the port."""
+        """Closes the port."""
         assert self._loop is not None
         assert self._runner is not None
         asyncio.run_coroutine_threadsafe(self._runner.cleanup(), self._loop).result(10)

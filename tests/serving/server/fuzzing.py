@@ -292,7 +292,7 @@ class Client:
 
 @contextmanager
 def served(folder: Path) -> Iterator[tuple[psutil.Process, int, int]]:
-    """Start a server of all the models; yield its process and its ports."""
+    """Starts a server of all the models; yields its process and its ports."""
     saved_models.save_adder(folder / "adder" / "1", 1.0)
     saved_models.save_adder(folder / "adder" / "3", 3.0)
     saved_models.save_types(folder / "types" / "1")
@@ -357,7 +357,7 @@ def fuzz(requests: int, seed: int) -> tuple[Client, list[int]]:
 
 
 def main() -> int:
-    """Run the command line; 0 where everything held."""
+    """Runs the command line; returns 0 if no answer was wrong."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--requests", type=int, default=2000)
     parser.add_argument("--seed", type=int, default=time.time_ns() % 10**9)

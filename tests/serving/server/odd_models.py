@@ -19,7 +19,7 @@ def spec(shape: Any, dtype: tf.DType = tf.float32, name: str = "x") -> tf.Tensor
 
 
 def save(path: Path, signatures: Mapping[str, Signature]) -> Path:
-    """Save a TF2 model of these signatures, each with the one output `y`."""
+    """Saves a TF2 model of these signatures, each with the one output `y`."""
     module = tf.Module()
     functions = {}
     for name, (inputs, function) in signatures.items():
@@ -40,7 +40,7 @@ def _named(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def mark(path: Path, *signatures: str) -> None:
-    """Write the marker of independent rows, as README.md defines it."""
+    """Writes the marker of independent rows, as README.md defines it."""
     (path / "assets.extra").mkdir(exist_ok=True)
     digest = hashlib.sha256((path / "saved_model.pb").read_bytes()).hexdigest()
     content = {"format": 1, "saved_model_sha256": digest, "signatures": signatures}

@@ -81,7 +81,7 @@ def failure_of(call: Callable[..., Any], *arguments: Any) -> Failure:
 
 
 def eventually(condition: Callable[[], Any], timeout: float = TIMEOUT) -> Any:
-    """Wait until `condition()` is true; return what it returned."""
+    """Waits until `condition()` is true; returns its result."""
     end = time.monotonic() + timeout
     while not (value := condition()):
         assert time.monotonic() < end, f"not within {timeout} s: {condition}"
@@ -108,7 +108,7 @@ class RunningServer:
         self.models = model_service_pb2_grpc.ModelServiceStub(self.channel)
 
     def run(self, coroutine: Any, timeout: float = TIMEOUT) -> Any:
-        """Run a coroutine on the server's loop."""
+        """Runs a coroutine on the server's loop."""
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(timeout)
 
     def start(self) -> RunningServer:
@@ -116,7 +116,7 @@ class RunningServer:
         return self
 
     def start_soon(self) -> Any:
-        """Start without waiting for it; return the future."""
+        """Starts without waiting for it; returns the future."""
         return asyncio.run_coroutine_threadsafe(self.server.start(), self._loop)
 
     def stop(self, grace: float = 5.0) -> None:
@@ -145,7 +145,7 @@ class RunningServer:
     def predict(
         self, inputs: Mapping[str, Any], model_spec: Any = None, output_filter: Any = ()
     ) -> dict[str, Any]:
-        """Predict; return the outputs as arrays."""
+        """Calls Predict; returns the outputs as arrays."""
         response = self.call(predict_request(inputs, model_spec, output_filter))
         return {
             alias: tf.make_ndarray(tensor) for alias, tensor in response.outputs.items()
@@ -154,18 +154,18 @@ class RunningServer:
     def refused(
         self, inputs: Mapping[str, Any], model_spec: Any = None, output_filter: Any = ()
     ) -> Failure:
-        """Predict, which must fail; return how it did."""
+        """Calls Predict, which must fail; returns the failure."""
         request = predict_request(inputs, model_spec, output_filter)
         return failure_of(self.prediction.Predict, request, TIMEOUT)
 
     def states(self, name: str = "adder") -> dict[int, int]:
-        """Return the state of every version."""
+        """Returns the state of every version."""
         request = get_model_status_pb2.GetModelStatusRequest(model_spec=spec(name))
         response = self.models.GetModelStatus(request, timeout=TIMEOUT)
         return {item.version: item.state for item in response.model_version_status}
 
     def await_states(self, name: str = "adder", **wanted: int) -> None:
-        """Wait until versions `v1`, `v2` ... have the states `wanted`."""
+        """Waits until versions `v1`, `v2` ... have the states `wanted`."""
         numbers = {int(key[1:]): state for key, state in wanted.items()}
         eventually(lambda: numbers.items() <= self.states(name).items())
 
@@ -177,7 +177,7 @@ class RunningServer:
         method: str | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> tuple[int, Any]:
-        """Make a REST call; return its status and what its JSON says."""
+        """Makes a REST call; returns its status and the content of its JSON."""
         status, data, _ = self.http(path, body, method=method, headers=headers)
         return status, json.loads(data)
 
@@ -189,7 +189,7 @@ class RunningServer:
         method: str | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> tuple[int, bytes, Any]:
-        """Make an HTTP call; return its status, body and headers."""
+        """Makes an HTTP call; returns its status, body and headers."""
         if body is not None and not isinstance(body, bytes):
             body = json.dumps(body).encode()
         request = urllib.request.Request(

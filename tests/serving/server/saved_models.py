@@ -22,7 +22,7 @@ def _signature(inputs: Any, outputs: Any, method: str = "predict") -> Any:
 
 
 def save_adder(path: Path, amount: float, only: tuple[str, ...] = ()) -> Path:
-    """Save a TF1 model of reference variables that adds `amount`.
+    """Saves a TF1 model of reference variables that adds `amount`.
 
     It has one signature for every kind of request, or only those named in `only`.
     """
@@ -124,7 +124,7 @@ DTYPE_VALUES: dict[tf.DType, list[Any]] = {
 
 
 def save_types(path: Path) -> Path:
-    """Save a model with a signature per dtype that returns its input."""
+    """Saves a model with a signature per dtype that returns its input."""
     graph = tf.Graph()
     with graph.as_default(), v1.Session(graph=graph) as session:
         signatures = {}
@@ -168,7 +168,7 @@ class _Digits(tf.Module):
 
 
 def save_digits(path: Path) -> Path:
-    """Save a TF2 model by `tf.saved_model.save`."""
+    """Saves a TF2 model by `tf.saved_model.save`."""
     module = _Digits()
     signatures = {
         "serving_default": module.from_images,
@@ -179,7 +179,7 @@ def save_digits(path: Path) -> Path:
 
 
 def save_convolution(path: Path) -> Path:
-    """Save a Keras model by `Model.export`.
+    """Saves a Keras model by `Model.export`.
 
     Its Conv2D aborts the process on input of another rank if oneDNN is on and the input
     is not checked before (tensorflow/tensorflow #85250).

@@ -87,7 +87,7 @@ def make_scheduler(strict: bool = False, **parameters: Any) -> RunningScheduler:
 async def queue_behind_one(
     scheduler: RunningScheduler, plan: Plan, function: Function, requests: Any
 ) -> list[Any]:
-    """Submit requests while a first one runs; return all their results."""
+    """Submits requests while a first one runs; returns all their results."""
     function.gate.clear()
     function.entered.clear()
     first = scheduler.submit(plan, arrays(0))

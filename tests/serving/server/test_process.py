@@ -37,7 +37,7 @@ def run(*flags: str) -> subprocess.CompletedProcess[str]:
 
 @contextmanager
 def running(*flags: str) -> Iterator[subprocess.Popen[str]]:
-    """Start a server process; kill it if the test has not ended it."""
+    """Starts a server process; kills it if the test has not ended it."""
     process = subprocess.Popen(
         command(*flags),
         cwd=ROOT,
@@ -55,7 +55,7 @@ def running(*flags: str) -> Iterator[subprocess.Popen[str]]:
 
 
 def read_until(process: subprocess.Popen[str], text: str) -> str:
-    """Read the process's output up to a line that holds `text`."""
+    """Reads the process's output up to a line that holds `text`."""
     assert process.stdout is not None
     seen = ""
     for line in process.stdout:

@@ -70,7 +70,7 @@ def authority() -> Identity:
 
 
 def ssl_config(server: Identity, authority: Identity | None) -> str:
-    """Write an SSLConfig; with an authority, clients must show a certificate."""
+    """Writes an SSLConfig; with an authority, clients must show a certificate."""
 
     def quoted(data: bytes) -> str:
         return '"' + data.decode().replace("\n", "\\n") + '"'

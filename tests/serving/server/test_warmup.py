@@ -46,7 +46,7 @@ def predict_log(inputs: Any, signature: str = "") -> Any:
 
 
 def replay(version: Path, metrics: Metrics | None = None, **options: Any) -> Any:
-    """Load the version and replay; return the count and the servable."""
+    """Loads the version and replays; returns the count and the servable."""
     chosen = Options(**options)
     servable = Servable("adder", 1, str(version), chosen, CONFIG)
     return warmup.replay(servable, chosen, metrics or Metrics()), servable
