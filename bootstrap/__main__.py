@@ -18,24 +18,29 @@ from bootstrap.relock import update_locks
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Sets up; returns 0, or 1 after one line on what to do, or 130 on Ctrl-C."""
-    parser = argparse.ArgumentParser(prog="python3 -m bootstrap", description=__doc__)
-    parser.add_argument("--dev", action="store_true", help="with the test tools")
+    parser = argparse.ArgumentParser(
+        prog="python3 -m bootstrap",
+        description="Set up .venv with the locked packages; `make` calls this.",
+    )
+    parser.add_argument(
+        "--dev", action="store_true", help="install the test tools, too"
+    )
     parser.add_argument(
         "--lock",
         default=AUTO,
-        help="current or compat; without it, what fits the machine",
+        help="lock to install: current or compat; default: what fits the machine",
     )
     parser.add_argument(
         "--python",
-        help="make the environment from this Python; without it, from the running "
-        "one or another on this machine that fits the lock",
+        help="Python to create the environment from; default: the running one, or "
+        "another one on this machine that fits the lock",
     )
     parser.add_argument(
         "--relock",
         nargs=argparse.REMAINDER,
         metavar="OPTION",
-        help="resolve requirements/*.in into the locks instead, with these options "
-        "of `uv pip compile` (--upgrade)",
+        help="set up nothing; resolve requirements/*.in into the locks, with these "
+        "options of `uv pip compile` (such as --upgrade)",
     )
     options = parser.parse_args(arguments)
     root = Path(__file__).resolve().parent.parent

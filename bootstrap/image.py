@@ -1,9 +1,9 @@
 """Builds the project's image: `python3 -m bootstrap.image`, as the Makefile calls it.
 
-Docker or Podman, whichever answers. What the machine's pip configuration says of
-its package index goes along as build secrets, so that a company's index serves the
-image as it serves `.venv`. What it says of files of this machine stays here: the
-build could not read them.
+Uses Docker or Podman, the first that answers. The package index in this machine's pip
+configuration is passed to the build as secrets, so that a company's index serves the
+image as it serves `.venv`. Settings that name files of this machine are not passed,
+because the build could not read them.
 """
 
 from __future__ import annotations
@@ -36,11 +36,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python3 -m bootstrap.image",
         description=__doc__,
-        epilog="Further options go to the engine's build command.",
+        epilog="Further options are passed to the engine's build command.",
     )
-    parser.add_argument("--engine", help="docker or podman; default: what answers")
-    parser.add_argument("--name", default=NAME, help="[%(default)s]")
-    parser.add_argument("--tag", help="default: the package's version")
+    parser.add_argument(
+        "--engine", help="docker or podman; default: the first that answers"
+    )
+    parser.add_argument(
+        "--name", default=NAME, help="name of the image; default: %(default)s"
+    )
+    parser.add_argument(
+        "--tag", help="tag of the image; default: the package's version"
+    )
     options, further = parser.parse_known_args(arguments)
     root = Path(__file__).resolve().parent.parent
     try:

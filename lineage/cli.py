@@ -15,10 +15,12 @@ from version_store.where import Where, where
 PROGRAM = "python -m lineage"
 
 _HELP = """
-Ask where a model came from: runs and versions, from ML Metadata and from what
-each pushed version says of itself. Reads only. What nobody kept is "unknown".
+Show where a model came from: its runs and versions.
 
-Exit codes: 0 answered; 2 it cannot be, one line says why.
+Reads ML Metadata and the manifest of each pushed version, and changes nothing.
+A fact that was not recorded is shown as "unknown".
+
+Exit codes: 0 answered; 2 no answer is possible, and one line gives the reason.
 """
 
 
@@ -31,7 +33,7 @@ def cli() -> None:
 
 
 _EVERYTHING = where("metadata", "config")
-_NAME = click.option("--name", help="Only what is about this model.")
+_NAME = click.option("--name", help="Show only runs and versions of this model.")
 
 
 @cli.command("list")
@@ -55,7 +57,7 @@ def list_command(here: Where) -> None:
 @_NAME
 @_EVERYTHING
 def show(here: Where, subject: str) -> None:
-    """Show all that is known of a version or a run."""
+    """Show everything that is recorded about a version or a run."""
     from lineage import render
 
     found = _archive(here).find(subject, here.name)
@@ -71,7 +73,7 @@ def show(here: Where, subject: str) -> None:
 @_NAME
 @_EVERYTHING
 def diff(here: Where, one: str, other: str) -> None:
-    """Show what differs between two versions or runs, and only that."""
+    """Show only the differences between two versions or runs, A and B."""
     from lineage import render
     from lineage.explain import difference
 

@@ -26,16 +26,17 @@ _MOST_ROWS = 40
     "--sheet",
     "sheet_path",
     metavar="FILE",
-    help="Where to write a sheet of pictures with their classes' names, as PNG. "
+    help="PNG file to write, with sample pictures and the names of their classes. "
     "[check-NAME.png in the output folder]",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def check(asked: Asked, sheet_path: str | None, as_json: bool) -> None:
     """Show the data as a run would understand it; nothing is trained.
 
-    Prints the task, the rows of each class in each split, what is odd, and the name
-    that the model would get, and what DataGate would stop a run for; writes a sheet of
-    pictures with their names. Exit codes: 0 the data can be read, 2 it cannot.
+    Prints the task, the number of rows of each class in each split, oddities, the name
+    that the model would get, and the anomalies for which DataGate would stop a run.
+    Writes a sheet of sample pictures with the names of their classes. Exit codes: 0 the
+    data can be read, 2 it cannot.
     """
     look = data_check.Look()
     config, dataset = cli.find_data(asked.config, look)

@@ -13,22 +13,24 @@ from runner.workspace import Workspace
 
 
 @click.command(context_settings={"max_content_width": 88})
-@click.option("--output", default="output", show_default=True, help="Folder.")
+@click.option("--output", default="output", show_default=True, help="Output folder.")
 @click.option(
     "--keep-runs",
     type=click.IntRange(min=1),
     default=5,
     show_default=True,
-    help="How many runs of each model stay whole, as the next run reuses what they "
-    "made; and how many looks at its traffic.",
+    help="Number of runs of each model that stay complete, for the next run to reuse "
+    "their results; and number of `monitor` reports that stay.",
 )
-@click.option("--dry-run", is_flag=True, help="Only say what would be removed.")
+@click.option(
+    "--dry-run", is_flag=True, help="Print what would be removed; remove nothing."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def clean(output: str, keep_runs: int, dry_run: bool, as_json: bool) -> None:
-    """Remove what earlier runs left and nothing needs any more.
+    """Remove files of earlier runs that nothing needs any more.
 
-    Versions stay (see `python -m version_store prune` for those), and so do the log
-    and the report of each run that pushed one that is there.
+    Pushed versions stay (`python -m version_store prune` removes those). The log and
+    the report of the run that pushed a version stay as long as the version does.
     """
     if not os.path.isdir(output):
         raise BadInputError(

@@ -20,16 +20,16 @@ from runner.screen import DownloadBar
 _HELP = """
 Run the pipeline on this machine: data, checks, training, gates, push.
 
-Exit codes: 0 the model is served; 1 something broke, see the log; 2 flags,
-configuration or data cannot be used; 3 a gate refused; 130 interrupted
-(Ctrl-C); 143 terminated. Whatever the code, a version is served whole or not
-at all, and the next run picks up from what was finished.
+Exit codes: 0 the model is served; 1 something failed, see the log; 2 flags,
+configuration or data cannot be used; 3 a gate refused the model; 130 interrupted
+(Ctrl-C); 143 terminated. With every code, a version is served either completely
+or not at all, and the next run reuses the nodes that were finished.
 """
 
 _EPILOG = (
-    "Other commands: check (what is in the data?), why (what would the next run do?), "
-    "clean (make room), monitor (what is asked of a served model?), watch (runs that "
-    "start themselves); `local_runner.py COMMAND --help` says more."
+    "Other commands: check (inspect the data), why (explain what the next run would "
+    "execute), clean (remove old files), monitor (examine the requests of a served "
+    "model), watch (start runs for new data); see `local_runner.py COMMAND --help`."
 )
 
 _FURTHER = {
@@ -79,9 +79,13 @@ def cli() -> None:
 
 @cli.command(_RUN, help=_HELP, epilog=_EPILOG, context_settings=_WIDTH)
 @configuring
-@click.option("--no-reuse", is_flag=True, help="Run everything anew.")
-@click.option("--verbose", is_flag=True, help="Show the log on the screen as well.")
-@click.option("--because", metavar="TEXT", help="Why it is run; kept in result.json.")
+@click.option(
+    "--no-reuse", is_flag=True, help="Run every node again; reuse no earlier results."
+)
+@click.option("--verbose", is_flag=True, help="Print the log on the screen, too.")
+@click.option(
+    "--because", metavar="TEXT", help="Reason for the run; stored in result.json."
+)
 def run(asked: Asked, no_reuse: bool, verbose: bool, because: str | None) -> int:
     """Runs the pipeline; returns one of the documented codes."""
     workspace = asked.workspace

@@ -47,7 +47,7 @@ def _flag(setting: str, text: str = "", name: str = "", **more: Any) -> Command:
 
 
 CONFIG = click.option(
-    "--config", "config_path", metavar="FILE", help="Settings, as TOML."
+    "--config", "config_path", metavar="FILE", help="TOML file with settings."
 )
 
 
@@ -61,89 +61,127 @@ def any_setting(text: str) -> Command:
 _OPTIONS = (
     _flag(
         "data.path",
-        "Labelled images: IDX files, an npz, a folder of pictures for each class, "
-        "CSV or Parquet; see docs/your-own-data.md.",
+        "File or folder with labelled images: IDX files, an npz, one folder of "
+        "pictures per class, CSV or Parquet; see docs/your-own-data.md.",
         name="data",
         metavar="PATH",
     ),
     _flag(
         "data.dataset",
-        "Without --data: which one to take. auto is mnist, or the embedded digits "
-        "where no mirror answers.",
+        "Data set to use without --data. auto downloads MNIST and, if no mirror "
+        "answers, uses the digits that come with scikit-learn.",
     ),
-    _flag("data.name", "Name of the model. [made from the data's]"),
+    _flag("data.name", "Name of the model. [made from the name of the data]"),
     _flag(
         "data.classes",
-        "Names of the classes, label 0 first; a file has one a line. "
-        "[as the data says]",
+        "Names of the classes, beginning with label 0, or a file with one name per "
+        "line. [the names in the data]",
         metavar="A,B,...|FILE",
     ),
-    _flag("data.noun", "What an image shows, as letter. [image]"),
+    _flag(
+        "data.noun", "Singular noun for what an image shows, such as letter. [image]"
+    ),
     _flag(
         "data.background",
-        "Value of the pixels where nothing is drawn. [looked for]",
+        "Pixel value of the empty background, or none. [found from the data]",
         metavar="0-255|none",
     ),
-    _flag("data.prefix", "Only files whose names begin so, as emnist-letters."),
     _flag(
-        "data.transpose", "Exchange rows and columns of each image, as EMNIST's need."
+        "data.prefix",
+        "Use only files whose names begin with this text, such as emnist-letters.",
     ),
-    _flag("data.resize", "The size that images are brought to.", metavar="WxH"),
-    _flag("data.colour", "What pictures are brought to."),
+    _flag(
+        "data.transpose", "Exchange rows and columns of each image, as EMNIST requires."
+    ),
+    _flag(
+        "data.resize",
+        "Resize every image to this width and height, in pixels. [not resized]",
+        metavar="WxH",
+    ),
+    _flag(
+        "data.colour", "Convert pictures to grey or RGB; auto keeps them as they are."
+    ),
     _flag(
         "data.image_size",
-        "Of images that stand as rows of numbers. [square]",
+        "Width and height of images that are stored as rows of numbers; x3 for RGB. "
+        "[square]",
         metavar="WxH[x3]",
     ),
-    _flag("data.label", "Of a table: where the labels stand.", metavar="COLUMN"),
-    _flag("data.skip_unreadable", "Leave out pictures that cannot be read."),
+    _flag(
+        "data.label",
+        "Column of a table that holds the labels. [found by its name]",
+        metavar="COLUMN",
+    ),
+    _flag(
+        "data.skip_unreadable",
+        "Leave out pictures that cannot be read, instead of stopping.",
+    ),
     _flag(
         "data.split",
-        "How rows are held out. [auto: the last ones, or each class's share]",
+        "How to choose the rows for evaluation: last takes the last rows, stratified "
+        "the same share of each class, auto decides from the data. [auto]",
     ),
-    _flag("data.schema", "A schema of one's own.", metavar="FILE"),
-    _flag("training.epochs", "Passes over the training rows."),
-    _flag("training.batch_size", "Rows a step."),
-    _flag("training.seed", "The same seed gives the same weights."),
-    _flag("gates.min_accuracy", "Gate. [0.97; digits: 0.93]"),
+    _flag(
+        "data.schema",
+        "Your own schema for the data checks. [the built-in one]",
+        metavar="FILE",
+    ),
+    _flag("training.epochs", "Number of passes over the training rows."),
+    _flag("training.batch_size", "Number of rows per training step."),
+    _flag(
+        "training.seed",
+        "Seed of the random numbers; the same seed gives the same weights.",
+    ),
+    _flag(
+        "gates.min_accuracy",
+        "Gate: lowest accuracy of a model that is pushed. [0.97; digits: 0.93]",
+    ),
     _flag(
         "gates.min_class_accuracy",
-        "Gate, for each class alone. [0.93; digits: 0.75]",
+        "Gate: lowest accuracy on each single class. [0.93; digits: 0.75]",
     ),
     _flag("gates.min_digit_accuracy", hidden=True),
     _flag(
         "gates.max_champion_loss",
-        "Gate: accuracy that a model may lose against the served one.",
+        "Gate: how much lower than the served model's the accuracy may be.",
     ),
     _flag(
         "gates.allow_anomalies",
-        "Go on in spite of what DataGate finds; it is kept on record.",
+        "Continue although DataGate finds anomalies; the findings are recorded.",
     ),
     _flag(
         "gates.allow_champion_fall",
-        "Go on where the served model fails on this data; kept on record.",
+        "Continue although the served model cannot be evaluated on this data; this is "
+        "recorded.",
     ),
     _flag(
-        "gates.replace_task", "Push under the name of a model that has another task."
+        "gates.replace_task",
+        "Allow a push under the name of a served model with another task.",
     ),
     _flag(
         "beam.runner",
-        "Who runs StatisticsGen, Transform and Evaluator.",
+        "Beam runner of StatisticsGen, Transform and Evaluator.",
         name="beam-runner",
         metavar="NAME",
     ),
     _flag(
         "beam.workers",
-        "Of DirectRunner; 0: one a core.",
+        "Number of DirectRunner workers; 0 means one per CPU core.",
         name="beam-workers",
         type=int,
     ),
-    _flag("beam.running_mode", "Of DirectRunner.", name="beam-running-mode"),
+    _flag(
+        "beam.running_mode",
+        "How DirectRunner runs its workers.",
+        name="beam-running-mode",
+    ),
     CONFIG,
     any_setting(
-        "Any setting of the configuration, as data.shard_rows=500; may be repeated."
+        "Change any setting, for example data.shard_rows=500; may be repeated."
     ),
-    click.option("--output", default="output", show_default=True, help="Folder."),
+    click.option(
+        "--output", default="output", show_default=True, help="Output folder."
+    ),
 )
 
 

@@ -17,17 +17,17 @@ from serving.request_logs import reading
 from version_store.inventory import find_model, list_models
 
 _HELP = """
-Look at the requests that a server logged: are the pictures still of the kind that the
-model was trained on, and are its answers still right?
+Examine the requests that a server logged: do the pictures still resemble the training
+data, and are the answers still right?
 
-Each version that answered is judged for itself: by the schema, by the distance from
-its training data, by the shares of the classes that it answers, by the share of
-pictures that are not of the task, and by its accuracy, estimated from its confidences,
-and true where labels have come. What was found is on the screen, in result.json and on
-a page in OUTPUT/monitoring/runs.
+Each version that answered is examined separately. The checks are: the schema, the
+distance from the training data, the shares of the predicted classes, the share of
+pictures that do not belong to the task, and the accuracy, which is estimated from the
+confidences and measured where labels are known. The findings are printed, and written
+to result.json and to a page in OUTPUT/monitoring/runs.
 
-Exit codes: 0 nothing was found; 1 something broke, see the log; 2 the log, the labels
-or flags cannot be used; 3 something was found; 130 interrupted, 143 terminated.
+Exit codes: 0 no findings; 1 something failed, see the log; 2 the log, the labels or
+flags cannot be used; 3 there are findings; 130 interrupted, 143 terminated.
 """
 
 
@@ -35,29 +35,40 @@ or flags cannot be used; 3 something was found; 130 interrupted, 143 terminated.
 @click.option(
     "--log",
     metavar="PREFIX",
-    help="The filename_prefix of a server's logging_config, or a folder with its "
-    "files. [monitoring.log]",
+    help="filename_prefix of a server's logging_config, or the folder of the log. "
+    "[setting monitoring.log]",
 )
-@click.option("--name", help="Of the model. [the only one, or that of the log]")
-@click.option("--version", type=click.IntRange(min=1), help="Only this one. [each]")
+@click.option(
+    "--name", help="Name of the model. [the only model, or the one in the log]"
+)
+@click.option(
+    "--version", type=click.IntRange(min=1), help="Examine only this version. [all]"
+)
 @click.option(
     "--labels",
     metavar="CSV",
-    help="Labels that came late: columns request_id, label, and row where a request "
-    "had several pictures.",
+    help="CSV file with the true labels, known later: columns request_id, label, and "
+    "row if a request had several pictures.",
 )
-@click.option("--since", metavar="TIME", help="ISO 8601; UTC if it names no zone.")
-@click.option("--until", metavar="TIME", help="Likewise; the first that is left out.")
-@click.option("--config", "config_path", metavar="FILE", help="Settings, as TOML.")
+@click.option(
+    "--since",
+    metavar="TIME",
+    help="Examine only requests from this time on: ISO 8601, UTC without a zone.",
+)
+@click.option("--until", metavar="TIME", help="Examine only requests before this time.")
+@click.option(
+    "--config", "config_path", metavar="FILE", help="TOML file with settings."
+)
 @click.option(
     "--set",
     "settings",
     multiple=True,
     metavar="SECTION.KEY=VALUE",
-    help="Any setting, as monitoring.max_novel_share=0.05; may be repeated.",
+    help="Change any setting, such as monitoring.max_novel_share=0.05; may be "
+    "repeated.",
 )
-@click.option("--output", default="output", show_default=True, help="Folder.")
-@click.option("--verbose", is_flag=True, help="Show the log on the screen as well.")
+@click.option("--output", default="output", show_default=True, help="Output folder.")
+@click.option("--verbose", is_flag=True, help="Print the log on the screen, too.")
 def monitor(
     log: str | None,
     name: str | None,

@@ -40,21 +40,24 @@ class _Command(click.Command):
 
 @click.command(cls=_Command, context_settings={"max_content_width": 88})
 @configuring
+@click.option("--list", "as_list", is_flag=True, help="Print the state of each span.")
 @click.option(
-    "--list", "as_list", is_flag=True, help="Tell what is known of the spans."
+    "--json", "as_json", is_flag=True, help="Print the state of each span as JSON."
 )
-@click.option("--json", "as_json", is_flag=True, help="The same, as JSON.")
 @click.option(
-    "--release", metavar="SPAN", help="Let a span in quarantine be tried again."
+    "--release",
+    metavar="SPAN",
+    help="Take a span out of quarantine, so that it is tried again.",
 )
 def watch(asked: Asked, as_list: bool, as_json: bool, release: str | None) -> None:
-    """Start a run for each span of the data that is complete; until it is stopped.
+    """Start a run for each complete span of the data, until this command is stopped.
 
     Takes the flags of a run, with --data 'FOLDER/{SPAN}', and the settings [watch].
-    Runs also start after a finding in the traffic, and at the latest after
-    watch.at_latest_hours. A span whose runs fail is set aside after watch.tries. What
-    it knows is in OUTPUT/watch/NAME, with its log; kill it whenever you like. Exit
-    codes: 2 flags or settings cannot be used, 130 interrupted (Ctrl-C), 143 terminated.
+    Runs also start after findings in the traffic, and at the latest
+    watch.at_latest_hours after the last run. After watch.tries failed runs, a span is
+    put in quarantine. The state and the log are in OUTPUT/watch/NAME; the command may
+    be killed at any time. Exit codes: 2 flags or settings cannot be used, 130
+    interrupted (Ctrl-C), 143 terminated.
     """
     data = asked.config.data
     if data.path is None or not spans.is_pattern(data.path):

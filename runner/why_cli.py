@@ -15,14 +15,16 @@ from version_store.render import plain_table
 
 @click.command(context_settings={"max_content_width": 88})
 @configuring
-@click.option("--no-reuse", is_flag=True, help="As if everything had to run anew.")
+@click.option(
+    "--no-reuse", is_flag=True, help="Assume that no earlier results are reused."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def why(asked: Asked, no_reuse: bool, as_json: bool) -> None:
     """Tell which nodes the next run would execute, and why.
 
-    Runs nothing: against the last run of the same model, it names the input, the
-    parameter or the code that makes a node execute. What is reused today may change
-    while a run goes on.
+    Executes nothing. Compares with the last run of the same model, and names the input,
+    the parameter or the code that has changed for each node. The answer may change if
+    another run is in progress.
     """
     config, dataset = cli.find_data(asked.config)
     environment.prepare()

@@ -15,17 +15,17 @@ PROGRAM = "python -m version_store"
 _VERSION = click.IntRange(min=0)
 
 _HELP = """
-Look after the versions that were pushed.
+Manage the pushed versions of a model.
 
-The version that is served is the highest, as for TensorFlow Serving, until
-versions are labelled stable and canary: then models.config beside the models
-names them, which servers read again and again (another file: --config). Each
-command is safe against a pipeline that pushes at the same moment, and against
-being killed: what is half done is cleared away by the next one, or done again.
+The highest version is served, as in TensorFlow Serving, until versions are
+labelled stable and canary. Then models.config beside the models names them, and
+servers read this file at intervals (--config names another file). Every command
+may run while a pipeline pushes, and may be killed: the next command removes or
+completes what was left unfinished.
 
-Exit codes: 0 done; 1 verify found something, or a rollback, promotion or
-withdrawal was done and could not be recorded, or not be confirmed by the
-servers; 2 it cannot be done, one line says why.
+Exit codes: 0 done; 1 verify found a problem, or a rollback, promotion or
+withdrawal was done but could not be recorded, or was not confirmed by the
+servers; 2 the command cannot be done, and one line gives the reason.
 """
 
 
@@ -40,7 +40,7 @@ def cli() -> None:
 @cli.command("list")
 @where("config", "name")
 def list_command(here: Where) -> None:
-    """List the versions, highest first: what is served and what was."""
+    """List the versions, highest first, with those served now and earlier."""
     from version_store import inventory, render
 
     folder, config = here.models, here.config
@@ -59,14 +59,14 @@ def list_command(here: Where) -> None:
 
 @cli.command()
 @click.argument("version", type=_VERSION, required=False)
-@click.option("--reason", help="Why; kept on record.")
+@click.option("--reason", help="Reason; stored in the record.")
 @where("servers", "metadata", "config", "name")
 def rollback(here: Where, version: int | None, reason: str | None) -> None:
-    """Serve VERSION again, by default the one before what is served.
+    """Serve VERSION again; by default the version before the served one.
 
-    It comes back as a new version, which a server takes with its next poll. It
-    has to be what was pushed, to the last bit, and blessed by the gates. The model
-    that was served until then is not pushed again, whatever run makes it: see allow.
+    A copy of VERSION becomes a new version, which a server loads at its next poll.
+    The files must be exactly those that were pushed, and the gates must have blessed
+    the model. No run pushes the replaced model again, until it is allowed: see allow.
     """
     from version_store import inventory, operations, render
 
@@ -91,12 +91,12 @@ def rollback(here: Where, version: int | None, reason: str | None) -> None:
 @click.argument("version", type=_VERSION, required=False)
 @where("servers", "name")
 def canary(here: Where, version: int | None) -> None:
-    """Put VERSION on trial beside the stable one.
+    """Serve VERSION as the canary, on trial beside the stable version.
 
-    It is loaded, and labelled canary once every server has it; by default the one whose
-    push as canary could not be finished. A request that names neither a label nor a
-    version gets the highest version that is loaded: callers that are to stay with the
-    proven one ask for the label stable.
+    The servers load VERSION, and it gets the label canary when every server has it. By
+    default, VERSION is the one whose push as canary was not finished. A request without
+    a label or a version gets the highest version that is loaded: callers that must stay
+    with the stable version have to request the label stable.
     """
     from version_store import operations, render
 
@@ -107,13 +107,14 @@ def canary(here: Where, version: int | None) -> None:
 
 @cli.command()
 @click.argument("version", type=_VERSION, required=False)
-@click.option("--reason", required=True, help="Why; kept on record.")
+@click.option("--reason", required=True, help="Reason; stored in the record.")
 @where("servers", "metadata", "name")
 def promote(here: Where, version: int | None, reason: str) -> None:
     """Make the canary, or VERSION, the stable version.
 
-    Once every server has it; the one before is unloaded after that. Who asks for the
-    canary gets the stable version, until there is another one.
+    The label moves when every server has loaded the version; then the previous stable
+    version is unloaded. Requests for the label canary get the stable version, until
+    there is another canary.
     """
     from version_store import operations, render
 
@@ -129,13 +130,13 @@ def promote(here: Where, version: int | None, reason: str) -> None:
 
 
 @cli.command()
-@click.option("--reason", required=True, help="Why; kept on record.")
+@click.option("--reason", required=True, help="Reason; stored in the record.")
 @where("metadata", "name")
 def withdraw(here: Where, reason: str) -> None:
-    """End the trial of the canary.
+    """End the trial of the canary, without promoting it.
 
-    It is unloaded, and who asks for the canary gets the stable version. Its model is
-    not pushed again, whatever run makes it: see allow.
+    The canary is unloaded, and requests for the label canary get the stable version.
+    No run pushes the model of the canary again, until it is allowed: see allow.
     """
     from version_store import operations, render
     from version_store.serving_config import serving
@@ -152,12 +153,12 @@ def withdraw(here: Where, reason: str) -> None:
 
 @cli.command()
 @click.argument("asked", metavar="VERSION|DIGEST")
-@click.option("--reason", required=True, help="Why; kept on record.")
+@click.option("--reason", required=True, help="Reason; stored in the record.")
 @where("name")
 def allow(here: Where, asked: str, reason: str) -> None:
-    """Let a model be pushed again that was rolled back from, or withdrawn.
+    """Allow runs to push a model again after a rollback or a withdrawal.
 
-    Until then no run pushes that very model, whatever its gates say.
+    Without this, no run pushes the same model again, even if the gates bless it.
     """
     from version_store import inventory, operations
 
@@ -174,12 +175,14 @@ def allow(here: Where, asked: str, reason: str) -> None:
     "--keep",
     type=click.IntRange(min=1),
     required=True,
-    help="How many versions stay: those that are served, and the newest.",
+    help="Number of versions to keep: the served ones, then the newest.",
 )
-@click.option("--dry-run", is_flag=True, help="Only say what would be removed.")
+@click.option(
+    "--dry-run", is_flag=True, help="Print what would be removed; remove nothing."
+)
 @where("metadata", "config", "name")
 def prune(here: Where, keep: int, dry_run: bool) -> None:
-    """Remove old versions; never one that is served."""
+    """Remove old versions, but never a served one."""
     from version_store import inventory, operations, render
 
     model = inventory.find_model(here.models, here.name)
@@ -202,7 +205,7 @@ def prune(here: Where, keep: int, dry_run: bool) -> None:
 @click.argument("version", type=_VERSION, required=False)
 @where("name")
 def verify(here: Where, version: int | None) -> None:
-    """Hold the files of VERSION, by default of all, to its manifest."""
+    """Compare the files of VERSION with its manifest; by default of all versions."""
     from version_store import inventory, render, verification
 
     # A server ignores a version without a SavedModel, but verify has to report it.

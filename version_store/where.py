@@ -25,19 +25,20 @@ _OPTIONS: dict[str, Callable[[Command], Command]] = {
         help="Folder of the runs, with models/ and metadata.sqlite.",
     ),
     "models": click.option("--models", help="Folder of the models. [OUTPUT/models]"),
-    "name": click.option("--name", help="Name of the model. [the only one]"),
+    "name": click.option("--name", help="Name of the model. [the only model]"),
     "metadata": click.option(
         "--metadata",
         metavar="PATH|URL",
         help="ML Metadata store: a sqlite file, or mysql://user:password@host:port/"
-        "database (password also from METADATA_PASSWORD). [metadata.sqlite beside the "
-        "models' folder]",
+        "database (the password may be in METADATA_PASSWORD). [metadata.sqlite beside "
+        "the models' folder]",
     ),
     "config": click.option(
         "--config",
         metavar="FILE",
-        help="The server's --model_config_file, which says what it serves. "
-        "[models.config beside the models; without one, the highest]",
+        help="The server's --model_config_file, which names the served versions. "
+        "[models.config beside the models; without that file, the highest version is "
+        "the served one]",
     ),
     "server": click.option(
         "--server",
@@ -46,14 +47,14 @@ _OPTIONS: dict[str, Callable[[Command], Command]] = {
         show_default=True,
         show_envvar=True,
         metavar="HOST:PORT",
-        help="The servers' gRPC address, to ask whether they have a version; each "
-        "address that the name has is asked.",
+        help="gRPC address of the servers, to ask whether they have loaded a version. "
+        "If the name has several addresses, each is asked.",
     ),
-    "tls": click.option("--tls", is_flag=True, help="The servers are asked by TLS."),
+    "tls": click.option("--tls", is_flag=True, help="Use TLS to ask the servers."),
     "tls_ca": click.option(
         "--tls-ca",
         type=click.Path(dir_okay=False, path_type=Path),
-        help="Certificates to trust (PEM); implies --tls.",
+        help="PEM file with certificates to trust; implies --tls.",
     ),
     "as_json": click.option("--json", "as_json", is_flag=True, help="Print JSON."),
 }

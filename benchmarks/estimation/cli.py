@@ -30,25 +30,30 @@ _MOST_MISSED = 5
     "--version-dir",
     type=click.Path(path_type=Path),
     required=True,
-    help="A version of a model of MNIST, as output/models/mnist/1700000000.",
+    help="Folder of a version of an MNIST model: output/models/mnist/1700000000.",
 )
 @click.option(
-    "--data", required=True, metavar="PATH", help="MNIST; its test part is asked."
+    "--data",
+    required=True,
+    metavar="PATH",
+    help="MNIST; the model predicts its test part.",
 )
 @click.option(
     "--rows",
     type=click.IntRange(min=1),
     default=3000,
     show_default=True,
-    help="Pictures of each kind of traffic.",
+    help="Number of pictures of each kind of traffic.",
 )
-@click.option("--seed", default=1, show_default=True)
+@click.option(
+    "--seed", default=1, show_default=True, help="Seed of the random samples."
+)
 def cli(version_dir: Path, data: str, rows: int, seed: int) -> None:
-    """Hold accuracy that is estimated without labels against the true one.
+    """Compare the accuracy estimated without labels with the true accuracy.
 
-    Exit code 3: an estimate that was trusted was off by more than 0.03, fewer than 19
-    of 20 samples of undisturbed traffic were trusted, or among some number of pictures
-    letters were missed in more than 5 of 100 samples.
+    Exit code 3: a trusted estimate was wrong by more than 0.03, fewer than 19 of 20
+    samples of undisturbed traffic were trusted, or, for one of the sample sizes, more
+    than 5 of 100 samples with letters were not noticed.
     """
     blocks = list(open_source(data).blocks(TEST))
     images, labels = map(np.concatenate, zip(*blocks, strict=True))

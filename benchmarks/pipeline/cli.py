@@ -63,39 +63,45 @@ def _servers(
     "--data",
     required=True,
     type=click.Path(path_type=Path, exists=True),
-    help="Folder with MNIST's IDX files, or an npz.",
+    help="Folder with MNIST's IDX files, or an npz file.",
 )
 @click.option(
     "--rounds",
     type=click.IntRange(min=0),
     default=3,
     show_default=True,
-    help="How often each contender runs, in turn.",
+    help="Number of runs of each contender; the contenders alternate.",
 )
-@click.option("--epochs", type=click.IntRange(min=1), default=25, show_default=True)
+@click.option(
+    "--epochs",
+    type=click.IntRange(min=1),
+    default=25,
+    show_default=True,
+    help="Number of passes over the training rows.",
+)
 @click.option(
     "--only",
     "names",
     callback=_names,
     metavar="NAMES",
-    help=f"Some of: {', '.join(contenders.ALL)}.",
+    help=f"Contenders to run, from: {', '.join(contenders.ALL)}. [all]",
 )
 @click.option(
     "--earlier",
     type=click.Path(path_type=Path, exists=True, file_okay=False, resolve_path=True),
-    help="Another checkout of this project, to compare with.",
+    help="Folder of another checkout of this project, to compare with.",
 )
 @click.option(
     "--growth",
     "sizes",
     callback=_times,
     metavar="TIMES",
-    help="Also run with so many times the data, as 1,4,16.",
+    help="Also run with this many times the data, such as 1,4,16.",
 )
 @click.option(
     "--config",
     type=click.Path(path_type=Path, exists=True, dir_okay=False, resolve_path=True),
-    help="For that: TOML for local_runner.py, which says where Beam runs.",
+    help="TOML file for the runs of --growth, with the settings of Beam.",
 )
 @click.option(
     "--watch",
@@ -103,14 +109,15 @@ def _servers(
     callback=_servers,
     multiple=True,
     metavar="NAME=PID",
-    help="For that: a process whose memory counts as well, as an engine's.",
+    help="Further process whose memory counts in the runs of --growth, such as a "
+    "Beam engine; may be repeated.",
 )
 @click.option(
     "--json",
     "json_path",
     type=click.Path(path_type=Path, dir_okay=False),
     default=ROOT / "output" / "benchmarks" / "pipeline.json",
-    help="The results file; what is measured is added to it.  "
+    help="Results file; new measurements are added to it.  "
     "[default: output/benchmarks/pipeline.json]",
 )
 def cli(
@@ -124,10 +131,10 @@ def cli(
     servers: dict[str, int],
     json_path: Path,
 ) -> None:
-    """Compare a whole run with the bare notebook and with a stock TFX pipeline.
+    """Compare a complete run with the plain notebook and with a stock TFX pipeline.
 
-    Every contender is a process of its own. What was measured is kept at once, and
-    another call adds to it; with --rounds 0, the file is only shown.
+    Each contender runs in a process of its own. Every measurement is stored at once,
+    and a further call adds to the file. With --rounds 0, the file is only shown.
     """
     progress = Console(stderr=True, highlight=False)
     if earlier is None:

@@ -57,24 +57,32 @@ async def run(
     type=click.Path(path_type=Path),
     default=MODELS,
     show_default=True,
-    help="The folder models are pushed to, as NAME/VERSION.",
+    help="Folder with the pushed models, as NAME/VERSION.",
 )
-@click.option("--model", "name", help="Which model; the one pushed last by default.")
-@click.option("--repeats", type=click.IntRange(min=1), default=5, show_default=True)
+@click.option(
+    "--model", "name", help="Name of the model to serve. [the model pushed last]"
+)
+@click.option(
+    "--repeats",
+    type=click.IntRange(min=1),
+    default=5,
+    show_default=True,
+    help="Number of runs of each contender.",
+)
 @click.option(
     "--seconds",
     type=click.FloatRange(min=0, min_open=True),
     default=2.5,
     show_default=True,
-    help="How long each run counts.",
+    help="Measured time of each run, in seconds.",
 )
 @click.option(
     "--json",
     "json_path",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Write everything measured to this file.",
+    help="JSON file to write, with all measurements.",
 )
-@click.option("--strict", is_flag=True, help="Exit 1 when a target is missed.")
+@click.option("--strict", is_flag=True, help="Exit with code 1 if a target is missed.")
 def cli(
     models: Path,
     name: str | None,
@@ -83,7 +91,7 @@ def cli(
     json_path: Path | None,
     strict: bool,
 ) -> None:
-    """Compare the embedded server with the plain way and with the limit."""
+    """Compare the embedded server with a plain server and with the upper limit."""
     model = find_model(models, name)
     console = Console(highlight=False)
     progress = Console(stderr=True, highlight=False)

@@ -13,26 +13,30 @@ from pipeline.schema.infer import Levels, infer
 
 @click.group()
 def main() -> None:
-    """Write schemas for data of one's own."""
+    """Write schemas for your own data."""
 
 
 @main.command("infer", context_settings={"max_content_width": 88})
-@click.option("--data", required=True, metavar="PATH", help="Labelled images.")
-@click.option("--config", "config_path", metavar="FILE", help="Settings, as TOML.")
+@click.option(
+    "--data", required=True, metavar="PATH", help="File or folder with labelled images."
+)
+@click.option(
+    "--config", "config_path", metavar="FILE", help="TOML file with settings."
+)
 @click.option(
     "--set",
     "settings",
     multiple=True,
     metavar="SECTION.KEY=VALUE",
-    help="Any setting of [data], as data.resize=64x64; may be repeated.",
+    help="Change any setting of [data], such as data.resize=64x64; may be repeated.",
 )
-@click.option("--out", metavar="FILE", help="Where to write it. [standard output]")
+@click.option("--out", metavar="FILE", help="File to write. [standard output]")
 def infer_command(
     data: str, config_path: str | None, settings: tuple[str, ...], out: str | None
 ) -> None:
-    """Write a schema to begin with, with the reason for each of its bounds.
+    """Write a first schema for the data, with the reason for each bound.
 
-    Without --out it is printed. A file that is there already is left alone.
+    Without --out, the schema is printed. An existing file is not overwritten.
     """
     config = load_config(config_path, [*settings, ("data.path", data)])
     text = _inferred(config, data)

@@ -24,10 +24,10 @@ from runner.kubeflow.parameters import DATA
 _HELP = """
 Run the pipeline on Kubeflow Pipelines (open source, 2.x).
 
-Exit codes: 0 done, and with --wait: the model is served; 1 the run broke, or
-the time was up; 2 flags, files, connection or token cannot be used, and nothing
-was started; 3 with --wait: a gate refused; 130 interrupted (Ctrl-C) or 143
-terminated: a run that was started goes on.
+Exit codes: 0 done, and with --wait: the model is served; 1 the run failed or
+took longer than --timeout; 2 flags, files, connection or token cannot be used,
+and nothing was started; 3 with --wait: a gate refused the model; 130 interrupted
+(Ctrl-C) or 143 terminated: a run that was started continues.
 """
 
 _PROGRAM = "kubeflow_runner.py"
@@ -42,9 +42,11 @@ def cli() -> None:
 @cli.command("compile")
 @flags.compiling
 @flags.pipeline_root
-@click.option("--output", metavar="FILE", help="Ends in .yaml. [<name>.yaml]")
+@click.option(
+    "--output", metavar="FILE", help="File to write; ends in .yaml. [<name>.yaml]"
+)
 def compile_command(output: str | None, **given: Any) -> None:
-    """Write the pipeline as a file that Kubeflow Pipelines takes."""
+    """Compile the pipeline to a file for Kubeflow Pipelines."""
     recipe = flags.recipe(**given)
     path = output or f"{recipe.name}.yaml"
     check_name(path)
@@ -62,20 +64,36 @@ def compile_command(output: str | None, **given: Any) -> None:
 
 
 @cli.command("compile-monitor")
-@click.option("--name", required=True, help="Of the model that is watched.")
+@click.option("--name", required=True, help="Name of the model to monitor.")
 @click.option(
     "--log",
     required=True,
     metavar="PATH",
-    help="Prefix or folder of logged requests, below /requests on their volume.",
+    help="Path prefix or folder of the logged requests, below /requests.",
 )
 @CONFIG
-@any_setting("Any setting of the configuration; may be repeated.")
-@click.option("--image", default=flags.IMAGE, show_default=True)
-@click.option("--models-volume", default="mnist-models", show_default=True)
-@click.option("--log-volume", default="request-logs", show_default=True)
+@any_setting("Change any setting of the configuration; may be repeated.")
+@click.option(
+    "--image", default=flags.IMAGE, show_default=True, help="The project's image."
+)
+@click.option(
+    "--models-volume",
+    default="mnist-models",
+    show_default=True,
+    help="PersistentVolumeClaim with the models.",
+)
+@click.option(
+    "--log-volume",
+    default="request-logs",
+    show_default=True,
+    help="PersistentVolumeClaim with the request logs.",
+)
 @flags.pipeline_root
-@click.option("--output", metavar="FILE", help="Ends in .yaml. [<name>-monitor.yaml]")
+@click.option(
+    "--output",
+    metavar="FILE",
+    help="File to write; ends in .yaml. [<name>-monitor.yaml]",
+)
 def compile_monitor(
     name: str,
     log: str,
@@ -84,7 +102,7 @@ def compile_monitor(
     output: str | None,
     **deployed: Any,
 ) -> None:
-    """Write the pipeline that watches traffic; `submit` and `schedule` take it."""
+    """Write the pipeline that monitors traffic, for `submit` and `schedule`."""
     path = output or f"{name}-monitor.yaml"
     check_name(path)
     recipe = flags.monitoring(name, log, config_path, settings, **deployed)
@@ -106,11 +124,19 @@ def compile_monitor(
 @flags.compiling
 @flags.connecting
 @flags.starting
-@click.option("--run-name", help="[<pipeline>-<date>-<time>]")
-@click.option("--wait", is_flag=True, help="Show progress; end as the run ends.")
-@click.option("--timeout", metavar="DURATION", help="Of --wait, as 90m or 2h.")
+@click.option("--run-name", help="Name of the run. [<pipeline>-<date>-<time>]")
+@click.option(
+    "--wait",
+    is_flag=True,
+    help="Show progress until the run ends; exit with its result.",
+)
+@click.option(
+    "--timeout",
+    metavar="DURATION",
+    help="Longest time for --wait, such as 90m or 2h. [no limit]",
+)
 def submit(wait: bool, timeout: str | None, **given: Any) -> None:
-    """Start a run; with --wait, see it through to the verdict of the gates."""
+    """Start a run; with --wait, follow it until the gates have decided."""
     if timeout and not wait:
         raise BadInputError("--timeout: expected together with --wait")
     most = schedules.seconds(timeout, "--timeout") if timeout else None
@@ -135,22 +161,32 @@ def submit(wait: bool, timeout: str | None, **given: Any) -> None:
 @flags.compiling
 @flags.connecting
 @flags.starting
-@click.option("--cron", help="When, as '0 3 * * *'; KFP's clock is mostly UTC.")
-@click.option("--every", metavar="DURATION", help="How often, as 3600, 6h or 1d.")
-@click.option("--start", metavar="TIME", help="Not before, as 2026-12-31T06:00.")
-@click.option("--end", metavar="TIME", help="Not after.")
-@click.option("--job-name", help="Of the schedule. [<pipeline>]")
+@click.option(
+    "--cron",
+    help="Times of the runs, such as '0 3 * * *', in the time zone of KFP's server "
+    "(usually UTC).",
+)
+@click.option(
+    "--every", metavar="DURATION", help="Time between runs, such as 3600, 6h or 1d."
+)
+@click.option(
+    "--start", metavar="TIME", help="Earliest start of a run, such as 2026-12-31T06:00."
+)
+@click.option("--end", metavar="TIME", help="Latest start of a run.")
+@click.option("--job-name", help="Name of the schedule. [<pipeline>]")
 @click.option(
     "--max-concurrency",
     type=click.IntRange(1, 10),
     default=1,
     show_default=True,
-    help="Runs at a time.",
+    help="Most runs of the schedule at the same time.",
 )
-@click.option("--catch-up", is_flag=True, help="Also start what was missed.")
-@click.option("--replace", is_flag=True, help="End the schedule of that name.")
+@click.option("--catch-up", is_flag=True, help="Also start the runs that were missed.")
+@click.option(
+    "--replace", is_flag=True, help="Replace the existing schedule of this name."
+)
 def schedule(job_name: str | None, replace: bool, catch_up: bool, **given: Any) -> None:
-    """Start runs again and again."""
+    """Start runs regularly: at given times or at a fixed interval."""
     trigger = {
         **_trigger(*(given.pop(key) for key in ("cron", "every", "start", "end"))),
         "max_concurrency": given.pop("max_concurrency"),
@@ -181,9 +217,11 @@ def schedule(job_name: str | None, replace: bool, catch_up: bool, **given: Any) 
 @flags.compiling
 @flags.connecting
 @flags.pipeline_root
-@click.option("--version", help="Its name. [<pipeline>-<digest of the package>]")
+@click.option(
+    "--version", help="Name of the version. [<pipeline>-<digest of the package>]"
+)
 def upload(version: str | None, **given: Any) -> None:
-    """Put the pipeline, or a new version of it, on the cluster for all to run."""
+    """Upload the pipeline, or a new version of it, to the cluster for all users."""
     if given["pipeline_root"]:
         raise BadInputError(
             "--pipeline-root: expected with `submit` or `schedule`: KFP takes it "

@@ -40,27 +40,46 @@ def _all(*options: Command) -> Command:
 
 
 compiling = _all(
-    click.option("--data", metavar="WHERE", help=f"{places.PLACES}. [mnist]"),
-    click.option("--name", help="Name of model and pipeline. [made from the data's]"),
+    click.option(
+        "--data", metavar="WHERE", help=f"Data to train on: {places.PLACES}. [mnist]"
+    ),
+    click.option(
+        "--name",
+        help="Name of the model and of the pipeline. [made from the name of the data]",
+    ),
     CONFIG,
-    any_setting("Any setting of the configuration; may be repeated."),
+    any_setting("Change any setting of the configuration; may be repeated."),
     click.option("--image", help=f"The project's image. [{IMAGE}]"),
-    click.option("--models-volume", help="Claim for the models. [mnist-models]"),
-    click.option("--data-volume", help="Claim for data in /data. [mnist-data]"),
-    click.option("--beam-volume", help="Claim shared with Flink. [mnist-beam]"),
-    click.option("--log-volume", help="Claim for what Replay reads. [request-logs]"),
+    click.option(
+        "--models-volume",
+        help="PersistentVolumeClaim for the models. [mnist-models]",
+    ),
+    click.option(
+        "--data-volume",
+        help="PersistentVolumeClaim with the data, mounted at /data. [mnist-data]",
+    ),
+    click.option(
+        "--beam-volume",
+        help="PersistentVolumeClaim shared with Flink. [mnist-beam]",
+    ),
+    click.option(
+        "--log-volume",
+        help="PersistentVolumeClaim with the request logs for Replay. [request-logs]",
+    ),
     click.option(
         "--data-secret",
         metavar="NAME",
-        help="Secret with AWS_... credentials, for data in another store.",
+        help="Kubernetes Secret with AWS_... credentials, for data in another store.",
     ),
     click.option(
         "--fingerprint",
         metavar="SHA256",
-        help="Of the data's content, so that KFP may reuse what was read.",
+        help="Fingerprint of the data's content, so that KFP can reuse results.",
     ),
     click.option(
-        "--fingerprint-of", metavar="PATH", help="The same from a copy of the data."
+        "--fingerprint-of",
+        metavar="PATH",
+        help="Local copy of the data, to compute the fingerprint from.",
     ),
 )
 
@@ -71,34 +90,47 @@ connecting = _all(
         show_envvar=True,
         help="Address of Kubeflow Pipelines.",
     ),
-    click.option("--namespace", help="Yours, in a Kubeflow with profiles."),
+    click.option("--namespace", help="Your namespace, if Kubeflow has profiles."),
     click.option(
         "--token", envvar=TOKEN_VARIABLE, show_envvar=True, help="Bearer token."
     ),
-    click.option("--token-file", metavar="FILE", help="The same, from a file."),
-    click.option("--ca-cert", metavar="FILE", help="Certificates to trust, in PEM."),
+    click.option("--token-file", metavar="FILE", help="File with the bearer token."),
+    click.option(
+        "--ca-cert", metavar="FILE", help="PEM file with certificates to trust."
+    ),
 )
 
 package_file = click.option(
-    "--package", "package_path", metavar="FILE", help="A compiled pipeline."
+    "--package", "package_path", metavar="FILE", help="Compiled pipeline to use."
 )
 
 pipeline_root = click.option(
-    "--pipeline-root", metavar="URI", help="Where artifacts go. [the cluster's]"
+    "--pipeline-root", metavar="URI", help="URI for the artifacts. [the cluster's]"
 )
 
 starting = _all(
     pipeline_root,
-    click.option("--experiment", default="Default", show_default=True),
-    click.option("--service-account", help="Of the pods. [the cluster's choice]"),
-    click.option("--no-cache", is_flag=True, help="Run every node anew."),
+    click.option(
+        "--experiment",
+        default="Default",
+        show_default=True,
+        help="Experiment of the run.",
+    ),
+    click.option(
+        "--service-account", help="Service account of the pods. [the cluster's]"
+    ),
+    click.option(
+        "--no-cache",
+        is_flag=True,
+        help="Run every node again; reuse no earlier results.",
+    ),
     click.option(
         "-p",
         "--param",
         "parameters",
         multiple=True,
         metavar="NAME=VALUE",
-        help="A run-time parameter; may be repeated.",
+        help="Set a run-time parameter; may be repeated.",
     ),
 )
 

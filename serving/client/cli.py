@@ -56,7 +56,7 @@ _SERVER_OPTIONS = (
         show_default=True,
         show_envvar=True,
         metavar="HOST:PORT",
-        help="The gRPC address; unix:/path works too.",
+        help="gRPC address of the server; unix:/path is possible, too.",
     ),
     click.option(
         "--model",
@@ -64,29 +64,42 @@ _SERVER_OPTIONS = (
         default=DEFAULT_MODEL,
         show_default=True,
         show_envvar=True,
-        help="The model's name on the server; `make serve` prints it.",
+        help="Name of the model on the server; `make serve` prints it.",
     ),
-    click.option("--version", type=click.IntRange(min=0), help="An exact version."),
-    click.option("--label", help="A version label, such as stable."),
+    click.option(
+        "--version",
+        type=click.IntRange(min=0),
+        help="Version of the model. [the server's default]",
+    ),
+    click.option("--label", help="Label of the version, such as stable."),
     click.option(
         "--timeout",
         type=click.FloatRange(min=0, min_open=True),
         default=10.0,
         show_default=True,
-        help="Deadline of a call in seconds, retries included.",
+        help="Deadline of a call in seconds, including retries.",
     ),
     click.option(
         "--retries",
         type=click.IntRange(0, MAX_RETRIES),
         default=MAX_RETRIES,
         show_default=True,
-        help="Tries after the first, on UNAVAILABLE only.",
+        help="Number of retries after the error UNAVAILABLE.",
     ),
-    click.option("--tls", is_flag=True, help="Use TLS; implied by the ones below."),
-    click.option("--tls-ca", type=_PEM, help="Certificates to trust (PEM)."),
-    click.option("--tls-cert", type=_PEM, help="The client's certificate (PEM)."),
-    click.option("--tls-key", type=_PEM, help="The key of --tls-cert (PEM)."),
-    click.option("--tls-server-name", help="The name in the server's certificate."),
+    click.option(
+        "--tls", is_flag=True, help="Use TLS; the other --tls options imply it."
+    ),
+    click.option("--tls-ca", type=_PEM, help="PEM file with certificates to trust."),
+    click.option(
+        "--tls-cert", type=_PEM, help="PEM file with the client's certificate."
+    ),
+    click.option(
+        "--tls-key", type=_PEM, help="PEM file with the private key of --tls-cert."
+    ),
+    click.option(
+        "--tls-server-name",
+        help="Name in the server's certificate, if it is not the host name.",
+    ),
 )
 
 
@@ -124,7 +137,9 @@ def _server_options(command: _Command) -> _Command:
     return wrapper  # type: ignore[return-value]
 
 
-_as_json = click.option("--json", "as_json", is_flag=True, help="JSON for programs.")
+_as_json = click.option(
+    "--json", "as_json", is_flag=True, help="Print JSON, for programs."
+)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -147,43 +162,44 @@ def cli() -> None:
     "--index",
     "selection",
     type=_SelectionType(),
-    help="Which images of an IDX or npy file: 7, -1, 10:20, ::100. All by default.",
+    help="Images of an IDX or npy file to use: 7, -1, 10:20, ::100. [all]",
 )
 @click.option(
     "--fit",
     type=click.Choice([fit.value for fit in Fit]),
-    help="Fit pictures to the model's size: both sides resized; or the proportions "
-    "kept, and padded or cropped. By default drawings are centred where the task can "
-    "be drawn, and other pictures are stretched.",
+    help="How to fit pictures to the model's size: stretch resizes both sides; pad and "
+    "crop keep the proportions. By default drawings are centred if the task can be "
+    "drawn, and other pictures are stretched.",
 )
 @click.option(
     "--csv",
     type=_OUT,
-    help="Write a row for each picture to this file; goes on with it.",
+    help="CSV file to write, one row per picture; an existing file is continued.",
 )
-@click.option("--parquet", type=_OUT, help="The same as Parquet.")
+@click.option("--parquet", type=_OUT, help="Parquet file to write, instead of CSV.")
 @click.option(
     "--version-dir",
     type=click.Path(file_okay=False, path_type=Path),
-    help="Ask the model in this version's folder, without a server (by TensorFlow).",
+    help="Folder of a version, to run its model here with TensorFlow, without a "
+    "server.",
 )
 @click.option(
     "--batch-size",
     type=click.IntRange(1, _MAX_BATCH_SIZE),
     default=DEFAULT_BATCH_SIZE,
     show_default=True,
-    help="Images in a request.",
+    help="Number of images per request.",
 )
 @click.option(
     "--draw/--no-draw",
     default=None,
-    help=f"Draw the pictures; by default for up to {MAX_DRAWINGS}.",
+    help=f"Draw the pictures on the screen. [yes for at most {MAX_DRAWINGS} pictures]",
 )
 @click.option(
     "--novelty/--no-novelty",
     default=None,
-    help="Mark pictures that are not of this task, in a second request for each batch; "
-    f"by default for up to {MAX_DRAWINGS} pictures.",
+    help="Mark pictures that do not belong to the task; this needs a second request "
+    f"per batch. [yes for at most {MAX_DRAWINGS} pictures]",
 )
 @click.option(
     "--signature", default=calls.DEFAULT_SIGNATURE, show_default=True, metavar="NAME"
@@ -204,12 +220,12 @@ def predict(
     signature: str,
     as_json: bool,
 ) -> None:
-    """Say which class each PICTURE shows.
+    """Predict the class of each PICTURE.
 
     A PICTURE is a file (PNG, JPEG, GIF, BMP, TIFF, WebP) of any size and colours, a
-    folder of them, an IDX file (gzipped or not) or an npy file of images, or - for
-    standard input. Size, classes and their names are the model's. With --json each
-    image is one JSON object on its own line.
+    folder of such files, an IDX file (gzipped or not) or an npy file of images, or
+    - for standard input. The model determines the size, the classes and their names.
+    With --json, each image gives one JSON object on its own line.
     """
     if csv and parquet:
         raise click.UsageError("choose --csv or --parquet, not both")
@@ -287,7 +303,7 @@ def metadata(client: Client, as_json: bool) -> None:
     default=WAIT_TIMEOUT,
     show_default=True,
     metavar="SECONDS",
-    help="Give up (exit code 5) after this long.",
+    help="Longest wait in seconds; after that, the exit code is 5.",
 )
 @_server_options
 def wait(client: Client, patience: float) -> None:

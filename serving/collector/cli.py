@@ -11,12 +11,14 @@ from contract import command, environment, logs
 from contract.errors import BadInputError
 
 _HELP = """
-Collect what KServe's logger sends of REST predictors, an hour a span.
+Collect the requests that KServe's logger sends for REST predictors.
 
-A request and its answer become one PredictionLog under FOLDER/YYYYMMDDTHH, which is
-there when the hour is over. `python -m serving.request_logs` lists and removes them.
+A request and its answer become one PredictionLog. The logs of an hour form one span,
+FOLDER/YYYYMMDDTHH, which appears when the hour is over. List and remove requests with
+`python -m serving.request_logs`.
 
-Exit codes: 0 ended by SIGTERM or Ctrl-C; 1 something broke; 2 it cannot be started.
+Exit codes: 0 ended by SIGTERM or Ctrl-C; 1 something failed; 2 the collector cannot be
+started.
 """
 
 
@@ -29,42 +31,50 @@ Exit codes: 0 ended by SIGTERM or Ctrl-C; 1 something broke; 2 it cannot be star
     "--models",
     required=True,
     type=click.Path(exists=True, file_okay=False),
-    help="Folder of the models: their signatures say what types the JSON stands for.",
+    help="Folder of the models; their signatures give the types of the JSON values.",
 )
 @click.option("--host", default="127.0.0.1", help="Address to listen on.")
-@click.option("--port", type=click.IntRange(0, 65535), default=8080)
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8080,
+    help="Port to listen on; 0 takes a free one.",
+)
 @click.option(
     "--sampling-rate",
     type=click.FloatRange(0, 1),
     default=1.0,
-    help="Share of the requests that is kept.",
+    help="Share of the requests to keep.",
 )
 @click.option(
     "--max-bytes",
     type=click.IntRange(min=1 << 20),
     default=4 << 30,
-    help="Most bytes on disk.",
+    help="Most bytes on disk; above this, the oldest requests are removed.",
 )
 @click.option(
-    "--keep-hours", type=click.IntRange(min=1), default=30 * 24, help="Age of a span."
+    "--keep-hours",
+    type=click.IntRange(min=1),
+    default=30 * 24,
+    help="Age at which a span is removed, in hours.",
 )
 @click.option(
     "--wait-seconds",
     type=click.FloatRange(min=1),
     default=60.0,
-    help="How long a request waits for its answer.",
+    help="Longest wait for the answer to a request, in seconds.",
 )
 @click.option(
     "--max-waiting-bytes",
     type=click.IntRange(min=1 << 20),
     default=64 << 20,
-    help="Most bytes that wait, in memory.",
+    help="Most bytes in memory of requests that wait for their answers.",
 )
 @click.option(
     "--max-event-bytes",
     type=click.IntRange(min=1 << 10),
     default=16 << 20,
-    help="Largest body.",
+    help="Largest body of an HTTP request, in bytes.",
 )
 def cli(
     folder: str,

@@ -93,24 +93,39 @@ def with_config(model: Model, *, write: bool) -> tuple[Model, str]:
     type=click.Choice(["auto", *KINDS]),
     default="auto",
     show_default=True,
-    help="Which server; auto takes the first that this machine has.",
+    help="Server to start; auto takes the first that this machine has.",
 )
 @click.option(
     "--models",
     type=click.Path(path_type=Path),
     default=MODELS,
     show_default=True,
-    help="The folder models are pushed to, as NAME/VERSION.",
-)
-@click.option("--model", "name", help="Which model; the one pushed last by default.")
-@click.option("--port", type=click.IntRange(1, 65535), default=8500, show_default=True)
-@click.option(
-    "--rest_api_port", type=click.IntRange(1, 65535), default=8501, show_default=True
+    help="Folder with the pushed models, as NAME/VERSION.",
 )
 @click.option(
-    "--image", help=f"The container image; {IMAGE} for the model's TensorFlow if unset."
+    "--model", "name", help="Name of the model to serve. [the model pushed last]"
 )
-@click.option("--dry-run", is_flag=True, help="Print the command, do not run it.")
+@click.option(
+    "--port",
+    type=click.IntRange(1, 65535),
+    default=8500,
+    show_default=True,
+    help="Port of the gRPC API.",
+)
+@click.option(
+    "--rest_api_port",
+    type=click.IntRange(1, 65535),
+    default=8501,
+    show_default=True,
+    help="Port of the REST API.",
+)
+@click.option(
+    "--image",
+    help=f"Container image. [{IMAGE}, with the version of the model's TensorFlow]",
+)
+@click.option(
+    "--dry-run", is_flag=True, help="Print the command of the server; do not run it."
+)
 @click.argument("more", nargs=-1, metavar="[-- FLAG...]")
 def cli(
     kind: str,
@@ -124,7 +139,7 @@ def cli(
 ) -> None:
     """Serve the pushed model over gRPC and REST.
 
-    Flags after -- go to the server as they are.
+    Flags after -- are passed to the server unchanged.
     """
     ports = Ports(port, rest_api_port)
     model = find_model(models, name)

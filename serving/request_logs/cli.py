@@ -16,28 +16,34 @@ _LOG = click.option(
     "--log",
     required=True,
     metavar="PREFIX",
-    help="The filename_prefix of a server's logging_config, or its folder.",
+    help="filename_prefix of a server's logging_config, or the folder of the log.",
 )
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 def cli() -> None:
-    """Look after logged requests.
+    """List and remove logged requests.
 
-    Exit codes: 0 done; 2 it cannot be done, one line says why.
+    Exit codes: 0 done; 2 the command cannot be done, and one line gives the reason.
     """
 
 
 @cli.command("list")
 @_LOG
-@click.option("--since", metavar="TIME", help="ISO 8601; UTC if it names no zone.")
-@click.option("--until", metavar="TIME", help="Likewise; the first that is left out.")
-@click.option("--json", "as_json", is_flag=True, help="A line of JSON for each.")
+@click.option(
+    "--since",
+    metavar="TIME",
+    help="List only requests from this time on: ISO 8601, UTC without a zone.",
+)
+@click.option("--until", metavar="TIME", help="List only requests before this time.")
+@click.option(
+    "--json", "as_json", is_flag=True, help="Print one line of JSON per request."
+)
 def list_command(log: str, since: str | None, until: str | None, as_json: bool) -> None:
-    """List requests: when, which model, version and signature, and the id.
+    """List requests: time, model, version, signature and request id.
 
-    Those of the hour that a collector is writing are among them. Requests whose line
-    of the index was lost in a kill are not listed; `monitor` reads them all the same.
+    The list includes the hour that a collector is still writing. A request is missing
+    if a killed server did not write its line of the index; `monitor` still reads it.
     """
     when = reading.period(since, until)
     for path in reading.find_files(log, at_hand=True):
@@ -74,13 +80,13 @@ def _json(entry: reading.Entry) -> str:
     "--output",
     default="output",
     show_default=True,
-    help="The folder of runs, with what `monitor` made of the log.",
+    help="Output folder of the runs, with the reports of `monitor`.",
 )
 def forget(request_id: str, log: str, output: str) -> None:
-    """Remove a request: from the log, its index, and what `monitor` made of it.
+    """Remove a request from the log, from its index and from `monitor`'s reports.
 
-    It may be done while the server, or a collector, writes the log. What was counted of
-    the request stays counted: numbers, and no picture.
+    The server or a collector may write the log at the same time. Counts that include
+    the request stay as they are: they are numbers, without pictures.
     """
     in_output = forgetting.forget_in_output(output, request_id)
     try:

@@ -37,151 +37,173 @@ class Options:
     )
     ssl_config_file: str = _flag(
         "",
-        "text SSLConfig: server_key, server_cert, custom_ca (PEM contents), "
-        "client_verify; TLS on the gRPC port",
+        "text-format SSLConfig file that turns on TLS on the gRPC port: server_key, "
+        "server_cert, custom_ca (PEM contents), client_verify",
     )
     enable_grpc_healthcheck_service: bool = _flag(
         True,
-        "the standard grpc.health.v1 service (on here; off in tensorflow_model_server)",
+        "serve the standard grpc.health.v1 service (on here; off in "
+        "tensorflow_model_server)",
     )
     rest_api_port: int = _flag(0, "port of the REST API; 0 turns it off")
     rest_api_timeout_in_ms: int = _flag(
-        30_000, "time limit of a REST call", positive=True
+        30_000, "time limit of a REST call, in milliseconds", positive=True
     )
     rest_api_enable_cors_support: bool = _flag(
         False, "send CORS headers with REST answers"
     )
     monitoring_config_file: str = _flag(
-        "", "text MonitoringConfig: Prometheus metrics on the REST port"
+        "", "text-format MonitoringConfig file: Prometheus metrics on the REST port"
     )
 
     model_name: str = _flag(
-        "default", "name of the one model (ignored with --model_config_file)"
+        "default", "name of the only model (ignored with --model_config_file)"
     )
     model_base_path: str = _flag(
         "",
-        "folder that holds its numbered version folders (ignored with "
+        "folder of the model, with its numbered version folders (ignored with "
         "--model_config_file, otherwise required)",
     )
     model_config_file: str = _flag(
-        "", "text ModelServerConfig: several models, version policies, labels"
+        "",
+        "text-format ModelServerConfig file: several models, version policies, labels",
     )
     model_config_file_poll_wait_seconds: int = _flag(
-        0, "read that file again this often; 0: only at the start"
+        0, "seconds between reads of --model_config_file; 0: read it only at the start"
     )
     saved_model_tags: str = _flag(
         "serve", "comma-separated tags of the MetaGraphDef to load"
     )
     file_system_poll_wait_seconds: float = _flag(
-        1, "look for new versions this often; 0: once; negative: never"
+        1, "seconds between looks for new versions; 0: look once; negative: never"
     )
     allow_version_labels_for_unavailable_models: bool = _flag(
-        False, "let a new label name a version that is not available yet"
+        False, "allow a new label for a version that is not available yet"
     )
     force_allow_any_version_labels_for_unavailable_models: bool = _flag(
-        False, "let any label do so, one that names another version already included"
+        False,
+        "allow any label for a version that is not available yet, even a label that "
+        "already names another version",
     )
-    max_num_load_retries: int = _flag(5, "times a failed load is tried again")
+    max_num_load_retries: int = _flag(
+        5, "number of times that a failed load is tried again"
+    )
     load_retry_interval_micros: int = _flag(
-        60_000_000, "microseconds between those; negative: none"
+        60_000_000,
+        "microseconds before a failed load is tried again; negative: no wait",
     )
-    num_load_threads: int = _flag(0, "versions loaded at the same time; 0 means one")
+    num_load_threads: int = _flag(
+        0, "number of versions loaded at the same time; 0 means one"
+    )
     enable_model_warmup: bool = _flag(
         True,
         "replay assets.extra/tf_serving_warmup_requests before a version is available",
     )
     num_request_iterations_for_warmup: int = _flag(
-        0, "times each of its records is run, if > 0"
+        0, "number of times that each warm-up request is run; 0 means once"
     )
 
-    enable_batching: bool = _flag(False, "batch as --batching_parameters_file says")
-    batching_parameters_file: str = _flag("", "text BatchingParameters")
-    enable_per_model_batching_parameters: bool = _flag(
-        False, "take them from batching_params.pbtxt in the version folder"
+    enable_batching: bool = _flag(
+        False, "batch requests, with the parameters in --batching_parameters_file"
     )
-    tensorflow_session_parallelism: int = _flag(0, "sets both of the next two")
+    batching_parameters_file: str = _flag("", "text-format BatchingParameters file")
+    enable_per_model_batching_parameters: bool = _flag(
+        False, "read the parameters from batching_params.pbtxt in each version folder"
+    )
+    tensorflow_session_parallelism: int = _flag(
+        0, "number of threads for both of the next two flags"
+    )
     tensorflow_intra_op_parallelism: int = _flag(
-        0, "threads of one op; 0: half of the CPUs"
+        0, "number of threads within one op; 0: half of the CPUs"
     )
     tensorflow_inter_op_parallelism: int = _flag(
         0,
-        "ops run at the same time; 0: the graph runs on the thread of its batch, which "
-        "is the quickest for graphs of small ops",
+        "number of ops that run at the same time; 0: the graph runs on the thread of "
+        "its batch, which is the fastest for graphs of small ops",
     )
-    tensorflow_session_config_file: str = _flag("", "text ConfigProto of the sessions")
+    tensorflow_session_config_file: str = _flag(
+        "", "text-format ConfigProto file for the sessions"
+    )
     per_process_gpu_memory_fraction: float = _flag(
-        0.0, "share of the GPU's memory; 0: what the models need"
+        0.0, "largest share of the GPU's memory; 0: as much as the models need"
     )
     enable_signature_method_name_check: bool = _flag(
-        False, "refuse calls on signatures of another method_name"
+        False, "refuse a call if the signature's method_name is not the one of the API"
     )
     enable_serialization_as_tensor_content: bool = _flag(
-        False, "answer Predict with tensor_content instead of float_val and its kind"
+        False,
+        "answer Predict with tensor_content instead of typed fields such as float_val",
     )
     enforce_session_run_timeout: bool = _flag(
-        True, "break loops off at their callers' deadlines"
+        True, "stop a graph that runs a loop at the deadline of the call"
     )
     enable_profiler: bool = _flag(
         False,
-        "tensorflow.ProfilerService on the gRPC port (off here; on in "
-        "tensorflow_model_server): whoever reaches the port may then trace the server",
+        "serve tensorflow.ProfilerService on the gRPC port (off here; on in "
+        "tensorflow_model_server); then everyone who reaches the port can trace the "
+        "server",
     )
     prefer_tflite_model: bool = _flag(
-        False, "serve model.tflite of a version folder that has one, not its SavedModel"
+        False,
+        "serve model.tflite instead of the SavedModel, if the version folder has one",
     )
     num_tflite_pools: int = _flag(
-        1, "TensorFlow Lite interpreters of a model, one a request", positive=True
+        1,
+        "number of TensorFlow Lite interpreters per model; each runs one request at "
+        "a time",
+        positive=True,
     )
     mixed_precision: str = _flag(
-        "", "bfloat16: let oneDNN compute in it where it sees fit"
+        "", "set to bfloat16 to let oneDNN choose ops that it computes in bfloat16"
     )
     grpc_max_threads: int = _flag(
-        _FOUR_A_CPU, "threads that work on gRPC requests, of each model", positive=True
+        _FOUR_A_CPU, "number of threads for gRPC requests, per model", positive=True
     )
     rest_api_num_threads: int = _flag(
-        _FOUR_A_CPU, "threads that work on REST requests, of each model", positive=True
+        _FOUR_A_CPU, "number of threads for REST requests, per model", positive=True
     )
 
     bind_address: str = _flag(
         "127.0.0.1",
-        "interface of both ports; 0.0.0.0 or [::] opens them to every host that "
-        "reaches this one",
+        "address on which both ports listen; 0.0.0.0 or [::] opens them to every host "
+        "that reaches this one",
         ours=True,
     )
     max_message_bytes: int = _flag(
         64 * MEBIBYTE,
-        "largest request, and largest tensor one may claim",
+        "largest size of a request, and of a tensor that it declares",
         ours=True,
         positive=True,
     )
     max_concurrent_rpcs: int = _flag(
         4096,
-        "gRPC calls at a time; more get RESOURCE_EXHAUSTED",
+        "most gRPC calls at the same time; further calls get RESOURCE_EXHAUSTED",
         ours=True,
         positive=True,
     )
     enable_reload_config_rpc: bool = _flag(
         False,
-        "answer HandleReloadConfigRequest, by which whoever reaches the port makes the "
-        "server load any folder it can read",
+        "answer HandleReloadConfigRequest; then everyone who reaches the port can make "
+        "the server load any folder that it can read",
         ours=True,
     )
     shutdown_grace_seconds: float = _flag(
-        20.0, "longest wait for running requests after SIGTERM", ours=True
+        20.0, "longest wait for running requests after SIGTERM, in seconds", ours=True
     )
     max_rest_connections: int = _flag(
         4096,
-        "connections of the REST port; at most half of the files that may be open",
+        "most connections to the REST port; never more than half of the limit of open "
+        "files",
         ours=True,
         positive=True,
     )
     request_log_max_bytes: int = _flag(
         1024 * MEBIBYTE,
-        "most bytes on disk of one log of a logging_config",
+        "most bytes on disk for each log of a logging_config",
         ours=True,
         positive=True,
     )
-    page: str = _flag("", "an HTML file that the REST port shows at /", ours=True)
+    page: str = _flag("", "HTML file that the REST port serves at /", ours=True)
 
 
 # These flags are accepted, so that a command line for tensorflow_model_server also
@@ -245,7 +267,9 @@ def build_parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
         formatter_class=lambda prog: argparse.HelpFormatter(prog, max_help_position=32),
     )
-    parser.add_argument("--version", action="store_true", help="print versions, exit")
+    parser.add_argument(
+        "--version", action="store_true", help="print the versions and exit"
+    )
     theirs = parser.add_argument_group("flags of tensorflow_model_server")
     ours = parser.add_argument_group("flags of this server only")
     for field in dataclasses.fields(Options):

@@ -24,7 +24,7 @@ def test_the_codes_are_those_that_shells_and_people_expect() -> None:
 @pytest.mark.parametrize("code", Exit)
 def test_help_documents_each_code(code: Exit) -> None:
     text = " ".join(CliRunner().invoke(cli, ["--help"]).output.split())
-    documented = text[text.index("Exit codes:") : text.index("Whatever the code")]
+    documented = text[text.index("Exit codes:") : text.index("With every code")]
     assert re.search(rf"\b{code.value} \w+", documented)
 
 
