@@ -143,7 +143,7 @@ _OPTIONS = (
     _flag("gates.min_digit_accuracy", hidden=True),
     _flag(
         "gates.max_champion_loss",
-        "Gate: how much lower than the served model's the accuracy may be.",
+        "Gate: largest loss of accuracy against the served model.",
     ),
     _flag(
         "gates.allow_anomalies",
@@ -151,8 +151,8 @@ _OPTIONS = (
     ),
     _flag(
         "gates.allow_champion_fall",
-        "Continue although the served model cannot be evaluated on this data; this is "
-        "recorded.",
+        "Continue although the served model's accuracy has fallen on this data; this "
+        "is recorded.",
     ),
     _flag(
         "gates.replace_task",
