@@ -64,7 +64,7 @@ def ensure_environment(
             stamp_path.unlink(missing_ok=True)
         if why:
             if os.path.lexists(root / ENVIRONMENT):
-                print(f"{ENVIRONMENT} is made anew: {why}", flush=True)
+                print(f"Creating {ENVIRONMENT} again: {why}", flush=True)
             installer.make_environment()
         installer.install(lock, dev)
         Stamp(
@@ -99,7 +99,7 @@ def _find_or_fetch(
         starter = replace(running, headers=())
         installer = Installer.prepare(root, starter, environ, descriptor)
         version = f"3.{lock.pythons[0]}"
-        print(f"No Python that lock {lock.name} covers is here; uv fetches {version}.")
+        print(f"No Python here fits lock {lock.name}; uv downloads Python {version}.")
         try:
             installer.run(f"fetching Python {version}", "python", "install", version)
         except SetupError as failure:
@@ -111,7 +111,7 @@ def _why_anew(
     old: Stamp | None, root: Path, lock: Lock, interpreter: Interpreter
 ) -> str:
     if old is None:
-        return "it is of another tool, or its set-up was not finished"
+        return "another tool made it, or its set-up was not finished"
     if not _python(root).exists():
         return "its own Python is gone"
     return old.why_anew(root, lock, interpreter.path)

@@ -70,9 +70,9 @@ class Stamp:
         if self.lock != lock.name:
             return f"it holds lock {self.lock}"
         if self.python != python:
-            return f"it was made from {self.python}, and is to be from {python}"
+            return f"it was made from {self.python}, but {python} is needed"
         if not os.path.exists(python):
-            return f"{python} is gone, which it was made from"
+            return f"{python}, from which it was made, is gone"
         return ""
 
 

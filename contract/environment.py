@@ -42,7 +42,7 @@ def prepare() -> list[str]:
         A line for each variable whose value was replaced.
     """
     overruled = [
-        f"{name}={os.environ[name]} is overruled: this pipeline needs {value}"
+        f"{name}={os.environ[name]} is replaced: this pipeline needs {value}"
         for name, value in _PINNED.items()
         if os.environ.get(name, value) != value
     ]

@@ -136,8 +136,8 @@ def of_counts(reliability: Reliability, counts: Counts) -> Estimate:
     doubts = reasons = tuple(_against(reliability, counts))
     if not doubts and _might_be_overlooked(counts.novel, answers, int(held.sum())):
         reasons = (
-            "whether pictures of another kind are among them cannot be told: too few "
-            f"of them, {answers:,}, or of the held rows, {held.sum():,}",
+            f"too few pictures, {answers:,}, or held-out rows, {held.sum():,}, to tell "
+            "whether pictures of another kind are among them",
         )
     return Estimate(
         value=value,

@@ -27,6 +27,6 @@ class Exit(Enum):
             Exit.BROKEN: "broken",
             Exit.BAD_INPUT: "bad input",
             Exit.REFUSED: "refused by a gate, nothing was pushed",
-            Exit.INTERRUPTED: "interrupted; the next run picks up from here",
-            Exit.TERMINATED: "terminated; the next run picks up from here",
+            Exit.INTERRUPTED: "interrupted; the next run continues from here",
+            Exit.TERMINATED: "terminated; the next run continues from here",
         }[self]

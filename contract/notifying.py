@@ -40,7 +40,7 @@ KINDS_VARIABLE = "NOTIFY_KINDS"
 SECONDS = 10
 """Most seconds to send a message, from its start."""
 
-NOT_ALL = "not everybody could be told of it: see the log"
+NOT_ALL = "not every notification could be sent: see the log"
 """Message for the screen."""
 
 _MOST_REASONS = 12
@@ -195,7 +195,7 @@ class Sending:
         left = max(0.0, self._deadline - time.monotonic())
         self._process.stdin = None
         try:
-            with told(f"telling people: waiting for {left:.0f} s at most"):
+            with told(f"sending notifications: waiting for {left:.0f} s at most"):
                 out, _ = self._process.communicate(timeout=left)
         except subprocess.TimeoutExpired:
             self._process.kill()
@@ -203,7 +203,12 @@ class Sending:
         results = [json.loads(line) for line in out.splitlines() if line.endswith("}")]
         by_number = {one["address"]: one for one in results}
         taken = sum(one["delivered"] for one in results)
-        log.info("notify: %s: told %d of %d", self._kind, taken, self._count)
+        log.info(
+            "notify: %s: %d of %d notifications were sent",
+            self._kind,
+            taken,
+            self._count,
+        )
         for number in range(1, self._count + 1):
             one = by_number.get(number, {"service": "", "problem": "no answer in time"})
             if not one.get("delivered"):

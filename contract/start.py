@@ -84,7 +84,7 @@ def why_not_imported(error: ImportError | MemoryError) -> str:
     remedy = (
         "out of memory: give this machine or container more"
         if full
-        else "the environment is incomplete: `make clean setup` makes it anew"
+        else "the environment is incomplete: `make clean setup` creates it again"
     )
     return f"{name}: cannot be imported: {found}: {remedy}"
 

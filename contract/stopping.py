@@ -160,7 +160,7 @@ def _watch(heard: int, screen: int) -> None:
         left = began + _Process.grace - time.monotonic()
         # A second signal ends the process at once.
         if _next(heard, max(0.0, left)) != 0:
-            _say(screen, f"{word}: stopped as it was; the next run goes on from there")
+            _say(screen, f"{word}: stopped at once; the next run continues from there")
             os._exit(code.value)
     finally:
         os.close(heard)

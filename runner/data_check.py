@@ -95,9 +95,7 @@ def served_text(served: Served | None, task: Task) -> str:
     if served is None:
         return "nothing is served under that name"
     if served.task is None:
-        return (
-            f"version {served.version} is served, which does not say what it is asked"
-        )
+        return f"version {served.version} is served and does not state its task"
     if task.asks_the_same(served.task):
         return f"version {served.version} of the same task is served"
     return (

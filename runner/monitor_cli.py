@@ -88,7 +88,10 @@ def monitor(
     )
     place = log or config.monitoring.log
     if place is None:
-        raise BadInputError("--log: expected where a server logs requests")
+        raise BadInputError(
+            "--log: expected the filename_prefix of a server's logging_config, or the "
+            "setting monitoring.log; found neither"
+        )
     when = reading.period(since, until)
     files = reading.find_files(place)
     served = Workspace(os.path.abspath(output))

@@ -25,7 +25,9 @@ from version_store.manifest import SPLIT_RULE, ManifestError, read_manifest
 from version_store.served import check_name, find_served
 from version_store.versions import latest_version, version_path
 
-_NO_LOG = f"{nodes.REPLAY} is left out: no log of requests is named (gates.replay_log)"
+_NO_LOG = (
+    f"{nodes.REPLAY} is left out: the setting gates.replay_log names no request log"
+)
 
 _ON_PURPOSE = (Exit.INTERRUPTED, Exit.TERMINATED)
 
@@ -131,8 +133,8 @@ def _of_split(config: Config, dataset: DataSet, workspace: Workspace) -> str:
     if tuple((manifest.split or {}).get(key) for key in SPLIT_RULE) == ours:
         return ""
     return (
-        f"version {version} was trained with another split, and may know rows of this "
-        "test split by heart: against it a new model looks worse than it is"
+        f"version {version} was trained with another split, perhaps on rows of this "
+        "test split: a new model looks worse than it is when compared with it"
     )
 
 

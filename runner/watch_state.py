@@ -311,8 +311,8 @@ class StateFile:
             ) from error
         except (ValidationError, UnicodeDecodeError) as error:
             raise BadInputError(
-                f"{self.path}: expected what `watch` wrote, found something else: move "
-                "it away, and all spans count as new"
+                f"{self.path}: expected the state of `watch`, found another file: move "
+                "it away; then all spans count as new"
             ) from error
 
     @contextmanager

@@ -34,7 +34,7 @@ NEW_EACH_TIME = "run"
 """The parameter with the run's name, which makes a node execute in every run."""
 
 _NEXT = "(the next run)"
-_ALWAYS = "always: it looks at what is there now"
+_ALWAYS = "always: it checks the current state"
 _FINISHED = ("complete", "cached")
 
 
@@ -118,7 +118,7 @@ def _plan(
             continue
         if waiting:
             makers = ", ".join(dict.fromkeys(producer for _, producer in waiting))
-            reasons = [f"it uses what is made anew by {makers}"]
+            reasons = [f"it uses new output of {makers}"]
         else:
             reasons = _changed_inputs(component, inputs, step)
         reasons = [*_changed_parameters(parameters, step), *reasons]
@@ -169,9 +169,7 @@ def _changed_inputs(
         if [artifact.id for artifact in inputs[key]]
         != [artifact.id for artifact in step.inputs.get(key, [])]
     )
-    return [
-        f"what {maker} made is another one than in the last run" for maker in makers
-    ]
+    return [f"the output of {maker} is not the one of the last run" for maker in makers]
 
 
 def _changed_parameters(parameters: Mapping[str, Any], step: Step | None) -> list[str]:
@@ -230,12 +228,12 @@ def _otherwise(last: Run | None, step: Step | None) -> str:
     if last is None:
         return "there was no run before"
     if step is None:
-        return "the last run did not get to it"
+        return "the last run did not reach it"
     if step.state not in _FINISHED:
         return f"it did not finish in the last run: {step.state}"
     if any(one.folder is None for some in step.outputs.values() for one in some):
         return "its outputs are gone"
-    return "its class, or how TFX runs it, is another one"
+    return "its class, or the way TFX runs it, has changed"
 
 
 def _short(value: Any, most: int = 60) -> str:

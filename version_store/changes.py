@@ -43,11 +43,11 @@ def locked(base: str, timeout: float = LOCK_SECONDS) -> Iterator[None]:
     # Two pods may run as different users.
     lock = FileLock(os.path.join(base, LOCK_FILE), mode=0o666)
     try:
-        with told(f"{base}: waiting for a push, rollback or prune to let go of it"):
+        with told(f"{base}: waiting until another push, rollback or prune has ended"):
             lock.acquire(timeout=timeout)
     except Timeout:
         raise TimeoutError(
-            f"{base}: a push, rollback or prune has held it for {timeout:g} s"
+            f"{base}: still locked by a push, rollback or prune after {timeout:g} s"
         ) from None
     try:
         _discard_incomplete(base)

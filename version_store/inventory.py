@@ -173,4 +173,6 @@ def find_version(found: list[Version], number: int) -> Version:
         if version.number == number:
             return version
     there = ", ".join(str(version.number) for version in found) or "none"
-    raise BadInputError(f"version {number}: expected one that is there, found {there}")
+    raise BadInputError(
+        f"version {number}: expected an existing version, found {there}"
+    )

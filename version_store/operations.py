@@ -208,8 +208,8 @@ def _decision(version: Version, what: str, reason: str) -> Decision:
     manifest = version.manifest
     if manifest is None or manifest.model_digest is None:
         raise BadInputError(
-            f"version {version.number}: has no manifest with the model's digest, by "
-            "which a decision is kept"
+            f"version {version.number}: has no manifest with the model's digest, "
+            "which is needed to record a decision"
         )
     return Decision(
         digest=manifest.model_digest,

@@ -88,7 +88,7 @@ def served_one(found: list[Version]) -> Version:
         return version
     raise BadInputError(
         f"{found[0].model}: expected a version that is served, found none: the "
-        "server's configuration names none that is there"
+        "server's configuration names no existing version"
     )
 
 
@@ -148,7 +148,7 @@ def check(target: Version) -> None:
     problems = [problem for problem in verify(target) if problem.what != EXTRA]
     if target.manifest is None:
         raise BadInputError(
-            f"version {target.number}: was never blessed, as far as can be known: "
+            f"version {target.number}: nothing shows that the gates blessed it: "
             f"{problems[0]}"
         )
     if problems:

@@ -52,7 +52,8 @@ def pin(base: str, servers: Servers) -> int | None:
     except NoServerError:
         seconds = 2 * model_config.POLL_SECONDS
         with told(
-            f"no server answers: waiting {seconds:g} s, for one that reads files"
+            f"no server answers: waiting {seconds:g} s, in case a server reads the "
+            "configuration file"
         ):
             time.sleep(seconds)
     return now.stable
@@ -93,8 +94,8 @@ def loaded(base: str, version: int, servers: Servers) -> Iterator[None]:
     with changes.locked(base, LOCK_SECONDS):
         if version not in serving(base).versions:
             raise NotConfirmedError(
-                f"{_model(base)} version {version}: another change had it unloaded in "
-                "the meantime"
+                f"{_model(base)} version {version}: another command unloaded it in the "
+                "meantime"
             )
         _refuse_held_back(base, version)
         yield

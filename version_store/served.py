@@ -85,7 +85,7 @@ def why_not_compared(served: Served, task: Task) -> str:
     if served.problem:
         return served.problem
     if served.task is None:
-        return "it does not say what it is asked"
+        return "it does not state its task"
     difference = served.difference(task)
     return f"it has another task: {difference}" if difference else ""
 

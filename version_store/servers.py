@@ -72,8 +72,9 @@ class Servers:
                     unreached = [e for e in found if isinstance(e, ServingError)]
                     why = _why(unreached) if found else " (no machine has that name)"
                     raise NoServerError(
-                        f"{called}: no server answers at {self.address}{why}: the "
-                        "right address is named by --server, or push.server"
+                        f"{called}: no server answers at {self.address}{why}: "
+                        "give the right address with --server, or the setting "
+                        "push.server"
                     )
                 if not any(answers):
                     return
@@ -82,9 +83,9 @@ class Servers:
                     heard = time.monotonic()
                 if time.monotonic() > heard + SILENCE_SECONDS:
                     raise NotConfirmedError(
-                        f"{called}: what listens at {self.address} has said nothing "
-                        f"for {SILENCE_SECONDS:g} s: is it the port of gRPC? It is "
-                        "named by --server, or push.server"
+                        f"{called}: no answer from {self.address} for "
+                        f"{SILENCE_SECONDS:g} s: is it the gRPC port? Give the right "
+                        "address with --server, or the setting push.server"
                     )
                 if time.monotonic() > deadline:
                     raise NotConfirmedError(

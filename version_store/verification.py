@@ -32,7 +32,9 @@ def verify(version: Version) -> list[Problem]:
     """
     manifest = version.manifest
     if manifest is None:
-        what = version.problem or "no manifest: there is nothing to hold it to"
+        what = (
+            version.problem or "no manifest: there is nothing to compare the files with"
+        )
         lost = not os.path.exists(os.path.join(version.path, SAVED_MODEL))
         return [
             *([Problem(SAVED_MODEL, "missing")] if lost else ()),
@@ -50,7 +52,9 @@ def verify(version: Version) -> list[Problem]:
     found.pop(MANIFEST_FILE, None)
     problems = [] if sealed else [Problem(MANIFEST_FILE, "changed")]
     if manifest.version != version.number:
-        problems.append(Problem(MANIFEST_FILE, f"that of version {manifest.version}"))
+        problems.append(
+            Problem(MANIFEST_FILE, f"belongs to version {manifest.version}")
+        )
     pushed = manifest.files or {}
     for file in sorted(found.keys() | pushed.keys()):
         if file not in found:
@@ -67,7 +71,7 @@ def what_was_held(version: Version) -> str:
     if version.manifest is None:
         return "nothing"
     if _is_old(version.manifest):
-        return "model only: its manifest is of before files were hashed one by one"
+        return "model only: its manifest is too old to have a hash of each file"
     return f"{len(version.manifest.files or {})} files and the manifest"
 
 

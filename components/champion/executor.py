@@ -66,7 +66,7 @@ class Executor(BaseExecutor):
                 champion.folder, task
             )
             if left_out:
-                left_out = f"version {version} is not compared with: {left_out}"
+                left_out = f"no comparison with version {version}: {left_out}"
                 logging.warning("%s", left_out)
                 version = None
 
@@ -102,7 +102,7 @@ class Executor(BaseExecutor):
         else:
             # This pipeline did not push the version. It is still a baseline for the
             # Evaluator, but drift cannot be measured.
-            logging.warning("version %d carries no statistics", version)
+            logging.warning("version %d has no statistics", version)
             io_utils.write_string_file(
                 os.path.join(statistics.uri, _NO_CHAMPION_FILE), ""
             )
@@ -159,7 +159,7 @@ def _why_not_asked(folder: str, task: Task) -> str:
         raise
     except Exception as error:
         lines = str(error).strip().splitlines() or [""]
-        return f"it cannot be asked: {type(error).__name__}: {lines[0]}"
+        return f"its model cannot be run: {type(error).__name__}: {lines[0]}"
     expected = (1, len(task.classes))
     if tuple(found) != expected:
         return f"it answers in the shape {tuple(found)}, and not {expected}"

@@ -173,7 +173,7 @@ def check_image(name: str, shape: tuple[int, ...], resized: bool = False) -> Non
         raise BadInputError(
             f"{name}: wrong image size: expected at most {MOST_VALUES:,} values an "
             f"image, as an example has a number for each, found {shape_text(shape)}: "
-            "give a size to bring them to with --resize, as --resize 224x224"
+            "resize the images, such as with --resize 224x224"
         )
 
 

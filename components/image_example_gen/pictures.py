@@ -37,7 +37,7 @@ _UNREADABLE = (
 )
 """Pillow's exceptions for invalid bytes."""
 
-_ADVICE = "mend it or take it out; of pictures in folders, --skip-unreadable does"
+_ADVICE = "repair or remove it; --skip-unreadable leaves out such pictures in folders"
 _WHITE = 255
 _SAMPLED = 2_000
 """Number of pictures whose headers are read first, about."""
@@ -159,15 +159,14 @@ def decode(name: str, content: bytes, form: Form) -> np.ndarray:
         if not channels and not form.insists and _is_colour(image):
             raise BadInputError(
                 f"{name}: expected a grey picture, as the others are, found one in "
-                "colour: say what all of them shall be with --colour rgb or "
-                "--colour grey"
+                "colour: convert all of them with --colour rgb or --colour grey"
             )
         if not form.resized and _size(image) != (width, height):
             found = "x".join(map(str, _size(image)))
             raise BadInputError(
                 f"{name}: images of mixed sizes: expected {width}x{height}, as the "
-                f"first, found {found}: give a size to bring all of them to with "
-                f"--resize, as --resize {_sensible(width, height)}"
+                f"first, found {found}: resize all of them, such as with "
+                f"--resize {_sensible(width, height)}"
             )
         if form.resized:
             decode_no_larger(image, width, height)

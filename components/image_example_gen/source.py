@@ -80,8 +80,8 @@ class Source:
                 raise BadInputError(
                     f"{part.images_name}: wrong image size: expected "
                     f"{shape_text(self.shape)}, as in {self.train.images_name}, "
-                    f"found {shape_text(part.shape)}: give a size to bring all of them "
-                    "to with --resize"
+                    f"found {shape_text(part.shape)}: resize all of them with "
+                    "--resize WxH"
                 )
 
     @property

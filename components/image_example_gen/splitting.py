@@ -160,7 +160,9 @@ def of_content(
                 "share out"
             )
     return Assignment(
-        CONTENT, "of data in spans, a picture's content decides, for all runs", rows
+        CONTENT,
+        "in data with spans, a picture's content decides its split, in every run",
+        rows,
     )
 
 

@@ -118,19 +118,19 @@ def _advice(refusal: Refusal) -> Iterator[str]:
         )
     elif demand.gate == nodes.SERVING_VALIDATOR:
         yield (
-            "The exported model does not answer as the trained one: this is a fault "
-            "of the model's export or of this machine, and the run's log says more."
+            "The exported model gives other answers than the trained model: this is a "
+            "fault of the export or of this machine; see the log of the run."
         )
     elif demand.gate == nodes.REPLAY:
         yield (
-            "Callers would get other answers than so far: look at the disagreements in "
+            "Callers would get other answers than before: look at the disagreements in "
             "the report. If the new model is right in them, change "
             "gates.min_agreement, gates.min_class_agreement or gates.max_share_shift."
         )
     elif demand.gate == nodes.PUSHER:
         yield (
-            "A person took this model back with a rollback. Change what makes it, as "
-            "data or settings; or allow it again: "
+            "This model was taken back by a rollback or a withdrawal. Change the data "
+            "or the settings that it is made from, or allow it again: "
             ".venv/bin/python -m version_store allow --help."
         )
     elif metric == CHAMPION_FALL:

@@ -79,14 +79,15 @@ def verdict(facts: TrafficFacts) -> Verdict:
 def what_to_do(found: Sequence[Demand]) -> list[str]:
     """Returns advice on the findings, one entry for each kind."""
     advice = {
-        FINDINGS: "Look at who sends the pictures: they are none of the task's.",
+        FINDINGS: "Find out who sends these pictures: they do not belong to the task.",
         judgement.NOVEL_SHARE: (
-            "Look at the pictures that are furthest from training: if they are of the "
-            "task, add some with labels and train again; if not, tell who sends them."
+            "Look at the pictures that are furthest from the training data: if they "
+            "belong to the task, label some and train again with them; if not, inform "
+            "the sender."
         ),
         judgement.ESTIMATE_DOUBTS: (
-            "What the answers are worth cannot be estimated: label some of these "
-            "requests and name them with --labels."
+            "The accuracy cannot be estimated: label some of these requests, and pass "
+            "the labels with --labels."
         ),
         judgement.ESTIMATED_ACCURACY: (
             "Label some of these requests (--labels) to know the true accuracy, and "
@@ -97,14 +98,14 @@ def what_to_do(found: Sequence[Demand]) -> list[str]:
             "python -m version_store rollback."
         ),
         judgement.SHARE_CHANGE: (
-            "Other classes are asked for than were trained on: if that is so in the "
-            "world, train on data with these shares; if it is not, the answers are "
+            "The shares of the classes differ from the training data: if they differ "
+            "in reality, too, train on data with these shares; if not, the answers are "
             "wrong."
         ),
     }
     moved = (
-        "The pictures look different from those of the training: light, scanner, size "
-        "of the object? Train on such ones, or widen the comparator in the schema."
+        "The pictures look different from the training data: light, scanner, size of "
+        "the object? Train on such pictures, or widen the comparator in the schema."
     )
     return list(dict.fromkeys(advice.get(demand.metric, moved) for demand in found))
 

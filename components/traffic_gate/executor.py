@@ -168,9 +168,7 @@ class _Judge:
             facts["truth"] = truth
             pushed = _accuracy_then(folder)
             if pushed is None:
-                not_judged.append(
-                    "the true accuracy: nobody knows what it was at the push"
-                )
+                not_judged.append("the true accuracy: its value at the push is unknown")
             else:
                 gates.append(judgement.of_truth(truth, pushed, self._bounds))
         return VersionFacts(
@@ -186,7 +184,9 @@ class _Judge:
     def _folder(self, name: str, not_judged: list[str]) -> str:
         """Returns the folder of a version; empty, with a notice, if it is missing."""
         if name == UNKNOWN:
-            not_judged.append("all but the schema: nobody knows which version answered")
+            not_judged.append(
+                "all but the schema: the version that answered is unknown"
+            )
             return ""
         folder = versions.version_path(self._models, int(name))
         if not os.path.isdir(folder):
@@ -202,9 +202,9 @@ class _Judge:
         found = read_reliability(folder) if folder else None
         if folder and found is None:
             not_judged.append(
-                f"accuracy by estimate, and pictures that are not of the task: version "
-                f"{name} was pushed before the Trainer measured what its confidences "
-                "are worth"
+                f"estimated accuracy, and pictures that do not belong to the task: "
+                f"version {name} was pushed before the Trainer measured how reliable "
+                "its confidences are"
             )
         return found
 

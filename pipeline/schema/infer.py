@@ -67,11 +67,11 @@ def infer(
     measured = levels.divergence()
     drift = _round_up(max(_LEAST_DRIFT, _MARGIN * (measured or 0.0)))
     of_pixels = (
-        f"training and test part of this data are {measured:.5f} apart; the bound is "
+        f"the distance between training and test part is {measured:.5f}; the bound is "
         f"{_MARGIN} times that, and at least {_LEAST_DRIFT}"
         if measured is not None
-        else f"this data has one part, so that nothing was measured; {_LEAST_DRIFT} is "
-        "what MNIST is held to"
+        else f"this data has one part, so nothing was measured; {_LEAST_DRIFT} is the "
+        "bound for MNIST"
     )
     text = resources.files(__package__).joinpath(_TEMPLATE).read_text("utf-8")
     return Template(text).substitute(

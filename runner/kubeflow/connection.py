@@ -154,9 +154,9 @@ class Connection:
             )
         where = f"namespace {self.namespace}" if self.namespace else "it"
         return (
-            f"{self.host}: the token is known, and may not use {where} (403): name a "
-            f"namespace of yours with --namespace, or have a token made for an "
-            f"account that may: {how}"
+            f"{self.host}: the token is valid, but has no right to use {where} (403): "
+            f"name your namespace with --namespace, or create a token for an account "
+            f"that has the right: {how}"
         )
 
     def _unreachable(self, error: requests.RequestException) -> str:

@@ -31,8 +31,8 @@ def kind(data: str) -> str:
         if is_pattern(data):
             raise BadInputError(
                 f"data: {data}: expected spans on the data volume, as "
-                f"{DATA_FOLDER}/incoming/{{SPAN}}: KFP's launcher brings one folder or "
-                "file, and knows no pattern"
+                f"{DATA_FOLDER}/incoming/{{SPAN}}: KFP's launcher fetches one folder "
+                "or file, and takes no pattern"
             )
         if not re.fullmatch(r"\w+://[^/\s]+/\S*[^/\s]/?", data):
             raise BadInputError(

@@ -51,9 +51,9 @@ class ProgressScreen:
             running = [node.name for node in progress.nodes if node.state == "running"]
             self._line(
                 f"a pod of {', '.join(running) or 'the run'} has been waiting for "
-                f"{progress.pending:.0f} s to be started: is its claim there, and has "
-                "a machine room for it? `kubectl describe pod` says why; KFP waits for "
-                "ever"
+                f"{progress.pending:.0f} s to start: does its PersistentVolumeClaim "
+                "exist, and has a machine room for it? `kubectl describe pod` gives "
+                "the reason; KFP waits for ever"
             )
         if redraws(self.console):
             return

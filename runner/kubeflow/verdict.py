@@ -84,7 +84,7 @@ def conclude(
 ) -> Ending:
     """Returns how a run ended."""
     if not progress.ended:
-        return Ending(Exit.BROKEN, "the time is up, and the run goes on")
+        return Ending(Exit.BROKEN, "--timeout is over, and the run continues")
     if progress.state == "SUCCEEDED":
         verdict = [node for node in progress.nodes if node.name == VERDICT]
         if not verdict:
@@ -141,7 +141,7 @@ def _failure_unseen(
         printed, _ = _printed(node, namespace, run_id, log_of)
         if printed.refused_by or printed.error or printed.launcher:
             return _failure(node, namespace, run_id, log_of)
-    reason = progress.error or "KFP says no more: see the run's page"
+    reason = progress.error or "KFP gives no reason: see the page of the run"
     if any(node.ended is not None for node in progress.nodes):
         lines = [f"KFP's list of nodes ends before it: {reason}"]
         return Ending(Exit.BROKEN, "a node failed", [*lines, _where(namespace, run_id)])

@@ -55,7 +55,9 @@ class Tls:
                 given.
         """
         if (self.cert is None) != (self.key is None):
-            raise InputError("a client certificate and its key come together")
+            raise InputError(
+                "a client certificate needs its key, and a key its certificate"
+            )
         return grpc.ssl_channel_credentials(
             _pem(self.ca), _pem(self.key), _pem(self.cert)
         )

@@ -232,7 +232,7 @@ def predict(
     out = csv or parquet
     if out and (as_json or draw is not None or novelty):
         raise click.UsageError(
-            "--csv and --parquet go without --json, --draw and --novelty"
+            "--csv and --parquet cannot be used with --json, --draw or --novelty"
         )
     if version_dir is not None:
         _refuse_server_options()
@@ -264,7 +264,7 @@ def _refuse_server_options() -> None:
     context = click.get_current_context()
     for name in ("server", "model", "version", "label", "tls"):
         if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
-            raise click.UsageError(f"--version-dir asks no server: leave out --{name}")
+            raise click.UsageError(f"--version-dir uses no server: leave out --{name}")
 
 
 @cli.command()
@@ -273,7 +273,7 @@ def _refuse_server_options() -> None:
 def status(client: Client, as_json: bool) -> None:
     """Print the state of each version of the model, newest first."""
     if client.model.label is not None:
-        raise click.UsageError("status knows --version, not --label")
+        raise click.UsageError("status takes --version, but not --label")
     with _waiting(client):
         versions = client.status()
     if as_json:

@@ -144,9 +144,9 @@ def show(
     draw = few if draw is None else draw
     if novelty and not model.served.tells_novelty:
         report(
-            f"{model.served.model} version {model.served.version} does not tell which "
-            "pictures are not of its task (it has no signature `novelty`): train and "
-            "push it again"
+            f"{model.served.model} version {model.served.version} cannot tell which "
+            "pictures do not belong to its task (it has no signature `novelty`): train "
+            "and push the model again"
         )
     novelty = few if novelty is None else novelty
     for batch in chain(first, batches):
@@ -185,7 +185,7 @@ def write(
         known = len(table.done)
         left = [file for file in files if (shown(file), "") not in table.done]
         if known:
-            _say(f"{table.path}: {known:,} rows are there already and stay")
+            _say(f"{table.path}: {known:,} rows exist already and are kept")
         try:
             with _Progress(len(files), len(files) - len(left)) as progress:
                 for batch in wish.batches(progress.over(left), served, table):
@@ -193,8 +193,8 @@ def write(
                     progress.show(len(table.done), table.errors)
         except BaseException:
             report(
-                f"{len(table.done):,} rows are in {table.rows_path}: the same command "
-                "goes on from there"
+                f"{len(table.done):,} rows are in {table.rows_path}: run the same "
+                "command again to continue"
             )
             raise
     _say(

@@ -52,7 +52,7 @@ class Wait:
         if time.monotonic() + _POLL_SECONDS >= self._deadline:
             raise ServingError(
                 grpc.StatusCode.DEADLINE_EXCEEDED,
-                f"{self._model} was not served after {self._timeout:g} s, last met: "
+                f"{self._model} was not served after {self._timeout:g} s, last error: "
                 f"{error.code.name}: {error.details}",
                 error.address,
                 error.hint,

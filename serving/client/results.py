@@ -89,11 +89,11 @@ class ServedTask:
         if self.told:
             return ""
         return (
-            f"{self.model} version {self.version} does not tell its task (it has no "
+            f"{self.model} version {self.version} does not state its task (it has no "
             "`describe` signature): its classes are called "
-            f"{names_text(self.task.classes, 3)}, and pictures are fitted to "
-            f"{self.task.size_text} as they are, drawings too; train and push it "
-            "again to have names and drawings"
+            f"{names_text(self.task.classes, 3)}, and all pictures, also drawings, are "
+            f"fitted to {self.task.size_text} as they are; train and push the model "
+            "again to get class names and centred drawings"
         )
 
 

@@ -145,7 +145,7 @@ def _read_source(
         elif head[:2] in (GZIP_MAGIC, IDX_MAGIC):
             images = read_idx(file, ALL if selection is None else selection)
         elif selection is not None:
-            raise InputError("an index chooses from an IDX file, found a picture")
+            raise InputError("--index expects an IDX or npy file, found a picture")
         elif not head:
             raise InputError("the file is empty")
         else:

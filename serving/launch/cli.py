@@ -61,7 +61,7 @@ def explain(server: Server, reasons: list[str], model: Model, ports: Ports) -> s
     if server.has_page:
         query = urllib.parse.urlencode({"model": model.name})
         lines.append(f"  page:   http://localhost:{ports.rest}/?{query}")
-    lines.append("  It loads the model first, and answers when it has said so below.")
+    lines.append("  The server loads the model first, and says below when it is ready.")
     return "\n".join(lines)
 
 

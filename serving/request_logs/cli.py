@@ -99,7 +99,7 @@ def forget(request_id: str, log: str, output: str) -> None:
         # The log's old files are removed by its limit, while reports with pictures
         # stay.
         raise BadInputError(
-            f"{error}; removed: {in_output} of examples and pictures made of it"
+            f"{error}; removed: {in_output} from the examples and pictures of `monitor`"
         ) from error
     if not in_log + in_output:
         raise BadInputError(
@@ -107,7 +107,8 @@ def forget(request_id: str, log: str, output: str) -> None:
             f"`{PROGRAM} list --log {log}` shows them"
         )
     click.echo(
-        f"removed: {in_log} of the log, {in_output} of examples and pictures made of it"
+        f"removed: {in_log} from the log, {in_output} from the examples and pictures "
+        "of `monitor`"
     )
 
 

@@ -120,7 +120,7 @@ def period(since: str | None, until: str | None) -> Period:
     seconds = {name: _seconds(name, text) for name, text in moments.items() if text}
     found = Period(**seconds)
     if not (found.since is None or found.until is None or found.since < found.until):
-        raise BadInputError(f"--until: expected a moment after {since}, found {until}")
+        raise BadInputError(f"--until: expected a time after {since}, found {until}")
     return found
 
 
@@ -129,7 +129,7 @@ def _seconds(name: str, text: str) -> int:
         moment = datetime.fromisoformat(text)
     except ValueError as error:
         raise BadInputError(
-            f"--{name}: expected a moment as 2026-11-26 or 2026-11-26T10:00:00Z, "
+            f"--{name}: expected a time such as 2026-11-26 or 2026-11-26T10:00:00Z, "
             f"found {text}"
         ) from error
     return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())

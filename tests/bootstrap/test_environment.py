@@ -72,7 +72,7 @@ class TestWhatIsShown:
     ) -> None:
         (miniature.root / ".venv").mkdir()
         assert (
-            ".venv is made anew: it is of another tool, or its set-up was not finished"
+            "Creating .venv again: another tool made it, or its set-up was not finished"
             in miniature.set_up().stdout.splitlines()
         )
 
@@ -80,7 +80,7 @@ class TestWhatIsShown:
         miniature.set_up()
         (miniature.root / ".venv" / "bin" / "python").unlink()
         shown = miniature.set_up().stdout
-        assert ".venv is made anew: its own Python is gone" in shown.splitlines()
+        assert "Creating .venv again: its own Python is gone" in shown.splitlines()
         assert miniature.set_up().stdout == ""
 
     @pytest.mark.parametrize("what", ["a file", "a broken link"])
@@ -157,7 +157,7 @@ class TestChange:
         shown = miniature.set_up().stdout
 
         assert (
-            f".venv is made anew: it was made in {before}, where its scripts point to"
+            f"Creating .venv again: it was made in {before}, where its scripts point to"
             in shown
         )
 

@@ -97,7 +97,7 @@ def test_what_is_a_bug_is_one_line_too_and_its_traceback_is_in_the_log(
             True,
             1,
             "tensorflow: cannot be imported: libfoo.so: cannot open shared object "
-            "file: the environment is incomplete: `make clean setup` makes it anew",
+            "file: the environment is incomplete: `make clean setup` creates it again",
         ),
         (
             MemoryError(),

@@ -159,8 +159,8 @@ def test_of_few_pictures_it_is_not_trusted_and_nothing_is_doubted(
     found = judged(reliability, answers, novelty(500))
     assert found.doubts == ()
     assert found.reasons == (
-        "whether pictures of another kind are among them cannot be told: too few of "
-        "them, 500, or of the held rows, 10,000",
+        "too few pictures, 500, or held-out rows, 10,000, to tell whether pictures of "
+        "another kind are among them",
     )
 
 

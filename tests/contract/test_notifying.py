@@ -104,9 +104,9 @@ def test_whoever_is_alive_is_told_whatever_the_others_do(
     with caplog.at_level(logging.INFO):
         assert not told(settings)
     assert len(receiver.messages) == 1
-    assert "telling people: waiting for " in capsys.readouterr().err
+    assert "sending notifications: waiting for " in capsys.readouterr().err
     assert caplog.messages == [
-        "notify: refused: told 1 of 4",
+        "notify: refused: 1 of 4 notifications were sent",
         "notify: refused: address 1 was not told: no answer in time",
         "notify: refused: address 2 (JSON) was not told: the service did not take it: "
         "`apprise -vv` tells more",

@@ -150,7 +150,7 @@ def test_it_can_be_interrupted_at_each_node_and_goes_on_from_there(
         with signalled(moment, signum) as sent:
             ended = run_here()
         assert (moment, sent.sent, ended.code) == (moment, True, code)
-        assert f"scans: {word}; the next run picks up from here" in ended.screen
+        assert f"scans: {word}; the next run continues from here" in ended.screen
         assert "Traceback" not in ended.errors
         assert ended.result["exit_code"] == code
         # Versions are whole or absent; only the last interruption came after the push.

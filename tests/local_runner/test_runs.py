@@ -635,5 +635,5 @@ class TestLineage:
             "code: its module, one it imports, or an installed library"
         ]
         assert plan["Transform"]["reasons"] == ["its outputs are gone"]
-        assert plan["Trainer"]["reasons"] == ["it uses what is made anew by Transform"]
+        assert plan["Trainer"]["reasons"] == ["it uses new output of Transform"]
         assert not plan["StatisticsGen"]["executes"]

@@ -175,7 +175,7 @@ def test_a_served_model_of_another_task_is_told(tmp_path: Path) -> None:
     assert "a run is refused without another name" in served_text(
         Served(7, "", other), same
     )
-    assert "does not say what it is asked" in served_text(Served(7, "", None), same)
+    assert "does not state its task" in served_text(Served(7, "", None), same)
 
 
 def test_what_is_served_is_looked_for_in_the_output_folder(

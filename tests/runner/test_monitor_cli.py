@@ -51,14 +51,14 @@ def refused(
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        ([], "--log: expected where a server logs requests"),
+        ([], "--log: expected the filename_prefix of a server's"),
         (["--log", "gone"], "gone: expected a folder with *.tfrecord of logged"),
         (["--log", "log", "--name", "cats"], "--name cats: expected a model under"),
         (
             ["--log", "log", "--version", "8"],
             "output/models/digits/8: expected a version of digits that this pipeline",
         ),
-        (["--log", "log", "--since", "noon"], "--since: expected a moment as 2026-"),
+        (["--log", "log", "--since", "noon"], "--since: expected a time such as 2026-"),
         (["--log", "log", "--labels", "gone.csv"], "--labels: gone.csv: cannot be"),
         (["--log", "log", "--set", "monitoring.pictures=many"], "monitoring.pictures"),
     ],

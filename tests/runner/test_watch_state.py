@@ -290,5 +290,7 @@ def test_what_fails_meanwhile_changes_nothing(tmp_path: Path) -> None:
 def test_a_file_that_is_no_state_is_refused(tmp_path: Path) -> None:
     file = StateFile(str(tmp_path))
     Path(file.path).write_text(json.dumps({"spans": 7}))
-    with pytest.raises(BadInputError, match=r"state.json: expected what `watch` wrote"):
+    with pytest.raises(
+        BadInputError, match=r"state.json: expected the state of `watch`"
+    ):
         file.read()

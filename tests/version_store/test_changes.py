@@ -239,7 +239,7 @@ class TestLocked:
         ):
             pass
         assert str(caught.value) == (
-            f"{base}: a push, rollback or prune has held it for 0.05 s"
+            f"{base}: still locked by a push, rollback or prune after 0.05 s"
         )
 
     def test_another_user_may_hold_it_next(self, push: Push, base: Path) -> None:

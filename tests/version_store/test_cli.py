@@ -318,8 +318,8 @@ class TestTrial:
         code, printed, errors = run(*command, "--server", address)
         assert (code, printed) == (2, "")
         assert errors.endswith(
-            f"version {on_trial[1]}: no server answers at {address}: the right "
-            "address is named by --server, or push.server\n"
+            f"version {on_trial[1]}: no server answers at {address}: give "
+            "the right address with --server, or the setting push.server\n"
         )
         assert serving(str(models / MODEL)).stable == on_trial[0]
 

@@ -129,6 +129,6 @@ class TestPinned:
         self, models: Path, pushed: list[int], tmp_path: Path
     ) -> None:
         config = write(tmp_path, "", "more")
-        with pytest.raises(BadInputError, match="names none that is there"):
+        with pytest.raises(BadInputError, match="names no existing version"):
             prune(str(models), MODEL, 1, None, dry_run=False, config=config)
         assert len(list_versions(str(models), MODEL)) == 4

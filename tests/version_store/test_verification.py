@@ -95,7 +95,9 @@ def test_a_manifest_of_before_files_were_hashed_holds_the_model(
 def test_a_version_of_somebody_else_cannot_be_held_to_anything(models: Path) -> None:
     (models / MODEL / "7").mkdir(parents=True)
     (models / MODEL / "7/saved_model.pb").write_text("graph")
-    assert problems(models) == ["no manifest: there is nothing to hold it to"]
+    assert problems(models) == [
+        "no manifest: there is nothing to compare the files with"
+    ]
 
 
 def test_a_manifest_of_a_later_project_is_not_guessed_at(
@@ -121,4 +123,4 @@ def test_a_copy_under_another_number_is_not_what_was_pushed(
     models: Path, version: Path
 ) -> None:
     shutil.copytree(version, version.with_name("9999999999"))
-    assert problems(models) == [f"manifest.json: that of version {version.name}"]
+    assert problems(models) == [f"manifest.json: belongs to version {version.name}"]

@@ -216,7 +216,7 @@ class TestLeftOut:
         serve("7", source=source)
         for found in find():
             assert left_out(found).startswith(
-                "version 7 is not compared with: it has no signature tf_examples with "
+                "no comparison with version 7: it has no signature tf_examples with "
                 "probabilities, which the Evaluator asks (found: "
             )
 
@@ -224,14 +224,14 @@ class TestLeftOut:
         (base / "7").mkdir(parents=True)
         (base / "7" / "saved_model.pb").write_text("graph")
         why = left_out(find()[0])
-        assert why.startswith("version 7 is not compared with: its SavedModel cannot")
+        assert why.startswith("no comparison with version 7: its SavedModel cannot")
 
     def test_a_model_that_lost_its_weights(
         self, find: Find, serve: Serve, tmp_path: Path
     ) -> None:
         (serve("7") / "variables/variables.index").unlink()
         assert left_out(find()[0]).startswith(
-            "version 7 is not compared with: it cannot be asked: "
+            "no comparison with version 7: its model cannot be run: "
         )
 
     def test_a_model_that_answers_in_another_shape(
@@ -244,7 +244,7 @@ class TestLeftOut:
         wrong = (softmax.EXAMPLES, nine)
         serve("7", source=save_softmax(str(tmp_path / "other"), tf_examples=wrong))
         assert left_out(find()[0]) == (
-            "version 7 is not compared with: it answers in the shape (1, 9), and not "
+            "no comparison with version 7: it answers in the shape (1, 9), and not "
             "(1, 10)"
         )
 
@@ -292,7 +292,7 @@ class TestAnotherTask:
     ) -> None:
         serve("7")
         assert left_out(find(task=LETTERS, replace_task=True)[0]) == (
-            "version 7 is not compared with: it has another task: images of 28x28 "
+            "no comparison with version 7: it has another task: images of 28x28 "
             "grey, and not of 20x28 grey"
         )
 

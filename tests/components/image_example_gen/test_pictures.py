@@ -129,8 +129,8 @@ def test_a_colour_among_grey_ones_needs_a_word() -> None:
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (b"", "expected a picture, found an empty file: mend it or take it out"),
-        (b"<html>", "expected a picture, found 0x3c68746d: mend it or take it out"),
+        (b"", "expected a picture, found an empty file: repair or remove it"),
+        (b"<html>", "expected a picture, found 0x3c68746d: repair or remove it"),
     ],
 )
 def test_what_is_no_picture_is_told_by_its_first_bytes(

@@ -235,7 +235,7 @@ def test_a_version_that_cannot_tell_novel_pictures_shows_the_least_sure(
 
 @pytest.mark.parametrize(
     ("version", "why"),
-    [("unknown", "nobody knows which version answered"), ("8", "version 8 is not in")],
+    [("unknown", "the version that answered is unknown"), ("8", "version 8 is not in")],
 )
 def test_a_version_that_is_not_known_is_held_to_the_schema_alone(
     judge: Judge, version: str, why: str

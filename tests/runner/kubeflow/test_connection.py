@@ -156,7 +156,7 @@ class TestTokens:
     def test_one_of_somebody_who_may_not(self, fake: FakeKfp) -> None:
         fake.accept = lambda request: (403, {}, "RBAC: access denied")
         line = refusal(Connection(fake.host, token="known", namespace="team-a"))
-        assert "may not use namespace team-a (403)" in line
+        assert "no right to use namespace team-a (403)" in line
 
 
 class TestSomethingElseThere:

@@ -202,7 +202,8 @@ def test_a_failure_that_neither_list_nor_log_has() -> None:
         Exit.BROKEN,
         "a node failed",
         [
-            "KFP's list of nodes ends before it: KFP says no more: see the run's page",
+            "KFP's list of nodes ends before it: KFP gives no reason: see the page of "
+            "the run",
             KUBECTL,
         ],
     )
@@ -240,4 +241,4 @@ def test_a_run_that_somebody_ended(state: str) -> None:
 
 def test_a_run_that_is_not_over() -> None:
     found = ending("RUNNING", node("A", "done"))
-    assert found == Ending(Exit.BROKEN, "the time is up, and the run goes on")
+    assert found == Ending(Exit.BROKEN, "--timeout is over, and the run continues")

@@ -141,7 +141,7 @@ def test_an_older_model_cannot_mark_pictures_and_answers_all_the_same(
 ) -> None:
     result = run("predict", idx, "--novelty", "--json")
     assert result.code == 0
-    assert "mnist version 3 does not tell which pictures are not of its" in result.err
+    assert "mnist version 3 cannot tell which pictures do not belong" in result.err
     assert len(result.objects()) == 20
     assert "is_novel" not in result.objects()[0]
 
@@ -188,10 +188,10 @@ def test_status_metadata_and_wait(run: Callable[..., Run], fake: FakeServer) -> 
     [
         (["predict"], 2, "Missing argument 'PICTURE...'"),
         (["status", "--version", 1, "--label", "a"], 2, "--version or --label"),
-        (["status", "--label", "a"], 2, "status knows --version, not --label"),
+        (["status", "--label", "a"], 2, "status takes --version, but not --label"),
         (["status", "--retries", 9], 2, "9 is not in the range 0<=x<=4"),
         (["predict", "x", "--index", "a:b"], 2, "Invalid value for '--index'"),
-        (["status", "--tls-cert", "c.pem"], 3, "come together"),
+        (["status", "--tls-cert", "c.pem"], 3, "needs its key"),
         (["status", "--tls-ca", "gone.pem"], 3, "gone.pem: No such file"),
         (["status", "--server", "localhost:1", "--retries", 0], 4, "`make serve`"),
         (["wait", "--version", 9, "--for", 0.3], 5, "not served after 0.3 s"),

@@ -330,7 +330,7 @@ def test_wait_gives_up_with_what_it_met(ask: Callable, fake: FakeServer) -> None
     spec = ModelSpec("mnist", version=9)
     with pytest.raises(
         ServingError,
-        match=r"mnist version 9 was not served after 0.6 s, last met: NOT_FOUND: "
+        match=r"mnist version 9 was not served after 0.6 s, last error: NOT_FOUND: "
         r"Servable not found for request: Specific\(mnist, 9\)",
     ) as caught:
         ask(fake.address, spec, lambda c: c.wait(0.6))
@@ -398,7 +398,7 @@ class TestTls:
             ask(connection, "mnist", lambda c: c.metadata())
 
     def test_a_certificate_needs_its_key(self, pki: Pki) -> None:
-        with pytest.raises(InputError, match="come together"):
+        with pytest.raises(InputError, match="needs its key"):
             Client(Connection(tls=Tls(cert=pki.client_cert)))
 
     def test_a_file_that_is_no_pem_is_named(self, tmp_path: Path) -> None:

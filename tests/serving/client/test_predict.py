@@ -99,8 +99,8 @@ def test_a_model_that_does_not_tell_its_task_is_asked_all_the_same(
     assert (answer["class"], answer["prepared"]) == ("4", "as is")
     assert "digit" not in answer
     assert result.err.count("\n") == 1
-    assert "mnist version 3 does not tell its task" in result.err
-    assert "push it again" in result.err
+    assert "mnist version 3 does not state its task" in result.err
+    assert "push the model again" in result.err
 
 
 def test_a_model_without_images_is_one_line(
@@ -305,7 +305,7 @@ class TestVersionFolders:
         ("options", "code", "message"),
         [
             ([], 3, "expected a version's folder, which has a saved_model.pb"),
-            (["--model", "x"], 2, "asks no server: leave out --model"),
+            (["--model", "x"], 2, "uses no server: leave out --model"),
         ],
     )
     def test_what_is_no_version_is_one_line(
@@ -333,4 +333,7 @@ class TestVersionFolders:
 def test_tables_go_without_json(run: Callable[..., Run], tmp_path: Path) -> None:
     result = run("predict", "x.png", "--csv", tmp_path / "x.csv", "--json")
     assert result.code == 2
-    assert json.dumps("go without --json, --draw and --novelty")[1:-1] in result.err
+    assert (
+        json.dumps("cannot be used with --json, --draw or --novelty")[1:-1]
+        in result.err
+    )

@@ -78,8 +78,8 @@ def test_without_describe_shapes_tell_size_and_number(
     assert (task.height, task.width, task.channels) == sides
     assert task.classes == tuple("0123456789")
     assert (task.noun, task.background, served.told) == ("image", None, False)
-    assert "name version 7 does not tell its task" in served.note
-    assert "push it again" in served.note
+    assert "name version 7 does not state its task" in served.note
+    assert "push the model again" in served.note
 
 
 @pytest.mark.parametrize(

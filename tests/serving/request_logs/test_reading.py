@@ -98,7 +98,7 @@ def test_the_hour_that_a_collector_writes_cannot_be_read_yet(tmp_path: Path) -> 
 def test_a_moment_without_a_zone_is_utc() -> None:
     assert reading.period("2026-11-26", None).since == 1795651200
     assert reading.period("2026-11-26T01:00+01:00", None).since == 1795651200
-    with pytest.raises(BadInputError, match="--until: expected a moment after"):
+    with pytest.raises(BadInputError, match="--until: expected a time after"):
         reading.period("2026-11-26", "2026-11-25")
 
 
@@ -136,7 +136,7 @@ def test_requests_are_listed_and_forgotten_by_commands(
         "2026-09-21T14:13:21Z  letters 7 serving_default  request-1"
     )
     forget = ["forget", "request-1", *asked, "--output", str(tmp_path)]
-    assert "removed: 1 of the log" in CliRunner().invoke(cli.cli, forget).output
+    assert "removed: 1 from the log" in CliRunner().invoke(cli.cli, forget).output
     with pytest.raises(BadInputError, match="request-1: expected a request id"):
         CliRunner().invoke(cli.cli, forget, catch_exceptions=False)
 
@@ -146,7 +146,7 @@ def test_pictures_are_forgotten_when_the_log_has_gone(tmp_path: Path) -> None:
     picture.parent.mkdir()
     picture.touch()
     forget = ["forget", "request-1", "--log", str(tmp_path), "--output", str(tmp_path)]
-    with pytest.raises(BadInputError, match="found no such file; removed: 1 of"):
+    with pytest.raises(BadInputError, match="found no such file; removed: 1 from"):
         CliRunner().invoke(cli.cli, forget, catch_exceptions=False)
     assert not picture.exists()
 

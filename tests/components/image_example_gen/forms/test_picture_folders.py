@@ -147,9 +147,7 @@ def test_a_picture_that_cannot_be_read_is_named_with_what_to_do(
     broken.write_bytes(content)
     message = refusal(tmp_path)
     assert message.startswith(f"{broken}: expected a ")
-    assert message.endswith(
-        "take it out; of pictures in folders, --skip-unreadable does"
-    )
+    assert message.endswith("--skip-unreadable leaves out such pictures in folders")
     source = open_source(str(tmp_path), Hints(skip_unreadable=True))
     source.fingerprint()
     assert source.labelling.counts["train"].tolist() == [4, 3, 4]
@@ -164,7 +162,7 @@ def test_pictures_of_mixed_sizes_need_a_size(tmp_path: Path) -> None:
     wide.write_bytes(png(letters([1], width=30)[0]))
     assert refusal(tmp_path) == (
         f"{wide}: images of mixed sizes: expected 9x12, as the first, found 30x12: "
-        "give a size to bring all of them to with --resize, as --resize 32x32"
+        "resize all of them, such as with --resize 32x32"
     )
     assert open_source(str(tmp_path), Hints(resize="9x12")).shape == (12, 9)
 
@@ -177,7 +175,7 @@ def test_photographs_larger_than_a_task_may_be_are_fine_when_resized(
         for number in range(3):
             photograph = np.zeros((1200, 1600, 3), np.uint8)
             (tmp_path / name / f"{number}.png").write_bytes(png(photograph))
-    assert "found 1200x1600x3: give a size" in refusal(tmp_path)
+    assert "found 1200x1600x3: resize the images" in refusal(tmp_path)
     source = open_source(str(tmp_path), Hints(resize="32x24"))
     assert source.shape == (24, 32, 3)
     source.fingerprint()

@@ -56,7 +56,7 @@ ENDINGS = {
     "216-trainerlost": Told(1, "Trainer failed"),
     "217-datagate": Told(3, "refused by DataGate, nothing was pushed"),
     "217-verdict": Told(3, "refused by Evaluator, nothing was pushed", has_gates=True),
-    "217-lostalways": Told(1, "the time is up, and the run goes on"),
+    "217-lostalways": Told(1, "--timeout is over, and the run continues"),
 }
 
 _STATES = {

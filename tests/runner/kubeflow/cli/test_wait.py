@@ -166,7 +166,7 @@ def test_the_time_is_up(fake: FakeKfp, run: Run, write_package: WritePackage) ->
     fake.frames = [frame("RUNNING", Ran("Trainer", "running", 0))]
     ended = wait(run, fake, write_package(), "--timeout", "1")
     assert ended.code == 1
-    assert "mnist: the time is up, and the run goes on" in ended.screen
+    assert "mnist: --timeout is over, and the run continues" in ended.screen
     assert fake.asked > 1
 
 
