@@ -62,7 +62,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"set-up: {where}{error.strerror}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("\nset-up: interrupted; the next one starts clean", file=sys.stderr)
+        print(
+            "\nset-up: interrupted; the next set-up starts from the beginning",
+            file=sys.stderr,
+        )
         return 130
     return 0
 

@@ -157,8 +157,8 @@ def _of_skew(
             continue
         stops = bound and difference.max() > max(bound, chance.max())
         (far if stops else within).append(
-            f"split {split} has another share of {task.classes[label]} than train: "
+            f"split {split} has a different share of {task.classes[label]} than train: "
             f"{other[label] / other.sum():.1%} and {train[label] / train.sum():.1%}, "
-            f"more than chance makes; the schema's skew_comparator allows {bound:g}"
+            f"more than chance explains; the schema's skew_comparator allows {bound:g}"
         )
     return within, far

@@ -204,7 +204,9 @@ def _place(
     """Returns a text with the place of the bound, and the difference by chance."""
     by_chance = _by_chance(finding.feature, one, other)
     chance = (
-        f"; at so many rows chance alone makes {by_chance:.4f}" if by_chance else ""
+        f"; with this number of rows, chance alone gives {by_chance:.4f}"
+        if by_chance
+        else ""
     )
     return (
         f" (the bound is the {comparator} of feature {finding.feature} in the schema "

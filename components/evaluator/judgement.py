@@ -93,7 +93,7 @@ def judge(
 
 
 def _fell_from(then: float) -> str:
-    return f"it was {then:.4f} when the champion was pushed: these are other data"
+    return f"it was {then:.4f} when the champion was pushed: the data is different"
 
 
 def _on_values(

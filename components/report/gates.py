@@ -112,9 +112,9 @@ def _advice(refusal: Refusal) -> Iterator[str]:
     metric, by_class = demand.metric, demand.slice != OVERALL
     if demand.gate == nodes.DATA_GATE:
         yield (
-            "Look at the data: each finding names a split and what was found there. "
-            "If the data are as they should be, go on with --allow-anomalies "
-            "(gates.allow_anomalies); that stays on record."
+            "Look at the data: each finding names a split and its anomaly. If the data "
+            "is right, go on with --allow-anomalies (gates.allow_anomalies); the "
+            "findings are recorded."
         )
     elif demand.gate == nodes.SERVING_VALIDATOR:
         yield (
@@ -135,8 +135,8 @@ def _advice(refusal: Refusal) -> Iterator[str]:
         )
     elif metric == CHAMPION_FALL:
         yield (
-            "The served model fails on these data: see in the first pictures whether "
-            "images and labels are right. If these are other data on purpose, go on "
+            "The served model has lost accuracy on this data: check the images and "
+            "labels of the first pictures. If the data is different on purpose, go on "
             "with --allow-champion-fall (gates.allow_champion_fall), or allow more "
             "with gates.max_champion_fall."
         )

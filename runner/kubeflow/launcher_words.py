@@ -23,7 +23,7 @@ def explain(reason: str, limits: Limits) -> str:
     """Returns an explanation for a failed node that printed no reason itself."""
     if not reason:
         return (
-            f"ended without a last word: it ran for more than its {limits.seconds} s, "
+            f"ended without a message: it ran for more than its {limits.seconds} s, "
             f"needed more than its {limits.memory:g} GB, or lost its machine"
         )
     if reason in ("signal: killed", "exit status 137"):

@@ -163,7 +163,8 @@ def test_few_and_uneven_classes_are_warnings(
     assert any(line.startswith("few train images of 3 (") for line in warnings)
     assert any(line.startswith("classes are uneven: ") for line in warnings)
     assert any(
-        "another share of 3 than train" in line for line in content["would_stop_a_run"]
+        "a different share of 3 than train" in line
+        for line in content["would_stop_a_run"]
     )
 
 

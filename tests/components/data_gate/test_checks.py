@@ -261,7 +261,7 @@ def test_a_digit_that_one_split_lacks_is_found(
     assert finding.reason.startswith("differs from split train: High Linfty distance")
     assert "The feature value with maximum difference is: 1 " in finding.reason
     assert "the skew_comparator of feature label in the schema" in finding.reason
-    assert "at so many rows chance alone makes 0.0" in finding.reason
+    assert "with this number of rows, chance alone gives 0.0" in finding.reason
 
 
 def test_a_skew_that_chance_makes_is_none(

@@ -42,7 +42,7 @@ def test_the_line_before_it_is_not_it() -> None:
 @pytest.mark.parametrize(
     ("reason", "words"),
     [
-        ("", "ended without a last word: it ran for more than its 900 s, needed mo"),
+        ("", "ended without a message: it ran for more than its 900 s, needed mo"),
         ("signal: killed", "was killed: it needed more than its 4 GB of memory, or"),
         ("exit status 137", "was killed: it needed more than its 4 GB of memory, or"),
         ("exit status 1", "ended without a reason (exit status 1)"),

@@ -165,7 +165,7 @@ def test_what_ended_without_a_last_word_was_stopped_from_outside() -> None:
         "FAILED", node("Trainer", "failed"), logs={"pod-Trainer": "INFO epoch 3\n"}
     )
     assert found.lines == [
-        "Trainer ended without a last word: it ran for more than its 7200 s, needed "
+        "Trainer ended without a message: it ran for more than its 7200 s, needed "
         "more than its 4 GB, or lost its machine",
         KUBECTL,
     ]
