@@ -33,7 +33,9 @@ def cli() -> None:
 
 
 _EVERYTHING = where("metadata", "config")
-_NAME = click.option("--name", help="Show only runs and versions of this model.")
+_NAME = click.option(
+    "--model", "--name", "name", help="Show only runs and versions of this model."
+)
 
 
 @cli.command("list")

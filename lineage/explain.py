@@ -17,7 +17,7 @@ from lineage.records import (
 )
 from lineage.run_facts import facts_of_run
 from version_store.decisions import read_decisions
-from version_store.inventory import Version, all_versions
+from version_store.inventory import Version, all_versions, several_models
 from version_store.manifest import Facts
 from version_store.metadata import Store
 
@@ -125,6 +125,8 @@ class Archive:
             for version in self.versions
             if version.number == number and model in (None, version.model)
         ]
+        if len(on_disk) > 1:
+            raise several_models([version.model for version in on_disk])
         if on_disk:
             return self._of_disk(on_disk[0])
         for push in self.pushes:

@@ -39,7 +39,10 @@ flags cannot be used; 3 there are findings; 130 interrupted, 143 terminated.
     "[setting monitoring.log]",
 )
 @click.option(
-    "--name", help="Name of the model. [the only model, or the one in the log]"
+    "--model",
+    "--name",
+    "name",
+    help="Name of the model. [the only model, or the one in the log]",
 )
 @click.option(
     "--version", type=click.IntRange(min=1), help="Examine only this version. [all]"

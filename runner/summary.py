@@ -103,7 +103,7 @@ def next_commands(result: Result) -> dict[str, str]:
     if pushed is None:
         return {}
     models = os.path.dirname(os.path.dirname(pushed.path))
-    return commands(result.dataset.name, models, result.dataset.task.noun)
+    return commands(result.dataset.name, models)
 
 
 def _trial(result: Result, pushed: Pushed) -> str:
@@ -112,7 +112,7 @@ def _trial(result: Result, pushed: Pushed) -> str:
     return (
         f"  trial  ask with --label {CANARY}; then {code.typed('version_store')} "
         "promote or withdraw "
-        f"--models {models} --name {result.dataset.name} --reason TEXT"
+        f"--models {models} --model {result.dataset.name} --reason TEXT"
     )
 
 

@@ -112,6 +112,25 @@ def ensure(models: str, model: str) -> str:
     return path
 
 
+def enter(models: str, model: str) -> None:
+    """Enters a new model in an existing file, so that running servers load it.
+
+    Nothing is done without a file, or if no model in it has the path that it has here:
+    then the servers have the folder under another path.
+
+    Raises:
+        BadInputError: The existing file cannot be read.
+        OSError: The file cannot be written.
+    """
+    path = path_in(models)
+    known = read(path).model_config_list.config if os.path.exists(path) else []
+    if any(one.name == model for one in known):
+        return
+    if any(one.base_path == base_path(models, one.name) for one in known):
+        with changed(models, model):
+            pass
+
+
 def base_path(models: str, model: str) -> str:
     """Returns the folder of a model's versions, as the servers are told."""
     return os.path.join(os.path.abspath(models), model)

@@ -160,9 +160,9 @@ def allow(here: Where, asked: str, reason: str) -> None:
 
     Without this, no run pushes the same model again, even if the gates bless it.
     """
-    from version_store import inventory, operations
+    from version_store import operations
 
-    model = inventory.find_model(here.models, here.name)
+    model = operations.find_held_back(here.models, here.name, asked)
     before = operations.allow(here.models, model, asked, reason)
     if here.as_json:
         print_json({"model": model, "digest": before.digest, "version": before.version})

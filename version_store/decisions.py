@@ -169,17 +169,34 @@ def how_to_allow(base: str, decision: Decision) -> str:
     models, name = os.path.split(os.path.abspath(base))
     return (
         f".venv/bin/python -m version_store allow {decision.version} --models "
-        f"{shlex.quote(models)} --name {name} --reason TEXT lets it be pushed again"
+        f"{shlex.quote(models)} --model {shlex.quote(name)} --reason TEXT lets it be "
+        "pushed again"
     )
 
 
 def find_withdrawn(base: str, asked: str) -> Decision:
+    """Returns the decision against a model; see `look_for_withdrawn`.
+
+    Raises:
+        BadInputError: There is no decision against such a model.
+    """
+    decision = look_for_withdrawn(base, asked)
+    if decision is not None:
+        return decision
+    held = [f"{one.version} ({d[:12]})" for d, one in withdrawn(base).items()]
+    raise BadInputError(
+        f"{asked}: expected a version or digest that was rolled back from or "
+        f"withdrawn, found {', '.join(held) or 'none'}"
+    )
+
+
+def look_for_withdrawn(base: str, asked: str) -> Decision | None:
     """Returns the decision against a model, by a version's number or a digest.
 
     The first eight digits of a digest are enough.
 
     Raises:
-        BadInputError: There is no decision against such a model.
+        BadInputError: The records cannot be read.
     """
     found = withdrawn(base)
     by_digest = [
@@ -191,14 +208,7 @@ def find_withdrawn(base: str, asked: str) -> Decision:
     numbered = _digest_of(base, int(asked)) if asked.isdecimal() else None
     if numbered in found:
         by_number.append(found[numbered])
-    for decision in (*by_number, *by_digest):
-        return decision
-    held = ", ".join(f"{one.version} ({d[:12]})" for d, one in found.items())
-    raise BadInputError(
-        f"{asked}: expected a version or digest that was rolled back from or "
-        "withdrawn, found "
-        f"{held or 'none'}"
-    )
+    return next(iter((*by_number, *by_digest)), None)
 
 
 def _recorded(base: str) -> list[Decision]:

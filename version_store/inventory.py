@@ -6,6 +6,8 @@ versions that a server could load.
 
 import logging
 import os
+import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from contract.errors import BadInputError
@@ -144,7 +146,7 @@ def find_model(
     if name is not None:
         if name not in names:
             raise BadInputError(
-                f"--name {name}: expected a model under {models}, found "
+                f"--model {name}: expected a model under {models}, found "
                 f"{', '.join(names) or 'none'}"
             )
         return name
@@ -160,7 +162,15 @@ def find_model(
         raise BadInputError(f"{models}: expected a pushed model, found none")
     if not fitting:
         raise BadInputError(f"version {version}: expected one under {models}")
-    raise BadInputError(f"--name: expected one of {', '.join(fitting)}")
+    raise several_models(fitting)
+
+
+def several_models(names: Sequence[str]) -> BadInputError:
+    """Returns the error of a command that has to be told which of several models."""
+    return BadInputError(
+        f"--model: expected the name of a model, as there are {', '.join(names)}: "
+        f"add --model {shlex.quote(names[0])} to the command, or another of them"
+    )
 
 
 def find_version(found: list[Version], number: int) -> Version:

@@ -20,7 +20,13 @@ from contract.errors import BadInputError
 from version_store import changes, decisions, ledger, rollout
 from version_store.decisions import Decision
 from version_store.digests import weights_digest
-from version_store.inventory import Version, find_version, list_versions
+from version_store.inventory import (
+    Version,
+    find_model,
+    find_version,
+    list_models,
+    list_versions,
+)
 from version_store.metadata import Store, answering
 from version_store.rollback import check, choose, roll_back, served_one, who
 from version_store.servers import NotConfirmedError, Servers
@@ -275,6 +281,26 @@ def prune(
                     ledger.mark_deleted(store, model, version.number)
                 ledger.reconcile(store, models, model)
     return surplus
+
+
+def find_held_back(models: str, name: str | None, asked: str) -> str:
+    """Returns the model name under which a model was rolled back from or withdrawn.
+
+    Without a name it is the one that has a decision against `asked`, which is as for
+    `allow`, or the only one.
+
+    Raises:
+        BadInputError: There is no such model, or more than one.
+    """
+    if name is None:
+        fitting = [
+            one
+            for one in list_models(models)
+            if decisions.look_for_withdrawn(os.path.join(models, one), asked)
+        ]
+        if len(fitting) == 1:
+            return fitting[0]
+    return find_model(models, name)
 
 
 def allow(models: str, model: str, asked: str, reason: str) -> Decision:

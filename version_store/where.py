@@ -25,7 +25,9 @@ _OPTIONS: dict[str, Callable[[Command], Command]] = {
         help="Folder of the runs, with models/ and metadata.sqlite.",
     ),
     "models": click.option("--models", help="Folder of the models. [OUTPUT/models]"),
-    "name": click.option("--name", help="Name of the model. [the only model]"),
+    "name": click.option(
+        "--model", "--name", "name", help="Name of the model. [the only model]"
+    ),
     "metadata": click.option(
         "--metadata",
         metavar="PATH|URL",

@@ -15,6 +15,7 @@ from components.serving_validator.demand import read_withdrawn
 from contract import nodes, progress, properties
 from contract.rows_apart.marker import withdraw_marker
 from contract.task import TASK_FILE
+from serving import model_config
 from version_store import changes, rollout, versions
 from version_store.decisions import holding_back, how_to_allow
 from version_store.digests import file_digests, model_digest, weights_digest
@@ -107,6 +108,7 @@ class Executor(executor.Executor):
             else:
                 changes.discard(staged)
             destination = versions.version_path(base, version)
+        _enter(base)
         if serving(base).pinned and version != serving(base).labels.get(label):
             _label(base, version, label, servers)
         logging.info(
@@ -148,6 +150,17 @@ def _digest(base: str, version: int) -> str | None:
         logging.warning("version %d is taken for another model: %s", version, error)
         return None
     return manifest.model_digest if manifest else None
+
+
+def _enter(base: str) -> None:
+    """Enters the model in the servers' configuration; reports if that fails."""
+    models, model = os.path.split(os.path.abspath(base))
+    try:
+        model_config.enter(models, model)
+    except OSError as error:
+        line = f"{model} is not entered in {model_config.path_in(models)}: {error}"
+        logging.warning("%s", line)
+        progress.tell(line)
 
 
 def _label(base: str, version: int, label: str, servers: Servers) -> None:

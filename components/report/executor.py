@@ -15,7 +15,6 @@ from components.report import metrics, page, sections, standing
 from components.report.run import RunFacts, commands, versions
 from contract import nodes
 from contract.demands import Demand
-from contract.task import DEFAULT_NOUN
 
 SO_FAR_KEY = "so_far"
 MODEL_NAME_KEY = "model_name"
@@ -64,9 +63,7 @@ def grown(
     """Returns the page with the new sections and the run's current verdict."""
     grown = sections.completed(so_far, inputs, allow_anomalies)
     stands = _verdict(grown, inputs)
-    task = sections.task_of(grown.sections)
-    noun = task.noun if task else DEFAULT_NOUN
-    next_ones = commands(grown.model, None, noun) if stands.version else {}
+    next_ones = commands(grown.model, None) if stands.version else {}
     return with_head(grown, stands, RunFacts(versions(), commands=next_ones))
 
 

@@ -52,25 +52,24 @@ def versions() -> dict[str, str]:
     }
 
 
-def commands(model: str, models: str | None, noun: str) -> dict[str, str]:
+def commands(model: str, models: str | None) -> dict[str, str]:
     """Returns the commands that serve and query a pushed model.
 
     Args:
         model: The model's name.
         models: Folder of all models. None if it cannot be reached from here: then there
             is only a query, for any checkout of the project.
-        noun: The task's noun, which names the example picture.
     """
-    picture, name = shlex.quote(f"{noun}.png"), shlex.quote(model)
+    name = shlex.quote(model)
     if models is None:
         return {
-            "Query": f".venv/bin/python -m serving.client predict {picture} "
+            "Query": ".venv/bin/python -m serving.client predict PICTURE.png "
             f"--model {name}"
         }
     return {
         "Serve": f"{code.typed('serving.launch')} "
         f"--models {shlex.quote(_short(models))} --model {name}",
-        "Query": f"{code.typed('serving.client')} predict {picture} --model {name}",
+        "Query": f"{code.typed('serving.client')} predict PICTURE.png --model {name}",
     }
 
 

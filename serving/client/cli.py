@@ -130,7 +130,15 @@ def _server_options(command: _Command) -> _Command:
         except ValueError as error:
             raise click.UsageError(f"--server: {error}") from error
         with Client(connection, ModelSpec(model, version, label)) as client:
-            return command(client=client, **rest)
+            try:
+                return command(client=client, **rest)
+            except ServingError as error:
+                if error.code is not grpc.StatusCode.NOT_FOUND:
+                    raise
+                hint = _what_there_is(client)
+                raise ServingError(
+                    error.code, error.details, error.address, hint
+                ) from error
 
     for option in reversed(_SERVER_OPTIONS):
         wrapper = option(wrapper)
@@ -330,21 +338,25 @@ def _print_error(message: str) -> None:
     print(f"{PROGRAM}: {one_line(message)}", file=sys.stderr)
 
 
-def _hint(error: ClientError) -> str:
-    """Returns advice for a model that was not found; else an empty text."""
-    if isinstance(error, ServingError) and error.code is grpc.StatusCode.NOT_FOUND:
+def _what_there_is(client: Client) -> str:
+    """Returns advice for a model or version that the server does not have."""
+    name = client.model.name
+    try:
+        with Client(client.connection, ModelSpec(name)) as asking:
+            known = [one.version for one in asking.status() if one.state == "AVAILABLE"]
+    except ServingError:
         return (
             " - a server does not tell which models it has: name one with --model or "
             "SERVING_MODEL (`make serve` prints it; "
             "it is the folder's name in output/models)"
         )
-    return ""
+    return f" - {name} is served in version {', '.join(map(str, known)) or 'none'}"
 
 
 def _explained(error: BaseException) -> tuple[Enum, str]:
     """Returns the exit code and the line of an error, as `command.explain` does."""
     if isinstance(error, ClientError):
-        return error.exit_code, f"{error}{_hint(error)}"
+        return error.exit_code, str(error)
     return command.explain(error, begun=True)
 
 

@@ -17,8 +17,8 @@ from contract import command
 from serving import model_config
 from serving.launch import code
 from serving.launch.errors import LaunchError
-from serving.launch.models import MODELS, Model, find_model
-from serving.launch.servers import IMAGE, KINDS, Ports, Server, choose
+from serving.launch.models import MODELS, Model, find_model, find_others
+from serving.launch.servers import IMAGE, KINDS, Ports, Server, choose, numbers
 
 PROGRAM = "python -m serving.launch"
 
@@ -47,8 +47,17 @@ def check_ports(ports: Ports) -> None:
                 ) from error
 
 
-def explain(server: Server, reasons: list[str], model: Model, ports: Ports) -> str:
-    """Returns lines that tell which server starts, why, and how to ask the model."""
+def explain(
+    server: Server,
+    reasons: list[str],
+    model: Model,
+    others: list[Model],
+    ports: Ports,
+) -> str:
+    """Returns lines that tell which server starts, why, and how to ask the model.
+
+    `others` are the models that are served beside it.
+    """
     options = f"--model {shlex.quote(model.name)}"
     if ports.grpc != Ports().grpc:
         options += f" --server localhost:{ports.grpc}"
@@ -61,29 +70,51 @@ def explain(server: Server, reasons: list[str], model: Model, ports: Ports) -> s
     if server.has_page:
         query = urllib.parse.urlencode({"model": model.name})
         lines.append(f"  page:   http://localhost:{ports.rest}/?{query}")
-    lines.append("  The server loads the model first, and says below when it is ready.")
+    lines.append(
+        "  The server loads the models first, and says below when it is ready."
+    )
+    if others:
+        names = ", ".join(f"{one.name} version {one.version}" for one in others)
+        lines.insert(1, f"  and {names}")
     return "\n".join(lines)
 
 
-def with_config(model: Model, *, write: bool) -> tuple[Model, str]:
-    """Returns the model with the configuration file that names its served versions.
+def with_config(
+    model: Model, others: list[Model], *, write: bool
+) -> tuple[Model, list[Model], str]:
+    """Returns the models with the configuration file that names their served versions.
 
-    With `write`, a missing file is written.
+    With `write`, the models that the file lacks are entered in it.
 
     Returns:
-        The model, and why it has no such file; mostly empty.
+        The model, whose TensorFlow is the newest of all that are served, so that a
+        server is chosen that can load them all; the others that are served; and why
+        the file cannot be used, or not all are served: mostly empty.
     """
     models = str(model.base_path.parent)
     config = Path(model_config.path_in(models))
+    beside: list[Model] = []
+    note = ""
     if write:
         try:
             model_config.ensure(models, model.name)
         except OSError as error:
-            return model, (
-                f"{config}: cannot be written ({error.strerror}): the newest version "
-                "is served, and versions cannot be labelled"
+            return (
+                model,
+                [],
+                f"{config}: cannot be written ({error.strerror}): only the newest "
+                f"version of {model.name} is served, and versions cannot be labelled",
             )
-    return replace(model, config=config), ""
+    for other in others:
+        try:
+            if write:
+                model_config.ensure(models, other.name)
+            beside.append(other)
+        except OSError as error:
+            note = f"{config}: cannot be written ({error.strerror}): "
+            note += "models that it does not name are not served"
+    newest = max([model, *beside], key=lambda one: numbers(one.tensorflow)).tensorflow
+    return replace(model, config=config, tensorflow=newest), beside, note
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -103,7 +134,9 @@ def with_config(model: Model, *, write: bool) -> tuple[Model, str]:
     help="Folder with the pushed models, as NAME/VERSION.",
 )
 @click.option(
-    "--model", "name", help="Name of the model to serve. [the model pushed last]"
+    "--model",
+    "name",
+    help="Model that the printed commands ask; all are served. [the model pushed last]",
 )
 @click.option(
     "--port",
@@ -137,7 +170,7 @@ def cli(
     dry_run: bool,
     more: tuple[str, ...],
 ) -> None:
-    """Serve the pushed model over gRPC and REST.
+    """Serve the pushed models over gRPC and REST.
 
     Flags after -- are passed to the server unchanged.
     """
@@ -145,13 +178,14 @@ def cli(
     model = find_model(models, name)
     if not dry_run:
         check_ports(ports)
-    model, note = with_config(model, write=not dry_run)
+    others, notes = find_others(model)
+    model, others, note = with_config(model, others, write=not dry_run)
     server, reasons = choose(kind, model, ports, image, fetch=not dry_run)
     words = (*server.command, *more)
     with contextlib.suppress(OSError):  # a closed output must not stop the server
-        print(explain(server, reasons, model, ports), flush=True)
-        if note:
-            print(f"  note: {note}", flush=True)
+        print(explain(server, reasons, model, others, ports), flush=True)
+        for line in (*notes, *filter(None, [note])):
+            print(f"  note: {line}", flush=True)
     if dry_run:
         variables = [f"{name}={value}" for name, value in server.environment.items()]
         print(" ".join([*map(shlex.quote, variables), shlex.join(words)]))

@@ -41,13 +41,7 @@ def find_model(models: Path, name: str | None) -> Model:
     Raises:
         LaunchError: No model was pushed, or none with that name.
     """
-    found: dict[str, dict[int, Path]] = {}
-    for folder in _folders(models):
-        for place in _folders(folder) if folder.is_dir() else ():
-            saved = place / "saved_model.pb"
-            number = version_number(place.name)
-            if number is not None and os.path.isfile(saved):
-                found.setdefault(folder.name, {})[number] = saved
+    found = _pushed(models)
     if not found and models.is_dir() and not os.access(models, os.R_OK | os.X_OK):
         raise LaunchError(f"{models}: cannot be read: permission denied")
     if not found:
@@ -59,9 +53,42 @@ def find_model(models: Path, name: str | None) -> Model:
             f"no model {name!r} was pushed to {models}, "
             f"found: {', '.join(sorted(found))}"
         )
-    version = max(found[name])
-    file = found[name][version]
+    return _model(name, found[name])
+
+
+def find_others(model: Model) -> tuple[list[Model], list[str]]:
+    """Finds the models that were pushed beside a model.
+
+    Returns:
+        The models; and for each that cannot be served a line with the reason.
+    """
+    others: list[Model] = []
+    problems: list[str] = []
+    for name, found in _pushed(model.base_path.parent).items():
+        if name != model.name:
+            try:
+                others.append(_model(name, found))
+            except LaunchError as error:
+                problems.append(f"{name} is not served: {error}")
+    return others, problems
+
+
+def _model(name: str, found: dict[int, Path]) -> Model:
+    version = max(found)
+    file = found[version]
     return Model(name, file.parent.parent.resolve(), version, tensorflow_of(file))
+
+
+def _pushed(models: Path) -> dict[str, dict[int, Path]]:
+    """Returns the SavedModels in a folder of models, by model name and version."""
+    found: dict[str, dict[int, Path]] = {}
+    for folder in _folders(models):
+        for place in _folders(folder) if folder.is_dir() else ():
+            saved = place / "saved_model.pb"
+            number = version_number(place.name)
+            if number is not None and os.path.isfile(saved):
+                found.setdefault(folder.name, {})[number] = saved
+    return found
 
 
 def _folders(folder: Path) -> list[Path]:

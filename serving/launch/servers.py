@@ -81,7 +81,7 @@ def image_for(tensorflow: str) -> str:
         NotUsable: All published images are older.
     """
     for tag in IMAGE_TAGS:
-        if _numbers(tag) >= _numbers(tensorflow):
+        if numbers(tag) >= numbers(tensorflow):
             return f"{IMAGE}:{tag}"
     raise NotUsable(
         f"every {IMAGE} image (up to {IMAGE_TAGS[-1]}) is older than the model's "
@@ -89,7 +89,8 @@ def image_for(tensorflow: str) -> str:
     )
 
 
-def _numbers(version: str) -> tuple[int, ...]:
+def numbers(version: str) -> tuple[int, ...]:
+    """Returns the numbers of a version, to compare it with others."""
     return tuple(int(part) for part in re.findall(r"\d+", version)[:3])
 
 
@@ -125,7 +126,7 @@ def binary(model: Model, ports: Ports) -> Server:
     if match is None:
         raise NotUsable(f"{path} --version does not work")
     library = match[1]
-    if _numbers(library)[:2] < _numbers(model.tensorflow)[:2]:
+    if numbers(library)[:2] < numbers(model.tensorflow)[:2]:
         raise NotUsable(
             f"{path} has TensorFlow {library}, older than the model's "
             f"{model.tensorflow}"

@@ -53,7 +53,7 @@ def refused(
     [
         ([], "--log: expected the filename_prefix of a server's"),
         (["--log", "gone"], "gone: expected a folder with *.tfrecord of logged"),
-        (["--log", "log", "--name", "cats"], "--name cats: expected a model under"),
+        (["--log", "log", "--name", "cats"], "--model cats: expected a model under"),
         (
             ["--log", "log", "--version", "8"],
             "output/models/digits/8: expected a version of digits that this pipeline",

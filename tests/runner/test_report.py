@@ -142,7 +142,7 @@ def test_the_newest_page_is_completed_with_what_only_the_runner_knows(
         {"node": "Pusher", "state": "done", "seconds": 0.1, "peak_memory": None},
     ]
     assert "--models /output/models --model scans" in run["commands"]["Serve"]
-    assert "predict digit.png --model scans" in run["commands"]["Query"]
+    assert "predict PICTURE.png --model scans" in run["commands"]["Query"]
     assert page.sections["verdict"].facts["headline"] == "Pushed as version 17"
 
 

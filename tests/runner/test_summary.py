@@ -105,7 +105,7 @@ def test_a_push_ends_with_the_version_and_how_to_ask_it() -> None:
     assert "scans: pushed as version 17" in text
     assert "/output/models/scans/17" in text
     assert "-m serving.launch --models /output/models --model scans" in text
-    assert "-m serving.client predict digit.png" in text
+    assert "-m serving.client predict PICTURE.png" in text
     assert "--model scans" in text
 
 

@@ -258,7 +258,10 @@ def test_models_elsewhere_as_on_a_volume(run: Run, models: Path) -> None:
     ("arguments", "expected"),
     [
         (["rollback", "5"], "version 5: expected one under {models}"),
-        (["rollback", "--name", "no"], "--name no: expected a model under {models}, "),
+        (
+            ["rollback", "--model", "no"],
+            "--model no: expected a model under {models}, ",
+        ),
         (["prune"], "Missing option '--keep'."),
         (["allow", "5"], "Missing option '--reason'."),
         (["list", "--config", "no"], "no: expected a server's model configuration, "),
@@ -286,8 +289,24 @@ def test_where_there_are_several_models_it_asks_which(run: Run, models: Path) ->
     (models / "others/7").mkdir(parents=True)
     (models / "others/7/saved_model.pb").write_text("graph")
     code, _, errors = run("prune", "--keep", "1")
-    assert (code, errors) == (2, "error: --name: expected one of others, scans\n")
-    assert run("prune", "--keep", "1", "--name", "others")[0] == 0
+    assert (code, errors) == (
+        2,
+        "error: --model: expected the name of a model, as there are others, scans: "
+        "add --model others to the command, or another of them\n",
+    )
+    for option in ("--model", "--name"):
+        assert run("prune", "--keep", "1", option, "others")[0] == 0
+
+
+def test_a_number_names_the_model_that_has_it(run: Run, models: Path) -> None:
+    old, new = push(models, "old"), push(models, "new")
+    (models / "others/7").mkdir(parents=True)
+    (models / "others/7/saved_model.pb").write_text("graph")
+    assert run("rollback", str(old), "--reason", "worse")[0] == 0
+    allowed = run("allow", str(new), "--reason", "the camera was at fault")
+    assert allowed == (0, f"scans: version {new} may be pushed again\n", "")
+    code, _, errors = run("allow", str(new), "--reason", "again")
+    assert (code, "add --model others" in errors) == (2, True)
 
 
 class TestTrial:

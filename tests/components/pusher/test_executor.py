@@ -324,6 +324,31 @@ def test_once_its_folder_was_removed_a_model_is_pushed_again(
     assert properties(push())["already_served"] == 0
 
 
+class TestRunningServers:
+    """Servers that read the file beside the models load a model with a new name."""
+
+    def test_a_new_name_is_entered(self, push: Push, base: Path) -> None:
+        model_config.ensure(str(base.parent), "another")
+        push()
+        assert base.name in self.names(base)
+
+    def test_servers_with_other_paths_are_left_alone(
+        self, push: Push, base: Path
+    ) -> None:
+        base.parent.mkdir(parents=True, exist_ok=True)
+        (base.parent / model_config.FILE).write_text(
+            'model_config_list { config { name: "another" base_path: "/there/another" '
+            'model_platform: "tensorflow" } }'
+        )
+        push()
+        assert self.names(base) == ["another"]
+
+    def names(self, base: Path) -> list[str]:
+        """Returns the names of the models in the file."""
+        config = model_config.read(model_config.path_in(str(base.parent)))
+        return [one.name for one in config.model_config_list.config]
+
+
 class TestAsCanary:
     """`push.arrive_as = "canary"` puts the model on trial beside the served version."""
 

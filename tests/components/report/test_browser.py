@@ -119,7 +119,7 @@ def make_page(task: Task, data: Dataset) -> Page:
     run = RunFacts(
         versions(),
         *(task.name, "today", 106.0, components, HOSTILE),
-        commands("mnist", "/a/rather/long/path/" * 6, task.noun),
+        commands("mnist", "/a/rather/long/path/" * 6),
     )
     evaluation = Evaluation(tuple(demands), "1700000000")
     made = Page(task.name, f"{task.name}-20261122-120000").having(

@@ -220,7 +220,7 @@ class TestPushed:
         assert all(gate["passed"] for gate in verdict["gates"])
         assert {gate["champion"] for gate in verdict["gates"]} == {None}
         text = Outline(page.render()).text
-        assert f"predict {task.noun}.png --model scans" in text
+        assert "predict PICTURE.png --model scans" in text
 
     def test_the_model_is_the_trainers(self, grown: Any) -> None:
         model = facts(read(grown), "model")

@@ -11,7 +11,7 @@ from serving import model_config
 from serving.launch import servers
 from serving.launch.cli import with_config
 from serving.launch.errors import LaunchError
-from serving.launch.models import Model, find_model
+from serving.launch.models import Model, find_model, find_others
 from serving.launch.servers import NotUsable, Ports, choose, image_for
 from tests.serving.launch.conftest import push, server_binary
 
@@ -218,7 +218,7 @@ class TestConfig:
     """A file beside the models names the served versions."""
 
     def test_it_is_made_and_read_again_and_again(self, models: Path) -> None:
-        model, note = with_config(find_model(models, None), write=True)
+        model, _, note = with_config(find_model(models, None), [], write=True)
         assert note == ""
         flags = servers.server_flags(model, Ports())
         assert f"--model_config_file={models.resolve()}/models.config" in flags
@@ -233,10 +233,28 @@ class TestConfig:
             'model_config_list { config { name: "mnist" base_path: "/gone/mnist" '
             'model_platform: "tensorflow" version_labels { key: "stable" value: 7 } } }'
         )
-        model, _ = with_config(find_model(models, None), write=True)
+        model, _, _ = with_config(find_model(models, None), [], write=True)
         [found] = model_config.read(str(model.config)).model_config_list.config
         assert found.base_path == str(model.base_path)
         assert dict(found.version_labels) == {"stable": 7}
+
+    def test_every_pushed_model_is_served_by_a_server_that_can_read_them_all(
+        self, models: Path
+    ) -> None:
+        push(models, "letters", "1600000000", "2.21.0")
+        push(models, "broken", "1")
+        (models / "broken/1/saved_model.pb").write_text("no SavedModel")
+        model = find_model(models, None)
+        others, problems = find_others(model)
+
+        model, served, note = with_config(model, others, write=True)
+
+        found = model_config.read(str(model.config)).model_config_list.config
+        assert [one.name for one in found] == ["mnist", "letters"]
+        assert (model.name, model.tensorflow) == ("mnist", "2.21.0")
+        assert ([one.name for one in served], note) == (["letters"], "")
+        [problem] = problems
+        assert problem.startswith("broken is not served: ")
 
     def test_a_folder_for_reading_only_is_served_and_that_is_said(
         self, models: Path, monkeypatch: pytest.MonkeyPatch
@@ -245,7 +263,7 @@ class TestConfig:
             raise OSError(errno.EROFS, "Read-only file system")
 
         monkeypatch.setattr(model_config, "_write", refuse)
-        model, note = with_config(find_model(models, None), write=True)
+        model, _, note = with_config(find_model(models, None), [], write=True)
         assert "Read-only file system" in note
         assert f"--model_base_path={model.base_path}" in servers.server_flags(
             model, Ports()
