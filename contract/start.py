@@ -4,9 +4,11 @@ import contextlib
 import importlib
 import io
 import os
+import site
 import sys
 import warnings
 from collections.abc import Callable
+from importlib.machinery import PathFinder
 from typing import Never
 
 from contract.errors import Terminated
@@ -17,6 +19,12 @@ _OURS = (
     *("pipeline", "runner", "serving", "version_store"),
 )
 
+_LIBRARIES = (
+    *("PIL", "click", "grpc", "jinja2", "keras", "numpy", "pyarrow", "pydantic"),
+    *("rich", "tensorflow", "tensorflow_transform", "tfx"),
+)
+"""Libraries that are imported from the environment and from nowhere else."""
+
 _STOPPED = (130, 143)
 _LOADING = (ImportError, MemoryError)
 
@@ -25,8 +33,11 @@ MOST_LETTERS = 400
 
 
 def start(module: str) -> Never:
-    """Runs `main` of a module; if libraries are missing, one line says what to do."""
+    """Runs `main` of a module; if a library is missing or hidden, one line tells."""
     _settle()
+    if line := _hidden_library():
+        print(f"error: {line}", file=sys.stderr)
+        sys.exit(1)
     try:
         with stoppable():
             _imported(module)()
@@ -69,6 +80,32 @@ def _settle() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+
+
+def _hidden_library() -> str:
+    """Returns a line about a module of the user that hides a library; else "".
+
+    Python looks in the folders of PYTHONPATH first, and `python -m` in the working
+    folder: a `numpy.py` there would run in place of NumPy, which breaks in any way.
+    """
+    installed = site.getsitepackages()
+    if site.ENABLE_USER_SITE:
+        installed = [site.getusersitepackages(), *installed]
+    for name in _LIBRARIES:
+        found = PathFinder.find_spec(name)
+        library = PathFinder.find_spec(name, installed)
+        if not (found and found.origin and library and library.origin):
+            continue
+        if os.path.realpath(found.origin) != os.path.realpath(library.origin):
+            folder = os.path.dirname(found.origin)
+            if found.submodule_search_locations:
+                folder = os.path.dirname(folder)
+            return (
+                f"{found.origin}: it hides the library {name} in {installed[-1]}: "
+                f"rename it, or take {folder} out of PYTHONPATH, or start this in "
+                "another folder"
+            )
+    return ""
 
 
 def why_not_imported(error: ImportError | MemoryError) -> str:

@@ -28,6 +28,9 @@ MOST_VALUES = 1 << 20
 
 _NOUN = re.compile(r"[^\W\d_][\w -]{0,39}")
 
+_LONGEST_NAME = 40
+"""Most letters of a class name in a line of text."""
+
 
 @dataclass(frozen=True)
 class Task:
@@ -69,23 +72,7 @@ class Task:
                 f"task: expected images of at most {MOST_VALUES:,} values, found "
                 f"{self.size_text}, {self.size:,} values"
             )
-        if not 2 <= len(self.classes) <= MOST_CLASSES:
-            raise BadInputError(
-                f"task: expected 2 to {MOST_CLASSES:,} classes, found "
-                f"{len(self.classes):,}"
-            )
-        if len(set(self.classes)) != len(self.classes):
-            twice = next(c for c in self.classes if self.classes.count(c) > 1)
-            raise BadInputError(
-                f"task: expected a name of its own for each class, found {twice!r} "
-                "more than once"
-            )
-        for name in self.classes:
-            if not name.strip() or not name.isprintable():
-                raise BadInputError(
-                    f"task: expected names of classes in printable letters, found "
-                    f"{name!r}"
-                )
+        check_classes(self.classes, "task")
         if not _NOUN.fullmatch(self.noun):
             raise BadInputError(
                 f"task: noun: expected a word, as digit or letter, found {self.noun!r}"
@@ -219,13 +206,51 @@ def task_of_split(split_uri: str) -> Task:
     return task_of_examples(split_uri.rpartition("/Split-")[0])
 
 
+def check_classes(classes: Sequence[str], place: str) -> None:
+    """Checks the number and the names of classes.
+
+    Args:
+        classes: The names.
+        place: The file or setting that has them, for messages.
+
+    Raises:
+        BadInputError: They are too few or too many, or a name cannot be used.
+    """
+    if not 2 <= len(classes) <= MOST_CLASSES:
+        raise BadInputError(
+            f"{place}: expected 2 to {MOST_CLASSES:,} classes, found {len(classes):,}"
+        )
+    if len(set(classes)) != len(classes):
+        twice = next(name for name in classes if classes.count(name) > 1)
+        raise BadInputError(
+            f"{place}: expected a name of its own for each class, found {twice!r} more "
+            "than once"
+        )
+    for name in classes:
+        if not name.strip() or not name.isprintable():
+            raise BadInputError(
+                f"{place}: expected names of classes in printable letters, found "
+                f"{name!r}: rename this class in the data, or name all of them with "
+                "--classes"
+            )
+
+
 def plain_names(count: int) -> tuple[str, ...]:
     """Returns the default names of classes: their labels."""
     return tuple(map(str, range(count)))
 
 
 def names_text(classes: Sequence[str], most: int = 12) -> str:
-    """Returns the names of classes on one line; leaves some out if there are many."""
-    if len(classes) <= most:
-        return ", ".join(classes)
-    return f"{', '.join(classes[: most - 1])}, ... {classes[-1]} ({len(classes)})"
+    """Returns the names of classes on one line, each as `short_name` gives it.
+
+    Leaves some out if there are many.
+    """
+    names = [short_name(name) for name in classes]
+    if len(names) <= most:
+        return ", ".join(names)
+    return f"{', '.join(names[: most - 1])}, ... {names[-1]} ({len(names)})"
+
+
+def short_name(name: str) -> str:
+    """Returns a name for a line of text, of which a long one would fill a screen."""
+    return name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 3]}..."

@@ -85,7 +85,9 @@ def load_config(
             with open(path, encoding="utf-8-sig") as stream:
                 content = tomllib.loads(stream.read())
         except OSError as error:
-            raise BadInputError(f"{path}: cannot be read: {error.strerror}") from error
+            raise BadInputError(
+                f"{path or '--config'}: cannot be read: {error.strerror}"
+            ) from error
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise BadInputError(f"{path}: expected TOML, found: {error}") from error
     for former, name in FORMER_SETTINGS.items():

@@ -11,6 +11,7 @@ from rich.text import Text
 from contract.command import console, print_json
 from contract.errors import BadInputError
 from contract.features import SPLITS
+from contract.task import short_name
 from runner import cli, data_check, sheet
 from runner.datasets import DataSet
 from runner.flags import Asked, configuring
@@ -92,7 +93,7 @@ def _table(here: Console, names: list[str], findings: data_check.Findings) -> Ta
         table.add_column(split, justify="right")
     for label, name in enumerate(names[:_MOST_ROWS]):
         rows = (f"{findings.counts[split][label]:,}" for split in SPLITS)
-        table.add_row(Text(name), *rows)
+        table.add_row(Text(short_name(name)), *rows)
     if len(names) > _MOST_ROWS:
         table.add_row(f"... {len(names) - _MOST_ROWS:,} more")
     sums = (f"{findings.counts[split].sum():,}" for split in SPLITS)

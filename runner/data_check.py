@@ -9,7 +9,7 @@ from components.image_example_gen import splitting
 from components.image_example_gen.duplicates import Hashes, named
 from components.task_schema_gen.schema import parse_judgement
 from contract.features import EVAL, LABEL, TEST, TRAIN
-from contract.task import Task
+from contract.task import Task, short_name
 from pipeline.config import Config
 from pipeline.schema import judgement
 from runner.datasets import DataSet
@@ -114,7 +114,8 @@ def _of_classes(config: Config, task: Task, counts: dict[str, np.ndarray]) -> li
         few = np.flatnonzero(counts[split] < least)
         if few.size:
             named = ", ".join(
-                f"{task.classes[label]} ({counts[split][label]})" for label in few[:8]
+                f"{short_name(task.classes[label])} ({counts[split][label]})"
+                for label in few[:8]
             )
             more = f" and {few.size - 8} more" if few.size > 8 else ""
             found.append(f"few {split} images of {named}{more}: {why}")

@@ -24,6 +24,7 @@ from typing import IO, Any
 import numpy as np
 
 from contract.errors import BadInputError
+from contract.special_files import special_file
 
 BROKEN_ARCHIVE = (
     zipfile.BadZipFile,
@@ -160,6 +161,11 @@ class File:
     @contextmanager
     def _open_packed(self) -> Iterator[IO[bytes]]:
         if self.opener is None:
+            if special := special_file(self.path):
+                raise BadInputError(
+                    f"{self}: expected a file, found {special}, which cannot be read "
+                    "twice: write it to a file first, or take it out of the data"
+                )
             try:
                 stream = open(self.path, "rb")  # noqa: SIM115 - closed below
             except FileNotFoundError:
@@ -203,12 +209,16 @@ def list_files(path: str) -> list[File]:
     """
     if os.path.isdir(path):
         return in_order(_in_folder(path))
+    if not path:
+        raise BadInputError(
+            "--data (data.path): expected a folder or a file, found an empty path"
+        )
     if not os.path.exists(path):
         raise BadInputError(f"{path}: missing: expected a folder or a file")
-    if not os.path.isfile(path):
+    if special := special_file(path):
         raise BadInputError(
-            f"{path}: expected a folder or a file, found a pipe, a socket or a device, "
-            "which cannot be read twice: write it to a file first"
+            f"{path}: expected a folder or a file, found {special}, which cannot be "
+            "read twice: write it to a file first"
         )
     # The real name counts: the runner passes data as a link with another name.
     own = os.path.realpath(path) if os.path.islink(path) else path

@@ -8,7 +8,7 @@ import numpy as np
 from components.image_example_gen.files import natural
 from components.image_example_gen.part import Part
 from contract.errors import BadInputError
-from contract.task import MOST_CLASSES, plain_names
+from contract.task import MOST_CLASSES, check_classes, plain_names
 
 
 @dataclass(frozen=True)
@@ -50,12 +50,13 @@ def label(
         given: Class names from the user; they take precedence.
 
     Raises:
-        BadInputError: Names and labels do not fit, there are too many classes, or
-            there is only one.
+        BadInputError: Names and labels do not fit, a name cannot be used, there are
+            too many classes, or there is only one.
     """
     by_part = {name: _count(path, part) for name, part in parts.items()}
     values = np.array(sorted(set().union(*by_part.values())), np.int64)
     classes, codes = _classes(path, values, found, given)
+    check_classes(classes, "data.classes" if classes == tuple(given) else path)
     counts = {}
     for name, of_part in by_part.items():
         counts[name] = np.zeros(len(classes), np.int64)

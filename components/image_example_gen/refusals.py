@@ -42,4 +42,6 @@ def refusal(path: str, files: Sequence[File], expected: str) -> BadInputError:
                     f"{file}: {expected}, found {_PICKLED}: save the arrays as an npz; "
                     "CIFAR has a binary version, without pickles"
                 )
-    return BadInputError(f"{path}: {expected}, found {roles.names_text(files)}")
+    alone = [file.path for file in files] == [path] and not files[0].member
+    found = "a file of another kind" if alone else roles.names_text(files)
+    return BadInputError(f"{path}: {expected}, found {found}")

@@ -5,13 +5,13 @@ It does not import TensorFlow, because the console's output uses it too.
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 
 from components.evaluator.judgement import ACCURACY, CHAMPION_FALL
 from contract import nodes
 from contract.demands import AT_LEAST, OVERALL, Demand, what_text, words
-from contract.task import names_text
+from contract.task import names_text, short_name
 
 MOST_FAILED = 12
 """Maximum number of classes that are shown for one failed metric."""
@@ -36,10 +36,11 @@ class Shown:
 
     @property
     def text(self) -> str:
-        """Text of the table's cell: the metric with its details."""
+        """Text of the table's cell: the metric with its details; a long name is cut."""
+        named = replace(self.demand, slice=short_name(self.demand.slice))
         worst = f" (worst of {self.worst_of})" if self.worst_of else ""
         detail = f": {self.demand.detail}" if self.demand.detail else ""
-        return f"{what_text(self.demand)}{worst}{detail}"
+        return f"{what_text(named)}{worst}{detail}"
 
 
 def shown(demands: Sequence[Demand]) -> list[Shown]:

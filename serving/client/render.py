@@ -13,6 +13,7 @@ from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
+from contract.task import short_name
 from serving.client.results import (
     ClassAnswer,
     ModelMetadata,
@@ -80,7 +81,9 @@ def print_answer(
     best = [(task.classes[label], share) for label, share in answer.best(3)]
     mark = ("not of this task?", "bold yellow") if answer.is_novel else ""
     if not draw:
-        others = "  ".join(f"{name} {value:.1%}" for name, value in best[1:])
+        others = "  ".join(
+            f"{short_name(name)} {value:.1%}" for name, value in best[1:]
+        )
         console.print(
             Text.assemble(
                 f"{picture}: ",
@@ -98,7 +101,7 @@ def print_answer(
         Text(),
         Text(f"{picture}{made}", "dim"),
         Text(),
-        Text.assemble(f"{task.noun}  ", (answer.name, "bold green")),
+        Text.assemble(f"{task.noun}  ", (short_name(answer.name), "bold green")),
         Text.assemble(mark),
         *(_bar(console, set_cell_size(name, width), value) for name, value in best),
         Text(),

@@ -5,11 +5,11 @@ import os
 import sys
 from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import IO
 
 import numpy as np
 
+from contract.special_files import PIPE, special_file
 from contract.task import Task
 from serving.client import pictures
 from serving.client.errors import InputError, one_line
@@ -80,10 +80,12 @@ def list_files(sources: Sequence[str], leave_out: Container[str] = ()) -> list[s
         leave_out: Absolute paths of files that are no pictures.
 
     Raises:
-        InputError: A folder cannot be read.
+        InputError: A folder cannot be read, or a path is empty.
     """
     files: list[str] = []
     for source in sources:
+        if not source:
+            raise InputError("expected a picture, found an empty path")
         if source != STDIN and os.path.isdir(source):
             files += _walk(source, leave_out)
         else:
@@ -168,11 +170,25 @@ def _open(source: str) -> IO[bytes]:
         if sys.stdin is None:
             raise InputError("standard input is closed")
         return io.BytesIO(_limited(sys.stdin.buffer))
-    file = Path(source).open("rb")  # noqa: SIM115 - whoever is handed it closes it
+    special = special_file(source)
+    if special not in ("", PIPE):
+        raise InputError(f"expected a picture, found {special}")
+    # Whoever is handed the file closes it.
+    file = open(source, "rb", opener=_at_once)  # noqa: SIM115
     if file.seekable():
         return file
     with file:  # a pipe, such as that of <(command)
-        return io.BytesIO(_limited(file))
+        content = _limited(file)
+    if not content:
+        raise InputError("expected a picture, found a pipe that nothing writes to")
+    return io.BytesIO(content)
+
+
+def _at_once(path: str, flags: int) -> int:
+    """Opens a file; a named pipe without a writer reads as empty, and others wait."""
+    descriptor = os.open(path, flags | os.O_NONBLOCK)
+    os.set_blocking(descriptor, True)
+    return descriptor
 
 
 def _limited(file: IO[bytes]) -> bytes:

@@ -1,5 +1,6 @@
 """A Python without the environment prints how to get one."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -62,3 +63,36 @@ def test_settings_that_would_break_libraries_are_taken_away(tmp_path: Path) -> N
     )
     assert (done.returncode, done.stdout) == (0, "None None \\u2264\n")
     assert "UserWarning: a library's" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "command", [["local_runner.py", "check"], ["-m", "serving.client", "status"]]
+)
+def test_a_module_that_hides_a_library_is_named(
+    tmp_path: Path, command: list[str]
+) -> None:
+    (tmp_path / "numpy.py").write_text("print('this is not NumPy')")
+    done = subprocess.run(
+        [sys.executable, *command],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    [line] = done.stderr.splitlines()
+    assert (done.returncode, done.stdout) == (1, "")
+    assert line.startswith(f"error: {tmp_path}/numpy.py: it hides the library numpy ")
+    assert f"take {tmp_path} out of PYTHONPATH" in line
+
+
+def test_the_environments_own_libraries_hide_nothing() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "serving.client", "--help"],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")

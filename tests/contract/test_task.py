@@ -128,3 +128,7 @@ def test_two_tasks_ask_the_same_if_images_and_classes_are_the_same() -> None:
 def test_many_names_fit_on_a_line() -> None:
     assert names_text(plain_names(3)) == "0, 1, 2"
     assert names_text(plain_names(100)).endswith("10, ... 99 (100)")
+
+
+def test_a_long_name_does_not_fill_the_line() -> None:
+    assert names_text(["a" * 200, "b"]) == f"{'a' * 37}..., b"

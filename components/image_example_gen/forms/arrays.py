@@ -256,7 +256,9 @@ def _numbers(labels: Array, block: np.ndarray, start: int) -> np.ndarray:
     if block.dtype.kind == "b":
         return block.astype(np.int64)
     if block.dtype.kind == "f":
-        whole = block.astype(np.int64)
+        # NaN and infinity have no whole number; they are refused below.
+        with np.errstate(invalid="ignore"):
+            whole = block.astype(np.int64)
         if (whole != block).any():
             raise BadInputError(
                 f"{labels.name}: expected whole numbers or texts, found "

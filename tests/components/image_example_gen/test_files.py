@@ -3,6 +3,7 @@
 import bz2
 import gzip
 import lzma
+import os
 import shutil
 import tarfile
 import zipfile
@@ -117,3 +118,13 @@ def test_a_link_of_another_name_leads_to_an_archive(
     link = tmp_path / "letters-0123456789abcdef"
     link.symlink_to(path)
     assert open_source(str(link)).fingerprint() == open_source(path).fingerprint()
+
+
+def test_a_pipe_among_the_pictures_is_told_at_once(folder: Path) -> None:
+    """Nobody writes to it: to open it would wait for ever."""
+    os.mkfifo(folder / "A" / "x.png")
+    with pytest.raises(BadInputError) as caught:
+        open_source(str(folder)).fingerprint()
+    assert str(caught.value).startswith(
+        f"{folder}/A/x.png: expected a file, found a named pipe, "
+    )

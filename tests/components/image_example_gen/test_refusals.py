@@ -47,3 +47,11 @@ def test_a_pickle_is_never_opened(
     with pytest.raises(BadInputError, match="a pickle, which can run any program"):
         open_source(".")
     assert not Path("trapped").exists()
+
+
+def test_a_single_file_is_named_once(tmp_path: Path) -> None:
+    (tmp_path / "notes.md").write_bytes(b"#")
+    with pytest.raises(BadInputError) as caught:
+        open_source(str(tmp_path / "notes.md"))
+    assert str(caught.value).count("notes.md") == 1
+    assert str(caught.value).endswith("found a file of another kind")

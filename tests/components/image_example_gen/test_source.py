@@ -236,6 +236,12 @@ def test_a_path_that_is_not_there_is_named(tmp_path: Path) -> None:
 def test_a_pipe_is_not_called_missing(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     assert refusal(tmp_path / "pipe") == (
-        f"{tmp_path}/pipe: expected a folder or a file, found a pipe, a socket or a "
-        "device, which cannot be read twice: write it to a file first"
+        f"{tmp_path}/pipe: expected a folder or a file, found a named pipe, "
+        "which cannot be read twice: write it to a file first"
+    )
+
+
+def test_an_empty_path_is_said_to_be_empty() -> None:
+    assert refusal("") == (
+        "--data (data.path): expected a folder or a file, found an empty path"
     )

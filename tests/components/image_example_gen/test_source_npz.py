@@ -1,5 +1,6 @@
 """An npz as a data set: the arrays that it must have, and its integrity."""
 
+import warnings
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -204,3 +205,16 @@ def test_no_flipped_bit_in_an_npz_reads_as_another_data_set(
         assert "\n" not in str(refused)  # noqa: PT017
     else:
         assert found == fingerprint
+
+
+def test_a_label_that_is_no_number_is_told_without_a_warning(
+    dataset: Dataset, tmp_path: Path
+) -> None:
+    labels = dataset.train_labels.astype(float)
+    labels[3] = np.nan
+    path = tmp_path / "nan.npz"
+    np.savez(path, **(dataset.arrays() | {"y_train": labels}))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", RuntimeWarning)
+        with pytest.raises(BadInputError, match=r"y_train: expected whole .*found nan"):
+            open_source(str(path)).fingerprint()

@@ -43,8 +43,13 @@ BIRDS = Task(
     channels=1,
     classes=tuple(
         f"{name} {number}"
-        for number in range(40)
-        for name in ("tufted titmouse (Baeolophus bicolor)", HOSTILE, "\u9ce5" * 30)
+        for number in range(30)
+        for name in (
+            "tufted titmouse (Baeolophus bicolor)",
+            HOSTILE,
+            "\u9ce5" * 30,
+            "a" * 200,
+        )
     ),
     noun="bird",
 )
@@ -241,6 +246,24 @@ def test_a_telephone_shows_every_verdict(
     )
     assert len(edges) > 10
     assert all(left >= 0 and right <= 360 and high for left, right, high in edges)
+
+
+@needs_browser
+@pytest.mark.parametrize("width", WIDTHS.values(), ids=list(WIDTHS))
+def test_long_names_push_nothing_out_of_sight(
+    browser: webdriver.Chrome, pages: Callable[[str], str], width: int
+) -> None:
+    look(browser, pages("birds"), width)
+    outside = browser.execute_script(
+        "return [...document.querySelectorAll('#gates .scroll, figcaption')]"
+        ".filter(e => e.scrollWidth > e.clientWidth).map(e => e.textContent)"
+    )
+    assert outside == []
+    names = browser.execute_script(
+        "return [...document.querySelectorAll('#gates .cut')]"
+        ".filter(e => e.scrollWidth > e.clientWidth).map(e => e.title)"
+    )
+    assert any(name.startswith("a" * 200) for name in names)
 
 
 @needs_browser

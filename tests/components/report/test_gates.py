@@ -83,3 +83,9 @@ def test_each_refusal_has_its_way_out(
 
 def test_the_same_advice_is_given_once() -> None:
     assert len(what_to_do([of_class("a", 0.1), of_class("b", 0.2)])) == 1
+
+
+def test_a_long_name_is_cut_on_the_screen() -> None:
+    [row] = shown([of_class("a" * 200, 0.9)])
+    assert row.text == f"accuracy {'a' * 37}... (worst of 1)"
+    assert row.demand.slice == "a" * 200

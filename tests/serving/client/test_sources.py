@@ -4,6 +4,7 @@ import io
 import os
 import struct
 import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -41,12 +42,52 @@ def test_a_pipe_is_read_although_it_cannot_be_wound_back(
 ) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
-    writer = threading.Thread(target=lambda: pipe.write_bytes(picture.read_bytes()))
-    writer.start()
+    # While a reader has it open, a pipe keeps what was written to it.
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    pipe.write_bytes(picture.read_bytes())
     (found,) = read(pipe)
-    writer.join()
+    os.close(reader)
     assert isinstance(found, Picture)
     np.testing.assert_array_equal(found.pixels, IMAGES[0])
+
+
+def test_a_pipe_waits_for_the_program_that_writes_to_it(
+    picture: Path, tmp_path: Path
+) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    writer = os.open(pipe, os.O_WRONLY)
+
+    def write_late() -> None:
+        time.sleep(0.1)
+        os.write(writer, picture.read_bytes())
+        os.close(writer)
+
+    thread = threading.Thread(target=write_late)
+    thread.start()
+    (found,) = read(pipe)
+    thread.join()
+    os.close(reader)
+    assert isinstance(found, Picture)
+
+
+def test_what_would_be_waited_for_for_ever_is_told_at_once(
+    picture: Path, tmp_path: Path
+) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    first, second, last = read(pipe, "/dev/zero", picture)
+    assert first == Unreadable(
+        str(pipe), None, "expected a picture, found a pipe that nothing writes to"
+    )
+    assert second == Unreadable("/dev/zero", None, "expected a picture, found a device")
+    assert isinstance(last, Picture)
+
+
+def test_an_empty_path_is_said_to_be_empty() -> None:
+    with pytest.raises(InputError, match="found an empty path"):
+        list_files([""])
 
 
 def test_a_read_error_of_one_file_does_not_lose_the_others(picture: Path) -> None:

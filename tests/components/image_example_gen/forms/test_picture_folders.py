@@ -202,3 +202,14 @@ def test_a_link_that_leads_back_is_not_followed_for_ever(tmp_path: Path) -> None
     fingerprint = open_source(str(fill(tmp_path))).fingerprint()
     (tmp_path / "ant" / "again").symlink_to(tmp_path)
     assert open_source(str(tmp_path)).fingerprint() == fingerprint
+
+
+def test_a_class_name_of_two_lines_is_told_with_its_folder_and_a_way_out(
+    tmp_path: Path,
+) -> None:
+    message = refusal(fill(tmp_path, classes=("a\nb", "c")))
+    assert message.startswith(f"{tmp_path}: expected names of classes in printable ")
+    assert r"found 'a\nb': rename this class" in message
+    assert open_source(
+        str(tmp_path), Hints(classes=("a and b", "c"))
+    ).labelling.classes == ("a and b", "c")
