@@ -35,8 +35,8 @@ MOST_LETTERS = 400
 def start(module: str) -> Never:
     """Runs `main` of a module; if a library is missing or hidden, one line tells."""
     _settle()
-    if line := _hidden_library():
-        print(f"error: {line}", file=sys.stderr)
+    if hidden := _hidden_library():
+        print(f"error: {hidden}", file=sys.stderr)
         sys.exit(1)
     try:
         with stoppable():
