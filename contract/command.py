@@ -80,9 +80,9 @@ def explain(
         return Exit.BROKEN, "out of memory: give this machine or container more"
     if isinstance(error, ImportError):
         return Exit.BROKEN, why_not_imported(error)
-    # ML Metadata's library says this about its database, followed by the statement.
-    if "disk is full" in str(error):
-        return Exit.BROKEN, "the disk is full: make room, and start again"
+    if _means_full(error, where):
+        place = f"{_full_of(where)}: " if where else ""
+        return Exit.BROKEN, f"{place}the disk is full: make room there, and start again"
     kind, line = f"{type(error).__name__}: ", first_line(error)
     return Exit.BROKEN, line if line.startswith(kind) else kind + line
 
@@ -90,9 +90,7 @@ def explain(
 def _explain_system(error: OSError, begun: bool, place: str) -> tuple[Exit, str]:
     names = [str(name) for name in (error.filename, error.filename2) if name]
     if error.errno in _FULL and not names and place:
-        # Temporary files are in another folder.
-        full = [one for one in (place, tempfile.gettempdir()) if _is_full(one)]
-        names = full[:1] or [place]
+        names = [_full_of(place)]
     where = f"{' -> '.join(names)}: " if names else ""
     why = error.strerror or first_line(error)
     if error.errno in _FULL:
@@ -102,6 +100,23 @@ def _explain_system(error: OSError, begun: bool, place: str) -> tuple[Exit, str]
     if error.errno in (errno.EMFILE, errno.ENFILE):
         return Exit.BROKEN, f"{where}{why}: raise the limit (`ulimit -n`)"
     return Exit.BROKEN, f"{where}{why}"
+
+
+def _means_full(error: BaseException, place: str) -> bool:
+    """Tells whether a library's own error, which is no OSError, means a full disk."""
+    text = str(error)
+    # ML Metadata's database says the first, TensorFlow's file system the second.
+    if "disk is full" in text or os.strerror(errno.ENOSPC) in text:
+        return True
+    # A database that cannot write gives up its transaction by itself, and ML Metadata
+    # then fails to commit it (https://www.sqlite.org/lang_transaction.html).
+    return "no transaction is active" in text and bool(place) and _is_full(place)
+
+
+def _full_of(place: str) -> str:
+    """Returns the folder that is full: the output, or the one of temporary files."""
+    full = [one for one in (place, tempfile.gettempdir()) if _is_full(one)]
+    return full[0] if full else place
 
 
 def _is_full(folder: str) -> bool:

@@ -2,19 +2,30 @@
 
 import json
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from contract import nodes, properties
+from contract.exits import Exit
 from lineage.records import Run, pushed_by
 
 PUSHED, UNCHANGED, REFUSED, BROKEN = "pushed", "unchanged", "refused", "broken"
-INTERRUPTED, RUNNING, UNKNOWN = "interrupted", "running or killed", "unknown"
+INTERRUPTED, KILLED = "interrupted", "killed"
+RUNNING, UNKNOWN = "running or killed", "unknown"
 
 _BLESSINGS = (nodes.EVALUATOR, nodes.SERVING_VALIDATOR, nodes.REPLAY)
 
-# The runner's exit codes that say more than the metadata store.
-_BROKEN, _BAD_INPUT, _REFUSED = 1, 2, 3
+_KINDS = {
+    Exit.BROKEN.value: BROKEN,
+    Exit.BAD_INPUT.value: BROKEN,
+    Exit.REFUSED.value: REFUSED,
+    Exit.INTERRUPTED.value: INTERRUPTED,
+    Exit.TERMINATED.value: INTERRUPTED,
+}
+"""Kinds by the runner's exit code, which says more than the metadata store."""
+
+_RESULT_FILE = "result.json"
 
 
 @dataclass(frozen=True)
@@ -34,32 +45,63 @@ class Verdict:
     reasons: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        joint = {REFUSED: " by ", BROKEN: " in ", INTERRUPTED: " at "}
+        joint = {REFUSED: " by ", BROKEN: " in "}
         at = joint.get(self.kind, " at ")
         return f"{self.kind}{at}{self.by}" if self.by else self.kind
 
 
-def read_result(output: str | None, run: str | None) -> dict[str, Any]:
-    """Returns the runner's `result.json` of a run; empty if there is none."""
+def read_result(output: str | None, run: str | None) -> dict[str, Any] | None:
+    """Returns the runner's `result.json` of a run.
+
+    It is empty if the run wrote none: it goes on, or it was killed. It is None if the
+    run has no folder here, so that this cannot be known.
+    """
     if output is None or run is None:
-        return {}
-    path = os.path.join(output, "runs", os.path.basename(run), "result.json")
+        return None
+    folder = os.path.join(output, "runs", os.path.basename(run))
+    if not os.path.isdir(folder):
+        return None
     try:
-        with open(path, encoding="utf-8") as stream:
+        with open(os.path.join(folder, _RESULT_FILE), encoding="utf-8") as stream:
             result = json.load(stream)
     except (OSError, ValueError):
         return {}
     return result if isinstance(result, dict) else {}
 
 
-def judge(run: Run, result: dict[str, Any]) -> Verdict:
-    """Returns how a run ended."""
-    reasons = tuple(map(str, result.get("reasons", ())))
-    states = {node: step.state for node, step in run.steps.items()}
-    pushed = pushed_by(run)
-    if pushed is not None:
+def read_unrecorded(output: str, recorded: Iterable[str | None]) -> list[Run]:
+    """Returns the ended runs that the metadata store does not know.
+
+    A run that is refused or breaks before its first node leaves only its result.
+    """
+    folder = os.path.join(output, "runs")
+    names = set(os.listdir(folder)) if os.path.isdir(folder) else set()
+    found = []
+    for name in names.difference(recorded):
+        result = read_result(output, name) or {}
+        if "exit_code" in result:
+            started = int(1000 * float(result.get("started", 0)))
+            found.append(Run(name, name, result.get("model"), started, {}))
+    return found
+
+
+def judge(
+    run: Run, result: dict[str, Any] | None, version: int | None = None
+) -> Verdict:
+    """Returns how a run ended.
+
+    Args:
+        run: The run's entries in the metadata store.
+        result: Its result; see `read_result`.
+        version: The version on disk whose manifest names the run; None if there is
+            none. A run that breaks while it pushes may not record its version.
+    """
+    known = result or {}
+    reasons = tuple(map(str, known.get("reasons", ())))
+    pushed = pushed_by(run) or (version and (version, False))
+    if pushed:
         version, already = pushed
-        return Verdict(UNCHANGED if already else PUSHED, "", version)
+        return Verdict(UNCHANGED if already else PUSHED, "", version, reasons)
     for node in _BLESSINGS:
         blessing = run.output(node, nodes.BLESSING)
         if blessing is not None and blessing.properties.get(properties.BLESSED) == 0:
@@ -68,20 +110,24 @@ def judge(run: Run, result: dict[str, Any]) -> Verdict:
     if not_pushed is not None and not_pushed.properties.get(properties.HELD_BACK):
         why = str(not_pushed.properties[properties.HELD_BACK])
         return Verdict(REFUSED, nodes.PUSHER, reasons=reasons or (why,))
-    for state, kind in (("running", RUNNING), ("canceled", INTERRUPTED)):
-        for node in _in_state(states, state):
-            return Verdict(kind, node, reasons=reasons)
-    for node in _in_state(states, "failed"):
-        kind = {_REFUSED: REFUSED, _BROKEN: BROKEN, _BAD_INPUT: BROKEN}.get(
-            result.get("exit_code", -1),
+    kind, last = _KINDS.get(known.get("exit_code", -1)), _last(run, known)
+    if kind is not None:
+        return Verdict(kind, last, reasons=reasons)
+    for node, step in run.steps.items():
+        if step.state == "running":
+            return Verdict(RUNNING, node)
+        if step.state == "failed":
             # DataGate fails on purpose to stop a run. Without an exit code on record, a
             # refusal cannot be told from a real failure.
-            UNKNOWN if node == nodes.DATA_GATE else BROKEN,
-        )
-        return Verdict(kind, node, reasons=reasons)
-    last = next(reversed(run.steps), "")
-    return Verdict(INTERRUPTED, last, reasons=reasons)
+            return Verdict(UNKNOWN if node == nodes.DATA_GATE else BROKEN, node)
+    # The runner writes a result whenever it can, also when it is interrupted.
+    return Verdict(INTERRUPTED if result is None else KILLED, last)
 
 
-def _in_state(states: dict[str, str], state: str) -> list[str]:
-    return [node for node, found in states.items() if found == state]
+def _last(run: Run, result: dict[str, Any]) -> str:
+    """Returns the node that decided a run's end, or the last one that began."""
+    states = {node: step.state for node, step in run.steps.items()}
+    stopped = [node for node in states if states[node] not in ("complete", "cached")]
+    began = [step["node"] for step in result.get("components", ())]
+    gates = [gate["gate"] for gate in result.get("gates", ()) if gate.get("refused")]
+    return next(iter([*stopped, *began[-1:], *gates[-1:], *list(states)[-1:]]), "")

@@ -1,11 +1,11 @@
 """Collects the facts about a version or a run from all records."""
 
 import os
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from contract.errors import BadInputError
-from lineage.endings import Verdict, judge, read_result
+from lineage.endings import Verdict, judge, read_result, read_unrecorded
 from lineage.records import (
     Push,
     Rollback,
@@ -81,7 +81,7 @@ class Archive:
             return cls(output, [], [], [], versions)
         return cls(
             output,
-            read_runs(store),
+            _all_runs(output, store),
             read_rollbacks(store),
             read_pushes(store),
             versions,
@@ -89,7 +89,14 @@ class Archive:
 
     def verdict(self, run: Run) -> Verdict:
         """Returns how a run ended."""
-        return judge(run, read_result(self.output, run.name))
+        result = read_result(self.output, run.name)
+        for version in self.versions:
+            manifest = version.manifest
+            if manifest is None or manifest.rolled_back is not None:
+                continue
+            if run.name is not None and manifest.run == run.name:
+                return judge(run, result, version.number)
+        return judge(run, result)
 
     def find(self, name: str, model: str | None = None) -> Subject:
         """Returns the known facts of a version or a run.
@@ -202,6 +209,22 @@ class Archive:
             "steps": {node: step.state for node, step in run.steps.items()},
         }
         return Subject(f"run {run.name or run.id}", about, facts_of_run(run))
+
+
+def _all_runs(output: str | None, store: Store) -> list[Run]:
+    """Returns the runs on record and those that left only a result, newest first."""
+    runs = read_runs(store)
+    if output is None:
+        return runs
+    # A run that broke in its first node may have no pipeline on record.
+    runs = [
+        run
+        if run.model
+        else replace(run, model=(read_result(output, run.name) or {}).get("model"))
+        for run in runs
+    ]
+    runs += read_unrecorded(output, (run.name for run in runs))
+    return sorted(runs, key=lambda run: -run.started)
 
 
 def plain(facts: Facts) -> dict[str, Any]:

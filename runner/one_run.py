@@ -11,16 +11,17 @@ from functools import partial
 from components.image_example_gen.splitting import CONTENT
 from contract import command, environment, logs, nodes, notifying, stopping
 from contract.demands import AT_MOST, OVERALL, Demand
-from contract.errors import GateRefusedError, Terminated
+from contract.errors import BadInputError, GateRefusedError, Terminated
 from contract.exits import Exit
 from pipeline.config import Config
 from pipeline.schema import judgement
 from runner import summary
 from runner.datasets import DataSet
 from runner.folders import temporary_files
-from runner.outcome import Outcome
+from runner.outcome import Outcome, Pushed
 from runner.screen import Screen
 from runner.workspace import Workspace
+from version_store.inventory import list_versions
 from version_store.manifest import SPLIT_RULE, ManifestError, read_manifest
 from version_store.served import check_name, find_served
 from version_store.versions import latest_version, version_path
@@ -79,6 +80,7 @@ def execute(
     started = time.time()
     _check(config, dataset, workspace)
     name = workspace.new_run(dataset.name, datetime.now())
+    summary.reserve(workspace.run(name))
     log = os.path.join(workspace.run(name), "run.log")
     overruled = environment.prepare()
     with temporary_files(workspace.root), logs.captured(log, verbose) as stream:
@@ -170,12 +172,11 @@ def run_pipeline(run: Run, reuse: bool) -> Ending:
 def conclude(run: Run, ending: Ending) -> Exit:
     """Reads, shows and writes the results; returns the final exit code."""
     on_purpose = ending.code in _ON_PURPOSE
-    if on_purpose:
-        line = f"{run.dataset.name}: {ending.code.meaning}"
-        run.screen.say(line, style="bold yellow")
     seconds = time.time() - run.started
     # Before the first node there are no results, and maybe no library to read them.
     found = _outcome(run) if run.screen.steps else Outcome()
+    if ending.code is not Exit.PUSHED and found.pushed is None:
+        found = replace(found, pushed=_unrecorded_push(run))
     found = replace(found, demands=[*found.demands, *ending.refusals])
     if not run.config.gates.replay_log and any(d.has_champion for d in found.demands):
         found = replace(found, replay_left_out=_NO_LOG)
@@ -194,7 +195,9 @@ def conclude(run: Run, ending: Ending) -> Exit:
         seconds=seconds,
         because=run.because,
     )
-    if not on_purpose:
+    if on_purpose:
+        run.screen.say(summary.verdict_line(result).plain, style="bold yellow")
+    else:
         summary.show(run.screen.console, result)
     if run.screen.steps:
         write = partial(_report, run, result)
@@ -208,7 +211,8 @@ def conclude(run: Run, ending: Ending) -> Exit:
     run.screen.tried(keep, "result could not be written")
     from runner import metrics
 
-    metrics.write(run.workspace)
+    publish = partial(metrics.write, run.workspace)
+    run.screen.tried(publish, "metrics could not be written")
     if sending is not None and not sending.finish():
         run.screen.say(f"  {notifying.NOT_ALL}", style="yellow")
     return code
@@ -260,6 +264,20 @@ def _outcome(run: Run) -> Outcome:
     except Exception:
         logging.exception("what the run came to could not be read")
         return Outcome()
+
+
+def _unrecorded_push(run: Run) -> Pushed | None:
+    """Returns the version that the run pushed although its Pusher did not end well.
+
+    A version may be published, and the metadata store not be able to record it.
+    """
+    with contextlib.suppress(OSError, BadInputError):
+        for version in list_versions(run.workspace.all_models, run.dataset.name):
+            named = version.manifest.run if version.manifest else None
+            if version.served and named == run.name:
+                labels = " ".join(version.labels)
+                return Pushed(version.number, version.path, False, labels)
+    return None
 
 
 def _refused(error: GateRefusedError) -> Ending:

@@ -1,5 +1,6 @@
 """Shows the result of a run to the user and writes it to `result.json`."""
 
+import contextlib
 import json
 import os
 import shlex
@@ -29,6 +30,9 @@ from serving.launch import code
 from version_store.serving_config import CANARY
 
 RESULT_FILE = "result.json"
+
+_ROOM_FILE = ".room"
+_ROOM_BYTES = 64 << 10
 
 BECAUSE = "because"
 """Key of `result.json`: why the run was started, as given by `--because`."""
@@ -64,6 +68,11 @@ def verdict_line(result: Result) -> Text:
     text = result.code.meaning
     if refused := [d.gate for d in result.outcome.demands if d.refused]:
         text = f"refused by {' and '.join(dict.fromkeys(refused))}, nothing was pushed"
+    elif pushed is not None and result.code is not Exit.REFUSED:
+        # The run ended after its push, or before the push was on record.
+        how = "is" if pushed.already_served else "was pushed and is"
+        text += f"; version {pushed.version} {how} served"
+        text += f" as {pushed.label}" if pushed.label else ""
     return Text(f"{name}: {text}", style="bold red")
 
 
@@ -80,7 +89,7 @@ def show(console: Console, result: Result) -> None:
         say(console, f"note: {outcome.replay_left_out}", style="dim")
     if outcome.test_accuracy is not None:
         say(console, f"{name}, accuracy on the test split: {outcome.test_accuracy:.4f}")
-    console.print(verdict_line(result))
+    console.print(verdict_line(result), soft_wrap=True)
     # Reasons that stand in the table of gates are not repeated.
     told = {str(demand) for demand in outcome.demands}
     for reason in result.reasons:
@@ -141,8 +150,25 @@ def write(folder: str, result: Result) -> None:
         "pushed": asdict(outcome.pushed) if outcome.pushed else None,
         "report": result.report,
     }
+    text = json.dumps(content, indent=2)
+    with contextlib.suppress(FileNotFoundError):
+        os.remove(os.path.join(folder, _ROOM_FILE))
     with open(os.path.join(folder, RESULT_FILE), "w") as stream:
-        json.dump(content, stream, indent=2)
+        stream.write(text)
+
+
+def reserve(folder: str) -> None:
+    """Keeps room for `result.json`: a run that fills the disk must say how it ended.
+
+    Raises:
+        OSError: There is no room.
+    """
+    path = os.path.join(folder, _ROOM_FILE)
+    with open(path, "wb") as stream:
+        try:
+            os.posix_fallocate(stream.fileno(), 0, _ROOM_BYTES)
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, path) from error
 
 
 _MOST_ROWS = 20

@@ -156,6 +156,28 @@ def test_a_full_disk_is_named_by_the_folder_where_the_error_names_no_file() -> N
     )
 
 
+@pytest.mark.parametrize(
+    ("message", "free", "is_full"),
+    [
+        # ML Metadata's words, TensorFlow's, and again ML Metadata's.
+        ("Error when executing query: database or disk is full query: COMMIT", 9, True),
+        ("/x/page.html; No space left on device", 1 << 30, True),
+        ("cannot commit - no transaction is active query: COMMIT", 9, True),
+        ("cannot commit - no transaction is active query: COMMIT", 1 << 30, False),
+    ],
+)
+def test_a_full_disk_is_told_in_plain_words_whatever_library_met_it(
+    monkeypatch: pytest.MonkeyPatch, message: str, free: int, is_full: bool
+) -> None:
+    usage = shutil.disk_usage("/")._replace(free=free)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage)
+    line = explain(RuntimeError(message), begun=True, where="/x/output")[1]
+    if is_full:
+        assert line == "/x/output: the disk is full: make room there, and start again"
+    else:
+        assert line == f"RuntimeError: {message}"
+
+
 def test_full_temporary_files_are_not_told_as_a_full_output(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from lineage.endings import judge, read_result
+from lineage.endings import judge, read_result, read_unrecorded
 from lineage.records import Artifact, Run, Step
 
 
@@ -74,20 +74,67 @@ def test_a_node_failed(node: str, code: int | None, words: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("state", "words"),
+    ("state", "result", "words"),
     [
-        ("canceled", "interrupted at Trainer"),
-        ("running", "running or killed at Trainer"),
+        ("running", {"exit_code": 130}, "interrupted at Trainer"),
+        ("running", {"exit_code": 143}, "interrupted at Trainer"),
+        ("running", {"exit_code": 1}, "broken in Trainer"),
+        ("canceled", {"exit_code": 130}, "interrupted at Trainer"),
+        ("canceled", {"exit_code": 1}, "broken in Trainer"),
+        # The runner had no time to write a result.
+        ("running", {}, "running or killed at Trainer"),
+        ("canceled", {}, "killed at Trainer"),
+        # Its folder is not here.
+        ("canceled", None, "interrupted at Trainer"),
     ],
 )
-def test_it_did_not_come_to_its_end(state: str, words: str) -> None:
-    assert str(judge(run(step("Transform"), step("Trainer", state)), {})) == words
+def test_it_did_not_come_to_its_end(
+    state: str, result: dict[str, Any] | None, words: str
+) -> None:
+    assert str(judge(run(step("Transform"), step("Trainer", state)), result)) == words
 
 
-def test_it_ended_between_two_nodes() -> None:
-    assert str(judge(run(step("Champion"), step("Transform")), {})) == (
-        "interrupted at Transform"
-    )
+@pytest.mark.parametrize(
+    ("result", "words"),
+    [
+        ({"exit_code": 130}, "interrupted at Transform"),
+        ({"exit_code": 1}, "broken in Transform"),
+        ({}, "killed at Transform"),
+        (None, "interrupted at Transform"),
+    ],
+)
+def test_it_ended_between_two_nodes(result: dict[str, Any] | None, words: str) -> None:
+    assert str(judge(run(step("Champion"), step("Transform")), result)) == words
+
+
+def test_a_node_that_could_not_be_recorded_is_named_by_the_result() -> None:
+    result = {"exit_code": 1, "components": [{"node": "Trainer"}], "reasons": ["full"]}
+    verdict = judge(run(), result)
+    assert (str(verdict), verdict.reasons) == ("broken in Trainer", ("full",))
+
+
+def test_a_push_that_could_not_be_recorded_is_known_by_the_version() -> None:
+    verdict = judge(run(step("Pusher", "running")), {"exit_code": 1}, 7)
+    assert (str(verdict), verdict.version) == ("pushed", 7)
+
+
+def test_a_run_that_was_refused_before_its_first_node_is_known_by_its_result(
+    tmp_path: Path,
+) -> None:
+    result = {
+        "model": "scans",
+        "started": 1700000000.5,
+        "exit_code": 3,
+        "gates": [{"gate": "Pusher", "refused": True}],
+    }
+    for name in ("refused", "on-record", "killed"):
+        (tmp_path / "runs" / name).mkdir(parents=True)
+    for name in ("refused", "on-record"):
+        (tmp_path / "runs" / name / "result.json").write_text(json.dumps(result))
+    [found] = read_unrecorded(str(tmp_path), ["on-record", None])
+    assert (found.name, found.model, found.steps) == ("refused", "scans", {})
+    assert found.began == "2023-11-14T22:13:20+00:00"
+    assert str(judge(found, result)) == "refused by Pusher"
 
 
 class TestReadResult:
@@ -97,7 +144,7 @@ class TestReadResult:
         assert read_result(str(tmp_path), "a-run") == {"exit_code": 3}
 
     @pytest.mark.parametrize("content", [None, "", "[]", '{"exit_code'])
-    def test_without_one_nothing_is_known(
+    def test_a_run_without_one_did_not_end(
         self, tmp_path: Path, content: str | None
     ) -> None:
         (tmp_path / "runs/a-run").mkdir(parents=True)
@@ -105,6 +152,7 @@ class TestReadResult:
             (tmp_path / "runs/a-run/result.json").write_text(content)
         assert read_result(str(tmp_path), "a-run") == {}
 
-    def test_of_a_run_without_a_name_nothing_is_known(self, tmp_path: Path) -> None:
-        assert read_result(str(tmp_path), None) == {}
-        assert read_result(None, "a-run") == {}
+    def test_without_the_runs_folder_it_is_unknown(self, tmp_path: Path) -> None:
+        assert read_result(str(tmp_path), None) is None
+        assert read_result(None, "a-run") is None
+        assert read_result(str(tmp_path), "a-run") is None

@@ -153,3 +153,25 @@ def test_the_list_has_the_accuracy_of_a_run_whose_artifacts_were_removed(
     [entry] = entries(replace(archive(models), runs=[run]))
     assert (entry.kind, entry.version) == ("run", version)
     assert entry.test_accuracy == 0.98
+
+
+def test_a_push_that_the_store_could_not_record_is_one_row(models: Path) -> None:
+    version = push(models, run="a-run")
+    step = Step("Pusher", "Pusher", "running", {})
+    run = Run("id", "a-run", MODEL, 0, {"Pusher": step})
+    known = replace(archive(models), runs=[run])
+    [entry] = entries(known)
+    assert (entry.kind, entry.verdict, entry.version) == ("run", "pushed", version)
+
+
+def test_a_rollback_to_a_runs_version_is_no_push_of_the_run(
+    models: Path, tmp_path: Path
+) -> None:
+    push(models, "a", run="a-run")
+    push(models, "b", run="b-run")
+    store = make_store(tmp_path / "metadata.sqlite")
+    back = rollback(str(models), MODEL, None, "worse", store).made.number
+    run = Run("id", "a-run", MODEL, 0, {})
+    verdict = replace(archive(models), runs=[run]).verdict(run)
+    assert verdict.kind == "pushed"
+    assert verdict.version != back

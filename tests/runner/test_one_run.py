@@ -22,6 +22,7 @@ from runner.summary import Result
 from runner.workspace import Workspace
 from tests.receiver import receiving
 from tests.runner.test_summary import FAILED, SCANS
+from tests.version_store.pushing import push
 
 SAME = {"how": "content", "seed": 1, "test_fraction": 0.2}
 
@@ -52,6 +53,21 @@ def test_a_champion_that_may_know_test_rows_is_told(
     dataset = resolve(config.data, str(tmp_path))
     note = _of_split(config, dataset, Workspace(str(tmp_path / "output")))
     assert note.startswith("version 3 was trained with another split") == is_told
+
+
+def test_a_push_that_was_not_recorded_is_found_by_its_manifest(tmp_path: Path) -> None:
+    (tmp_path / "models").mkdir()
+    push(tmp_path / "models", "a", run="scans-1")
+    version = push(tmp_path / "models", "b", run="scans-2")
+    workspace, screen = Workspace(str(tmp_path)), Screen(io.StringIO())
+
+    def found(name: str) -> Pushed | None:
+        run = one_run.Run(Config(), SCANS, workspace, name, 0.0, screen)
+        return one_run._unrecorded_push(run)
+
+    path = str(tmp_path / "models/scans" / str(version))
+    assert found("scans-2") == Pushed(version, path, already_served=False)
+    assert found("scans-3") is None
 
 
 REPORT = "/output/runs/scans-1/report.html"

@@ -2,8 +2,10 @@
 
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from rich.console import Console
 
 from components.image_example_gen import digits
@@ -113,6 +115,23 @@ def test_a_version_that_was_served_already_is_not_called_new() -> None:
     text = shown(Exit.PUSHED, [PASSED], Pushed(17, "/m/17", already_served=True))
     assert "scans: nothing changed, version 17 is served" in text
     assert "pushed as" not in text
+
+
+@pytest.mark.parametrize("code", [Exit.BROKEN, Exit.INTERRUPTED])
+def test_a_run_that_ended_after_its_push_names_the_version(code: Exit) -> None:
+    text = shown(code, [], PUSHED, ["the disk is full"])
+    assert f"scans: {code.meaning}; version 17 was pushed and is served" in text
+    found = replace(PUSHED, already_served=True)
+    assert f"scans: {code.meaning}; version 17 is served" in shown(code, [], found)
+
+
+def test_a_result_fits_on_a_disk_that_the_run_has_filled(tmp_path: Path) -> None:
+    summary.reserve(str(tmp_path))
+    [room] = tmp_path.iterdir()
+    assert room.stat().st_blocks * 512 >= 1 << 16
+    result = Result("r", Exit.BROKEN, SCANS, Outcome(), [], [], 0.0, 1.0)
+    summary.write(str(tmp_path), result)
+    assert [path.name for path in tmp_path.iterdir()] == ["result.json"]
 
 
 def test_a_refusal_says_each_reason_once_and_offers_no_query() -> None:
