@@ -172,6 +172,9 @@ def run_pipeline(run: Run, reuse: bool) -> Ending:
 def conclude(run: Run, ending: Ending) -> Exit:
     """Reads, shows and writes the results; returns the final exit code."""
     on_purpose = ending.code in _ON_PURPOSE
+    if on_purpose:
+        line = f"{run.dataset.name}: {ending.code.meaning}"
+        run.screen.say(line, style="bold yellow")
     seconds = time.time() - run.started
     # Before the first node there are no results, and maybe no library to read them.
     found = _outcome(run) if run.screen.steps else Outcome()
@@ -195,10 +198,10 @@ def conclude(run: Run, ending: Ending) -> Exit:
         seconds=seconds,
         because=run.because,
     )
-    if on_purpose:
-        run.screen.say(summary.verdict_line(result).plain, style="bold yellow")
-    else:
+    if not on_purpose:
         summary.show(run.screen.console, result)
+    elif found.pushed is not None:
+        run.screen.say(summary.verdict_line(result).plain)
     if run.screen.steps:
         write = partial(_report, run, result)
         report = run.screen.tried(write, "report could not be written")

@@ -164,11 +164,11 @@ def reserve(folder: str) -> None:
         OSError: There is no room.
     """
     path = os.path.join(folder, _ROOM_FILE)
-    with open(path, "wb") as stream:
-        try:
-            os.posix_fallocate(stream.fileno(), 0, _ROOM_BYTES)
-        except OSError as error:
-            raise OSError(error.errno, error.strerror, path) from error
+    try:
+        with open(path, "wb") as stream:
+            stream.write(bytes(_ROOM_BYTES))
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, path) from error
 
 
 _MOST_ROWS = 20
