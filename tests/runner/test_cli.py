@@ -136,7 +136,8 @@ def write(path: str, content: bytes) -> None:
         (
             ["--data", "typo.toml"],
             "typo.toml: expected IDX files, an npz, a folder of pictures for each "
-            "class, a CSV or a Parquet file (docs/your-own-data.md), found typo.toml",
+            "class, a CSV or a Parquet file (docs/your-own-data.md), found a file "
+            "of another kind",
         ),
         (
             ["--data", "incomplete"],
