@@ -30,8 +30,12 @@ def compiled(image: str, data: str, fingerprint: str = "", secret: str = "") -> 
 
 @dataclass(frozen=True)
 class Story:
-    """Two successive runs of one pipeline, and the state after each."""
+    """Two successive runs of one pipeline, and the state after each.
 
+    `name` is the first run's. Other tests may have run pipelines before.
+    """
+
+    name: str
     pushed: dict[str, Task]
     versions_after_push: list[str]
     refused: dict[str, Task]
@@ -88,6 +92,7 @@ def story(cluster: Cluster, image: str, digits_folder: Path) -> Story:
     fingerprint = open_source(str(digits_folder)).fingerprint()
     package = compiled(image, DATA, fingerprint)
     pushed = cluster.run(package)
+    name = f"{NAME}-run-{cluster.runs}"
     after_push = versions(cluster)
     refused = cluster.run(package, {"min_accuracy": 0.9999})
-    return Story(pushed, after_push, refused, versions(cluster))
+    return Story(name, pushed, after_push, refused, versions(cluster))

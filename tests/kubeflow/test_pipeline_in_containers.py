@@ -45,7 +45,7 @@ def test_the_pushed_version_is_whole_and_says_what_it_is(
     manifest = json.loads((folder / "manifest.json").read_text())
 
     assert (folder / "saved_model.pb").is_file()
-    assert manifest["run"] == "mnist-run-1"
+    assert manifest["run"] == story.name
     assert len(manifest["data_fingerprint"]) == 64
 
 

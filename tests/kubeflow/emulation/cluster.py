@@ -58,7 +58,7 @@ class Cluster:
         self._launcher = Launcher(engine, self.store, folder / "pods")
         self._workers = workers
         self._cache: dict[str, Task] = {}
-        self._runs = 0
+        self.runs = 0
 
     def volume(self, claim: str) -> Path:
         """Returns the folder that replaces a claimed volume; the nodes own it."""
@@ -79,8 +79,8 @@ class Cluster:
             until: A task that is run with its upstream tasks; empty: all tasks.
         """
         spec, platform = yaml.safe_load_all(package)
-        self._runs += 1
-        run = _Run(self, spec, platform, f"run-{self._runs}", arguments or {})
+        self.runs += 1
+        run = _Run(self, spec, platform, f"run-{self.runs}", arguments or {})
         return run.to_the_end(until)
 
 
