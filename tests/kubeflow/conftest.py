@@ -92,7 +92,7 @@ def story(cluster: Cluster, image: str, digits_folder: Path) -> Story:
     fingerprint = open_source(str(digits_folder)).fingerprint()
     package = compiled(image, DATA, fingerprint)
     pushed = cluster.run(package)
-    name = f"{NAME}-run-{cluster.runs}"
+    name = f"mnist-run-{cluster.runs}"
     after_push = versions(cluster)
     refused = cluster.run(package, {"min_accuracy": 0.9999})
     return Story(name, pushed, after_push, refused, versions(cluster))
