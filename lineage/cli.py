@@ -8,7 +8,7 @@ from typing import Any, Never
 
 import click
 
-from contract.command import console, print_json, run
+from contract.command import ModelOption, console, print_json, run
 from contract.errors import BadInputError
 from version_store.where import Where, where
 
@@ -34,7 +34,10 @@ def cli() -> None:
 
 _EVERYTHING = where("metadata", "config")
 _NAME = click.option(
-    "--model", "--name", "name", help="Show only runs and versions of this model."
+    "--model",
+    "name",
+    cls=ModelOption,
+    help="Show only runs and versions of this model.",
 )
 
 

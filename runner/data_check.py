@@ -101,7 +101,7 @@ def served_text(served: Served | None, task: Task) -> str:
     return (
         f"version {served.version} of another task is served: "
         f"{task.difference(served.task)}; a run is refused without another name "
-        "(--name) or --replace-task"
+        "(--model) or --replace-task"
     )
 
 

@@ -145,7 +145,7 @@ def _named(path: str, data: Data, observe: Observer) -> DataSet:
     if data.name is None and not is_mnist and name in _OURS:
         notices.append(
             f"{path} is not {name}, and its model is called {name}-data; another name "
-            "is given with --name"
+            "is given with --model"
         )
         name = f"{name}-data"
     # The spans are chosen by now, and these settings are no part of the recipe.

@@ -8,6 +8,7 @@ from typing import Any, Literal, get_args, get_origin
 
 import click
 
+from contract.command import ModelOption
 from contract.errors import BadInputError
 from pipeline.config import FORMER_SETTINGS, Config, load_config
 from runner.workspace import Workspace
@@ -71,7 +72,12 @@ _OPTIONS = (
         "Data set to use without --data. auto downloads MNIST and, if no mirror "
         "answers, uses the digits that come with scikit-learn.",
     ),
-    _flag("data.name", "Name of the model. [made from the name of the data]"),
+    _flag(
+        "data.name",
+        "Name of the model. [made from the name of the data]",
+        name="model",
+        cls=ModelOption,
+    ),
     _flag(
         "data.classes",
         "Names of the classes, beginning with label 0, or a file with one name per "

@@ -8,6 +8,7 @@ import click
 
 from components.request_log_example_gen.labels import read_labels
 from components.request_log_example_gen.selection import Asked, count, nothing, task_of
+from contract.command import ModelOption
 from contract.errors import BadInputError
 from pipeline.config import load_config
 from pipeline.schema import judgement
@@ -40,8 +41,8 @@ flags cannot be used; 3 there are findings; 130 interrupted, 143 terminated.
 )
 @click.option(
     "--model",
-    "--name",
     "name",
+    cls=ModelOption,
     help="Name of the model. [the only model, or the one in the log]",
 )
 @click.option(

@@ -98,7 +98,7 @@ def _watch(asked: Asked, pattern: str, name: str, context: click.Context) -> Non
         watcher = watching.Watcher(
             *(asked.config, pattern, name, asked.workspace, folder),
             arguments=context.meta[_ARGUMENTS],
-            monitoring=["--name", name, "--output", asked.output, *config, *settings],
+            monitoring=["--model", name, "--output", asked.output, *config, *settings],
         )
         watching.log.info("watching %s; state and log in %s", pattern, folder)
         watcher.watch()
@@ -114,7 +114,7 @@ def _alone(folder: str) -> Iterator[None]:
     except Timeout:
         raise BadInputError(
             f"{folder}: another process watches already: stop that one, or give the "
-            "model another name with --name"
+            "model another name with --model"
         ) from None
 
 

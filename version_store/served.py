@@ -101,7 +101,7 @@ def check_name(served: Served | None, task: Task, name: str, replace: bool) -> N
         raise BadInputError(
             f"{name}: version {served.version} is served under that name and has "
             f"another task: {difference}: give this model another "
-            "name with --name, or replace that one with --replace-task"
+            "name with --model, or replace that one with --replace-task"
         )
 
 

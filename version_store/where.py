@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from contract.command import ModelOption
 from serving.client.channel import DEFAULT_ADDRESS, Tls
 from version_store.servers import Servers
 
@@ -26,7 +27,7 @@ _OPTIONS: dict[str, Callable[[Command], Command]] = {
     ),
     "models": click.option("--models", help="Folder of the models. [OUTPUT/models]"),
     "name": click.option(
-        "--model", "--name", "name", help="Name of the model. [the only model]"
+        "--model", "name", cls=ModelOption, help="Name of the model. [the only model]"
     ),
     "metadata": click.option(
         "--metadata",

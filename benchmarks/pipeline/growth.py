@@ -62,7 +62,7 @@ def measure(
     images = write(data, times, grown)
     output = folder / "output"
     command = [
-        *(sys.executable, "-W", "ignore", "local_runner.py", "--name=grown"),
+        *(sys.executable, "-W", "ignore", "local_runner.py", "--model=grown"),
         f"--data={grown}",
         f"--output={output}",
         "--epochs=1",

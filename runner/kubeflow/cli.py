@@ -64,7 +64,13 @@ def compile_command(output: str | None, **given: Any) -> None:
 
 
 @cli.command("compile-monitor")
-@click.option("--name", required=True, help="Name of the model to monitor.")
+@click.option(
+    "--model",
+    "name",
+    cls=command.ModelOption,
+    required=True,
+    help="Name of the model to monitor.",
+)
 @click.option(
     "--log",
     required=True,

@@ -11,6 +11,7 @@ import click
 from components.image_example_gen.digits import NAME as DIGITS
 from components.image_example_gen.mnist import NAME as MNIST
 from components.image_example_gen.understanding import name_of
+from contract.command import ModelOption
 from contract.errors import BadInputError
 from pipeline.config import Config, load_config
 from pipeline.data_settings import MODEL_NAME_PATTERN
@@ -44,7 +45,9 @@ compiling = _all(
         "--data", metavar="WHERE", help=f"Data to train on: {places.PLACES}. [mnist]"
     ),
     click.option(
-        "--name",
+        "--model",
+        "name",
+        cls=ModelOption,
         help="Name of the model and of the pipeline. [made from the name of the data]",
     ),
     CONFIG,
@@ -278,7 +281,8 @@ def alone(package_path: str | None, flags: dict[str, Any]) -> None:
     """
     given = [name for name, value in flags.items() if value]
     if package_path and given:
-        option = {"config_path": "config", "settings": "set"}.get(given[0], given[0])
+        spelled = {"config_path": "config", "settings": "set", "name": "model"}
+        option = spelled.get(given[0], given[0])
         raise BadInputError(
             f"--{option.replace('_', '-')}: expected without --package, which is "
             "compiled already"
@@ -290,20 +294,20 @@ def _name(name: str | None, data: str) -> str:
         return data if data in (DIGITS, MNIST) else name_of(data)
     if not re.fullmatch(MODEL_NAME_PATTERN, name):
         raise BadInputError(
-            f"--name: expected lower-case letters, digits and dashes, 58 at most, "
+            f"--model: expected lower-case letters, digits and dashes, 58 at most, "
             f"found {name!r}"
         )
     if len(name) > _LONGEST_NAME:
         raise BadInputError(
-            f"--name: expected {_LONGEST_NAME} characters at most on Kubeflow, which "
+            f"--model: expected {_LONGEST_NAME} characters at most on Kubeflow, which "
             f"adds some of its own, found {len(name)} in {name!r}"
         )
     if (name == DIGITS) != (data == DIGITS):
         raise BadInputError(
-            f"--name: {name}: expected another name, as {DIGITS} is the embedded "
+            f"--model: {name}: expected another name, as {DIGITS} is the embedded "
             "data set's"
             if name == DIGITS
-            else f"--name: {name}: expected without --data {DIGITS}, whose model is "
+            else f"--model: {name}: expected without --data {DIGITS}, whose model is "
             f"always called {DIGITS}"
         )
     return name

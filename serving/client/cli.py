@@ -60,6 +60,8 @@ _SERVER_OPTIONS = (
     ),
     click.option(
         "--model",
+        "model",
+        cls=command.ModelOption,
         envvar="SERVING_MODEL",
         default=DEFAULT_MODEL,
         show_default=True,

@@ -136,6 +136,7 @@ def with_config(
 @click.option(
     "--model",
     "name",
+    cls=command.ModelOption,
     help="Model that the printed commands ask; all are served. [the model pushed last]",
 )
 @click.option(

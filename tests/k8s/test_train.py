@@ -51,7 +51,7 @@ def expanded(manifests: list[Manifest]) -> list[str]:
 def test_the_model_is_called_what_the_servers_serve(rendered: Rendered) -> None:
     # A published data set gives its name to the model.
     assert "--dataset=mnist" in expanded(rendered("train"))
-    assert "--name=letters" in expanded(rendered("my-train"))
+    assert "--model=letters" in expanded(rendered("my-train"))
 
 
 def test_a_name_without_data_is_refused(rendered: Rendered, tmp_path: Path) -> None:
@@ -73,7 +73,7 @@ def test_data_of_its_own_takes_the_place_of_mnist(rendered: Rendered) -> None:
     pod = the_pod(rendered("train of letters"))
     (container,) = pod["containers"]
     folder = flag(container, "data").removesuffix("/$(MODEL_NAME)")
-    assert flag(container, "name") == "$(MODEL_NAME)"
+    assert flag(container, "model") == "$(MODEL_NAME)"
     assert not any(word.startswith("--dataset") for word in container["args"])
     (mount,) = (m for m in container["volumeMounts"] if m["mountPath"] == folder)
     (volume,) = (v for v in pod["volumes"] if v["name"] == mount["name"])

@@ -186,7 +186,7 @@ def scans_in(root: Path) -> Place:
     """Makes a folder with real digits as a user's IDX files, and a configuration."""
     digits.write(str(root / "data"))
     (root / "run.toml").write_text(CONFIG)
-    arguments = ["--data", "data", "--name", "scans", "--config", "run.toml"]
+    arguments = ["--data", "data", "--model", "scans", "--config", "run.toml"]
     return Place(root, "scans", arguments)
 
 

@@ -121,7 +121,7 @@ def write(path: str, content: bytes) -> None:
             "'cifar'",
         ),
         (
-            ["--name", "scans"],
+            ["--model", "scans"],
             "data.name: scans: expected together with --data, which says what is to "
             "have that name",
         ),

@@ -71,7 +71,7 @@ def test_a_folder_called_like_our_own_data_gets_another_name(
     assert found.name == f"{name}-data"
     assert found.notice == (
         f"{tmp_path / name} is not {name}, and its model is called {name}-data; "
-        "another name is given with --name"
+        "another name is given with --model"
     )
 
 

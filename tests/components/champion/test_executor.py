@@ -275,7 +275,7 @@ class TestAnotherTask:
         assert str(caught.value) == (
             "mnist: version 7 is served under that name and has another task: images "
             "of 28x28 grey, and not of 20x28 grey: give this model another name with "
-            "--name, or replace that one with --replace-task"
+            "--model, or replace that one with --replace-task"
         )
 
     def test_is_refused_whatever_version_the_champion_is(

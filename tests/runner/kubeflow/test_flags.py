@@ -77,9 +77,9 @@ def test_by_its_name_alone_flink_is_the_one_of_k8s() -> None:
 @pytest.mark.parametrize(
     ("flags", "problem"),
     [
-        ({"name": "My Model"}, "--name: expected lower-case letters"),
-        ({"name": "digits"}, "--name: digits: expected another name"),
-        ({"data": "digits", "name": "x"}, "--name: x: expected without --data digits"),
+        ({"name": "My Model"}, "--model: expected lower-case letters"),
+        ({"name": "digits"}, "--model: digits: expected another name"),
+        ({"data": "digits", "name": "x"}, "--model: x: expected without --data digits"),
         ({"image": "a b"}, "--image: expected an image's name, found 'a b'"),
         ({"models_volume": "A_b"}, "--models-volume: expected the name of a Persis"),
         ({"models_volume": "a.b"}, "--models-volume: expected the name of a Persis"),

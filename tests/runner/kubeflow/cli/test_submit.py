@@ -146,7 +146,7 @@ def test_a_renewed_token_file_is_read_again(
     [
         (("-p", "epochs=many"), "parameter epochs: expected a whole number"),
         (("-p", "epoch=1"), "parameter epoch: the pipeline has no such one"),
-        (("--name", "other"), "--name: expected without --package"),
+        (("--name", "other"), "--model: expected without --package"),
         (("--set", "a.b=1"), "--set: expected without --package"),
         (("--config", "x.toml"), "--config: expected without --package"),
         (("--pipeline-root", "/tmp"), "--pipeline-root: expected minio://, s3://"),
@@ -203,7 +203,7 @@ def test_without_a_package_it_is_compiled_and_sent(
     monkeypatch.setattr(cli, "_compiled", compiled)
     ended = run(
         *("submit", "--host", fake.host, "--data", "s3://bucket/scans"),
-        *("--name", "scans", "--pipeline-root", "s3://bucket/root"),
+        *("--model", "scans", "--pipeline-root", "s3://bucket/root"),
         *("-p", "data=s3://bucket/more"),
     )
     assert ended.screen.splitlines()[:2] == [
