@@ -7,6 +7,7 @@ documented exit code. A traceback goes to the log.
 import contextlib
 import copy
 import errno
+import itertools
 import json
 import logging
 import os
@@ -186,6 +187,7 @@ def run(
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     try:
         with stoppable():
+            _refuse_empty(sys.argv[1:])
             sys.exit(command.main(prog_name=program, standalone_mode=False) or 0)
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message(), err=True)
@@ -199,6 +201,25 @@ def run(
         with contextlib.suppress(OSError):
             click.echo(line if on_purpose else f"{prefix}: {printable(line)}", err=True)
         sys.exit(code.value)
+
+
+def _refuse_empty(arguments: Sequence[str]) -> None:
+    """Refuses an empty value, which a shell makes of `"$OUTPUT"` if that is not set.
+
+    An empty path would mean the current folder, and an empty name any name. What comes
+    after `--` is for another program.
+
+    Raises:
+        UsageError: There is an empty value.
+    """
+    own = itertools.takewhile(lambda argument: argument != "--", arguments)
+    for before, argument in itertools.pairwise(("", *own)):
+        name, assigned, value = argument.partition("=")
+        if not argument:
+            name = before
+        elif not (name.startswith("-") and assigned and not value):
+            continue
+        raise click.UsageError(f"{name or 'arguments'}: expected a value, found none")
 
 
 def console() -> "Console":

@@ -25,6 +25,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from contract.errors import BadInputError
+from contract.special_files import file_only
 from contract.waiting import told
 
 log = logging.getLogger(__name__)
@@ -95,7 +96,9 @@ class Settings:
         lines = environ.get(ADDRESSES, "").splitlines()
         if self.urls_file:
             try:
-                with open(self.urls_file, encoding="utf-8-sig") as stream:
+                with open(
+                    self.urls_file, encoding="utf-8-sig", opener=file_only
+                ) as stream:
                     lines += stream.read().splitlines()
             except (OSError, UnicodeDecodeError) as error:
                 why = error.strerror if isinstance(error, OSError) else "not a text"

@@ -1,5 +1,6 @@
 """Tells named pipes, sockets and devices from files: to open one may wait for ever."""
 
+import errno
 import os
 import stat
 
@@ -23,3 +24,15 @@ def special_file(path: str) -> str:
     except (OSError, ValueError):
         return ""
     return _KINDS.get(stat.S_IFMT(mode), "")
+
+
+def file_only(path: str, flags: int) -> int:
+    """Opens a file for `open`, of which it is the `opener`; refuses anything else.
+
+    Raises:
+        OSError: The path names a pipe, a socket or a device, or cannot be opened.
+    """
+    if special := special_file(path):
+        why = f"it is {special}: write the content to a file, and name that"
+        raise OSError(errno.EINVAL, why, path)
+    return os.open(path, flags)

@@ -8,6 +8,7 @@ from typing import Any
 
 from contract import nodes, properties
 from contract.exits import Exit
+from contract.special_files import file_only
 from lineage.records import Run, pushed_by
 
 PUSHED, UNCHANGED, REFUSED, BROKEN = "pushed", "unchanged", "refused", "broken"
@@ -62,7 +63,8 @@ def read_result(output: str | None, run: str | None) -> dict[str, Any] | None:
     if not os.path.isdir(folder):
         return None
     try:
-        with open(os.path.join(folder, _RESULT_FILE), encoding="utf-8") as stream:
+        path = os.path.join(folder, _RESULT_FILE)
+        with open(path, encoding="utf-8", opener=file_only) as stream:
             result = json.load(stream)
     except (OSError, ValueError):
         return {}

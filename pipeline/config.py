@@ -13,6 +13,7 @@ from pydantic import BaseModel, Field, ValidationError
 from pydantic.fields import FieldInfo
 
 from contract.errors import BadInputError
+from contract.special_files import file_only
 from pipeline.beam import Beam
 from pipeline.data_settings import Data
 from pipeline.gate_settings import Gates
@@ -82,7 +83,7 @@ def load_config(
     origin: dict[str, str] = {}
     if path is not None:
         try:
-            with open(path, encoding="utf-8-sig") as stream:
+            with open(path, encoding="utf-8-sig", opener=file_only) as stream:
                 content = tomllib.loads(stream.read())
         except OSError as error:
             raise BadInputError(

@@ -22,6 +22,7 @@ from filelock import FileLock, Timeout
 
 from components.image_example_gen.spans import Span, links
 from contract.errors import BadInputError
+from contract.special_files import file_only
 from runner.folders import check_path
 
 RUN_ENDING = re.compile(r"-\d{8}-\d{6}(-\d+)?$")
@@ -102,7 +103,7 @@ class Workspace:
                 )
             return
         try:
-            with open(self.metadata, "rb") as stream:
+            with open(self.metadata, "rb", opener=file_only) as stream:
                 start = stream.read(len(_SQLITE_MAGIC))
         except OSError as error:
             raise BadInputError(

@@ -18,6 +18,7 @@ from google.protobuf import text_format
 from tensorflow_serving.config import model_server_config_pb2
 
 from contract.errors import BadInputError
+from contract.special_files import file_only
 
 FILE = "models.config"
 POLL_SECONDS = 5
@@ -43,7 +44,7 @@ def read(path: str) -> model_server_config_pb2.ModelServerConfig:
         BadInputError: The file cannot be read.
     """
     try:
-        with open(path, encoding="utf-8") as stream:
+        with open(path, encoding="utf-8", opener=file_only) as stream:
             text = stream.read()
         return text_format.Parse(text, model_server_config_pb2.ModelServerConfig())
     except OSError as error:

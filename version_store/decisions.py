@@ -20,6 +20,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from contract.errors import BadInputError
+from contract.special_files import file_only
 from version_store import changes, versions
 from version_store.digests import weights_digest
 from version_store.manifest import Manifest, ManifestError, read_manifest
@@ -214,7 +215,7 @@ def look_for_withdrawn(base: str, asked: str) -> Decision | None:
 def _recorded(base: str) -> list[Decision]:
     path = os.path.join(base, DECISIONS_FILE)
     try:
-        with open(path, encoding="utf-8") as stream:
+        with open(path, encoding="utf-8", opener=file_only) as stream:
             return [Decision(**one) for one in json.load(stream)]
     except FileNotFoundError:
         return []

@@ -20,6 +20,7 @@ from ml_metadata.proto import metadata_store_pb2
 
 from contract.command import first_line
 from contract.errors import BadInputError
+from contract.special_files import file_only
 from contract.waiting import PATIENCE_SECONDS, told
 from serving.launch import code
 
@@ -222,7 +223,7 @@ def _await_writer(path: str) -> None:
 
 def _check_sqlite(path: str) -> None:
     try:
-        with open(path, "rb") as stream:
+        with open(path, "rb", opener=file_only) as stream:
             start = stream.read(len(_SQLITE_MAGIC))
     except OSError as error:
         raise BadInputError(

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 
 from contract.errors import BadInputError
+from contract.special_files import file_only
 from contract.task import Task
 
 REQUEST_ID, LABEL, ROW = "request_id", "label", "row"
@@ -26,7 +27,7 @@ def read_labels(path: str, task: Task) -> dict[Key, int]:
         BadInputError: The file cannot be read, or a line has no label of the task.
     """
     try:
-        with open(path, encoding="utf-8-sig", newline="") as stream:
+        with open(path, encoding="utf-8-sig", newline="", opener=file_only) as stream:
             return dict(_rows(path, csv.DictReader(stream), task))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         reason = getattr(error, "strerror", None) or "not a CSV file"

@@ -4,6 +4,7 @@ from importlib import resources
 
 from components.task_schema_gen.schema import parse_judgement
 from contract.errors import BadInputError
+from contract.special_files import file_only
 
 
 def judgement(path: str | None = None) -> str:
@@ -19,7 +20,7 @@ def judgement(path: str | None = None) -> str:
     if path is None:
         return resources.files(__name__).joinpath("schema.pbtxt").read_text("utf-8")
     try:
-        with open(path, encoding="utf-8-sig") as stream:
+        with open(path, encoding="utf-8-sig", opener=file_only) as stream:
             text = stream.read()
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not a text"

@@ -18,6 +18,7 @@ import requests
 
 from contract import http_failures
 from contract.errors import BadInputError
+from contract.special_files import file_only
 from contract.waiting import PATIENCE_SECONDS, SilenceError, awaited, told
 
 HOST_VARIABLE = "KF_PIPELINES_ENDPOINT"
@@ -57,7 +58,7 @@ class Connection:
         if not self.token_file:
             return self.token
         try:
-            with open(self.token_file) as stream:
+            with open(self.token_file, opener=file_only) as stream:
                 token = stream.read().strip()
         except (OSError, UnicodeDecodeError) as error:
             reason = error.strerror if isinstance(error, OSError) else "not a text"
@@ -222,7 +223,7 @@ def connection(
         )
     if ca_cert:
         try:
-            with open(ca_cert, "rb") as stream:
+            with open(ca_cert, "rb", opener=file_only) as stream:
                 beginning = stream.read(1 << 20)
         except OSError as error:
             raise BadInputError(

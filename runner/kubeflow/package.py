@@ -11,6 +11,7 @@ import yaml
 
 from contract import nodes
 from contract.errors import BadInputError
+from contract.special_files import file_only
 from pipeline.config import Config
 from runner.kubeflow import places
 from runner.kubeflow.deployment import Deployment
@@ -68,7 +69,7 @@ def read(path: str) -> Package:
     """
     check_name(path)
     try:
-        with open(path, "rb") as stream:
+        with open(path, "rb", opener=file_only) as stream:
             content = stream.read()
     except OSError as error:
         raise BadInputError(f"{path}: cannot be read: {error.strerror}") from error

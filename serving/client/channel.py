@@ -16,6 +16,7 @@ from typing import Any
 
 import grpc
 
+from contract.special_files import file_only
 from serving.client import proxies
 from serving.client.errors import ClientError, InputError, ServingError
 from serving.client.results import ModelMetadata
@@ -262,7 +263,8 @@ def _pem(path: Path | None) -> bytes | None:
     if path is None:
         return None
     try:
-        content = path.read_bytes()
+        with open(path, "rb", opener=file_only) as stream:
+            content = stream.read()
     except OSError as error:
         raise InputError(f"{path}: {error.strerror}") from error
     if b"-----BEGIN " not in content:
