@@ -9,9 +9,9 @@ from collections.abc import Callable
 
 from absl import logging as absl_logging
 from apache_beam.options.pipeline_options import StandardOptions
+from ml_metadata.proto import metadata_store_pb2
 from tfx.dsl.compiler import compiler, constants
 from tfx.dsl.components.base.base_node import BaseNode
-from tfx.orchestration import metadata
 from tfx.orchestration.local.local_dag_runner import LocalDagRunner
 from tfx.orchestration.pipeline import Pipeline
 from tfx.orchestration.portable import runtime_parameter_utils
@@ -141,9 +141,7 @@ def _compile(
             pipeline_root=artifacts,
             components=components,
             enable_cache=reuse,
-            metadata_connection_config=metadata.sqlite_metadata_connection_config(
-                workspace.metadata
-            ),
+            metadata_connection_config=_connection(workspace.metadata),
             beam_pipeline_args=config.beam.pipeline_args(artifacts),
         )
     )
@@ -151,6 +149,18 @@ def _compile(
         pipeline, {constants.PIPELINE_RUN_ID_PARAMETER_NAME: run}
     )
     return pipeline
+
+
+def _connection(database: str) -> metadata_store_pb2.ConnectionConfig:
+    """Returns the connection to a database, which is made when it is opened.
+
+    TFX's own function makes the folder already, but `why` writes nothing.
+    """
+    mode = metadata_store_pb2.SqliteMetadataSourceConfig.READWRITE_OPENCREATE
+    sqlite = metadata_store_pb2.SqliteMetadataSourceConfig(
+        filename_uri=database, connection_mode=mode
+    )
+    return metadata_store_pb2.ConnectionConfig(sqlite=sqlite)
 
 
 def _check_beam_runner(name: str) -> None:
