@@ -106,9 +106,12 @@ def _archive(here: Where) -> Any:
     from lineage.explain import Archive
     from version_store.metadata import answering, open_store
 
-    if here.metadata is None and not os.path.isdir(here.models):
+    folders = [here.models]
+    if not here.given_models:
+        folders.append(os.path.join(here.output, "runs"))
+    if here.metadata is None and not any(map(os.path.isdir, folders)):
         raise BadInputError(
-            f"{here.output}: expected metadata.sqlite or models there, found neither"
+            f"{here.output}: expected metadata.sqlite, models or runs there, found none"
         )
     with answering():
         store = open_store(here.metadata) if here.metadata else None

@@ -1,7 +1,9 @@
 """Finds out from the records how a run ended."""
 
+import fcntl
 import json
 import os
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -12,8 +14,15 @@ from contract.special_files import file_only
 from lineage.records import Run, pushed_by
 
 PUSHED, UNCHANGED, REFUSED, BROKEN = "pushed", "unchanged", "refused", "broken"
-INTERRUPTED, KILLED = "interrupted", "killed"
-RUNNING, UNKNOWN = "running or killed", "unknown"
+INTERRUPTED, KILLED, RUNNING = "interrupted", "killed", "running"
+RUNNING_OR_KILLED, UNKNOWN = "running or killed", "unknown"
+
+RUN_ENDING = re.compile(r"-\d{8}-\d{6}(-\d+)?$")
+"""End of a run's name after the model's name: the date, the time, and a number if two
+runs began in the same second."""
+
+LOCK_FILE = ".lock"
+"""File in a run's folder that its process holds locked until it ends, in any way."""
 
 _BLESSINGS = (nodes.EVALUATOR, nodes.SERVING_VALIDATOR, nodes.REPLAY)
 
@@ -25,6 +34,8 @@ _KINDS = {
     Exit.TERMINATED.value: INTERRUPTED,
 }
 """Kinds by the runner's exit code, which says more than the metadata store."""
+
+_ALIVE = {True: RUNNING, False: KILLED, None: RUNNING_OR_KILLED}
 
 _RESULT_FILE = "result.json"
 
@@ -71,24 +82,55 @@ def read_result(output: str | None, run: str | None) -> dict[str, Any] | None:
     return result if isinstance(result, dict) else {}
 
 
-def read_unrecorded(output: str, recorded: Iterable[str | None]) -> list[Run]:
-    """Returns the ended runs that the metadata store does not know.
+def goes_on(output: str | None, run: str | None) -> bool | None:
+    """Tells whether the process of a run still lives.
 
-    A run that is refused or breaks before its first node leaves only its result.
+    The system frees the lock of a process that ends, so that neither a killed process
+    nor another one with its number is taken for it.
+
+    Returns:
+        None if this cannot be known: an earlier release ran it, or not here.
+    """
+    if output is None or run is None:
+        return None
+    path = os.path.join(output, "runs", os.path.basename(run), LOCK_FILE)
+    try:
+        with open(path, opener=file_only) as stream:
+            fcntl.flock(stream, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return None
+    return False
+
+
+def read_unrecorded(output: str, recorded: Iterable[str | None]) -> list[Run]:
+    """Returns the runs that the metadata store does not know.
+
+    A run that is refused or ends before its first node leaves only its result, and one
+    that has not come to its first node, or was killed before, only its lock.
     """
     folder = os.path.join(output, "runs")
     names = set(os.listdir(folder)) if os.path.isdir(folder) else set()
     found = []
     for name in names.difference(recorded):
         result = read_result(output, name) or {}
-        if "exit_code" in result:
-            started = int(1000 * float(result.get("started", 0)))
-            found.append(Run(name, name, result.get("model"), started, {}))
+        started = result.get("started", 0)
+        if "exit_code" not in result:
+            try:
+                started = os.stat(os.path.join(folder, name, LOCK_FILE)).st_mtime
+            except OSError:
+                continue
+        model = result.get("model") or RUN_ENDING.sub("", name)
+        found.append(Run(name, name, model, int(1000 * float(started)), {}))
     return found
 
 
 def judge(
-    run: Run, result: dict[str, Any] | None, version: int | None = None
+    run: Run,
+    result: dict[str, Any] | None,
+    version: int | None = None,
+    alive: bool | None = None,
 ) -> Verdict:
     """Returns how a run ended.
 
@@ -97,10 +139,13 @@ def judge(
         result: Its result; see `read_result`.
         version: The version on disk whose manifest names the run; None if there is
             none. A run that breaks while it pushes may not record its version.
+        alive: Whether its process lives; see `goes_on`.
     """
     known = result or {}
     reasons = tuple(map(str, known.get("reasons", ())))
     pushed = pushed_by(run) or (version and (version, False))
+    if not pushed and known.get("pushed"):
+        pushed = known["pushed"]["version"], known["pushed"]["already_served"]
     if pushed:
         version, already = pushed
         return Verdict(UNCHANGED if already else PUSHED, "", version, reasons)
@@ -117,11 +162,13 @@ def judge(
         return Verdict(kind, last, reasons=reasons)
     for node, step in run.steps.items():
         if step.state == "running":
-            return Verdict(RUNNING, node)
+            return Verdict(_ALIVE[alive], node)
         if step.state == "failed":
             # DataGate fails on purpose to stop a run. Without an exit code on record, a
             # refusal cannot be told from a real failure.
             return Verdict(UNKNOWN if node == nodes.DATA_GATE else BROKEN, node)
+    if alive:
+        return Verdict(RUNNING, last)
     # The runner writes a result whenever it can, also when it is interrupted.
     return Verdict(INTERRUPTED if result is None else KILLED, last)
 

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from contract.errors import BadInputError
-from lineage.endings import Verdict, judge, read_result, read_unrecorded
+from lineage.endings import Verdict, goes_on, judge, read_result, read_unrecorded
 from lineage.records import (
     Push,
     Rollback,
@@ -47,7 +47,8 @@ class Archive:
 
     Attributes:
         output: Folder of the runs; None if only models are known.
-        runs: Runs, newest first; empty without a metadata store.
+        runs: Runs, newest first; without a metadata store, only those that ended before
+            their first node.
         rollbacks: Rollbacks, newest first; empty without a metadata store.
         pushes: All versions in the metadata store, highest first.
         versions: Versions on disk, highest first.
@@ -67,18 +68,10 @@ class Archive:
         store: Store | None,
         config: str | None = None,
     ) -> "Archive":
-        """Reads the records.
-
-        Raises:
-            BadInputError: There is neither a store nor a folder with models.
-        """
-        versions = (
-            all_versions(models, config)
-            if store is None or os.path.isdir(models)
-            else []
-        )
+        """Reads the records."""
+        versions = all_versions(models, config) if os.path.isdir(models) else []
         if store is None:
-            return cls(output, [], [], [], versions)
+            return cls(output, _all_runs(output, None), [], [], versions)
         return cls(
             output,
             _all_runs(output, store),
@@ -90,13 +83,14 @@ class Archive:
     def verdict(self, run: Run) -> Verdict:
         """Returns how a run ended."""
         result = read_result(self.output, run.name)
+        alive = goes_on(self.output, run.name)
         for version in self.versions:
             manifest = version.manifest
             if manifest is None or manifest.rolled_back is not None:
                 continue
             if run.name is not None and manifest.run == run.name:
-                return judge(run, result, version.number)
-        return judge(run, result)
+                return judge(run, result, version.number, alive)
+        return judge(run, result, alive=alive)
 
     def find(self, name: str, model: str | None = None) -> Subject:
         """Returns the known facts of a version or a run.
@@ -211,9 +205,9 @@ class Archive:
         return Subject(f"run {run.name or run.id}", about, facts_of_run(run))
 
 
-def _all_runs(output: str | None, store: Store) -> list[Run]:
+def _all_runs(output: str | None, store: Store | None) -> list[Run]:
     """Returns the runs on record and those that left only a result, newest first."""
-    runs = read_runs(store)
+    runs = [] if store is None else read_runs(store)
     if output is None:
         return runs
     # A run that broke in its first node may have no pipeline on record.

@@ -9,8 +9,9 @@ from typing import Any
 
 from ml_metadata.proto import metadata_store_pb2
 
+from lineage.endings import RUN_ENDING
 from lineage.records import Run, read_runs
-from runner.workspace import RUN_ENDING, Workspace
+from runner.workspace import Workspace
 from version_store.inventory import all_versions
 from version_store.metadata import PUSHED_MODEL, Store, open_store
 from version_store.versions import folder_size

@@ -83,7 +83,11 @@ def execute(
     summary.reserve(workspace.run(name))
     log = os.path.join(workspace.run(name), "run.log")
     overruled = environment.prepare()
-    with temporary_files(workspace.root), logs.captured(log, verbose) as stream:
+    with (
+        workspace.running(name),
+        temporary_files(workspace.root),
+        logs.captured(log, verbose) as stream,
+    ):
         screen = Screen(stream)
         screen.say(f"{dataset.name}: {dataset.description}")
         screen.say(f"  {dataset.task_text}")

@@ -11,7 +11,6 @@
 """
 
 import os
-import re
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -23,11 +22,8 @@ from filelock import FileLock, Timeout
 from components.image_example_gen.spans import Span, links
 from contract.errors import BadInputError
 from contract.special_files import file_only
+from lineage.endings import LOCK_FILE
 from runner.folders import check_path
-
-RUN_ENDING = re.compile(r"-\d{8}-\d{6}(-\d+)?$")
-"""End of a run's name after the model's name: the date, the time, and a number if two
-runs began in the same second."""
 
 BUSY = "in use by another run"
 """Part of the message about a workspace that is locked."""
@@ -128,6 +124,12 @@ class Workspace:
                 raise
             return run
         raise BadInputError(f"{self.run(first)}: expected no run of that second there")
+
+    @contextmanager
+    def running(self, run: str) -> Iterator[None]:
+        """Holds the lock by which `lineage` knows that a run goes on."""
+        with FileLock(os.path.join(self.run(run), LOCK_FILE)):
+            yield
 
     def data_link(self, name: str, fingerprint: str, spans: Sequence[Span] = ()) -> str:
         """Returns the path that `link_data` gives to a data set."""

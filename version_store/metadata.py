@@ -77,6 +77,11 @@ def open_store(location: str, *, read_only: bool = True) -> Store:
             reason = "no server there that lets this user in"
         if relay:
             relay.end()
+        if "readonly database" in str(error):
+            raise BadInputError(
+                f"{location}: expected a metadata store, found: an incomplete one, "
+                "which the next run completes, or another program's"
+            ) from None
         raise BadInputError(
             f"{shown(location)}: expected a metadata store, found: "
             f"{reason or first_line(error)}"

@@ -90,7 +90,7 @@ def test_diff_is_two_columns(run: Run, models: Path) -> None:
         (["show", "5"], "version 5: expected one on disk or on record, found "),
         (["show", "no"], "no: expected a version's number or a run on record"),
         (["diff", "5"], "Missing argument 'B'. (see --help)"),
-        (["list", "--output", "no"], "no: expected metadata.sqlite or models there,"),
+        (["list", "--output", "no"], "no: expected metadata.sqlite, models or runs"),
         (["list", "--metadata", "no"], "no: expected a metadata store, found: No such"),
         (["list", "--metadata", "mysql://db"], "mysql://db: expected mysql://user:"),
         (["lsit"], "No such command 'lsit'."),
@@ -103,6 +103,19 @@ def test_what_cannot_be_answered_is_one_line(
     code, printed, errors = run(*arguments)
     assert (code, printed, errors.count("\n")) == (2, "", 1)
     assert errors.startswith(f"error: {expected}")
+
+
+def test_runs_that_were_refused_early_are_listed_without_a_store(
+    run: Run, tmp_path: Path
+) -> None:
+    folder = tmp_path / "output/runs/scans-20261126-155726"
+    folder.mkdir(parents=True)
+    result = {"model": "scans", "started": 1.0, "exit_code": 2, "reasons": ["no"]}
+    (folder / "result.json").write_text(json.dumps(result))
+    code, printed, errors = run("list", "--output", str(tmp_path / "output"), "--json")
+    assert (code, errors) == (0, "")
+    [entry] = json.loads(printed)
+    assert (entry["run"], entry["verdict"]) == (folder.name, "broken")
 
 
 def test_neither_help_nor_a_list_nor_a_version_needs_tensorflow(models: Path) -> None:

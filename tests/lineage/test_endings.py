@@ -1,12 +1,20 @@
 """A run's end is derived from the records of its nodes."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from lineage.endings import judge, read_result, read_unrecorded
+from lineage.endings import (
+    LOCK_FILE,
+    goes_on,
+    judge,
+    read_result,
+    read_unrecorded,
+)
 from lineage.records import Artifact, Run, Step
 
 
@@ -135,6 +143,57 @@ def test_a_run_that_was_refused_before_its_first_node_is_known_by_its_result(
     assert (found.name, found.model, found.steps) == ("refused", "scans", {})
     assert found.began == "2023-11-14T22:13:20+00:00"
     assert str(judge(found, result)) == "refused by Pusher"
+
+
+class TestGoesOn:
+    """A run's process holds a lock as long as it lives."""
+
+    HOLDER = "import fcntl, sys, time; f = open(sys.argv[1], 'w'); "
+    HOLDER += "fcntl.flock(f, fcntl.LOCK_EX); print('held', flush=True); time.sleep(60)"
+
+    @pytest.fixture
+    def lock(self, tmp_path: Path) -> Path:
+        (tmp_path / "runs/scans-20261126-155726").mkdir(parents=True)
+        return tmp_path / "runs/scans-20261126-155726" / LOCK_FILE
+
+    def test_a_killed_run_is_known_at_once(self, lock: Path, tmp_path: Path) -> None:
+        def told() -> tuple[str, ...]:
+            alive = goes_on(str(tmp_path), lock.parent.name)
+            [early] = read_unrecorded(str(tmp_path), [])
+            trained = run(step("Transform"), step("Trainer", "running"))
+            between = run(step("Transform"))
+            found = [early, trained, between]
+            return tuple(str(judge(one, {}, alive=alive)) for one in found)
+
+        command = [sys.executable, "-c", self.HOLDER, str(lock)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+            assert process.stdout is not None
+            assert process.stdout.readline() == b"held\n"
+            assert told() == ("running", "running at Trainer", "running at Transform")
+            process.kill()
+        assert told() == ("killed", "killed at Trainer", "killed at Transform")
+
+    def test_a_run_without_a_lock_is_not_known(
+        self, lock: Path, tmp_path: Path
+    ) -> None:
+        assert goes_on(str(tmp_path), lock.parent.name) is None
+        assert goes_on(str(tmp_path), "gone") is None
+        assert goes_on(None, "elsewhere") is None
+        assert read_unrecorded(str(tmp_path), []) == []
+
+    def test_one_that_never_came_to_a_node_has_its_models_name(
+        self, lock: Path, tmp_path: Path
+    ) -> None:
+        lock.touch()
+        [found] = read_unrecorded(str(tmp_path), [])
+        assert (found.name, found.model) == (lock.parent.name, "scans")
+        assert found.started == int(1000 * lock.stat().st_mtime)
+
+
+def test_without_records_the_result_tells_what_was_pushed() -> None:
+    pushed = {"version": 7, "already_served": True}
+    verdict = judge(run(), {"exit_code": 0, "pushed": pushed})
+    assert (str(verdict), verdict.version) == ("unchanged", 7)
 
 
 class TestReadResult:

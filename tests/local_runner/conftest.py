@@ -73,6 +73,19 @@ min_class_accuracy = 0.7
 {METRIC}"""
 
 
+PATIENT = f"""
+import sys
+sys.path.insert(0, {str(REPOSITORY)!r})
+from contract import start, stopping
+stopping._SHOWN_AFTER_SECONDS = stopping._Process.grace = 300.0
+start.start("runner.cli")
+"""
+"""The command line, but with more time to end after a signal than people have to wait.
+
+A busy machine may need longer than that to write the result.
+"""
+
+
 @dataclass(frozen=True)
 class Ended:
     """A run that has ended.
@@ -123,13 +136,14 @@ class Place:
     def output(self) -> Path:
         return self.root / "output"
 
-    def start(self, *more: str) -> "subprocess.Popen[str]":
-        """Starts a process in a folder that is not the repository."""
+    def start(self, *more: str, patient: bool = False) -> "subprocess.Popen[str]":
+        """Starts a process in a folder that is not the repository; see `PATIENT`."""
+        script = str(REPOSITORY / "local_runner.py")
         environment = {**os.environ, "XDG_CACHE_HOME": str(self.root / "cache")}
         return subprocess.Popen(
             [
                 sys.executable,
-                str(REPOSITORY / "local_runner.py"),
+                *(("-c", PATIENT) if patient else (script,)),
                 *self.arguments,
                 *more,
             ],
@@ -148,7 +162,7 @@ class Place:
 
     def run_until(self, line: str, signum: int) -> Ended:
         """Sends a signal as soon as the screen shows a line with that text."""
-        process = self.start()
+        process = self.start(patient=True)
         assert process.stdout is not None
         screen = ""
         for shown in process.stdout:

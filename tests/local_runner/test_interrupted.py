@@ -88,8 +88,13 @@ class TestInterrupted:
     def test_the_run_after_both_ends_well(self, history: History) -> None:
         finished = history.finished
         assert finished.code == 0
-        assert finished.states()["Trainer"] == "cached"
-        assert finished.states()["Evaluator"] == "done"
+        # On a busy machine, some nodes after the Trainer may have finished, too.
+        states = history.interrupted.states()
+        before = {node for node in states if states[node] in ("done", "cached")}
+        assert "Trainer" in before
+        cached = {n for n, state in finished.states().items() if state == "cached"}
+        assert before - {"Pusher", "Report"} <= cached
+        assert "Report" not in before
         assert finished.pushed == [finished.result["pushed"]["version"]]
 
     def test_a_run_on_the_stand_in_says_so_everywhere(self, history: History) -> None:

@@ -182,7 +182,9 @@ class TestFile:
         path = str(tmp_path / "other.sqlite")
         with sqlite3.connect(path) as other:
             other.execute("create table t (x)")
-        with pytest.raises(BadInputError, match="expected a metadata store, found: "):
+        with pytest.raises(
+            BadInputError, match="expected a metadata store, found: an inc"
+        ):
             open_store(path)
 
 
