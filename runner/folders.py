@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from contract.errors import BadInputError
 
 _NAME = "mnist-tfx-pipeline"
-_PATTERN_LETTERS = "*?[]"
+_PATTERN_LETTERS = "*?[]\\"
 _MOST_BYTES = 480
 """Most bytes of a path. SQLite opens no path longer than 512 bytes (os_unix.c,
 MAX_PATHNAME), and the name of its journal is longer than the database's."""

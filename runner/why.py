@@ -14,7 +14,6 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from tfx.dsl.components.base.base_node import BaseNode
@@ -29,6 +28,7 @@ from pipeline.config import Config
 from runner.datasets import DataSet
 from runner.local import compiled
 from runner.workspace import Workspace
+from version_store.sqlite_file import reading
 
 NEW_EACH_TIME = "run"
 """The parameter with the run's name, which makes a node execute in every run."""
@@ -132,10 +132,7 @@ def _copy_of(database: str) -> Iterator[str]:
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "metadata.sqlite")
         if os.path.exists(database):
-            # `as_uri` quotes letters of the path that have a meaning in a URI.
-            uri = f"{Path(database).absolute().as_uri()}?mode=ro"
-            source = sqlite3.connect(uri, uri=True)
-            with closing(source), closing(sqlite3.connect(path)) as target:
+            with reading(database) as source, closing(sqlite3.connect(path)) as target:
                 source.backup(target)
         yield path
 

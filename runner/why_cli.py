@@ -26,6 +26,7 @@ def why(asked: Asked, no_reuse: bool, as_json: bool) -> None:
     the parameter or the code that has changed for each node. The answer may change if
     another run is in progress.
     """
+    asked.workspace.check()
     config, dataset = cli.find_data(asked.config)
     environment.prepare()
     with logs.captured(os.devnull, verbose=False), environment.heavy_imports():

@@ -10,6 +10,7 @@
 <root>/watch/<name>/         state and log of `local_runner.py watch`
 """
 
+import glob
 import os
 import shutil
 from collections.abc import Iterator, Sequence
@@ -21,14 +22,12 @@ from filelock import FileLock, Timeout
 
 from components.image_example_gen.spans import Span, links
 from contract.errors import BadInputError
-from contract.special_files import file_only
 from lineage.endings import LOCK_FILE
 from runner.folders import check_path
+from version_store.sqlite_file import highest_execution
 
 BUSY = "in use by another run"
 """Part of the message about a workspace that is locked."""
-
-_SQLITE_MAGIC = b"SQLite format 3\0"
 
 
 @dataclass(frozen=True)
@@ -90,8 +89,9 @@ class Workspace:
                 the artifacts in the folder.
         """
         check_path(self.root, "--output")
-        if not os.path.exists(self.metadata):
-            if _highest_number(self.all_artifacts):
+        highest = _highest_number(self.all_artifacts)
+        if not os.path.lexists(self.metadata):
+            if highest:
                 raise BadInputError(
                     f"{self.metadata}: missing, while artifacts of earlier runs are in "
                     f"{self.all_artifacts}: new ones would be mixed with them: bring "
@@ -99,17 +99,17 @@ class Workspace:
                 )
             return
         try:
-            with open(self.metadata, "rb", opener=file_only) as stream:
-                start = stream.read(len(_SQLITE_MAGIC))
-        except OSError as error:
+            given = highest_execution(self.metadata)
+        except BadInputError as error:
             raise BadInputError(
-                f"{self.metadata}: cannot be read: {error.strerror}"
+                f"{error}: bring the database back, or move {self.root} away"
             ) from error
-        # SQLite treats an empty file as a new database.
-        if start and start != _SQLITE_MAGIC:
+        if given < highest:
             raise BadInputError(
-                f"{self.metadata}: expected ML Metadata's database, found another "
-                "file: bring the database back, or move the folder away"
+                f"{self.metadata}: expected the database of the runs whose artifacts "
+                f"are in {self.all_artifacts}, found an older or another one: its last "
+                f"execution is {given}, and theirs is {highest}: bring the database "
+                "back, or move that folder away"
             )
 
     def new_run(self, name: str, moment: datetime) -> str:
@@ -203,10 +203,6 @@ def _highest_number(artifacts: str) -> int:
 
     TFX's layout is `<name>/<node>/<output>/<execution>`.
     """
-    numbers = [
-        int(name)
-        for folder, folders, _ in os.walk(artifacts)
-        for name in folders
-        if name.isdecimal() and os.path.relpath(folder, artifacts).count(os.sep) == 2
-    ]
-    return max(numbers, default=0)
+    found = glob.glob(os.path.join(*"****"), root_dir=artifacts)
+    names = [os.path.basename(path) for path in found]
+    return max((int(name) for name in names if name.isdecimal()), default=0)

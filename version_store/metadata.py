@@ -1,18 +1,15 @@
 """Opens the ML Metadata store: a sqlite file, or MySQL by a connection URL."""
 
-import contextlib
 import logging
 import os
 import posixpath
 import select
-import sqlite3
 import subprocess
-import time
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, TypeAlias
-from urllib.parse import SplitResult, quote, unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from ml_metadata import errors
 from ml_metadata.metadata_store import metadata_store
@@ -20,9 +17,9 @@ from ml_metadata.proto import metadata_store_pb2
 
 from contract.command import first_line
 from contract.errors import BadInputError
-from contract.special_files import file_only
-from contract.waiting import PATIENCE_SECONDS, told
+from contract.waiting import PATIENCE_SECONDS
 from serving.launch import code
+from version_store.sqlite_file import reading
 
 PASSWORD_VARIABLE = "METADATA_PASSWORD"
 """Environment variable for the password if the URL has none."""
@@ -42,11 +39,8 @@ PUSHED_MODEL = "PushedModel"
 _SCHEME = "mysql"
 _PORT = 3306
 _RETRIES = 10
-_POLL_SECONDS = 0.2
 _SAID_SECONDS = 0.5
 """Seconds to wait for the relay's reason, which it prints before it hangs up."""
-
-_SQLITE_MAGIC = b"SQLite format 3\0"
 
 
 def open_store(location: str, *, read_only: bool = True) -> Store:
@@ -60,12 +54,16 @@ def open_store(location: str, *, read_only: bool = True) -> Store:
 
     Raises:
         BadInputError: There is no store, or it does not answer.
+        TimeoutError: Another process holds a sqlite file for too long.
     """
     # The client logs each error in addition to raising it.
     logging.getLogger("absl").setLevel(logging.CRITICAL)
     config = connection(location, read_only=read_only)
     if config.HasField("sqlite"):
-        _await_writer(location)
+        # The library would wait for a writer without a message, and make its tables in
+        # any database.
+        with reading(location):
+            pass
     relay = _Relay(location, config.mysql) if config.HasField("mysql") else None
     try:
         store = metadata_store.MetadataStore(config)
@@ -148,7 +146,6 @@ def connection(
     if "://" in location:
         _fill_mysql(config.mysql, location)
     else:
-        _check_sqlite(location)
         config.sqlite.filename_uri = location
         config.sqlite.connection_mode = (
             metadata_store_pb2.SqliteMetadataSourceConfig.READONLY
@@ -193,46 +190,3 @@ def _split(url: str) -> SplitResult:
     if parts.scheme != _SCHEME or not complete or not port_is_one or further:
         raise BadInputError(expected)
     return parts
-
-
-def _await_writer(path: str) -> None:
-    """Waits while another process holds a sqlite file, as a run does for moments.
-
-    ML Metadata's library would wait as well, but without a message, and without
-    reacting to Ctrl-C.
-
-    Raises:
-        BadInputError: The file is held for too long.
-    """
-    uri = f"file:{quote(os.path.abspath(path))}?mode=ro"
-    until = time.monotonic() + PATIENCE_SECONDS
-    with told(f"waiting for {path}, which another process writes to"):
-        while True:
-            try:
-                with contextlib.closing(
-                    sqlite3.connect(uri, timeout=_POLL_SECONDS, uri=True)
-                ) as database:
-                    database.execute("select count(*) from sqlite_master").fetchall()
-                return
-            except sqlite3.OperationalError as error:
-                if "locked" not in str(error):
-                    return  # the library reports what it cannot read
-                if time.monotonic() >= until:
-                    raise BadInputError(
-                        f"{path}: another process has held it for "
-                        f"{PATIENCE_SECONDS:g} seconds: end that one, or wait"
-                    ) from None
-            except sqlite3.DatabaseError:
-                return
-
-
-def _check_sqlite(path: str) -> None:
-    try:
-        with open(path, "rb", opener=file_only) as stream:
-            start = stream.read(len(_SQLITE_MAGIC))
-    except OSError as error:
-        raise BadInputError(
-            f"{path}: expected a metadata store, found: {error.strerror}"
-        ) from error
-    if start != _SQLITE_MAGIC:
-        raise BadInputError(f"{path}: expected a sqlite file, found another one")

@@ -87,7 +87,7 @@ class Where:
         A run writes its metadata store beside the models' folder.
         """
         beside = os.path.join(os.path.dirname(os.path.abspath(self.models)), _STORE)
-        if self.given_metadata or not os.path.exists(beside):
+        if self.given_metadata or not os.path.lexists(beside):
             return self.given_metadata
         return beside
 

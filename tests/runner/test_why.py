@@ -1,11 +1,12 @@
 """`why` works with paths that contain characters with a meaning in URIs."""
 
-import sqlite3
 from pathlib import Path
 
 import pytest
 
 from runner import why
+from tests.version_store.pushing import make_store, record_execution
+from version_store.sqlite_file import highest_execution
 
 
 @pytest.mark.parametrize("name", ["a#b", "a%25b", "a?mode=rwc", "my [v2]"])
@@ -14,14 +15,9 @@ def test_the_copy_of_the_store_is_of_the_one_that_was_named(
 ) -> None:
     (tmp_path / name).mkdir()
     database = tmp_path / name / "metadata.sqlite"
-    with sqlite3.connect(database) as written:
-        written.execute("create table kept (number int)")
-        written.execute("insert into kept values (7)")
-    written.close()
+    number = record_execution(make_store(database))
     with why._copy_of(str(database)) as copy:
-        read = sqlite3.connect(copy)
-        assert read.execute("select number from kept").fetchall() == [(7,)]
-        read.close()
+        assert highest_execution(copy) == number
     assert [path.name for path in tmp_path.iterdir()] == [name]
 
 

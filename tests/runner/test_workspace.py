@@ -1,5 +1,8 @@
 """The folder of all output; only one run at a time writes there."""
 
+import contextlib
+import os
+import sqlite3
 import subprocess
 import sys
 from datetime import datetime
@@ -10,6 +13,7 @@ import pytest
 from components.image_example_gen.spans import find
 from contract.errors import BadInputError
 from runner.workspace import Workspace
+from tests.version_store.pushing import make_store, record_execution
 
 
 @pytest.fixture
@@ -116,10 +120,11 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     [
         ("x" * 200 + "/" + "y" * 250 + "/" + "z" * 100, "expected at most 480 bytes"),
         ("with [v2]", "expected a path without"),
+        (r"back\slash", "expected a path without"),
         ("new\nline", "expected a path that can be printed"),
         ("byte\udcff", "expected a path in UTF-8"),
     ],
-    ids=["long", "a pattern", "a newline", "no text"],
+    ids=["long", "a pattern", "an escape", "a newline", "no text"],
 )
 def test_a_path_that_a_library_would_misread_is_refused_before_anything_starts(
     name: str, reason: str
@@ -143,3 +148,45 @@ def test_spans_have_a_pattern_for_just_those_that_are_read(
             tmp_path / "in" / "2",
             tmp_path / "in" / "3",
         ]
+
+
+class TestTheDatabaseBelongsToTheArtifacts:
+    """Executions of another store would get the numbers of folders that are there."""
+
+    @pytest.fixture
+    def used(self, tmp_path: Path) -> Workspace:
+        """A workspace whose store has given the number 1."""
+        assert record_execution(make_store(tmp_path / "metadata.sqlite")) == 1
+        (tmp_path / "artifacts" / "digits" / "Trainer" / "model" / "1").mkdir(
+            parents=True
+        )
+        return Workspace(str(tmp_path))
+
+    def test_its_own_one_is_taken(self, used: Workspace) -> None:
+        used.check()
+
+    @pytest.mark.parametrize("content", [None, b""], ids=["missing", "empty"])
+    def test_a_lost_one_is_told(self, used: Workspace, content: bytes | None) -> None:
+        os.remove(used.metadata)
+        if content is not None:
+            Path(used.metadata).write_bytes(content)
+        with pytest.raises(BadInputError, match="bring the database back"):
+            used.check()
+
+    def test_an_older_copy_is_told(self, used: Workspace) -> None:
+        os.makedirs(os.path.join(used.artifacts("digits"), "Pusher", "model", "15"))
+        with pytest.raises(BadInputError) as caught:
+            used.check()
+        assert str(caught.value) == (
+            f"{used.metadata}: expected the database of the runs whose artifacts are "
+            f"in {used.all_artifacts}, found an older or another one: its last "
+            "execution is 1, and theirs is 15: bring the database back, or move that "
+            "folder away"
+        )
+
+    def test_one_of_something_else_is_told(self, used: Workspace) -> None:
+        os.remove(used.metadata)
+        with contextlib.closing(sqlite3.connect(used.metadata)) as other:
+            other.execute("create table t (x)")
+        with pytest.raises(BadInputError, match="found another database: bring"):
+            used.check()

@@ -121,3 +121,11 @@ def weights(version: Path) -> str:
 def back(models: Path, number: int | None = None, store: Any = None) -> Done:
     """Rolls back."""
     return rollback(str(models), MODEL, number, "it was worse", store)
+
+
+def record_execution(store: Any) -> int:
+    """Records an execution, as a node of a run does; returns its number."""
+    kind = metadata_store_pb2.ExecutionType(name="Trainer")
+    execution = metadata_store_pb2.Execution(type_id=store.put_execution_type(kind))
+    [number] = store.put_executions([execution])
+    return int(number)

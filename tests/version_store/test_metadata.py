@@ -11,7 +11,7 @@ from ml_metadata.proto import metadata_store_pb2
 
 from contract.errors import BadInputError
 from tests.version_store.pushing import make_store, record_push
-from version_store import metadata
+from version_store import metadata, sqlite_file
 from version_store.metadata import connection, open_store, shown
 
 SERVER = r"""
@@ -159,10 +159,10 @@ class TestFile:
     def test_one_that_somebody_holds_is_waited_for_and_not_for_ever(
         self, database: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(metadata, "PATIENCE_SECONDS", 0.3)
+        monkeypatch.setattr(sqlite_file, "PATIENCE_SECONDS", 0.3)
         with contextlib.closing(sqlite3.connect(database)) as other:
             other.execute("begin exclusive")
-            with pytest.raises(BadInputError) as caught:
+            with pytest.raises(TimeoutError) as caught:
                 open_store(database)
         assert str(caught.value) == (
             f"{database}: another process has held it for 0.3 seconds: end that one, "
@@ -183,9 +183,12 @@ class TestFile:
         with sqlite3.connect(path) as other:
             other.execute("create table t (x)")
         with pytest.raises(
-            BadInputError, match="expected a metadata store, found: an inc"
+            BadInputError, match="expected a metadata store, found another"
         ):
-            open_store(path)
+            open_store(path, read_only=False)
+        with contextlib.closing(sqlite3.connect(path)) as other:
+            found = other.execute("select name from sqlite_master").fetchall()
+        assert found == [("t",)]
 
 
 @pytest.mark.parametrize("name", ["a#b", "a%25b", "a?b", "my [v2]", "caf\u00e9"])

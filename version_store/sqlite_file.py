@@ -1,0 +1,105 @@
+"""Reads ML Metadata's sqlite file without its library, which says little and is slow.
+
+The library creates its tables in any database that it is given, and waits for a locked
+one without a message and without reacting to Ctrl-C.
+"""
+
+import contextlib
+import os
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from contract.errors import BadInputError
+from contract.special_files import file_only
+from contract.waiting import PATIENCE_SECONDS, told
+
+_MAGIC = b"SQLite format 3\0"
+_TABLE = "Execution"
+_POLL_SECONDS = 0.2
+
+
+@contextmanager
+def reading(path: str) -> Iterator[sqlite3.Connection]:
+    """Opens a metadata store read-only; waits while another process writes to it.
+
+    Raises:
+        BadInputError: There is no such file, or it is no metadata store, or damaged.
+        TimeoutError: Another process holds it for too long.
+    """
+    _check(path)
+    # `as_uri` quotes letters of the path that have a meaning in a URI.
+    uri = f"{Path(path).absolute().as_uri()}?mode=ro"
+    try:
+        with contextlib.closing(
+            sqlite3.connect(uri, timeout=_POLL_SECONDS, uri=True)
+        ) as database:
+            if _TABLE not in _tables(path, database):
+                raise BadInputError(
+                    f"{path}: expected a metadata store, found another database"
+                )
+            yield database
+    except sqlite3.DatabaseError as error:
+        raise BadInputError(
+            f"{path}: expected a metadata store, found: {error}"
+        ) from error
+
+
+def highest_execution(path: str) -> int:
+    """Returns the highest number that a metadata store gave to an execution.
+
+    An empty file counts as a new store, as it does for ML Metadata.
+
+    Raises:
+        BadInputError: It is no metadata store, or it is damaged; see also `reading`.
+    """
+    if os.path.isfile(path) and not os.path.getsize(path):
+        return 0
+    with reading(path) as database:
+        [(first,), *_] = database.execute("pragma quick_check(1)").fetchall()
+        if first != "ok":
+            raise BadInputError(f"{path}: expected a metadata store, found: {first}")
+        # sqlite keeps the highest number of each table there, of removed rows as well
+        # (https://www.sqlite.org/autoinc.html).
+        found = database.execute(
+            "select seq from sqlite_sequence where name = ?", (_TABLE,)
+        ).fetchone()
+        return int(found[0]) if found else 0
+
+
+def _check(path: str) -> None:
+    try:
+        with open(path, "rb", opener=file_only) as stream:
+            start = stream.read(len(_MAGIC))
+    except OSError as error:
+        raise BadInputError(
+            f"{path}: expected a metadata store, found: {error.strerror}"
+        ) from error
+    if start != _MAGIC:
+        raise BadInputError(f"{path}: expected a sqlite file, found another one")
+
+
+def _tables(path: str, database: sqlite3.Connection) -> set[str]:
+    """Returns the names of the tables, once no other process holds the file.
+
+    A run holds it for moments.
+
+    Raises:
+        TimeoutError: The file is held for too long.
+    """
+    until = time.monotonic() + PATIENCE_SECONDS
+    with told(f"waiting for {path}, which another process writes to"):
+        while True:
+            try:
+                found = database.execute("select name from sqlite_master").fetchall()
+                return {name for (name,) in found}
+            except sqlite3.OperationalError as error:
+                if "locked" not in str(error):
+                    raise
+                if time.monotonic() >= until:
+                    raise TimeoutError(
+                        f"{path}: another process has held it for "
+                        f"{PATIENCE_SECONDS:g} seconds: end that one, or wait"
+                    ) from None
