@@ -9,6 +9,7 @@ from components.image_example_gen.hints import Hints
 from components.image_example_gen.source import Observer, Source, ignore, open_source
 from components.image_example_gen.spans import Span
 from components.image_example_gen.understanding import name_of, understand
+from contract.command import printable
 from contract.errors import BadInputError
 from contract.task import Task, names_text
 from pipeline.data_settings import Data
@@ -144,8 +145,8 @@ def _named(path: str, data: Data, observe: Observer) -> DataSet:
     name, notices = data.name or (mnist.NAME if is_mnist else name_of(path)), []
     if data.name is None and not is_mnist and name in _OURS:
         notices.append(
-            f"{path} is not {name}, and its model is called {name}-data; another name "
-            "is given with --model"
+            f"{printable(path)} is not {name}, and its model is called {name}-data; "
+            "another name is given with --model"
         )
         name = f"{name}-data"
     # The spans are chosen by now, and these settings are no part of the recipe.
@@ -158,7 +159,7 @@ def _named(path: str, data: Data, observe: Observer) -> DataSet:
         name,
         path,
         fingerprint,
-        f"{'MNIST' if is_mnist else 'images'} from {path}{read}",
+        f"{'MNIST' if is_mnist else 'images'} from {printable(path)}{read}",
         understand(source, hints, fingerprint),
         hints,
         "; ".join([*notices, *source.notices]),

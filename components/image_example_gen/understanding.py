@@ -2,6 +2,7 @@
 
 import os
 import re
+import unicodedata
 
 import numpy as np
 
@@ -10,6 +11,20 @@ from components.image_example_gen.hints import Hints
 from components.image_example_gen.source import Source
 from contract.errors import BadInputError
 from contract.task import DEFAULT_NOUN, Task
+
+_PLAIN = str.maketrans(
+    {
+        "æ": "ae",
+        "œ": "oe",
+        "ø": "o",
+        "ł": "l",
+        "đ": "d",
+        "ð": "d",
+        "þ": "th",
+        "\u0131": "i",
+    }
+)
+"""Plain letters for lower-case ones that Unicode does not take apart."""
 
 _SAMPLED_ROWS = 1000
 _BACKGROUNDS = (0, 255)
@@ -50,7 +65,8 @@ def name_of(path: str) -> str:
     """Makes a model's name from the name of a data set's file or folder.
 
     For a name without information, as `train.csv`, the folder's name is used; for
-    spans, the name of the folder above all of them.
+    spans, the name of the folder above all of them. Letters with accents become plain
+    ones; a name without any letter or digit of ASCII becomes `images`.
     """
     if spans.is_pattern(path):
         path = spans.root(path)
@@ -64,7 +80,10 @@ def name_of(path: str) -> str:
         stem,
         flags=re.IGNORECASE,
     )
-    name = re.sub(r"[^a-z0-9]+", "-", stem.lower()).strip("-")[:58].strip("-")
+    # Without its accents a letter is plain: NFKD has them as letters of their own.
+    letters = unicodedata.normalize("NFKD", stem).casefold().translate(_PLAIN)
+    plain = "".join(letter for letter in letters if not unicodedata.combining(letter))
+    name = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:58].strip("-")
     return name or "images"
 
 

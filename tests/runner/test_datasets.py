@@ -62,6 +62,15 @@ def test_data_without_a_name_is_called_like_its_folder(
     assert (found.name, found.notice) == ("idx", "")
 
 
+def test_a_path_of_any_letters_is_told_in_one_line(scans: Path, tmp_path: Path) -> None:
+    """The description is printed, and written into the card and the manifest."""
+    folder = tmp_path / "two\nlines \x1b[31m"
+    folder.symlink_to(scans)
+    found = resolve(Data(path=str(folder)), str(tmp_path), Mirrors())
+    assert found.description == rf"images from {tmp_path}/two\nlines \x1b[31m"
+    assert found.path == str(folder)
+
+
 @pytest.mark.parametrize("name", ["mnist", "digits"])
 def test_a_folder_called_like_our_own_data_gets_another_name(
     scans: Path, cache: Path, tmp_path: Path, name: str
