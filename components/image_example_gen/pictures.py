@@ -15,6 +15,7 @@ from typing import IO
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from components.image_example_gen.files import line
 from components.image_example_gen.hints import Hints
 from components.image_example_gen.part import Blocks, check_image, squeezed
 from contract.errors import BadInputError
@@ -201,9 +202,8 @@ def _opened(name: str, stream: IO[bytes]) -> Iterator[Image.Image]:
     except Image.DecompressionBombError:
         raise _too_large(name) from None
     except _UNREADABLE as error:
-        reason = str(error).partition("\n")[0] or type(error).__name__
         raise BadInputError(
-            f"{name}: expected a whole picture, found: {reason}: {_ADVICE}"
+            f"{name}: expected a whole picture, found: {line(error)}: {_ADVICE}"
         ) from error
 
 

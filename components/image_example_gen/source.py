@@ -322,9 +322,8 @@ def _open_one(path: str, hints: Hints) -> Source:
 
 
 def _open(path: str, files: list[File], hints: Hints) -> Opened:
-    resized = bool(hints.resize)
     if any(idx_files.is_one(file) for file in files):
-        return idx_files.open_parts(path, files, resized)
+        return idx_files.open_parts(path, files, hints)
     # Imported only when needed: Arrow's import takes a tenth of a second, and MNIST
     # does not need it.
     if any(file.suffix in roles.COLUMNAR for file in files):
@@ -338,7 +337,7 @@ def _open(path: str, files: list[File], hints: Hints) -> Opened:
     if (meta := cifar_files.meta_file(files)) is not None:
         return cifar_files.open_parts(path, files, meta)
     if any(array_files.is_one(file) for file in files):
-        return arrays.open_parts(path, files, hints.row_shape, resized)
+        return arrays.open_parts(path, files, hints)
     tables = [file for file in files if file.suffix in roles.TABLES]
     if any(picture_folders.is_one(file) for file in files) and not (
         any(map(listings.has_pixels, tables)) and not picture_folders.has_classes(files)
@@ -347,9 +346,7 @@ def _open(path: str, files: list[File], hints: Hints) -> Opened:
     if tables:
         from components.image_example_gen.forms import tables as pixel_tables
 
-        return pixel_tables.open_parts(
-            path, files, hints.row_shape, hints.label, resized
-        )
+        return pixel_tables.open_parts(path, files, hints)
     raise refusals.refusal(path, files, EXPECTED)
 
 

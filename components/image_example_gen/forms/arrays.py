@@ -1,5 +1,6 @@
 """Reads arrays of images and of labels: npz, npy, HDF5, MATLAB."""
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain
 
@@ -10,6 +11,7 @@ from components.image_example_gen.files import File
 from components.image_example_gen.forms import array_files
 from components.image_example_gen.forms.array_files import Array, arrays_of
 from components.image_example_gen.forms.opened import Opened
+from components.image_example_gen.hints import Hints
 from components.image_example_gen.labelling import coded, sorted_texts
 from components.image_example_gen.part import (
     Part,
@@ -25,20 +27,19 @@ _QUICK_DRAW = "full_numpy_bitmap_"
 _LEAST_OF_IMAGES = 3
 """An array with an unknown name is images if it has at least so many dimensions."""
 
+Arrange = Callable[[np.ndarray], np.ndarray]
+"""Converts a block of items to images, `[rows, *shape]`."""
 
-def open_parts(
-    path: str, files: Sequence[File], shape: tuple[int, ...] | None, resized: bool
-) -> Opened:
+
+def open_parts(path: str, files: Sequence[File], hints: Hints) -> Opened:
     """Opens arrays by their names, in any of the customary spellings.
-
-    Images that are rows of numbers have the given shape, or else are square.
 
     Raises:
         BadInputError: Images or labels are missing, or have a wrong type or shape.
     """
     every = [a for file in files if array_files.is_one(file) for a in arrays_of(file)]
     if _is_class_by_class(every):
-        return _class_by_class(every, shape, resized)
+        return _class_by_class(every, hints)
     arrays: dict[tuple[str, str], Array] = {}
     names: Mapping[int, str] = {}
     # Arrays whose names tell images or labels come before arrays with other names.
@@ -69,7 +70,7 @@ def open_parts(
     texts = _all_texts([labels for _, labels in pairs.values()])
     parts, notices = levels.as_bytes(
         {
-            part: _part(images, labels, texts, shape, resized)
+            part: _part(images, labels, texts, hints)
             for part, (images, labels) in pairs.items()
         }
     )
@@ -93,11 +94,8 @@ def _is_class_by_class(every: Sequence[Array]) -> bool:
     )
 
 
-def _class_by_class(
-    every: Sequence[Array], row_shape: tuple[int, ...] | None, resized: bool
-) -> Opened:
-    shape, arrange = layout(every[0].name, every[0].shape[1:], row_shape)
-    check_image(every[0].name, shape, resized)
+def _class_by_class(every: Sequence[Array], hints: Hints) -> Opened:
+    shape, arrange = layout(every[0].name, every[0].shape[1:], hints)
     counts = [array.shape[0] for array in every]
 
     def image_blocks(rows: int) -> Iterator[np.ndarray]:
@@ -154,13 +152,7 @@ def _all_texts(labels: Sequence[Array]) -> list[str]:
     return sorted_texts(text for array in labels for text in array.texts())
 
 
-def _part(
-    images: Array,
-    labels: Array,
-    texts: Sequence[str],
-    row_shape: tuple[int, ...] | None,
-    resized: bool,
-) -> Part:
+def _part(images: Array, labels: Array, texts: Sequence[str], hints: Hints) -> Part:
     (count, *on_disk), (of_labels, *columns) = images.shape, labels.shape
     if images.dtype.kind not in "uibf":
         raise BadInputError(
@@ -176,9 +168,7 @@ def _part(
             f"{labels.name}: counts differ: expected {count:,} values for the images "
             f"in {images.key}, found {of_labels:,}"
         )
-    shape, arrange = layout(images.name, on_disk, row_shape)
-    check_image(images.name, shape, resized)
-
+    shape, arrange = layout(images.name, on_disk, hints)
     if texts:
         label_blocks = in_memory(coded(texts, labels.texts()))
     else:
@@ -200,40 +190,55 @@ def _part(
 
 
 def layout(
-    name: str, on_disk: Sequence[int], row_shape: tuple[int, ...] | None
-) -> tuple[tuple[int, ...], Callable[[np.ndarray], np.ndarray]]:
+    name: str, on_disk: Sequence[int], hints: Hints
+) -> tuple[tuple[int, ...], Arrange]:
     """Returns the shape of an image, and a function that converts blocks to it.
 
     Args:
         name: Name of the array, for messages.
         on_disk: Shape of one item in the file.
-        row_shape: Shape of an image if items are rows of numbers; None: square.
+        hints: `image_size`, the size if items are rows of numbers (else such images are
+            square); `resize`.
 
     Raises:
-        BadInputError: A row does not have as many numbers as such an image.
+        BadInputError: A row does not have as many numbers as such an image, or the
+            pipeline cannot take images of this shape.
     """
+    channels_first = False
+    shape = tuple(on_disk)
     if len(on_disk) == 1:
-        flat = row_shape or square(on_disk[0])
-        if flat is None or int(np.prod(flat)) != on_disk[0]:
-            raise BadInputError(
-                f"{name}: wrong image size: expected the numbers of a square image, "
-                f"found {on_disk[0]:,} a row: say what they are with --image-size WxH, "
-                "or WxHx3"
-            )
-        shape = squeezed(flat)
-        return shape, lambda block: block.reshape(-1, *shape)
-    if len(on_disk) == 3 and on_disk[0] in (1, 3) and on_disk[2] not in (1, 3):
-        # PyTorch's order: channels first.
-        channels, height, width = on_disk
-        shape = squeezed((height, width, channels))
-        return shape, lambda block: np.ascontiguousarray(
-            np.moveaxis(block, 1, -1)
-        ).reshape(-1, *shape)
-    shape = squeezed(on_disk)
-    return shape, lambda block: block.reshape(-1, *shape)
+        shape = _of_row(name, on_disk[0], hints.row_shape)
+    elif len(on_disk) == 3 and on_disk[0] in (1, 3) and on_disk[2] not in (1, 3):
+        channels_first = True  # PyTorch's order
+        shape = (*on_disk[1:], on_disk[0])
+    shape = squeezed(shape)
+    check_image(name, shape, bool(hints.resize))
+
+    def arrange(block: np.ndarray) -> np.ndarray:
+        if channels_first:
+            block = np.ascontiguousarray(np.moveaxis(block, 1, -1))
+        return block.reshape(-1, *shape)
+
+    return shape, arrange
 
 
-def square(values: int) -> tuple[int, ...] | None:
+def _of_row(name: str, values: int, given: tuple[int, ...] | None) -> tuple[int, ...]:
+    """Returns the shape of an image that is stored as a row of numbers."""
+    shape = given or _square(values)
+    if shape is None:
+        raise BadInputError(
+            f"{name}: wrong image size: expected the numbers of a square image, found "
+            f"{values:,} a row: say what they are with --image-size WxH, or WxHx3"
+        )
+    if math.prod(shape) != values:
+        raise BadInputError(
+            f"{name}: wrong image size: expected {math.prod(shape):,} numbers a row, "
+            f"as --image-size says, found {values:,}"
+        )
+    return shape
+
+
+def _square(values: int) -> tuple[int, ...] | None:
     """Returns the shape of a square image with so many values; None if not possible."""
     side = round(values**0.5)
     if side * side == values:

@@ -7,8 +7,10 @@ import numpy as np
 
 from components.image_example_gen import class_names, idx, roles
 from components.image_example_gen.files import File
+from components.image_example_gen.forms.arrays import layout
 from components.image_example_gen.forms.opened import Opened
-from components.image_example_gen.part import Part, check_image, squeezed
+from components.image_example_gen.hints import Hints
+from components.image_example_gen.part import Part
 from contract.errors import BadInputError
 
 _NAME = re.compile(r"idx\d|ubyte", re.IGNORECASE)
@@ -24,7 +26,7 @@ def is_one(file: File) -> bool:
     return bool(_NAME.search(file.name)) or (not file.suffix and idx.is_one(file))
 
 
-def open_parts(path: str, files: Sequence[File], resized: bool) -> Opened:
+def open_parts(path: str, files: Sequence[File], hints: Hints) -> Opened:
     """Opens the files with images and labels of each part.
 
     Raises:
@@ -49,7 +51,7 @@ def open_parts(path: str, files: Sequence[File], resized: bool) -> Opened:
         name: _part(
             _need(path, files, found, name, roles.IMAGES),
             _need(path, files, found, name, roles.LABELS),
-            resized,
+            hints,
         )
         for name in (roles.TRAIN, roles.TEST, roles.VALIDATION)
         if name == roles.TRAIN or any(part == name for part, _ in found)
@@ -81,15 +83,15 @@ def _plain(file: File) -> str:
     return file.name.lower().removesuffix(".gz")
 
 
-def _part(images: File, labels: File, resized: bool) -> Part:
-    (count, *shape), dtype = idx.read_header(images)
+def _part(images: File, labels: File, hints: Hints) -> Part:
+    (count, *on_disk), dtype = idx.read_header(images)
     (of_labels, *columns), _ = idx.read_header(labels)
     if dtype != np.uint8:
         raise BadInputError(
             f"{images}: wrong magic number: expected unsigned bytes (0x08), found "
             f"{dtype}"
         )
-    check_image(str(images), squeezed(shape), resized)
+    shape, arrange = layout(str(images), on_disk, hints)
     # QMNIST has eight numbers for each image; the first is the class
     # (https://github.com/facebookresearch/qmnist).
     if len(columns) > 1:
@@ -111,10 +113,7 @@ def _part(images: File, labels: File, resized: bool) -> Part:
         str(images),
         str(labels),
         count,
-        squeezed(shape),
-        lambda rows: (
-            block.reshape(-1, *squeezed(shape))
-            for block in idx.read_blocks(images, rows)
-        ),
+        shape,
+        lambda rows: map(arrange, idx.read_blocks(images, rows)),
         label_blocks,
     )

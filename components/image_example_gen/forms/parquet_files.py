@@ -10,27 +10,19 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
-from itertools import chain, islice
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from components.image_example_gen import class_names, levels, pictures, roles
+from components.image_example_gen import class_names, pictures, roles
 from components.image_example_gen.files import File, line
-from components.image_example_gen.forms.arrays import layout
+from components.image_example_gen.forms import rows
 from components.image_example_gen.forms.listings import LABELS
 from components.image_example_gen.forms.opened import Opened
 from components.image_example_gen.hints import Hints
 from components.image_example_gen.labelling import coded, sorted_texts
-from components.image_example_gen.part import (
-    Blocks,
-    Part,
-    check_image,
-    in_memory,
-    rebatched,
-)
 from contract.errors import BadInputError
 
 _IMAGES = (
@@ -79,32 +71,14 @@ def open_parts(path: str, files: Sequence[File], hints: Hints) -> Opened:
     texts = sorted_texts(
         text for labels in raw.values() for text in set(map(str, labels.tolist()))
     ) if is_text else []  # fmt: skip
-    of_numbers = not _holds_bytes(schema.field(images[0]).type)
-    form = None
-    if not of_numbers:
-        firsts = (_pictures([file], images[0]) for file in by_part[roles.TRAIN])
-        some = chain.from_iterable(islice(first, _ROWS) for first in firsts)
-        form = pictures.find_form(list(some), hints)
-    parts = {}
-    for part, of_part in by_part.items():
-        labels = raw[part]
-        if is_text:
-            labels = coded(texts, map(str, labels))
-        if form is None:
-            shape, blocks = _numbers(of_part, images, hints)
-        else:
-            of_pictures = partial(_pictures, of_part, images[0])
-            shape, blocks = form.shape, pictures.decoding(of_pictures, form)
-        parts[part] = Part(
-            str(of_part[0]),
-            f"{of_part[0]}: {label}",
-            len(labels),
-            shape,
-            blocks,
-            in_memory(labels),
-        )
-    if of_numbers:
-        parts, of_levels = levels.as_bytes(parts)
+    if is_text:
+        raw = {part: coded(texts, map(str, labels)) for part, labels in raw.items()}
+    if _holds_bytes(schema.field(images[0]).type):
+        encoded = partial(_pictures, column=images[0])
+        parts = rows.of_pictures(by_part, raw, encoded, hints)
+    else:
+        numbers = partial(_numbers, columns=images)
+        parts, of_levels = rows.of_numbers(by_part, raw, numbers, hints)
         notices += of_levels
     return Opened(
         parts,
@@ -259,24 +233,11 @@ def _reader(file: File, row: int, value: Any) -> pictures.Open:
     return lambda: io.BytesIO(content)
 
 
-def _numbers(
-    files: Sequence[File], columns: Sequence[str], hints: Hints
-) -> tuple[tuple[int, ...], Blocks]:
-    """Returns the shape and the blocks of images whose pixels are numbers."""
-    name = str(files[0])
-
-    def stored() -> Iterator[np.ndarray]:
-        for file in files:
-            with _batches(file, columns) as (_, batches):
-                for batch in batches:
-                    yield _pixels(file, batch)
-
-    first = next(stored(), None)
-    if first is None:
-        raise BadInputError(f"{name}: no records: expected at least 1, found none")
-    shape, arrange = layout(name, first.shape[1:], hints.row_shape)
-    check_image(name, shape, bool(hints.resize))
-    return shape, lambda rows: map(arrange, rebatched(stored(), rows))
+def _numbers(files: Sequence[File], columns: Sequence[str]) -> Iterator[np.ndarray]:
+    for file in files:
+        with _batches(file, columns) as (_, batches):
+            for batch in batches:
+                yield _pixels(file, batch)
 
 
 def _pixels(file: File, batch: pa.RecordBatch) -> np.ndarray:

@@ -9,7 +9,6 @@ import io
 import struct
 from collections.abc import Iterator, Sequence
 from functools import cache, partial
-from itertools import chain, islice
 from typing import Any
 
 import google_crc32c
@@ -20,25 +19,16 @@ from google.protobuf.descriptor_pool import DescriptorPool
 from google.protobuf.message import DecodeError
 from google.protobuf.message_factory import GetMessageClass
 
-from components.image_example_gen import class_names, levels, pictures, roles
+from components.image_example_gen import class_names, pictures, roles
 from components.image_example_gen.files import File, read_upto
-from components.image_example_gen.forms.arrays import layout
+from components.image_example_gen.forms import rows
 from components.image_example_gen.forms.opened import Opened
 from components.image_example_gen.hints import Hints
 from components.image_example_gen.labelling import sorted_texts
-from components.image_example_gen.part import (
-    Blocks,
-    Part,
-    check_image,
-    in_memory,
-    rebatched,
-)
 from contract.errors import BadInputError
 
 _IMAGES = ("image", "image/encoded", "encoded", "jpg", "png", "image_raw", "x")
 _LABELS = ("label", "image/class/label", "image/label", "class", "label_id", "y")
-_FORM_OF = 64
-"""Number of first pictures in each part that determine the common format."""
 _MOST_BYTES = 1 << 30
 
 
@@ -88,25 +78,17 @@ def open_parts(path: str, files: Sequence[File], hints: Hints) -> Opened:
         text for labels in raw.values() for text in labels if isinstance(text, str)
     )
     place: dict[Any, int] = {text: number for number, text in enumerate(texts)}
-    is_encoded = bool(first.features.feature[image].bytes_list.value)
-    firsts = (_pictures(of_part, image) for of_part in by_part.values())
-    some = chain.from_iterable(islice(first, _FORM_OF) for first in firsts)
-    form = pictures.find_form(list(some), hints) if is_encoded else None
-    parts = {}
-    for part, of_part in by_part.items():
-        labels = [place.get(value, value) for value in raw[part]]
-        if form is None:
-            shape, blocks = _numbers(of_part, image, hints)
-        else:
-            of_pictures = partial(_pictures, of_part, image)
-            shape, blocks = form.shape, pictures.decoding(of_pictures, form)
-        where = str(of_part[0])
-        parts[part] = Part(
-            where, where, len(labels), shape, blocks, in_memory(np.array(labels))
-        )
+    labels = {
+        part: np.array([place.get(value, value) for value in values])
+        for part, values in raw.items()
+    }
     notices: tuple[str, ...] = ()
-    if form is None:
-        parts, notices = levels.as_bytes(parts)
+    if first.features.feature[image].bytes_list.value:
+        encoded = partial(_pictures, key=image)
+        parts = rows.of_pictures(by_part, labels, encoded, hints)
+    else:
+        numbers = partial(_numbers, key=image)
+        parts, notices = rows.of_numbers(by_part, labels, numbers, hints)
     return Opened(
         parts,
         class_names.by_label(texts) or class_names.find_names(files),
@@ -196,26 +178,15 @@ def _pictures(files: Sequence[File], key: str) -> Iterator[pictures.Picture]:
         yield name, lambda content=content: io.BytesIO(content)  # type: ignore[misc]
 
 
-def _numbers(
-    files: Sequence[File], key: str, hints: Hints
-) -> tuple[tuple[int, ...], Blocks]:
-    """Returns the shape and the blocks of images that are lists of numbers."""
-
-    def stored() -> Iterator[np.ndarray]:
-        for name, example in _examples(files):
-            yield np.asarray(_value(name, example, key))
-
-    first = next(stored())
-    shape, arrange = layout(str(files[0]), first.shape, hints.row_shape)
-    check_image(str(files[0]), shape, bool(hints.resize))
-
-    def single() -> Iterator[np.ndarray]:
-        for row, values in enumerate(stored()):
-            if values.shape != first.shape:
-                raise BadInputError(
-                    f"{files[0]}: example {row:,}: wrong image size: expected "
-                    f"{len(first):,} numbers, found {len(values):,}"
-                )
-            yield values[None]
-
-    return shape, lambda rows: map(arrange, rebatched(single(), rows))
+def _numbers(files: Sequence[File], key: str) -> Iterator[np.ndarray]:
+    """Yields the images that are lists of numbers, one a block."""
+    count = 0
+    for name, example in _examples(files):
+        values = np.asarray(_value(name, example, key))
+        count = count or len(values)
+        if len(values) != count:
+            raise BadInputError(
+                f"{name}: wrong image size: expected {count:,} numbers, found "
+                f"{len(values):,}"
+            )
+        yield values[None]

@@ -12,17 +12,12 @@ import pyarrow.csv as pa_csv
 
 from components.image_example_gen import class_names, levels, roles
 from components.image_example_gen.files import File, line
-from components.image_example_gen.forms.arrays import square
+from components.image_example_gen.forms.arrays import layout
 from components.image_example_gen.forms.listings import LABELS
 from components.image_example_gen.forms.opened import Opened
+from components.image_example_gen.hints import Hints
 from components.image_example_gen.labelling import sorted_texts
-from components.image_example_gen.part import (
-    Part,
-    check_image,
-    in_memory,
-    rebatched,
-    squeezed,
-)
+from components.image_example_gen.part import Part, in_memory, rebatched
 from contract.errors import BadInputError
 from contract.task import MOST_VALUES
 
@@ -58,18 +53,12 @@ def is_one(file: File) -> bool:
     return file.suffix in roles.TABLES and not class_names.is_names_file(file)
 
 
-def open_parts(
-    path: str,
-    files: Sequence[File],
-    shape: tuple[int, ...] | None,
-    label: str,
-    resized: bool,
-) -> Opened:
+def open_parts(path: str, files: Sequence[File], hints: Hints) -> Opened:
     """Opens one table, or one for each part.
 
-    `label` is the name or the number, from 0, of the label column. If it is empty, the
-    column is found by its name in the header. Without a header it is the only column
-    with texts, or else the first one. Images have the given shape, or else are square.
+    `hints.label` is the name or the number, from 0, of the label column. If it is
+    empty, the column is found by its name in the header. Without a header it is the
+    only column with texts, or else the first one.
 
     Raises:
         BadInputError: There are no labels, or rows are not images.
@@ -82,7 +71,7 @@ def open_parts(
         if part_or_none is None and roles.TRAIN in named.values():
             notices.append(f"{file.relative} is of no part by its name, and left out")
             continue
-        table = _look_at(file, label)
+        table = _look_at(file, hints.label)
         if table.label is None and part != roles.TRAIN:
             notices.append(
                 f"{file.relative} has no column with labels, and is left out"
@@ -118,7 +107,7 @@ def open_parts(
     texts = _texts(raw.values())
     parts, of_levels = levels.as_bytes(
         {
-            part: _part(table, _encode(raw[part], texts), shape, resized)
+            part: _part(table, _encode(raw[part], texts), hints)
             for part, table in tables.items()
         }
     )
@@ -275,29 +264,14 @@ def _more(count: int) -> str:
     return f" and {count:,} more" if count > 0 else ""
 
 
-def _part(
-    table: _Table, labels: np.ndarray, shape: tuple[int, ...] | None, resized: bool
-) -> Part:
-    name, values = str(table.file), len(table.pixels)
-    if shape is not None and int(np.prod(shape)) != values:
-        raise BadInputError(
-            f"{name}: wrong image size: expected {int(np.prod(shape)):,} columns "
-            f"beside the label, as --image-size says, found {values:,}"
-        )
-    shape = shape or square(values)
-    if shape is None:
-        raise BadInputError(
-            f"{name}: wrong image size: expected the numbers of a square image, found "
-            f"{values:,} columns beside the label: say what they are with --image-size "
-            "WxH, or WxHx3"
-        )
-    shape = squeezed(shape)
-    check_image(name, shape, resized)
+def _part(table: _Table, labels: np.ndarray, hints: Hints) -> Part:
+    name = str(table.file)
+    shape, arrange = layout(name, (len(table.pixels),), hints)
     types = dict.fromkeys(table.pixels, pa.uint8() if table.is_whole else pa.float32())
 
     def image_blocks(rows: int) -> Iterator[np.ndarray]:
         blocks = (_pixels(table, batch) for batch in _batches(table, types))
-        return (block.reshape(-1, *shape) for block in rebatched(blocks, rows))
+        return map(arrange, rebatched(blocks, rows))
 
     return Part(name, name, len(labels), shape, image_blocks, in_memory(labels))
 

@@ -140,6 +140,8 @@ def test_images_that_are_no_squares_need_their_size(tmp_path: Path) -> None:
     path = tmp_path / "letters.csv"
     path.write_text("".join(f"{n % 2},1,2,3,4,5,6\n" for n in range(8)))
     assert "--image-size WxH" in refusal(path)
+    told = refusal(path, Hints(image_size="4x2"))
+    assert told.endswith("expected 8 numbers a row, as --image-size says, found 6")
     assert open_source(str(path), Hints(image_size="3x2")).shape == (2, 3)
     assert open_source(str(path), Hints(image_size="2x1x3")).shape == (1, 2, 3)
 
