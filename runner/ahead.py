@@ -6,27 +6,20 @@ from runner.events import Event
 
 
 class ProbeAhead:
-    """Starts ServingValidator's process as soon as the Trainer has made a new model.
+    """Starts ServingValidator's process when the first epoch of a training has ended.
 
-    A reused model needs no process, because its verdict exists already. The process
-    imports TensorFlow for four seconds on one core while the Evaluator works on
-    another. It does not start earlier, because the Trainer still holds its rows, and
-    the memory of both would add up.
+    The process imports TensorFlow for four seconds on one core while the Trainer works
+    on another. It is not needed for a reused model, whose verdict exists already, nor
+    for a network or data that the Trainer refuses before its first epoch.
     """
 
     def __init__(self) -> None:
         self._node = ""
-        self._reused = False
 
     def __call__(self, event: Event) -> None:
         """Handles an event of the run."""
         if event.kind == "started":
-            self._node, self._reused = event.node, False
-        elif event.kind == "cached":
-            self._reused = True
-        elif (event.kind, self._node, self._reused) == (
-            "finished",
-            nodes.TRAINER,
-            False,
-        ):
+            self._node = event.node
+        elif (event.kind, self._node) == ("progress", nodes.TRAINER):
+            self._node = ""
             process.start_ahead()

@@ -9,29 +9,21 @@ from runner.ahead import ProbeAhead
 from runner.events import Event
 
 STARTED, FINISHED = Event("started", "Trainer"), Event("finished", "Trainer")
+EPOCH = Event("progress", text="epoch 1/2")
 
 
 @pytest.mark.parametrize(
     ("events", "starts"),
     [
-        ([STARTED, Event("progress", text="epoch 1/1"), FINISHED], 1),
+        ([STARTED, EPOCH, EPOCH, FINISHED], 1),
+        ([STARTED, EPOCH], 1),
         ([STARTED, Event("cached"), FINISHED], 0),
         ([STARTED], 0),
-        (
-            [
-                Event("started", "Transform"),
-                Event("cached"),
-                Event("finished", "Transform"),
-                STARTED,
-                FINISHED,
-            ],
-            1,
-        ),
-        ([Event("started", "Evaluator"), Event("finished", "Evaluator")], 0),
+        ([Event("started", "ImageExampleGen"), EPOCH], 0),
     ],
-    ids=["a new model", "a reused one", "no model yet", "reused before", "another"],
+    ids=["a model", "a training that goes on", "a reused model", "no epoch", "another"],
 )
-def test_it_is_started_after_a_new_model(events: list[Event], starts: int) -> None:
+def test_it_is_started_after_the_first_epoch(events: list[Event], starts: int) -> None:
     ahead = ProbeAhead()
     with mock.patch.object(process, "start_ahead") as start:
         for event in events:
