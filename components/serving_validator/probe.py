@@ -23,6 +23,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from functools import cache
 
 import numpy as np
 
@@ -155,7 +156,9 @@ def _load(model: str) -> Ask:
             raise MachineError(f"loading: {_line(error)}") from error
         raise
 
-    def ask(signature_name: str, input_name: str, value: np.ndarray) -> Answer:
+    @cache
+    def callable_of(signature_name: str, input_name: str) -> serving_session.RawCallable:
+        """Makes a signature's callable, for which TensorFlow prepares the graph."""
         if signature_name not in graph.signature_def:
             raise LookupError(f"missing: expected among {sorted(graph.signature_def)}")
         signature = graph.signature_def[signature_name]
@@ -168,16 +171,19 @@ def _load(model: str) -> Ask:
             raise LookupError(
                 f"expected the method {method}, found {signature.method_name}"
             )
-        names = sorted(signature.outputs)
         # `Session.run` would compare the value's shape with the signature's before it
         # runs the model. Servers do not, and neither does a callable.
-        call = serving_session.make_callable(
+        return serving_session.make_callable(
             session,
             feeds=[signature.inputs[input_name].name],
-            fetches=[signature.outputs[name].name for name in names],
+            fetches=[signature.outputs[n].name for n in sorted(signature.outputs)],
             on_calling_thread=False,
         )
+
+    def ask(signature_name: str, input_name: str, value: np.ndarray) -> Answer:
         try:
+            call = callable_of(signature_name, input_name)
+            names = sorted(graph.signature_def[signature_name].outputs)
             return dict(zip(names, call(value), strict=True))
         except (MemoryError, ResourceExhaustedError) as error:
             raise MachineError(f"{signature_name}: {_line(error)}") from error
