@@ -1,4 +1,4 @@
-"""The systemd unit is valid, and its command runs as printed."""
+"""The systemd unit is valid, and its command runs as printed and under systemd."""
 
 import os
 import shlex
@@ -68,3 +68,62 @@ def test_its_command_runs_as_it_is_printed(unit: Path) -> None:
     assert "watching incoming/{SPAN}" in watcher.stdout.readline()
     watcher.send_signal(signal.SIGTERM)
     assert watcher.wait(10) == int(settings["SuccessExitStatus"])
+
+
+MANAGER = """
+set -eu
+# systemd refuses to run for a user where the machine was not booted with it.
+mount -t tmpfs tmpfs /run
+mkdir -p /run/systemd/system
+/usr/lib/systemd/systemd --user &
+trap 'kill -s RTMIN+24 $!; wait $!' EXIT
+for _ in $(seq 100); do
+  systemctl --user is-system-running >&2 && break
+  sleep 0.1
+done
+show() { systemctl --user show watch -p ActiveState,ExecMainStatus,NRestarts,Result; }
+await() {
+  for _ in $(seq 300); do show | grep -qx "$1" && break; sleep 0.1; done
+  show | sed "s/^/$2 /"
+}
+systemctl --user start watch
+for _ in $(seq 300); do [ -e output/watch/incoming/watch.log ] && break; sleep 0.1; done
+await ActiveState=active started
+systemctl --user stop watch
+await ActiveState=inactive stopped
+echo 'unknown = 1' > watch.toml
+systemctl --user start watch
+await ActiveState=failed misconfigured
+"""
+"""Starts a service manager in a mount namespace of its own, and the unit in it."""
+
+
+def test_systemd_starts_it_stops_it_and_does_not_restart_a_wrong_configuration(
+    unit: Path, project: Path
+) -> None:
+    if not Path("/usr/lib/systemd/systemd").exists():
+        pytest.skip("systemd is not installed")
+    if subprocess.run(["unshare", "--mount", "true"], capture_output=True).returncode:
+        pytest.skip("this user may not mount a file system")
+    home, runtime = project / "home", project / "runtime"
+    units = home / ".config" / "systemd" / "user"
+    units.mkdir(parents=True)
+    runtime.mkdir(mode=0o700)
+    shutil.copy(unit, units)
+    done = subprocess.run(
+        ["unshare", "--mount", "bash", "-c", MANAGER],
+        cwd=project,
+        env={
+            "PATH": os.environ["PATH"],
+            "HOME": str(home),
+            "XDG_RUNTIME_DIR": str(runtime),
+        },
+        stdout=subprocess.PIPE,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0
+    found = {*done.stdout.splitlines()}
+    assert {"started ActiveState=active", "started NRestarts=0"} <= found
+    assert "stopped ActiveState=inactive" in found
+    assert {"misconfigured ExecMainStatus=2", "misconfigured NRestarts=0"} <= found
