@@ -190,7 +190,7 @@ class Week:
 
     def store(self, *words: str) -> str:
         """Runs a command of the version store."""
-        where = ("--output", str(self.root / "output"), "--name", MODEL)
+        where = ("--output", str(self.root / "output"), "--model", MODEL)
         return self.command("-m", "version_store", *words, *where)
 
     def monitor(self, day: int, *flags: str, ends_with: int) -> dict[str, Any]:
@@ -198,7 +198,7 @@ class Week:
         since = self.monday + timedelta(days=day)
         self.command(
             *("local_runner.py", "monitor", "--config", str(self.toml)),
-            *("--output", str(self.root / "output"), "--name", MODEL),
+            *("--output", str(self.root / "output"), "--model", MODEL),
             *("--since", since.isoformat()),
             *("--until", (since + timedelta(days=1)).isoformat(), *flags),
             ends_with=ends_with,

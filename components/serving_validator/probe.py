@@ -157,16 +157,16 @@ def _load(model: str) -> Ask:
         raise
 
     @cache
-    def callable_of(signature_name: str, input_name: str) -> serving_session.RawCallable:
+    def callable_of(name: str, input_name: str) -> serving_session.RawCallable:
         """Makes a signature's callable, for which TensorFlow prepares the graph."""
-        if signature_name not in graph.signature_def:
+        if name not in graph.signature_def:
             raise LookupError(f"missing: expected among {sorted(graph.signature_def)}")
-        signature = graph.signature_def[signature_name]
+        signature = graph.signature_def[name]
         if list(signature.inputs) != [input_name]:
             raise LookupError(
                 f"expected the one input {input_name}, found {sorted(signature.inputs)}"
             )
-        method = _METHODS.get(signature_name, _PREDICT)
+        method = _METHODS.get(name, _PREDICT)
         if signature.method_name != method:
             raise LookupError(
                 f"expected the method {method}, found {signature.method_name}"
