@@ -5,7 +5,6 @@ documented exit code. A traceback goes to the log.
 """
 
 import contextlib
-import copy
 import errno
 import itertools
 import json
@@ -126,20 +125,6 @@ def _is_full(folder: str) -> bool:
         return shutil.disk_usage(folder).free < _ROOM_BYTES
     except OSError:
         return False
-
-
-class ModelOption(click.Option):
-    """The option `--model`. `--name` is taken too, but the help does not show it."""
-
-    def __init__(self, declared: Sequence[str], **more: Any) -> None:
-        """Adds the other spelling."""
-        super().__init__([*declared, "--name"], **more)
-
-    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
-        """Returns the option's row of the help."""
-        shown = copy.copy(self)
-        shown.opts = self.opts[:1]
-        return click.Option.get_help_record(shown, ctx)
 
 
 def printable(text: str) -> str:

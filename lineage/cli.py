@@ -8,8 +8,9 @@ from typing import Any, Never
 
 import click
 
-from contract.command import ModelOption, console, print_json, run
+from contract.command import console, print_json, run
 from contract.errors import BadInputError
+from contract.options import ModelOption
 from version_store.where import Where, where
 
 PROGRAM = "python -m lineage"

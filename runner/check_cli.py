@@ -11,6 +11,7 @@ from rich.text import Text
 from contract.command import console, print_json
 from contract.errors import BadInputError
 from contract.features import SPLITS
+from contract.options import AS_JSON
 from contract.task import short_name
 from runner import cli, data_check, sheet
 from runner.datasets import DataSet
@@ -30,7 +31,7 @@ _MOST_ROWS = 40
     help="PNG file to write, with sample pictures and the names of their classes. "
     "[check-NAME.png in the output folder]",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@AS_JSON
 def check(asked: Asked, sheet_path: str | None, as_json: bool) -> None:
     """Show the data as a run would understand it; nothing is trained.
 

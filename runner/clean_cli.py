@@ -9,11 +9,12 @@ from rich.filesize import decimal
 from contract import environment, logs
 from contract.command import print_json
 from contract.errors import BadInputError
+from contract.options import AS_JSON, OUTPUT
 from runner.workspace import Workspace
 
 
 @click.command(context_settings={"max_content_width": 88})
-@click.option("--output", default="output", show_default=True, help="Output folder.")
+@OUTPUT
 @click.option(
     "--keep-runs",
     type=click.IntRange(min=1),
@@ -25,7 +26,7 @@ from runner.workspace import Workspace
 @click.option(
     "--dry-run", is_flag=True, help="Print what would be removed; remove nothing."
 )
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@AS_JSON
 def clean(output: str, keep_runs: int, dry_run: bool, as_json: bool) -> None:
     """Remove files of earlier runs that nothing needs any more.
 

@@ -10,6 +10,7 @@ from rich.console import Console
 from components.image_example_gen import mirrors
 from components.image_example_gen.source import Observer, ignore
 from contract import command
+from contract.options import VERBOSE
 from pipeline.config import Config
 from runner.datasets import DIGITS_BOUNDS, DataSet, resolve
 from runner.flags import Asked, configuring
@@ -82,7 +83,7 @@ def cli() -> None:
 @click.option(
     "--no-reuse", is_flag=True, help="Run every node again; reuse no earlier results."
 )
-@click.option("--verbose", is_flag=True, help="Print the log on the screen, too.")
+@VERBOSE
 @click.option(
     "--because", metavar="TEXT", help="Reason for the run; stored in result.json."
 )

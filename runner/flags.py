@@ -2,18 +2,15 @@
 
 import functools
 import os
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, get_args, get_origin
 
 import click
 
-from contract.command import ModelOption
 from contract.errors import BadInputError
+from contract.options import CONFIG, OUTPUT, Command, ModelOption, any_setting
 from pipeline.config import FORMER_SETTINGS, Config, load_config
 from runner.workspace import Workspace
-
-Command = Callable[..., Any]
 
 _DEFAULTS = Config()
 _IN_NAMES = "__"
@@ -45,18 +42,6 @@ def _flag(setting: str, text: str = "", name: str = "", **more: Any) -> Command:
     name = name or setting.partition(".")[2].replace("_", "-")
     place = setting.replace(".", _IN_NAMES)
     return click.option(f"--{name}", place, help=text, **more)
-
-
-CONFIG = click.option(
-    "--config", "config_path", metavar="FILE", help="TOML file with settings."
-)
-
-
-def any_setting(text: str) -> Command:
-    """Returns the flag that takes any setting."""
-    return click.option(
-        "--set", "settings", multiple=True, metavar="SECTION.KEY=VALUE", help=text
-    )
 
 
 _OPTIONS = (
@@ -185,9 +170,7 @@ _OPTIONS = (
     any_setting(
         "Change any setting, for example data.shard_rows=500; may be repeated."
     ),
-    click.option(
-        "--output", default="output", show_default=True, help="Output folder."
-    ),
+    OUTPUT,
 )
 
 

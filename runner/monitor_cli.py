@@ -8,8 +8,8 @@ import click
 
 from components.request_log_example_gen.labels import read_labels
 from components.request_log_example_gen.selection import Asked, count, nothing, task_of
-from contract.command import ModelOption
 from contract.errors import BadInputError
+from contract.options import CONFIG, OUTPUT, VERBOSE, ModelOption, any_setting
 from pipeline.config import load_config
 from pipeline.schema import judgement
 from runner import monitoring
@@ -60,19 +60,12 @@ flags cannot be used; 3 there are findings; 130 interrupted, 143 terminated.
     help="Examine only requests from this time on: ISO 8601, UTC without a zone.",
 )
 @click.option("--until", metavar="TIME", help="Examine only requests before this time.")
-@click.option(
-    "--config", "config_path", metavar="FILE", help="TOML file with settings."
+@CONFIG
+@any_setting(
+    "Change any setting, such as monitoring.max_novel_share=0.05; may be repeated."
 )
-@click.option(
-    "--set",
-    "settings",
-    multiple=True,
-    metavar="SECTION.KEY=VALUE",
-    help="Change any setting, such as monitoring.max_novel_share=0.05; may be "
-    "repeated.",
-)
-@click.option("--output", default="output", show_default=True, help="Output folder.")
-@click.option("--verbose", is_flag=True, help="Print the log on the screen, too.")
+@OUTPUT
+@VERBOSE
 def monitor(
     log: str | None,
     name: str | None,

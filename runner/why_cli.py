@@ -8,6 +8,7 @@ from rich.text import Text
 
 from contract import environment, logs
 from contract.command import console, print_json
+from contract.options import AS_JSON
 from runner import cli
 from runner.flags import Asked, configuring
 from version_store.render import plain_table
@@ -18,7 +19,7 @@ from version_store.render import plain_table
 @click.option(
     "--no-reuse", is_flag=True, help="Assume that no earlier results are reused."
 )
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@AS_JSON
 def why(asked: Asked, no_reuse: bool, as_json: bool) -> None:
     """Tell which nodes the next run would execute, and why.
 

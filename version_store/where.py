@@ -9,11 +9,9 @@ from typing import Any
 
 import click
 
-from contract.command import ModelOption
+from contract.options import AS_JSON, Command, ModelOption
 from serving.client.channel import DEFAULT_ADDRESS, Tls
 from version_store.servers import Servers
-
-Command = Callable[..., Any]
 
 _STORE = "metadata.sqlite"
 _GROUPS = {"servers": ("server", "tls", "tls_ca")}
@@ -59,7 +57,7 @@ _OPTIONS: dict[str, Callable[[Command], Command]] = {
         type=click.Path(dir_okay=False, path_type=Path),
         help="PEM file with certificates to trust; implies --tls.",
     ),
-    "as_json": click.option("--json", "as_json", is_flag=True, help="Print JSON."),
+    "as_json": AS_JSON,
 }
 
 

@@ -7,6 +7,7 @@ import click
 
 from contract.command import run
 from contract.errors import BadInputError
+from contract.options import CONFIG, any_setting
 from pipeline.config import Config, load_config
 from pipeline.schema.infer import Levels, infer
 
@@ -20,15 +21,9 @@ def main() -> None:
 @click.option(
     "--data", required=True, metavar="PATH", help="File or folder with labelled images."
 )
-@click.option(
-    "--config", "config_path", metavar="FILE", help="TOML file with settings."
-)
-@click.option(
-    "--set",
-    "settings",
-    multiple=True,
-    metavar="SECTION.KEY=VALUE",
-    help="Change any setting of [data], such as data.resize=64x64; may be repeated.",
+@CONFIG
+@any_setting(
+    "Change any setting of [data], such as data.resize=64x64; may be repeated."
 )
 @click.option("--out", metavar="FILE", help="File to write. [standard output]")
 def infer_command(

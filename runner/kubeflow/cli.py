@@ -14,7 +14,7 @@ import click
 from contract import command, environment, logs
 from contract.errors import BadInputError, Terminated
 from contract.exits import Exit
-from runner.flags import CONFIG, any_setting
+from contract.options import CONFIG, ModelOption, any_setting
 from runner.kubeflow import flags, places, schedules, versions
 from runner.kubeflow.client import Client, Options
 from runner.kubeflow.connection import Connection, connection
@@ -67,7 +67,7 @@ def compile_command(output: str | None, **given: Any) -> None:
 @click.option(
     "--model",
     "name",
-    cls=command.ModelOption,
+    cls=ModelOption,
     required=True,
     help="Name of the model to monitor.",
 )

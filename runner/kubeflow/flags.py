@@ -2,7 +2,6 @@
 
 import os
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,12 +10,11 @@ import click
 from components.image_example_gen.digits import NAME as DIGITS
 from components.image_example_gen.mnist import NAME as MNIST
 from components.image_example_gen.understanding import name_of
-from contract.command import ModelOption
 from contract.errors import BadInputError
+from contract.options import CONFIG, Command, ModelOption, any_setting
 from pipeline.config import Config, load_config
 from pipeline.data_settings import MODEL_NAME_PATTERN
 from runner.datasets import DIGITS_BOUNDS
-from runner.flags import CONFIG, any_setting
 from runner.kubeflow import places
 from runner.kubeflow.connection import HOST_VARIABLE, TOKEN_VARIABLE
 from runner.kubeflow.deployment import LOG_FOLDER, Deployment, on_cluster
@@ -27,8 +25,6 @@ IMAGE = "mnist-tfx-pipeline:0.1.0"
 _LONGEST_NAME = 58
 """Longest name of a pipeline: KFP adds a dash and five characters to make the name of
 its workflow, and that name is also a label (63 characters at most)."""
-
-Command = Callable[..., Any]
 
 
 def _all(*options: Command) -> Command:

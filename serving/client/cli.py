@@ -15,6 +15,7 @@ from click.core import ParameterSource
 from rich.console import Console
 
 from contract import command
+from contract.options import ModelOption
 from contract.waiting import told
 from serving.client import calls, render
 from serving.client.base import DEFAULT_BATCH_SIZE, DEFAULT_MODEL
@@ -61,7 +62,7 @@ _SERVER_OPTIONS = (
     click.option(
         "--model",
         "model",
-        cls=command.ModelOption,
+        cls=ModelOption,
         envvar="SERVING_MODEL",
         default=DEFAULT_MODEL,
         show_default=True,

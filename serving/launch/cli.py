@@ -14,6 +14,7 @@ from typing import Never
 import click
 
 from contract import command
+from contract.options import ModelOption
 from serving import model_config
 from serving.launch import code
 from serving.launch.errors import LaunchError
@@ -136,7 +137,7 @@ def with_config(
 @click.option(
     "--model",
     "name",
-    cls=command.ModelOption,
+    cls=ModelOption,
     help="Model that the printed commands ask; all are served. [the model pushed last]",
 )
 @click.option(

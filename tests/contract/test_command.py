@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 import pytest
 
-from contract.command import ModelOption, explain, run
+from contract.command import explain, run
 from contract.errors import BadInputError, GateRefusedError, Terminated
 
 
@@ -127,19 +127,6 @@ def test_whatever_happens_is_one_line(
 ) -> None:
     found, text = explain(error, begun=begun)
     assert (found.value, text) == (code, line)
-
-
-def test_a_model_has_one_option_with_two_spellings() -> None:
-    @click.command()
-    @click.option("--model", "name", cls=ModelOption, help="Name of the model.")
-    def ask(name: str) -> str:
-        return name
-
-    for option in ("--model", "--name"):
-        assert ask.main([option, "letters"], standalone_mode=False) == "letters"
-    shown = ask.get_help(click.Context(ask))
-    assert "  --model TEXT  Name of the model." in shown
-    assert "--name" not in shown
 
 
 def test_nobody_reading_on_is_no_error(tmp_path: Path) -> None:
