@@ -1,11 +1,13 @@
 """Settings of the section `data`: the data set, and how it is split."""
 
+import math
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from components.image_example_gen.hints import Hints
 from components.image_example_gen.splitting import Settings
+from contract.task import MOST_VALUES
 from pipeline.section import Section, Share
 
 MODEL_NAME_PATTERN = r"^[a-z0-9]([a-z0-9-]{0,56}[a-z0-9])?$"
@@ -93,6 +95,13 @@ class Data(Section):
     test_fraction: float = Field(0.2, gt=0, lt=1)
     max_duplicates: Share = 0.01
     shard_rows: int = Field(12_000, ge=1)
+
+    @field_validator("resize")
+    @classmethod
+    def _small_enough(cls, resize: str) -> str:
+        if resize and math.prod(map(int, resize.split("x"))) > MOST_VALUES:
+            raise ValueError(f"should be at most {MOST_VALUES:,} pixels")
+        return resize
 
     def splitting(self) -> Settings:
         """Returns the settings of the split."""

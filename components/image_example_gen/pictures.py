@@ -98,7 +98,7 @@ def find_form(pictures: Sequence[Picture], hints: Hints) -> Form:
         paper=int(hints.background) if hints.background.isdecimal() else _WHITE,
         insists=bool(hints.colour),
     )
-    check_image(pictures[0][0], form.shape)
+    check_image("data.resize" if form.resized else pictures[0][0], form.shape)
     return form
 
 

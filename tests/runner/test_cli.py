@@ -112,6 +112,11 @@ def write(path: str, content: bytes) -> None:
             "setting training.epochs: should be greater than or equal to 1, found 0",
         ),
         (
+            ["--resize", "1025x1024"],
+            "setting data.resize: should be at most 1,048,576 pixels, found "
+            "'1025x1024'",
+        ),
+        (
             ["--min-accuracy", "97"],
             "setting gates.min_accuracy: should be less than or equal to 1, found 97.0",
         ),
