@@ -21,7 +21,7 @@ import click
 
 from contract.errors import BadInputError, BrokenError, GateRefusedError, Terminated
 from contract.exits import Exit
-from contract.start import MOST_LETTERS, why_not_imported
+from contract.program import MOST_LETTERS, why_not_imported
 from contract.stopping import stoppable
 
 if TYPE_CHECKING:

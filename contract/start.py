@@ -1,23 +1,14 @@
-"""Starts a command line, with a clear error if the environment is incomplete."""
+"""Starts a command line if Python finds its own modules and the environment's.
 
-import contextlib
-import importlib
-import io
+This module imports only what Python's own start imports, which ends without a file of
+the user in place of those. The user's files may have the names of all others.
+"""
+
 import os
 import site
 import sys
-import warnings
-from collections.abc import Callable
-from importlib.machinery import PathFinder
-from typing import Never
-
-from contract.errors import Terminated
-from contract.stopping import stoppable
-
-_OURS = (
-    *("benchmarks", "components", "contract", "lineage"),
-    *("pipeline", "runner", "serving", "version_store"),
-)
+from collections.abc import Iterator
+from importlib.machinery import BuiltinImporter, FrozenImporter, PathFinder
 
 _LIBRARIES = (
     *("PIL", "click", "grpc", "jinja2", "keras", "numpy", "pyarrow", "pydantic"),
@@ -25,122 +16,58 @@ _LIBRARIES = (
 )
 """Libraries that are imported from the environment and from nowhere else."""
 
-_STOPPED = (130, 143)
-_LOADING = (ImportError, MemoryError)
 
-MOST_LETTERS = 400
-"""Most characters of a library's message in an error line."""
-
-
-def start(module: str) -> Never:
-    """Runs `main` of a module; if a library is missing or hidden, one line tells."""
-    _settle()
-    if hidden := _hidden_library():
-        print(f"error: {hidden}", file=sys.stderr)
+def start(module: str) -> None:
+    """Runs `main` of a module; if a module is hidden, one line tells."""
+    for line in _hidden():
+        sys.stderr.write(f"error: {line}\n")
         sys.exit(1)
-    try:
-        with stoppable():
-            _imported(module)()
-        sys.stdout.flush()
-    except SystemExit as ended:
-        if ended.code not in _STOPPED:
-            raise
-        code = ended.code
-    except (KeyboardInterrupt, Terminated) as error:
-        code = 130 if isinstance(error, KeyboardInterrupt) else 143
-        print("interrupted" if code == 130 else "terminated", file=sys.stderr)
-    except (*_LOADING, OSError, RuntimeError) as error:
-        # This happens before the command line can report errors itself.
-        line = why_not_imported(error) if isinstance(error, _LOADING) else error
-        with contextlib.suppress(OSError):
-            print(f"error: {line}", file=sys.stderr)
-        sys.exit(1)
-    else:
-        sys.exit(0)
-    # Python would wait for threads of libraries that still run.
-    with contextlib.suppress(OSError):
-        sys.stdout.flush()
-    os._exit(code)
+    from contract import program
+
+    program.run(module)
 
 
-def _settle() -> None:
-    """Changes settings of this process and its children that would break libraries."""
-    # numpy's OpenBLAS would start a thread per core, for operations that we do not use.
-    # If it cannot start one, it sends this process SIGINT or hangs (blas_thread_init).
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    # Warnings of libraries are no errors of ours, but the user may have set this for
-    # tests of other code.
-    os.environ.pop("PYTHONWARNINGS", None)
-    if any(action == "error" for action, *_ in warnings.filters):
-        warnings.simplefilter("default")
-    # With a relative HOME, libraries would make folders in the current folder.
-    if not os.path.isabs(os.environ.get("HOME", os.sep)):
-        del os.environ["HOME"]
-    # Characters that the locale cannot encode are escaped.
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
-
-
-def _hidden_library() -> str:
-    """Returns a line about a module of the user that hides a library; else "".
+def _hidden() -> Iterator[str]:
+    """Yields a line about each module of Python or a library that the user hides.
 
     Python looks in the folders of PYTHONPATH first, and `python -m` in the working
-    folder: a `numpy.py` there would run in place of NumPy, which breaks in any way.
+    folder: a `random.py` or `numpy.py` there breaks what imports it, in any way.
     """
+    pythons = os.path.dirname(os.__file__)
+    own = [pythons, os.path.join(pythons, "lib-dynload")]
+    for name in sorted(_named_in_front_of(pythons)):
+        if not (BuiltinImporter.find_spec(name) or FrozenImporter.find_spec(name)):
+            yield from _hiding(name, own, f"Python's own module {name}")
     installed = site.getsitepackages()
     if site.ENABLE_USER_SITE:
         installed = [site.getusersitepackages(), *installed]
     for name in _LIBRARIES:
-        found = PathFinder.find_spec(name)
-        library = PathFinder.find_spec(name, installed)
-        if not (found and found.origin and library and library.origin):
-            continue
-        if os.path.realpath(found.origin) != os.path.realpath(library.origin):
-            folder = os.path.dirname(found.origin)
-            if found.submodule_search_locations:
-                folder = os.path.dirname(folder)
-            return (
-                f"{found.origin}: it hides the library {name} in {installed[-1]}: "
-                f"rename it, or take {folder} out of PYTHONPATH, or start this in "
-                "another folder"
-            )
-    return ""
+        yield from _hiding(name, installed, f"the library {name} in {installed[-1]}")
 
 
-def why_not_imported(error: ImportError | MemoryError) -> str:
-    """Returns why a library cannot be imported, and what to do, on one line."""
-    reason: BaseException = error
-    # numpy adds a page of advice around the real cause.
-    while isinstance(inner := reason.__cause__ or reason.__context__, _LOADING):
-        reason = inner
-    name = getattr(reason, "name", None) or "a library"
-    lines = [line.strip() for line in str(reason).splitlines() if line.strip()]
-    found = lines[0][:MOST_LETTERS] if lines else type(reason).__name__
-    full = isinstance(reason, MemoryError) or "failed to map" in found
-    remedy = (
-        "out of memory: give this machine or container more"
-        if full
-        else "the environment is incomplete: `make clean setup` creates it again"
-    )
-    return f"{name}: cannot be imported: {found}: {remedy}"
+def _named_in_front_of(pythons: str) -> set[str]:
+    """Returns names of Python's modules that folders before its own have files for."""
+    found = set[str]()
+    for folder in sys.path:
+        if folder == pythons:
+            break
+        try:
+            found.update(name.partition(".")[0] for name in os.listdir(folder or "."))
+        except OSError:
+            continue  # PYTHONPATH may name what is not there
+    return found & sys.stdlib_module_names
 
 
-def _imported(module: str) -> Callable[[], object]:
-    """Returns `main` of a module; ends the process where a library is missing."""
-    try:
-        return importlib.import_module(module).main
-    except ModuleNotFoundError as error:
-        if error.name is None or error.name.split(".")[0] in _OURS:
-            raise
-        what = (
-            "PYTHONHOME names the libraries of another Python: unset it"
-            if os.environ.get("PYTHONHOME")
-            else "make the environment with `make setup`, and start this with "
-            ".venv/bin/python"
+def _hiding(name: str, folders: list[str], what: str) -> Iterator[str]:
+    """Yields a line if the module is found elsewhere although it is in the folders."""
+    found, meant = PathFinder.find_spec(name), PathFinder.find_spec(name, folders)
+    if not (found and found.origin and meant and meant.origin):
+        return
+    if os.path.realpath(found.origin) != os.path.realpath(meant.origin):
+        folder = os.path.dirname(found.origin)
+        if found.submodule_search_locations:
+            folder = os.path.dirname(folder)
+        yield (
+            f"{found.origin}: it hides {what}: rename it, or take {folder} out of "
+            "PYTHONPATH, or start this in another folder"
         )
-        print(
-            f"error: {error.name} is not installed for {sys.executable}: {what}",
-            file=sys.stderr,
-        )
-        sys.exit(1)

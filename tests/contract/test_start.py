@@ -68,10 +68,22 @@ def test_settings_that_would_break_libraries_are_taken_away(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     "command", [["local_runner.py", "check"], ["-m", "serving.client", "status"]]
 )
-def test_a_module_that_hides_a_library_is_named(
-    tmp_path: Path, command: list[str]
+@pytest.mark.parametrize(
+    ("file", "hides"),
+    [
+        ("numpy.py", "the library numpy in "),
+        ("random.py", "Python's own module random: "),
+        ("logging.py", "Python's own module logging: "),
+        ("json/__init__.py", "Python's own module json: "),
+        ("signal.py", "Python's own module signal: "),
+        ("threading.py", "Python's own module threading: "),
+    ],
+)
+def test_a_module_that_hides_another_is_named(
+    tmp_path: Path, command: list[str], file: str, hides: str
 ) -> None:
-    (tmp_path / "numpy.py").write_text("print('this is not NumPy')")
+    (tmp_path / file).parent.mkdir(exist_ok=True)
+    (tmp_path / file).write_text("print('this is another')")
     done = subprocess.run(
         [sys.executable, *command],
         cwd=ROOT,
@@ -82,8 +94,23 @@ def test_a_module_that_hides_a_library_is_named(
     )
     [line] = done.stderr.splitlines()
     assert (done.returncode, done.stdout) == (1, "")
-    assert line.startswith(f"error: {tmp_path}/numpy.py: it hides the library numpy ")
+    assert line.startswith(f"error: {tmp_path}/{file}: it hides {hides}")
     assert f"take {tmp_path} out of PYTHONPATH" in line
+
+
+def test_a_name_of_python_that_hides_nothing_is_welcome(tmp_path: Path) -> None:
+    """The first is built into Python, the second a folder that Python looks at last."""
+    (tmp_path / "io.py").touch()
+    (tmp_path / "json").mkdir()
+    done = subprocess.run(
+        [sys.executable, "-m", "lineage", "--help"],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_the_environments_own_libraries_hide_nothing() -> None:
