@@ -11,10 +11,10 @@ from pathlib import Path
 
 from bootstrap.errors import NoFittingPythonError, SetupError
 from bootstrap.exclusive import hold
-from bootstrap.installer import ENVIRONMENT, TOOLS, Installer
+from bootstrap.installer import TOOLS, Installer
 from bootstrap.interpreters import Interpreter, find_interpreter, probe
 from bootstrap.locks import Lock
-from bootstrap.stamp import Stamp, hash_inputs
+from bootstrap.stamp import ENVIRONMENT, Stamp, hash_inputs, list_packages
 
 STAMP = "set-up.json"
 
@@ -74,6 +74,7 @@ def ensure_environment(
             requested=python,
             dev=dev,
             inputs=hash_inputs(root, lock, dev),
+            packages=list_packages(root / ENVIRONMENT),
         ).write(stamp_path)
         print(f"Set-up took {time.monotonic() - started:.0f} s.", flush=True)
 

@@ -10,12 +10,11 @@ from pathlib import Path
 from bootstrap import indexes
 from bootstrap.interpreters import Interpreter
 from bootstrap.locks import Lock
-from bootstrap.stamp import lock_files
+from bootstrap.stamp import ENVIRONMENT, lock_files
 from bootstrap.steps import run_step
 from bootstrap.toolchain import require_toolchain
 from bootstrap.uv import fetch_uv, pip_python
 
-ENVIRONMENT = ".venv"
 TOOLS = ".uv"
 
 

@@ -9,10 +9,14 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from bootstrap.locks import Lock
+
+ENVIRONMENT = ".venv"
+
+_NO_MODULE = (".dist-info", "__pycache__")
 
 
 @dataclass(frozen=True)
@@ -26,6 +30,7 @@ class Stamp:
         requested: The executable as the user requested it; None if it was found.
         dev: Whether the test tools are installed.
         inputs: SHA-256 of each file that decides what is installed, by relative path.
+        packages: Names of the installed folders and modules, which must stay.
     """
 
     root: str
@@ -34,6 +39,7 @@ class Stamp:
     requested: str | None
     dev: bool
     inputs: dict[str, str]
+    packages: list[str] = field(default_factory=list)
 
     def write(self, path: Path) -> None:
         """Writes the stamp atomically."""
@@ -73,7 +79,20 @@ class Stamp:
             return f"it was made from {self.python}, but {python} is needed"
         if not os.path.exists(python):
             return f"{python}, from which it was made, is gone"
+        gone = sorted(set(self.packages).difference(list_packages(root / ENVIRONMENT)))
+        if gone:
+            return f"{gone[0]} is gone from it"
         return ""
+
+
+def list_packages(environment: Path) -> list[str]:
+    """Returns the names of the folders and modules that an environment has installed.
+
+    The folders that tell versions are left out: a person may have changed a version.
+    """
+    folders = environment.glob("lib/python*/site-packages")
+    names = [path.name for folder in folders for path in folder.iterdir()]
+    return sorted(name for name in names if not name.endswith(_NO_MODULE))
 
 
 def hash_inputs(root: Path, lock: Lock, dev: bool) -> dict[str, str]:

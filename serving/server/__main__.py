@@ -1,6 +1,5 @@
 """`python -m serving.server` runs the server until SIGTERM or SIGINT."""
 
-import importlib.metadata
 import logging
 import os
 import signal
@@ -30,7 +29,18 @@ def main() -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, stop)
     options = flags.parse()
+    try:
+        return _run(options, screen)
+    except ImportError as error:
+        # The message names the file if it is not the library's own.
+        print(f"cannot start, as a library is missing: {error}", file=sys.stderr)
+        return 1
+
+
+def _run(options: flags.Options | None, screen: int) -> int:
     if options is None:
+        import importlib.metadata
+
         for package in ("tensorflow-serving-api", "tensorflow", "grpcio"):
             print(f"{package}: {importlib.metadata.version(package)}")
         return 0

@@ -28,6 +28,7 @@ case "$*" in
     mkdir -p "$HOME/.local/share/uv/python"
     mv {folder}/fetchable "$HOME/.local/share/uv/python/cpython-3.99.1-here" ;;
   *"pip sync"*)
+    mkdir -p {root}/.venv/lib/python3.11/site-packages/click
     echo "Resolved 2 packages"
     echo " + tensorflow==2.16.2"
     if [ -e {folder}/slow ]; then sleep 30 & echo $! > {folder}/pid; wait; fi
@@ -129,7 +130,7 @@ def miniature(tmp_path: Path) -> Miniature:
     (requirements / "uv.txt").write_text("uv==0.0.1 --hash=sha256:00\n")
     uv = root / ".uv" / "uv-0.0.1" / "bin" / "uv"
     uv.parent.mkdir(parents=True)
-    uv.write_text(FAKE_UV.format(folder=notes, python=sys.executable))
+    uv.write_text(FAKE_UV.format(folder=notes, root=root, python=sys.executable))
     uv.chmod(0o755)
     # The compiler check has separate tests; here it would only cost time.
     compiler = {"CC": "true", "CXX": "true"}

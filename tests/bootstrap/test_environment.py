@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -75,6 +76,15 @@ class TestWhatIsShown:
             "Creating .venv again: another tool made it, or its set-up was not finished"
             in miniature.set_up().stdout.splitlines()
         )
+
+    def test_one_that_lost_a_package_is_made_anew(self, miniature: Miniature) -> None:
+        miniature.set_up()
+        lost = miniature.root / ".venv/lib/python3.11/site-packages/click"
+        assert lost.is_dir()
+        shutil.rmtree(lost)
+        said = miniature.set_up().stdout.splitlines()
+        assert "Creating .venv again: click is gone from it" in said
+        assert lost.is_dir()
 
     def test_one_that_lost_its_python_is_made_anew(self, miniature: Miniature) -> None:
         miniature.set_up()
