@@ -21,7 +21,7 @@ import click
 
 from contract.errors import BadInputError, BrokenError, GateRefusedError, Terminated
 from contract.exits import Exit
-from contract.program import MOST_LETTERS, why_not_imported
+from contract.program import MOST_LETTERS, of_broken_library, why_not_imported
 from contract.stopping import stoppable
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def explain(
         )
     if isinstance(error, MemoryError):
         return Exit.BROKEN, "out of memory: give this machine or container more"
-    if isinstance(error, ImportError):
+    if isinstance(error, Exception) and of_broken_library(error):
         return Exit.BROKEN, why_not_imported(error)
     if _means_full(error, where):
         place = f"{_full_of(where)}: " if where else ""

@@ -7,6 +7,7 @@ import os
 import sys
 import warnings
 from collections.abc import Callable
+from types import ModuleType
 from typing import Never
 
 from contract.errors import Terminated
@@ -71,15 +72,22 @@ def _settle() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
-def why_not_imported(error: ImportError | MemoryError) -> str:
-    """Returns why a library cannot be imported, and what to do, on one line."""
+def why_not_imported(error: Exception) -> str:
+    """Returns why a library cannot be imported, and what to do, on one line.
+
+    Args:
+        error: What the import raised; a file that was written in part raises anything.
+    """
     reason: BaseException = error
     # numpy adds a page of advice around the real cause.
     while isinstance(inner := reason.__cause__ or reason.__context__, _LOADING):
         reason = inner
-    name = getattr(reason, "name", None) or "a library"
+    kind = "" if isinstance(reason, _LOADING) else f"{type(reason).__name__}: "
+    of = getattr(reason, "obj", None)  # of an AttributeError
+    name = getattr(of, "__name__", None) or getattr(reason, "filename", None)
+    name = name or getattr(reason, "name", None) or "a library"
     lines = [line.strip() for line in str(reason).splitlines() if line.strip()]
-    found = lines[0][:MOST_LETTERS] if lines else type(reason).__name__
+    found = kind + lines[0][:MOST_LETTERS] if lines else type(reason).__name__
     full = isinstance(reason, MemoryError) or "failed to map" in found
     remedy = (
         "out of memory: give this machine or container more"
@@ -107,3 +115,17 @@ def _imported(module: str) -> Callable[[], object]:
             file=sys.stderr,
         )
         sys.exit(1)
+    except (*_LOADING, OSError, RuntimeError):
+        raise
+    except Exception as error:
+        print(f"error: {why_not_imported(error)}", file=sys.stderr)
+        sys.exit(1)
+
+
+def of_broken_library(error: BaseException) -> bool:
+    """Tells whether a library's own files are why something cannot be imported."""
+    if isinstance(error, SyntaxError):
+        return "site-packages" in (error.filename or "")
+    of = getattr(error, "obj", None) if isinstance(error, AttributeError) else None
+    place = repr(of) if isinstance(of, ModuleType) else ""  # names its file or folder
+    return isinstance(error, ImportError) or "site-packages" in place

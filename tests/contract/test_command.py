@@ -1,5 +1,6 @@
 """Every end of a command line has a documented exit code and message."""
 
+import importlib
 import os
 import shutil
 import subprocess
@@ -12,6 +13,7 @@ import pytest
 
 from contract.command import explain, run
 from contract.errors import BadInputError, GateRefusedError, Terminated
+from contract.program import why_not_imported
 
 
 @pytest.mark.parametrize(
@@ -45,6 +47,26 @@ def test_it_ends_with_a_code_and_one_line(
         run(command, "command")
     assert caught.value.code == code
     assert capsys.readouterr().err.strip() == line.strip()
+
+
+@pytest.mark.parametrize("content", ["def half(", "", "import no_such_halfwritten"])
+def test_a_library_that_is_broken_on_the_disk_is_named(
+    content: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An installation that was cut off, or a folder that somebody removed."""
+    library = tmp_path / "site-packages" / "halfwritten.py"
+    library.parent.mkdir()
+    library.write_text(content)
+    monkeypatch.syspath_prepend(library.parent)
+    (tmp_path / "using.py").write_text("import halfwritten\nhalfwritten.whole()\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    broken = (SyntaxError, AttributeError, ImportError)
+    with pytest.raises(broken, match="") as caught:
+        importlib.import_module("using")
+    monkeypatch.delitem(sys.modules, "halfwritten", raising=False)
+    for line in (why_not_imported(caught.value), explain(caught.value)[1]):
+        assert "halfwritten" in line
+        assert line.endswith("`make clean setup` creates it again")
 
 
 def test_it_ends_well(monkeypatch: pytest.MonkeyPatch) -> None:
