@@ -316,9 +316,9 @@ def _open_one(path: str, hints: Hints) -> Source:
             part = part.resized(*size)
             check_image(f"{path}: data.resize", part.shape)
         parts[name] = part
-    return Source(
-        path, parts, opened.names, hints.classes, opened.in_order, tuple(notices)
-    )
+    found = {label: labelling.composed(name) for label, name in opened.names.items()}
+    given = tuple(map(labelling.composed, hints.classes))
+    return Source(path, parts, found, given, opened.in_order, tuple(notices))
 
 
 def _open(path: str, files: list[File], hints: Hints) -> Opened:

@@ -12,7 +12,7 @@ from components.image_example_gen.files import File, empty_folders
 from components.image_example_gen.forms import listings
 from components.image_example_gen.forms.opened import Opened
 from components.image_example_gen.hints import Hints
-from components.image_example_gen.labelling import coded, sorted_texts
+from components.image_example_gen.labelling import coded, composed, sorted_texts
 from components.image_example_gen.part import Part, in_memory
 from contract.errors import BadInputError
 from contract.task import names_text
@@ -71,6 +71,10 @@ def open_parts(path: str, files: Sequence[File], hints: Hints) -> Opened:
             "train/cat/1.png, or a table of pictures and labels, as labels.csv with "
             f"1.png,cat, found {roles.names_text(files)}"
         )
+    by_part = {
+        part: [(composed(name), file) for name, file in found]
+        for part, found in by_part.items()
+    }
     names = sorted_texts(name for part in by_part.values() for name, _ in part)
     rows = {part: _spread(found) for part, found in by_part.items()}
     if hints.skip_unreadable:

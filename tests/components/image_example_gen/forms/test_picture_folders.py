@@ -204,6 +204,20 @@ def test_a_link_that_leads_back_is_not_followed_for_ever(tmp_path: Path) -> None
     assert open_source(str(tmp_path)).fingerprint() == fingerprint
 
 
+def test_a_class_is_known_by_its_letters_however_its_accents_are_written(
+    tmp_path: Path,
+) -> None:
+    """Half of a data set may come from a Mac, and the flag from a keyboard on Linux."""
+    apart, joined = "ku\u0308", "k\u00fc"
+    fill(tmp_path / "train", classes=(apart, "bee"))
+    fill(tmp_path / "test", each=1, classes=(joined, "bee"))
+    source = open_source(str(tmp_path))
+    assert source.labelling.classes == ("bee", joined)
+    assert source.labelling.counts["test"].tolist() == [1, 1]
+    given = Hints(classes=(apart, "bee"))
+    assert open_source(str(tmp_path), given).labelling.classes == (joined, "bee")
+
+
 def test_a_class_name_of_two_lines_is_told_with_its_folder_and_a_way_out(
     tmp_path: Path,
 ) -> None:
