@@ -106,7 +106,13 @@ def remove(base: str, version: int) -> None:
 
 
 def discard(folder: str) -> None:
-    """Removes a folder that is no version; the caller holds the lock."""
+    """Removes a folder that is no version; the caller holds the lock.
+
+    Of a version that was a link to another one, only the link is removed.
+    """
+    if os.path.islink(folder):
+        os.unlink(folder)
+        return
     # NFS keeps a file that is open somewhere; the next change removes the rest.
     shutil.rmtree(folder, ignore_errors=True)
 

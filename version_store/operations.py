@@ -336,7 +336,10 @@ def _surplus(found: list[Version], keep: int) -> list[Version]:
     # If none is served, the configuration given is that of other models.
     served_one(found)
     free = [version for version in found if not version.served]
-    return free[max(0, keep - (len(found) - len(free))) :]
+    surplus = free[max(0, keep - (len(found) - len(free))) :]
+    # A version may be a link to another one, whose files it then needs.
+    needed = {os.path.realpath(one.path) for one in found if one not in surplus}
+    return [one for one in surplus if os.path.realpath(one.path) not in needed]
 
 
 def _versions(models: str, model: str, config: str | None) -> list[Version]:

@@ -47,6 +47,26 @@ class TestPrune:
         assert prune(str(models), MODEL, 5, None, dry_run=False) == []
         assert versions.list_versions(str(models / MODEL)) == pushed
 
+    def test_a_version_stays_whose_files_a_link_needs(self, models: Path) -> None:
+        """Names are compared by the folder behind them."""
+        old, new = [push(models, name) for name in "ab"]
+        base = models / MODEL
+        link = base / str(new + 1)
+        link.symlink_to(str(old))
+        gone = prune(str(models), MODEL, 1, None, dry_run=False)
+        assert [version.number for version in gone] == [new]
+        assert versions.list_versions(str(base)) == [old, new + 1]
+
+    def test_of_a_version_that_is_a_link_only_the_link_goes(self, models: Path) -> None:
+        old, new = [push(models, name) for name in "ab"]
+        base = models / MODEL
+        (base / str(old - 1)).symlink_to(str(new))
+        gone = prune(str(models), MODEL, 1, None, dry_run=False)
+        assert [version.number for version in gone] == [old, old - 1]
+        assert versions.list_versions(str(base)) == [new]
+        assert (base / str(new) / "saved_model.pb").exists()
+        assert not [path for path in base.iterdir() if path.is_symlink()]
+
     def test_a_dry_run_changes_nothing(self, models: Path, store: Any) -> None:
         pushed = [push(models, name) for name in "abc"]
         for number in pushed:
