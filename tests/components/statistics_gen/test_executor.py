@@ -276,3 +276,15 @@ def test_only_the_features_that_are_asked_for_are_described(
         for feature in statistics["train"].datasets[0].features
     }
     assert described == {"image"}
+
+
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_a_split_that_cannot_be_decoded_is_an_error(
+    describe: Describe, place: int
+) -> None:
+    splits: dict[str, Files] = {
+        name: [[example(image=PIXELS, label=[1])]] for name in ("train", "eval", "test")
+    }
+    splits[[*splits][place]] = [[b"no example"]]
+    with pytest.raises(RuntimeError, match="Unable to parse"):
+        describe(Executor, splits)
