@@ -86,8 +86,15 @@ class Collector:
 
     async def take(self, request: web.Request) -> web.Response:
         """Takes an event; answers 200 to any CloudEvent, as KServe's logger expects."""
-        body = await request.read()
         self._events.inc()
+        try:
+            body = await request.read()
+        except web.HTTPRequestEntityTooLarge:
+            self._drop("too_large", 1)
+            raise
+        except (web.RequestPayloadError, ConnectionError) as error:
+            self._drop("no_event", 1)
+            return web.Response(status=400, text=f"no whole body: {error}\n")
         try:
             event = from_binary(HTTPMessage(dict(request.headers), body), _FORMAT)
         except (BaseCloudEventException, ValueError) as error:

@@ -12,9 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from cloudevents.core.bindings.http import to_binary_event
 from cloudevents.core.v1.event import CloudEvent
+from filelock import FileLock
 
+from contract.errors import BadInputError
+from serving.collector.cli import cli
 from serving.collector.joining import REQUEST, RESPONSE
 from serving.request_logs.reading import PassedOver, find_files, read
 from tests.serving.collector.test_records import ANSWERS, IMAGES, save_letters
@@ -114,16 +118,20 @@ def test_what_was_asked_is_on_the_disk_after_sigterm(
     running.ask("first")
     running.ask("second", metadata=json.dumps(path))
     running.ask("third", path="/v1/models/letters/versions/12")
-    # An answer is missing, no predict call, an unknown model, and no event.
+    # An answer is missing, no predict call, an unknown model, no event, a body that is
+    # not compressed as it says, and one that is too large.
     running.post(event(REQUEST, "failed"), {"instances": IMAGES})
     running.post(event(REQUEST, "status"), {})
     running.post(event(RESPONSE, "status"), {"model_version_status": []})
     running.ask("elsewhere", inferenceservicename="numbers")
     assert running.post({"Content-Type": "application/json"}, {}) == 400
     assert running.post(event("org.example.other", "x"), {}) == 200
+    compressed = {**event(REQUEST, "packed"), "Content-Encoding": "gzip"}
+    assert running.post(compressed, {}) == 400
+    assert running.post(event(REQUEST, "large"), "x" * (16 << 20)) == 413
 
     assert running.value('collector_records_total{model="letters"}') == 3
-    dropped = {"no_predict": 4, "no_event": 1, "other_event": 1}
+    dropped = {"no_predict": 4, "no_event": 2, "other_event": 1, "too_large": 1}
     for reason, count in dropped.items():
         sample = f'collector_dropped_events_total{{reason="{reason}"}}'
         assert running.value(sample) == count, reason
@@ -142,17 +150,8 @@ def test_what_was_asked_is_on_the_disk_after_sigterm(
     assert {one.model for one in found.values()} == {"letters"}
 
 
-def test_a_folder_has_one_collector(running: Running, tmp_path: Path) -> None:
-    done = subprocess.run(
-        [
-            *(sys.executable, "-P", "-m", "serving.collector", str(tmp_path / "log")),
-            f"--models={tmp_path}",
-        ],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert done.returncode == 2
-    assert "in use by another collector" in done.stderr
+def test_a_folder_has_one_collector(tmp_path: Path) -> None:
+    with FileLock(tmp_path / ".lock"):
+        done = CliRunner().invoke(cli, [str(tmp_path), f"--models={tmp_path}"])
+    assert isinstance(done.exception, BadInputError)
+    assert "in use by another collector" in str(done.exception)
