@@ -7,7 +7,6 @@ killed at any moment finds there where it stopped.
 import os
 import re
 import secrets
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
@@ -327,8 +326,9 @@ class StateFile:
                 self._write(state)
 
     def _write(self, state: State) -> None:
-        descriptor, beside = tempfile.mkstemp(dir=self._folder, prefix=".state-")
-        with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+        # Always the same name: a full disk or a kill leaves one file, and not many.
+        beside = os.path.join(self._folder, ".state.json.new")
+        with open(beside, "w", encoding="utf-8") as stream:
             stream.write(state.model_dump_json(indent=2))
             stream.flush()
             os.fsync(stream.fileno())

@@ -1,6 +1,8 @@
 """The due run, and the effect of its end on the spans; pure, without a clock."""
 
+import errno
 import json
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -285,6 +287,30 @@ def test_what_fails_meanwhile_changes_nothing(tmp_path: Path) -> None:
     with pytest.raises(BadInputError):
         change()
     assert file.read().jobs == 0
+
+
+def test_a_full_disk_leaves_what_was_there_and_does_not_gather_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = StateFile(str(tmp_path))
+
+    def change(jobs: int) -> None:
+        with file.changing() as kept:
+            kept.jobs = jobs
+
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    change(1)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        for jobs in (2, 3):
+            with pytest.raises(OSError, match="No space left"):
+                change(jobs)
+    assert file.read().jobs == 1
+    assert len(os.listdir(tmp_path)) == 3
+    change(4)
+    assert {*os.listdir(tmp_path)} == {"state.json", ".state.lock"}
 
 
 def test_a_file_that_is_no_state_is_refused(tmp_path: Path) -> None:
