@@ -64,7 +64,10 @@ def choose(found: list[Version], number: int | None) -> Version:
     else:
         target = find_version(found, number)
     if target.served:
-        raise BadInputError(f"version {target.number}: is the one that is served")
+        what = "is the one that is served"
+        if STABLE in served.labels and target.number != served.number:
+            what = "is on trial: `promote` makes it the stable version"
+        raise BadInputError(f"version {target.number}: {what}")
     check(target)
     if _same(target, served):
         raise BadInputError(

@@ -214,6 +214,20 @@ def test_a_rollback_moves_the_label(site: Site, failures: list[str]) -> None:
     assert failures == []
 
 
+def test_an_older_version_on_trial_is_promoted_and_not_rolled_back_to(
+    site: Site,
+) -> None:
+    site.canary(2)
+    site.promote()
+    rollout.bring_up(site.base, site.first, CANARY, site.servers)
+    with pytest.raises(
+        BadInputError,
+        match=f"version {site.first}: is on trial: `promote` makes it the stable",
+    ):
+        operations.rollback(str(site.models), MODEL, None, "worse", None)
+    assert site.promote().stable == site.first
+
+
 def test_a_canary_stays_on_trial_when_the_stable_one_is_replaced(site: Site) -> None:
     canary = site.canary(3)
     stable = site.push(2)
