@@ -339,7 +339,11 @@ def _surplus(found: list[Version], keep: int) -> list[Version]:
     surplus = free[max(0, keep - (len(found) - len(free))) :]
     # A version may be a link to another one, whose files it then needs.
     needed = {os.path.realpath(one.path) for one in found if one not in surplus}
-    return [one for one in surplus if os.path.realpath(one.path) not in needed]
+    return [
+        one
+        for one in surplus
+        if os.path.islink(one.path) or os.path.realpath(one.path) not in needed
+    ]
 
 
 def _versions(models: str, model: str, config: str | None) -> list[Version]:
