@@ -7,7 +7,8 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from contract.errors import BadInputError
+from contract.errors import BadInputError, BrokenError
+from contract.threads import startable
 
 _PINNED = {
     # The import of tensorflow_transform sets this to 1 if it is unset, so the meaning
@@ -33,6 +34,10 @@ _DEFAULTS = {
     "TF_NUM_INTRAOP_THREADS": "1",
     "TF_NUM_INTEROP_THREADS": "1",
 }
+
+_THREADS = 32 + 4 * (os.cpu_count() or 1)
+"""More than a run has at once, which is 25 on two cores; some pools have a thread for
+each core. Without one of them, TensorFlow aborts the process."""
 
 
 def prepare() -> list[str]:
@@ -63,11 +68,18 @@ def heavy_imports() -> Iterator[None]:
 
     Raises:
         BadInputError: Python runs without docstrings (-OO), which TensorFlow reads.
+        BrokenError: The system cannot start as many threads as TensorFlow and TFX do.
     """
     if sys.flags.optimize > 1:
         raise BadInputError(
             "PYTHONOPTIMIZE=2 (-OO) leaves out the documentation that TensorFlow "
             "reads: unset it"
+        )
+    if (found := startable(_THREADS)) < _THREADS:
+        raise BrokenError(
+            f"TensorFlow and TFX start up to {_THREADS} threads and processes, only "
+            f"{found} are allowed here: raise `ulimit -u`, or the container's limit of "
+            "processes (pids), or `ulimit -v`"
         )
     gc.disable()
     try:

@@ -9,7 +9,6 @@ import json
 import os
 import re
 import socket
-import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from typing import Any
 import grpc
 
 from contract.special_files import file_only
+from contract.threads import startable
 from serving.client import proxies
 from serving.client.errors import ClientError, InputError, ServingError
 from serving.client.results import ModelMetadata
@@ -232,25 +232,12 @@ def _see_room_for_threads() -> None:
     Raises:
         ClientError: The system cannot start them.
     """
-    enough = threading.Event()
-    threads = [
-        threading.Thread(target=enough.wait, daemon=True) for _ in range(_threads())
-    ]
-    started = []
-    try:
-        for thread in threads:
-            thread.start()
-            started.append(thread)
-    except RuntimeError as error:
+    if (found := startable(_threads())) < _threads():
         raise ClientError(
-            f"no room for gRPC's {len(threads)} threads, only for {len(started)}: give "
-            "this process more memory or threads (`ulimit -v`, `ulimit -u`, or a "
+            f"no room for gRPC's {_threads()} threads, only for {found}: give this "
+            "process more memory or threads (`ulimit -v`, `ulimit -u`, or a "
             "container's limits)"
-        ) from error
-    finally:
-        enough.set()
-        for thread in started:
-            thread.join()
+        )
 
 
 def _threads() -> int:
