@@ -70,14 +70,14 @@ class Executor(executor.Executor):
                 found = read_withdrawn(artifact_utils.get_single_uri(blessing))
                 withdraw_marker(staged, found)
             digest = model_digest(staged)
+            weights = weights_digest(file_digests(staged))
+            recipe = exec_properties[RECIPE_KEY] or ""
             now = serving(base)
-            decided = holding_back(
-                base,
-                digest,
-                weights_digest(file_digests(staged)),
-                exec_properties[RECIPE_KEY] or "",
+            decided = holding_back(base, digest, weights, recipe)
+            numbers = _candidates(base, now, as_canary and not decided)
+            version = next(
+                (n for n in numbers if _has(base, n, digest, weights, recipe)), None
             )
-            version = _there_already(base, now, digest, as_canary and not decided)
             already_served = version in now.versions
             if version is None and decided:
                 changes.discard(staged)
@@ -130,26 +130,36 @@ def _replay_blessed(input_dict: dict[str, list[types.Artifact]]) -> bool:
     )
 
 
-def _there_already(base: str, now: Serving, digest: str, as_canary: bool) -> int | None:
-    """Returns the version that has this model, so that it is not pushed again.
+def _candidates(base: str, now: Serving, as_canary: bool) -> list[int]:
+    """Returns the versions that make a push needless if one of them has the model.
 
-    It may be the stable version. For a canary it may also be the canary, or a later
-    version whose push was interrupted before it became the canary.
+    It is the stable version. For a canary it may also be the canary, or a later version
+    whose push was interrupted before it became the canary.
     """
-    numbers = [] if now.stable is None else [now.stable]
-    if as_canary and now.stable is not None:
-        later = [n for n in versions.list_versions(base) if n > now.stable]
-        numbers += [n for n in (now.canary, *reversed(later)) if n is not None]
-    return next((n for n in numbers if _digest(base, n) == digest), None)
+    if now.stable is None:
+        return []
+    later = versions.list_versions(base) if as_canary else []
+    newest_first = [n for n in reversed(later) if n > now.stable]
+    canary = [now.canary] if as_canary and now.canary is not None else []
+    return [now.stable, *canary, *newest_first]
 
 
-def _digest(base: str, version: int) -> str | None:
+def _has(base: str, version: int, digest: str, weights: str, recipe: str) -> bool:
+    """Tells whether a version has a model; see `holding_back` for the parameters.
+
+    A model that was trained again, as on Kubeflow, has another digest and is the same
+    if its recipe and its variables are.
+    """
     try:
         manifest = read_manifest(versions.version_path(base, version))
     except ManifestError as error:
         logging.warning("version %d is taken for another model: %s", version, error)
-        return None
-    return manifest.model_digest if manifest else None
+        return False
+    if manifest is None:
+        return False
+    known = manifest.recipe, weights_digest(manifest.files or {})
+    again = bool(recipe and weights) and known == (recipe, weights)
+    return again or manifest.model_digest == digest
 
 
 def _enter(base: str) -> None:

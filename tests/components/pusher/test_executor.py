@@ -106,7 +106,7 @@ def push(
             {
                 "models": str(base),
                 "run": extra.get("run", "a-run"),
-                "recipe": "a-recipe",
+                "recipe": extra.get("recipe", "a-recipe"),
                 "facts": '{"commit": "c0ffee", "tree_clean": false}',
                 "arrive_as": arrive_as,
                 "server": asked_at or f"127.0.0.1:{free_port()}",
@@ -237,6 +237,25 @@ def test_a_model_that_is_served_already_is_not_pushed_again(
     assert second == {**first, "already_served": 1}
     version = first["pushed_version"]
     assert sorted(path.name for path in base.iterdir()) == [".lock", version]
+
+
+def test_a_served_model_that_was_trained_again_is_not_pushed_again(
+    push: Push, base: Path
+) -> None:
+    """On Kubeflow each run trains; a SavedModel's files are not reproducible."""
+    first = properties(push())
+    second = properties(push(stamp="trained again"))
+    assert second == {**first, "already_served": 1}
+    assert versions.list_versions(str(base)) == [int(first["pushed_version"])]
+
+
+def test_equal_variables_of_another_recipe_are_another_model(
+    push: Push, base: Path
+) -> None:
+    push()
+    again = properties(push(stamp="trained again", recipe="another"))
+    assert again["already_served"] == 0
+    assert len(versions.list_versions(str(base))) == 2
 
 
 def test_a_model_that_was_served_before_the_last_one_is_pushed_again(
