@@ -61,7 +61,7 @@ class Executor(BaseExecutor):
         requests = json.loads(
             io_utils.read_string_file(os.path.join(examples.uri, REQUESTS_FILE))
         )
-        judge = _Judge(inputs, parameters, task, page.uri)
+        judge = _Judge(inputs, parameters, task, page.uri, requests["labels"])
         facts = TrafficFacts(
             model=os.path.basename(parameters[MODELS_KEY].rstrip("/")),
             task=task,
@@ -117,7 +117,12 @@ class _Seen:
 
 class _Judge:
     def __init__(
-        self, inputs: Artifacts, parameters: dict[str, Any], task: Task, page: str
+        self,
+        inputs: Artifacts,
+        parameters: dict[str, Any],
+        task: Task,
+        page: str,
+        labels: int,
     ) -> None:
         self._examples = inputs[nodes.EXAMPLES]
         self._statistics = load_statistics(inputs[nodes.STATISTICS])
@@ -127,7 +132,7 @@ class _Judge:
             parameters[MAX_NOVEL_SHARE_KEY], parameters[MAX_ACCURACY_FALL_KEY]
         )
         self._most = parameters[PICTURES_KEY]
-        self._task, self._page = task, page
+        self._task, self._page, self._labels = task, page, labels
 
     def version(self, name: str, known: dict[str, Any]) -> VersionFacts:
         split = artifact_utils.get_split_uri([self._examples], name)
@@ -171,6 +176,11 @@ class _Judge:
                 not_judged.append("the true accuracy: its value at the push is unknown")
             else:
                 gates.append(judgement.of_truth(truth, pushed, self._bounds))
+        elif self._labels:
+            not_judged.append(
+                f"the true accuracy: none of the {self._labels:,} labels is of a "
+                f"request that version {name} answered: are the request ids right?"
+            )
         return VersionFacts(
             version=name,
             **{key: known[key] for key in _KNOWN},

@@ -221,9 +221,19 @@ def test_late_labels_count_also_for_what_is_not_looked_at(
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("id,label\n", "expected a first line with request_id and label, found id"),
+        ("id,label\n", "with request_id and label, separated by a comma, found id, l"),
+        ("request_id;label\nr;1\n", "separated by a comma, found request_id;label"),
+        ("request_id,label\n", "expected labels, found none"),
         ("request_id,label\nr,11\n", "line 2: expected a class of digits, found '11'"),
-        ("request_id,label,row\nr,1,x\n", "line 2: .* and row 'x'"),
+        ("request_id,label\nr,1,5\n", "line 2: expected 2 values as in .*, found 3"),
+        ("request_id,label,row\nr,1,x\n", "line 2: .* as row, found 'x'"),
+        pytest.param(
+            f"request_id,label\nr,{'9' * 5000}\n", "line 2: expected a class", id="long"
+        ),
+        (
+            "request_id,label\nr,1\ns,1\nr,2\n",
+            "line 4: expected one label for row 0 of request r, found two: 1 and 2",
+        ),
         ("label,request_id\n1\n", "line 2: expected a request_id, found none"),
     ],
 )

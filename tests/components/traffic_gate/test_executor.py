@@ -94,6 +94,7 @@ def judge(
         novelty: float | None = 0.5,
         version: str = "7",
         ids: str = "r-{}",
+        late_labels: int = 0,
     ) -> Judged:
         chosen = np.array(list(rows))
         images = all_digits.train_images[chosen]
@@ -105,7 +106,11 @@ def judge(
         times = {"first": NOW, "last": NOW + 60}
         requests = {
             "versions": {version: known | times},
-            **{"labels": 0, "of_others": {"letters 1": 2}, "without_answers": 3},
+            **{
+                "labels": late_labels,
+                "of_others": {"letters 1": 2},
+                "without_answers": 3,
+            },
             **{"torn_files": 1, "torn_bytes": 99},
         }
         Path(examples.uri, "requests.json").write_text(json.dumps(requests))
@@ -244,6 +249,15 @@ def test_a_version_that_is_not_known_is_held_to_the_schema_alone(
     assert [gate["metric"] for gate in known["gates"]] == ["findings"]
     [line] = known["not_judged"]
     assert line.startswith(f"all but the schema: {why}")
+
+
+def test_labels_of_other_requests_are_not_passed_over_in_silence(
+    judge: Judge,
+) -> None:
+    [line] = judge(range(700, 1200), late_labels=1200).version["not_judged"]
+    assert line.startswith(
+        "the true accuracy: none of the 1,200 labels is of a request"
+    )
 
 
 def test_of_few_pictures_the_pixels_are_not_judged(judge: Judge) -> None:
