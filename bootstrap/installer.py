@@ -14,6 +14,7 @@ from bootstrap.stamp import ENVIRONMENT, lock_files
 from bootstrap.steps import run_step
 from bootstrap.toolchain import require_toolchain
 from bootstrap.uv import fetch_uv, pip_python
+from bootstrap.uv_settings import write_settings
 
 TOOLS = ".uv"
 
@@ -57,6 +58,9 @@ class Installer:
         settings = indexes.pip_settings(pip, environ, whole_index_only=locking)
         variables = indexes.uv_variables(settings, environ)
         theirs = environ if locking else indexes.without_resolution(environ)
+        configuration = tools / "uv.toml"
+        write_settings(pip, environ, configuration)
+        variables["UV_CONFIG_FILE"] = str(configuration)
         return cls(
             root,
             uv,

@@ -85,7 +85,9 @@ def test_pips_options_become_uvs_variables(
     assert uv_variables(settings, {"SSL_CERT_FILE": "/ca.pem"}) == expected
 
 
-@pytest.mark.parametrize("variable", ["UV_CONSTRAINT", "UV_EXCLUDE_NEWER"])
+@pytest.mark.parametrize(
+    "variable", ["UV_CONSTRAINT", "UV_EXCLUDE_NEWER", "UV_NO_VERIFY_HASHES"]
+)
 def test_what_would_change_a_lock_does_not_reach_uv(variable: str) -> None:
     environ = {variable: "/nowhere", "UV_INDEX": "https://a.example", "HOME": "/me"}
     assert without_resolution(environ) == {
