@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import pytest
 
 from serving.client import cli
+from tests.serving.client.asking import ask_async, ask_sync
 from tests.serving.client.fake_server import FakeServer, serve
 
 
@@ -18,6 +19,12 @@ def fake() -> Iterator[FakeServer]:
     server = serve(fake)
     yield fake
     server.stop(None)
+
+
+@pytest.fixture(params=[ask_sync, ask_async], ids=["sync", "async"])
+def ask(request: pytest.FixtureRequest) -> Callable:
+    """Returns a function that makes one call with either client."""
+    return request.param
 
 
 @dataclass

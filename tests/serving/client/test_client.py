@@ -1,35 +1,20 @@
 """The library over real sockets: sync and asyncio give the same results."""
 
-import asyncio
-import inspect
-import socket
-import ssl
-import threading
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
-import grpc
 import numpy as np
 import pytest
 
 from contract.task import Task
 from serving.client import (
-    AsyncClient,
-    Client,
-    Connection,
-    InputError,
     ModelSpec,
     ServingError,
     TensorSpec,
-    Tls,
     VersionStatus,
 )
-from tests.serving.client.fake_server import FakeServer, serve
-from tests.serving.client.pki import Pki
+from tests.serving.client.fake_server import FakeServer
 from tests.serving.tasks import SHAPES, TASKS
-
-UNAVAILABLE = (grpc.StatusCode.UNAVAILABLE, "the queue is full")
 
 
 def image(row: int) -> np.ndarray:
@@ -37,29 +22,6 @@ def image(row: int) -> np.ndarray:
     pixels = np.zeros((28, 28), np.uint8)
     pixels[row] = 255
     return pixels
-
-
-def ask_sync(connection: Connection | str, model: Any, ask: Callable) -> Any:
-    with Client(connection, model) as client:
-        answer = ask(client)
-        return list(answer) if inspect.isgenerator(answer) else answer
-
-
-def ask_async(connection: Connection | str, model: Any, ask: Callable) -> Any:
-    async def run() -> Any:
-        async with AsyncClient(connection, model) as client:
-            answer = ask(client)
-            if inspect.isasyncgen(answer):
-                return [item async for item in answer]
-            return await answer
-
-    return asyncio.run(run())
-
-
-@pytest.fixture(params=[ask_sync, ask_async], ids=["sync", "async"])
-def ask(request: pytest.FixtureRequest) -> Callable:
-    """Returns a function that makes one call with either client."""
-    return request.param
 
 
 def test_predict_returns_arrays_and_who_answered(
@@ -204,84 +166,6 @@ def test_metadata_tells_types_and_shapes(ask: Callable, fake: FakeServer) -> Non
     }
 
 
-def test_unavailable_is_tried_again(ask: Callable, fake: FakeServer) -> None:
-    fake.failures.extend([UNAVAILABLE, UNAVAILABLE])
-    assert ask(fake.address, "mnist", lambda c: c.metadata()).version == 3
-    assert fake.attempts == 3
-
-
-def test_tries_are_bounded(ask: Callable, fake: FakeServer) -> None:
-    fake.failures.extend([UNAVAILABLE] * 9)
-    connection = Connection(fake.address, retries=2)
-    with pytest.raises(ServingError, match="UNAVAILABLE: the queue is full"):
-        ask(connection, "mnist", lambda c: c.metadata())
-    assert fake.attempts == 3
-
-
-def test_tries_end_with_the_deadline(ask: Callable, fake: FakeServer) -> None:
-    fake.failures.extend([UNAVAILABLE] * 9)
-    with pytest.raises(ServingError) as caught:
-        ask(Connection(fake.address, timeout=0.5), "mnist", lambda c: c.metadata())
-    assert caught.value.code is grpc.StatusCode.DEADLINE_EXCEEDED
-    assert fake.attempts < 5  # all five attempts would take 3 s
-
-
-@pytest.mark.parametrize(
-    "code",
-    [
-        grpc.StatusCode.INTERNAL,
-        grpc.StatusCode.RESOURCE_EXHAUSTED,
-        grpc.StatusCode.FAILED_PRECONDITION,
-    ],
-)
-def test_no_other_error_is_tried_again(
-    ask: Callable, fake: FakeServer, code: grpc.StatusCode
-) -> None:
-    fake.failures.append((code, "no\nluck"))
-    with pytest.raises(ServingError) as caught:
-        ask(fake.address, "mnist", lambda c: c.metadata())
-    assert caught.value.code is code
-    assert caught.value.details == "no\nluck"
-    assert str(caught.value) == f"{fake.address}: {code.name}: no luck"
-    assert fake.attempts == 1
-
-
-def test_a_slow_server_meets_the_deadline(ask: Callable, fake: FakeServer) -> None:
-    fake.hold = threading.Event()
-    try:
-        with pytest.raises(ServingError) as caught:
-            ask(Connection(fake.address, timeout=0.3), "mnist", lambda c: c.metadata())
-    finally:
-        fake.hold.set()
-    assert caught.value.code is grpc.StatusCode.DEADLINE_EXCEEDED
-
-
-def test_no_server_is_unavailable(ask: Callable) -> None:
-    connection = Connection("localhost:1", retries=0)
-    with pytest.raises(ServingError, match="Connection refused") as caught:
-        ask(connection, "mnist", lambda c: c.status())
-    assert caught.value.code is grpc.StatusCode.UNAVAILABLE
-
-
-def test_a_short_deadline_does_not_hide_that_nothing_listens(ask: Callable) -> None:
-    # gRPC retries until the deadline, and then reports DEADLINE_EXCEEDED.
-    with pytest.raises(ServingError, match="refused - is a server running") as caught:
-        ask(Connection("localhost:1", timeout=0.5), "mnist", lambda c: c.status())
-    assert caught.value.code is grpc.StatusCode.UNAVAILABLE
-
-
-def test_the_silent_address_of_a_name_is_not_hidden_by_the_refusing_one() -> None:
-    refused = grpc.aio.AioRpcError(
-        grpc.StatusCode.UNAVAILABLE,
-        grpc.aio.Metadata(),
-        grpc.aio.Metadata(),
-        "last error: ipv6:[::1]: Connection refused (111)",
-    )
-    with socket.create_server(("127.0.0.1", 0)) as silent:
-        failure = Connection(f"localhost:{silent.getsockname()[1]}").failure(refused)
-    assert "at another address of that name speaks no gRPC" in str(failure)
-
-
 def test_an_answer_of_another_model_is_an_error(
     ask: Callable, fake: FakeServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -291,123 +175,3 @@ def test_an_answer_of_another_model_is_an_error(
     images = np.stack([image(1)])
     with pytest.raises(ServingError, match="expected output 'logits'"):
         ask(fake.address, "mnist", lambda c: c.predict_images(images))
-
-
-def test_wait_returns_the_version_once_it_serves(
-    ask: Callable, fake: FakeServer
-) -> None:
-    fake.versions = {8: "LOADING"}
-    timer = threading.Timer(0.6, fake.versions.update, [{8: "AVAILABLE"}])
-    timer.start()
-    assert ask(fake.address, "mnist", lambda c: c.wait(20)) == 8
-    assert fake.attempts > 1
-
-
-def test_wait_outlasts_a_server_that_is_not_up_yet(ask: Callable) -> None:
-    late, before = FakeServer(), FakeServer()
-    serve(before).stop(None)  # find a free port
-    port = int(before.address.rpartition(":")[2])
-    servers: list[grpc.Server] = []
-    timer = threading.Timer(0.8, lambda: servers.append(serve(late, port=port)))
-    timer.start()
-    try:
-        assert ask(before.address, "mnist", lambda c: c.wait(20)) == 3
-    finally:
-        timer.join()
-        servers[0].stop(None)
-
-
-def test_wait_for_a_label_outlasts_its_assignment(
-    ask: Callable, fake: FakeServer
-) -> None:
-    timer = threading.Timer(0.4, fake.labels.update, [{"canary": 3}])
-    timer.start()
-    spec = ModelSpec("mnist", label="canary")
-    assert ask(fake.address, spec, lambda c: c.wait(20)) == 3
-
-
-def test_wait_gives_up_with_what_it_met(ask: Callable, fake: FakeServer) -> None:
-    spec = ModelSpec("mnist", version=9)
-    with pytest.raises(
-        ServingError,
-        match=r"mnist version 9 was not served after 0.6 s, last error: NOT_FOUND: "
-        r"Servable not found for request: Specific\(mnist, 9\)",
-    ) as caught:
-        ask(fake.address, spec, lambda c: c.wait(0.6))
-    assert caught.value.code is grpc.StatusCode.DEADLINE_EXCEEDED
-
-
-def test_wait_does_not_outlast_what_waiting_cannot_mend(
-    ask: Callable, fake: FakeServer
-) -> None:
-    fake.failures.append((grpc.StatusCode.PERMISSION_DENIED, "not you"))
-    with pytest.raises(ServingError, match="PERMISSION_DENIED: not you"):
-        ask(fake.address, "mnist", lambda c: c.wait(20))
-    assert fake.attempts == 1
-
-
-@pytest.mark.parametrize(
-    "settings", [{"timeout": 0}, {"timeout": float("nan")}, {"retries": 5}]
-)
-def test_a_connection_that_cannot_be_is_refused(settings: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match="must be"):
-        Connection("localhost:1", **settings)
-
-
-class TestTls:
-    """TLS, mutual TLS, and the errors of both."""
-
-    @pytest.fixture(scope="class")
-    def pki(self, tmp_path_factory: pytest.TempPathFactory) -> Pki:
-        return Pki.make(tmp_path_factory.mktemp("pki"))
-
-    @pytest.fixture
-    def secure(self, pki: Pki) -> Iterator[FakeServer]:
-        """A server for "digits.test" that wants a client certificate."""
-        fake = FakeServer()
-        credentials = grpc.ssl_server_credentials(
-            [(pki.server_key.read_bytes(), pki.server_cert.read_bytes())],
-            pki.ca.read_bytes(),
-            require_client_auth=True,
-        )
-        server = serve(fake, credentials)
-        yield fake
-        server.stop(None)
-
-    def test_both_sides_show_a_certificate(
-        self, ask: Callable, secure: FakeServer, pki: Pki
-    ) -> None:
-        tls = Tls(pki.ca, pki.client_cert, pki.client_key, "digits.test")
-        connection = Connection(secure.address, tls)
-        assert ask(connection, "mnist", lambda c: c.metadata()).version == 3
-
-    def test_the_wrong_name_is_refused(
-        self, ask: Callable, secure: FakeServer, pki: Pki
-    ) -> None:
-        tls = Tls(pki.ca, pki.client_cert, pki.client_key, "other.test")
-        connection = Connection(secure.address, tls, retries=0)
-        with pytest.raises(ServingError, match="UNAVAILABLE"):
-            ask(connection, "mnist", lambda c: c.metadata())
-
-    def test_no_client_certificate_is_refused(
-        self, ask: Callable, secure: FakeServer, pki: Pki
-    ) -> None:
-        tls = Tls(pki.ca, server_name="digits.test")
-        connection = Connection(secure.address, tls, retries=0)
-        with pytest.raises(ServingError, match="UNAVAILABLE"):
-            ask(connection, "mnist", lambda c: c.metadata())
-
-    def test_a_certificate_needs_its_key(self, pki: Pki) -> None:
-        with pytest.raises(InputError, match="needs its key"):
-            Client(Connection(tls=Tls(cert=pki.client_cert)))
-
-    def test_a_file_that_is_no_pem_is_named(self, tmp_path: Path) -> None:
-        path = tmp_path / "ca.pem"
-        path.write_text("nothing")
-        with pytest.raises(InputError, match=r"ca\.pem: expected a PEM file"):
-            Client(Connection(tls=Tls(ca=path)))
-
-    def test_the_certificates_are_real(self, pki: Pki) -> None:
-        context = ssl.create_default_context(cafile=str(pki.ca))
-        context.load_cert_chain(pki.client_cert, pki.client_key)
-        assert len(context.get_ca_certs()) == 1

@@ -1,0 +1,66 @@
+"""Waiting until a model is served."""
+
+import threading
+from collections.abc import Callable
+
+import grpc
+import pytest
+
+from serving.client import (
+    ModelSpec,
+    ServingError,
+)
+from tests.serving.client.fake_server import FakeServer, serve
+
+
+def test_wait_returns_the_version_once_it_serves(
+    ask: Callable, fake: FakeServer
+) -> None:
+    fake.versions = {8: "LOADING"}
+    timer = threading.Timer(0.6, fake.versions.update, [{8: "AVAILABLE"}])
+    timer.start()
+    assert ask(fake.address, "mnist", lambda c: c.wait(20)) == 8
+    assert fake.attempts > 1
+
+
+def test_wait_outlasts_a_server_that_is_not_up_yet(ask: Callable) -> None:
+    late, before = FakeServer(), FakeServer()
+    serve(before).stop(None)  # find a free port
+    port = int(before.address.rpartition(":")[2])
+    servers: list[grpc.Server] = []
+    timer = threading.Timer(0.8, lambda: servers.append(serve(late, port=port)))
+    timer.start()
+    try:
+        assert ask(before.address, "mnist", lambda c: c.wait(20)) == 3
+    finally:
+        timer.join()
+        servers[0].stop(None)
+
+
+def test_wait_for_a_label_outlasts_its_assignment(
+    ask: Callable, fake: FakeServer
+) -> None:
+    timer = threading.Timer(0.4, fake.labels.update, [{"canary": 3}])
+    timer.start()
+    spec = ModelSpec("mnist", label="canary")
+    assert ask(fake.address, spec, lambda c: c.wait(20)) == 3
+
+
+def test_wait_gives_up_with_what_it_met(ask: Callable, fake: FakeServer) -> None:
+    spec = ModelSpec("mnist", version=9)
+    with pytest.raises(
+        ServingError,
+        match=r"mnist version 9 was not served after 0.6 s, last error: NOT_FOUND: "
+        r"Servable not found for request: Specific\(mnist, 9\)",
+    ) as caught:
+        ask(fake.address, spec, lambda c: c.wait(0.6))
+    assert caught.value.code is grpc.StatusCode.DEADLINE_EXCEEDED
+
+
+def test_wait_does_not_outlast_what_waiting_cannot_mend(
+    ask: Callable, fake: FakeServer
+) -> None:
+    fake.failures.append((grpc.StatusCode.PERMISSION_DENIED, "not you"))
+    with pytest.raises(ServingError, match="PERMISSION_DENIED: not you"):
+        ask(fake.address, "mnist", lambda c: c.wait(20))
+    assert fake.attempts == 1
