@@ -1,5 +1,6 @@
 """Lists runs, rollbacks and versions together, newest first."""
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -39,78 +40,78 @@ class Entry:
 
 def entries(archive: Archive, model: str | None = None) -> list[Entry]:
     """Returns the entries of all records."""
-    states = {
-        (version.model, version.number): version.state for version in archive.versions
-    }
-
-    def state(name: str | None, version: int | None) -> str | None:
-        return None if version is None else states.get((name or "", version), "gone")
-
-    # The manifest of a version stays when the artifacts of its run are removed.
-    accuracies = {
-        (version.model, version.number): _accuracy_of(version)
-        for version in archive.versions
-    }
-    found = []
-    explained: set[tuple[str | None, int | None]] = set()
-    for run in archive.runs:
-        verdict = archive.verdict(run)
-        explained.add((run.model, verdict.version))
-        kept = accuracy(run)
-        if kept is None and verdict.version is not None:
-            kept = accuracies.get((run.model or "", verdict.version))
-        found.append(
-            Entry(
-                kind="run",
-                when=run.began,
-                model=run.model,
-                run=run.name,
-                pipeline_run=run.id,
-                verdict=str(verdict),
-                version=verdict.version,
-                state=state(run.model, verdict.version),
-                test_accuracy=kept,
-            )
-        )
-    for back in archive.rollbacks:
-        explained.add((back.model, back.version))
-        found.append(
-            Entry(
-                kind="rollback",
-                when=back.at or None,
-                model=back.model,
-                verdict=f"rolled back to {back.of}",
-                version=back.version,
-                state=state(back.model, back.version),
-            )
-        )
-    for version in archive.versions:
-        if (version.model, version.number) in explained:
-            continue
-        manifest = version.manifest
-        back_to = manifest.rolled_back if manifest else None
-        found.append(
-            Entry(
-                kind="version",
-                when=manifest.pushed_at if manifest else None,
-                model=version.model,
-                run=manifest.run if manifest else None,
-                verdict=(
-                    f"rolled back to {back_to.of}"
-                    if back_to
-                    else "pushed"
-                    if manifest
-                    else "unknown"
-                ),
-                version=version.number,
-                state=state(version.model, version.number),
-                test_accuracy=accuracies[version.model, version.number],
-            )
-        )
+    there = {(version.model, version.number): version for version in archive.versions}
+    found = [*_of_runs(archive, there), *_of_rollbacks(archive, there)]
+    explained = {(entry.model, entry.version) for entry in found}
+    found += [
+        _of_version(version) for key, version in there.items() if key not in explained
+    ]
     return sorted(
         (entry for entry in found if model in (None, entry.model)),
         key=_newest_first,
     )
+
+
+_There = Mapping[tuple[str, int], Version]
+"""The versions on disk, by model and number."""
+
+
+def _of_runs(archive: Archive, there: _There) -> Iterator[Entry]:
+    for run in archive.runs:
+        verdict = archive.verdict(run)
+        number, version = verdict.version, None
+        if number is not None:
+            version = there.get((run.model or "", number))
+        kept = accuracy(run)
+        # A version's manifest stays when the artifacts of its run are removed.
+        if kept is None and version is not None:
+            kept = _accuracy_of(version)
+        yield Entry(
+            kind="run",
+            when=run.began,
+            model=run.model,
+            run=run.name,
+            pipeline_run=run.id,
+            verdict=str(verdict),
+            version=number,
+            state=None if number is None else _state(version),
+            test_accuracy=kept,
+        )
+
+
+def _of_rollbacks(archive: Archive, there: _There) -> Iterator[Entry]:
+    for back in archive.rollbacks:
+        yield Entry(
+            kind="rollback",
+            when=back.at or None,
+            model=back.model,
+            verdict=f"rolled back to {back.of}",
+            version=back.version,
+            state=_state(there.get((back.model, back.version))),
+        )
+
+
+def _of_version(version: Version) -> Entry:
+    """Returns the entry of a version that no recorded run or rollback made."""
+    manifest = version.manifest
+    verdict = "unknown"
+    if manifest is not None:
+        back = manifest.rolled_back
+        verdict = f"rolled back to {back.of}" if back else "pushed"
+    return Entry(
+        kind="version",
+        when=manifest.pushed_at if manifest else None,
+        model=version.model,
+        run=manifest.run if manifest else None,
+        verdict=verdict,
+        version=version.number,
+        state=version.state,
+        test_accuracy=_accuracy_of(version),
+    )
+
+
+def _state(version: Version | None) -> str:
+    return "gone" if version is None else version.state
 
 
 def _accuracy_of(version: Version) -> float | None:

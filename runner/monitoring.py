@@ -96,40 +96,23 @@ def execute(
                 logging.exception("the run broke")
             screen.on_failure(interrupted=code in _ON_PURPOSE)
         with stopping.concluding():
-            model = request.asked.model
             shutil.rmtree(
-                os.path.join(workspace.artifacts(model), nodes.REQUEST_LOG_EXAMPLE_GEN),
+                os.path.join(
+                    workspace.artifacts(request.asked.model),
+                    nodes.REQUEST_LOG_EXAMPLE_GEN,
+                ),
                 ignore_errors=True,
             )
             report = None
             if traffic:
                 write = partial(_report, workspace, run, screen, started)
                 report = screen.tried(write, "report could not be written")
+            result = Result(request, run, traffic, code, reason, report)
             # The run's folder is OUTPUT/monitoring/runs/RUN.
             output = os.path.normpath(os.path.join(workspace.root, *[os.pardir] * 3))
-            sending = _tell(config, model, traffic, code, reason, report, output)
-            _show(screen, model, traffic, code, reason)
-            _write(
-                workspace.root,
-                {
-                    "run": run,
-                    "kind": "monitor",
-                    "model": model,
-                    "log": request.log,
-                    "since": request.asked.when.since,
-                    "until": request.asked.when.until,
-                    "labels_file": request.labels or None,
-                    "exit_code": code.value,
-                    "verdict": _WORDS[code],
-                    "reasons": [reason] if reason else [],
-                    "findings": traffic.pop("findings", []),
-                    "traffic": traffic,
-                    "started": round(started, 2),
-                    "seconds": round(time.time() - started, 2),
-                    "components": [step.as_dict() for step in screen.steps],
-                    "report": report,
-                },
-            )
+            sending = _tell(config, result, output)
+            _show(screen, result)
+            _write(workspace.root, result, screen, started)
             if report:
                 screen.say(f"  report {report}")
             if sending is not None and not sending.finish():
@@ -138,27 +121,45 @@ def execute(
     return code
 
 
-def _tell(
-    config: Config,
-    model: str,
-    traffic: Mapping[str, Any],
-    code: Exit,
-    reason: str,
-    report: str | None,
-    output: str,
-) -> notifying.Sending | None:
+@dataclass(frozen=True)
+class Result:
+    """How a run ended.
+
+    Attributes:
+        request: The traffic that was examined.
+        run: Name of the run.
+        traffic: See `TrafficFacts.as_dict`; empty if the pipeline did not end well.
+        code: Exit code.
+        reason: Why the pipeline did not end well; else empty.
+        report: Path of the page; None if there is none.
+    """
+
+    request: Request
+    run: str
+    traffic: Mapping[str, Any]
+    code: Exit
+    reason: str
+    report: str | None
+
+    @property
+    def model(self) -> str:
+        """Name of the model."""
+        return self.request.asked.model
+
+
+def _tell(config: Config, result: Result, output: str) -> notifying.Sending | None:
     """Begins to send a notification about findings or a failure."""
-    if code not in (Exit.REFUSED, Exit.BROKEN, Exit.BAD_INPUT):
+    if result.code not in (Exit.REFUSED, Exit.BROKEN, Exit.BAD_INPUT):
         return None
-    found = traffic.get("findings", ())
+    found = result.traffic.get("findings", ())
     lines = [f"version {one['version']}: {Demand.from_dict(one)}" for one in found]
-    kind: notifying.Kind = "finding" if code is Exit.REFUSED else "failed"
+    kind: notifying.Kind = "finding" if result.code is Exit.REFUSED else "failed"
     event = notifying.Event(
         kind,
-        model,
-        f"{model}, traffic: {_WORDS[code]}",
-        (*([reason] if reason else []), *lines),
-        report=report,
+        result.model,
+        f"{result.model}, traffic: {_WORDS[result.code]}",
+        (*([result.reason] if result.reason else []), *lines),
+        report=result.report,
         output=output,
     )
     return notifying.begin(config.notify.settings(), event)
@@ -213,10 +214,8 @@ def _report(workspace: Workspace, run: str, screen: Screen, started: float) -> s
     return path
 
 
-def _show(
-    screen: Screen, model: str, traffic: Mapping[str, Any], code: Exit, reason: str
-) -> None:
-    for of_one in traffic.get("versions", ()):
+def _show(screen: Screen, result: Result) -> None:
+    for of_one in result.traffic.get("versions", ()):
         title = (
             f"Version {of_one['version']}: {of_one['pictures']:,} pictures in "
             f"{of_one['read']:,} of {of_one['logged']:,} requests"
@@ -230,15 +229,15 @@ def _show(
             # The table shows the doubts already.
             for line in () if estimate["doubts"] else estimate["reasons"]:
                 screen.say(f"    {line}", style="yellow")
-    style = "bold green" if code is Exit.PUSHED else "bold red"
-    if code is Exit.REFUSED:
-        count = len(traffic["findings"])
+    style = "bold green" if result.code is Exit.PUSHED else "bold red"
+    if result.code is Exit.REFUSED:
+        count = len(result.traffic["findings"])
         text = f"{count} {'finding' if count == 1 else 'findings'} in the traffic"
     else:
-        text = _WORDS[code]
-    screen.say(f"{model}: {text}", style=style)
-    if reason:
-        screen.say(f"  {reason}", style="red")
+        text = _WORDS[result.code]
+    screen.say(f"{result.model}: {text}", style=style)
+    if result.reason:
+        screen.say(f"  {result.reason}", style="red")
 
 
 def _table(gates: list[Demand], title: str) -> Table:
@@ -263,6 +262,26 @@ def _estimate_line(estimate: Mapping[str, Any]) -> str:
     return line if estimate["trusted"] else f"{line}, not to be trusted"
 
 
-def _write(folder: str, content: dict[str, Any]) -> None:
+def _write(folder: str, result: Result, screen: Screen, started: float) -> None:
+    """Writes `result.json`."""
+    traffic = {k: v for k, v in result.traffic.items() if k != "findings"}
+    content = {
+        "run": result.run,
+        "kind": "monitor",
+        "model": result.model,
+        "log": result.request.log,
+        "since": result.request.asked.when.since,
+        "until": result.request.asked.when.until,
+        "labels_file": result.request.labels or None,
+        "exit_code": result.code.value,
+        "verdict": _WORDS[result.code],
+        "reasons": [result.reason] if result.reason else [],
+        "findings": result.traffic.get("findings", []),
+        "traffic": traffic,
+        "started": round(started, 2),
+        "seconds": round(time.time() - started, 2),
+        "components": [step.as_dict() for step in screen.steps],
+        "report": result.report,
+    }
     with open(os.path.join(folder, RESULT_FILE), "w", encoding="utf-8") as stream:
         json.dump(content, stream, indent=2, ensure_ascii=False)

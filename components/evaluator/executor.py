@@ -74,21 +74,7 @@ class Executor(executor.Executor):
             tuple(demands),
             champion,
             baseline.get_string_custom_property(properties.LEFT_OUT),
-            tuple(
-                {
-                    "metric": metric,
-                    "model": model,
-                    "slice": "" if label is None else task.classes[label],
-                    "value": value,
-                }
-                for (metric, model, label), value in sorted(
-                    values.items(),
-                    key=lambda item: (
-                        *item[0][:2],
-                        -1 if item[0][2] is None else item[0][2],
-                    ),
-                )
-            ),
+            _listed(values, task),
         )
         io_utils.write_string_file(
             os.path.join(folder, results.DEMANDS_FILE), evaluation.to_json()
@@ -132,6 +118,24 @@ def _evaluate(
         ],
         task,
         folder,
+    )
+
+
+def _listed(values: results.Values, task: Task) -> tuple[dict[str, Any], ...]:
+    """Returns all values with the names of the classes; overall values come first."""
+
+    def order(item: tuple[tuple[str, str, int | None], Any]) -> tuple[str, str, int]:
+        metric, model, label = item[0]
+        return metric, model, -1 if label is None else label
+
+    return tuple(
+        {
+            "metric": metric,
+            "model": model,
+            "slice": "" if label is None else task.classes[label],
+            "value": value,
+        }
+        for (metric, model, label), value in sorted(values.items(), key=order)
     )
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from tfx import types
 from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils
 from tfx.utils import io_utils
@@ -20,7 +21,7 @@ from components.image_example_gen.understanding import understand
 from contract import nodes, properties
 from contract.errors import BadInputError
 from contract.features import SPLITS
-from contract.task import TASK_FILE
+from contract.task import TASK_FILE, Task
 
 SOURCE_KEY = "source"
 FINGERPRINT_KEY = properties.FINGERPRINT
@@ -68,52 +69,14 @@ class Executor(BaseExecutor):
         io_utils.write_string_file(
             os.path.join(examples.uri, TASK_FILE), task.to_json()
         )
-        split: dict[str, Any] = {
-            "how": written.assignment.how,
-            "why": written.assignment.why,
-            "seed": settings.seed,
-            "test_fraction": settings.test_fraction,
-            "eval_fraction": settings.eval_fraction,
-        }
-        if source.spans:
-            split["spans"] = written.spans
-            # TFX's own properties of an Examples artifact, set to the newest span.
-            examples.span = source.spans[-1].number
-            examples.version = source.spans[-1].version or 0
         io_utils.write_string_file(
             os.path.join(examples.uri, SPLIT_FILE),
             json.dumps(
-                {
-                    **split,
-                    "rows": {
-                        name: dict(zip(task.classes, counts.tolist(), strict=True))
-                        for name, counts in written.by_class.items()
-                    },
-                    "test_rows_in_training": written.duplicates,
-                    "duplicates": written.pairs,
-                },
-                indent=2,
-                ensure_ascii=False,
+                _split_content(written, settings, task), indent=2, ensure_ascii=False
             )
             + "\n",
         )
-
-        examples.split_names = artifact_utils.encode_split_names(list(SPLITS))
-        # TFX's readers get the format from these properties
-        # (tfx/components/util/examples_utils.py).
-        examples.set_string_custom_property(
-            "payload_format",
-            example_gen_pb2.PayloadFormat.Name(
-                example_gen_pb2.PayloadFormat.FORMAT_TF_EXAMPLE
-            ),
-        )
-        examples.set_string_custom_property("file_format", "tfrecords_gzip")
-        examples.set_string_custom_property(FINGERPRINT_KEY, written.fingerprint)
-        counts = {name: int(rows.sum()) for name, rows in written.by_class.items()}
-        examples.set_string_custom_property(properties.COUNTS, json.dumps(counts))
-        examples.set_int_custom_property(
-            properties.TEST_ROWS_IN_TRAINING, written.duplicates
-        )
+        _set_properties(examples, source, written)
 
 
 @dataclass(frozen=True)
@@ -135,6 +98,49 @@ class Written:
     duplicates: int
     pairs: list[dict[str, str]]
     spans: list[dict[str, Any]]
+
+
+def _split_content(
+    written: Written, settings: splitting.Settings, task: Task
+) -> dict[str, Any]:
+    """Returns the content of `SPLIT_FILE`."""
+    return {
+        "how": written.assignment.how,
+        "why": written.assignment.why,
+        "seed": settings.seed,
+        "test_fraction": settings.test_fraction,
+        "eval_fraction": settings.eval_fraction,
+        **({"spans": written.spans} if written.spans else {}),
+        "rows": {
+            name: dict(zip(task.classes, counts.tolist(), strict=True))
+            for name, counts in written.by_class.items()
+        },
+        "test_rows_in_training": written.duplicates,
+        "duplicates": written.pairs,
+    }
+
+
+def _set_properties(examples: types.Artifact, source: Source, written: Written) -> None:
+    """Sets TFX's own properties of an Examples artifact, and ours."""
+    if source.spans:
+        examples.span = source.spans[-1].number
+        examples.version = source.spans[-1].version or 0
+    examples.split_names = artifact_utils.encode_split_names(list(SPLITS))
+    # TFX's readers get the format from these properties
+    # (tfx/components/util/examples_utils.py).
+    examples.set_string_custom_property(
+        "payload_format",
+        example_gen_pb2.PayloadFormat.Name(
+            example_gen_pb2.PayloadFormat.FORMAT_TF_EXAMPLE
+        ),
+    )
+    examples.set_string_custom_property("file_format", "tfrecords_gzip")
+    examples.set_string_custom_property(FINGERPRINT_KEY, written.fingerprint)
+    counts = {name: int(rows.sum()) for name, rows in written.by_class.items()}
+    examples.set_string_custom_property(properties.COUNTS, json.dumps(counts))
+    examples.set_int_custom_property(
+        properties.TEST_ROWS_IN_TRAINING, written.duplicates
+    )
 
 
 def write_splits(

@@ -29,7 +29,7 @@ class Pusher(Component):
       executes and sees what is really served.
     - `recipe`: digest of everything that determines the model, for the manifest.
     - `facts`: JSON of `Facts` that are in no artifact, for the manifest.
-    - `arrive_as`: `stable` or `canary`; and `server`: see `pipeline.pushing`.
+    - `arrive_as`: `stable` or `canary`; and `server`: see `pipeline.config.Push`.
 
     Output `pushed_model`: custom properties `pushed` (0 or 1), and if it is 1
     `pushed_version`, `pushed_destination` and `already_served` (0 or 1); `held_back`,

@@ -2,6 +2,7 @@
 
 import logging
 import os
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -64,62 +65,86 @@ class Executor(executor.Executor):
         if as_canary and (pinned := rollout.pin(base, servers)) is not None:
             progress.tell(f"version {pinned} is labelled stable, for a canary beside")
         with changes.locked(base):
-            staged = changes.stage(base)
-            io_utils.copy_dir(self.GetModelPath(input_dict), staged)
-            if blessing := input_dict.get(nodes.INFRA_BLESSING):
-                found = read_withdrawn(artifact_utils.get_single_uri(blessing))
-                withdraw_marker(staged, found)
-            digest = model_digest(staged)
-            weights = weights_digest(file_digests(staged))
-            recipe = exec_properties[RECIPE_KEY] or ""
-            now = serving(base)
-            decided = holding_back(base, digest, weights, recipe)
-            numbers = _candidates(base, now, as_canary and not decided)
-            version = next(
-                (n for n in numbers if _has(base, n, digest, weights, recipe)), None
-            )
-            already_served = version in now.versions
-            if version is None and decided:
-                changes.discard(staged)
-                reason = f"{decided}: {how_to_allow(base, decided)}"
-                self._MarkNotPushed(pushed)
-                pushed.set_string_custom_property(properties.HELD_BACK, reason)
-                progress.tell_refused(reason)
-                return
-            label = CANARY if as_canary and now.stable is not None else STABLE
-            if version is None:
-                statistics = artifact_utils.get_single_uri(input_dict[nodes.STATISTICS])
-                io_utils.copy_dir(
-                    statistics, os.path.join(staged, versions.STATISTICS_FOLDER)
-                )
-                io_utils.copy_file(
-                    os.path.join(
-                        artifact_utils.get_single_uri(input_dict[nodes.EXAMPLES]),
-                        TASK_FILE,
-                    ),
-                    os.path.join(staged, TASK_FILE),
-                )
-                facts = _facts(input_dict, exec_properties)
-                version = changes.publish(
-                    base,
-                    staged,
-                    lambda number: _describe(staged, number, digest, facts),
-                )
-            else:
-                changes.discard(staged)
-            destination = versions.version_path(base, version)
+            stored = self._store(base, input_dict, exec_properties, as_canary)
+        version, label = stored.version, stored.label
+        if version is None:
+            self._MarkNotPushed(pushed)
+            pushed.set_string_custom_property(properties.HELD_BACK, stored.held_back)
+            progress.tell_refused(stored.held_back)
+            return
         _enter(base)
         if serving(base).pinned and version != serving(base).labels.get(label):
             _label(base, version, label, servers)
         logging.info(
             "version %d %s",
             version,
-            "is served already" if already_served else "pushed",
+            "is served already" if stored.was_served else "pushed",
         )
-        self._MarkPushed(pushed, destination, str(version))
-        pushed.set_int_custom_property(properties.ALREADY_SERVED, int(already_served))
+        self._MarkPushed(pushed, versions.version_path(base, version), str(version))
+        pushed.set_int_custom_property(
+            properties.ALREADY_SERVED, int(stored.was_served)
+        )
         if serving(base).pinned:
             pushed.set_string_custom_property(properties.ARRIVED_AS, label)
+
+    def _store(
+        self,
+        base: str,
+        input_dict: dict[str, list[types.Artifact]],
+        exec_properties: dict[str, Any],
+        as_canary: bool,
+    ) -> "_Stored":
+        """Makes the model a version, unless one has it; the folder is locked."""
+        staged = changes.stage(base)
+        io_utils.copy_dir(self.GetModelPath(input_dict), staged)
+        if blessing := input_dict.get(nodes.INFRA_BLESSING):
+            found = read_withdrawn(artifact_utils.get_single_uri(blessing))
+            withdraw_marker(staged, found)
+        digest = model_digest(staged)
+        weights = weights_digest(file_digests(staged))
+        recipe = exec_properties[RECIPE_KEY] or ""
+        now = serving(base)
+        decided = holding_back(base, digest, weights, recipe)
+        label = CANARY if as_canary and now.stable is not None else STABLE
+        numbers = _candidates(base, now, as_canary and not decided)
+        version = next(
+            (n for n in numbers if _has(base, n, digest, weights, recipe)), None
+        )
+        if version is not None:
+            changes.discard(staged)
+            return _Stored(version, label, was_served=version in now.versions)
+        if decided:
+            changes.discard(staged)
+            reason = f"{decided}: {how_to_allow(base, decided)}"
+            return _Stored(None, label, held_back=reason)
+        statistics = artifact_utils.get_single_uri(input_dict[nodes.STATISTICS])
+        io_utils.copy_dir(statistics, os.path.join(staged, versions.STATISTICS_FOLDER))
+        examples = artifact_utils.get_single_uri(input_dict[nodes.EXAMPLES])
+        io_utils.copy_file(
+            os.path.join(examples, TASK_FILE), os.path.join(staged, TASK_FILE)
+        )
+        facts = _facts(input_dict, exec_properties)
+        version = changes.publish(
+            base, staged, lambda number: _describe(staged, number, digest, facts)
+        )
+        return _Stored(version, label)
+
+
+@dataclass(frozen=True)
+class _Stored:
+    """Where the model is.
+
+    Attributes:
+        version: The version that has it; None if a decision holds it back.
+        label: The label that the version gets if versions are labelled.
+        was_served: Whether that version was served before.
+        held_back: The decision, and how to allow the model again.
+    """
+
+    version: int | None
+    label: str
+    was_served: bool = False
+    held_back: str = ""
 
 
 def _replay_blessed(input_dict: dict[str, list[types.Artifact]]) -> bool:

@@ -73,21 +73,16 @@ class Executor(BaseExecutor):
         sample = Sample(logged, parameters[MAX_REQUESTS_KEY])
         examples = outputs[nodes.EXAMPLES]
 
+        def wanted(entry: reading.Entry) -> bool:
+            return asked.has(entry.model, entry.version) and (
+                sample.has(entry.request_id, name_of(entry.version))
+                or truth.knows(entry.request_id)
+            )
+
         passed_over = reading.PassedOver()
         unread = 0
         writers: dict[str, _Writer] = {}
-        for one in reading.read(
-            files,
-            passed_over,
-            asked.when,
-            lambda entry: (
-                asked.has(entry.model, entry.version)
-                and (
-                    sample.has(entry.request_id, name_of(entry.version))
-                    or truth.knows(entry.request_id)
-                )
-            ),
-        ):
+        for one in reading.read(files, passed_over, asked.when, wanted):
             if not asked.has(one.model, one.version):
                 continue
             found = answered(one, task)
@@ -113,10 +108,7 @@ class Executor(BaseExecutor):
                 name: {
                     # Requests that are missing in the index were not counted before.
                     "logged": max(logged[name], writer.requests),
-                    "read": writer.requests,
-                    "pictures": writer.rows,
-                    "first": writer.first,
-                    "last": writer.last,
+                    **writer.as_dict(),
                     **truth.by_version().get(name, {}),
                 }
                 for name, writer in sorted(writers.items())
@@ -174,6 +166,15 @@ class _Writer:
         self._waiting += len(found.images)
         if self._waiting >= self._block_rows:
             self._flush()
+
+    def as_dict(self) -> dict[str, int]:
+        """Returns the numbers of requests and pictures, and the period in seconds."""
+        return {
+            "read": self.requests,
+            "pictures": self.rows,
+            "first": self.first,
+            "last": self.last,
+        }
 
     def close(self) -> None:
         if self._block:
