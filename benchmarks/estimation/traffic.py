@@ -28,7 +28,7 @@ NOT_OF_TASK = -1
 """The label of a picture that belongs to no class."""
 
 Disturb = Callable[[np.ndarray, np.random.Generator], np.ndarray]
-"""A function from images to disturbed images, both uint8 `[rows, 28, 28]`."""
+"""A function from images of MNIST's size to disturbed ones, uint8 `[rows, 28, 28]`."""
 
 
 def disturbed() -> dict[str, Disturb]:

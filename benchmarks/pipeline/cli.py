@@ -15,6 +15,7 @@ from benchmarks.pipeline import contenders, growth, report
 from benchmarks.pipeline.inputs import prepare
 from benchmarks.pipeline.measurements import load_or_begin
 from benchmarks.pipeline.process import ROOT
+from components.image_example_gen import mnist
 from contract import command
 
 PROGRAM = "python -m benchmarks.pipeline"
@@ -40,8 +41,12 @@ def _times(_: click.Context, __: click.Parameter, value: str | None) -> list[int
         found = [int(times) for times in value.split(",")] if value else []
     except ValueError:
         found = [0]
-    if any(not 1 <= times <= 28 for times in found):
-        raise click.BadParameter(f"{value!r}: expected numbers of 1 to 28, as 1,4,16")
+    # Each copy is shifted by another number of columns.
+    most = mnist.TASK.width
+    if any(not 1 <= times <= most for times in found):
+        raise click.BadParameter(
+            f"{value!r}: expected numbers of 1 to {most}, as 1,4,16"
+        )
     return found
 
 

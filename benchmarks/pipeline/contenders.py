@@ -136,6 +136,7 @@ class Bench:
     def _bounds(self) -> list[str]:
         """Returns flags that lower the gates' bounds for a trial with few epochs."""
         whole = self.epochs >= Training().epochs
+        # The second flag has its name of version 0.1, which `EARLIER` may be.
         return [] if whole else ["--min-accuracy=0.5", "--min-digit-accuracy=0.2"]
 
 

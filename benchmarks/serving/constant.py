@@ -11,24 +11,26 @@ from typing import Any
 
 import grpc
 
+from components.image_example_gen.mnist import TASK
 from serving.client import calls, protocol
 from serving.server.grpc_call import Call
 from serving.server.grpc_core import CoreServer
 
 
 def answer() -> bytes:
-    """Returns a response with the size and fields of the model's responses."""
+    """Returns a response with the size and fields of an MNIST model's responses."""
     response = protocol.PredictResponse()
     response.model_spec.name = "mnist"
     response.model_spec.version.value = 1700000000
     response.model_spec.signature_name = calls.DEFAULT_SIGNATURE
     probabilities = response.outputs["probabilities"]
     probabilities.dtype = 1
-    probabilities.float_val.extend([0.1] * 10)
+    classes = len(TASK.classes)
+    probabilities.float_val.extend([1 / classes] * classes)
     class_id = response.outputs["class_id"]
     class_id.dtype = 9
     class_id.int64_val.append(0)
-    for output, shape in ((probabilities, (1, 10)), (class_id, (1,))):
+    for output, shape in ((probabilities, (1, classes)), (class_id, (1,))):
         for size in shape:
             output.tensor_shape.dim.add().size = size
     return response.SerializeToString()

@@ -9,6 +9,7 @@ import grpc
 import numpy as np
 import psutil
 
+from components.image_example_gen.mnist import TASK
 from serving.client import calls
 from serving.client.results import Answer, ModelSpec
 
@@ -37,11 +38,10 @@ class Measurement:
 
 
 def request(model: str) -> calls.Call[Answer]:
-    """Returns a Predict call for one image, as the project's client makes it."""
+    """Returns a Predict call for an image of MNIST's size, as our client makes it."""
     rng = np.random.default_rng(0)
-    image = np.zeros((1, 28, 28), np.uint8)
-    image[0, 4:24, 10:18] = rng.integers(0, 256, (20, 8))
-    return calls.predict(ModelSpec(model), {calls.IMAGES: image})
+    images = rng.integers(0, 256, (1, *TASK.shape)).astype(np.uint8)
+    return calls.predict(ModelSpec(model), {calls.IMAGES: images})
 
 
 def predict_once(address: str, model: str) -> None:
@@ -49,7 +49,7 @@ def predict_once(address: str, model: str) -> None:
 
     Raises:
         grpc.RpcError: The server does not answer, or refuses.
-        ValueError: The answer is not ten probabilities.
+        ValueError: The answer is not a probability for each class of MNIST.
     """
     call = request(model)
     with grpc.insecure_channel(address) as channel:
@@ -60,8 +60,9 @@ def predict_once(address: str, model: str) -> None:
         )
         answer = call.read(ask(call.request, timeout=_CALL_SECONDS))
     rows = answer.outputs[calls.PROBABILITIES]
-    if rows.shape != (1, 10) or not np.isclose(rows.sum(), 1, atol=1e-3):
-        raise ValueError(f"{address}: expected ten probabilities, found {rows}")
+    wanted = (1, len(TASK.classes))
+    if rows.shape != wanted or not np.isclose(rows.sum(), 1, atol=1e-3):
+        raise ValueError(f"{address}: expected {wanted[1]} probabilities, found {rows}")
 
 
 async def measure(
