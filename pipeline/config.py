@@ -7,7 +7,7 @@ The sections have defaults. A TOML file overrides them, and single settings
 import os
 import tomllib
 from collections.abc import Callable, Sequence
-from typing import Any, Self, get_args
+from typing import Any, Literal, Self, get_args
 
 from pydantic import BaseModel, Field, ValidationError
 from pydantic.fields import FieldInfo
@@ -19,10 +19,10 @@ from pipeline.data_settings import Data
 from pipeline.gate_settings import Gates
 from pipeline.monitoring_settings import Monitoring
 from pipeline.notify import Notify
-from pipeline.pushing import Push
 from pipeline.section import Section
 from pipeline.training.settings import Training
 from pipeline.watching import Watch
+from serving.client.channel import DEFAULT_ADDRESS
 
 
 class Storage(Section):
@@ -35,6 +35,22 @@ class Storage(Section):
     """
 
     keep_runs: int | None = Field(None, ge=1)
+
+
+class Push(Section):
+    """How a model that passed the gates is served.
+
+    Attributes:
+        arrive_as: `stable`: for all callers; `canary`: beside the stable version, for
+            callers that ask for the label canary, until a user promotes or withdraws it
+            (`python -m version_store`).
+        server: gRPC address of the servers. Before a version is labelled, each address
+            of the name is asked whether its server has this version. No server is asked
+            while no version is labelled.
+    """
+
+    arrive_as: Literal["stable", "canary"] = "stable"
+    server: str = DEFAULT_ADDRESS
 
 
 class Config(Section):
