@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Never
 
-from components.image_example_gen.files import is_ours
+from components.image_example_gen.contents import is_ours
 from components.image_example_gen.spans import Span, find
 from contract import notifying, stopping
 from contract.errors import BadInputError

@@ -12,7 +12,7 @@ from filelock import FileLock, Timeout
 from rich.text import Text
 
 from components.image_example_gen import spans
-from components.image_example_gen.files import natural
+from components.image_example_gen.contents import natural
 from components.image_example_gen.understanding import name_of
 from contract import notifying
 from contract.command import console, print_json

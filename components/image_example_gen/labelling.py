@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from components.image_example_gen.files import natural
+from components.image_example_gen.contents import natural
 from components.image_example_gen.part import Part
 from contract.errors import BadInputError
 from contract.task import MOST_CLASSES, check_classes, plain_names

@@ -10,13 +10,13 @@ from functools import cached_property
 import numpy as np
 
 from components.image_example_gen import labelling, refusals, roles, spans, splitting
-from components.image_example_gen.files import (
+from components.image_example_gen.contents import (
     ARCHIVES,
-    File,
     in_order,
     list_files,
     members,
 )
+from components.image_example_gen.files import File
 from components.image_example_gen.forms import (
     array_files,
     arrays,

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from components.image_example_gen.files import is_ours
+from components.image_example_gen.contents import is_ours
 from contract.errors import BadInputError
 
 _TOKEN = re.compile(r"\{(SPAN|VERSION|YYYY|MM|DD)(?::(\d+))?\}")

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from components.image_example_gen import npy, roles
-from components.image_example_gen.files import File, line, members
+from components.image_example_gen.contents import members
+from components.image_example_gen.files import File, line
 from components.image_example_gen.part import Blocks, in_memory
 from contract.errors import BadInputError
 

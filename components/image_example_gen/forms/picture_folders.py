@@ -8,7 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 
 from components.image_example_gen import class_names, pictures, roles
-from components.image_example_gen.files import File, empty_folders
+from components.image_example_gen.contents import empty_folders
+from components.image_example_gen.files import File
 from components.image_example_gen.forms import listings
 from components.image_example_gen.forms.opened import Opened
 from components.image_example_gen.hints import Hints
