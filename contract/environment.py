@@ -35,9 +35,10 @@ _DEFAULTS = {
     "TF_NUM_INTEROP_THREADS": "1",
 }
 
-_THREADS = 32 + 4 * (os.cpu_count() or 1)
+_THREADS = min(32 + 4 * (os.cpu_count() or 1), 256)
 """More than a run has at once, which is 25 on two cores; some pools have a thread for
-each core. Without one of them, TensorFlow aborts the process."""
+each core. Without one of them, TensorFlow aborts the process. The upper bound is there
+because clusters often allow a pod 512 processes or 1,024, however many cores it has."""
 
 
 def prepare() -> list[str]:
