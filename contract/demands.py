@@ -50,6 +50,30 @@ class Demand:
     overruled: bool = False
     detail: str = ""
 
+    @classmethod
+    def compared(
+        cls,
+        gate: str,
+        metric: str,
+        of: str,
+        value: int | float | None,
+        bound: int | float,
+        direction: str,
+        *,
+        champion: float | None = None,
+        detail: str = "",
+        detail_if_missed: str = "",
+        overrule: bool = False,
+    ) -> "Demand":
+        """Compares a value with its bound; `overrule` has no effect where it holds."""
+        passed = holds(value, bound, direction)
+        return cls(
+            *(gate, metric, of, value, bound, direction, champion),
+            passed=passed,
+            overruled=overrule and not passed,
+            detail=detail if passed else detail_if_missed or detail,
+        )
+
     @property
     def refused(self) -> bool:
         """Whether this demand stops the push."""

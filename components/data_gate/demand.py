@@ -24,13 +24,6 @@ def read_demand(folder: str) -> Demand:
 
 def of_findings(count: int, *, overruled: bool) -> Demand:
     """Returns the demand for a number of findings."""
-    return Demand(
-        nodes.DATA_GATE,
-        FINDINGS,
-        OVERALL,
-        count,
-        0,
-        AT_MOST,
-        passed=not count,
-        overruled=bool(count) and overruled,
+    return Demand.compared(
+        nodes.DATA_GATE, FINDINGS, OVERALL, count, 0, AT_MOST, overrule=overruled
     )

@@ -74,26 +74,17 @@ def judge(
     if champion is not None and champion.accuracy_then is not None:
         now = champion.numbers.get((ACCURACY, None))
         value = None if now is None else change(now, champion.accuracy_then)
-        passed = holds(value, -rule.most, AT_LEAST)
         demands.append(
-            Demand(
-                nodes.EVALUATOR,
-                CHAMPION_FALL,
-                OVERALL,
-                value,
-                -rule.most,
-                AT_LEAST,
+            Demand.compared(
+                *(nodes.EVALUATOR, CHAMPION_FALL, OVERALL),
+                *(value, -rule.most, AT_LEAST),
                 champion=now,
-                passed=passed,
-                overruled=not passed and rule.overruled,
-                detail="" if passed else _fell_from(champion.accuracy_then),
+                detail_if_missed=f"it was {champion.accuracy_then:.4f} when the "
+                "champion was pushed: the data is different",
+                overrule=rule.overruled,
             )
         )
     return demands
-
-
-def _fell_from(then: float) -> str:
-    return f"it was {then:.4f} when the champion was pushed: the data is different"
 
 
 def _on_values(
@@ -136,15 +127,10 @@ def _on_change(
     assert bound.max_champion_loss is not None
     limit = bound.max_champion_loss * (1 if direction == AT_MOST else -1)
     difference = None if value is None else change(value, before)
-    yield Demand(
-        nodes.EVALUATOR,
-        f"{bound.name}_change",
-        OVERALL,
-        difference,
-        limit,
-        direction,
+    yield Demand.compared(
+        *(nodes.EVALUATOR, f"{bound.name}_change", OVERALL),
+        *(difference, limit, direction),
         champion=before,
-        passed=holds(difference, limit, direction),
     )
 
 

@@ -17,7 +17,7 @@ from components.request_log_example_gen.private import keep_picture
 from contract import nodes, progress, properties
 from contract.errors import BadInputError
 from contract.signatures import IMAGES_SIGNATURE, PROBABILITIES
-from contract.task import Task, read_task
+from contract.task import Task, task_of_examples
 from serving.request_logs import reading
 
 LOG_KEY = "log"
@@ -63,8 +63,7 @@ class Executor(BaseExecutor):
         self, inputs: Artifacts, outputs: Artifacts, parameters: dict[str, Any]
     ) -> None:
         """Writes the `blessing` artifact; see `Replay`."""
-        task = read_task(inputs[nodes.EXAMPLES].uri)
-        assert task is not None, "ImageExampleGen writes the task"
+        task = task_of_examples(inputs[nodes.EXAMPLES].uri)
         version = inputs[nodes.CHAMPION_MODEL].get_string_custom_property(
             properties.CHAMPION_VERSION
         )

@@ -7,7 +7,7 @@ import numpy as np
 
 from components.data_gate.chance import least_share, share_bound
 from contract import nodes
-from contract.demands import AT_LEAST, AT_MOST, OVERALL, Demand, holds
+from contract.demands import AT_LEAST, AT_MOST, OVERALL, Demand
 from contract.task import Task
 
 AGREEMENT, SHARE_SHIFT = "agreement", "share_shift"
@@ -63,16 +63,9 @@ def _agreement(
 
 def _at_least(of: str, same: int, pictures: int, least: float) -> Demand:
     value, bound = same / pictures, least_share(pictures, least)
-    passed = holds(value, bound, AT_LEAST)
-    return Demand(
-        nodes.REPLAY,
-        AGREEMENT,
-        of,
-        value,
-        bound,
-        AT_LEAST,
-        passed=passed,
-        detail="" if passed else f"{pictures - same} of {pictures} pictures differ",
+    missed = f"{pictures - same} of {pictures} pictures differ"
+    return Demand.compared(
+        *(nodes.REPLAY, AGREEMENT, of, value, bound, AT_LEAST), detail_if_missed=missed
     )
 
 
@@ -88,14 +81,7 @@ def _shares(
         if before[label] or after[label]:
             old, new = (int(n[label]) / len(champion) for n in (before, after))
             bound = max(most, float(by_chance[label]))
-            passed = holds(abs(new - old), bound, AT_MOST)
-            yield Demand(
-                nodes.REPLAY,
-                SHARE_SHIFT,
-                name,
-                abs(new - old),
-                bound,
-                AT_MOST,
-                passed=passed,
-                detail="" if passed else f"it was {old:.4f} and is {new:.4f}",
+            yield Demand.compared(
+                *(nodes.REPLAY, SHARE_SHIFT, name, abs(new - old), bound, AT_MOST),
+                detail_if_missed=f"it was {old:.4f} and is {new:.4f}",
             )

@@ -28,15 +28,9 @@ def read_withdrawn(folder: str) -> set[str]:
 def read_demand(folder: str) -> Demand:
     """Reads a blessing's report as one demand: no failed checks."""
     failures = _read(folder)["failures"]
-    return Demand(
-        nodes.SERVING_VALIDATOR,
-        FAILED_CHECKS,
-        OVERALL,
-        len(failures),
-        0,
-        AT_MOST,
-        passed=not failures,
-        detail=failures[0] if failures else "",
+    return Demand.compared(
+        *(nodes.SERVING_VALIDATOR, FAILED_CHECKS, OVERALL, len(failures), 0, AT_MOST),
+        detail="".join(failures[:1]),
     )
 
 

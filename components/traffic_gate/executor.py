@@ -35,7 +35,7 @@ from contract.demands import Demand
 from contract.estimation import Counts, of_counts
 from contract.features import TRAIN
 from contract.reliability import Reliability, read_reliability
-from contract.task import Task, read_task
+from contract.task import Task, task_of_examples
 from version_store import versions
 from version_store.manifest import ManifestError, read_manifest
 
@@ -56,8 +56,7 @@ class Executor(BaseExecutor):
     ) -> None:
         """Judges the traffic; see `TrafficGate`."""
         examples, page = inputs[nodes.EXAMPLES], outputs[nodes.PAGE]
-        task = read_task(examples.uri)
-        assert task is not None, "RequestLogExampleGen writes the task"
+        task = task_of_examples(examples.uri)
         requests = json.loads(
             io_utils.read_string_file(os.path.join(examples.uri, REQUESTS_FILE))
         )

@@ -20,7 +20,6 @@ from contract.demands import (
     OVERALL,
     Demand,
     change,
-    holds,
 )
 from contract.estimation import Estimate
 from contract.features import LABEL, TRAIN
@@ -189,13 +188,6 @@ def _demand(
     of_class: str = OVERALL,
     detail: str = "",
 ) -> Demand:
-    return Demand(
-        nodes.TRAFFIC_GATE,
-        metric,
-        of_class,
-        value,
-        bound,
-        direction,
-        passed=holds(value, bound, direction),
-        detail=detail,
+    return Demand.compared(
+        *(nodes.TRAFFIC_GATE, metric, of_class, value, bound, direction), detail=detail
     )
