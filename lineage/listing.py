@@ -64,8 +64,8 @@ def _of_runs(archive: Archive, there: _There) -> Iterator[Entry]:
             version = there.get((run.model or "", number))
         kept = accuracy(run)
         # A version's manifest stays when the artifacts of its run are removed.
-        if kept is None and version is not None:
-            kept = _accuracy_of(version)
+        if kept is None and version is not None and version.manifest is not None:
+            kept = version.manifest.test_accuracy
         yield Entry(
             kind="run",
             when=run.began,
@@ -106,17 +106,12 @@ def _of_version(version: Version) -> Entry:
         verdict=verdict,
         version=version.number,
         state=version.state,
-        test_accuracy=_accuracy_of(version),
+        test_accuracy=manifest.test_accuracy if manifest else None,
     )
 
 
 def _state(version: Version | None) -> str:
     return "gone" if version is None else version.state
-
-
-def _accuracy_of(version: Version) -> float | None:
-    manifest = version.manifest
-    return manifest.metrics.test_accuracy if manifest and manifest.metrics else None
 
 
 def _newest_first(entry: Entry) -> Any:

@@ -224,6 +224,11 @@ class Manifest(Facts):
     digest: str | None = None
 
     @property
+    def test_accuracy(self) -> float | None:
+        """Accuracy on its own test split when it was pushed; None if unknown."""
+        return self.metrics.test_accuracy if self.metrics else None
+
+    @property
     def blessed(self) -> bool:
         """Whether every gate passed the model, or its refusal was overruled.
 

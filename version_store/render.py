@@ -22,7 +22,6 @@ UNKNOWN = "unknown"
 def as_facts(version: Version) -> dict[str, Any]:
     """Returns the facts that `list` shows of a version; None is unknown."""
     manifest = version.manifest
-    metrics = manifest.metrics if manifest else None
     back = manifest.rolled_back if manifest else None
     return {
         "model": version.model,
@@ -33,7 +32,7 @@ def as_facts(version: Version) -> dict[str, Any]:
         "pushed_at": manifest.pushed_at if manifest else None,
         "bytes": folder_size(version.path),
         "rolled_back": back.model_dump() if back else None,
-        "test_accuracy": metrics.test_accuracy if metrics else None,
+        "test_accuracy": manifest.test_accuracy if manifest else None,
         "run": manifest.run if manifest else None,
         "path": version.path,
         "problem": version.problem or None,

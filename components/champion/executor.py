@@ -173,7 +173,5 @@ def _accuracy_then(folder: str) -> float:
     except ManifestError as error:
         logging.warning("the champion's accuracy is unknown: %s", error)
         return -1.0
-    metrics = manifest.metrics if manifest else None
-    if metrics is None or metrics.test_accuracy is None:
-        return -1.0
-    return metrics.test_accuracy
+    accuracy = manifest.test_accuracy if manifest else None
+    return -1.0 if accuracy is None else accuracy

@@ -300,4 +300,4 @@ def _accuracy_then(folder: str) -> float | None:
         manifest = read_manifest(folder) if folder else None
     except ManifestError:
         return None
-    return manifest.metrics.test_accuracy if manifest and manifest.metrics else None
+    return manifest.test_accuracy if manifest else None
