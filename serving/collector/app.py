@@ -63,6 +63,7 @@ class Collector:
         self._spans = spans
         self._recorder = recorder
         self._below = rate * 2**32
+        self._failing = False
         self.registry = CollectorRegistry()
         self._events = Counter(
             "collector_events", "Events that came.", registry=self.registry
@@ -121,9 +122,13 @@ class Collector:
         except BadInputError:
             self._drop("no_predict", 2)
         except OSError as error:
-            _log.error("a request was not logged: %s", error)
+            # One line for all requests until one is written again.
+            if not self._failing:
+                _log.error("requests are not logged: %s", error)
+            self._failing = True
             self._drop("not_written", 2)
         else:
+            self._failing = False
             self._records.labels(what.model).inc()
 
     async def tell(self, request: web.Request) -> web.Response:

@@ -82,9 +82,15 @@ class RecordFiles:
         elif not self._bytes:
             self._prune(needed)
         self._write_whole(self._data, record, self._size)
+        try:
+            self._write_whole(self._index, line + b"\n", self._index_size)
+        except OSError:
+            # Without its id, nobody could have the request removed.
+            os.ftruncate(self._data, self._size)
+            raise
         self._size += len(record)
+        self._index_size += len(line) + 1
         self._records += 1
-        os.write(self._index, line + b"\n")
         self._bytes += needed
 
     def close(self) -> None:
@@ -109,7 +115,7 @@ class RecordFiles:
             os.remove(stem + RECORDS)
             raise
         self._data, self._stem = data, stem
-        self._size = self._records = self._bytes = 0
+        self._size = self._index_size = self._records = self._bytes = 0
 
     @staticmethod
     def _write_whole(file: int, data: bytes, start: int) -> None:

@@ -221,6 +221,31 @@ def test_where_no_file_can_be_opened_the_full_one_stays(
     assert len(list(tmp_path.iterdir())) == 4
 
 
+def test_a_record_whose_line_does_not_fit_on_the_disk_is_taken_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = RecordFiles(str(tmp_path / "log"), 8_000)
+
+    def full(file: int, data: bytes) -> int:
+        if data.startswith(b"{"):
+            written(file, data[:5])
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return written(file, data)
+
+    written = os.write
+    files.append(b"one", {"request_id": "1"})
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "write", full)
+        with pytest.raises(OSError, match="No space left"):
+            files.append(b"two", {"request_id": "2"})
+    files.append(b"three", {"request_id": "3"})
+    files.close()
+    [path] = map(str, tmp_path.glob("*" + RECORDS))
+    records = list(tf.data.TFRecordDataset(path).as_numpy_iterator())
+    assert records == [b"one", b"three"]
+    assert [line["request_id"] for line in index(tmp_path)] == ["1", "3"]
+
+
 def test_what_a_kill_leaves_is_readable(base: Path, tmp_path: Path) -> None:
     config = tmp_path / "models.config"
     config.write_text(config_text(base, tmp_path / "log" / "adder"))
