@@ -59,7 +59,7 @@ test: ## Check style and types, and run the tests
 
 .PHONY: week
 week: setup ## Play a week in production: make week ARGS=FOLDER
-	$(VENV_PYTHON) docs/week_in_production.py $(or $(ARGS),output/week)
+	$(VENV_PYTHON) -m docs.week_in_production $(or $(ARGS),output/week)
 
 .PHONY: image
 image: ## Build the image for Kubeflow and Kubernetes, with Docker or Podman

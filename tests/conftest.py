@@ -16,4 +16,4 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Starts the longest tests first, so that no worker is left with one at the end."""
-    items.sort(key=lambda item: item.path.parent.name != "local_runner")
+    items.sort(key=lambda item: item.path.parent.name not in ("docs", "local_runner"))

@@ -1,6 +1,6 @@
 """Runs start automatically; the pipeline is replaced by a stand-in.
 
-tests/local_runner/test_watch.py uses the real pipeline.
+tests/docs/test_week_in_production.py uses the real pipeline.
 """
 
 import fcntl
