@@ -37,6 +37,9 @@ from docs.week_stage import (
 from serving.request_logs import reading
 
 MODEL = "digits-week"
+GOOD_SPANS = ("--set", 'data.spans=["1", "3"]')
+"""Flags of a run without the damaged span, and without that with wrong labels."""
+
 DEAD_ADDRESS = "json://127.0.0.1:9/"
 """No program listens on the port `discard`."""
 
@@ -279,8 +282,7 @@ def thursday(week: Week) -> None:
 
 def friday(week: Week) -> None:
     """Nobody answers at the address that is to be told; the run ends as it would."""
-    spans = ("--set", 'data.spans=["1", "3"]')
-    week.run(*spans, "--set", "training.dropout=0.1", told=DEAD_ADDRESS)
+    week.run(*GOOD_SPANS, "--set", "training.dropout=0.1", told=DEAD_ADDRESS)
     run = results(week.output)[-1]["run"]
     log = (week.output / "runs" / run / "run.log").read_text()
     if "was not told" not in log:
@@ -289,7 +291,7 @@ def friday(week: Week) -> None:
 
 def saturday(week: Week) -> None:
     """A version is on trial beside the stable one, and is withdrawn."""
-    recipe = ("--set", 'data.spans=["1", "3"]', "--set", "training.dropout=0.2")
+    recipe = (*GOOD_SPANS, "--set", "training.dropout=0.2")
     with week.serving(5) as server:
         week.run(
             *recipe,
