@@ -152,12 +152,19 @@ def _defined(node: ast.stmt) -> list[str]:
 def _digest(files: Mapping[str, str]) -> str:
     """Returns a digest of modules (name to file) and of the stack's versions."""
     digest = hashlib.sha256()
-    for package in _STACK:
-        digest.update(f"{package}=={importlib.metadata.version(package)}\n".encode())
+    digest.update(_stack())
     for name, path in sorted(files.items()):
         with open(path, "rb") as stream:
             digest.update(name.encode() + b"\0" + stream.read())
     return digest.hexdigest()[:16]
+
+
+@functools.cache
+def _stack() -> bytes:
+    """Returns the installed versions of the stack; it is slow to read them."""
+    return "".join(
+        f"{package}=={importlib.metadata.version(package)}\n" for package in _STACK
+    ).encode()
 
 
 def _closure(modules: Sequence[str], folder: str | None) -> dict[str, str]:

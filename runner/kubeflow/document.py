@@ -22,7 +22,7 @@ from runner.kubeflow.deployment import (
 )
 from runner.kubeflow.entrypoint.contract import is_remote
 from runner.kubeflow.fingerprints import project_digest
-from runner.kubeflow.origin import VARIABLE
+from runner.kubeflow.origin import NOTHING, VARIABLE
 from runner.kubeflow.parameters import DATA
 
 Json = dict[str, Any]
@@ -61,22 +61,36 @@ def leave_to_image(spec: Json, node: str, digest: str, origin: str) -> None:
         *("--executor_input", "{{$}}", f"--node={node}"),
         *(f"--properties={digest}", f"--project_digest={project_digest()}"),
     ]
-    container["env"] = [{"name": VARIABLE, "value": origin}]
+    if origin != NOTHING:
+        container["env"] = [{"name": VARIABLE, "value": origin}]
+
+
+def shorten_labels(spec: Json) -> None:
+    """Names each executor as its component, without TFX's suffix."""
+    executors = spec["deploymentSpec"]["executors"]
+    for node, component in spec["components"].items():
+        executors[node] = executors.pop(component["executorLabel"])
+        component["executorLabel"] = node
 
 
 def shorten_types(spec: Json) -> None:
-    """Replaces the schemas of artifact types by their titles.
+    """Replaces the schemas of artifact types by their titles; inputs get no type.
 
-    KFP reads only the title of a schema (backend/src/v2/metadata/client.go,
-    SchemaToArtifactType), and the entry point knows the class.
+    KFP reads only the title of a schema, and only that of an output
+    (backend/src/v2/metadata/client.go: SchemaToArtifactType; driver/driver.go:
+    provisionOutputs). An input's type is that of the output that it comes from, and the
+    entry point knows the class. Argo's workflow contains each component nine times.
     """
     for component in spec["components"].values():
-        for side in ("inputDefinitions", "outputDefinitions"):
-            for artifact in component.get(side, {}).get("artifacts", {}).values():
-                schema = artifact["artifactType"].get("instanceSchema")
-                if schema is not None:
-                    title = str(yaml.safe_load(schema)["title"])
-                    artifact["artifactType"] = _type(title)
+        for artifact in component.get("inputDefinitions", {}).get("artifacts", {}):
+            component["inputDefinitions"]["artifacts"][artifact] = {}
+        for artifact in (
+            component.get("outputDefinitions", {}).get("artifacts", {}).values()
+        ):
+            schema = artifact["artifactType"].get("instanceSchema")
+            if schema is not None:
+                title = str(yaml.safe_load(schema)["title"])
+                artifact["artifactType"] = _type(title)
 
 
 def hand_on(spec: Json, node: str, key: str, parameter: str) -> None:
@@ -109,11 +123,11 @@ def add_data(spec: Json, data: str) -> None:
         return
     artifact = _type("system.Dataset")
     spec["components"][IMPORTER] = {
-        "executorLabel": f"{IMPORTER}_executor",
+        "executorLabel": IMPORTER,
         "inputDefinitions": {"parameters": {"uri": {"parameterType": "STRING"}}},
         "outputDefinitions": {"artifacts": {"artifact": {"artifactType": artifact}}},
     }
-    spec["deploymentSpec"]["executors"][f"{IMPORTER}_executor"] = {
+    spec["deploymentSpec"]["executors"][IMPORTER] = {
         "importer": {
             "artifactUri": {"runtimeParameter": "uri"},
             "typeSchema": artifact,
@@ -127,7 +141,7 @@ def add_data(spec: Json, data: str) -> None:
         "taskInfo": {"name": IMPORTER},
     }
     spec["components"][nodes.EXAMPLE_GEN]["inputDefinitions"]["artifacts"] = {
-        _IMPORTED: {"artifactType": artifact}
+        _IMPORTED: {}
     }
     example_gen = tasks[nodes.EXAMPLE_GEN]
     example_gen["inputs"]["artifacts"] = {

@@ -13,6 +13,10 @@ VARIABLE = "PIPELINE_COMPILED_FROM"
 """Environment variable of a node with its `Origin`. KFP's cache ignores environment
 variables, so that a change for one node does not make all nodes run again."""
 
+NOTHING = "{}"
+"""Text of an origin in which nothing differs from the code's defaults. A node with it
+has no such variable."""
+
 
 @dataclass(frozen=True)
 class Origin:
@@ -20,7 +24,8 @@ class Origin:
 
     Attributes:
         settings: The configuration where it differs from the code's defaults.
-        name: Name of the model.
+        name: Name of the model; empty for a node that does not need it, as the other
+            fields.
         data: Place of the data, see `compile_pipeline`.
         fingerprint: Digest of the data's content, or empty.
         schema: Text of the user's schema; empty for the schema in the code.
@@ -55,7 +60,8 @@ class Origin:
 
 def from_json(text: str) -> Origin:
     """Returns the origin from the text of `to_json`."""
-    content = {"settings": {}, "data": "", "fingerprint": "", **json.loads(text)}
+    empty = {"settings": {}, "name": "", "data": "", "fingerprint": ""}
+    content = {**empty, **json.loads(text)}
     content["provenance"] = Provenance(**content.get("provenance", {}))
     return Origin(**content)
 

@@ -198,6 +198,7 @@ def _compiled(components: list[BaseNode], deployment: Deployment, name: str) -> 
     spec: Json = compiled["pipelineSpec"]
     if deployment.pipeline_root:
         spec["defaultPipelineRoot"] = deployment.pipeline_root
+    document.shorten_labels(spec)
     document.shorten_types(spec)
     return spec
 
@@ -205,27 +206,71 @@ def _compiled(components: list[BaseNode], deployment: Deployment, name: str) -> 
 def _leave_to_image(spec: Json, components: list[BaseNode], origin: Origin) -> None:
     """Replaces each node's properties by the origin from which a pod builds them.
 
-    In KFP's cache, a digest stands for the node's properties. A node's origin omits the
-    parts that do not change this node, so that the workflow contains a hundred class
-    names, or the user's schema, for one node and not for all.
+    In KFP's cache, a digest stands for the node's properties.
     """
-    known = properties_of(components)
-    told = dict.fromkeys(known, origin)
-    settings = {key: of for key, of in origin.settings.items() if key != "data"}
-    for less in (
-        {"fingerprint": ""},
-        {"provenance": Provenance()},
-        {"schema": ""},
-        {"settings": settings},
-    ):
-        without = properties_of(nodes_of(replace(origin, **less)))
-        for node, properties in known.items():
-            if without[node] == properties:
-                told[node] = replace(told[node], **less)
-    for node, properties in known.items():
+    told = _told(origin)
+    for node, properties in properties_of(components).items():
         text = json.dumps(properties, sort_keys=True, default=str)
         digest = hashlib.sha256(text.encode()).hexdigest()[:16]
         document.leave_to_image(spec, node, digest, told[node].to_json())
+
+
+def _told(origin: Origin) -> dict[str, Origin]:
+    """Returns, by node, the origin without the parts that do not change this node.
+
+    So the workflow contains a name, a hundred classes or the user's schema only for the
+    nodes that need it. All nodes get the settings of Beam, which a pod also reads.
+    """
+    other = {each.name: another_value(each, origin.config) for each in PARAMETERS}
+    values: tuple[Json, Json] = ({}, other)
+    built = [_described(origin, asked) for asked in values]
+    told = dict.fromkeys(built[0], origin)
+    sections = [section for section in origin.settings if section != "beam"]
+    for part in (*_PARTS, *sections):
+        for whole in {each.to_json(): each for each in told.values()}.values():
+            less = _without(whole, part)
+            if less == whole:
+                continue
+            rebuilt = [_described(less, asked) for asked in values]
+            for node in told:
+                if told[node] == whole and all(
+                    now.get(node) == before[node]
+                    for now, before in zip(rebuilt, built, strict=True)
+                ):
+                    told[node] = less
+    return told
+
+
+_PARTS = {
+    "provenance of who compiled": {"provenance": Provenance()},
+    "fingerprint of the data": {"fingerprint": ""},
+    "place of the data": {"data": ""},
+    "schema of the user": {"schema": ""},
+    "name of the model": {"name": ""},
+}
+"""Parts of an origin beside the sections of its settings, and their empty values."""
+
+
+def _without(origin: Origin, part: str) -> Origin:
+    if part in _PARTS:
+        return replace(origin, **_PARTS[part])
+    left = {key: value for key, value in origin.settings.items() if key != part}
+    return replace(origin, settings=left)
+
+
+def _described(origin: Origin, asked: Json) -> dict[str, Json]:
+    """Returns what a pod takes from each node; see `entrypoint.settings.step`."""
+    nodes = nodes_of(origin, asked)
+    properties = properties_of(nodes)
+    return {
+        str(node.id): {
+            "executor": node.executor_spec.class_path,
+            "properties": properties[node.id],
+            "inputs": {key: each.type for key, each in node.inputs.items()},
+            "outputs": {key: each.type for key, each in node.outputs.items()},
+        }
+        for node in nodes
+    }
 
 
 def _provenance() -> Provenance:

@@ -97,6 +97,8 @@ def test_it_stays_when_a_file_is_only_written_again(edit: Edit) -> None:
 def test_it_moves_with_the_installed_version_of_the_stack(
     edit: Edit, monkeypatch: pytest.MonkeyPatch, package: str
 ) -> None:
+    # Without its cache, as the versions in one process are the same.
+    monkeypatch.setattr(code, "_stack", code._stack.__wrapped__)
     before = code_digest("ours.node")
     installed = importlib.metadata.version
 

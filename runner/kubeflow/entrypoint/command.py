@@ -5,6 +5,7 @@ those of the local runner.
 """
 
 import argparse
+import importlib.metadata
 import json
 import logging
 import os
@@ -78,10 +79,12 @@ def run(arguments: Sequence[str] | None) -> None:
     with environment.heavy_imports():
         step = settings.step(
             options.node,
-            origin.from_json(os.environ[origin.VARIABLE]),
+            origin.from_json(os.environ.get(origin.VARIABLE, origin.NOTHING)),
             settings.take_asked(given),
         )
-    node_input, remote = contract.to_local(executor_input, step.inputs, step.outputs)
+    node_input, remote = contract.to_local(
+        executor_input, step.inputs, step.outputs, importlib.metadata.version("tfx")
+    )
     parameters = {**step.properties, **given}
     node_input["inputs"]["parameterValues"] = parameters
     with tempfile.TemporaryDirectory() as folder:

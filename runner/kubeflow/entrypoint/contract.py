@@ -23,6 +23,7 @@ Json = dict[str, Any]
 _LOCAL_ROOTS = {"gs://": "/gcs/", "minio://": "/minio/", "s3://": "/s3/"}
 
 _SESSION = "store_session_info"
+_TFX_VERSION = "tfx_version"
 
 
 def is_remote(uri: str) -> bool:
@@ -42,7 +43,7 @@ def local_path(uri: str) -> str:
 
 
 def to_local(
-    executor_input: Json, inputs_spec: Json, outputs_spec: Json
+    executor_input: Json, inputs_spec: Json, outputs_spec: Json, tfx_version: str
 ) -> tuple[Json, dict[str, str]]:
     """Returns the input for TFX.
 
@@ -52,6 +53,8 @@ def to_local(
             the launcher leaves empty.
         outputs_spec: The component's `ComponentOutputsSpec`, with TFX's types where
             the compiled pipeline has KFP's.
+        tfx_version: The installed version, by which TFX knows the layout of an
+            artifact's folder. `to_remote` leaves it out.
 
     Returns:
         The input with types and local paths, and only with artifacts of the
@@ -74,6 +77,8 @@ def to_local(
                 artifact["type"] = types[key]["artifactType"]
                 # TFX finds an artifact by its name, which some KFP versions omit.
                 artifact["name"] = artifact.get("name") or artifact["uri"]
+                metadata = artifact.setdefault("metadata", {})
+                metadata.setdefault(_TFX_VERSION, tfx_version)
                 artifact["uri"] = _folder(local_path(artifact["uri"]))
     return local, remote
 
@@ -103,16 +108,16 @@ def to_remote(
     A property with a local path, as the path of the evaluated model, gets the
     artifact's URI instead. The URI of a page is that of its one file, because KFP's
     user interface opens the URI itself; the other artifacts are TFX's folders. Metrics
-    keep only numbers: KFP shows each property as a number, even TFX's version, and
-    shows 0 for a property that is none (backend/src/v2/metadata/client.go,
-    FormatScalarMetricArtifacts).
+    keep only numbers: KFP shows each property as a number, and shows 0 for a property
+    that is none (backend/src/v2/metadata/client.go, FormatScalarMetricArtifacts).
 
     KFP adds to each artifact how the user interface reaches its store
     (backend/src/v2/metadata/client.go, RecordArtifact, `store_session_info`), unless
     the artifact has that property. It would come back with the inputs of each later
     node, into Argo's workflow, which must stay below 1 MiB. Only a page needs it, as
     the others are folders for TFX; these get an empty text, which stands for the
-    interface's own credentials.
+    interface's own credentials. TFX's version, which is that of the image, is left out
+    for the same reason; `to_local` adds it again.
 
     Args:
         executor_output: A `pipeline_spec.ExecutorOutput`, as TFX wrote it.
@@ -125,6 +130,7 @@ def to_remote(
             folder = local_path(remote[key])
             artifact["uri"] = remote[key]
             metadata = _remote(artifact.get("metadata", {}))
+            metadata.pop(_TFX_VERSION, None)
             if types[key] == nodes.METRICS_TYPE:
                 metadata = {
                     name: value

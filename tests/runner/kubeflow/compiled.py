@@ -9,7 +9,7 @@ import yaml
 from contract.task import Task
 from pipeline.config import Config, load_config
 from runner.kubeflow.deployment import Deployment
-from runner.kubeflow.origin import VARIABLE, Origin, from_json
+from runner.kubeflow.origin import NOTHING, VARIABLE, Origin, from_json
 from runner.kubeflow.specification import compile_pipeline
 
 DEPLOYMENT = Deployment(image="mnist-tfx-pipeline:0.1.0")
@@ -44,13 +44,17 @@ def text_of(data: str = "mnist", fingerprint: str = "", **more: Any) -> str:
     return _cache[key]
 
 
+def flags_of(task: Task) -> list[str]:
+    """Returns the values of `--set` with which a user describes a task."""
+    return [f"data.classes={json.dumps(task.classes)}", f"data.noun={task.noun}"]
+
+
 def of_task(task: Task) -> str:
     """Returns the pipeline of a user's task, on the data volume, by settings alone."""
     key = (task.name,)
     if key not in _cache:
-        settings = {"classes": json.dumps(task.classes), "noun": task.noun}
         _cache[key] = compile_pipeline(
-            load_config(settings=[f"data.{k}={v}" for k, v in settings.items()]),
+            load_config(settings=flags_of(task)),
             DEPLOYMENT,
             task.name,
             f"/data/{task.name}",
@@ -78,9 +82,12 @@ def container(spec: dict[str, Any], node: str) -> dict[str, Any]:
 
 def origin(spec: dict[str, Any], node: str) -> Origin:
     """Returns the settings from which a pod builds its node."""
-    [variable] = container(spec, node)["env"]
-    assert variable["name"] == VARIABLE
-    return from_json(variable["value"])
+    environment = {
+        variable["name"]: variable["value"]
+        for variable in container(spec, node).get("env", [])
+    }
+    assert set(environment) <= {VARIABLE}
+    return from_json(environment.get(VARIABLE, NOTHING))
 
 
 PLACES = ["mnist", "/data/mnist", "s3://bucket/mnist"]

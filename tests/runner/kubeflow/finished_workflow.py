@@ -91,13 +91,14 @@ class Finished:
     Attributes:
         package: The compiled pipeline's text.
         every_level_retries: Whether Argo is configured as by KFP from 2.17 on.
-        names_store: Whether artifacts tell how KFP's user interface reaches their
-            store, which KFP adds if a pod does not; see `contract.to_remote`.
+        all_properties: Whether artifacts have the properties that today's entry point
+            leaves out: TFX's version, and how KFP's user interface reaches their store,
+            which KFP adds if a pod does not; see `contract.to_remote`.
     """
 
     package: str
     every_level_retries: bool
-    names_store: bool = False
+    all_properties: bool = False
 
     @property
     def size(self) -> int:
@@ -200,7 +201,8 @@ class Finished:
         """Returns the input that KFP's driver passes to the launcher."""
         given = self._tasks[name].get("inputs", {})
         defaults = self._spec["root"]["inputDefinitions"]["parameters"]
-        root = f"{_ROOT}/{self._spec['pipelineInfo']['name']}/{_UUID}"
+        root = self._spec.get("defaultPipelineRoot", _ROOT)
+        root = f"{root}/{self._spec['pipelineInfo']['name']}/{_UUID}"
         return {
             "inputs": {
                 "parameterValues": {
@@ -248,11 +250,11 @@ class Finished:
     def _metadata(self, output: str) -> Json:
         """Returns the custom properties of an artifact."""
         # A page always tells how the user interface reaches its store.
-        store = _text(_STORE) if self.names_store or output == "page" else ""
+        store = _text(_STORE) if self.all_properties or output == "page" else ""
         return {
             "display_name": output,
             "store_session_info": store,
-            "tfx_version": "1.21.0",
+            **({"tfx_version": "1.21.0"} if self.all_properties else {}),
             **_RECORDED.get(output, {}),
         }
 

@@ -9,6 +9,7 @@ import os
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import kfp.components
@@ -21,7 +22,8 @@ from kfp.pipeline_spec import pipeline_spec_pb2
 from contract.task import Task
 from pipeline.config import Config, load_config
 from runner.kubeflow.deployment import limits
-from runner.kubeflow.origin import Origin, from_json
+from runner.kubeflow.entrypoint.settings import step
+from runner.kubeflow.origin import NOTHING, Origin, from_json
 from runner.kubeflow.package import planned
 from runner.kubeflow.parameters import PARAMETERS, PREFIX
 from runner.kubeflow.specification import compile_pipeline, nodes_of, properties_of
@@ -198,12 +200,15 @@ class TestEachNode:
             ("Report", "run"),
         }
 
-    def test_types_are_their_titles(self) -> None:
+    def test_types_are_the_titles_of_outputs(self) -> None:
+        """KFP reads no other; see `document.shorten_types`."""
         spec, _ = compiled()
         for component in spec["components"].values():
-            for side in ("inputDefinitions", "outputDefinitions"):
-                for artifact in component.get(side, {}).get("artifacts", {}).values():
-                    assert set(artifact["artifactType"]) == {"schemaTitle"}
+            outputs = component.get("outputDefinitions", {}).get("artifacts", {})
+            for artifact in outputs.values():
+                assert set(artifact["artifactType"]) == {"schemaTitle"}
+            inputs = component.get("inputDefinitions", {}).get("artifacts", {})
+            assert all(artifact == {} for artifact in inputs.values())
 
     def test_what_kfps_user_interface_shows_has_kfps_types(self) -> None:
         spec, _ = compiled()
@@ -236,8 +241,8 @@ class TestTasksOfOnesOwn:
         json_format.ParseDict(platform, pipeline_spec_pb2.PlatformSpec())
         assert spec["pipelineInfo"]["name"] == task.name
         assert set(tasks(spec)) == NODES
-        for node in NODES:
-            assert origin(spec, node).name == task.name
+        told = {name for node in NODES if (name := origin(spec, node).name)}
+        assert told == {task.name}
 
     def test_the_parameters_are_those_of_any_task(self, task: Task) -> None:
         declared = yaml.safe_load(of_task(task).split("---")[0])["root"][
@@ -263,14 +268,27 @@ class TestTasksOfOnesOwn:
 
     def test_a_pod_builds_each_node_as_it_was_compiled(self, task: Task) -> None:
         spec, _ = yaml.safe_load_all(of_task(task))
-        whole = properties_of(nodes_of(origin(spec, "Pusher")))
+        parts = origin(spec, "ImageExampleGen"), origin(spec, "Pusher")
+        compiled_from = replace(parts[0], provenance=parts[1].provenance)
+        whole = properties_of(nodes_of(compiled_from))
         told = {origin(spec, node).to_json() for node in NODES}
-        assert len(told) > 1
+        assert NOTHING in told
+        assert len(told) > 2
         for text in told:
             built = properties_of(nodes_of(from_json(text)))
             for node in NODES:
                 if origin(spec, node).to_json() == text:
                     assert built[node] == whole[node], node
+
+
+def test_a_setting_is_told_to_the_nodes_whose_inputs_it_changes() -> None:
+    """Verdict's properties do not depend on Replay, but one of its inputs does."""
+    config = load_config(settings=["gates.replay_log=/requests/mnist"])
+    spec, _ = yaml.safe_load_all(compile_pipeline(config, DEPLOYMENT, "mnist", "mnist"))
+    made = step("Verdict", origin(spec, "Verdict"), {})
+    inputs = spec["components"]["Verdict"]["inputDefinitions"]["artifacts"]
+    assert set(made.inputs["artifacts"]) == set(inputs)
+    assert "replay" in inputs
 
 
 class TestRunTimeParameters:

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from contract.task import Task
-from pipeline.config import Config
+from pipeline.config import Config, load_config
 from runner.kubeflow.deployment import Deployment
 from runner.kubeflow.specification import compile_pipeline
-from tests.runner.kubeflow.compiled import of_task
+from tests.runner.kubeflow.compiled import flags_of, of_task
 from tests.runner.kubeflow.finished_workflow import Finished
 from tests.tasks import LETTERS, SHAPES
 
@@ -30,7 +30,7 @@ def test_the_computation_gives_what_was_recorded(
 ) -> None:
     """The sizes are of KFP 2.16.1 with Argo 3.7.8, and of 2.17.0 with 4.0.5."""
     package = gzip.decompress(RECORDED.read_bytes()).decode()
-    finished = Finished(package, every_level_retries, names_store=True)
+    finished = Finished(package, every_level_retries, all_properties=True)
     assert finished.size == pytest.approx(recorded, rel=0.03)
 
 
@@ -49,10 +49,42 @@ def test_a_hundred_classes_do_not_fill_it() -> None:
     assert Finished(of_task(many), every_level_retries=True).size < few + 40 * names
 
 
+IMAGE = "registry.example/team/mnist-tfx-pipeline@sha256:" + "ab" * 32
+
+
 @pytest.mark.parametrize("data", ["mnist", "/data/mnist", "s3://bucket/mnist"])
 def test_a_finished_workflow_leaves_room_for_lost_pods(data: str) -> None:
     """It includes the nodes of 2.17 for tries of each level."""
-    name = "registry.example/team/mnist-tfx-pipeline@sha256:" + "ab" * 32
-    deployment = Deployment(name, data_secret="credentials")
+    deployment = Deployment(IMAGE, data_secret="credentials")
     package = compile_pipeline(Config(), deployment, "mnist", data, "ab" * 32)
+    assert Finished(package, every_level_retries=True).size < MOST
+
+
+def test_it_does_so_for_a_task_by_flags_with_an_importer() -> None:
+    """On KFP 2.17.0 this was 704,299 bytes with an earlier package."""
+    data = "minio://mlpipeline/data/letters"
+    package = compile_pipeline(
+        load_config(settings=flags_of(LETTERS)),
+        Deployment(IMAGE),
+        "letters",
+        data,
+        "ab" * 32,
+    )
+    assert Finished(package, every_level_retries=True).size < 680_000
+
+
+def test_the_longest_name_and_a_long_root_fit_too() -> None:
+    """The name of a pipeline and its root are in the URI of each artifact."""
+    deployment = Deployment(
+        IMAGE,
+        data_secret="credentials",
+        pipeline_root="minio://mlpipeline/pipelines/of/our/team/letters",
+    )
+    package = compile_pipeline(
+        load_config(settings=flags_of(LETTERS)),
+        deployment,
+        "m" * 58,
+        "s3://a-bucket-of-our-team/data/of/letters",
+        "ab" * 32,
+    )
     assert Finished(package, every_level_retries=True).size < MOST

@@ -59,6 +59,28 @@ ENDINGS = {
     "217-lostalways": Told(1, "--timeout is over, and the run continues"),
 }
 
+SUCCEEDED = {
+    "DataGate": "2.16-get-pods-forbidden.log",
+    "Pusher": "2.17-pusher-good.log",
+    "Trainer": "2.17-trainer-good.log",
+}
+"""Logs of pods that succeeded, with warnings of the launcher, by node."""
+
+REFUSED = {
+    "DataGate": "2.17-datagate-refused-exit-3.log",
+    "Verdict": "2.17-verdict-refused-exit-3.log",
+}
+KILLED = "2.17-child-over-memory.log"
+
+REASONS = {
+    "no-scratch-volume.log": "this Kubeflow Pipelines is too old for the image",
+    "2.16-input-in-another-bucket.log": "cannot read the object store",
+    "2.17-input-in-another-bucket.log": "cannot read the object store",
+    "2.16-bad-input-exit-2.log": "/data/digits/train-labels-idx1-ubyte: trunc",
+    "2.16-models-not-writable.log": "PermissionError: [Errno 13]",
+}
+"""Words of `submit --wait` about a pod that failed, by its log."""
+
 _STATES = {
     "Succeeded": "SUCCEEDED",
     "Failed": "FAILED",
@@ -69,6 +91,8 @@ _STATES = {
 
 def test_every_recording_is_played() -> None:
     assert {path.stem for path in RECORDINGS.glob("*.json")} == set(ENDINGS)
+    pods = {path.name for path in (RECORDINGS / "pod-logs").iterdir()}
+    assert pods == {*SUCCEEDED.values(), *REFUSED.values(), KILLED, *REASONS}
 
 
 def pod_log(file: str) -> str:
@@ -82,16 +106,18 @@ def logs(recording: dict[str, Any]) -> dict[str, str]:
         if not node.get("podName") or node["phase"] == "Error":
             continue
         failed = node["phase"] == "Failed"
-        if ".Verdict" in node["name"] and "executor" in node["name"]:
-            found[node["podName"]] = (
-                pod_log("2.17-verdict-refused-exit-3.log") if failed else PUSHED
-            )
-        elif failed and ".DataGate" in node["name"]:
-            found[node["podName"]] = pod_log("2.17-datagate-refused-exit-3.log")
-        elif failed:
-            found[node["podName"]] = pod_log("2.17-child-over-memory.log")
+        name = next(
+            (name for name in (*REFUSED, *SUCCEEDED) if f".{name}" in node["name"]), ""
+        )
+        if failed:
+            text = pod_log(REFUSED.get(name, KILLED))
+        elif "executor" not in node["name"]:
+            text = "INFO done\n"
+        elif name == "Verdict":
+            text = PUSHED
         else:
-            found[node["podName"]] = "INFO done\n"
+            text = pod_log(SUCCEEDED[name]) if name in SUCCEEDED else "INFO done\n"
+        found[node["podName"]] = text
     return found
 
 
@@ -165,16 +191,7 @@ def test_a_pod_killed_for_its_memory_is_called_that(
     assert "Trainer was killed: it needed more than its 4 GB of memory" in ended.screen
 
 
-@pytest.mark.parametrize(
-    ("file", "words"),
-    [
-        ("no-scratch-volume.log", "this Kubeflow Pipelines is too old for the image"),
-        ("2.16-input-in-another-bucket.log", "cannot read the object store"),
-        ("2.17-input-in-another-bucket.log", "cannot read the object store"),
-        ("2.16-bad-input-exit-2.log", "/data/digits/train-labels-idx1-ubyte: trunc"),
-        ("2.16-models-not-writable.log", "PermissionError: [Errno 13]"),
-    ],
-)
+@pytest.mark.parametrize(("file", "words"), REASONS.items())
 def test_the_reason_is_in_words(
     file: str, words: str, fake: FakeKfp, run: Run, tmp_path: Path
 ) -> None:

@@ -43,6 +43,7 @@ def executor_input() -> dict[str, Any]:
     }
 
 
+TFX = "1.21.0"
 INPUTS = {"artifacts": {"examples": {"artifactType": EXAMPLES}}}
 OUTPUTS = {
     "artifacts": {"model": {"artifactType": MODEL}, "page": {"artifactType": PAGE}}
@@ -51,16 +52,33 @@ OUTPUTS = {
 
 class TestToLocal:
     def test_types_are_the_components_own(self, executor_input: dict[str, Any]) -> None:
-        local, _ = contract.to_local(executor_input, INPUTS, OUTPUTS)
+        local, _ = contract.to_local(executor_input, INPUTS, OUTPUTS, TFX)
         [examples] = local["inputs"]["artifacts"]["examples"]["artifacts"]
         [page] = local["outputs"]["artifacts"]["page"]["artifacts"]
         assert examples["type"] == EXAMPLES
         assert page["type"] == PAGE
 
+    def test_an_artifact_without_tfxs_version_gets_the_images(
+        self, executor_input: dict[str, Any]
+    ) -> None:
+        """TFX would take it for one from before 0.29, with other folders."""
+        of_another = copy.deepcopy(executor_input)
+        [examples] = of_another["inputs"]["artifacts"]["examples"]["artifacts"]
+        examples["metadata"] = {"tfx_version": "1.16.0"}
+        found = [
+            contract.to_local(given, INPUTS, OUTPUTS, TFX)[0]["inputs"]["artifacts"]
+            for given in (executor_input, of_another)
+        ]
+        versions = [
+            each["examples"]["artifacts"][0]["metadata"]["tfx_version"]
+            for each in found
+        ]
+        assert versions == [TFX, "1.16.0"]
+
     def test_uris_are_the_launchers_local_paths(
         self, executor_input: dict[str, Any]
     ) -> None:
-        local, remote = contract.to_local(executor_input, INPUTS, OUTPUTS)
+        local, remote = contract.to_local(executor_input, INPUTS, OUTPUTS, TFX)
         uris = {
             key: listed["artifacts"][0]["uri"]
             for side in ("inputs", "outputs")
@@ -79,21 +97,21 @@ class TestToLocal:
     def test_what_is_no_input_of_the_component_is_left_out(
         self, executor_input: dict[str, Any]
     ) -> None:
-        local, _ = contract.to_local(executor_input, INPUTS, OUTPUTS)
+        local, _ = contract.to_local(executor_input, INPUTS, OUTPUTS, TFX)
         assert set(local["inputs"]["artifacts"]) == {"examples"}
 
     def test_the_rest_stays_and_the_argument_as_well(
         self, executor_input: dict[str, Any]
     ) -> None:
         before = copy.deepcopy(executor_input)
-        local, _ = contract.to_local(executor_input, INPUTS, OUTPUTS)
+        local, _ = contract.to_local(executor_input, INPUTS, OUTPUTS, TFX)
         assert executor_input == before
         assert local["inputs"]["parameterValues"] == {"epochs": 3}
         assert local["outputs"]["outputFile"] == before["outputs"]["outputFile"]
 
     def test_a_node_without_artifacts(self) -> None:
         bare = {"inputs": {}, "outputs": {"outputFile": "/tmp/x"}}
-        local, remote = contract.to_local(bare, {}, {})
+        local, remote = contract.to_local(bare, {}, {}, TFX)
         assert remote == {}
         assert local["inputs"]["artifacts"] == local["outputs"]["artifacts"] == {}
 
@@ -165,6 +183,14 @@ class TestToRemote:
         )
         assert found["metadata"]["current_model"] == "s3://bucket/run/model"
 
+    def test_tfxs_version_is_left_to_the_image(self, local_root: Path) -> None:
+        """Each later node would get it back with its inputs."""
+        written = self.written("model", f"{local_root}/bucket/run/model")
+        self.only(written)["metadata"]["tfx_version"] = TFX
+        remote = {"model": "s3://bucket/run/model"}
+        found = self.only(contract.to_remote(written, remote, {"model": "tfx.Model"}))
+        assert "tfx_version" not in found["metadata"]
+
     def test_only_a_page_has_the_way_to_its_store_recorded(
         self, local_root: Path
     ) -> None:
@@ -181,10 +207,10 @@ class TestToRemote:
         assert "store_session_info" not in page["metadata"]
 
     def test_of_metrics_only_numbers_are_left(self, local_root: Path) -> None:
-        """KFP would show TFX's version among the metrics, and pass it on as 0."""
+        """KFP would show a text among the metrics, and pass it on as 0."""
         written = self.written("metrics", f"{local_root}/bucket/run/metrics")
         properties = self.only(written)["metadata"]
-        properties |= {"accuracy": 0.97, "epochs": 25.0, "tfx_version": "1.21.0"}
+        properties |= {"accuracy": 0.97, "epochs": 25.0, "comment": "good"}
         remote = {"metrics": "s3://bucket/run/metrics"}
         found = contract.to_remote(written, remote, {"metrics": "system.Metrics"})
         assert self.only(found)["metadata"] == {
