@@ -19,12 +19,24 @@ _LIBRARIES = (
 
 def start(module: str) -> None:
     """Runs `main` of a module; if a module is hidden, one line tells."""
+    _read_names_in_utf_8()
     for line in _hidden():
         sys.stderr.write(f"error: {line}\n")
         sys.exit(1)
     from contract import program
 
     program.run(module)
+
+
+def _read_names_in_utf_8() -> None:
+    """Starts this process again if names of files would be read in another encoding.
+
+    That is so in a locale such as de_DE.ISO-8859-1, and with PYTHONUTF8=0 in that of C.
+    ML Metadata and all files of a run keep names in UTF-8.
+    """
+    if sys.getfilesystemencoding() != "utf-8" and sys.executable:
+        os.environ["PYTHONUTF8"] = "1"
+        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
 
 
 def _hidden() -> Iterator[str]:

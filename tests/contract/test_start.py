@@ -45,6 +45,20 @@ def main():
 """
 
 
+def test_names_of_files_are_in_utf_8_in_any_locale(tmp_path: Path) -> None:
+    (tmp_path / "réglages.toml").write_text("[training]\nepochs = 'viele'\n")
+    done = subprocess.run(
+        [sys.executable, ROOT / "local_runner.py", "--config", "réglages.toml"],
+        cwd=tmp_path,
+        env={"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+    )
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: réglages.toml: training.epochs: ")
+
+
 def test_settings_that_would_break_libraries_are_taken_away(tmp_path: Path) -> None:
     (tmp_path / "showing.py").write_text(SHOWING)
     done = subprocess.run(
@@ -58,10 +72,10 @@ def test_settings_that_would_break_libraries_are_taken_away(tmp_path: Path) -> N
             "PYTHONCOERCECLOCALE": "0",
         },
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         check=False,
     )
-    assert (done.returncode, done.stdout) == (0, "None None \\u2264\n")
+    assert (done.returncode, done.stdout) == (0, "None None \u2264\n")
     assert "UserWarning: a library's" in done.stderr
 
 
