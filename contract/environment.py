@@ -18,6 +18,9 @@ _PINNED = {
     # The Trainer and the export need TensorFlow. For Keras this variable has precedence
     # over its own file, ~/.keras/keras.json.
     "KERAS_BACKEND": "tensorflow",
+    # TFX's libraries import matplotlib and draw nothing. A notebook names the backend
+    # of its own environment here, and matplotlib refuses one that it does not know.
+    "MPLBACKEND": "agg",
 }
 """Variables that the project needs. Another value is replaced, with a message."""
 

@@ -29,6 +29,12 @@ def run(module: str) -> Never:
     """Runs `main` of a module; if a library is missing, one line tells."""
     _settle()
     try:
+        os.getcwd()
+    except OSError as error:
+        line = f"the current folder: {error.strerror}: change to another, with cd"
+        print(f"error: {line}", file=sys.stderr)
+        sys.exit(2)
+    try:
         with stoppable():
             _imported(module)()
         sys.stdout.flush()
@@ -61,6 +67,8 @@ def _settle() -> None:
     # Warnings of libraries are no errors of ours, but the user may have set this for
     # tests of other code.
     os.environ.pop("PYTHONWARNINGS", None)
+    # A child would wait for what a person types after its end.
+    os.environ.pop("PYTHONINSPECT", None)
     if any(action == "error" for action, *_ in warnings.filters):
         warnings.simplefilter("default")
     # With a relative HOME, libraries would make folders in the current folder.
@@ -88,13 +96,12 @@ def why_not_imported(error: Exception) -> str:
     name = name or getattr(reason, "name", None) or "a library"
     lines = [line.strip() for line in str(reason).splitlines() if line.strip()]
     found = kind + lines[0][:MOST_LETTERS] if lines else type(reason).__name__
-    full = isinstance(reason, MemoryError) or "failed to map" in found
-    remedy = (
-        "out of memory: give this machine or container more"
-        if full
-        else "the environment is incomplete: `make clean setup` creates it again"
-    )
-    return f"{name}: cannot be imported: {found}: {remedy}"
+    told = f"{name}: cannot be imported: {found}"
+    if isinstance(reason, MemoryError) or "failed to map" in found:
+        return f"{told}: out of memory: give this machine or container more"
+    if of_broken_library(reason):
+        told += ": the environment is incomplete: `make clean setup` creates it again"
+    return told
 
 
 def _imported(module: str) -> Callable[[], object]:

@@ -89,6 +89,12 @@ class Workspace:
                 the artifacts in the folder.
         """
         check_path(self.root, "--output")
+        for folder in (self.all_artifacts, self.all_models, self.runs):
+            if os.path.lexists(folder) and not os.path.isdir(folder):
+                raise BadInputError(
+                    f"{folder}: expected a folder, found something else, or a link to "
+                    "nothing: move it away"
+                )
         highest = _highest_number(self.all_artifacts)
         if not os.path.lexists(self.metadata):
             if highest:

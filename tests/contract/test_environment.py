@@ -25,6 +25,17 @@ def test_one_thread_and_keras_2_for_tfx(cleared: pytest.MonkeyPatch) -> None:
     assert os.environ["TF_USE_LEGACY_KERAS"] == "1"
 
 
+def test_what_a_notebook_sets_for_its_own_environment_is_replaced(
+    cleared: pytest.MonkeyPatch,
+) -> None:
+    cleared.setenv("MPLBACKEND", "module://matplotlib_inline.backend_inline")
+    assert environment.prepare() == [
+        "MPLBACKEND=module://matplotlib_inline.backend_inline is replaced: this "
+        "pipeline needs agg"
+    ]
+    assert os.environ["MPLBACKEND"] == "agg"
+
+
 def test_what_is_set_already_stays(cleared: pytest.MonkeyPatch) -> None:
     cleared.setenv(THREADS[0], "8")
     environment.prepare()

@@ -59,6 +59,24 @@ def test_names_of_files_are_in_utf_8_in_any_locale(tmp_path: Path) -> None:
     assert done.stderr.startswith("error: réglages.toml: training.epochs: ")
 
 
+def test_a_current_folder_that_is_gone_is_told(tmp_path: Path) -> None:
+    (tmp_path / "gone").mkdir()
+    done = subprocess.run(
+        f"cd {tmp_path}/gone && rmdir ../gone && "
+        f"exec {sys.executable} {ROOT}/local_runner.py --help",
+        shell=True,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    *_, line = done.stderr.splitlines()
+    assert line == (
+        "error: the current folder: No such file or directory: change to another, "
+        "with cd"
+    )
+
+
 def test_settings_that_would_break_libraries_are_taken_away(tmp_path: Path) -> None:
     (tmp_path / "showing.py").write_text(SHOWING)
     done = subprocess.run(

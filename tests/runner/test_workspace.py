@@ -133,6 +133,17 @@ def test_a_path_that_a_library_would_misread_is_refused_before_anything_starts(
         Workspace(f"/nowhere/{name}").check()
 
 
+@pytest.mark.parametrize("name", ["models", "artifacts", "runs"])
+def test_what_is_no_folder_where_one_is_needed_is_told_before_anything_starts(
+    workspace: Workspace, name: str
+) -> None:
+    """The disk that a link points to may not be mounted, and training takes long."""
+    os.makedirs(workspace.root, exist_ok=True)
+    os.symlink("/not/mounted", os.path.join(workspace.root, name))
+    with pytest.raises(BadInputError, match=f"{name}: expected a folder, found "):
+        workspace.check()
+
+
 def test_spans_have_a_pattern_for_just_those_that_are_read(
     workspace: Workspace, tmp_path: Path
 ) -> None:
