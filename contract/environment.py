@@ -2,6 +2,7 @@
 
 import gc
 import os
+import subprocess
 import sys
 import warnings
 from collections.abc import Iterator
@@ -44,6 +45,13 @@ each core. Without one of them, TensorFlow aborts the process. The upper bound i
 because clusters often allow a pod 512 processes or 1,024, however many cores it has."""
 
 
+_FLAGS = ("XLA_FLAGS", "TF_XLA_FLAGS")
+_FLAGS_PROBE = (
+    "import tensorflow as tf; "
+    "tf.function(lambda x: x + 1, jit_compile=True)(tf.constant(1.0))"
+)
+
+
 def prepare() -> list[str]:
     """Sets the environment variables of this process and of its child processes.
 
@@ -62,6 +70,29 @@ def prepare() -> list[str]:
     return overruled
 
 
+def _try_flags() -> None:
+    """Checks that TensorFlow does not abort the process for flags in the environment.
+
+    It does so for a flag that it does not know (xla/parse_flags_from_env.cc), such as
+    one that was set for another version or for JAX. A child tries it, which takes as
+    long as the import of TensorFlow, but only if there are such flags.
+
+    Raises:
+        BadInputError: TensorFlow aborts.
+    """
+    if not (given := [name for name in _FLAGS if os.environ.get(name)]):
+        return
+    command = [sys.executable, "-P", "-c", _FLAGS_PROBE]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode < 0:
+        fatal = [line for line in done.stderr.splitlines() if ": F " in line]
+        why = fatal[-1].partition("] ")[2] if fatal else f"signal {-done.returncode}"
+        raise BadInputError(
+            f"{', '.join(given)}: TensorFlow ends with: {why.strip()}: unset it, or "
+            "leave out what this version does not know"
+        )
+
+
 @contextmanager
 def heavy_imports() -> Iterator[None]:
     """Excludes the objects of imports in the block from garbage collection.
@@ -72,6 +103,7 @@ def heavy_imports() -> Iterator[None]:
 
     Raises:
         BadInputError: Python runs without docstrings (-OO), which TensorFlow reads.
+            TensorFlow aborts for the flags that it reads from the environment.
         BrokenError: The system cannot start as many threads as TensorFlow and TFX do.
     """
     if sys.flags.optimize > 1:
@@ -85,6 +117,7 @@ def heavy_imports() -> Iterator[None]:
             f"{found} are allowed here: raise `ulimit -u`, or the container's limit of "
             "processes (pids), or `ulimit -v`"
         )
+    _try_flags()
     gc.disable()
     try:
         yield

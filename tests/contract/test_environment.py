@@ -6,6 +6,7 @@ import os
 import pytest
 
 from contract import environment
+from contract.errors import BadInputError
 
 THREADS = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
 
@@ -40,6 +41,18 @@ def test_what_is_set_already_stays(cleared: pytest.MonkeyPatch) -> None:
     cleared.setenv(THREADS[0], "8")
     environment.prepare()
     assert [os.environ[name] for name in THREADS] == ["8", "1"]
+
+
+@pytest.mark.parametrize("name", ["XLA_FLAGS", "TF_XLA_FLAGS"])
+def test_flags_for_which_tensorflow_would_abort_are_named(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv(name, "--made_for_another_version")
+    unknown = (
+        f"{name}: TensorFlow ends with: Unknown flags? in {name}: --made_for_anoth"
+    )
+    with pytest.raises(BadInputError, match=unknown), environment.heavy_imports():
+        pytest.fail("it would abort the process")
 
 
 def test_the_collector_rests_while_heavy_things_are_imported() -> None:
