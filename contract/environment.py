@@ -102,7 +102,7 @@ def heavy_imports() -> Iterator[None]:
     0.4 s.
 
     Raises:
-        BadInputError: Python runs without docstrings (-OO), which TensorFlow reads.
+        BadInputError: Python runs without docstrings (-OO), which TensorFlow reads; or
             TensorFlow aborts for the flags that it reads from the environment.
         BrokenError: The system cannot start as many threads as TensorFlow and TFX do.
     """

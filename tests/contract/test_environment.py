@@ -43,15 +43,15 @@ def test_what_is_set_already_stays(cleared: pytest.MonkeyPatch) -> None:
     assert [os.environ[name] for name in THREADS] == ["8", "1"]
 
 
-@pytest.mark.parametrize("name", ["XLA_FLAGS", "TF_XLA_FLAGS"])
 def test_flags_for_which_tensorflow_would_abort_are_named(
-    monkeypatch: pytest.MonkeyPatch, name: str
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setenv(name, "--made_for_another_version")
-    unknown = (
-        f"{name}: TensorFlow ends with: Unknown flags? in {name}: --made_for_anoth"
-    )
-    with pytest.raises(BadInputError, match=unknown), environment.heavy_imports():
+    monkeypatch.setenv("TF_XLA_FLAGS", "--made_for_another_version")
+    unknown = "TF_XLA_FLAGS: TensorFlow ends with: Unknown flags in .*: --made_for_"
+    with (
+        pytest.raises(BadInputError, match=unknown),
+        environment.heavy_imports(),
+    ):
         pytest.fail("it would abort the process")
 
 
