@@ -30,14 +30,17 @@ _OPTIONS = (
     ("default-timeout", "UV_HTTP_TIMEOUT", " "),
 )
 
-# Variables of uv that would change the packages of a lock, or their destination.
+# Variables of uv that would change the packages of a lock, their destination, or the
+# folder in which it works.
 _OF_RESOLUTION = (
     *("UV_BUILD_CONSTRAINT", "UV_CONSTRAINT", "UV_EXCLUDE", "UV_EXCLUDE_NEWER"),
-    *("UV_NO_BINARY", "UV_NO_BUILD", "UV_NO_BUILD_ISOLATION", "UV_OVERRIDE"),
-    *("UV_PRERELEASE", "UV_PYTHON", "UV_REQUIRE_HASHES", "UV_RESOLUTION"),
-    *("UV_SYSTEM_PYTHON", "UV_TORCH_BACKEND", "UV_NO_VERIFY_HASHES"),
-    *("UV_NO_EDITABLE", "UV_NO_CONFIG", "UV_PROJECT", "UV_WORKING_DIR"),
+    *("UV_EXCLUDE_NEWER_PACKAGE", "UV_NO_BINARY", "UV_NO_BINARY_PACKAGE"),
+    *("UV_NO_BUILD", "UV_NO_BUILD_ISOLATION", "UV_NO_BUILD_PACKAGE"),
+    *("UV_NO_CONFIG", "UV_NO_EDITABLE", "UV_NO_VERIFY_HASHES", "UV_OVERRIDE"),
+    *("UV_PRERELEASE", "UV_PROJECT", "UV_PYTHON", "UV_REQUIRE_HASHES"),
+    *("UV_RESOLUTION", "UV_SYSTEM_PYTHON", "UV_TORCH_BACKEND"),
     *("UV_VENV_RELOCATABLE", "UV_VENV_SEED"),
+    *("UV_WORKING_DIR", "UV_WORKING_DIRECTORY"),
 )
 
 # Places that may have only some files of some packages. They can be used to install by

@@ -86,7 +86,8 @@ def test_pips_options_become_uvs_variables(
 
 
 @pytest.mark.parametrize(
-    "variable", ["UV_CONSTRAINT", "UV_EXCLUDE_NEWER", "UV_NO_VERIFY_HASHES"]
+    "variable",
+    ["UV_CONSTRAINT", "UV_EXCLUDE_NEWER", "UV_NO_VERIFY_HASHES", "UV_WORKING_DIR"],
 )
 def test_what_would_change_a_lock_does_not_reach_uv(variable: str) -> None:
     environ = {variable: "/nowhere", "UV_INDEX": "https://a.example", "HOME": "/me"}
