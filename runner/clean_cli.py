@@ -49,8 +49,8 @@ def clean(output: str, keep_runs: int, dry_run: bool, as_json: bool) -> None:
     count = len(found.kept_runs)
     kept = "1 run is kept" if count == 1 else f"{count} runs are kept"
     verb = "would remove" if dry_run else "removed"
-    for folder in (*found.artifacts, *found.runs):
-        click.echo(f"{verb} {folder}")
+    for path in (*found.artifacts, *found.runs, *found.links):
+        click.echo(f"{verb} {path}")
     click.echo(
         f"{verb} {len(found.artifacts)} folders of artifacts and {len(found.runs)} of "
         f"runs, {decimal(found.size)}; {kept} whole"

@@ -11,7 +11,7 @@ from ml_metadata.proto import metadata_store_pb2
 
 from lineage.endings import RUN_ENDING
 from lineage.records import Run, read_runs
-from runner.workspace import Workspace
+from runner.workspace import DATA_ENDING, Workspace
 from version_store.inventory import all_versions
 from version_store.metadata import PUSHED_MODEL, Store, open_store
 from version_store.versions import folder_size
@@ -22,10 +22,14 @@ _SYSTEM = ".system"
 
 @dataclass(frozen=True)
 class Cleaned:
-    """The folders that were removed or would be; `size` is their sum in bytes."""
+    """What was removed or would be; `size` is the sum of the folders in bytes.
+
+    `links` are the workspace's links to data sets; the data itself stays.
+    """
 
     artifacts: list[str] = field(default_factory=list)
     runs: list[str] = field(default_factory=list)
+    links: list[str] = field(default_factory=list)
     kept_runs: list[str] = field(default_factory=list)
     size: int = 0
 
@@ -45,7 +49,7 @@ def clean(workspace: Workspace, keep: int, *, dry_run: bool) -> Cleaned:
     """
     old_looks = list(_old_looks(workspace, keep))
     if not os.path.exists(workspace.metadata):
-        return _removed(Cleaned([], old_looks), dry_run=dry_run)
+        return _removed(Cleaned(runs=old_looks), dry_run=dry_run)
     store = open_store(workspace.metadata, read_only=dry_run)
     runs = read_runs(store)
     kept = list(_newest(runs, keep))
@@ -71,6 +75,7 @@ def clean(workspace: Workspace, keep: int, *, dry_run: bool) -> Cleaned:
     found = Cleaned(
         sorted(folders),
         sorted([*_old_runs(workspace, runs, kept), *old_looks]),
+        sorted(_unused_links(workspace, kept)),
         [run.name or run.id for run in kept],
     )
     return _removed(found, dry_run=dry_run)
@@ -83,6 +88,8 @@ def _removed(found: Cleaned, *, dry_run: bool) -> Cleaned:
     if not dry_run:
         for folder in folders:
             shutil.rmtree(folder, ignore_errors=True)
+        for link in found.links:
+            _remove_links(link)
     return replace(found, size=size)
 
 
@@ -121,6 +128,47 @@ def _artifacts(store: Store, root: str) -> Iterator[Any]:
         below = os.path.normpath(artifact.uri).startswith(root + os.sep)
         if below and not is_gone and artifact.id not in versions:
             yield artifact
+
+
+def _unused_links(workspace: Workspace, kept: list[Run]) -> Iterator[str]:
+    """Yields the links to data sets that no kept run has read.
+
+    A run with such data makes its link again.
+    """
+    read = {
+        value
+        for run in kept
+        for step in run.steps.values()
+        for value in step.parameters.values()
+        if isinstance(value, str)
+    }
+    for name in _names(workspace.all_data):
+        link = os.path.join(workspace.all_data, name)
+        needed = any(value == link or value.startswith(link + os.sep) for value in read)
+        if DATA_ENDING.search(name) and _is_of_links(link) and not needed:
+            yield link
+
+
+def _is_of_links(path: str) -> bool:
+    """Tells whether it is a link, or a folder with nothing but links in it."""
+    within = (os.path.join(path, name) for name in _names(path))
+    return os.path.islink(path) or (
+        os.path.isdir(path) and all(map(os.path.islink, within))
+    )
+
+
+def _remove_links(path: str) -> None:
+    """Removes a link, or a folder with nothing but links in it."""
+    if os.path.islink(path):
+        os.unlink(path)
+        return
+    for name in _names(path):
+        os.unlink(os.path.join(path, name))
+    os.rmdir(path)
+
+
+def _names(folder: str) -> list[str]:
+    return sorted(os.listdir(folder)) if os.path.isdir(folder) else []
 
 
 def _working_folders(workspace: Workspace, store: Store, kept: list[Run]) -> list[str]:

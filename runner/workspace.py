@@ -12,6 +12,7 @@
 
 import glob
 import os
+import re
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -25,6 +26,10 @@ from contract.errors import BadInputError
 from lineage.endings import LOCK_FILE
 from runner.folders import check_path
 from version_store.sqlite_file import highest_execution
+
+DATA_ENDING = re.compile(r"-[0-9a-f]{16}(\.tmp(-\d+)?)?$")
+"""End of the name of a link to data, after the model's name: the start of the data's
+fingerprint. A killed run may leave one with `.tmp`."""
 
 BUSY = "in use by another run"
 """Part of the message about a workspace that is locked."""
@@ -54,6 +59,11 @@ class Workspace:
     def all_models(self) -> str:
         """Folder with the versions of every model name."""
         return os.path.join(self.root, "models")
+
+    @property
+    def all_data(self) -> str:
+        """Folder with the links to data sets."""
+        return os.path.join(self.root, "data")
 
     def artifacts(self, name: str) -> str:
         """Returns the pipeline root for a model name."""
@@ -139,7 +149,7 @@ class Workspace:
 
     def data_link(self, name: str, fingerprint: str, spans: Sequence[Span] = ()) -> str:
         """Returns the path that `link_data` gives to a data set."""
-        link = os.path.join(self.root, "data", f"{name}-{fingerprint[:16]}")
+        link = os.path.join(self.all_data, f"{name}-{fingerprint[:16]}")
         return os.path.join(link, links(spans)[0]) if spans else link
 
     def link_data(
@@ -162,14 +172,14 @@ class Workspace:
             return self._link_spans(name, fingerprint, spans)
         link = self.data_link(name, fingerprint)
         os.makedirs(os.path.dirname(link), exist_ok=True)
-        beside = f"{link}.tmp-{os.getpid()}"
+        beside = _unfinished(link)
         os.symlink(os.path.abspath(path), beside)
         os.replace(beside, link)
         return link
 
     def _link_spans(self, name: str, fingerprint: str, spans: Sequence[Span]) -> str:
         folder = self.data_link(name, fingerprint)
-        beside = f"{folder}.tmp-{os.getpid()}"
+        beside = _unfinished(folder)
         os.makedirs(beside)
         for link, path in links(spans)[1].items():
             os.symlink(os.path.abspath(path), os.path.join(beside, link))
@@ -202,6 +212,18 @@ class Workspace:
             yield
         finally:
             lock.release()
+
+
+def _unfinished(path: str) -> str:
+    """Returns a path for something that gets its own name later; removes a killed one.
+
+    Only one run at a time uses the workspace. In a container each has the same number.
+    """
+    beside = f"{path}.tmp"
+    if os.path.islink(beside):
+        os.unlink(beside)
+    shutil.rmtree(beside, ignore_errors=True)
+    return beside
 
 
 def _highest_number(artifacts: str) -> int:

@@ -26,9 +26,9 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     digits.write(str(root / "digits"))
     workspace = Workspace(str(root / "output"))
     for shard_rows in (700, 800, 800, 700):
-        example_gen = ImageExampleGen(
-            source=str(root / "digits"), shard_rows=shard_rows
-        )
+        fingerprint = ("a" if shard_rows == 700 else "b") * 16
+        link = workspace.link_data("digits", str(root / "digits"), fingerprint)
+        example_gen = ImageExampleGen(source=link, shard_rows=shard_rows)
         schema_gen = TaskSchemaGen(
             examples=example_gen.outputs["examples"], judgement=judgement()
         )
@@ -112,6 +112,29 @@ def test_what_a_person_put_beside_stays(workspace: Workspace) -> None:
         "notes",
         "the-good-one",
     ]
+
+
+def test_links_to_data_that_no_kept_run_has_read_go_and_nothing_else(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    """Each data set that was read leaves a link; a person's own data may be beside."""
+    data = Path(workspace.all_data)
+    spans, own = data / "a-0123456789abcdef", data / "b-0123456789abcdef"
+    for folder in (spans, own):
+        folder.mkdir()
+        (folder / "7").symlink_to(tmp_path)
+    (own / "notes.txt").write_text("mine")
+    (data / "letters").symlink_to(tmp_path)
+
+    would = clean(workspace, 1, dry_run=True).links
+    assert clean(workspace, 1, dry_run=False).links == would
+
+    used, unused = f"digits-{'a' * 16}", f"digits-{'b' * 16}"
+    assert [Path(path).name for path in would] == [spans.name, unused]
+    left = sorted(path.name for path in data.iterdir())
+    assert left == [own.name, used, "letters"]
+    assert (own / "notes.txt").read_text() == "mine"
+    assert (data / used / "train-images-idx3-ubyte").exists()
 
 
 def test_an_empty_folder_has_nothing_to_remove(tmp_path: Path) -> None:

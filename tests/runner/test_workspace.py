@@ -201,3 +201,22 @@ class TestTheDatabaseBelongsToTheArtifacts:
             other.execute("create table t (x)")
         with pytest.raises(BadInputError, match="found another database: bring"):
             used.check()
+
+
+def test_what_a_killed_run_left_of_a_link_is_replaced(tmp_path: Path) -> None:
+    """In a container each run may have the same number of process."""
+    workspace = Workspace(str(tmp_path / "output"))
+    (tmp_path / "spans" / "7").mkdir(parents=True)
+    [span] = find(str(tmp_path / "spans" / "{SPAN}"))
+    for spans in ((), (span,)):
+        link = Path(workspace.data_link("letters", "0" * 64))
+        link.parent.mkdir(parents=True, exist_ok=True)
+        Path(f"{link}.tmp").symlink_to("/nowhere")
+        workspace.link_data("letters", str(tmp_path / "spans"), "0" * 64, spans)
+        Path(f"{link}.tmp").mkdir()
+        if not spans:
+            link.unlink()
+        workspace.link_data("letters", str(tmp_path / "spans"), "0" * 64, spans)
+        assert [path.name for path in link.parent.iterdir()] == [link.name]
+        if not spans:
+            link.unlink()
