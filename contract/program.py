@@ -31,8 +31,8 @@ def run(module: str) -> Never:
     try:
         os.getcwd()
     except OSError as error:
-        line = f"the current folder: {error.strerror}: change to another, with cd"
-        print(f"error: {line}", file=sys.stderr)
+        what = f"the current folder: {error.strerror}: change to another, with cd"
+        print(f"error: {what}", file=sys.stderr)
         sys.exit(2)
     try:
         with stoppable():

@@ -241,7 +241,7 @@ def _told(origin: Origin) -> dict[str, Origin]:
     return told
 
 
-_PARTS = {
+_PARTS: dict[str, Json] = {
     "provenance of who compiled": {"provenance": Provenance()},
     "fingerprint of the data": {"fingerprint": ""},
     "place of the data": {"data": ""},
