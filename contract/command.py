@@ -41,6 +41,9 @@ _UNUSABLE = (
 )
 """Error numbers of an unusable path: it is wrong, or rights are missing."""
 
+_WIDTH = 88
+"""Maximum width of the help, in characters."""
+
 _ROOM_BYTES = 1 << 20
 """A file system with less free space than this counts as full."""
 
@@ -173,7 +176,13 @@ def run(
     try:
         with stoppable():
             _refuse_empty(sys.argv[1:])
-            sys.exit(command.main(prog_name=program, standalone_mode=False) or 0)
+            ended = command.main(
+                prog_name=program,
+                standalone_mode=False,
+                help_option_names=["-h", "--help"],
+                max_content_width=_WIDTH,
+            )
+            sys.exit(ended or 0)
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message(), err=True)
         sys.exit(Exit.BAD_INPUT.value)

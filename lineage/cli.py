@@ -25,10 +25,7 @@ Exit codes: 0 answered; 2 no answer is possible, and one line gives the reason.
 """
 
 
-@click.group(
-    help=_HELP,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 88},
-)
+@click.group(help=_HELP)
 def cli() -> None:
     """Groups the commands."""
 

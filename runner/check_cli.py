@@ -22,7 +22,7 @@ _MOST_ROWS = 40
 """The table shows at most this many classes; the JSON has all of them."""
 
 
-@click.command(context_settings={"max_content_width": 88})
+@click.command()
 @configuring
 @click.option(
     "--sheet",

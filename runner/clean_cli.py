@@ -13,7 +13,7 @@ from contract.options import AS_JSON, OUTPUT
 from runner.workspace import Workspace
 
 
-@click.command(context_settings={"max_content_width": 88})
+@click.command()
 @OUTPUT
 @click.option(
     "--keep-runs",

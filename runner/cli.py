@@ -43,7 +43,6 @@ _FURTHER = {
 """Module of each further command; imported only when the command is called."""
 
 _PROGRAM = "local_runner.py"
-_WIDTH = {"max_content_width": 88}
 _RUN = "run"
 
 
@@ -73,12 +72,12 @@ class _Group(click.Group):
         return getattr(module, cmd_name)
 
 
-@click.group(cls=_Group, context_settings=_WIDTH)
+@click.group(cls=_Group)
 def cli() -> None:
     """Groups the commands."""
 
 
-@cli.command(_RUN, help=_HELP, epilog=_EPILOG, context_settings=_WIDTH)
+@cli.command(_RUN, help=_HELP, epilog=_EPILOG)
 @configuring
 @click.option(
     "--no-reuse", is_flag=True, help="Run every node again; reuse no earlier results."

@@ -32,7 +32,7 @@ flags cannot be used; 3 there are findings; 130 interrupted, 143 terminated.
 """
 
 
-@click.command(help=_HELP, context_settings={"max_content_width": 88})
+@click.command(help=_HELP)
 @click.option(
     "--log",
     metavar="PREFIX",

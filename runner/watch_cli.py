@@ -38,7 +38,7 @@ class _Command(click.Command):
         return super().parse_args(ctx, args)
 
 
-@click.command(cls=_Command, context_settings={"max_content_width": 88})
+@click.command(cls=_Command)
 @configuring
 @click.option("--list", "as_list", is_flag=True, help="Print the state of each span.")
 @click.option(

@@ -14,7 +14,7 @@ from runner.flags import Asked, configuring
 from version_store.render import plain_table
 
 
-@click.command(context_settings={"max_content_width": 88})
+@click.command()
 @configuring
 @click.option(
     "--no-reuse", is_flag=True, help="Assume that no earlier results are reused."

@@ -29,10 +29,7 @@ servers; 2 the command cannot be done, and one line gives the reason.
 """
 
 
-@click.group(
-    help=_HELP,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 88},
-)
+@click.group(help=_HELP)
 def cli() -> None:
     """Groups the commands."""
 

@@ -25,7 +25,7 @@ _LEAST_TRUSTED = 19
 _MOST_MISSED = 5
 
 
-@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.command()
 @click.option(
     "--version-dir",
     type=click.Path(path_type=Path),

@@ -63,7 +63,7 @@ def _servers(
     return found
 
 
-@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.command()
 @click.option(
     "--data",
     required=True,

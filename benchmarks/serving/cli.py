@@ -51,7 +51,7 @@ async def run(
     return {(name, n): runs[name, n] for n in CONCURRENCIES for name in NAMES}
 
 
-@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.command()
 @click.option(
     "--models",
     type=click.Path(path_type=Path),

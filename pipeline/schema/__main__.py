@@ -17,7 +17,7 @@ def main() -> None:
     """Write schemas for your own data."""
 
 
-@main.command("infer", context_settings={"max_content_width": 88})
+@main.command("infer")
 @click.option(
     "--data", required=True, metavar="PATH", help="File or folder with labelled images."
 )

@@ -31,10 +31,9 @@ and nothing was started; 3 with --wait: a gate refused the model; 130 interrupte
 """
 
 _PROGRAM = "kubeflow_runner.py"
-_WIDTH = {"max_content_width": 88}
 
 
-@click.group(help=_HELP, context_settings=_WIDTH)
+@click.group(help=_HELP)
 def cli() -> None:
     """Groups the commands."""
 

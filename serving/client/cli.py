@@ -153,7 +153,7 @@ _as_json = click.option(
 )
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group()
 def cli() -> None:
     """Ask a model served by TensorFlow Serving or the embedded server.
 

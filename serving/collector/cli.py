@@ -24,7 +24,7 @@ started.
 
 @click.command(
     help=_HELP,
-    context_settings={"max_content_width": 88, "show_default": True},
+    context_settings={"show_default": True},
 )
 @click.argument("folder", type=click.Path(file_okay=False))
 @click.option(

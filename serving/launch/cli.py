@@ -118,7 +118,7 @@ def with_config(
     return replace(model, config=config, tensorflow=newest), beside, note
 
 
-@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.command()
 @click.option(
     "--server",
     "kind",

@@ -20,7 +20,7 @@ _LOG = click.option(
 )
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group()
 def cli() -> None:
     """List and remove logged requests.
 

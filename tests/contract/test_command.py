@@ -49,6 +49,25 @@ def test_it_ends_with_a_code_and_one_line(
     assert capsys.readouterr().err.strip() == line.strip()
 
 
+@pytest.mark.parametrize("option", ["-h", "--help"])
+def test_the_help_has_a_short_option_too(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], option: str
+) -> None:
+    @click.group()
+    def group() -> None:
+        """Groups the commands."""
+
+    @group.command()
+    def train() -> None:
+        """Train a model."""
+
+    monkeypatch.setattr("sys.argv", ["program", "train", option])
+    with pytest.raises(SystemExit) as caught:
+        run(group, "program")
+    assert caught.value.code == 0
+    assert "Train a model." in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("content", ["def half(", "", "import no_such_halfwritten"])
 def test_a_library_that_is_broken_on_the_disk_is_named(
     content: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
