@@ -3,7 +3,7 @@
 import os
 import time
 from contextlib import nullcontext
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import keras
@@ -63,10 +63,9 @@ def run_fn(fn_args: Any) -> None:
             it is raised before any data is read.
     """
     training = Training.model_validate(fn_args.custom_config[CONFIG_KEY])
-    eval_pattern, test_pattern = fn_args.eval_files
     keras.utils.set_random_seed(training.seed)
     _fix_order_of_sums()
-    task = task_of_split(test_pattern)
+    task = task_of_split(fn_args.eval_files[-1])
     model, comes_compiled = _prepare(task, training)
     started_from = (
         warm_start.start(model, task, training, fn_args.base_model)
@@ -75,30 +74,19 @@ def run_fn(fn_args: Any) -> None:
     )
 
     transform = tft.TFTransformOutput(fn_args.transform_output)
-    reader = Reader(transform)
-    cache_bytes = training.cache_mb * 1_000_000
-    train = reader.load(fn_args.train_files, cache_bytes)
-    left = cache_bytes - train.cached_bytes
-    half = WATCHED if training.early_stopping else None
-    validation = reader.load([eval_pattern], left, half)
-    left -= validation.cached_bytes
-    held = validation
-    if half is not None:
-        held = reader.load([eval_pattern], left, HELD)
-        left -= held.cached_bytes
-    test = reader.load([test_pattern], left)
-
+    rows = _read(Reader(transform), fn_args, training)
     run_dir = fn_args.model_run_dir
     if not comes_compiled:
-        compiling.compile_model(model, training, -(-len(train) // training.batch_size))
-    weights = compiling.class_weights(training, task, train.all_labels)
+        steps = -(-len(rows.train) // training.batch_size)
+        compiling.compile_model(model, training, steps)
+    weights = compiling.class_weights(training, task, rows.train.all_labels)
     loop = Loop(model, training.batch_size, weights)
     kept = Kept(training)
     started = time.perf_counter()
     with nullcontext() if comes_compiled else kernel_adam(model):
         history = loop.fit(
-            train,
-            validation,
+            rows.train,
+            rows.validation,
             epochs=training.epochs,
             seed=training.seed,
             callbacks=[
@@ -111,7 +99,7 @@ def run_fn(fn_args: Any) -> None:
     of_kept = kept.describe(history)
     if kept.watched:
         progress.tell(f"kept: epoch {of_kept['epoch']}, {of_kept['why']}")
-    measured = loop.measure(test)
+    measured = loop.measure(rows.test)
 
     keys = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy")
     history_content = {
@@ -127,19 +115,46 @@ def run_fn(fn_args: Any) -> None:
     model_run.write_json(run_dir, model_run.SUMMARY_FILE, summary)
     model_run.write_json(run_dir, model_run.TIMING_FILE, {"fit_seconds": fit_seconds})
     model.save(os.path.join(run_dir, model_run.MODEL_FILE))
-    model_run.save_answers(run_dir, _answers(model, test))
-    novelty = Novelty(model, task, train, training.seed)
-    first, _ = next(test.blocks(model_run.ANSWER_BATCH))
+    model_run.save_answers(run_dir, _answers(model, rows.test))
+    novelty = Novelty(model, task, rows.train, training.seed)
+    first, _ = next(rows.test.blocks(model_run.ANSWER_BATCH))
     model_run.save_novelty(run_dir, novelty.of(first).numpy())
     export(
         model,
         transform,
         task,
         novelty,
-        _reliability(model, novelty, held),
+        _reliability(model, novelty, rows.held),
         fn_args.serving_model_dir,
-        warmup_images=_pixels(next(validation.blocks(max(WARMUP_BATCH_SIZES)))[0]),
+        warmup_images=_pixels(next(rows.validation.blocks(max(WARMUP_BATCH_SIZES)))[0]),
     )
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """The splits. `held` are rows of the eval split that measure the reliability."""
+
+    train: Samples
+    validation: Samples
+    held: Samples
+    test: Samples
+
+
+def _read(reader: Reader, fn_args: Any, training: Training) -> _Rows:
+    """Reads the splits; rows that do not fit into `training.cache_mb` stay on disk."""
+    eval_pattern, test_pattern = fn_args.eval_files
+    left = training.cache_mb * 1_000_000
+
+    def load(patterns: list[str], half: int | None = None) -> Samples:
+        nonlocal left
+        samples = reader.load(patterns, left, half)
+        left -= samples.cached_bytes
+        return samples
+
+    train = load(fn_args.train_files)
+    validation = load([eval_pattern], WATCHED if training.early_stopping else None)
+    held = load([eval_pattern], HELD) if training.early_stopping else validation
+    return _Rows(train, validation, held, load([test_pattern]))
 
 
 def try_network(task: Task, training: Training) -> None:
