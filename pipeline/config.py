@@ -32,9 +32,13 @@ class Storage(Section):
         keep_runs: Number of the model's newest runs. At each push, only the artifacts
             that they made or reused are kept; None keeps all, until
             `local_runner.py clean`.
+        keep_versions: Number of the model's versions that are kept at each push: those
+            that are served, then the newest; None keeps all, until
+            `version_store prune`.
     """
 
     keep_runs: int | None = Field(None, ge=1)
+    keep_versions: int | None = Field(None, ge=1)
 
 
 class Push(Section):

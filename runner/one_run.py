@@ -211,9 +211,10 @@ def conclude(run: Run, ending: Ending) -> Exit:
         report = run.screen.tried(write, "report could not be written")
         result = replace(result, report=report)
     sending = None if on_purpose else _tell(run, result)
-    if code is Exit.PUSHED and run.config.storage.keep_runs is not None:
-        clean = partial(_clean, run, run.config.storage.keep_runs)
-        run.screen.tried(clean, "earlier runs stay")
+    if code is Exit.PUSHED:
+        # Versions go first, as the folder of a version's run stays as long as it does.
+        run.screen.tried(partial(_prune, run), "earlier versions stay")
+        run.screen.tried(partial(_clean, run), "earlier runs stay")
     keep = partial(summary.write, run.folder, result)
     run.screen.tried(keep, "result could not be written")
     from runner import metrics
@@ -250,8 +251,25 @@ def _tell(run: Run, result: summary.Result) -> notifying.Sending | None:
     return notifying.begin(run.config.notify.settings(), event)
 
 
-def _clean(run: Run, keep: int) -> None:
-    """Removes old runs, except the newest `keep` of each model."""
+def _prune(run: Run) -> None:
+    """Removes old versions of the model, as `storage.keep_versions` says."""
+    keep = run.config.storage.keep_versions
+    if keep is None:
+        return
+    from version_store.metadata import open_store
+    from version_store.operations import prune
+
+    store = open_store(run.workspace.metadata, read_only=False)
+    models, name = run.workspace.all_models, run.dataset.name
+    for gone in prune(models, name, keep, store, dry_run=False):
+        run.screen.say(f"  removed version {gone.number} (storage.keep_versions)")
+
+
+def _clean(run: Run) -> None:
+    """Removes outputs of old runs, as `storage.keep_runs` says."""
+    keep = run.config.storage.keep_runs
+    if keep is None:
+        return
     from runner.cleaning import clean
 
     found = clean(run.workspace, keep, dry_run=False)

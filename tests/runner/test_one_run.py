@@ -10,7 +10,7 @@ import pytest
 from contract import notifying
 from contract.demands import OVERALL, Demand
 from contract.exits import Exit
-from pipeline.config import Config, load_config
+from pipeline.config import Config, Storage, load_config
 from pipeline.notify import Notify
 from runner import one_run
 from runner.datasets import resolve
@@ -22,7 +22,8 @@ from runner.summary import Result
 from runner.workspace import Workspace
 from tests.receiver import receiving
 from tests.runner.test_summary import FAILED, SCANS
-from tests.version_store.pushing import push
+from tests.version_store.pushing import make_store, push
+from version_store.versions import list_versions
 
 SAME = {"how": "content", "seed": 1, "test_fraction": 0.2}
 
@@ -68,6 +69,24 @@ def test_a_push_that_was_not_recorded_is_found_by_its_manifest(tmp_path: Path) -
     path = str(tmp_path / "models/scans" / str(version))
     assert found("scans-2") == Pushed(version, path, already_served=False)
     assert found("scans-3") is None
+
+
+@pytest.mark.parametrize(("keep", "stay"), [(None, 3), (1, 1), (2, 2), (9, 3)])
+def test_the_setting_says_how_many_versions_stay_at_a_push(
+    tmp_path: Path, keep: int | None, stay: int
+) -> None:
+    pushed = [push(tmp_path / "models", weights) for weights in "abc"]
+    make_store(tmp_path / "metadata.sqlite")
+    config = Config(storage=Storage(keep_versions=keep))
+    text = io.StringIO()
+    one_run._prune(
+        one_run.Run(config, SCANS, Workspace(str(tmp_path)), "scans-1", 0, Screen(text))
+    )
+    assert list_versions(str(tmp_path / "models" / "scans")) == pushed[-stay:]
+    assert text.getvalue().splitlines() == [
+        f"  removed version {number} (storage.keep_versions)"
+        for number in reversed(pushed[:-stay])
+    ]
 
 
 REPORT = "/output/runs/scans-1/report.html"
