@@ -21,6 +21,7 @@ from typing import Any
 
 from contract.errors import BadInputError
 from contract.special_files import file_only
+from serving.launch import code
 from version_store import changes, versions
 from version_store.digests import weights_digest
 from version_store.manifest import Manifest, ManifestError, read_manifest
@@ -169,7 +170,7 @@ def how_to_allow(base: str, decision: Decision) -> str:
     """Returns the command that allows the model again, for a message."""
     models, name = os.path.split(os.path.abspath(base))
     return (
-        f".venv/bin/python -m version_store allow {decision.version} --models "
+        f"{code.typed('version_store')} allow {decision.version} --models "
         f"{shlex.quote(models)} --model {shlex.quote(name)} --reason TEXT lets it be "
         "pushed again"
     )

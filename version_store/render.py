@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from contract.command import print_json
+from serving.launch import code
 from version_store.inventory import Version
 from version_store.operations import Done, Trial
 from version_store.verification import Problem, what_was_held
@@ -84,7 +85,7 @@ def show_rollback(console: Console, done: Done) -> None:
     if done.waits:
         console.print(
             f"  not labelled yet: {done.waits}: once they have it, "
-            f".venv/bin/python -m version_store promote {done.made.number} "
+            f"{code.typed('version_store')} promote {done.made.number} "
             "--reason TEXT",
             style="yellow",
             soft_wrap=True,

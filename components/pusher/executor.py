@@ -17,6 +17,7 @@ from contract import nodes, progress, properties
 from contract.rows_apart.marker import withdraw_marker
 from contract.task import TASK_FILE
 from serving import model_config
+from serving.launch import code
 from version_store import changes, rollout, versions
 from version_store.decisions import holding_back, how_to_allow
 from version_store.digests import file_digests, model_digest, weights_digest
@@ -206,7 +207,7 @@ def _label(base: str, version: int, label: str, servers: Servers) -> None:
         command = f"canary {version}" if label == CANARY else f"promote {version}"
         line = (
             f"version {version} is not labelled {label} yet: {error}: once servers "
-            f"have it, .venv/bin/python -m version_store {command} does that"
+            f"have it, {code.typed('version_store')} {command} does that"
         )
         logging.warning("%s", line)
         progress.tell(line)

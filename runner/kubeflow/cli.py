@@ -1,6 +1,7 @@
 """`python kubeflow_runner.py`: commands, flags, exit codes."""
 
 import os
+import shlex
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -20,6 +21,7 @@ from runner.kubeflow.client import Client, Options
 from runner.kubeflow.connection import Connection, connection
 from runner.kubeflow.package import Package, arguments, check_name, planned, read
 from runner.kubeflow.parameters import DATA
+from serving.launch.code import typed_script
 
 _HELP = """
 Run the pipeline on Kubeflow Pipelines (open source, 2.x).
@@ -58,7 +60,8 @@ def compile_command(output: str | None, **given: Any) -> None:
         f"data {recipe.data}, image {recipe.deployment.image}"
     )
     click.echo(
-        f"next: .venv/bin/python kubeflow_runner.py submit --package {path} --wait"
+        f"next: {typed_script('kubeflow_runner.py')} submit --package "
+        f"{shlex.quote(path)} --wait"
     )
 
 
@@ -119,8 +122,8 @@ def compile_monitor(
     flags.write(text, path)
     click.echo(f"{path}: pipeline {read(path).name}, requests in {log}")
     click.echo(
-        f"next: .venv/bin/python kubeflow_runner.py schedule --package {path} --every "
-        "1d --no-cache"
+        f"next: {typed_script('kubeflow_runner.py')} schedule --package "
+        f"{shlex.quote(path)} --every 1d --no-cache"
     )
 
 

@@ -48,11 +48,18 @@ def environment() -> dict[str, str]:
 
 def typed(module: str) -> str:
     """Returns the command line as the user types it in the working folder."""
-    here = Path.cwd()
-    python = Path(sys.executable)
-    if python.is_relative_to(here):
-        python = python.relative_to(here)
-    if here == ROOT:
-        return f"{shlex.quote(str(python))} -m {module}"
+    if Path.cwd() == ROOT:
+        return f"{_from_here(Path(sys.executable))} -m {module}"
     path = "" if is_installed() else f"PYTHONPATH={shlex.quote(str(ROOT))} "
-    return f"{path}{shlex.quote(str(python))} -P -m {module}"
+    return f"{path}{_from_here(Path(sys.executable))} -P -m {module}"
+
+
+def typed_script(name: str) -> str:
+    """Returns the command line of a script of the project, as `typed` does."""
+    return f"{_from_here(Path(sys.executable))} {_from_here(ROOT / name)}"
+
+
+def _from_here(path: Path) -> str:
+    """Returns a path for the shell; a relative one if it is in the working folder."""
+    here = Path.cwd()
+    return shlex.quote(str(path.relative_to(here) if here in path.parents else path))

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from contract.errors import BadInputError
+from serving.launch import code
 from tests.version_store.pushing import MODEL, push
 from version_store import changes, decisions, versions
 from version_store.decisions import barred, find_withdrawn, holding_back, withdrawn
@@ -67,7 +68,7 @@ def test_the_recipe_is_known_before_a_run_trains(models: Path, base: str) -> Non
     why = barred(base, "of new")
     assert why is not None
     assert why.startswith(f"version {new} was rolled back from at ")
-    assert "(reads 7 as 1): .venv/bin/python -m version_store allow" in why
+    assert f"(reads 7 as 1): {code.typed('version_store')} allow" in why
     assert barred(base, "of old") is None
     assert barred(base, "") is None
 

@@ -6,6 +6,7 @@ import pytest
 
 from components.pusher.demand import read_demands
 from serving import model_config
+from serving.launch import code
 from tests.components.pusher.conftest import Push, properties
 from version_store import rollout, versions
 from version_store.operations import allow, rollback, withdraw
@@ -29,7 +30,7 @@ def test_a_model_that_was_rolled_back_from_is_not_pushed_again(
     assert (demand.gate, demand.metric) == ("Pusher", "rolled_back_from")
     assert demand.refused
     assert demand.detail.startswith(f"version {new} was rolled back from at ")
-    assert "(reads 7 as 1): .venv/bin/python -m version_store allow" in demand.detail
+    assert f"(reads 7 as 1): {code.typed('version_store')} allow" in demand.detail
     assert versions.list_versions(str(base)) == before
     assert not [path for path in base.iterdir() if "incoming" in path.name]
 

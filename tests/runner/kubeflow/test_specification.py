@@ -373,8 +373,8 @@ class TestSameInputSameBytes:
         assert process.stdout == (
             "mnist.yaml: pipeline mnist, 15 nodes, data mnist, image "
             "mnist-tfx-pipeline:0.1.0\n"
-            "next: .venv/bin/python kubeflow_runner.py submit --package mnist.yaml "
-            "--wait\n"
+            f"next: {sys.executable} {REPOSITORY}/kubeflow_runner.py submit "
+            "--package mnist.yaml --wait\n"
         )
         return folder / "mnist.yaml"
 
