@@ -2,6 +2,7 @@
 
 import difflib
 import importlib
+from contextlib import nullcontext
 from typing import Never
 
 import click
@@ -11,6 +12,7 @@ from components.image_example_gen import mirrors
 from components.image_example_gen.source import Observer, ignore
 from contract import command
 from contract.options import VERBOSE
+from contract.waiting import told
 from pipeline.config import Config
 from runner.datasets import DIGITS_BOUNDS, DataSet, resolve
 from runner.flags import Asked, configuring
@@ -116,13 +118,16 @@ def find_data(config: Config, observe: Observer = ignore) -> tuple[Config, DataS
     """
     # Standard output may have to be pure JSON.
     bar = DownloadBar(Console(stderr=True, highlight=False))
+    path = config.data.path
     try:
-        dataset = resolve(
-            config.data,
-            cache_folder(),
-            lambda folder: mirrors.download(folder, bar),
-            observe,
-        )
+        # A hundred thousand photographs take an hour.
+        with told(f"reading all images in {path}") if path else nullcontext():
+            dataset = resolve(
+                config.data,
+                cache_folder(),
+                lambda folder: mirrors.download(folder, bar),
+                observe,
+            )
     finally:
         bar.stop()
     if dataset.is_digits:

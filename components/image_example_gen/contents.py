@@ -43,6 +43,11 @@ def list_files(path: str) -> list[File]:
             "--data (data.path): expected a folder or a file, found an empty path"
         )
     if not os.path.exists(path):
+        if "://" in path:
+            raise BadInputError(
+                f"{path}: expected a folder or a file of this machine, found an "
+                "address: fetch what is there, and name the folder or file"
+            )
         raise BadInputError(f"{path}: missing: expected a folder or a file")
     if special := special_file(path):
         raise BadInputError(

@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -14,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from components.image_example_gen import digits, mirrors
+from contract.errors import BadInputError
 from contract.exits import Exit
 from pipeline.beam import Beam
 from pipeline.training.settings import Training
@@ -139,6 +141,11 @@ def write(path: str, content: bytes) -> None:
             "gone: missing: expected a folder or a file",
         ),
         (
+            ["--data", "s3://bucket/pictures"],
+            "s3://bucket/pictures: expected a folder or a file of this machine, found "
+            "an address: fetch what is there, and name the folder or file",
+        ),
+        (
             ["--data", "typo.toml"],
             "typo.toml: expected IDX files, an npz, a folder of pictures for each "
             "class, a CSV or a Parquet file (docs/your-own-data.md), found a file "
@@ -257,6 +264,19 @@ def test_mnist_by_name_without_network_or_files_says_where_to_put_them(
     assert line.startswith(f"error: {folder}/cache/mnist-tfx-pipeline/mnist: no MNIST")
     assert "from 127.0.0.1:9: nothing listens there (connection refused)" in line
     assert line.endswith("files there, or name their folder with --data")
+
+
+def test_data_that_takes_long_to_read_is_told(
+    folder: Path, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def slowly(*args: object) -> None:
+        time.sleep(0.2)
+        raise BadInputError("read")
+
+    monkeypatch.setattr("contract.waiting._SHOWN_AFTER_SECONDS", 0.01)
+    monkeypatch.setattr("runner.cli.resolve", slowly)
+    lines = command("--data", "data").stderr.splitlines()
+    assert lines == ["reading all images in data", "error: read"]
 
 
 def test_ctrl_c_while_the_data_is_read_is_no_traceback(
