@@ -142,7 +142,14 @@ def holding_back(base: str, digest: str, weights: str, recipe: str) -> Decision 
     Raises:
         BadInputError: The records cannot be read.
     """
-    last = {decision.digest: decision for decision in read_decisions(base)}
+    return against(read_decisions(base), digest, weights, recipe)
+
+
+def against(
+    decisions: Sequence[Decision], digest: str, weights: str, recipe: str
+) -> Decision | None:
+    """Returns the decision against a model; see `holding_back`."""
+    last = {decision.digest: decision for decision in decisions}
     if digest in last:
         return None if last[digest].allowed else last[digest]
     if not weights or not recipe:

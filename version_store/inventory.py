@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 from contract.errors import BadInputError
 from version_store import versions
-from version_store.decisions import Decision, withdrawn
+from version_store.decisions import Decision, against, read_decisions
+from version_store.digests import weights_digest
 from version_store.manifest import Manifest, ManifestError, read_manifest
 from version_store.serving_config import serving_of
 
@@ -53,6 +54,15 @@ class Version:
         """The version as which this version's model was first pushed."""
         back = self.manifest.rolled_back if self.manifest else None
         return back.of if back else self.number
+
+
+def identity(manifest: Manifest) -> tuple[str, str, str]:
+    """Returns the digests of a version's model, of its variables and of its recipe.
+
+    A model that was trained again has another digest, but equal variables.
+    """
+    variables = weights_digest(manifest.files or {})
+    return manifest.model_digest or "", variables, manifest.recipe or ""
 
 
 def list_models(models: str, *, whole: bool = True) -> list[str]:
@@ -96,7 +106,7 @@ def list_versions(
     base = os.path.join(models, model)
     numbers = versions.list_versions(base, whole=whole)
     now = serving_of(base, numbers, config)
-    held_back = withdrawn(base)
+    decisions = read_decisions(base)
     found = []
     for number in reversed(numbers):
         path = versions.version_path(base, number)
@@ -104,7 +114,6 @@ def list_versions(
             manifest, problem = read_manifest(path), ""
         except ManifestError as error:
             manifest, problem = None, str(error)
-        digest = manifest.model_digest if manifest else None
         found.append(
             Version(
                 model,
@@ -113,7 +122,7 @@ def list_versions(
                 number in now.versions,
                 manifest,
                 problem,
-                held_back.get(digest or ""),
+                against(decisions, *identity(manifest)) if manifest else None,
                 now.labels_of(number),
             )
         )

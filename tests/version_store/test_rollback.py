@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -156,6 +157,21 @@ class TestRollback:
         push(models, "newer")
         back(models, done.made.number)
         assert weights(served(models)) == "old"
+
+    def test_the_same_model_that_was_trained_twice_is_no_earlier_one(
+        self, models: Path, make_model: Callable[..., Path]
+    ) -> None:
+        """Its variables are equal, but a SavedModel's other files never are."""
+        push(models, "good", recipe="of good")
+        bad = []
+        for name in ("first", "second"):
+            trained = make_model(name, "bad")
+            (trained / "saved_model.pb").write_text(f"graph with names of {name}")
+            bad.append(push(models, source=trained, recipe="of bad"))
+        back(models)
+        assert weights(served(models)) == "good"
+        states = {one.number: one.state for one in list_versions(str(models), MODEL)}
+        assert [states[number] for number in bad] == ["rolled back from"] * 2
 
     def test_the_next_runs_champion_is_the_model_rolled_back_to(
         self, models: Path
