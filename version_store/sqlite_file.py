@@ -32,19 +32,15 @@ def reading(path: str) -> Iterator[sqlite3.Connection]:
     _check(path)
     # `as_uri` quotes letters of the path that have a meaning in a URI.
     uri = f"{Path(path).absolute().as_uri()}?mode=ro"
-    try:
-        with contextlib.closing(
-            sqlite3.connect(uri, timeout=_POLL_SECONDS, uri=True)
-        ) as database:
+    with contextlib.ExitStack() as opened:
+        with _damage_told(path):
+            database = sqlite3.connect(uri, timeout=_POLL_SECONDS, uri=True)
+            opened.enter_context(contextlib.closing(database))
             if _TABLE not in _tables(path, database):
                 raise BadInputError(
                     f"{path}: expected a metadata store, found another database"
                 )
-            yield database
-    except sqlite3.DatabaseError as error:
-        raise BadInputError(
-            f"{path}: expected a metadata store, found: {error}"
-        ) from error
+        yield database
 
 
 def highest_execution(path: str) -> int:
@@ -57,7 +53,7 @@ def highest_execution(path: str) -> int:
     """
     if os.path.isfile(path) and not os.path.getsize(path):
         return 0
-    with reading(path) as database:
+    with reading(path) as database, _damage_told(path):
         [(first,), *_] = database.execute("pragma quick_check(1)").fetchall()
         if first != "ok":
             raise BadInputError(f"{path}: expected a metadata store, found: {first}")
@@ -67,6 +63,16 @@ def highest_execution(path: str) -> int:
             "select seq from sqlite_sequence where name = ?", (_TABLE,)
         ).fetchone()
         return int(found[0]) if found else 0
+
+
+@contextmanager
+def _damage_told(path: str) -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.DatabaseError as error:
+        raise BadInputError(
+            f"{path}: expected a metadata store, found: {error}"
+        ) from error
 
 
 def _check(path: str) -> None:
