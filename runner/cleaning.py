@@ -19,6 +19,8 @@ from version_store.versions import folder_size
 _SYSTEM = ".system"
 """TFX's own folder beside a node's outputs: working files of the executions."""
 
+_LAYOUT_DEPTH = 4
+
 
 @dataclass(frozen=True)
 class Cleaned:
@@ -65,7 +67,8 @@ def clean(workspace: Workspace, keep: int, *, dry_run: bool) -> Cleaned:
         for artifact in _artifacts(store, workspace.all_artifacts)
         if artifact.id not in needed
     ]
-    folders = [artifact.uri for artifact in gone if os.path.isdir(artifact.uri)]
+    found_at = (_place(artifact, workspace.all_artifacts) for artifact in gone)
+    folders = [folder for folder in found_at if os.path.isdir(folder)]
     folders += _working_folders(workspace, store, kept)
     if gone and not dry_run:
         # The store is updated first: a leftover folder without a record does no harm.
@@ -119,15 +122,27 @@ def _newest(runs: list[Run], keep: int) -> Iterator[Run]:
 def _artifacts(store: Store, root: str) -> Iterator[Any]:
     """Yields the artifacts below a folder that the store does not mark as deleted.
 
-    Leaves out those that stand for versions: their folders are empty, and their state
-    says whether the version exists.
+    The store has the paths at which they were made. After a move of the whole output
+    folder they are known by their place in it, whose last part is the number of an
+    execution in this store. Leaves out those that stand for versions: their folders
+    are empty, and their state says whether the version exists.
     """
     versions = {artifact.id for artifact in store.get_artifacts_by_type(PUSHED_MODEL)}
     for artifact in store.get_artifacts():
         is_gone = artifact.state == metadata_store_pb2.Artifact.DELETED
         below = os.path.normpath(artifact.uri).startswith(root + os.sep)
-        if below and not is_gone and artifact.id not in versions:
+        is_here = below or os.path.isdir(_place(artifact, root))
+        if is_here and not is_gone and artifact.id not in versions:
             yield artifact
+
+
+def _place(artifact: Any, root: str) -> str:
+    """Returns the folder of an artifact by TFX's layout below a folder.
+
+    It is `<name>/<node>/<output>/<execution>`.
+    """
+    parts = os.path.normpath(artifact.uri).split(os.sep)[-_LAYOUT_DEPTH:]
+    return os.path.join(root, *parts)
 
 
 def _unused_links(workspace: Workspace, kept: list[Run]) -> Iterator[str]:

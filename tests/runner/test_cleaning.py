@@ -98,6 +98,25 @@ def test_what_a_kept_run_reused_stays_however_old(workspace: Workspace) -> None:
     assert clean(workspace, 1, dry_run=True).artifacts == []
 
 
+def test_a_moved_output_folder_is_cleaned_as_well(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    """The store still has the paths of before the move."""
+    moved = Workspace(str(tmp_path / "moved"))
+    shutil.copytree(workspace.root, moved.root, symlinks=True)
+    before = examples(workspace)
+    assert examples(moved) == before
+
+    found = clean(moved, 1, dry_run=False)
+
+    assert [Path(path).name for path in found.links] == [
+        f"digits-{letter * 16}" for letter in "ab"
+    ]
+    assert examples(moved) == before[:1]
+    assert examples(workspace) == before
+    assert clean(moved, 1, dry_run=True).artifacts == []
+
+
 def test_what_a_person_put_beside_stays(workspace: Workspace) -> None:
     runs = Path(workspace.runs)
     for name in ("digits-20250101-000000", "the-good-one", "notes"):
