@@ -7,9 +7,11 @@ from typing import Any, Literal, get_args, get_origin
 
 import click
 
+from components.image_example_gen import spans
 from contract.errors import BadInputError
 from contract.options import CONFIG, OUTPUT, Command, ModelOption, any_setting
 from pipeline.config import FORMER_SETTINGS, Config, load_config
+from pipeline.data_settings import Data
 from runner.workspace import Workspace
 
 _DEFAULTS = Config()
@@ -221,12 +223,29 @@ def configuring(command: Command) -> Command:
             [*settings, *given.items()],
             note=lambda line: click.echo(f"note: {line}", err=True),
         )
+        _check_apart(config.data, output)
         return command(Asked(config, output), **{name: flags[name] for name in own})
 
     given: Command = wrapper
     for option in reversed(_OPTIONS):
         given = option(given)
     return given
+
+
+def _check_apart(data: Data, output: str) -> None:
+    """Refuses an output folder in the data, where its files would be read as data.
+
+    Spans and a prefix choose other files.
+    """
+    if data.path is None or data.prefix or spans.is_pattern(data.path):
+        return
+    above, below = os.path.realpath(data.path), os.path.realpath(output)
+    if os.path.isdir(above) and os.path.commonpath((above, below)) == above:
+        raise BadInputError(
+            f"--output: {output}: expected a folder outside of the data, as what is "
+            f"written there would be read as data; found it in {data.path}: choose "
+            "another with --output"
+        )
 
 
 def _classes(text: str) -> list[str]:

@@ -118,6 +118,26 @@ def test_bad_input_is_one_line(check: Check) -> None:
     assert str(caught.value) == "nowhere: missing: expected a folder or a file"
 
 
+@pytest.mark.parametrize("command", ["check", "run", "why", "watch"])
+@pytest.mark.parametrize("output", ["letters", "letters/../letters/out", "link/a/b"])
+def test_an_output_folder_in_the_data_is_refused_by_every_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str, output: str
+) -> None:
+    """The next run would read the first one's outputs as data."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "letters").mkdir()
+    (tmp_path / "link").symlink_to("letters")
+    arguments = [command, "--data", "letters", "--output", output]
+    with pytest.raises(BadInputError) as caught:
+        CliRunner().invoke(cli, arguments, catch_exceptions=False)
+    assert str(caught.value) == (
+        f"--output: {output}: expected a folder outside of the data, as what is "
+        "written there would be read as data; found it in letters: choose another with "
+        "--output"
+    )
+    assert list((tmp_path / "letters").iterdir()) == []
+
+
 def test_a_sheet_that_nobody_asked_for_may_have_no_place(
     check: Check, scans: Path
 ) -> None:
