@@ -15,7 +15,6 @@ import click
 from contract import command, environment, logs
 from contract.errors import BadInputError, Terminated
 from contract.exits import Exit
-from contract.options import CONFIG, ModelOption, any_setting
 from runner.kubeflow import flags, places, schedules, versions
 from runner.kubeflow.client import Client, Options
 from runner.kubeflow.connection import Connection, connection
@@ -66,36 +65,7 @@ def compile_command(output: str | None, **given: Any) -> None:
 
 
 @cli.command("compile-monitor")
-@click.option(
-    "--model",
-    "name",
-    cls=ModelOption,
-    required=True,
-    help="Name of the model to monitor.",
-)
-@click.option(
-    "--log",
-    required=True,
-    metavar="PATH",
-    help="Path prefix or folder of the logged requests, below /requests.",
-)
-@CONFIG
-@any_setting("Change any setting of the configuration; may be repeated.")
-@click.option(
-    "--image", default=flags.IMAGE, show_default=True, help="The project's image."
-)
-@click.option(
-    "--models-volume",
-    default="mnist-models",
-    show_default=True,
-    help="PersistentVolumeClaim with the models.",
-)
-@click.option(
-    "--log-volume",
-    default="request-logs",
-    show_default=True,
-    help="PersistentVolumeClaim with the request logs.",
-)
+@flags.monitored
 @flags.pipeline_root
 @click.option(
     "--output",

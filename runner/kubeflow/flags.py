@@ -36,6 +36,20 @@ def _all(*options: Command) -> Command:
     return add
 
 
+_SETTINGS = (
+    CONFIG,
+    any_setting("Change any setting of the configuration; may be repeated."),
+    click.option("--image", help=f"The project's image. [{IMAGE}]"),
+    click.option(
+        "--models-volume",
+        help=f"PersistentVolumeClaim for the models. [{Deployment.models_volume}]",
+    ),
+    click.option(
+        "--log-volume",
+        help=f"PersistentVolumeClaim with request logs. [{Deployment.log_volume}]",
+    ),
+)
+
 compiling = _all(
     click.option(
         "--data", metavar="WHERE", help=f"Data to train on: {places.PLACES}. [mnist]"
@@ -46,24 +60,15 @@ compiling = _all(
         cls=ModelOption,
         help="Name of the model and of the pipeline. [made from the name of the data]",
     ),
-    CONFIG,
-    any_setting("Change any setting of the configuration; may be repeated."),
-    click.option("--image", help=f"The project's image. [{IMAGE}]"),
-    click.option(
-        "--models-volume",
-        help="PersistentVolumeClaim for the models. [mnist-models]",
-    ),
+    *_SETTINGS,
     click.option(
         "--data-volume",
-        help="PersistentVolumeClaim with the data, mounted at /data. [mnist-data]",
+        help="PersistentVolumeClaim with the data, mounted at /data. "
+        f"[{Deployment.data_volume}]",
     ),
     click.option(
         "--beam-volume",
-        help="PersistentVolumeClaim shared with Flink. [mnist-beam]",
-    ),
-    click.option(
-        "--log-volume",
-        help="PersistentVolumeClaim with the request logs for Replay. [request-logs]",
+        help=f"PersistentVolumeClaim shared with Flink. [{Deployment.beam_volume}]",
     ),
     click.option(
         "--data-secret",
@@ -97,6 +102,23 @@ connecting = _all(
     click.option(
         "--ca-cert", metavar="FILE", help="PEM file with certificates to trust."
     ),
+)
+
+monitored = _all(
+    click.option(
+        "--model",
+        "name",
+        cls=ModelOption,
+        required=True,
+        help="Name of the model to monitor.",
+    ),
+    click.option(
+        "--log",
+        required=True,
+        metavar="PATH",
+        help="Path prefix or folder of the logged requests, below /requests.",
+    ),
+    *_SETTINGS,
 )
 
 package_file = click.option(
@@ -176,11 +198,13 @@ def recipe(
     check_root(pipeline_root)
     deployment = Deployment(
         image=_word("--image", image or IMAGE),
-        models_volume=_claim("--models-volume", models_volume or "mnist-models"),
-        data_volume=_claim("--data-volume", data_volume or "mnist-data"),
-        beam_volume=_claim("--beam-volume", beam_volume or "mnist-beam"),
-        log_volume=_claim("--log-volume", log_volume or "request-logs"),
         pipeline_root=pipeline_root or "",
+        **_claims(
+            models_volume=models_volume,
+            data_volume=data_volume,
+            beam_volume=beam_volume,
+            log_volume=log_volume,
+        ),
         data_secret=_secret(data_secret, data),
     )
     places.check_reach(data, pipeline_root, has_secret=bool(data_secret))
@@ -223,9 +247,9 @@ def monitoring(
     config_path: str | None,
     settings: tuple[str, ...],
     *,
-    image: str,
-    models_volume: str,
-    log_volume: str,
+    image: str | None,
+    models_volume: str | None,
+    log_volume: str | None,
     pipeline_root: str | None,
 ) -> Recipe:
     """Checks the flags of `compile-monitor`; returns the arguments for the compiler.
@@ -237,10 +261,9 @@ def monitoring(
     check_root(pipeline_root)
     _check_log("--log", log)
     deployment = Deployment(
-        image=_word("--image", image),
-        models_volume=_claim("--models-volume", models_volume),
-        log_volume=_claim("--log-volume", log_volume),
+        image=_word("--image", image or IMAGE),
         pipeline_root=pipeline_root or "",
+        **_claims(models_volume=models_volume, log_volume=log_volume),
     )
     config = config.model_copy(update={"beam": on_cluster(config.beam)})
     pipeline = _name(f"{name}-monitor", log)
@@ -315,19 +338,22 @@ def _word(option: str, text: str) -> str:
     return text
 
 
-def _claim(option: str, text: str) -> str:
-    """Checks the name of a claim, which KFP also uses as the name of a volume.
+def _claims(**volumes: str | None) -> dict[str, str]:
+    """Checks the given names of claims, which KFP also uses as names of volumes.
 
     A claim may have a DNS subdomain name, but a volume needs a DNS label. Otherwise
     Kubernetes refuses the pod, and from KFP 2.17 on the whole pipeline is repeated.
     """
-    if not re.fullmatch(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?", text):
+    given = {name: text for name, text in volumes.items() if text}
+    for name, text in given.items():
+        if re.fullmatch(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?", text):
+            continue
         raise BadInputError(
-            f"{option}: expected the name of a PersistentVolumeClaim of 63 characters "
-            f"at most and without dots, as Kubeflow names a volume after it, found "
-            f"{text!r}"
+            f"--{name.replace('_', '-')}: expected the name of a PersistentVolumeClaim "
+            "of 63 characters at most and without dots, as Kubeflow names a volume "
+            f"after it, found {text!r}"
         )
-    return text
+    return given
 
 
 def _secret(name: str | None, data: str) -> str:
