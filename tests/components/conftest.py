@@ -9,7 +9,6 @@ import pytest
 from tensorflow_metadata.proto.v0 import schema_pb2
 
 from components.image_example_gen import digits
-from components.image_example_gen.source import open_source
 from components.task_schema_gen.schema import complete, parse_judgement
 from pipeline.schema import judgement
 from tests.components.datasets import Dataset, Examples
@@ -18,14 +17,7 @@ from tests.components.datasets import Dataset, Examples
 @pytest.fixture(scope="session")
 def all_digits(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
     """The embedded data set: 1,437 images to train on and 360 to test on."""
-    folder = tmp_path_factory.mktemp("digits") / "idx"
-    digits.write(str(folder))
-    source = open_source(str(folder))
-    train, test = (
-        [np.concatenate(column) for column in zip(*part.blocks(), strict=True)]
-        for part in (source.train, source.test)
-    )
-    return Dataset(*train, *test)
+    return Dataset.embedded(tmp_path_factory.mktemp("digits") / "idx")
 
 
 @pytest.fixture(scope="session")

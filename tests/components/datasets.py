@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from components.image_example_gen import digits
 from components.image_example_gen.source import open_source
 from contract.errors import BadInputError
 
@@ -26,6 +27,17 @@ class Dataset:
     train_labels: np.ndarray
     test_images: np.ndarray
     test_labels: np.ndarray
+
+    @classmethod
+    def embedded(cls, folder: Path) -> Dataset:
+        """Returns the embedded data set, which is written to a new folder."""
+        digits.write(str(folder))
+        source = open_source(str(folder))
+        train, test = (
+            [np.concatenate(column) for column in zip(*part.blocks(), strict=True)]
+            for part in (source.train, source.test)
+        )
+        return cls(*train, *test)
 
     def files(self) -> dict[str, np.ndarray]:
         """Returns the arrays by the names of MNIST's own files."""

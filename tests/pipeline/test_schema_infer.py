@@ -8,8 +8,6 @@ import pytest
 from click.testing import CliRunner, Result
 from scipy.spatial.distance import jensenshannon
 
-from components.image_example_gen import digits
-from components.image_example_gen.source import open_source
 from components.task_schema_gen.schema import parse_judgement
 from contract.errors import BadInputError
 from pipeline.schema.__main__ import main
@@ -33,14 +31,7 @@ def bounds(text: str) -> dict[str, float]:
 
 @pytest.fixture(scope="module")
 def all_digits(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
-    folder = tmp_path_factory.mktemp("digits") / "idx"
-    digits.write(str(folder))
-    source = open_source(str(folder))
-    train, test = (
-        [np.concatenate(column) for column in zip(*part.blocks(), strict=True)]
-        for part in (source.train, source.test)
-    )
-    return Dataset(*train, *test)
+    return Dataset.embedded(tmp_path_factory.mktemp("digits") / "idx")
 
 
 @pytest.fixture

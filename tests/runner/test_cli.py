@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from components.image_example_gen import digits, mirrors
+from components.image_example_gen import mirrors
 from contract.errors import BadInputError
 from contract.exits import Exit
 from pipeline.beam import Beam
@@ -24,14 +24,6 @@ from runner.one_run import Ending
 from runner.workspace import Workspace
 
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
-
-
-@pytest.fixture(scope="module")
-def scans(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Real digits as IDX files."""
-    folder = tmp_path_factory.mktemp("scans") / "idx"
-    digits.write(str(folder))
-    return folder
 
 
 @pytest.fixture

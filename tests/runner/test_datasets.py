@@ -7,20 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from components.image_example_gen import digits, mirrors, mnist
+from components.image_example_gen import mirrors, mnist
 from components.image_example_gen.source import open_source
 from contract.errors import BadInputError
 from pipeline.config import load_config
 from pipeline.data_settings import Data
 from runner.datasets import DIGITS_BOUNDS, resolve
-
-
-@pytest.fixture(scope="module")
-def scans(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Real digits as IDX files."""
-    folder = tmp_path_factory.mktemp("scans") / "idx"
-    digits.write(str(folder))
-    return folder
 
 
 @pytest.fixture

@@ -1,21 +1,10 @@
 """A pod's log is read in whichever of KFP's ways is available."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from runner.kubeflow.connection import Connection
 from runner.kubeflow.logs import pod_log
-from tests.runner.kubeflow.fake_kfp import FakeKfp, serve
-
-
-@pytest.fixture
-def fake() -> Iterator[FakeKfp]:
-    fake = FakeKfp()
-    server = serve(fake)
-    yield fake
-    server.shutdown()
-    server.server_close()
+from tests.runner.kubeflow.fake_kfp import FakeKfp
 
 
 def log_of_server(fake: FakeKfp) -> str:

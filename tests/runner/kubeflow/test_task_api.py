@@ -1,6 +1,5 @@
 """Tasks are read from a KFP without ML Metadata."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,7 +8,7 @@ import pytest
 from runner.kubeflow.api_errors import AwayError
 from runner.kubeflow.connection import Connection
 from runner.kubeflow.task_api import picture, tasks_of
-from tests.runner.kubeflow.fake_kfp import FakeKfp, Request, serve
+from tests.runner.kubeflow.fake_kfp import FakeKfp, Request
 
 NOW = datetime(2026, 1, 1, 0, 10, tzinfo=UTC)
 
@@ -57,15 +56,6 @@ def test_of_two_passes_the_later_one_counts() -> None:
     tasks = [task("A", "RUNNING", 7), task("A", "FAILED", 1, **END)]
     [node] = picture(["A"], tasks, NOW).nodes
     assert node.state == "running"
-
-
-@pytest.fixture
-def fake() -> Iterator[FakeKfp]:
-    fake = FakeKfp()
-    server = serve(fake)
-    yield fake
-    server.shutdown()
-    server.server_close()
 
 
 def test_all_pages_are_asked_for(fake: FakeKfp) -> None:
