@@ -21,24 +21,9 @@ def test_cron_is_sent_with_six_fields(given: str, sent: str) -> None:
     assert cron(given) == sent
 
 
-@pytest.mark.parametrize(
-    ("given", "problem"),
-    [
-        ("3am", "found 1 in '3am'"),
-        ("0 3 * * * * *", "found 7"),
-        ("0 24 * * *", "hour: expected .* 0 to 23, found '24'"),
-        ("60 * * * *", "minute: expected .* 0 to 59"),
-        ("0 0 0 0 * *", "day of month: expected .* 1 to 31, found '0'"),
-        ("0 3 * * mun", "day of week: expected .* or fri..., found 'mun'"),
-        ("0 3 * * 5-1", "day of week: .* found '5-1'"),
-        ("*/0 * * * *", "minute: .* found '\\*/0'"),
-        ("*-3 * * * *", "minute"),
-        ("0 3 * * 1;2", "day of week"),
-        ("@fortnightly", "found 1"),
-    ],
-)
-def test_no_cron(given: str, problem: str) -> None:
-    with pytest.raises(BadInputError, match=f"^--cron: .*{problem}"):
+@pytest.mark.parametrize(("given", "found"), [("3am", 1), ("0 3 * * * * *", 7)])
+def test_no_cron(given: str, found: int) -> None:
+    with pytest.raises(BadInputError, match=f"^--cron: .* found {found} in '"):
         cron(given)
 
 

@@ -1,12 +1,13 @@
 """Recurring runs, started by KFP by cron or interval."""
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.runner.kubeflow.conftest import Run, WritePackage
-from tests.runner.kubeflow.fake_kfp import FakeKfp
+from tests.runner.kubeflow.fake_kfp import FakeKfp, Request
 
 
 def schedule(run: Run, fake: FakeKfp, package: Path, *more: str) -> Any:
@@ -98,6 +99,22 @@ def test_no_schedule(
     assert ended.code == 2
     assert ended.errors.startswith(f"error: {problem}")
     assert fake.requests == []
+
+
+def test_kfp_says_what_is_wrong_in_a_cron_expression(
+    fake: FakeKfp, run: Run, write_package: WritePackage
+) -> None:
+    """KFP's API server reads it (backend/src/apiserver/server/api_converter.go)."""
+    said = "Schedule cron is not a supported format. Error: End of range (24) above 23"
+
+    def refuse(request: Request) -> tuple[int, dict[str, str], str] | None:
+        if request.method == "POST" and request.path.endswith("/recurringruns"):
+            return 400, {}, json.dumps({"message": said})
+        return None
+
+    fake.accept = refuse
+    ended = schedule(run, fake, write_package(), "--cron", "0 24 * * *")
+    assert (ended.code, ended.errors) == (2, f"error: {fake.host}: 400: {said}\n")
 
 
 def test_the_root_of_a_package_is_handed_over_as_kfp_does_not_read_it(
