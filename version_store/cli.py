@@ -14,6 +14,20 @@ PROGRAM = "python -m version_store"
 
 _VERSION = click.IntRange(min=0)
 
+
+def _some_text(context: click.Context, option: click.Parameter, text: str) -> str:
+    if not text.strip():
+        raise click.BadParameter("expected a text, found none")
+    return text
+
+
+_REASON = click.option(
+    "--reason",
+    required=True,
+    callback=_some_text,
+    help="Reason; stored in the record.",
+)
+
 _HELP = """
 Manage the pushed versions of a model.
 
@@ -104,7 +118,7 @@ def canary(here: Where, version: int | None) -> None:
 
 @cli.command()
 @click.argument("version", type=_VERSION, required=False)
-@click.option("--reason", required=True, help="Reason; stored in the record.")
+@_REASON
 @where("servers", "metadata", "name")
 def promote(here: Where, version: int | None, reason: str) -> None:
     """Make the canary, or VERSION, the stable version.
@@ -127,7 +141,7 @@ def promote(here: Where, version: int | None, reason: str) -> None:
 
 
 @cli.command()
-@click.option("--reason", required=True, help="Reason; stored in the record.")
+@_REASON
 @where("metadata", "name")
 def withdraw(here: Where, reason: str) -> None:
     """End the trial of the canary, without promoting it.
@@ -150,7 +164,7 @@ def withdraw(here: Where, reason: str) -> None:
 
 @cli.command()
 @click.argument("asked", metavar="VERSION|DIGEST")
-@click.option("--reason", required=True, help="Reason; stored in the record.")
+@_REASON
 @where("name")
 def allow(here: Where, asked: str, reason: str) -> None:
     """Allow runs to push a model again after a rollback or a withdrawal.

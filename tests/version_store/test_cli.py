@@ -264,6 +264,10 @@ def test_models_elsewhere_as_on_a_volume(run: Run, models: Path) -> None:
         ),
         (["prune"], "Missing option '--keep'."),
         (["allow", "5"], "Missing option '--reason'."),
+        (
+            ["withdraw", "--reason", " "],
+            "Invalid value for '--reason': expected a text",
+        ),
         (["list", "--config", "no"], "no: expected a server's model configuration, "),
         (["prune", "--keep", "0"], "Invalid value for '--keep': 0 is not in the"),
         (["rollback", "x"], "Invalid value for '[VERSION]': 'x' is not a valid"),
