@@ -119,8 +119,8 @@ def monitor(
 
 
 def _is_counted(path: str) -> bool:
-    """Tells whether a log file is empty or has its index; a kill may leave none."""
-    return not os.path.getsize(path) or os.path.exists(reading.index_of(path))
+    """Tells whether a log file is empty or has an index; a kill may leave none."""
+    return not os.path.getsize(path) or any(True for _ in reading.entries(path))
 
 
 def _model(models: str, name: str | None, files: list[str]) -> str:

@@ -229,6 +229,12 @@ def _show(screen: Screen, result: Result) -> None:
             # The table shows the doubts already.
             for line in () if estimate["doubts"] else estimate["reasons"]:
                 screen.say(f"    {line}", style="yellow")
+    if torn := result.traffic.get("torn_bytes"):
+        screen.say(
+            f"note: not read: {torn:,} bytes that are no whole records, in "
+            f"{result.traffic['torn_files']:,} of the log's files",
+            style="yellow",
+        )
     style = "bold green" if result.code is Exit.PUSHED else "bold red"
     if result.code is Exit.REFUSED:
         count = len(result.traffic["findings"])

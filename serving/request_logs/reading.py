@@ -200,7 +200,7 @@ def entries(path: str) -> Iterator[Entry]:
         open(index_of(path), "rb") as stream,
     ):
         for line in stream:
-            # A full disk may have cut a line, and the next line continues it.
+            # Such a line is none of ours, or was cut and is continued by the next one.
             with contextlib.suppress(ValueError, KeyError, TypeError):
                 yield _entry(line, at)
             at += len(line)
@@ -213,8 +213,8 @@ def _entry(line: bytes, at: int) -> Entry:
         model=content["model"],
         version=content["version"],
         signatures=tuple(content["signatures"]),
-        timestamp_secs=content["timestamp_secs"],
-        offset=content["offset"],
+        timestamp_secs=int(content["timestamp_secs"]),
+        offset=int(content["offset"]),
         at=at,
         length=len(line.rstrip(b"\n")),
     )

@@ -49,6 +49,9 @@ def served(saved: Path, scans: Place) -> Any:
         for picture, row in zip(pictures, answers["probabilities"], strict=True):
             log.predict(picture[None], row.numpy()[None])
         log.close()
+        [file] = prefix.parent.glob("*.tfrecord")
+        with file.open("ab") as stream:
+            stream.write(b"torn")
 
     return write, images
 
@@ -84,11 +87,13 @@ def look(
 def test_traffic_of_the_same_kind_ends_with_0_and_leaves_no_examples(
     look: Look,
 ) -> None:
+    """A kill has left half a record, which is not read."""
     looked = look(lambda images: images)
     assert looked.code == 0, looked.screen
     assert looked.result["kind"] == "monitor"
     assert looked.result["findings"] == []
     assert looked.result["traffic"]["versions"][0]["pictures"] == 360
+    assert "note: not read: 4 bytes that are no whole records" in looked.screen
     assert "scans: nothing was found" in looked.screen
     assert not list(looked.folder.rglob("*.gz"))
 

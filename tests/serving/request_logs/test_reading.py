@@ -202,6 +202,23 @@ def test_only_requests_that_were_chosen_are_read(prefix: Path) -> None:
     assert [one.request_id for one in found] == ["request-0", "request-3"]
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"[]\n",
+        b'{"request_id": "x"}\n',
+        b'{"request_id": "x", "model": "m", "version": 1, "signatures": [], '
+        b'"timestamp_secs": null, "offset": "none"}\n',
+    ],
+)
+def test_lines_of_another_form_are_no_entries(prefix: Path, line: bytes) -> None:
+    write_log(prefix, range(2))
+    (path,) = reading.find_files(str(prefix))
+    index = Path(reading.index_of(path))
+    index.write_bytes(line + index.read_bytes())
+    assert ids(prefix) == ["request-0", "request-1"]
+
+
 def test_half_a_line_of_a_full_disk_costs_one_id(prefix: Path) -> None:
     write_log(prefix, range(3))
     (path,) = reading.find_files(str(prefix))
