@@ -70,6 +70,9 @@ def test_its_command_runs_as_it_is_printed(unit: Path) -> None:
     assert watcher.wait(10) == int(settings["SuccessExitStatus"])
 
 
+APART = ("unshare", "--mount", "--pid", "--mount-proc", "--fork", "--kill-child")
+"""Runs a command with mounts of its own; all that it started ends with it."""
+
 MANAGER = """
 set -eu
 # systemd refuses to run for a user where the machine was not booted with it.
@@ -103,7 +106,7 @@ def test_systemd_starts_it_stops_it_and_does_not_restart_a_wrong_configuration(
 ) -> None:
     if not Path("/usr/lib/systemd/systemd").exists():
         pytest.skip("systemd is not installed")
-    if subprocess.run(["unshare", "--mount", "true"], capture_output=True).returncode:
+    if subprocess.run([*APART, "true"], capture_output=True).returncode:
         pytest.skip("this user may not mount a file system")
     home, runtime = project / "home", project / "runtime"
     units = home / ".config" / "systemd" / "user"
@@ -111,7 +114,7 @@ def test_systemd_starts_it_stops_it_and_does_not_restart_a_wrong_configuration(
     runtime.mkdir(mode=0o700)
     shutil.copy(unit, units)
     done = subprocess.run(
-        ["unshare", "--mount", "bash", "-c", MANAGER],
+        [*APART, "bash", "-c", MANAGER],
         cwd=project,
         env={
             "PATH": os.environ["PATH"],
