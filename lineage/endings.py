@@ -8,6 +8,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from pydantic import BaseModel
+
 from contract import nodes, properties
 from contract.exits import Exit
 from contract.special_files import file_only
@@ -62,6 +64,35 @@ class Verdict:
         return f"{self.kind}{at}{self.by}" if self.by else self.kind
 
 
+class _Node(BaseModel):
+    node: str
+
+
+class _Gate(BaseModel):
+    gate: str
+    refused: bool = False
+
+
+class _Push(BaseModel):
+    version: int
+    already_served: bool
+
+
+class _Result(BaseModel):
+    """What is read of `result.json`, which a person or another program may have edited.
+
+    A file in which one of these is of another kind counts as none.
+    """
+
+    exit_code: int = -1
+    model: str | None = None
+    started: float = 0.0
+    reasons: tuple[str, ...] = ()
+    components: tuple[_Node, ...] = ()
+    gates: tuple[_Gate, ...] = ()
+    pushed: _Push | None = None
+
+
 def read_result(output: str | None, run: str | None) -> dict[str, Any] | None:
     """Returns the runner's `result.json` of a run.
 
@@ -77,9 +108,10 @@ def read_result(output: str | None, run: str | None) -> dict[str, Any] | None:
         path = os.path.join(folder, _RESULT_FILE)
         with open(path, encoding="utf-8", opener=file_only) as stream:
             result = json.load(stream)
+        _Result.model_validate(result)
     except (OSError, ValueError):
         return {}
-    return result if isinstance(result, dict) else {}
+    return dict(result)
 
 
 def goes_on(output: str | None, run: str | None) -> bool | None:

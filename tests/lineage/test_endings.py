@@ -202,7 +202,9 @@ class TestReadResult:
         (tmp_path / "runs/a-run/result.json").write_text(json.dumps({"exit_code": 3}))
         assert read_result(str(tmp_path), "a-run") == {"exit_code": 3}
 
-    @pytest.mark.parametrize("content", [None, "", "[]", '{"exit_code'])
+    @pytest.mark.parametrize(
+        "content", [None, "", "[]", '{"exit_code', '{"exit_code":3,"started":"now"}']
+    )
     def test_a_run_without_one_did_not_end(
         self, tmp_path: Path, content: str | None
     ) -> None:
