@@ -24,6 +24,12 @@ def make(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+def test_a_clone_has_line_feeds_on_every_system() -> None:
+    """With CRLF, make and shells break, and the schema has another digest."""
+    rules = (ROOT / ".gitattributes").read_text("utf-8").splitlines()
+    assert "* text=auto eol=lf" in rules
+
+
 @pytest.mark.parametrize(
     ("target", "command"),
     [

@@ -7,6 +7,7 @@ one line.
 
 import base64
 import json
+import os
 import re
 import time
 from collections.abc import Callable
@@ -23,6 +24,8 @@ from contract.waiting import PATIENCE_SECONDS, SilenceError, awaited, told
 
 HOST_VARIABLE = "KF_PIPELINES_ENDPOINT"
 TOKEN_VARIABLE = "KFP_TOKEN"
+MOUNTED_VARIABLE = "KF_PIPELINES_SA_TOKEN_PATH"
+MOUNTED_TOKEN = "/var/run/secrets/kubeflow/pipelines/token"
 
 HEALTH = "/apis/v2beta1/healthz"
 _CONNECT_SECONDS = 5
@@ -231,6 +234,8 @@ def connection(
             ) from error
         if b"-----BEGIN CERTIFICATE-----" not in beginning:
             raise BadInputError(f"{ca_cert}: expected certificates in PEM")
+    if not token and not token_file:
+        token_file = _mounted_token()
     made = Connection(
         # An address copied from the browser ends in the path of a page (`/#/...`).
         host=host.split("/#", 1)[0].rstrip("/"),
@@ -241,6 +246,15 @@ def connection(
     )
     made.current_token()
     return made
+
+
+def _mounted_token() -> str | None:
+    """Returns the file with the token of this pod, such as a notebook of Kubeflow.
+
+    The names are those of KFP's SDK (kfp.client.set_volume_credentials).
+    """
+    path = os.environ.get(MOUNTED_VARIABLE)
+    return path or (MOUNTED_TOKEN if os.path.exists(MOUNTED_TOKEN) else None)
 
 
 def _new_token(namespace: str) -> str:

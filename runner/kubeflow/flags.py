@@ -98,7 +98,12 @@ connecting = _all(
     click.option(
         "--token", envvar=TOKEN_VARIABLE, show_envvar=True, help="Bearer token."
     ),
-    click.option("--token-file", metavar="FILE", help="File with the bearer token."),
+    click.option(
+        "--token-file",
+        metavar="FILE",
+        help="File with the bearer token. [the one that is mounted into a notebook of "
+        "Kubeflow]",
+    ),
     click.option(
         "--ca-cert", metavar="FILE", help="PEM file with certificates to trust."
     ),

@@ -1,6 +1,7 @@
 """Every end of a command line has a documented exit code and message."""
 
 import importlib
+import io
 import os
 import shutil
 import subprocess
@@ -10,8 +11,9 @@ from pathlib import Path
 
 import click
 import pytest
+from rich.console import Console
 
-from contract.command import explain, run
+from contract.command import explain, redraws, run
 from contract.errors import BadInputError, GateRefusedError, Terminated
 from contract.program import why_not_imported
 
@@ -80,12 +82,38 @@ def test_a_library_that_is_broken_on_the_disk_is_named(
     (tmp_path / "using.py").write_text("import halfwritten\nhalfwritten.whole()\n")
     monkeypatch.syspath_prepend(tmp_path)
     broken = (SyntaxError, AttributeError, ImportError)
-    with pytest.raises(broken, match="") as caught:
+    with pytest.raises(broken, match="halfwritten|syntax|closed") as caught:
         importlib.import_module("using")
     monkeypatch.delitem(sys.modules, "halfwritten", raising=False)
     for line in (why_not_imported(caught.value), explain(caught.value)[1]):
         assert "halfwritten" in line
         assert line.endswith("`make clean setup` creates it again")
+
+
+@pytest.mark.parametrize(
+    ("variables", "is_terminal", "redrawn"),
+    [
+        ({"TERM": "xterm"}, True, True),
+        ({"TERM": "dumb"}, True, False),
+        ({"TERM": "xterm"}, False, False),
+        # As in CI, whose log would get four pictures a second.
+        ({"TERM": "xterm", "FORCE_COLOR": "1"}, False, False),
+        ({"TERM": "dumb", "FORCE_COLOR": "1"}, False, False),
+    ],
+)
+def test_only_a_terminal_that_can_redraw_is_redrawn(
+    variables: dict[str, str],
+    is_terminal: bool,
+    redrawn: bool,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in ("TERM", "FORCE_COLOR", "TTY_COMPATIBLE"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    stream = io.StringIO()
+    monkeypatch.setattr(stream, "isatty", lambda: is_terminal)
+    assert redraws(Console(file=stream)) == redrawn
 
 
 def test_it_ends_well(monkeypatch: pytest.MonkeyPatch) -> None:

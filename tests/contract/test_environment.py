@@ -13,7 +13,7 @@ THREADS = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
 
 @pytest.fixture
 def cleared(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
-    for name in (*THREADS, "TF_USE_LEGACY_KERAS"):
+    for name in (*THREADS, "TF_USE_LEGACY_KERAS", "KERAS_BACKEND", "MPLBACKEND"):
         # It is set first, so that monkeypatch removes the value that the test leaves.
         monkeypatch.setenv(name, "")
         monkeypatch.delenv(name)
@@ -26,15 +26,23 @@ def test_one_thread_and_keras_2_for_tfx(cleared: pytest.MonkeyPatch) -> None:
     assert os.environ["TF_USE_LEGACY_KERAS"] == "1"
 
 
-def test_what_a_notebook_sets_for_its_own_environment_is_replaced(
-    cleared: pytest.MonkeyPatch,
+@pytest.mark.parametrize(
+    ("name", "theirs", "ours"),
+    [
+        # What a notebook sets for its own environment.
+        ("MPLBACKEND", "module://matplotlib_inline.backend_inline", "agg"),
+        ("KERAS_BACKEND", "jax", "tensorflow"),
+        ("TF_USE_LEGACY_KERAS", "0", "1"),
+    ],
+)
+def test_what_would_change_what_we_are_is_replaced_and_told(
+    cleared: pytest.MonkeyPatch, name: str, theirs: str, ours: str
 ) -> None:
-    cleared.setenv("MPLBACKEND", "module://matplotlib_inline.backend_inline")
+    cleared.setenv(name, theirs)
     assert environment.prepare() == [
-        "MPLBACKEND=module://matplotlib_inline.backend_inline is replaced: this "
-        "pipeline needs agg"
+        f"{name}={theirs} is replaced: this pipeline needs {ours}"
     ]
-    assert os.environ["MPLBACKEND"] == "agg"
+    assert os.environ[name] == ours
 
 
 def test_what_is_set_already_stays(cleared: pytest.MonkeyPatch) -> None:

@@ -190,6 +190,12 @@ def test_a_wrong_file_gets_one_line_that_names_it(
     assert str(caught.value) == f"run.toml: {message}"
 
 
+def test_a_byte_order_mark_is_no_part_of_the_file(file: Path) -> None:
+    """Editors of Windows write one."""
+    file.write_bytes(b"\xef\xbb\xbf[training]\r\nepochs = 3\r\n")
+    assert load_config(str(file)).training.epochs == 3
+
+
 def test_a_file_that_is_no_text_is_no_toml(file: Path) -> None:
     file.write_bytes(b"\xff\xfe\x00")
     with pytest.raises(BadInputError, match=r"^run\.toml: expected TOML, found: "):

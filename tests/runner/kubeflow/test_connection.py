@@ -242,6 +242,20 @@ class TestFlags:
         with pytest.raises(BadInputError, match="expected certificates in PEM"):
             self.made(ca_cert=str(tmp_path / "no.pem"))
 
+    def test_in_a_notebook_the_token_is_the_mounted_one(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        (tmp_path / "token").write_text("mounted\n")
+        monkeypatch.setenv("KF_PIPELINES_SA_TOKEN_PATH", str(tmp_path / "token"))
+        assert self.made().current_token() == "mounted"
+        assert self.made(token="given").current_token() == "given"
+        monkeypatch.delenv("KF_PIPELINES_SA_TOKEN_PATH")
+        assert self.made().current_token() == ""
+        monkeypatch.setattr(
+            "runner.kubeflow.connection.MOUNTED_TOKEN", str(tmp_path / "token")
+        )
+        assert self.made().current_token() == "mounted"
+
     def test_a_token_file_wins_over_the_environment(self, tmp_path: Path) -> None:
         (tmp_path / "token").write_text("from file\n")
         made = self.made(token="from variable", token_file=str(tmp_path / "token"))
