@@ -12,6 +12,7 @@ from components.evaluator.judgement import ACCURACY, CHAMPION_FALL
 from contract import nodes
 from contract.demands import AT_LEAST, OVERALL, Demand, what_text, words
 from contract.task import names_text, short_name
+from serving.launch import code
 
 MOST_FAILED = 12
 """Maximum number of classes that are shown for one failed metric."""
@@ -132,7 +133,7 @@ def _advice(refusal: Refusal) -> Iterator[str]:
         yield (
             "This model was taken back by a rollback or a withdrawal. Change the data "
             "or the settings that it is made from, or allow it again: "
-            ".venv/bin/python -m version_store allow --help."
+            f"{code.typed('version_store')} allow --help."
         )
     elif metric == CHAMPION_FALL:
         yield (

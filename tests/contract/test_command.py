@@ -82,7 +82,7 @@ def test_a_library_that_is_broken_on_the_disk_is_named(
     (tmp_path / "using.py").write_text("import halfwritten\nhalfwritten.whole()\n")
     monkeypatch.syspath_prepend(tmp_path)
     broken = (SyntaxError, AttributeError, ImportError)
-    with pytest.raises(broken, match="halfwritten|syntax|closed") as caught:
+    with pytest.raises(broken, match=r"halfwritten|syntax|closed") as caught:
         importlib.import_module("using")
     monkeypatch.delitem(sys.modules, "halfwritten", raising=False)
     for line in (why_not_imported(caught.value), explain(caught.value)[1]):
