@@ -2,6 +2,8 @@
 
 import io
 import json
+import os
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -87,6 +89,21 @@ def test_the_setting_says_how_many_versions_stay_at_a_push(
         f"  removed version {number} (storage.keep_versions)"
         for number in reversed(pushed[:-stay])
     ]
+
+
+@pytest.mark.parametrize(("keep", "stay"), [(None, 3), (1, 1), (9, 3)])
+def test_the_setting_says_how_many_runs_stay_at_a_push(
+    tmp_path: Path, keep: int | None, stay: int
+) -> None:
+    """Seen on monitoring runs, which need no pipeline."""
+    workspace, text = Workspace(str(tmp_path)), io.StringIO()
+    names = [f"scans-2026112{day}-100000" for day in range(3)]
+    for name in names:
+        workspace.monitoring.new_run("scans", datetime(2026, 11, int(name[12:14]), 10))
+    config = Config(storage=Storage(keep_runs=keep))
+    one_run._clean(one_run.Run(config, SCANS, workspace, "scans-1", 0, Screen(text)))
+    assert sorted(os.listdir(workspace.monitoring.runs)) == names[-stay:]
+    assert ("(storage.keep_runs)" in text.getvalue()) == (stay < 3)
 
 
 REPORT = "/output/runs/scans-1/report.html"
