@@ -18,6 +18,10 @@ from bootstrap.stamp import ENVIRONMENT, Stamp, hash_inputs, list_packages
 
 STAMP = "set-up.json"
 
+# uv reads the first ones of a path as parts of a requirement, and setuptools replaces
+# the others (distutils.util.subst_vars).
+_MISREAD = "#[];{}$"
+
 
 def ensure_environment(
     root: Path,
@@ -43,6 +47,7 @@ def ensure_environment(
     stamp_path = root / ENVIRONMENT / STAMP
     if _is_right(stamp_path, root, lock, dev, python):
         return
+    check_folder(root)
     with hold(root / TOOLS) as descriptor:
         if _is_right(stamp_path, root, lock, dev, python):
             return
@@ -77,6 +82,20 @@ def ensure_environment(
             packages=list_packages(root / ENVIRONMENT),
         ).write(stamp_path)
         print(f"Set-up took {time.monotonic() - started:.0f} s.", flush=True)
+
+
+def check_folder(root: Path) -> None:
+    """Checks that uv and setuptools can read the path of the repository's folder.
+
+    Raises:
+        SetupError: They would fail, and only after everything has been installed.
+    """
+    found = " ".join(letter for letter in _MISREAD if letter in str(root))
+    if found:
+        raise SetupError(
+            f"{root}: expected a path without {found}, which uv or setuptools "
+            "misreads: move or rename the folder"
+        )
 
 
 def _find_or_fetch(

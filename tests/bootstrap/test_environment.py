@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -102,6 +103,17 @@ class TestWhatIsShown:
         done = miniature.set_up()
         assert (done.returncode, done.stderr) == (0, "")
         assert miniature.stamp.exists()
+
+    @pytest.mark.parametrize("name", ["clone #2", "a[b]", "x;y", "{x}", "$HOME"])
+    def test_a_folder_that_uv_misreads_is_told_before_anything_is_installed(
+        self, miniature: Miniature, name: str
+    ) -> None:
+        root = miniature.root.rename(miniature.root.with_name(name))
+        done = replace(miniature, root=root).set_up()
+        assert (done.returncode, done.stdout) == (1, "")
+        assert done.stderr.startswith(f"set-up: {root}: expected a path without ")
+        assert done.stderr.count("\n") == 1
+        assert not (root / ".venv").exists()
 
     def test_what_cannot_be_written_is_one_line(self, miniature: Miniature) -> None:
         (miniature.root / ".uv" / "lock").mkdir()
