@@ -147,10 +147,6 @@ def submit(wait: bool, timeout: str | None, **given: Any) -> None:
 @click.option(
     "--every", metavar="DURATION", help="Time between runs, such as 3600, 6h or 1d."
 )
-@click.option(
-    "--start", metavar="TIME", help="Earliest start of a run, such as 2026-12-31T06:00."
-)
-@click.option("--end", metavar="TIME", help="Latest start of a run.")
 @click.option("--job-name", help="Name of the schedule. [<pipeline>]")
 @click.option(
     "--max-concurrency",
@@ -166,7 +162,7 @@ def submit(wait: bool, timeout: str | None, **given: Any) -> None:
 def schedule(job_name: str | None, replace: bool, catch_up: bool, **given: Any) -> None:
     """Start runs regularly: at given times or at a fixed interval."""
     trigger = {
-        **_trigger(*(given.pop(key) for key in ("cron", "every", "start", "end"))),
+        **_trigger(given.pop("cron"), given.pop("every")),
         "max_concurrency": given.pop("max_concurrency"),
         "no_catchup": not catch_up,
     }
@@ -334,24 +330,17 @@ def _wait(client: Client, package: Package, run_id: str, most: float | None) -> 
     return ending.code
 
 
-def _trigger(
-    cron: str | None, every: str | None, start: str | None, end: str | None
-) -> dict[str, Any]:
-    """Returns the times of starts as arguments of kfp's `create_recurring_run`."""
+def _trigger(cron: str | None, every: str | None) -> dict[str, Any]:
+    """Returns the times of runs as arguments of kfp's `create_recurring_run`."""
     if (cron is None) == (every is None):
         found = "neither" if cron is None else "both"
         raise BadInputError(f"--cron, --every: expected one of them, found {found}")
-    trigger: dict[str, Any] = {
+    return {
         "cron_expression": schedules.cron(cron) if cron is not None else None,
         "interval_second": (
             schedules.seconds(every, "--every") if every is not None else None
         ),
-        "start_time": schedules.instant(start, "--start") if start else None,
-        "end_time": schedules.instant(end, "--end") if end else None,
     }
-    if start and end and trigger["end_time"] <= trigger["start_time"]:
-        raise BadInputError(f"--end: expected a time after {start}, found {end}")
-    return trigger
 
 
 def _dated(package: Package) -> str:

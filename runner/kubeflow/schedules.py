@@ -1,7 +1,6 @@
-"""Reads the times of a recurring run: cron expressions, intervals and instants."""
+"""Reads the times of a recurring run: cron expressions and intervals."""
 
 import re
-from datetime import UTC, datetime
 
 from contract.errors import BadInputError
 
@@ -46,18 +45,3 @@ def seconds(text: str, option: str) -> int:
             f"found {text!r}"
         )
     return duration
-
-
-def instant(text: str, option: str) -> str:
-    """Returns a time as RFC 3339 in UTC; a text without a zone is in local time.
-
-    Raises:
-        BadInputError: The text is no time.
-    """
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise BadInputError(
-            f"{option}: expected a time as 2026-12-31T06:00, found {text!r}"
-        ) from error
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

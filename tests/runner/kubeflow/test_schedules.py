@@ -3,7 +3,7 @@
 import pytest
 
 from contract.errors import BadInputError
-from runner.kubeflow.schedules import cron, instant, seconds
+from runner.kubeflow.schedules import cron, seconds
 
 
 @pytest.mark.parametrize(
@@ -39,33 +39,3 @@ def test_durations(given: str, expected: int) -> None:
 def test_no_duration(given: str) -> None:
     with pytest.raises(BadInputError, match=r"^--every: expected seconds, or"):
         seconds(given, "--every")
-
-
-@pytest.mark.parametrize(
-    ("given", "sent"),
-    [
-        ("2026-12-31T06:00:00Z", "2026-12-31T06:00:00Z"),
-        ("2026-12-31T06:00+02:00", "2026-12-31T04:00:00Z"),
-    ],
-)
-def test_times_are_sent_in_utc(given: str, sent: str) -> None:
-    assert instant(given, "--start") == sent
-
-
-def test_a_time_without_a_zone_is_this_machines(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    import time
-
-    monkeypatch.setenv("TZ", "Europe/Berlin")
-    time.tzset()
-    try:
-        assert instant("2026-12-31T06:00", "--end") == "2026-12-31T05:00:00Z"
-    finally:
-        monkeypatch.undo()
-        time.tzset()
-
-
-def test_no_time() -> None:
-    with pytest.raises(BadInputError, match=r"^--end: expected a time as .*'soon'"):
-        instant("soon", "--end")

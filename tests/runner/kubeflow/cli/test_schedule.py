@@ -17,7 +17,6 @@ def schedule(run: Run, fake: FakeKfp, package: Path, *more: str) -> Any:
 def test_by_cron(fake: FakeKfp, run: Run, write_package: WritePackage) -> None:
     ended = schedule(
         *(run, fake, write_package(), "--cron", "0 3 * * *", "-p", "epochs=3"),
-        *("--start", "2026-12-31T00:00Z", "--end", "2027-12-31T00:00Z"),
     )
     assert (ended.code, ended.errors) == (0, "")
     assert ended.screen == (
@@ -30,13 +29,7 @@ def test_by_cron(fake: FakeKfp, run: Run, write_package: WritePackage) -> None:
     assert sent["no_catchup"] is True
     assert int(sent["max_concurrency"]) == 1
     assert sent["runtime_config"]["parameters"] == {"epochs": 3}
-    assert sent["trigger"] == {
-        "cron_schedule": {
-            "cron": "0 0 3 * * *",
-            "start_time": "2026-12-31T00:00:00Z",
-            "end_time": "2027-12-31T00:00:00Z",
-        }
-    }
+    assert sent["trigger"] == {"cron_schedule": {"cron": "0 0 3 * * *"}}
 
 
 def test_by_interval(fake: FakeKfp, run: Run, write_package: WritePackage) -> None:
@@ -82,10 +75,6 @@ def test_one_of_that_name_is_there_already(
         ),
         (("--cron", "tomorrow"), "--cron: expected five fields"),
         (("--every", "0"), "--every: expected seconds"),
-        (
-            ("--every", "1h", "--start", "2027-01-01", "--end", "2026-01-01"),
-            "--end: expected a time after 2027-01-01, found 2026-01-01",
-        ),
     ],
 )
 def test_no_schedule(
