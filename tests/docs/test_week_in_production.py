@@ -23,6 +23,9 @@ from version_store import versions
 from version_store.decisions import WITHDRAWN, read_decisions
 from version_store.serving_config import serving
 
+pytestmark = pytest.mark.timeout(600)
+"""The first test plays the week: 85 s of processor time, longer on a busy machine."""
+
 PROGRAMS: dict[str, Callable[[], Any]] = {
     "local_runner.py": runner.main,
     "version_store": version_store.main,
