@@ -1,6 +1,7 @@
 """One node, from the launcher's arguments to its exit code and last lines."""
 
 import json
+import logging
 import os
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from apache_beam.typehints import native_type_compatibility
 
 from contract.errors import BadInputError, GateRefusedError, Terminated
 from contract.exits import Exit
@@ -76,6 +78,23 @@ def test_tfx_sees_local_paths_and_the_launcher_remote_ones(
     written = json.loads((tmp_path / "output.json").read_text())
     [examples] = written["artifacts"]["examples"]["artifacts"]
     assert examples["uri"] == "s3://bucket/examples"
+
+
+def test_beams_lines_on_types_that_it_does_not_know_are_left_out(
+    arguments: Arguments, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A hundred of them stood in each pod's log."""
+
+    def execute(step: Step, node_input: Any, beam_args: list[str]) -> None:
+        Path(node_input["outputs"]["outputFile"]).write_text("{}")
+
+    monkeypatch.setattr(command, "_execute", execute)
+    logger = native_type_compatibility._LOGGER
+    monkeypatch.setattr(logger, "level", logging.INFO)
+    (tmp_path / "mnist").mkdir()
+    command.run(arguments(source="s3://mnist"))
+    assert not logger.isEnabledFor(logging.INFO)
+    assert logger.isEnabledFor(logging.WARNING)
 
 
 def test_a_node_on_an_engine_works_on_the_volume(
