@@ -4,6 +4,7 @@ import logging
 import os
 import signal
 import sys
+import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -13,6 +14,10 @@ from serving.server import flags
 
 # Part of a line that TensorFlow 2.16 logs as an error on a machine without a GPU.
 _NO_ERROR = b"Attempting to register factory for plugin"
+
+_THREADS = min(32 + 4 * (os.cpu_count() or 1), 256)
+"""More than the server has at first, which is 30 on two cores. TensorFlow aborts the
+process if it cannot start one."""
 
 
 def main() -> int:
@@ -44,6 +49,14 @@ def _run(options: flags.Options | None, screen: int) -> int:
         for package in ("tensorflow-serving-api", "tensorflow", "grpcio"):
             print(f"{package}: {importlib.metadata.version(package)}")
         return 0
+    if (found := _startable(_THREADS)) < _THREADS:
+        print(
+            f"cannot start: the server has up to {_THREADS} threads, and only {found} "
+            "are allowed here: raise `ulimit -u`, or the container's limit of "
+            "processes (pids), or `ulimit -v`",
+            file=sys.stderr,
+        )
+        return 1
     logging.basicConfig(
         level=logging.INFO,
         format="%(asctime)s %(levelname).1s %(name)s: %(message)s",
@@ -59,6 +72,21 @@ def _run(options: flags.Options | None, screen: int) -> int:
         from serving.server import process
 
     return process.run(options)
+
+
+def _startable(wanted: int) -> int:
+    """Returns how many of the wanted threads can be started; all of them end again."""
+    enough = threading.Event()
+    threads = [threading.Thread(target=enough.wait, daemon=True) for _ in range(wanted)]
+    started = 0
+    with suppress(RuntimeError):
+        for thread in threads:
+            thread.start()
+            started += 1
+    enough.set()
+    for thread in threads[:started]:
+        thread.join()
+    return started
 
 
 def _copy_of_stderr() -> int:
