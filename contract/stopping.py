@@ -38,6 +38,7 @@ class _Process:
     concluding = False
     deferring = False
     deferred: int | None = None
+    raised: int | None = None
 
 
 def allow(seconds: float) -> None:
@@ -76,6 +77,7 @@ def deferred() -> Iterator[None]:
         _Process.deferring = False
         signum, _Process.deferred = _Process.deferred, None
         if signum is not None:
+            _Process.raised = signum
             raise _ENDINGS[signum][0]
 
 
@@ -92,7 +94,8 @@ def stoppable() -> Iterator[None]:
     """
     if _Process.stoppable or threading.current_thread() is not threading.main_thread():
         # An outer block is active, or this thread gets no signals.
-        yield
+        with _as_raised():
+            yield
         return
     stopping = False
 
@@ -103,6 +106,7 @@ def stoppable() -> Iterator[None]:
             if _Process.deferring:
                 _Process.deferred = signum
             else:
+                _Process.raised = signum
                 raise _ENDINGS[signum][0]
 
     def swallowed(what: "sys.UnraisableHookArgs") -> None:
@@ -125,15 +129,31 @@ def stoppable() -> Iterator[None]:
     woken = signal.set_wakeup_fd(written, warn_on_full_buffer=False)
     threading.Thread(target=_watch, args=(heard, _stderr()), daemon=True).start()
     try:
-        yield
+        with _as_raised():
+            yield
     finally:
         _Process.stoppable = False
+        _Process.raised = None
         sys.unraisablehook = hook
         signal.set_wakeup_fd(woken)
         for signum, handler in before.items():
             signal.signal(signum, handler)
         # This tells the thread that the block has ended.
         os.close(written)
+
+
+@contextmanager
+def _as_raised() -> Iterator[None]:
+    """Raises a signal's exception again if a library has made another one of it.
+
+    NumPy's import, for example, makes an ImportError of whatever interrupts it.
+    """
+    try:
+        yield
+    except Exception as error:
+        if _Process.raised is None:
+            raise
+        raise _ENDINGS[_Process.raised][0] from error
 
 
 def _stderr() -> int:

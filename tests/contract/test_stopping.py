@@ -23,6 +23,13 @@ while True:
     except BaseException:
         pass
 """,
+    "makes another exception of it, as NumPy's import does": """
+try:
+    begin()
+    time.sleep(60)
+except BaseException:
+    raise ImportError("a page of advice")
+""",
     "is in a long call of C": """
 begin()
 hashlib.pbkdf2_hmac("sha256", b"", b"", 10**9)
