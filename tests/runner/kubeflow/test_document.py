@@ -94,7 +94,7 @@ class TestPlaces:
     def test_data_in_a_store_comes_by_an_importer(self) -> None:
         data = "s3://bucket/mnist"
         spec, _ = compiled(data)
-        importer = spec["deploymentSpec"]["executors"]["Data_executor"]["importer"]
+        importer = spec["deploymentSpec"]["executors"]["Data"]["importer"]
         assert importer["artifactUri"] == {"runtimeParameter": "uri"}
         given = tasks(spec)["Data"]["inputs"]["parameters"]["uri"]
         assert given == {"componentInputParameter": "data"}
