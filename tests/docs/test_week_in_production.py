@@ -1,12 +1,14 @@
 """A week in production, in small, ends each day as docs/a-week-in-production.md says.
 
-The watchers, their runs, and the servers are processes. The other commands run in this
-process, which imports TensorFlow only once.
+The watchers, their runs, and the servers are processes. The other commands run in one
+more process, which imports TensorFlow only once.
 """
 
 import json
+import multiprocessing
 import re
 from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,14 +35,14 @@ PROGRAMS: dict[str, Callable[[], Any]] = {
 
 
 class WeekHere(Week):
-    """The week, with the commands in this process."""
+    """The week, with the commands in the process that plays it."""
 
     def execute(self, words: Sequence[str], address: str) -> int:
         program, *arguments = words[1:] if words[0] == "-m" else words
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv(notifying.ADDRESSES, address)
             patch.setattr("sys.argv", [program, *arguments])
-            # The process to be ended is the one that runs the tests.
+            # The process to be ended is the one that plays the week.
             patch.setattr(stopping._Process, "grace", 300.0)
             with pytest.raises(SystemExit) as ended:
                 PROGRAMS[program]()
@@ -75,22 +77,21 @@ class Day:
 
 @dataclass(frozen=True)
 class Played:
-    """The folder of the played week, and its days by name."""
+    """The folder of the played week's runs, and its days by name."""
 
-    here: WeekHere
+    output: Path
     days: dict[str, Day]
 
     @property
     def models(self) -> str:
-        return str(self.here.models / MODEL)
+        return str(self.output / "models" / MODEL)
 
 
-@pytest.fixture(scope="module")
-def played(tmp_path_factory: pytest.TempPathFactory) -> Played:
+def play(root: Path) -> Played:
     """Plays the week with a fifth of the pictures, and a sixth of the requests."""
     receiver, days, before = Receiver(), {}, Day([], [], [], [])
     with receiver.listening() as address:
-        week = WeekHere(tmp_path_factory.mktemp("week"), address, 1, 200)
+        week = WeekHere(root, address, 1, 200)
         for day in PLAYED:
             day(week)
             so_far = Day(
@@ -101,7 +102,15 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Played:
             )
             days[day.__name__] = so_far.since(before)
             before = so_far
-    return Played(week, days)
+    return Played(week.output, days)
+
+
+@pytest.fixture(scope="module")
+def played(tmp_path_factory: pytest.TempPathFactory) -> Played:
+    """Plays the week in a process without what other tests have left in this one."""
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, context) as process:
+        return process.submit(play, tmp_path_factory.mktemp("week")).result()
 
 
 def test_on_monday_the_first_span_is_pushed_and_nothing_is_found(
@@ -131,7 +140,7 @@ def test_on_tuesday_a_damaged_span_is_set_aside_and_the_next_is_learnt(
     [before] = played.days["monday"].pushed
     of_before = f"from the weights of version {before}"
     assert manifest["training"]["warm_start"] == of_before
-    spans = StateFile(str(played.here.output / "watch" / MODEL)).read().spans
+    spans = StateFile(str(played.output / "watch" / MODEL)).read().spans
     assert spans["2"].state == "quarantined"
     assert "incoming/2/digits.npz: expected a zip archive" in spans["2"].reason
     assert day.told == [f"{MODEL}: failed", f"{MODEL} version {version}: pushed"]
@@ -175,7 +184,7 @@ def test_on_friday_a_dead_notifier_stops_nothing_and_is_in_the_log(
     [run] = day.runs
     assert (run["exit_code"], day.told) == (0, [])
     assert [run["pushed"]["version"]] == day.pushed
-    log = (played.here.output / "runs" / run["run"] / "run.log").read_text()
+    log = (played.output / "runs" / run["run"] / "run.log").read_text()
     assert "notify: pushed: address 1 (JSON) was not told: " in log
     assert DEAD_ADDRESS not in log
 
