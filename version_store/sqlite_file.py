@@ -23,7 +23,11 @@ _POLL_SECONDS = 0.2
 
 @contextmanager
 def reading(path: str) -> Iterator[sqlite3.Connection]:
-    """Opens a metadata store read-only; waits while another process writes to it.
+    """Opens a metadata store to read it; waits while another process writes to it.
+
+    No other process can write until the block ends. A transaction of a killed process
+    is undone, for which sqlite must be allowed to write (sqlite.org/lockingv3.html,
+    "hot journals"); where it is not allowed to, it opens the file read-only by itself.
 
     Raises:
         BadInputError: There is no such file, or it is no metadata store, or damaged.
@@ -31,11 +35,13 @@ def reading(path: str) -> Iterator[sqlite3.Connection]:
     """
     _check(path)
     # `as_uri` quotes letters of the path that have a meaning in a URI.
-    uri = f"{Path(path).absolute().as_uri()}?mode=ro"
+    uri = f"{Path(path).absolute().as_uri()}?mode=rw"
     with contextlib.ExitStack() as opened:
         with _damage_told(path):
             database = sqlite3.connect(uri, timeout=_POLL_SECONDS, uri=True)
             opened.enter_context(contextlib.closing(database))
+            database.execute("pragma query_only = on")
+            database.execute("begin")
             if _TABLE not in _tables(path, database):
                 raise BadInputError(
                     f"{path}: expected a metadata store, found another database"

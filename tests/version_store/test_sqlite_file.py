@@ -1,7 +1,11 @@
 """A metadata store is known as one, whole and with its last number, before its use."""
 
 import contextlib
+import os
+import signal
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -31,6 +35,38 @@ def test_the_highest_number_stays_when_its_execution_is_removed(database: str) -
         store.execute("delete from Execution")
         store.commit()
     assert highest_execution(database) == 1
+
+
+KILLED_WHILE_IT_WRITES = """
+import os, signal, sqlite3, sys
+store = sqlite3.connect(sys.argv[1], isolation_level=None)
+store.execute("pragma cache_size = 2")  # so that pages are written before the end
+store.execute("begin")
+store.execute("update Execution set type_id = 7")
+store.execute("create table t as select randomblob(100000)")
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_what_a_killed_process_had_not_finished_is_undone(database: str) -> None:
+    with reading(database) as store:
+        before = store.execute("select type_id from Execution").fetchall()
+    command = [sys.executable, "-c", KILLED_WHILE_IT_WRITES, database]
+    assert subprocess.run(command, check=False).returncode == -signal.SIGKILL
+    assert os.path.getsize(f"{database}-journal")
+    assert highest_execution(database) == 1
+    with reading(database) as store:
+        assert store.execute("select type_id from Execution").fetchall() == before
+
+
+def test_nobody_writes_while_it_is_read(database: str) -> None:
+    with (
+        reading(database),
+        contextlib.closing(sqlite3.connect(database, timeout=0)) as other,
+    ):
+        other.execute("delete from Execution")
+        with pytest.raises(sqlite3.OperationalError, match="locked"):
+            other.commit()
 
 
 def test_an_empty_file_is_a_new_store(tmp_path: Path) -> None:
