@@ -5,6 +5,7 @@ import importlib
 import io
 import os
 import sys
+import traceback
 import warnings
 from collections.abc import Callable
 from types import ModuleType
@@ -133,6 +134,17 @@ def of_broken_library(error: BaseException) -> bool:
     """Tells whether a library's own files are why something cannot be imported."""
     if isinstance(error, SyntaxError):
         return "site-packages" in (error.filename or "")
-    of = getattr(error, "obj", None) if isinstance(error, AttributeError) else None
-    place = repr(of) if isinstance(of, ModuleType) else ""  # names its file or folder
-    return isinstance(error, ImportError) or "site-packages" in place
+    if isinstance(error, AttributeError) and isinstance(error.obj, ModuleType):
+        # The text of a module names its file or folder. A function that asks a whole
+        # library for a wrong name has a mistake of its own.
+        return "site-packages" in repr(error.obj) and _while_imported(error)
+    return isinstance(error, ImportError)
+
+
+def _while_imported(error: BaseException) -> bool:
+    """Tells whether an error was raised while a module was imported."""
+    frames = (frame for frame, _ in traceback.walk_tb(error.__traceback__))
+    return any(
+        frame.f_code.co_name == "<module>" and frame.f_globals["__name__"] != "__main__"
+        for frame in frames
+    )

@@ -35,8 +35,10 @@ def _read_names_in_utf_8() -> None:
     ML Metadata and all files of a run keep names in UTF-8.
     """
     if sys.getfilesystemencoding() != "utf-8" and sys.executable:
-        os.environ["PYTHONUTF8"] = "1"
-        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
+        os.environ["PYTHONUTF8"] = "1"  # for children
+        # Before the other options, as the first -X utf8 counts, and -E and -I ignore
+        # the variable.
+        os.execv(sys.executable, [sys.executable, "-X", "utf8", *sys.orig_argv[1:]])
 
 
 def _hidden() -> Iterator[str]:

@@ -90,6 +90,14 @@ def test_a_library_that_is_broken_on_the_disk_is_named(
         assert line.endswith("`make clean setup` creates it again")
 
 
+def test_a_wrong_name_in_a_function_is_no_broken_library() -> None:
+    with pytest.raises(AttributeError) as caught:
+        getattr(click.types, "no_such_name")  # noqa: B009
+    assert explain(caught.value)[1] == (
+        "AttributeError: module 'click.types' has no attribute 'no_such_name'"
+    )
+
+
 @pytest.mark.parametrize(
     ("variables", "is_terminal", "redrawn"),
     [

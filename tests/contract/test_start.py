@@ -45,15 +45,20 @@ def main():
 """
 
 
-def test_names_of_files_are_in_utf_8_in_any_locale(tmp_path: Path) -> None:
+@pytest.mark.parametrize("options", [[], ["-E", "-X", "utf8=0"]])
+def test_names_of_files_are_in_utf_8_in_any_locale(
+    options: list[str], tmp_path: Path
+) -> None:
     (tmp_path / "réglages.toml").write_text("[training]\nepochs = 'viele'\n")
+    runner = ROOT / "local_runner.py"
     done = subprocess.run(
-        [sys.executable, ROOT / "local_runner.py", "--config", "réglages.toml"],
+        [sys.executable, *options, runner, "--config", "réglages.toml"],
         cwd=tmp_path,
         env={"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
         capture_output=True,
         encoding="utf-8",
         check=False,
+        timeout=60,
     )
     assert done.returncode == 2
     assert done.stderr.startswith("error: réglages.toml: training.epochs: ")
