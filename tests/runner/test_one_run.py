@@ -3,13 +3,16 @@
 import io
 import json
 import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from contract import notifying
+from contract import environment, notifying, stopping
 from contract.demands import OVERALL, Demand
 from contract.exits import Exit
 from pipeline.config import Config, Storage, load_config
@@ -71,6 +74,24 @@ def test_a_push_that_was_not_recorded_is_found_by_its_manifest(tmp_path: Path) -
     path = str(tmp_path / "models/scans" / str(version))
     assert found("scans-2") == Pushed(version, path, already_served=False)
     assert found("scans-3") is None
+
+
+def test_an_interrupt_while_a_library_is_imported_is_an_interrupt(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @contextmanager
+    def interrupted() -> Iterator[None]:
+        try:
+            os.kill(os.getpid(), signal.SIGINT)
+            yield
+        except KeyboardInterrupt as error:
+            raise ImportError("a page of advice, as NumPy's") from error
+
+    monkeypatch.setattr(environment, "heavy_imports", interrupted)
+    workspace, screen = Workspace(str(tmp_path)), Screen(io.StringIO())
+    run = one_run.Run(Config(), SCANS, workspace, "scans-1", 0.0, screen)
+    with stopping.stoppable():
+        assert one_run.run_pipeline(run, reuse=True) == one_run.Ending(Exit.INTERRUPTED)
 
 
 @pytest.mark.parametrize(("keep", "stay"), [(None, 3), (1, 1), (2, 2), (9, 3)])
