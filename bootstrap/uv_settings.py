@@ -26,20 +26,26 @@ _OF_INDEX = (
 )
 
 # The environment's Python reads the files, as an older one may run this module. If that
-# is older, too, uv is only to fetch a Python, which needs no index.
+# is older, too, uv is only to fetch a Python, which needs no index. As uv does, this
+# passes over a file that it may not read (of another user, after sudo) or whose folder is
+# a file (HOME=/dev/null). Only the one file that UV_CONFIG_FILE names must be there.
 _READ = """
 import json, sys
 try:
     import tomllib
 except ImportError:
     sys.exit(0)
-for name in sys.argv[1:]:
+names = sys.argv[1:]
+absent = (FileNotFoundError, NotADirectoryError, PermissionError)
+for name in names:
     try:
         with open(name, "rb") as file:
             print(json.dumps(tomllib.load(file)))
-    except FileNotFoundError:
+    except absent if len(names) > 1 else ():
         pass
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        sys.exit(f"{name}: {error.strerror}")
+    except ValueError as error:
         sys.exit(f"{name}: {error}")
 """
 
@@ -77,7 +83,7 @@ def _files(environ: Mapping[str, str]) -> list[str]:
     """Returns the files that uv would read, the most important last."""
     if environ.get("UV_NO_CONFIG"):
         return []
-    if "UV_CONFIG_FILE" in environ:
+    if environ.get("UV_CONFIG_FILE"):
         return [environ["UV_CONFIG_FILE"]]
     home = environ.get("HOME") or os.path.expanduser("~")
     own = environ.get("XDG_CONFIG_HOME") or os.path.join(home, ".config")

@@ -68,6 +68,16 @@ def test_a_file_that_is_named_is_the_only_one(tmp_path: Path) -> None:
     assert kept(tmp_path, UV_NO_CONFIG="1") == {}
 
 
+def test_a_file_that_is_named_must_be_there(tmp_path: Path) -> None:
+    named = str(tmp_path / "uv.toml")
+    with pytest.raises(SetupError, match=f"^uv's settings: {named}: No such file"):
+        kept(tmp_path, UV_CONFIG_FILE=named)
+
+
+def test_a_home_that_is_no_folder_has_no_settings(tmp_path: Path) -> None:
+    assert kept(tmp_path, HOME="/dev/null") == {}
+
+
 def test_a_broken_file_is_named(tmp_path: Path) -> None:
     path = configure(tmp_path / ".config", "[pip")
     with pytest.raises(SetupError, match=rf"uv's settings: {path}: Expected"):
