@@ -131,7 +131,8 @@ def _copy_of(database: str) -> Iterator[str]:
     """Yields the path of a copy of the store, or of a new one if there is none."""
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "metadata.sqlite")
-        if os.path.exists(database):
+        # A run that was killed early leaves an empty file.
+        if os.path.exists(database) and os.path.getsize(database):
             with reading(database) as source, closing(sqlite3.connect(path)) as target:
                 source.backup(target)
         yield path

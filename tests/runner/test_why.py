@@ -21,7 +21,13 @@ def test_the_copy_of_the_store_is_of_the_one_that_was_named(
     assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
-def test_where_there_is_no_store_the_copy_is_empty(tmp_path: Path) -> None:
+def test_where_there_is_no_store_there_is_no_copy(tmp_path: Path) -> None:
     with why._copy_of(str(tmp_path / "metadata.sqlite")) as copy:
         assert not Path(copy).exists()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_empty_file_is_a_new_store(tmp_path: Path) -> None:
+    (tmp_path / "metadata.sqlite").touch()
+    with why._copy_of(str(tmp_path / "metadata.sqlite")) as copy:
+        assert not Path(copy).exists()
