@@ -27,8 +27,8 @@ _OF_INDEX = (
 
 # The environment's Python reads the files, as an older one may run this module. If that
 # is older, too, uv is only to fetch a Python, which needs no index. As uv does, this
-# passes over a file that it may not read (of another user, after sudo) or whose folder is
-# a file (HOME=/dev/null). Only the one file that UV_CONFIG_FILE names must be there.
+# passes over a file that it may not read (of another user, after sudo) or whose folder
+# is a file (HOME=/dev/null). The one file that UV_CONFIG_FILE names must be there.
 _READ = """
 import json, sys
 try:

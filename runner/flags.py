@@ -8,6 +8,7 @@ from typing import Any, Literal, get_args, get_origin
 import click
 
 from components.image_example_gen import spans
+from components.image_example_gen.contents import is_ours
 from contract.errors import BadInputError
 from contract.options import CONFIG, OUTPUT, Command, ModelOption, any_setting
 from pipeline.config import FORMER_SETTINGS, Config, load_config
@@ -235,12 +236,13 @@ def configuring(command: Command) -> Command:
 def _check_apart(data: Data, output: str) -> None:
     """Refuses an output folder in the data, where its files would be read as data.
 
-    Spans and a prefix choose other files.
+    Spans and a prefix choose other files, and those in `.name` are no data.
     """
     if data.path is None or data.prefix or spans.is_pattern(data.path):
         return
     above, below = os.path.realpath(data.path), os.path.realpath(output)
-    if os.path.isdir(above) and os.path.commonpath((above, below)) == above:
+    within = os.path.isdir(above) and os.path.commonpath((above, below)) == above
+    if within and is_ours(os.path.relpath(below, above)):
         raise BadInputError(
             f"--output: {output}: expected a folder outside of the data, as what is "
             f"written there would be read as data; found it in {data.path}: choose "

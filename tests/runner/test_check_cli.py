@@ -1,6 +1,7 @@
 """`local_runner.py check` describes the data before anything is trained."""
 
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -136,6 +137,15 @@ def test_an_output_folder_in_the_data_is_refused_by_every_command(
         "--output"
     )
     assert list((tmp_path / "letters").iterdir()) == []
+
+
+def test_an_output_folder_that_is_no_data_may_be_in_the_data(
+    check: Check, tmp_path: Path, scans: Path
+) -> None:
+    shutil.copytree(scans, tmp_path / "post-codes")
+    output = tmp_path / "post-codes" / ".output"
+    check("--data", str(tmp_path / "post-codes"), "--output", str(output))
+    assert [path.name for path in output.iterdir()] == ["check-post-codes.png"]
 
 
 def test_a_sheet_that_nobody_asked_for_may_have_no_place(
