@@ -46,10 +46,13 @@ because clusters often allow a pod 512 processes or 1,024, however many cores it
 
 
 _FLAGS = ("XLA_FLAGS", "TF_XLA_FLAGS")
-_FLAGS_PROBE = (
-    "import tensorflow as tf; "
-    "tf.function(lambda x: x + 1, jit_compile=True)(tf.constant(1.0))"
-)
+_FLAGS_PROBE = """
+import os
+import tensorflow as tf
+# On a CPU, TensorFlow uses XLA only if its own flags say so.
+jit = bool(os.environ.get("TF_XLA_FLAGS") or tf.config.list_physical_devices("GPU"))
+tf.function(lambda x: x + 1, jit_compile=jit)(tf.constant(1.0))
+"""
 
 
 def prepare() -> list[str]:

@@ -1,6 +1,7 @@
 """Sets defaults before TensorFlow is imported and keeps what the user has set."""
 
 import gc
+import glob
 import os
 
 import pytest
@@ -61,6 +62,19 @@ def test_flags_for_which_tensorflow_would_abort_are_named(
         environment.heavy_imports(),
     ):
         pytest.fail("it would abort the process")
+
+
+@pytest.mark.skipif(
+    bool(glob.glob("/dev/nvidia[0-9]*")), reason="on a GPU, TensorFlow reads the flags"
+)
+def test_flags_that_tensorflow_does_not_read_are_no_fault(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """They may have been set for JAX."""
+    monkeypatch.delenv("TF_XLA_FLAGS", raising=False)
+    monkeypatch.setenv("XLA_FLAGS", "--made_for_another_version")
+    with environment.heavy_imports():
+        assert not gc.isenabled()
 
 
 def test_the_collector_rests_while_heavy_things_are_imported() -> None:
