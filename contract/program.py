@@ -108,7 +108,8 @@ def why_not_imported(error: Exception) -> str:
 def _imported(module: str) -> Callable[[], object]:
     """Returns `main` of a module; ends the process where a library is missing."""
     try:
-        return importlib.import_module(module).main
+        with stoppable():
+            return importlib.import_module(module).main
     except ModuleNotFoundError as error:
         if error.name is None or error.name.split(".")[0] in _OURS:
             raise

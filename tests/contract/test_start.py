@@ -64,6 +64,30 @@ def test_names_of_files_are_in_utf_8_in_any_locale(
     assert done.stderr.startswith("error: réglages.toml: training.epochs: ")
 
 
+INTERRUPTED = """
+import os, signal, time
+try:
+    os.kill(os.getpid(), signal.SIGINT)
+    time.sleep(60)
+except KeyboardInterrupt:
+    raise SystemError("initialization failed, as C code says")
+"""
+
+
+def test_an_interrupt_while_a_library_is_imported_is_an_interrupt(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "using.py").write_text(INTERRUPTED)
+    done = subprocess.run(
+        [sys.executable, "-c", "from contract.start import start; start('using')"],
+        env={"PYTHONPATH": f"{ROOT}:{tmp_path}"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (130, "interrupted\n")
+
+
 def test_a_current_folder_that_is_gone_is_told(tmp_path: Path) -> None:
     (tmp_path / "gone").mkdir()
     done = subprocess.run(
