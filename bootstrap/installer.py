@@ -59,8 +59,8 @@ class Installer:
         variables = indexes.uv_variables(settings, environ)
         theirs = environ if locking else indexes.without_resolution(environ)
         configuration = tools / "uv.toml"
-        write_settings(pip, environ, configuration)
-        variables["UV_CONFIG_FILE"] = str(configuration)
+        if write_settings(pip, environ, configuration):
+            variables["UV_CONFIG_FILE"] = str(configuration)
         return cls(
             root,
             uv,

@@ -25,16 +25,19 @@ _OF_INDEX = (
     *("cache-dir", "python-install-mirror"),
 )
 
-# The environment's Python reads the files, as an older one may run this module. If that
-# is older, too, uv is only to fetch a Python, which needs no index. As uv does, this
-# passes over a file that it may not read (of another user, after sudo) or whose folder
-# is a file (HOME=/dev/null). The one file that UV_CONFIG_FILE names must be there.
-_READ = """
+_TOO_OLD = 3
+"""Exit code of a Python without tomllib."""
+
+# The environment's Python reads the files, as an older one may run this module. As uv
+# does, this passes over a file that it may not read (of another user, after sudo) or
+# whose folder is a file (HOME=/dev/null). The one file that UV_CONFIG_FILE names must
+# be there.
+_READ = f"""
 import json, sys
 try:
     import tomllib
 except ImportError:
-    sys.exit(0)
+    sys.exit({_TOO_OLD})
 names = sys.argv[1:]
 absent = (FileNotFoundError, NotADirectoryError, PermissionError)
 for name in names:
@@ -44,19 +47,23 @@ for name in names:
     except absent if len(names) > 1 else ():
         pass
     except OSError as error:
-        sys.exit(f"{name}: {error.strerror}")
+        sys.exit(f"{{name}}: {{error.strerror}}")
     except ValueError as error:
-        sys.exit(f"{name}: {error}")
+        sys.exit(f"{{name}}: {{error}}")
 """
 
 
-def write_settings(python: str, environ: Mapping[str, str], path: Path) -> None:
+def write_settings(python: str, environ: Mapping[str, str], path: Path) -> bool:
     """Writes a configuration file for uv that names indexes, and nothing else.
 
     Args:
         python: Executable of the Python that reads the files.
         environ: The process environment.
         path: File to write.
+
+    Returns:
+        Whether it was written. Not by a Python that is too old to read the files: uv,
+        which is then only to fetch another Python, must read them itself.
 
     Raises:
         SetupError: A configuration file cannot be read.
@@ -67,6 +74,8 @@ def write_settings(python: str, environ: Mapping[str, str], path: Path) -> None:
         capture_output=True,
         check=False,
     )
+    if answer.returncode == _TOO_OLD:
+        return False
     if answer.returncode:
         reason = answer.stderr.decode(errors="replace").strip().splitlines()
         raise SetupError(f"uv's settings: {reason[-1]}")
@@ -77,6 +86,7 @@ def write_settings(python: str, environ: Mapping[str, str], path: Path) -> None:
             kept.update({key: section[key] for key in _OF_INDEX if key in section})
     lines = [f"{key} = {_toml(value)}\n" for key, value in kept.items()]
     path.write_text("".join(lines), encoding="utf-8")
+    return True
 
 
 def _files(environ: Mapping[str, str]) -> list[str]:

@@ -25,11 +25,19 @@ extra-index-url = ["https://more.example"]
 """
 
 
+WITHOUT_TOMLLIB = """
+import sys
+sys.modules["tomllib"] = None
+_, _, _, code, *sys.argv[1:] = sys.argv
+exec(code)
+"""
+
+
 def kept(tmp_path: Path, **environ: str) -> dict[str, Any]:
     """Returns what uv would read, for a person whose home is `tmp_path`."""
     path = tmp_path / "kept.toml"
     environ = {"HOME": str(tmp_path), "XDG_CONFIG_DIRS": str(tmp_path), **environ}
-    write_settings(sys.executable, environ, path)
+    assert write_settings(sys.executable, environ, path)
     return tomllib.loads(path.read_text())
 
 
@@ -76,6 +84,16 @@ def test_a_file_that_is_named_must_be_there(tmp_path: Path) -> None:
 
 def test_a_home_that_is_no_folder_has_no_settings(tmp_path: Path) -> None:
     assert kept(tmp_path, HOME="/dev/null") == {}
+
+
+def test_uv_reads_the_files_itself_where_python_is_too_old_to(tmp_path: Path) -> None:
+    """They may name the mirror from which uv is to fetch a later Python."""
+    configure(tmp_path / ".config", 'python-install-mirror = "https://own.example"\n')
+    old = tmp_path / "python3.9"
+    old.write_text(f"#!{sys.executable}\n{WITHOUT_TOMLLIB}")
+    old.chmod(0o755)
+    assert not write_settings(str(old), {"HOME": str(tmp_path)}, tmp_path / "kept.toml")
+    assert not (tmp_path / "kept.toml").exists()
 
 
 def test_a_broken_file_is_named(tmp_path: Path) -> None:
