@@ -4,7 +4,7 @@ import io
 import os
 import struct
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -38,10 +38,8 @@ _UNREADABLE = (
 )
 """Pillow's exceptions for invalid bytes."""
 
-_ADVICE = "repair or remove it; --skip-unreadable leaves out such pictures in folders"
+ADVICE = "repair or remove it; --skip-unreadable leaves out such pictures in folders"
 _WHITE = 255
-_SAMPLED = 2_000
-"""Number of pictures whose headers are read first, about."""
 _THREADS = min(4, os.cpu_count() or 1)
 """Threads that decode: Pillow releases Python's lock meanwhile."""
 _HELD_AT_ONCE = 16
@@ -69,24 +67,24 @@ class Form:
     insists: bool
 
 
-def find_form(pictures: Sequence[Picture], hints: Hints) -> Form:
+def find_form(pictures: Iterable[Picture], hints: Hints) -> Form:
     """Determines the common format from the headers of some pictures.
 
     It has colour if one of them has, and the size of the first one.
 
     Args:
-        pictures: All pictures of the training part; a sample of them is read.
+        pictures: At least one; they are read until one of them has colour.
         hints: `colour`, `resize`, `background`.
 
     Raises:
         BadInputError: A picture cannot be read, or is too large.
     """
-    step = max(1, len(pictures) // _SAMPLED)
-    is_colour, first = False, (0, 0)
-    for name, open_file in islice(pictures, 0, None, step):
+    is_colour, first, named = False, (0, 0), ""
+    for name, open_file in pictures:
         # Only the header is read.
         with open_file() as stream, _opened(name, stream) as image:
-            first = first if any(first) else _size(image)
+            if not named:
+                first, named = _size(image), name
             is_colour = is_colour or _is_colour(image)
         if is_colour or hints.colour:
             break
@@ -98,7 +96,7 @@ def find_form(pictures: Sequence[Picture], hints: Hints) -> Form:
         paper=int(hints.background) if hints.background.isdecimal() else _WHITE,
         insists=bool(hints.colour),
     )
-    check_image("data.resize" if form.resized else pictures[0][0], form.shape)
+    check_image("data.resize" if form.resized else named, form.shape)
     return form
 
 
@@ -197,13 +195,13 @@ def _opened(name: str, stream: IO[bytes]) -> Iterator[Image.Image]:
         start = stream.read(4)
         found = f"0x{start.hex()}" if start else "an empty file"
         raise BadInputError(
-            f"{name}: expected a picture, found {found}: {_ADVICE}"
+            f"{name}: expected a picture, found {found}: {ADVICE}"
         ) from None
     except Image.DecompressionBombError:
         raise _too_large(name) from None
     except _UNREADABLE as error:
         raise BadInputError(
-            f"{name}: expected a whole picture, found: {line(error)}: {_ADVICE}"
+            f"{name}: expected a whole picture, found: {line(error)}: {ADVICE}"
         ) from error
 
 

@@ -21,6 +21,9 @@ from contract.task import names_text
 _Paths = Mapping[str, list[tuple[str, File]]]
 """Class name and picture, by part."""
 
+_SAMPLED = 2_000
+"""Number of pictures whose headers determine the common format, about."""
+
 
 def is_one(file: File) -> bool:
     """Tells by its name whether a file is a picture."""
@@ -80,7 +83,8 @@ def open_parts(path: str, files: Sequence[File], hints: Hints) -> Opened:
     rows = {part: _spread(found) for part, found in by_part.items()}
     if hints.skip_unreadable:
         rows = {part: _readable(found, notices) for part, found in rows.items()}
-    form = pictures.find_form([*_pictures(rows[roles.TRAIN])], hints)
+    step = max(1, len(rows[roles.TRAIN]) // _SAMPLED)
+    form = pictures.find_form(_pictures(rows[roles.TRAIN][::step]), hints)
     parts = {
         part: Part(
             f"{path}: {part}" if len(rows) > 1 else path,
@@ -104,12 +108,18 @@ def open_parts(path: str, files: Sequence[File], hints: Hints) -> Opened:
 def _readable(
     found: Sequence[tuple[str, File]], notices: list[str]
 ) -> list[tuple[str, File]]:
-    """Returns the readable pictures; adds a notice about the others."""
+    """Returns the readable pictures; adds a notice about the others.
+
+    Raises:
+        BadInputError: No picture can be read.
+    """
     wrong = pictures.find_unreadable([*_pictures(found)])
+    if len(wrong) == len(found):
+        raise BadInputError(next(iter(wrong.values())))
     if wrong:
         notices.append(
             f"{len(wrong):,} pictures cannot be read, and are left out, as "
-            f"{next(iter(wrong.values())).partition(': mend')[0]}"
+            f"{next(iter(wrong.values())).removesuffix(f': {pictures.ADVICE}')}"
         )
     return [row for place, row in enumerate(found) if place not in wrong]
 

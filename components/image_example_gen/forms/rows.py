@@ -32,11 +32,13 @@ def of_pictures(
     """Returns the parts of files with encoded pictures.
 
     Raises:
-        BadInputError: A picture cannot be read, or is too large.
+        BadInputError: A part is empty, or a picture cannot be read or is too large.
     """
+    _see_rows(by_part, labels)
     every = (file for files in by_part.values() for file in files)
+    # Not as a list, which would hold the bytes of pictures of all files.
     some = chain.from_iterable(islice(encoded([file]), _FORM_OF) for file in every)
-    form = pictures.find_form(list(some), hints)
+    form = pictures.find_form(some, hints)
     return {
         part: _part(
             files,
@@ -57,15 +59,12 @@ def of_numbers(
     """Returns the parts of files whose pictures are numbers, and notices.
 
     Raises:
-        BadInputError: A file is empty, or its numbers are not those of an image.
+        BadInputError: A part is empty, or its numbers are not those of an image.
     """
+    _see_rows(by_part, labels)
     parts = {}
     for part, files in by_part.items():
-        first = next(numbers(files), None)
-        if first is None:
-            raise BadInputError(
-                f"{files[0]}: no records: expected at least 1, found none"
-            )
+        first = next(numbers(files))
         shape, arrange = layout(str(files[0]), first.shape[1:], hints)
 
         def blocks(
@@ -75,6 +74,17 @@ def of_numbers(
 
         parts[part] = _part(files, labels[part], shape, blocks)
     return levels.as_bytes(parts)
+
+
+def _see_rows(
+    by_part: Mapping[str, Sequence[File]], labels: Mapping[str, np.ndarray]
+) -> None:
+    """Refuses a part without rows."""
+    for part, files in by_part.items():
+        if not len(labels[part]):
+            raise BadInputError(
+                f"{files[0]}: no records: expected at least 1, found none"
+            )
 
 
 def _part(

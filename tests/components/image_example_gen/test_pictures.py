@@ -2,6 +2,7 @@
 
 import io
 import warnings
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 from PIL import Image
 
 from components.image_example_gen.hints import Hints
-from components.image_example_gen.pictures import decode, find_form
+from components.image_example_gen.pictures import Picture, decode, find_form
 from contract.errors import BadInputError
 from tests.components.image_example_gen.forms.letters import letters, picture, png
 
@@ -118,6 +119,17 @@ def test_a_picture_is_brought_to_a_size_whatever_its_proportions() -> None:
     found = read(png(halves), resize="4x2")
     assert found.shape == (2, 4)
     assert found[0].tolist() == [0, found[0, 1], found[0, 2], 200]
+
+
+def test_no_more_pictures_are_read_than_tell_the_format() -> None:
+    """The bytes of all of them might exceed the memory."""
+
+    def some() -> Iterator[Picture]:
+        yield "grey", lambda: io.BytesIO(png(GREY))
+        yield "colourful", lambda: io.BytesIO(png(COLOUR))
+        pytest.fail("it has colour")
+
+    assert find_form(some(), Hints()).shape == COLOUR.shape
 
 
 def test_a_colour_among_grey_ones_needs_a_word() -> None:

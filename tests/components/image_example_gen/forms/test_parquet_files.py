@@ -110,6 +110,15 @@ def test_a_part_without_labels_is_left_out_and_that_is_said(tmp_path: Path) -> N
     assert source.notices == ("the test part has no column label, and is left out",)
 
 
+def test_a_part_without_rows_is_named(tmp_path: Path) -> None:
+    write(tmp_path / "train.parquet", TRAIN, pngs(TRAIN))
+    nothing = pq.read_table(tmp_path / "train.parquet").slice(0, 0)
+    pq.write_table(nothing, tmp_path / "test.parquet")
+    assert refusal(tmp_path) == (
+        f"{tmp_path / 'test.parquet'}: no records: expected at least 1, found none"
+    )
+
+
 def test_pictures_of_any_size_can_be_resized(tmp_path: Path) -> None:
     path = tmp_path / "train.parquet"
     mixed = [png(letters([n], width=9 + place)[0]) for place, n in enumerate(TRAIN)]

@@ -155,6 +155,15 @@ def test_a_picture_that_cannot_be_read_is_named_with_what_to_do(
     assert notice.startswith(
         f"1 pictures cannot be read, and are left out, as {broken}"
     )
+    assert "--skip-unreadable" not in notice
+
+
+def test_a_part_without_a_readable_picture_is_refused(tmp_path: Path) -> None:
+    for name in CLASSES:
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "0.png").write_bytes(b"no picture")
+    message = refusal(tmp_path, Hints(skip_unreadable=True))
+    assert message.startswith(f"{tmp_path / CLASSES[0] / '0.png'}: expected a picture")
 
 
 def test_pictures_of_mixed_sizes_need_a_size(tmp_path: Path) -> None:
