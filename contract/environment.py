@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from contract.errors import BadInputError, BrokenError
-from contract.threads import startable
+from contract.threads import startable, usable_cpus
 
 _PINNED = {
     # The import of tensorflow_transform sets this to 1 if it is unset, so the meaning
@@ -39,7 +39,7 @@ _DEFAULTS = {
     "TF_NUM_INTEROP_THREADS": "1",
 }
 
-_THREADS = min(32 + 4 * (os.cpu_count() or 1), 256)
+_THREADS = min(32 + 4 * usable_cpus(), 256)
 """More than a run has at once, which is 25 on two cores; some pools have a thread for
 each core. Without one of them, TensorFlow aborts the process. The upper bound is there
 because clusters often allow a pod 512 processes or 1,024, however many cores it has."""

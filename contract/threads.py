@@ -1,10 +1,11 @@
-"""Finds out how many threads this process can still start.
+"""Finds out how many threads this process can still start, and on how many CPUs.
 
 What limits them is of many kinds (`ulimit -u`, `ulimit -v`, the `pids` controller of a
 container, systemd's TasksMax), so that they are tried. Libraries in C++ do not report
 that a thread cannot be started: TensorFlow aborts the process, and gRPC waits forever.
 """
 
+import os
 import threading
 
 
@@ -24,3 +25,13 @@ def startable(wanted: int) -> int:
         for thread in threads[:started]:
             thread.join()
     return started
+
+
+def usable_cpus() -> int:
+    """Returns the number of CPUs that this process may use, as TensorFlow counts them.
+
+    A container or `taskset` may leave it a few CPUs of a large machine. macOS does not
+    tell which these are; there all CPUs count.
+    """
+    told = hasattr(os, "sched_getaffinity")
+    return len(os.sched_getaffinity(0)) if told else os.cpu_count() or 1

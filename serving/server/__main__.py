@@ -10,12 +10,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import NoReturn
 
-from serving.server import flags
+from serving.server import cpus, flags
 
 # Part of a line that TensorFlow 2.16 logs as an error on a machine without a GPU.
 _NO_ERROR = b"Attempting to register factory for plugin"
 
-_THREADS = min(32 + 4 * (os.cpu_count() or 1), 256)
+_THREADS = min(32 + 4 * cpus.usable(), 256)
 """More than the server has at first, which is 30 on two cores. TensorFlow aborts the
 process if it cannot start one."""
 

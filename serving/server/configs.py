@@ -12,12 +12,12 @@ tensorflow_serving/servables/tensorflow/session_bundle_config.proto.
 import dataclasses
 import itertools
 import logging
-import os
 from typing import Any
 
 from google.protobuf import text_format
 from google.protobuf.message import Message
 
+from serving.server import cpus
 from serving.server.errors import invalid_argument
 from serving.server.messages import declare
 
@@ -183,7 +183,7 @@ def read_batching_parameters(path: str) -> BatchingParameters:
     largest = value("max_batch_size", 1000, 1)
     splitting = bool(config and config.enable_large_batch_splitting.value)
     batch = value("max_execution_batch_size", largest, 1) if splitting else largest
-    threads = value("num_batch_threads", os.cpu_count() or 1, 1)
+    threads = value("num_batch_threads", cpus.usable(), 1)
     sizes = tuple(config.allowed_batch_sizes) if config else ()
     if any(a >= b for a, b in itertools.pairwise(sizes)):
         raise invalid_argument(

@@ -7,13 +7,14 @@ are shown at once.
 
 import argparse
 import dataclasses
-import os
 from collections.abc import Sequence
 from typing import Any
 
+from serving.server import cpus
+
 MEBIBYTE = 1 << 20
 # Default number of threads in tensorflow_serving/model_servers/server.h.
-_FOUR_A_CPU = 4 * (os.cpu_count() or 1)
+_FOUR_A_CPU = 4 * cpus.usable()
 
 
 def _flag(

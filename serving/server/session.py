@@ -16,7 +16,7 @@ import tensorflow as tf
 from tensorflow.core.protobuf import config_pb2
 from tensorflow.core.protobuf.rewriter_config_pb2 import RewriterConfig
 
-from serving.server import configs
+from serving.server import configs, cpus
 from serving.server.errors import Code, ServingError, as_serving_error, invalid_argument
 from serving.server.flags import Options
 
@@ -92,10 +92,7 @@ def _default_intra_op_threads() -> int:
     On two CPUs a 100k-weight MLP takes 57 microseconds a row with one thread, and
     143 with TensorFlow's choice of two, mostly to pass work between the threads.
     """
-    # macOS reports the number of CPUs, but not which of them the process may use.
-    told = hasattr(os, "sched_getaffinity")
-    cpus = len(os.sched_getaffinity(0)) if told else os.cpu_count() or 1
-    return max(1, cpus // 2)
+    return max(1, cpus.usable() // 2)
 
 
 def load(

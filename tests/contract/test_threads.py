@@ -1,5 +1,6 @@
 """The number of threads that can be started is tried, whatever limits it."""
 
+import os
 import subprocess
 import sys
 import threading
@@ -9,7 +10,7 @@ import pytest
 
 from contract import environment
 from contract.errors import BrokenError
-from contract.threads import startable
+from contract.threads import startable, usable_cpus
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -41,6 +42,13 @@ def test_under_a_limit_it_is_their_number() -> None:
         check=True,
     )
     assert 1 <= int(done.stdout) < 1000
+
+
+def test_only_the_cpus_of_this_process_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A container with a limit of processes has a few CPUs of a large machine."""
+    monkeypatch.setattr(os, "cpu_count", lambda: 64)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {3, 4}, raising=False)
+    assert usable_cpus() == 2
 
 
 def test_without_room_for_them_tensorflow_is_not_loaded(
