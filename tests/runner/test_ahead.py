@@ -29,3 +29,13 @@ def test_it_is_started_after_the_first_epoch(events: list[Event], starts: int) -
         for event in events:
             ahead(event)
     assert start.call_count == starts
+
+
+def test_a_training_goes_on_if_no_process_can_be_started() -> None:
+    """The node tries it again, when the training is over and its result is kept."""
+    ahead = ProbeAhead()
+    ahead(STARTED)
+    full = BlockingIOError(11, "Resource temporarily unavailable")
+    with mock.patch.object(process, "start_ahead", side_effect=full) as start:
+        ahead(EPOCH)
+    start.assert_called_once_with()
