@@ -2,6 +2,7 @@
 
 import logging
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -101,15 +102,18 @@ class Executor(executor.Executor):
         if blessing := input_dict.get(nodes.INFRA_BLESSING):
             found = read_withdrawn(artifact_utils.get_single_uri(blessing))
             withdraw_marker(staged, found)
-        digest = model_digest(staged)
-        weights = weights_digest(file_digests(staged))
+        examples = artifact_utils.get_single_uri(input_dict[nodes.EXAMPLES])
+        io_utils.copy_file(
+            os.path.join(examples, TASK_FILE), os.path.join(staged, TASK_FILE)
+        )
+        digest, files = model_digest(staged), file_digests(staged)
         recipe = exec_properties[RECIPE_KEY] or ""
         now = serving(base)
-        decided = holding_back(base, digest, weights, recipe)
+        decided = holding_back(base, digest, weights_digest(files), recipe)
         label = CANARY if as_canary and now.stable is not None else STABLE
         numbers = _candidates(base, now, as_canary and not decided)
         version = next(
-            (n for n in numbers if _has(base, n, digest, weights, recipe)), None
+            (n for n in numbers if _has(base, n, digest, files, recipe)), None
         )
         if version is not None:
             changes.discard(staged)
@@ -120,10 +124,6 @@ class Executor(executor.Executor):
             return _Stored(None, label, held_back=reason)
         statistics = artifact_utils.get_single_uri(input_dict[nodes.STATISTICS])
         io_utils.copy_dir(statistics, os.path.join(staged, versions.STATISTICS_FOLDER))
-        examples = artifact_utils.get_single_uri(input_dict[nodes.EXAMPLES])
-        io_utils.copy_file(
-            os.path.join(examples, TASK_FILE), os.path.join(staged, TASK_FILE)
-        )
         facts = _facts(input_dict, exec_properties)
         version = changes.publish(
             base, staged, lambda number: _describe(staged, number, digest, facts)
@@ -170,11 +170,21 @@ def _candidates(base: str, now: Serving, as_canary: bool) -> list[int]:
     return [now.stable, *canary, *newest_first]
 
 
-def _has(base: str, version: int, digest: str, weights: str, recipe: str) -> bool:
-    """Tells whether a version has a model; see `holding_back` for the parameters.
+def _has(
+    base: str, version: int, digest: str, files: Mapping[str, str], recipe: str
+) -> bool:
+    """Tells whether a version has a model.
 
     A model that was trained again, as on Kubeflow, has another digest and is the same
-    if its recipe and its variables are.
+    if its recipe, its variables and its task are. A recipe may not know the data's
+    content, and renamed classes do not change the variables.
+
+    Args:
+        base: The folder of the model's versions.
+        version: Number of the version.
+        digest: The model's digest.
+        files: Digest of each file of the model and of its task.
+        recipe: Digest of what makes the model; empty if unknown.
     """
     try:
         manifest = read_manifest(versions.version_path(base, version))
@@ -183,8 +193,11 @@ def _has(base: str, version: int, digest: str, weights: str, recipe: str) -> boo
         return False
     if manifest is None:
         return False
-    known = manifest.recipe, weights_digest(manifest.files or {})
-    again = bool(recipe and weights) and known == (recipe, weights)
+    known, weights = manifest.files or {}, weights_digest(files)
+    again = bool(recipe and weights) and (
+        (manifest.recipe, weights_digest(known), known.get(TASK_FILE))
+        == (recipe, weights, files[TASK_FILE])
+    )
     return again or manifest.model_digest == digest
 
 

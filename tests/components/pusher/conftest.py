@@ -11,6 +11,7 @@ from components.image_example_gen import digits
 from components.pusher import executor
 from components.pusher.executor import Executor
 from contract.demands import AT_LEAST, Demand
+from contract.task import Task
 from tests.serving.server.running import free_port
 from tests.tasks import write_task
 from tests.version_store.conftest import make_model
@@ -65,6 +66,7 @@ def push(
         arrive_as: str = "stable",
         asked_at: str = "",
         stamp: str = "",
+        task: Task = digits.TASK,
         **extra: str,
     ) -> Any:
         model = artifact(standard_artifacts.Model)
@@ -81,7 +83,7 @@ def push(
             fingerprint="f1f2",
             counts='{"train": 3, "test": 1}',
         )
-        write_task(examples.uri, digits.TASK)
+        write_task(examples.uri, task)
         Executor().Do(
             {
                 "model": [model],

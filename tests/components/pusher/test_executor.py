@@ -136,6 +136,17 @@ def test_equal_variables_of_another_recipe_are_another_model(
     assert len(versions.list_versions(str(base))) == 2
 
 
+def test_equal_variables_for_classes_of_other_names_are_another_model(
+    push: Push, base: Path
+) -> None:
+    """On Kubeflow the recipe may not know the data, whose classes were renamed."""
+    push()
+    renamed = digits.TASK.named(classes=tuple("ABCDEFGHIJ"))
+    again = properties(push(stamp="trained again", task=renamed))
+    assert again["already_served"] == 0
+    assert len(versions.list_versions(str(base))) == 2
+
+
 def test_a_model_that_was_served_before_the_last_one_is_pushed_again(
     push: Push, base: Path
 ) -> None:
