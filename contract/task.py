@@ -8,6 +8,7 @@ the only source of shapes and names. This module does not import TensorFlow.
 import json
 import os
 import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Self
@@ -114,8 +115,13 @@ class Task:
         return f"{self.noun}s"
 
     def asks_the_same(self, other: "Task") -> bool:
-        """Tells whether models of both can be compared: same shape and classes."""
-        return self.shape == other.shape and self.classes == other.classes
+        """Tells whether models of both can be compared: same shape and classes.
+
+        An older version may have accents apart from their letters; see `composed`.
+        """
+        return self.shape == other.shape and (
+            [*map(composed, self.classes)] == [*map(composed, other.classes)]
+        )
 
     def difference(self, other: "Task") -> str:
         """Returns the first difference of the other task as a text."""
@@ -124,7 +130,11 @@ class Task:
         if len(self.classes) != len(other.classes):
             return f"{len(other.classes)} classes, and not {len(self.classes)}"
         pairs = zip(self.classes, other.classes, strict=True)
-        label = next(i for i, (ours, theirs) in enumerate(pairs) if ours != theirs)
+        label = next(
+            label
+            for label, (ours, theirs) in enumerate(pairs)
+            if composed(ours) != composed(theirs)
+        )
         return (
             f"class {label} called {other.classes[label]!r}, and not "
             f"{self.classes[label]!r}"
@@ -204,6 +214,15 @@ def task_of_split(split_uri: str) -> Task:
         BadInputError: `task.json` is missing or cannot be read.
     """
     return task_of_examples(split_uri.rpartition("/Split-")[0])
+
+
+def composed(name: str) -> str:
+    """Returns a class name with each accent as part of its letter (Unicode's NFC).
+
+    A Mac gives the names of folders with accents apart from their letters, which looks
+    the same.
+    """
+    return unicodedata.normalize("NFC", name)
 
 
 def check_classes(classes: Sequence[str], place: str) -> None:

@@ -1,6 +1,5 @@
 """Maps the data's own labels to labels from 0, and names the classes."""
 
-import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -69,15 +68,6 @@ def label(
 def plain(part: Part) -> dict[int, str]:
     """Returns class names for a part without names: each label as text."""
     return {value: str(value) for block in part.labels() for value in np.unique(block)}
-
-
-def composed(name: str) -> str:
-    """Returns a class name with each accent as part of its letter (Unicode's NFC).
-
-    A Mac gives the names of folders with accents apart from their letters, which looks
-    the same.
-    """
-    return unicodedata.normalize("NFC", name)
 
 
 def sorted_texts(texts: Iterable[str]) -> list[str]:

@@ -31,7 +31,7 @@ from components.image_example_gen.part import Part, check_image, joined, shape_t
 from components.image_example_gen.spans import Span
 from contract.errors import BadInputError
 from contract.features import EVAL, TEST, TRAIN
-from contract.task import plain_names
+from contract.task import composed, plain_names
 
 EXPECTED = (
     "expected IDX files, an npz, a folder of pictures for each class, a CSV or a "
@@ -316,8 +316,8 @@ def _open_one(path: str, hints: Hints) -> Source:
             part = part.resized(*size)
             check_image(f"{path}: data.resize", part.shape)
         parts[name] = part
-    found = {label: labelling.composed(name) for label, name in opened.names.items()}
-    given = tuple(map(labelling.composed, hints.classes))
+    found = {label: composed(name) for label, name in opened.names.items()}
+    given = tuple(map(composed, hints.classes))
     return Source(path, parts, found, given, opened.in_order, tuple(notices))
 
 

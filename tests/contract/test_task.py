@@ -125,6 +125,15 @@ def test_two_tasks_ask_the_same_if_images_and_classes_are_the_same() -> None:
         assert difference in LETTERS.difference(other)
 
 
+def test_accents_apart_from_their_letters_make_no_other_task() -> None:
+    """A version that was pushed from a Mac's folders may have such names."""
+    names = [*"abcdefghijklmnopqrstuvwxy"]
+    joined, apart = (LETTERS.named(classes=(e, *names)) for e in ("\u00e9", "e\u0301"))
+    assert joined.asks_the_same(apart)
+    other = apart.named(classes=(*apart.classes[:-1], "z"))
+    assert "class 25 called 'z'" in joined.difference(other)
+
+
 def test_many_names_fit_on_a_line() -> None:
     assert names_text(plain_names(3)) == "0, 1, 2"
     assert names_text(plain_names(100)).endswith("10, ... 99 (100)")

@@ -13,10 +13,10 @@ from components.image_example_gen.files import File
 from components.image_example_gen.forms import listings
 from components.image_example_gen.forms.opened import Opened
 from components.image_example_gen.hints import Hints
-from components.image_example_gen.labelling import coded, composed, sorted_texts
+from components.image_example_gen.labelling import coded, sorted_texts
 from components.image_example_gen.part import Part, in_memory
 from contract.errors import BadInputError
-from contract.task import names_text
+from contract.task import composed, names_text
 
 _Paths = Mapping[str, list[tuple[str, File]]]
 """Class name and picture, by part."""
