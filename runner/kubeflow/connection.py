@@ -252,8 +252,16 @@ def _mounted_token() -> str | None:
     """Returns the file with the token of this pod, such as a notebook of Kubeflow.
 
     The names are those of KFP's SDK (kfp.client.set_volume_credentials).
+
+    Raises:
+        BadInputError: The variable names a file that does not exist.
     """
     path = os.environ.get(MOUNTED_VARIABLE)
+    if path and not os.path.exists(path):
+        raise BadInputError(
+            f"{MOUNTED_VARIABLE}: expected the file with this pod's token, found no "
+            f"{path}: unset it, or give a token with --token or --token-file"
+        )
     return path or (MOUNTED_TOKEN if os.path.exists(MOUNTED_TOKEN) else None)
 
 

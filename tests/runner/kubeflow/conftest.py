@@ -104,7 +104,7 @@ def run(
     tmp_path: Path,
 ) -> Run:
     """Runs the command line in this process, without the user's own settings."""
-    for name in ("KF_PIPELINES_ENDPOINT", "KFP_TOKEN"):
+    for name in ("KF_PIPELINES_ENDPOINT", "KFP_TOKEN", "KF_PIPELINES_SA_TOKEN_PATH"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(client, "_POLL_SECONDS", 0.01)
     monkeypatch.chdir(tmp_path)

@@ -249,6 +249,9 @@ class TestFlags:
         monkeypatch.setenv("KF_PIPELINES_SA_TOKEN_PATH", str(tmp_path / "token"))
         assert self.made().current_token() == "mounted"
         assert self.made(token="given").current_token() == "given"
+        monkeypatch.setenv("KF_PIPELINES_SA_TOKEN_PATH", str(tmp_path / "gone"))
+        with pytest.raises(BadInputError, match=r"^KF_PIPELINES_SA_TOKEN_PATH: "):
+            self.made()
         monkeypatch.delenv("KF_PIPELINES_SA_TOKEN_PATH")
         assert self.made().current_token() == ""
         monkeypatch.setattr(
