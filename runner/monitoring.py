@@ -86,7 +86,8 @@ def execute(
             screen.say(f"note: {line}", style="yellow")
         traffic: dict[str, Any] = {}
         try:
-            with screen.live():
+            # A library may make an exception of its own of a signal.
+            with stopping.stoppable(), screen.live():
                 traffic = _run(config, request, workspace, run, screen)
             code = Exit.REFUSED if traffic["findings"] else Exit.PUSHED
             reason = ""

@@ -147,19 +147,21 @@ def _of_split(config: Config, dataset: DataSet, workspace: Workspace) -> str:
 def run_pipeline(run: Run, reuse: bool) -> Ending:
     """Runs the pipeline; returns how it ended."""
     try:
-        with (
-            run.screen.waiting_for("loading TensorFlow and TFX"),
-            environment.heavy_imports(),
-        ):
-            from runner import local
-        local.run_pipeline(
-            run.config,
-            run.dataset,
-            run.workspace,
-            run.name,
-            reuse,
-            run.screen.on_event,
-        )
+        # A library may make an exception of its own of a signal.
+        with stopping.stoppable():
+            with (
+                run.screen.waiting_for("loading TensorFlow and TFX"),
+                environment.heavy_imports(),
+            ):
+                from runner import local
+            local.run_pipeline(
+                run.config,
+                run.dataset,
+                run.workspace,
+                run.name,
+                reuse,
+                run.screen.on_event,
+            )
     except GateRefusedError as error:
         ending = _refused(error)
     except (Exception, KeyboardInterrupt, Terminated) as error:
