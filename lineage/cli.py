@@ -104,12 +104,15 @@ def _archive(here: Where) -> Any:
     from lineage.explain import Archive
     from version_store.metadata import answering, open_store
 
-    folders = [here.models]
+    places = [here.models]
     if not here.given_models:
-        folders.append(os.path.join(here.output, "runs"))
-    if here.metadata is None and not any(map(os.path.isdir, folders)):
+        places.append(os.path.join(here.output, "runs"))
+    if here.metadata is None and not any(map(os.path.isdir, places)):
         raise BadInputError(
-            f"{here.output}: expected metadata.sqlite, models or runs there, found none"
+            f"{here.models}: expected a folder with models, found none"
+            if here.given_models
+            else f"{here.output}: expected metadata.sqlite, models or runs there, "
+            "found none"
         )
     with answering():
         store = open_store(here.metadata) if here.metadata else None

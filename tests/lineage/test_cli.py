@@ -91,6 +91,7 @@ def test_diff_is_two_columns(run: Run, models: Path) -> None:
         (["show", "no"], "no: expected a version's number or a run on record"),
         (["diff", "5"], "Missing argument 'B'. (see --help)"),
         (["list", "--output", "no"], "no: expected metadata.sqlite, models or runs"),
+        (["list", "--models", "no"], "no: expected a folder with models, found none"),
         (["list", "--metadata", "no"], "no: expected a metadata store, found: No such"),
         (["list", "--metadata", "mysql://db"], "mysql://db: expected mysql://user:"),
         (["lsit"], "No such command 'lsit'."),
