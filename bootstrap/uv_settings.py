@@ -85,6 +85,9 @@ def write_settings(python: str, environ: Mapping[str, str], path: Path) -> bool:
         for section in (content, content.get("pip", {})):
             kept.update({key: section[key] for key in _OF_INDEX if key in section})
     lines = [f"{key} = {_toml(value)}\n" for key, value in kept.items()]
+    # An index's address may have a password in it.
+    path.unlink(missing_ok=True)
+    path.touch(mode=0o600)
     path.write_text("".join(lines), encoding="utf-8")
     return True
 

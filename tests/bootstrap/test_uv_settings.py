@@ -61,6 +61,13 @@ def test_indexes_stay_and_a_target_does_not(tmp_path: Path) -> None:
     }
 
 
+def test_nobody_else_reads_the_password_of_an_index(tmp_path: Path) -> None:
+    configure(tmp_path / ".config", 'index-url = "https://me:secret@own.example"\n')
+    (tmp_path / "kept.toml").touch(mode=0o644)  # an earlier set-up's
+    assert kept(tmp_path)
+    assert (tmp_path / "kept.toml").stat().st_mode & 0o777 == 0o600
+
+
 def test_a_persons_file_counts_more_than_the_systems(tmp_path: Path) -> None:
     configure(tmp_path, 'index-url = "https://all.example"\noffline = true\n')
     configure(tmp_path / ".config", OWN)
