@@ -156,7 +156,7 @@ def check_image(name: str, shape: tuple[int, ...], resized: bool = False) -> Non
     """Checks that a shape is one of an image that the pipeline can take.
 
     Raises:
-        BadInputError: The image is neither grey nor RGB, or it is too large.
+        BadInputError: The image is neither grey nor RGB, or is empty or too large.
     """
     if len(shape) != 2 and not (len(shape) == 3 and shape[2] in (1, 3)):
         raise BadInputError(
@@ -164,6 +164,11 @@ def check_image(name: str, shape: tuple[int, ...], resized: bool = False) -> Non
             f"x 3, found {shape_text(shape) or 'single numbers'}"
         )
     values = math.prod(shape)
+    if not values:
+        raise BadInputError(
+            f"{name}: wrong image size: expected at least one pixel, found "
+            f"{shape_text(shape)}"
+        )
     if values > MOST_RESIZED:
         raise BadInputError(
             f"{name}: wrong image size: expected at most {MOST_RESIZED:,} values an "

@@ -173,6 +173,14 @@ def test_a_table_without_rows_is_refused(tmp_path: Path, content: bytes) -> None
     assert "no records" in refusal(path)
 
 
+def test_a_table_without_pixels_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "train.csv"
+    path.write_text("label\n0\n1\n")
+    assert refusal(path) == (
+        f"{path}: wrong image size: expected at least one pixel, found 0x0"
+    )
+
+
 def test_a_hundred_thousand_classes_are_refused_with_a_reason(tmp_path: Path) -> None:
     path = tmp_path / "numbers.csv"
     path.write_text("".join(f"{n},1,2,3,4\n" for n in range(100_000)))
