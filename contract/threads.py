@@ -1,8 +1,9 @@
 """Finds out how many threads this process can still start, and on how many CPUs.
 
-What limits them is of many kinds (`ulimit -u`, `ulimit -v`, the `pids` controller of a
-container, systemd's TasksMax), so that they are tried. Libraries in C++ do not report
-that a thread cannot be started: TensorFlow aborts the process, and gRPC waits forever.
+Many things can limit them (`ulimit -u`, `ulimit -v`, the `pids` controller of a
+container, systemd's TasksMax), so this module tries to start them. Libraries in C++ do
+not report that a thread cannot be started: TensorFlow aborts the process, and gRPC
+waits forever.
 """
 
 import os
