@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 import requests
 
@@ -234,7 +235,7 @@ def connection(
             ) from error
         if b"-----BEGIN CERTIFICATE-----" not in beginning:
             raise BadInputError(f"{ca_cert}: expected certificates in PEM")
-    if not token and not token_file:
+    if not token and not token_file and _is_in_cluster(host):
         token_file = _mounted_token()
     made = Connection(
         # An address copied from the browser ends in the path of a page (`/#/...`).
@@ -246,6 +247,16 @@ def connection(
     )
     made.current_token()
     return made
+
+
+def _is_in_cluster(host: str) -> bool:
+    """Tells whether an address is this cluster's, so that it may get a pod's token.
+
+    Such names are those of services (kubernetes.io/docs/concepts/services-networking/
+    dns-pod-service), or have no dot, such as `localhost`.
+    """
+    name = urlsplit(host).hostname or ""
+    return "." not in name or name.endswith((".svc", ".svc.cluster.local", ".kubeflow"))
 
 
 def _mounted_token() -> str | None:

@@ -249,6 +249,9 @@ class TestFlags:
         monkeypatch.setenv("KF_PIPELINES_SA_TOKEN_PATH", str(tmp_path / "token"))
         assert self.made().current_token() == "mounted"
         assert self.made(token="given").current_token() == "given"
+        service = "http://ml-pipeline-ui.kubeflow.svc.cluster.local"
+        assert self.made(service).current_token() == "mounted"
+        assert self.made("https://kubeflow.example").current_token() == ""
         monkeypatch.setenv("KF_PIPELINES_SA_TOKEN_PATH", str(tmp_path / "gone"))
         with pytest.raises(BadInputError, match=r"^KF_PIPELINES_SA_TOKEN_PATH: "):
             self.made()
