@@ -140,6 +140,8 @@ def _logged(folder: str) -> Iterator[None]:
     finally:
         for log in logs:
             log.handlers = []
+            log.setLevel(logging.NOTSET)
+            log.propagate = True
         for handler in handlers:
             handler.close()
 

@@ -1,6 +1,7 @@
 """`python local_runner.py watch`: its refusals and its messages."""
 
 import json
+import logging
 import socket
 from pathlib import Path
 from urllib.request import urlopen
@@ -8,7 +9,9 @@ from urllib.request import urlopen
 import pytest
 from filelock import FileLock
 
+from contract import notifying
 from contract.errors import BadInputError
+from runner import watch as watching
 from runner import watch_cli
 from runner.cli import main
 from runner.watch_state import QUARANTINED, Record, StateFile
@@ -118,3 +121,11 @@ def test_a_port_that_is_taken_is_one_line(tmp_path: Path) -> None:
             watch_cli._measured(Workspace(str(tmp_path)), port),
         ):
             pass
+
+
+def test_after_the_watch_messages_go_where_they_went_before(call: Call) -> None:
+    """Else a later run of this process would lack them in its log."""
+    code, _ = call("--data", "in/{SPAN}")
+    assert code == 2
+    for log in (watching.log, notifying.log):
+        assert (log.propagate, log.level, log.handlers) == (True, logging.NOTSET, [])
