@@ -14,9 +14,9 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from types import FrameType
 
 from contract.errors import Terminated
 from contract.exits import Exit
@@ -99,9 +99,12 @@ def stoppable() -> Iterator[None]:
         return
     stopping = False
 
-    def stop(signum: int, frame: Any) -> None:
+    def stop(signum: int, frame: FrameType | None) -> None:
         nonlocal stopping
-        if not stopping and not _Process.concluding:
+        if _is_within(frame, swallowed):
+            # What is raised there would be swallowed again.
+            _send_again(signum)
+        elif not stopping and not _Process.concluding:
             stopping = True
             if _Process.deferring:
                 _Process.deferred = signum
@@ -115,9 +118,7 @@ def stoppable() -> Iterator[None]:
         for signum, (kind, _) in _ENDINGS.items():
             if issubclass(what.exc_type, kind):
                 stopping = False
-                again = threading.Timer(0.01, os.kill, (os.getpid(), signum))
-                again.daemon = True
-                again.start()
+                _send_again(signum)
                 return
         hook(what)
 
@@ -154,6 +155,22 @@ def _as_raised() -> Iterator[None]:
         if _Process.raised is None:
             raise
         raise _ENDINGS[_Process.raised][0] from error
+
+
+def _send_again(signum: int) -> None:
+    """Sends a signal to this process in a moment."""
+    timer = threading.Timer(0.01, os.kill, (os.getpid(), signum))
+    timer.daemon = True
+    timer.start()
+
+
+def _is_within(frame: FrameType | None, function: Callable[..., None]) -> bool:
+    """Tells whether a frame is that of a call of a function, or was called by it."""
+    while frame is not None:
+        if frame.f_code is function.__code__:
+            return True
+        frame = frame.f_back
+    return False
 
 
 def _stderr() -> int:

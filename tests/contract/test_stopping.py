@@ -42,6 +42,20 @@ class Last:
 Last()
 time.sleep(60)
 """,
+    "is in a callback, and comes out of it late, as on a busy machine": """
+start = threading.Timer.start
+def late(timer):
+    threading.Timer.start = start
+    start(timer)
+    time.sleep(0.1)
+threading.Timer.start = late
+class Last:
+    def __del__(self):
+        begin()
+        time.sleep(0.2)
+Last()
+time.sleep(60)
+""",
     "leaves a thread": """
 threading.Thread(target=time.sleep, args=(60,)).start()
 begin()
