@@ -1,78 +1,24 @@
-"""A week in production, in small, ends each day as docs/a-week-in-production.md says.
-
-The watchers, their runs, and the servers are processes. The other commands run in one
-more process, which imports TensorFlow only once.
-"""
+"""Each day of a week in small ends as docs/a-week-in-production.md says."""
 
 import json
-import multiprocessing
 import re
-from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor
+import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from contract import notifying, stopping
-from docs.week_in_production import DEAD_ADDRESS, MODEL, PLAYED, Week, results
-from docs.week_stage import Receiver
-from runner import cli as runner
+from docs.week_in_production import DEAD_ADDRESS, MODEL
 from runner.watch_state import StateFile
-from version_store import cli as version_store
-from version_store import versions
+from tests.docs.small_week import DAYS, Day
 from version_store.decisions import WITHDRAWN, read_decisions
 from version_store.serving_config import serving
 
+ROOT = Path(__file__).resolve().parents[2]
+
 pytestmark = pytest.mark.timeout(600)
 """The first test plays the week: 85 s of processor time, longer on a busy machine."""
-
-PROGRAMS: dict[str, Callable[[], Any]] = {
-    "local_runner.py": runner.main,
-    "version_store": version_store.main,
-}
-
-
-class WeekHere(Week):
-    """The week, with the commands in the process that plays it."""
-
-    def execute(self, words: Sequence[str], address: str) -> int:
-        program, *arguments = words[1:] if words[0] == "-m" else words
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setenv(notifying.ADDRESSES, address)
-            patch.setattr("sys.argv", [program, *arguments])
-            # The process to be ended is the one that plays the week.
-            patch.setattr(stopping._Process, "grace", 300.0)
-            with pytest.raises(SystemExit) as ended:
-                PROGRAMS[program]()
-        assert isinstance(ended.value.code, int)
-        return ended.value.code
-
-
-@dataclass(frozen=True)
-class Day:
-    """What a day has added.
-
-    Attributes:
-        runs: `result.json` of each run.
-        looks: `result.json` of each look at the traffic.
-        told: Titles of the messages that the receiver got.
-        pushed: The versions.
-    """
-
-    runs: list[dict[str, Any]]
-    looks: list[dict[str, Any]]
-    told: list[str]
-    pushed: list[int]
-
-    def since(self, before: "Day") -> "Day":
-        return Day(
-            self.runs[len(before.runs) :],
-            self.looks[len(before.looks) :],
-            self.told[len(before.told) :],
-            [one for one in self.pushed if one not in before.pushed],
-        )
 
 
 @dataclass(frozen=True)
@@ -87,30 +33,14 @@ class Played:
         return str(self.output / "models" / MODEL)
 
 
-def play(root: Path) -> Played:
-    """Plays the week with a fifth of the pictures, and a sixth of the requests."""
-    receiver, days, before = Receiver(), {}, Day([], [], [], [])
-    with receiver.listening() as address:
-        week = WeekHere(root, address, 1, 200)
-        for day in PLAYED:
-            day(week)
-            so_far = Day(
-                results(week.output),
-                results(week.output / "monitoring"),
-                [message["title"] for message in receiver.told],
-                versions.list_versions(str(week.models / MODEL)),
-            )
-            days[day.__name__] = so_far.since(before)
-            before = so_far
-    return Played(week.output, days)
-
-
 @pytest.fixture(scope="module")
 def played(tmp_path_factory: pytest.TempPathFactory) -> Played:
-    """Plays the week in a process without what other tests have left in this one."""
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(1, context) as process:
-        return process.submit(play, tmp_path_factory.mktemp("week")).result()
+    """Plays the week; see `small_week`."""
+    root = tmp_path_factory.mktemp("week")
+    command = [sys.executable, "-m", "tests.docs.small_week", str(root)]
+    subprocess.run(command, cwd=ROOT, check=True)
+    days = json.loads((root / DAYS).read_text())
+    return Played(root / "output", {name: Day(**day) for name, day in days.items()})
 
 
 def test_on_monday_the_first_span_is_pushed_and_nothing_is_found(
