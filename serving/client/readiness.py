@@ -30,6 +30,7 @@ class Wait:
         self._model = model
         self._timeout = timeout
         self._deadline = time.monotonic() + timeout
+        self._last: ServingError | None = None
 
     def attempt_timeout(self) -> float:
         """Returns the seconds that the next attempt may take."""
@@ -49,6 +50,11 @@ class Wait:
         )
         if not not_yet:
             raise error
+        # An attempt that the end of the wait cut off tells less than the one before it.
+        left = self._deadline - time.monotonic()
+        if self._last and left <= 0 and error.code is grpc.StatusCode.DEADLINE_EXCEEDED:
+            error = self._last
+        self._last = error
         if time.monotonic() + _POLL_SECONDS >= self._deadline:
             raise ServingError(
                 grpc.StatusCode.DEADLINE_EXCEEDED,

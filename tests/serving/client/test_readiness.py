@@ -1,6 +1,7 @@
 """Waiting until a model is served."""
 
 import threading
+import time
 from collections.abc import Callable
 
 import grpc
@@ -10,6 +11,7 @@ from serving.client import (
     ModelSpec,
     ServingError,
 )
+from serving.client.readiness import Wait
 from tests.serving.client.fake_server import FakeServer, serve
 
 
@@ -50,11 +52,23 @@ def test_wait_gives_up_with_what_it_met(ask: Callable, fake: FakeServer) -> None
     spec = ModelSpec("mnist", version=9)
     with pytest.raises(
         ServingError,
-        match=r"mnist version 9 was not served after 0.6 s, last error: NOT_FOUND: "
+        match=r"mnist version 9 was not served after 2 s, last error: NOT_FOUND: "
         r"Servable not found for request: Specific\(mnist, 9\)",
     ) as caught:
-        ask(fake.address, spec, lambda c: c.wait(0.6))
+        ask(fake.address, spec, lambda c: c.wait(2))
     assert caught.value.code is grpc.StatusCode.DEADLINE_EXCEEDED
+
+
+def test_an_attempt_that_the_end_cuts_off_does_not_hide_what_was_met() -> None:
+    wait = Wait(ModelSpec("mnist"), 0.3)
+    missing, cut_off = (
+        ServingError(code, "", "localhost:8500")
+        for code in (grpc.StatusCode.NOT_FOUND, grpc.StatusCode.DEADLINE_EXCEEDED)
+    )
+    wait.pause(missing)
+    time.sleep(0.3)
+    with pytest.raises(ServingError, match="last error: NOT_FOUND"):
+        wait.pause(cut_off)
 
 
 def test_wait_does_not_outlast_what_waiting_cannot_mend(
