@@ -10,6 +10,15 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 
+IN_A_CALLBACK = """
+class Last:
+    def __del__(self):
+        begin()
+        time.sleep(0.2)
+Last()
+time.sleep(60)
+"""
+
 WORK = {
     "waits": """
 begin()
@@ -34,14 +43,7 @@ except BaseException:
 begin()
 hashlib.pbkdf2_hmac("sha256", b"", b"", 10**9)
 """,
-    "is in a callback, where nothing can be raised": """
-class Last:
-    def __del__(self):
-        begin()
-        time.sleep(0.2)
-Last()
-time.sleep(60)
-""",
+    "is in a callback, where nothing can be raised": IN_A_CALLBACK,
     "is in a callback, and comes out of it late, as on a busy machine": """
 start = threading.Timer.start
 def late(timer):
@@ -49,13 +51,8 @@ def late(timer):
     start(timer)
     time.sleep(0.1)
 threading.Timer.start = late
-class Last:
-    def __del__(self):
-        begin()
-        time.sleep(0.2)
-Last()
-time.sleep(60)
-""",
+"""
+    + IN_A_CALLBACK,
     "leaves a thread": """
 threading.Thread(target=time.sleep, args=(60,)).start()
 begin()
