@@ -1,5 +1,6 @@
 """Reads splits through the Transform graph, into memory or a temporary file."""
 
+import mmap
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -120,6 +121,34 @@ def _in_order(
     return images, labels, np.arange(len(labels), dtype=np.int32)
 
 
+class _Cache:
+    """Rows in memory that become a tensor without a second copy of them.
+
+    TensorFlow's allocator keeps what it once had, so a concatenated copy would take its
+    memory for the rest of the run. The system moves the pages of a mapping that grows,
+    and has them back when the tensor is gone.
+    """
+
+    def __init__(self, first: np.ndarray) -> None:
+        """Takes the first rows `[n, ...]`."""
+        self._row_shape = first.shape[1:]
+        self._dtype = first.dtype
+        private = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS
+        self._pages = mmap.mmap(-1, first.nbytes, flags=private)
+        self._pages[:] = first.tobytes()
+
+    def append(self, rows: np.ndarray) -> None:
+        """Appends rows `[n, ...]`."""
+        end = len(self._pages)
+        self._pages.resize(end + rows.nbytes)
+        self._pages[end:] = rows.tobytes()
+
+    def tensor(self) -> tf.Tensor:
+        """Returns all rows; afterwards none can be appended."""
+        rows = np.frombuffer(self._pages, self._dtype).reshape(-1, *self._row_shape)
+        return tf.experimental.dlpack.from_dlpack(rows.__dlpack__())
+
+
 class Reader:
     """Reads splits through a Transform graph, which is traced only once."""
 
@@ -171,36 +200,40 @@ class Reader:
 
         Args:
             file_patterns: Gzipped TFRecords of raw tf.Examples.
-            cache_bytes: Most memory for images; twice as much is needed for a moment.
-                Rows that do not fit go to a temporary file.
+            cache_bytes: Most memory for images. Rows that do not fit go to a temporary
+                file.
             half: One of `HALVES`; None for all rows.
 
         Raises:
             BadInputError: The split has too few rows: no row would be left.
         """
-        cached: list[tuple[tf.Tensor, tf.Tensor]] = []
+        cache: _Cache | None = None
+        cached_labels: list[np.ndarray] = []
         spill: Spill | None = None
         spilled_labels: list[np.ndarray] = []
         left = cache_bytes
         for images, labels in self.blocks(file_patterns, half):
-            left -= int(tf.size(images)) * images.dtype.size
+            rows = images.numpy()
+            left -= rows.nbytes
             # The first block always stays in memory: it gives the shapes.
-            if left >= 0 or not cached:
-                cached.append((images, labels))
-                continue
-            if spill is None:
-                row_shape = tuple(images.shape[1:])
-                spill = Spill(row_shape, np.dtype(images.dtype.as_numpy_dtype))
-            spill.append(images.numpy())
-            spilled_labels.append(labels.numpy())
-        if not cached:
+            if cache is None:
+                cache = _Cache(rows)
+            elif left >= 0:
+                cache.append(rows)
+            else:
+                if spill is None:
+                    spill = Spill(rows.shape[1:], rows.dtype)
+                spill.append(rows)
+            beyond = spill is not None
+            (spilled_labels if beyond else cached_labels).append(labels.numpy())
+        if cache is None:
             raise BadInputError(
                 f"{', '.join(file_patterns)}: expected at least "
                 f"{1 if half is None else len(HALVES)} images, found fewer"
             )
         return Samples(
-            tf.concat([images for images, _ in cached], axis=0),
-            tf.concat([labels for _, labels in cached], axis=0),
+            cache.tensor(),
+            tf.constant(np.concatenate(cached_labels)),
             spill,
             np.concatenate(spilled_labels) if spilled_labels else None,
         )

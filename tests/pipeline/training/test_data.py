@@ -3,13 +3,14 @@
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 import tensorflow as tf
 import tensorflow_transform as tft
 
 from contract.errors import BadInputError
 from contract.features import IMAGE, LABEL
-from pipeline.training.data import HALVES, HELD, WATCHED, Reader
+from pipeline.training.data import HALVES, HELD, WATCHED, Reader, _Cache
 
 
 @pytest.fixture(scope="module")
@@ -101,6 +102,25 @@ def test_what_does_not_fit_is_on_disk_and_comes_in_the_same_order(
     assert [len(labels) for _, labels in blocks] == [400, 400, 400, 237]
     np.testing.assert_array_equal(tf.concat([b[0] for b in blocks], 0), whole.images)
     np.testing.assert_array_equal(tf.concat([b[1] for b in blocks], 0), whole.labels)
+
+
+def test_rows_are_in_memory_once_and_leave_it_with_the_last_user() -> None:
+    def megabytes() -> float:
+        return psutil.Process().memory_info().rss / 1e6
+
+    before = megabytes()
+    block = np.random.default_rng(0).random((1_000, 30, 40, 1), np.float32)
+    cache = _Cache(block)
+    for _ in range(49):
+        cache.append(block)
+    images = cache.tensor()
+    del cache
+
+    assert images.shape == (50_000, 30, 40, 1)
+    np.testing.assert_array_equal(images[::1_000], block[[0] * 50])
+    assert 240 < megabytes() - before < 300
+    del images
+    assert megabytes() - before < 60
 
 
 def test_parts_are_rows_in_the_order_asked_for(
