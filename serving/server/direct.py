@@ -20,7 +20,6 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-import grpc
 import numpy as np
 from tensorflow_serving.apis import predict_pb2
 
@@ -170,7 +169,7 @@ class DirectPredict:
                 raise result
             response = item.prediction.response(result)
             service.log(
-                servable, "predict", item.prediction, item.request, response, caller
+                servable, "Predict", item.prediction, item.request, response, caller
             )
             service.ran(servable, "Predict", item.rows, seconds)
             if caller.logged_as:
@@ -179,7 +178,7 @@ class DirectPredict:
         except Exception as failure:
             error = as_serving_error(failure)
             status = error.code.name
-            item.call.finish(None, grpc.StatusCode[status], error.wire_message)
+            item.call.finish(None, error.code, error.wire_message)
         finally:
             service.manager.release(servable)
         service.answered(servable.name, "Predict", "GRPC", status, item.start)
@@ -187,7 +186,7 @@ class DirectPredict:
 
 def _shapes_if_quick(plan: Plan, arrays: Sequence[np.ndarray]) -> Any:
     """Returns the shapes of the rows, or None if they may not run here."""
-    if not plan.rows_apart or not plan.shapes.fits(arrays):
+    if not plan.shapes.fits(arrays):
         return None
     rows = len(arrays[0])
     if not 0 < rows <= _MAX_ROWS or any(len(array) != rows for array in arrays):

@@ -1,38 +1,17 @@
-"""Defines the status codes of requests, and their forms in gRPC and HTTP.
+"""Defines the errors of requests, with their status in gRPC and HTTP."""
 
-The numbers are those of `google.rpc.Code`, which gRPC, TensorFlow and the
-`error_code` field of `GetModelStatusResponse` share.
-"""
+import grpc
 
-import enum
+Code = grpc.StatusCode
+"""The status codes: those of `google.rpc.Code`, which gRPC, TensorFlow and the
+`error_code` field of `GetModelStatusResponse` share."""
+
+_BY_NUMBER = {code.value[0]: code for code in Code}
 
 # tensorflow_serving/model_servers/grpc_status_util.cc cuts longer texts:
 # they travel in an HTTP/2 header.
 MAX_MESSAGE_LENGTH = 1024
 _TRUNCATED = "...TRUNCATED"
-
-
-class Code(enum.IntEnum):
-    """Canonical status codes."""
-
-    OK = 0
-    CANCELLED = 1
-    UNKNOWN = 2
-    INVALID_ARGUMENT = 3
-    DEADLINE_EXCEEDED = 4
-    NOT_FOUND = 5
-    ALREADY_EXISTS = 6
-    PERMISSION_DENIED = 7
-    RESOURCE_EXHAUSTED = 8
-    FAILED_PRECONDITION = 9
-    ABORTED = 10
-    OUT_OF_RANGE = 11
-    UNIMPLEMENTED = 12
-    INTERNAL = 13
-    UNAVAILABLE = 14
-    DATA_LOSS = 15
-    UNAUTHENTICATED = 16
-
 
 # tensorflow_serving/model_servers/http_server.cc; every other code is a 500.
 _HTTP_STATUS = {
@@ -92,7 +71,7 @@ def as_serving_error(error: BaseException) -> ServingError:
     """
     if isinstance(error, ServingError):
         return error
-    code = getattr(error, "error_code", None)
-    if isinstance(code, int) and code in Code._value2member_map_:
-        return ServingError(Code(code), str(getattr(error, "message", error)))
+    code = _BY_NUMBER.get(getattr(error, "error_code", None))
+    if code is not None:
+        return ServingError(code, str(getattr(error, "message", error)))
     return ServingError(Code.INTERNAL, f"{type(error).__name__}: {error}")

@@ -1,5 +1,6 @@
 """Registers the gRPC services: tensorflow.serving's two, health and reflection."""
 
+import functools
 import threading
 import time
 from collections.abc import Awaitable, Callable
@@ -11,14 +12,14 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection, reflection_pb2_grpc
 from tensorflow_serving.apis import model_management_pb2
 
-from serving.server import model_info, service_descriptors
+from serving.server import model_info, profiler, service_descriptors
 from serving.server.batching import GRPC
 from serving.server.direct import DirectPredict
 from serving.server.errors import Code, ServingError, as_serving_error, invalid_argument
 from serving.server.grpc_call import Call
 from serving.server.grpc_core import CoreServer
-from serving.server.profiler import Profiler
 from serving.server.service import (
+    APIS,
     LARGE,
     Caller,
     PredictionService,
@@ -37,6 +38,9 @@ HEALTH_SERVICES = (
     "ModelService",
 )
 
+# Calls that the metrics count, as in TensorFlow Serving.
+_COUNTED = ("Predict", "Classify", "Regress")
+
 # Takes a request message and its caller; returns a message or its bytes.
 _Call = Callable[[Any, Caller], Awaitable[Any]]
 
@@ -52,32 +56,31 @@ class GrpcServices:
     def add_to(self, server: CoreServer) -> None:
         """Registers all services with `server`."""
         service = self._service
-        calls: dict[str, dict[str, tuple[_Call, str | None]]] = {
+        calls: dict[str, dict[str, _Call]] = {
             PREDICTION_SERVICE: {
-                "Predict": (service.predict, "Predict"),
-                "Classify": (service.classify, "Classify"),
-                "Regress": (service.regress, "Regress"),
-                "MultiInference": (service.multi_inference, None),
-                "GetModelMetadata": (self._metadata, None),
+                **{api: functools.partial(service.answer, api) for api in APIS},
+                "GetModelMetadata": self._metadata,
             },
             MODEL_SERVICE: {
-                "GetModelStatus": (self._status, None),
-                "HandleReloadConfigRequest": (self._reload, None),
+                "GetModelStatus": self._status,
+                "HandleReloadConfigRequest": self._reload,
             },
         }
+        if service.options.enable_profiler:
+            # It traces the whole process; `--bind_address` limits who reaches it.
+            traces = profiler.Profiler(service.pools)
+            calls[profiler.SERVICE] = {
+                "Profile": traces.profile,
+                "Terminate": traces.terminate,
+            }
         for name, methods in calls.items():
             handlers = {
-                method: self._handler(
-                    service_descriptors.request_class(name, method), *call
-                )
+                method: self._handler(_request_class(name, method), call, method)
                 for method, call in methods.items()
             }
             server.add_generic_rpc_handlers(
                 (grpc.method_handlers_generic_handler(name, handlers),)
             )
-        if service.options.enable_profiler:
-            # It traces the whole process; `--bind_address` limits who reaches it.
-            server.add_generic_rpc_handlers((Profiler(service.pools).handler(),))
         service_descriptors.declare()
         names = [PREDICTION_SERVICE, MODEL_SERVICE, reflection.SERVICE_NAME]
         if service.options.enable_grpc_healthcheck_service:
@@ -95,16 +98,13 @@ class GrpcServices:
                 name, status.SERVING if serving else status.NOT_SERVING
             )
 
-    def _handler(
-        self, message: Any, call: _Call, counted: str | None
-    ) -> grpc.RpcMethodHandler:
+    def _handler(self, message: Any, call: _Call, api: str) -> grpc.RpcMethodHandler:
         """Wraps a call: it takes and returns bytes, and turns errors into statuses.
 
-        With bytes, a response need not be built as a message first. `counted` is the
-        API's name in the metrics; without it nothing is counted, as in TensorFlow
-        Serving.
+        With bytes, a response need not be built as a message first.
         """
         parse = message.FromString
+        counted = api in _COUNTED
         pools = self._service.pools
 
         async def handle(data: bytes, context: Call) -> bytes:
@@ -139,12 +139,12 @@ class GrpcServices:
                 error = as_serving_error(failure)
             else:
                 if counted:
-                    self._service.answered(name, counted, "GRPC", "OK", start)
+                    self._service.answered(name, api, "GRPC", "OK", start)
                 return bytes(response)
             if counted:
                 status = error.code.name
-                self._service.answered(name, counted, "GRPC", status, start)
-            await context.abort(grpc.StatusCode[error.code.name], error.wire_message)
+                self._service.answered(name, api, "GRPC", status, start)
+            await context.abort(error.code, error.wire_message)
             raise AssertionError("abort raises")
 
         return grpc.unary_unary_rpc_method_handler(handle)
@@ -188,3 +188,9 @@ class GrpcServices:
                 int64_value_increase=after.get(family, 0) - before.get(family, 0),
             )
         return response
+
+
+def _request_class(service: str, method: str) -> Any:
+    if service == profiler.SERVICE:
+        return profiler.message(f"{method}Request")
+    return service_descriptors.request_class(service, method)

@@ -70,6 +70,6 @@ def status(manager: ModelManager, request: Any) -> Any:
         item = response.model_version_status.add(version=number, state=state)
         item.status.SetInParent()
         if error is not None:
-            item.status.error_code = int(error.code)
+            item.status.error_code = error.code.value[0]
             item.status.error_message = error.message
     return response

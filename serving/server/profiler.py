@@ -8,20 +8,18 @@ otherwise any client of the port could write to any path.
 """
 
 import asyncio
-import functools
 import glob
 import os
 import tempfile
 import time
 from typing import Any
 
-import grpc
 import tensorflow as tf
 
 from serving.server.batching import GRPC
-from serving.server.errors import Code, ServingError, as_serving_error
-from serving.server.grpc_call import Call
+from serving.server.errors import Code, ServingError
 from serving.server.messages import declare
+from serving.server.service import Caller
 from serving.server.workers import Pools
 
 SERVICE = "tensorflow.ProfilerService"
@@ -62,37 +60,14 @@ message = declare(
 
 
 class Profiler:
-    """The handlers. They allow one trace at a time: TensorFlow has one profiler."""
+    """The methods. They allow one trace at a time: TensorFlow has one profiler."""
 
     def __init__(self, pools: Pools):
         self._pools = pools
         self._session: str | None = None
         self._ended = False
 
-    def handler(self) -> grpc.GenericRpcHandler:
-        """Returns the handler to register with gRPC."""
-        methods = {
-            name: grpc.unary_unary_rpc_method_handler(
-                functools.partial(self._answer, call),
-                request_deserializer=message(request).FromString,
-                response_serializer=lambda response: response.SerializeToString(),
-            )
-            for name, call, request in (
-                ("Profile", self._profile, "ProfileRequest"),
-                ("Terminate", self._terminate, "TerminateRequest"),
-            )
-        }
-        return grpc.method_handlers_generic_handler(SERVICE, methods)
-
-    async def _answer(self, call: Any, request: Any, context: Call) -> Any:
-        try:
-            return await call(request)
-        except Exception as failure:
-            error = as_serving_error(failure)
-            await context.abort(grpc.StatusCode[error.code.name], error.wire_message)
-            raise AssertionError("abort raises") from failure
-
-    async def _profile(self, request: Any) -> Any:
+    async def profile(self, request: Any, caller: Caller) -> Any:
         """Traces for the requested time and returns the trace.
 
         Raises:
@@ -122,7 +97,7 @@ class Profiler:
         while time.monotonic() < end and not self._ended:
             await asyncio.sleep(_STEP_SECONDS)
 
-    async def _terminate(self, request: Any) -> Any:
+    async def terminate(self, request: Any, caller: Caller) -> Any:
         """Ends a trace early."""
         if self._session is None or request.session_id != self._session:
             raise ServingError(

@@ -32,12 +32,13 @@ _MAX_WAITING_BYTES = 64 << 20
 _REQUEST_ID = "x-request-id"
 # Ids that a caller may choose; they become part of a file and of a header.
 _VALID_ID = re.compile(r"[!-~]{1,128}")
-_LOG_FIELDS = {
-    "predict": "predict_log",
-    "classify": "classify_log",
-    "regress": "regress_log",
-    "multiinference": "multi_inference_log",
+LOG_FIELDS = {
+    "Predict": "predict_log",
+    "Classify": "classify_log",
+    "Regress": "regress_log",
+    "MultiInference": "multi_inference_log",
 }
+"""The fields of PredictionLog, by the call."""
 
 
 def check_config(model: Any) -> None:
@@ -150,7 +151,7 @@ class RequestLog:
     def record(
         self,
         servable: Any,
-        kind: str,
+        api: str,
         signatures: Sequence[str],
         request: Any,
         response: Any,
@@ -161,7 +162,7 @@ class RequestLog:
 
         `PredictionService.log` describes the other arguments.
         """
-        about = (servable.name, servable.version, kind, tuple(signatures), request_id)
+        about = (servable.name, servable.version, api, tuple(signatures), request_id)
         with self._changed:
             if self._closing or self._waiting_bytes + size > _MAX_WAITING_BYTES:
                 self._count(servable.name, Code.RESOURCE_EXHAUSTED)
@@ -196,7 +197,7 @@ class RequestLog:
         self._files.close()
 
     def _write(self, about: Any, request: Any, response: Any, now: int) -> None:
-        model, version, kind, signatures, request_id = about
+        model, version, api, signatures, request_id = about
         log = prediction_log_pb2.PredictionLog()
         metadata = log.log_metadata
         metadata.model_spec.name = model
@@ -206,7 +207,7 @@ class RequestLog:
         metadata.sampling_config.CopyFrom(self._config.sampling_config)
         metadata.saved_model_tags.extend(self._tags)
         metadata.timestamp_secs = now
-        part = getattr(log, _LOG_FIELDS[kind])
+        part = getattr(log, LOG_FIELDS[api])
         part.request.CopyFrom(request() if callable(request) else request)
         response = response() if callable(response) else response
         if isinstance(response, bytes):

@@ -182,8 +182,7 @@ class RestApi:
             await service.work(
                 len(data), servable, caller, _fill_examples, data, message
             )
-            call = service.classify if method == "classify" else service.regress
-            response = await call(message, caller)
+            response = await service.answer(method.capitalize(), message, caller)
             size = response.ByteSize()
             return await service.work(size, servable, caller, write, response)
         finally:
@@ -212,7 +211,7 @@ class RestApi:
                 servable, asked.plan, asked.arrays, caller, "Predict"
             )
             response = functools.partial(asked.response, outputs)
-            service.log(servable, "predict", asked, asked.request, response, caller)
+            service.log(servable, "Predict", asked, asked.request, response, caller)
             return await service.work(
                 byte_count(outputs), servable, caller, asked.body, outputs
             )

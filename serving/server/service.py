@@ -21,8 +21,13 @@ from serving.server.request_log import RequestLogs, request_id_of
 from serving.server.servable import Servable
 from serving.server.workers import Pools
 
-# Prepares a request: see `inference.classify`.
-Prepare = Callable[[Any, Any, Options], Inference | Prediction]
+# The calls that run a model, with the functions that prepare their requests.
+APIS: dict[str, Callable[[Servable, Any, Options], Inference | Prediction]] = {
+    "Predict": Prediction,
+    "Classify": inference.classify,
+    "Regress": inference.regress,
+    "MultiInference": multi_inference.multi_inference,
+}
 
 # Name of the Session runtime in TensorFlow Serving's metrics.
 _RUNTIME = "TF1"
@@ -73,47 +78,23 @@ class PredictionService:
         self.logs = logs
         self._scheduler = scheduler
 
-    async def predict(self, request: Any, caller: Caller) -> Any:
-        """Answers a `PredictRequest` with a serialised `PredictResponse`.
+    async def answer(self, api: str, request: Any, caller: Caller) -> Any:
+        """Answers a request of one of the `APIS`.
+
+        Returns:
+            The response message; a `PredictResponse` is serialised.
 
         Raises:
             ServingError: the request does not fit the served model.
             tf.errors.OpError: the graph refuses it.
         """
-        check_model_spec(request)
-        return await self._infer(
-            Prediction, request.model_spec, request, caller, "Predict"
-        )
-
-    async def classify(self, request: Any, caller: Caller) -> Any:
-        """Answers a `ClassificationRequest`; arguments and errors as in `predict`."""
-        check_model_spec(request)
-        return await self._infer(
-            inference.classify, request.model_spec, request, caller, "Classify"
-        )
-
-    async def regress(self, request: Any, caller: Caller) -> Any:
-        """Answers a `RegressionRequest`; arguments and errors as in `predict`."""
-        check_model_spec(request)
-        return await self._infer(
-            inference.regress, request.model_spec, request, caller, "Regress"
-        )
-
-    async def multi_inference(self, request: Any, caller: Caller) -> Any:
-        """Answers a `MultiInferenceRequest`; arguments and errors as in `predict`."""
-        multi_inference.check_tasks(request)
-        return await self._infer(
-            multi_inference.multi_inference,
-            request.tasks[0].model_spec,
-            request,
-            caller,
-            "MultiInference",
-        )
-
-    async def _infer(
-        self, prepare: Prepare, spec: Any, request: Any, caller: Caller, api: str
-    ) -> Any:
-        servable = self.manager.acquire(spec)
+        if api == "MultiInference":
+            multi_inference.check_tasks(request)
+            spec = request.tasks[0].model_spec
+        else:
+            check_model_spec(request)
+            spec = request.model_spec
+        prepare, servable = APIS[api], self.manager.acquire(spec)
         try:
             prepared = await self.work(
                 caller.size, servable, caller, prepare, servable, request, self.options
@@ -124,7 +105,7 @@ class PredictionService:
             response = await self.work(
                 byte_count(outputs), servable, caller, prepared.response, outputs
             )
-            self.log(servable, api.lower(), prepared, request, response, caller)
+            self.log(servable, api, prepared, request, response, caller)
             return response
         finally:
             self.manager.release(servable)
@@ -194,7 +175,7 @@ class PredictionService:
     def log(
         self,
         servable: Servable,
-        kind: str,
+        api: str,
         prepared: Any,
         request: Any,
         response: Any,
@@ -204,7 +185,7 @@ class PredictionService:
 
         Args:
             servable: the servable that answered.
-            kind: kind of the log: predict, classify, regress or multiinference.
+            api: one of the `APIS`.
             prepared: has the names of the requested signatures.
             request: the message, or a function that makes it.
             response: likewise, or its bytes.
@@ -217,7 +198,7 @@ class PredictionService:
         size = caller.size * 2 if callable(request) else caller.size + _size(response)
         caller.logged_as = request_id_of(caller.headers())
         names = prepared.signature_names
-        log.record(servable, kind, names, request, response, caller.logged_as, size)
+        log.record(servable, api, names, request, response, caller.logged_as, size)
 
 
 def _size(response: Any) -> int:

@@ -11,13 +11,15 @@ from typing import Any
 import tensorflow as tf
 from tensorflow_serving.apis import prediction_log_pb2
 
-from serving.server import inference, multi_inference
+from serving.server import multi_inference
 from serving.server.errors import Code, ServingError, as_serving_error, invalid_argument
 from serving.server.flags import Options
+from serving.server.inference import Inference
 from serving.server.metrics import Metrics
 from serving.server.predict import Prediction
+from serving.server.request_log import LOG_FIELDS
 from serving.server.servable import Servable
-from serving.server.service import Prepare
+from serving.server.service import APIS
 
 WARMUP_FILE = os.path.join("assets.extra", "tf_serving_warmup_requests")
 MAX_RECORDS = 1000
@@ -83,17 +85,12 @@ def _records(path: str) -> Iterator[Any]:
 
 
 # A record's kind -> the function that prepares its request.
-_PREPARE: dict[str, Prepare] = {
-    "predict_log": Prediction,
-    "classify_log": inference.classify,
-    "regress_log": inference.regress,
-    "multi_inference_log": multi_inference.multi_inference,
-}
+_PREPARE = {LOG_FIELDS[api]: prepare for api, prepare in APIS.items()}
 
 
 def _prepare(
     servable: Servable, record: Any, options: Options
-) -> Prediction | inference.Inference | None:
+) -> Prediction | Inference | None:
     """Returns the prepared request of a record, or None for an empty record."""
     kind = record.WhichOneof("log_type")
     if kind is None:

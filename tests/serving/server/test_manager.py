@@ -119,12 +119,12 @@ class TestWhatIsThere:
             request = get_model_status_pb2.GetModelStatusRequest(model_spec=spec())
             broken, old = server.models.GetModelStatus(request).model_version_status
             if damage == "garbage":
-                assert broken.status.error_code == Code.DATA_LOSS
+                assert broken.status.error_code == Code.DATA_LOSS.value[0]
                 assert broken.status.error_message == (
                     f"Can't parse {tmp_path}/2/saved_model.pb as binary proto"
                 )
             else:
-                assert broken.status.error_code != Code.OK
+                assert broken.status.error_code != Code.OK.value[0]
                 assert "variables" in broken.status.error_message
             assert (old.version, old.state) == (1, State.AVAILABLE)
             assert load.failures == []
