@@ -5,7 +5,6 @@ an available version, so that a server with an open port can answer.
 """
 
 import asyncio
-import concurrent.futures
 import contextlib
 import gc
 import logging
@@ -30,7 +29,7 @@ from serving.server.manager import ModelManager
 from serving.server.metrics import Metrics
 from serving.server.request_log import RequestLogs
 from serving.server.rest import RestApi
-from serving.server.servable import Servable, timed_load
+from serving.server.servable import Servable
 from serving.server.service import PredictionService
 from serving.server.workers import Pools
 
@@ -114,7 +113,9 @@ class ModelServer:
         gc.collect()
         gc.freeze()
         self.manager.start()
-        await self._in_thread(self.manager.reload, self._config, self._stopping.is_set)
+        await asyncio.to_thread(
+            self.manager.reload, self._config, self._stopping.is_set
+        )
         await self._open_grpc()
         await self._open_rest()
         if self._services is not None:
@@ -124,11 +125,6 @@ class ModelServer:
             and self.options.model_config_file_poll_wait_seconds > 0
         ):
             self._poller = asyncio.create_task(self._poll_config())
-
-    async def _in_thread(self, function: Any, *arguments: Any) -> Any:
-        loop = asyncio.get_running_loop()
-        with concurrent.futures.ThreadPoolExecutor(1) as pool:
-            return await loop.run_in_executor(pool, function, *arguments)
 
     async def _open_grpc(self) -> None:
         options = self.options
@@ -215,7 +211,7 @@ class ModelServer:
                 if config != self._config:
                     # The wait for a model that does not load ends when the file
                     # changes again.
-                    await self._in_thread(
+                    await asyncio.to_thread(
                         self.manager.reload,
                         config,
                         lambda: self._stopping.is_set() or _modified(file) != mark,  # noqa: B023
@@ -227,13 +223,13 @@ class ModelServer:
 
     def _load(self, name: str, version: int, path: str) -> Servable:
         """Loads and warms a version (on a loading thread)."""
+        start = time.perf_counter()
         try:
-            servable, seconds = timed_load(
-                name, version, path, self.options, self._session_config
-            )
+            servable = Servable(name, version, path, self.options, self._session_config)
         except BaseException:
             self.metrics.load_attempts.add((path, "fail"))
             raise
+        seconds = time.perf_counter() - start
         self.metrics.load_attempts.add((path, "success"))
         self.metrics.load_latency.add((path,), int(seconds * 1e6))
         try:
@@ -284,9 +280,9 @@ class ModelServer:
             closing.append(self._grpc.stop(seconds))
         await asyncio.gather(*closing)
         deadline = max(deadline, time.monotonic() + _CLOSING_SECONDS)
-        await self._in_thread(self._logs.close, deadline)
-        ended = await self._in_thread(self._pools.close, deadline)
-        return await self._in_thread(self.manager.stop, deadline) and ended
+        await asyncio.to_thread(self._logs.close, deadline)
+        ended = await asyncio.to_thread(self._pools.close, deadline)
+        return await asyncio.to_thread(self.manager.stop, deadline) and ended
 
     async def _stop_rest(self, deadline: float) -> None:
         """Waits for REST requests until `deadline`, then closes their connections."""

@@ -3,7 +3,6 @@
 import logging
 import os
 import threading
-import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -46,7 +45,7 @@ class Servable:
         options: Options,
         config: config_pb2.ConfigProto,
     ):
-        """Loads the version.
+        """Loads the version, and compiles its signatures, so that no request has to.
 
         Raises:
             ServingError: see `session.load`.
@@ -68,6 +67,11 @@ class Servable:
         self.signatures = self._runtime.signatures
         self._plans: dict[Any, Plan] = {}
         self._lock = threading.Lock()
+        try:
+            self._compile()
+        except BaseException:
+            self.close()
+            raise
 
     def signature_plan(self, signature: Signature, aliases: tuple[str, ...]) -> Plan:
         """Returns the plan that computes the outputs `aliases` of `signature`."""
@@ -128,11 +132,8 @@ class Servable:
             self._plans[key] = plan
             return plan
 
-    def prepare(self) -> None:
-        """Compiles every signature, so that no request has to.
-
-        If a signature cannot be compiled, its callers get the error.
-        """
+    def _compile(self) -> None:
+        """Makes the plans; callers of a signature without a plan get its error."""
         for signature in self.signatures.values():
             if signature.name in _INTERNAL_SIGNATURES:
                 continue
@@ -164,21 +165,3 @@ def _per_model_batching(path: str, options: Options) -> BatchingParameters | Non
         return None
     file = os.path.join(path, _PER_MODEL_BATCHING)
     return configs.read_batching_parameters(file) if os.path.exists(file) else None
-
-
-def timed_load(
-    name: str,
-    version: int,
-    path: str,
-    options: Options,
-    config: config_pb2.ConfigProto,
-) -> tuple[Servable, float]:
-    """Loads and prepares a version; also returns the seconds that this took."""
-    start = time.perf_counter()
-    servable = Servable(name, version, path, options, config)
-    try:
-        servable.prepare()
-    except BaseException:
-        servable.close()
-        raise
-    return servable, time.perf_counter() - start
