@@ -55,7 +55,7 @@ class Connections:
         self._patience = patience
         # Connections without a running request; the longest idle one is first.
         self._idle: dict[_Guard, None] = {}
-        self._open: dict[Any, _Guard] = {}
+        self._open: set[_Guard] = set()
         self._socket: socket.socket | None = None
         self._factory: Callable[[], Any] | None = None
 
@@ -94,21 +94,23 @@ class Connections:
 
     def drop_all(self) -> None:
         """Closes every connection."""
-        for guard in tuple(self._open.values()):
+        for guard in tuple(self._open):
             guard.close()
 
     @contextlib.contextmanager
     def busy(self, transport: Any) -> Iterator[None]:
         """Marks a connection as busy while its request runs."""
-        guard = self._open.get(transport)
-        if guard is None:
+        # A connection that its client has closed has no transport.
+        guard = transport.get_protocol() if transport is not None else None
+        if guard not in self._open:
             yield
             return
-        guard.work()
+        self._idle.pop(guard, None)
+        guard.stop_timer()
         try:
             yield
         finally:
-            guard.rest()
+            guard.start_timer()
 
     # --- accepting -----------------------------------------------------------
 
@@ -147,16 +149,15 @@ class Connections:
             accepted.setblocking(False)
             accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             guard = _Guard(self._factory(), self)
-            self._open[guard] = guard
-            task = loop.create_task(self._connect(guard, accepted))
-            guard.connecting = task
+            self._open.add(guard)
+            guard.connecting = loop.create_task(self._connect(guard, accepted))
 
     async def _connect(self, guard: "_Guard", accepted: socket.socket) -> None:
         loop = asyncio.get_running_loop()
         try:
             await loop.connect_accepted_socket(lambda: guard, accepted)
         except OSError:
-            self._open.pop(guard, None)
+            self._open.discard(guard)
             accepted.close()
 
     def _drop_idle(self) -> bool:
@@ -169,25 +170,16 @@ class Connections:
 
     # --- called by guards ----------------------------------------------------
 
-    def opened(self, guard: "_Guard", transport: Any) -> None:
-        """Registers a connection under its transport."""
-        self._open.pop(guard, None)
-        self._open[transport] = guard
-
-    def closed(self, guard: "_Guard", transport: Any) -> None:
+    def closed(self, guard: "_Guard") -> None:
         """Removes a closed connection."""
         self._idle.pop(guard, None)
-        self._open.pop(transport, None)
+        self._open.discard(guard)
 
     def idle(self, guard: "_Guard") -> asyncio.TimerHandle:
         """Makes a connection the last idle one; returns the timer that closes it."""
         self._idle.pop(guard, None)
         self._idle[guard] = None
         return asyncio.get_running_loop().call_later(self._patience, guard.expire)
-
-    def at_work(self, guard: "_Guard") -> None:
-        """Removes a connection from the idle ones."""
-        self._idle.pop(guard, None)
 
 
 class _Guard(asyncio.Protocol):
@@ -201,16 +193,6 @@ class _Guard(asyncio.Protocol):
         self._unsent = sys.maxsize
         # The task that connects it: the event loop alone would not keep it alive.
         self.connecting: Any = None
-
-    def work(self) -> None:
-        """Stops the timer: the head is complete, and requests have their own limits."""
-        self._stop_timer()
-        self._connections.at_work(self)
-
-    def rest(self) -> None:
-        """Restarts the timer: the answer must be sent and the next head must arrive."""
-        if self._transport is not None:
-            self._start_timer()
 
     def expire(self) -> None:
         """Closes the connection, unless its client still reads the answer."""
@@ -226,7 +208,7 @@ class _Guard(asyncio.Protocol):
     def drop(self) -> None:
         """Closes the connection at once, even during a request."""
         if self._transport is not None:
-            self._connections.closed(self, self._transport)
+            self._connections.closed(self)
             self._transport.abort()
 
     def close(self) -> None:
@@ -234,12 +216,15 @@ class _Guard(asyncio.Protocol):
         if self._transport is not None:
             self._transport.close()
 
-    def _start_timer(self) -> None:
-        self._stop_timer()
-        self._unsent = sys.maxsize
-        self._timer = self._connections.idle(self)
+    def start_timer(self) -> None:
+        """Starts it again: the answer must be sent and the next head must arrive."""
+        self.stop_timer()
+        if self._transport is not None:
+            self._unsent = sys.maxsize
+            self._timer = self._connections.idle(self)
 
-    def _stop_timer(self) -> None:
+    def stop_timer(self) -> None:
+        """Stops the timer: a request runs, which has a limit of its own."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -247,14 +232,13 @@ class _Guard(asyncio.Protocol):
     def connection_made(self, transport: Any) -> None:
         """Starts the timer."""
         self._transport = transport
-        self._connections.opened(self, transport)
-        self._start_timer()
+        self.start_timer()
         self._inner.connection_made(transport)
 
     def connection_lost(self, error: Exception | None) -> None:
         """Stops the timer."""
-        self._stop_timer()
-        self._connections.closed(self, self._transport)
+        self.stop_timer()
+        self._connections.closed(self)
         self._transport = None
         self._inner.connection_lost(error)
 
@@ -268,7 +252,7 @@ class _Guard(asyncio.Protocol):
         return result
 
     def pause_writing(self) -> None:
-        """Passes it on; the timer runs while the client does not read (see `rest`)."""
+        """Passes it on; the timer also runs while the client does not read."""
         self._inner.pause_writing()
 
     def resume_writing(self) -> None:
