@@ -145,7 +145,9 @@ class Lifecycle:
                 if known is None or (
                     known.state == State.END and self._is_new(known, path)
                 ):
-                    _log.info("%s version %d: found in %s", _name(model), number, path)
+                    _log.info(
+                        "%s version %d: found in %s", model.config.name, number, path
+                    )
                     model.versions[number] = Version(number, path)
             model.refresh()
             model.polled, model.poll_failed = True, False
@@ -222,7 +224,7 @@ class Lifecycle:
             )
             _log.error(
                 "%s version %d: load attempt %d failed: %s",
-                _name(model),
+                model.config.name,
                 version.number,
                 version.attempts,
                 error,
@@ -252,9 +254,5 @@ class Lifecycle:
             version.error = None
         model.refresh()
         name = State.State.Name(state)
-        _log.info("%s version %d: %s", _name(model), version.number, name)
+        _log.info("%s version %d: %s", model.config.name, version.number, name)
         self.changed.notify_all()
-
-
-def _name(model: Model) -> str:
-    return str(model.config.name)

@@ -23,22 +23,6 @@ REGRESS_METHOD = "tensorflow/serving/regress"
 _METHODS = (PREDICT_METHOD, CLASSIFY_METHOD, REGRESS_METHOD)
 
 
-def find_signature(servable: Servable, name: str) -> Signature:
-    """Returns the signature `name`; empty means `serving_default`.
-
-    Raises:
-        ServingError: FAILED_PRECONDITION; the signature does not exist. The message is
-            that of TensorFlow Serving's Predict.
-    """
-    key = name or DEFAULT_SIGNATURE
-    signature = servable.signatures.get(key)
-    if signature is None:
-        raise ServingError(
-            Code.FAILED_PRECONDITION, f'Serving signature key "{key}" not found.'
-        )
-    return signature
-
-
 def check_method_name(signature: Signature) -> None:
     """Refuses a signature whose method TensorFlow Serving does not know.
 
@@ -65,9 +49,15 @@ class Prediction:
         """Checks a `PredictRequest`.
 
         Raises:
-            ServingError: the request does not fit the signature.
+            ServingError: FAILED_PRECONDITION, there is no such signature;
+                INVALID_ARGUMENT, the request does not fit it.
         """
-        signature = find_signature(servable, request.model_spec.signature_name)
+        name = request.model_spec.signature_name or DEFAULT_SIGNATURE
+        signature = servable.signatures.get(name)
+        if signature is None:
+            raise ServingError(
+                Code.FAILED_PRECONDITION, f'Serving signature key "{name}" not found.'
+            )
         if options.enable_signature_method_name_check:
             check_method_name(signature)
         self.arrays: Sequence[np.ndarray] = signature.decode_inputs(

@@ -24,13 +24,13 @@ from serving.server import (
     json_texts,
     metrics,
     model_info,
-    rest_examples,
     rest_messages,
 )
 from serving.server.batching import REST
 from serving.server.connections import Connections
 from serving.server.errors import Code, ServingError, as_serving_error, invalid_argument
 from serving.server.page import Page
+from serving.server.rest_examples import fill_examples
 from serving.server.rest_messages import RestPrediction
 from serving.server.servable import Servable
 from serving.server.service import (
@@ -180,7 +180,7 @@ class RestApi:
         servable = await self._acquire(spec, data)
         try:
             await service.work(
-                len(data), servable, caller, _fill_examples, data, message
+                len(data), servable, caller, fill_examples, data, message
             )
             response = await service.answer(method.capitalize(), message, caller)
             size = response.ByteSize()
@@ -237,10 +237,6 @@ class RestApi:
                 "metadata": {"signature_def": rest_messages.to_dict(signatures)},
             }
         )
-
-
-def _fill_examples(data: bytes, message: Any) -> None:
-    rest_examples.fill_examples(json_tensors.parse_object(data), message)
 
 
 def _model_spec(match: re.Match[str]) -> model_pb2.ModelSpec:

@@ -3,7 +3,6 @@
 Source: tensorflow_serving/util/json_tensor.cc.
 """
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -15,14 +14,14 @@ from serving.server.json_tensors import shown
 from serving.server.rest_messages import signature_name
 
 
-def fill_examples(body: Mapping[str, Any], request: Any) -> None:
+def fill_examples(data: bytes, request: Any) -> None:
     """Fills a Classification- or RegressionRequest from its JSON.
 
     Raises:
         ServingError: INVALID_ARGUMENT; the body is invalid.
     """
+    body = json_tensors.parse_object(data)
     request.model_spec.signature_name = signature_name(body)
-    context = body.get("context")
     if "examples" not in body:
         raise invalid_argument(
             f"JSON Value: {shown(body)} When method is classify, key 'examples' is "
@@ -40,7 +39,7 @@ def fill_examples(body: Mapping[str, Any], request: Any) -> None:
     target = request.input.example_list
     if "context" in body:
         target = request.input.example_list_with_context
-        target.context.CopyFrom(_example(context))
+        target.context.CopyFrom(_example(body["context"]))
     target.examples.extend(_example(item) for item in examples)
 
 
