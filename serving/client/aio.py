@@ -84,7 +84,7 @@ class AsyncClient(BaseClient):
     ) -> AsyncIterator[ClassAnswer]:
         """Classifies images; see `serving.client.Client.predict_images`."""
         served = self._served or await self.task(None, signature)
-        for _, batch in calls.batches(images, batch_size, served):
+        for batch in calls.batches(images, batch_size, served):
             call = calls.predict_images(self.model, batch, served, signature=signature)
             answer = await self._call(call)
             if answer.version != served.version:  # class names may differ by version

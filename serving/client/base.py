@@ -4,11 +4,12 @@ import warnings
 from abc import ABC, abstractmethod
 from typing import Any
 
+import grpc
 import numpy as np
 
 from serving.client import calls
 from serving.client.channel import Connection
-from serving.client.errors import unexpected
+from serving.client.errors import ServingError, unexpected
 from serving.client.results import (
     Answer,
     ClassAnswer,
@@ -80,7 +81,12 @@ class BaseClient(ABC):
         try:
             return derived_task(metadata, signature)
         except NoTaskError as error:
-            raise self.connection.unsuitable(metadata, error) from error
+            raise ServingError(
+                grpc.StatusCode.FAILED_PRECONDITION,
+                f"{metadata.model} version {metadata.version} cannot be asked about "
+                f"images: {error}",
+                self.connection.address,
+            ) from error
 
     def _class_answers(
         self, answer: Answer, batch: np.ndarray, served: ServedTask

@@ -179,17 +179,11 @@ def marked(
     ]
 
 
-def batches(
-    images: np.ndarray, size: int, served: ServedTask
-) -> Iterator[tuple[int, np.ndarray]]:
-    """Cuts images into requests of `size` images, or of fewer if the images are large.
-
-    Yields:
-        The index of a batch's first image, and the batch.
-    """
+def batches(images: np.ndarray, size: int, served: ServedTask) -> Iterator[np.ndarray]:
+    """Yields requests of `size` images each, or of fewer if the images are large."""
     size = max(1, min(size, MAX_REQUEST_VALUES // served.task.size))
     for start in range(0, len(images), size):
-        yield start, images[start : start + size]
+        yield images[start : start + size]
 
 
 def class_answers(

@@ -19,7 +19,6 @@ from contract.special_files import file_only
 from contract.threads import startable
 from serving.client import proxies
 from serving.client.errors import ClientError, InputError, ServingError
-from serving.client.results import ModelMetadata
 
 GRPC_PORT, REST_PORT = 8500, 8501
 """TensorFlow Serving's default ports."""
@@ -194,15 +193,6 @@ class Connection:
             elif "Connection refused" in details and proxy is None:
                 hint += " - is a server running? `make serve` starts one"
         return ServingError(code, details, self.address, hint)
-
-    def unsuitable(self, metadata: ModelMetadata, reason: Exception) -> ServingError:
-        """Returns the error of a version that does not classify images."""
-        return ServingError(
-            grpc.StatusCode.FAILED_PRECONDITION,
-            f"{metadata.model} version {metadata.version} cannot be asked about "
-            f"images: {reason}",
-            self.address,
-        )
 
 
 def _is_answered(address: str) -> bool | None:

@@ -15,7 +15,7 @@ from click.core import ParameterSource
 from rich.console import Console
 
 from contract import command
-from contract.options import ModelOption
+from contract.options import AS_JSON, ModelOption
 from contract.waiting import told
 from serving.client import calls, render
 from serving.client.base import DEFAULT_BATCH_SIZE, DEFAULT_MODEL
@@ -148,11 +148,6 @@ def _server_options(command: _Command) -> _Command:
     return wrapper  # type: ignore[return-value]
 
 
-_as_json = click.option(
-    "--json", "as_json", is_flag=True, help="Print JSON, for programs."
-)
-
-
 @click.group()
 def cli() -> None:
     """Ask a model served by TensorFlow Serving or the embedded server.
@@ -215,7 +210,7 @@ def cli() -> None:
 @click.option(
     "--signature", default=calls.DEFAULT_SIGNATURE, show_default=True, metavar="NAME"
 )
-@_as_json
+@AS_JSON
 @_server_options
 def predict(
     client: Client,
@@ -279,7 +274,7 @@ def _refuse_server_options() -> None:
 
 
 @cli.command()
-@_as_json
+@AS_JSON
 @_server_options
 def status(client: Client, as_json: bool) -> None:
     """Print the state of each version of the model, newest first."""
@@ -294,7 +289,7 @@ def status(client: Client, as_json: bool) -> None:
 
 
 @cli.command()
-@_as_json
+@AS_JSON
 @_server_options
 def metadata(client: Client, as_json: bool) -> None:
     """Print the model's signatures: inputs, outputs, types and shapes."""

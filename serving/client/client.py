@@ -121,7 +121,7 @@ class Client(BaseClient):
             ServingError: The server refused, failed, or was not reached.
         """
         served = self._served or self.task(None, signature)
-        for _, batch in calls.batches(images, batch_size, served):
+        for batch in calls.batches(images, batch_size, served):
             call = calls.predict_images(self.model, batch, served, signature=signature)
             answer = self._call(call)
             if answer.version != served.version:  # class names may differ by version

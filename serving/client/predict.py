@@ -19,6 +19,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from contract import command
 from serving.client import calls, render
 from serving.client.client import Client
 from serving.client.errors import InputError, one_line
@@ -226,13 +227,14 @@ class _Progress:
         self._files, self._done = files, done
         self._next = time.monotonic() + _SECONDS_BETWEEN_LINES
         self._bar: Progress | None = None
-        if sys.stderr.isatty() and os.environ.get("TERM") not in ("dumb", "unknown"):
+        console = Console(stderr=True)
+        if command.redraws(console):
             self._bar = Progress(
                 TextColumn("{task.description}"),
                 BarColumn(),
                 MofNCompleteColumn(),
                 TimeRemainingColumn(),
-                console=Console(stderr=True),
+                console=console,
                 transient=True,
             )
             self._task = self._bar.add_task("files", total=files, completed=done)

@@ -128,7 +128,7 @@ def _values(values: Any, dtype: np.dtype, number: int, count: int) -> np.ndarray
     elif number in (8, 18):  # real and imaginary parts, in turn
         part = "<f4" if number == 8 else "<f8"
         flat = np.array(values, part).view(dtype)
-    elif field_holds_bits(number):
+    elif number in (19, _BFLOAT16):  # `half_val` holds their bits, not their values
         flat = np.array(values, np.int32).astype("<u2").view(dtype)
     else:
         flat = np.array(values).astype(dtype)
@@ -138,8 +138,3 @@ def _values(values: Any, dtype: np.dtype, number: int, count: int) -> np.ndarray
         fill = flat[-1] if len(flat) else (b"" if number == _STRING else 0)
         flat = np.concatenate([flat, np.full(count - len(flat), fill, dtype)])
     return flat
-
-
-def field_holds_bits(number: int) -> bool:
-    """Tells whether ``half_val`` holds the bits of the type, not the value."""
-    return number in (19, _BFLOAT16)

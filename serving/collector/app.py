@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import json
 import logging
-import re
 import time
 from collections.abc import AsyncIterator
 
@@ -21,11 +20,10 @@ from contract.errors import BadInputError
 from serving.collector.joining import REQUEST, RESPONSE, Exchange, Joiner
 from serving.collector.records import Asked, Recorder, asked, names_model
 from serving.collector.spans import Spans
+from serving.server.request_log import VALID_ID
 
 _log = logging.getLogger(__name__)
 
-# The ids that the embedded server's log accepts: they may stand in a file.
-_VALID_ID = re.compile(r"[!-~]{1,128}")
 _TURN_SECONDS = 1.0
 
 
@@ -102,7 +100,7 @@ class Collector:
             self._drop("no_event", 1)
             return web.Response(status=400, text=f"no CloudEvent: {error}\n")
         kind, request_id = event.get_type(), event.get_id()
-        if kind not in (REQUEST, RESPONSE) or not _VALID_ID.fullmatch(request_id):
+        if kind not in (REQUEST, RESPONSE) or not VALID_ID.fullmatch(request_id):
             self._drop("other_event", 1)
         elif google_crc32c.value(request_id.encode()) < self._below:
             service = str(event.get_extension("inferenceservicename"))

@@ -10,22 +10,8 @@ from filelock import FileLock, Timeout
 from contract import command, environment, logs
 from contract.errors import BadInputError
 
-_HELP = """
-Collect the requests that KServe's logger sends for REST predictors.
 
-A request and its answer become one PredictionLog. The logs of an hour form one span,
-FOLDER/YYYYMMDDTHH, which appears when the hour is over. List and remove requests with
-`python -m serving.request_logs`.
-
-Exit codes: 0 ended by SIGTERM or Ctrl-C; 1 something failed; 2 the collector cannot be
-started.
-"""
-
-
-@click.command(
-    help=_HELP,
-    context_settings={"show_default": True},
-)
+@click.command(context_settings={"show_default": True})
 @click.argument("folder", type=click.Path(file_okay=False))
 @click.option(
     "--models",
@@ -88,7 +74,15 @@ def cli(
     max_waiting_bytes: int,
     max_event_bytes: int,
 ) -> None:
-    """Runs the collector until it gets a signal."""
+    """Collect the requests that KServe's logger sends for REST predictors.
+
+    A request and its answer become one PredictionLog. The logs of an hour form one
+    span, FOLDER/YYYYMMDDTHH, which appears when the hour is over. List and remove
+    requests with `python -m serving.request_logs`.
+
+    Exit codes: 0 ended by SIGTERM or Ctrl-C; 1 something failed; 2 the collector cannot
+    be started.
+    """
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s %(levelname).1s %(name)s: %(message)s"
     )

@@ -17,8 +17,7 @@ from contract import command
 from contract.options import ModelOption
 from serving import model_config
 from serving.launch import code
-from serving.launch.errors import LaunchError
-from serving.launch.models import MODELS, Model, find_model, find_others
+from serving.launch.models import MODELS, LaunchError, Model, find_model, find_others
 from serving.launch.servers import IMAGE, KINDS, Ports, Server, choose, numbers
 
 PROGRAM = "python -m serving.launch"

@@ -7,12 +7,16 @@ from pathlib import Path
 
 from google.protobuf.message import DecodeError
 
+from contract.errors import BrokenError
 from contract.version_number import version_number
 from serving.client.protocol import SavedModel
-from serving.launch.errors import LaunchError
 
 MODELS = Path("output/models")
 """Where the pipeline pushes models to, as ``NAME/VERSION``."""
+
+
+class LaunchError(BrokenError):
+    """No model can be served; the message gives the reason in one line."""
 
 
 @dataclass(frozen=True, slots=True)

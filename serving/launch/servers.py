@@ -13,8 +13,7 @@ from pathlib import Path
 
 from serving import page
 from serving.launch import code
-from serving.launch.errors import LaunchError
-from serving.launch.models import Model
+from serving.launch.models import LaunchError, Model
 from serving.model_config import POLL_SECONDS
 
 # Published tags of tensorflow/serving, oldest first. A server reads the models of
@@ -38,9 +37,6 @@ HARDENING = (
     "--cap-drop=ALL",
     "--security-opt=no-new-privileges",
 )
-
-# The embedded server gets the page by a flag.
-PAGE = Path(page.__file__).with_name("index.html")
 
 _PROBE_SECONDS = 15
 
@@ -240,7 +236,7 @@ def embedded(model: Model, ports: Ports) -> Server:
         (
             *code.command("serving.server"),
             *server_flags(model, ports),
-            f"--page={PAGE}",
+            f"--page={page.FILE}",
         ),
         code.environment(),
         has_page=True,

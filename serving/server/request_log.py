@@ -31,7 +31,7 @@ _TYPES = ("", "tfrecord")
 _MAX_WAITING_BYTES = 64 << 20
 _REQUEST_ID = "x-request-id"
 # Ids that a caller may choose; they become part of a file and of a header.
-_VALID_ID = re.compile(r"[!-~]{1,128}")
+VALID_ID = re.compile(r"[!-~]{1,128}")
 LOG_FIELDS = {
     "Predict": "predict_log",
     "Classify": "classify_log",
@@ -234,6 +234,6 @@ def request_id_of(headers: Iterable[tuple[str, Any]]) -> str:
     for name, value in headers:
         if name.lower() == _REQUEST_ID:
             text = value.decode("latin-1") if isinstance(value, bytes) else str(value)
-            if _VALID_ID.fullmatch(text):
+            if VALID_ID.fullmatch(text):
                 return text
     return str(uuid.uuid4())

@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from serving.launch.errors import LaunchError
-from serving.launch.models import Model, find_model
+from serving.launch.models import LaunchError, Model, find_model
 from tests.serving.launch.conftest import push
 
 ROOT = Path(__file__).resolve().parents[3]

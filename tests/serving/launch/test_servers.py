@@ -10,8 +10,7 @@ import pytest
 from serving import model_config
 from serving.launch import servers
 from serving.launch.cli import with_config
-from serving.launch.errors import LaunchError
-from serving.launch.models import Model, find_model, find_others
+from serving.launch.models import LaunchError, Model, find_model, find_others
 from serving.launch.servers import NotUsable, Ports, choose, image_for
 from tests.serving.launch.conftest import push, server_binary
 
