@@ -20,10 +20,6 @@ ALL = (NOTEBOOK, STOCK, PIPELINE, EARLIER)
 START_UP, ENDING = "(start-up)", "(ending)"
 
 
-class ComparisonError(BrokenError):
-    """A contender did not do the same training as the others."""
-
-
 @dataclass(frozen=True, slots=True)
 class Bench:
     """The inputs that all contenders of a round share.
@@ -49,8 +45,7 @@ class Bench:
         """Runs a contender; returns its time and resources.
 
         Raises:
-            CommandError: The contender failed.
-            ComparisonError: It did not do the expected training.
+            BrokenError: The contender failed, or did not do the expected training.
         """
         if contender == NOTEBOOK:
             measured = self._notebook()
@@ -150,9 +145,7 @@ def _check(contender: str, facts: Facts, steps: int) -> None:
     for what, value in expected.items():
         found = getattr(facts, what)
         if found != value:
-            raise ComparisonError(
-                f"{contender}: expected {what} {value}, found {found}"
-            )
+            raise BrokenError(f"{contender}: expected {what} {value}, found {found}")
 
 
 def _batches(rows: int) -> int:

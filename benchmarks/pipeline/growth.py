@@ -56,7 +56,7 @@ def measure(
     """Runs `local_runner.py` for one epoch on the data, repeated `times` times.
 
     Raises:
-        CommandError: The run failed.
+        BrokenError: The run failed.
     """
     grown = folder / "data"
     images = write(data, times, grown)

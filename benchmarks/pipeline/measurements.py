@@ -8,10 +8,6 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from contract.errors import BadInputError
 
 
-class ResultsError(BadInputError):
-    """A file is no results file, or is for other data, settings or versions."""
-
-
 class _Model(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
@@ -114,18 +110,18 @@ def load(path: Path) -> Results:
     """Reads a results file.
 
     Raises:
-        ResultsError: The file does not exist, or is no results file.
+        BadInputError: The file does not exist, or is no results file.
     """
     try:
         return Results.model_validate_json(path.read_bytes())
     except OSError as error:
-        raise ResultsError(
+        raise BadInputError(
             f"{path}: expected a results file: {error.strerror}"
         ) from error
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
-        raise ResultsError(
+        raise BadInputError(
             f"{path}: expected a results file of this benchmark: {where}: "
             f"{first['msg']}"
         ) from error
@@ -137,7 +133,7 @@ def load_or_begin(
     """Reads the results file, or begins new results if there is none.
 
     Raises:
-        ResultsError: The file is for other data, settings or versions.
+        BadInputError: The file is for other data, settings or versions.
     """
     if not path.exists():
         return Results(machine=machine, settings=settings)
@@ -148,7 +144,7 @@ def load_or_begin(
     ):
         for key, value in expected.items():
             if there.get(key) != value:
-                raise ResultsError(
+                raise BadInputError(
                     f"{path}: holds rounds with {what} {key}: {there.get(key)}, and "
                     f"now it is {value}: name another file with --json"
                 )

@@ -22,10 +22,6 @@ RUN = "run"
 """Name of the command's own process among the watched processes."""
 
 
-class CommandError(BrokenError):
-    """A command failed; the message has the last line that it printed."""
-
-
 @dataclass(frozen=True, slots=True)
 class Sample:
     """Memory and processor time of the watched processes at one moment.
@@ -100,7 +96,7 @@ def run(
             are also watched.
 
     Raises:
-        CommandError: The command ended with another code than 0.
+        BrokenError: The command ended with another code than 0.
     """
     # A benchmark of start-up must not write bytecode again at every import. The
     # caller's own settings of TensorFlow do not apply to the contender.
@@ -137,7 +133,7 @@ def run(
         after = os.times()
     if code != 0:
         lines = log.read_text(errors="replace").strip().splitlines()
-        raise CommandError(
+        raise BrokenError(
             f"{' '.join(command[:4])} ...: expected exit code 0, found {code}: "
             f"{lines[-1] if lines else 'no output'} (see {log})"
         )

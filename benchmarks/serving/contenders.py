@@ -30,10 +30,6 @@ class Contender:
     pid: int
 
 
-class StartError(BrokenError):
-    """A contender did not start; the message has the last line that it printed."""
-
-
 def commands(model: Model, folder: Path) -> dict[str, list[str]]:
     """Returns the arguments of `python -m` for each contender; each takes a `--port`.
 
@@ -82,7 +78,7 @@ def running(
     """Starts the contenders, waits until each has answered, stops them at the end.
 
     Raises:
-        StartError: A contender ended, or did not answer within `START_SECONDS`.
+        BrokenError: A contender ended, or did not answer within `START_SECONDS`.
     """
     environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
     with contextlib.ExitStack() as stack:
@@ -117,7 +113,7 @@ def _wait(
             return
         if process.poll() is not None or time.monotonic() > deadline:
             lines = (logs / f"{contender.name}.log").read_text().strip().splitlines()
-            raise StartError(
+            raise BrokenError(
                 f"{contender.name} did not start: {lines[-1] if lines else 'silent'}"
             )
         time.sleep(0.2)

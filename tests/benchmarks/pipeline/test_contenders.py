@@ -9,7 +9,6 @@ from benchmarks.pipeline.contenders import (
     ENDING,
     START_UP,
     Bench,
-    ComparisonError,
     _check,
     _measured,
 )
@@ -17,6 +16,7 @@ from benchmarks.pipeline.inputs import Inputs
 from benchmarks.pipeline.measurements import Facts
 from benchmarks.pipeline.process import Sample, Usage
 from benchmarks.pipeline.runlog import Span
+from contract.errors import BrokenError
 
 ROWS = {"train": 48_000, "eval": 12_000, "test": 10_000}
 RIGHT = {
@@ -50,7 +50,7 @@ def test_steps_are_all_batches_of_all_epochs(bench: Bench) -> None:
 )
 def test_another_training_is_refused(bench: Bench, what: str, value: object) -> None:
     _check("stock", Facts.model_validate(RIGHT), bench.steps)
-    with pytest.raises(ComparisonError, match=rf"^stock: expected {what} .*{value}$"):
+    with pytest.raises(BrokenError, match=rf"^stock: expected {what} .*{value}$"):
         _check("stock", Facts.model_validate({**RIGHT, what: value}), bench.steps)
 
 

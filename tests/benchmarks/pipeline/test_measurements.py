@@ -4,12 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.pipeline.measurements import (
-    Results,
-    ResultsError,
-    load,
-    load_or_begin,
-)
+from benchmarks.pipeline.measurements import Results, load, load_or_begin
+from contract.errors import BadInputError
 
 MACHINE = {"cores": "2"}
 SETTINGS = {"data": "abc", "epochs": 25}
@@ -45,14 +41,14 @@ def test_rounds_of_something_else_are_not_mixed(
 ) -> None:
     path = tmp_path / "results.json"
     Results(machine=MACHINE, settings=SETTINGS).save(path)
-    with pytest.raises(ResultsError, match=found):
+    with pytest.raises(BadInputError, match=found):
         load_or_begin(path, machine, settings)
 
 
 def test_what_is_no_results_file_is_one_line(tmp_path: Path) -> None:
     path = tmp_path / "results.json"
-    with pytest.raises(ResultsError, match="expected a results file: No such file"):
+    with pytest.raises(BadInputError, match="expected a results file: No such file"):
         load(path)
     path.write_text('{"machine": {}, "settings": {}, "round": []}')
-    with pytest.raises(ResultsError, match=r"round: Extra inputs are not permitted$"):
+    with pytest.raises(BadInputError, match=r"round: Extra inputs are not permitted$"):
         load(path)

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.pipeline.process import ROOT, CommandError, run
+from benchmarks.pipeline.process import ROOT, run
+from contract.errors import BrokenError
 
 PARENT = """
 import subprocess, sys
@@ -46,9 +47,7 @@ def test_it_runs_in_the_repository_without_this_processes_settings(
 
 def test_a_command_that_fails_is_named_with_its_last_words(tmp_path: Path) -> None:
     code = "print('first', flush=True); raise SystemExit('last words')"
-    with pytest.raises(
-        CommandError, match=r"expected exit code 0, found 1: last words"
-    ):
+    with pytest.raises(BrokenError, match=r"expected exit code 0, found 1: last words"):
         run([sys.executable, "-c", code], tmp_path / "log")
 
 
