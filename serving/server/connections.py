@@ -247,7 +247,6 @@ class _Guard(asyncio.Protocol):
         self._inner.data_received(data)
 
     def eof_received(self) -> bool | None:
-        """Passes it on."""
         result: bool | None = self._inner.eof_received()
         return result
 
@@ -256,5 +255,4 @@ class _Guard(asyncio.Protocol):
         self._inner.pause_writing()
 
     def resume_writing(self) -> None:
-        """Passes it on."""
         self._inner.resume_writing()

@@ -1,8 +1,10 @@
 """Defines the errors of requests, with their status in gRPC and HTTP."""
 
+from typing import TypeAlias
+
 import grpc
 
-Code = grpc.StatusCode
+Code: TypeAlias = grpc.StatusCode
 """The status codes: those of `google.rpc.Code`, which gRPC, TensorFlow and the
 `error_code` field of `GetModelStatusResponse` share."""
 

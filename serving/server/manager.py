@@ -28,7 +28,7 @@ class ModelManager:
         self,
         options: Options,
         loader: Loader,
-        configure: Callable[[Iterable[Any]], None] = lambda models: None,
+        configure: Callable[[Iterable[Any]], None],
     ):
         """Creates it; `configure` gets all `ModelConfig`s before they are applied."""
         self._options = options
@@ -131,7 +131,7 @@ class ModelManager:
 
     # --- configuration -------------------------------------------------------
 
-    def reload(self, config: Any, cancelled: Callable[[], bool] | None = None) -> None:
+    def reload(self, config: Any, cancelled: Callable[[], bool]) -> None:
         """Replaces the configuration and waits until its models are available.
 
         For a new model it waits until every wanted version was tried once and at least
@@ -180,7 +180,7 @@ class ModelManager:
                     known.poll_failed = known.poll_failed and name not in changed
                 self._config = config
                 self._life.poll_now()
-            self._await_available(changed, served, cancelled or (lambda: False))
+            self._await_available(changed, served, cancelled)
             self._assign_labels(models.values())
 
     def _await_available(

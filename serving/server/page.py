@@ -29,18 +29,15 @@ class _InlineBlocks(HTMLParser):
         self._open: str | None = None
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Starts a block at `<script>` or `<style>`."""
         if tag in self.blocks:
             self._open = tag
             self.blocks[tag].append("")
 
     def handle_endtag(self, tag: str) -> None:
-        """Ends the block."""
         if tag == self._open:
             self._open = None
 
     def handle_data(self, data: str) -> None:
-        """Adds text to the block."""
         if self._open:
             self.blocks[self._open][-1] += data
 

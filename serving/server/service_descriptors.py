@@ -43,11 +43,8 @@ _METHODS: dict[str, dict[str, tuple[str, Any]]] = {
 
 def request_class(service: str, method: str) -> Any:
     """Returns the class of a method's request."""
-    return _message(*_METHODS[service][method], "Request")
-
-
-def _message(name: str, module: Any, kind: str) -> Any:
-    return getattr(module, name + kind)
+    prefix, module = _METHODS[service][method]
+    return getattr(module, f"{prefix}Request")
 
 
 def declare() -> None:
@@ -67,10 +64,9 @@ def declare() -> None:
             )
         declared = file.service.add(name=service.rpartition(".")[2])
         needed = set()
-        for name, messages in methods.items():
-            request, response = (
-                _message(*messages, kind).DESCRIPTOR for kind in ("Request", "Response")
-            )
+        for name, (prefix, module) in methods.items():
+            request = getattr(module, f"{prefix}Request").DESCRIPTOR
+            response = getattr(module, f"{prefix}Response").DESCRIPTOR
             needed |= {request.file.name, response.file.name}
             declared.method.add(
                 name=name,
