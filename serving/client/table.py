@@ -9,7 +9,7 @@ import contextlib
 import csv
 import io
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -71,7 +71,7 @@ class Table:
         """
         try:
             if self.parquet and self.path.exists() and not self.rows_path.exists():
-                _write_whole(self.rows_path, _rows_of_parquet(self.path))
+                _to_csv(self.path, self.rows_path)
             self._read()
             self._stream = self.rows_path.open("a", encoding="utf-8", newline="")
             if not self._stream.tell():
@@ -174,8 +174,10 @@ def _text(value: Any) -> str:
     return "" if value is None else str(value)
 
 
-def _rows_of_parquet(path: Path) -> Iterator[list[str]]:
-    """Yields the header and the rows of a file that `_to_parquet` wrote."""
+def _to_csv(path: Path, rows: Path) -> None:
+    """Writes the CSV file from a file that `_to_parquet` wrote, completely or not."""
+    import pyarrow as pa
+    import pyarrow.csv
     import pyarrow.parquet as pq
 
     try:
@@ -187,10 +189,9 @@ def _rows_of_parquet(path: Path) -> Iterator[list[str]]:
             f"{path}: expected no file, or one with the columns {','.join(COLUMNS)}, "
             f"found {','.join(table.column_names)[:80]!r}"
         )
-    yield list(COLUMNS)
-    for batch in table.to_batches():
-        for row in batch.to_pylist():
-            yield [_text(row[column]) for column in COLUMNS]
+    part = rows.with_name(f"{rows.name}.new")
+    pa.csv.write_csv(table, part)
+    os.replace(part, rows)
 
 
 def _to_parquet(rows: Path, path: Path) -> None:
@@ -212,10 +213,3 @@ def _to_parquet(rows: Path, path: Path) -> None:
         with contextlib.suppress(OSError):
             part.unlink()
         raise InputError(f"{path}: {error.strerror or error}") from error
-
-
-def _write_whole(path: Path, rows: Iterator[list[str]]) -> None:
-    part = path.with_name(f"{path.name}.new")
-    with part.open("w", encoding="utf-8", newline="") as stream:
-        csv.writer(stream, lineterminator="\n").writerows(rows)
-    os.replace(part, path)
