@@ -133,7 +133,7 @@ def _convert(leaves: list[Any], spec: TensorSpec) -> np.ndarray:
     types = set(map(type, leaves))
     if spec.dtype == types_pb2.DT_STRING:
         return _convert_strings(leaves, spec)
-    if spec.dtype in (types_pb2.DT_HALF, types_pb2.DT_BFLOAT16) or kind == "f":
+    if spec.dtype == types_pb2.DT_BFLOAT16 or kind == "f":
         _check_types(leaves, types, {int, float}, spec)
         return _convert_floats(leaves, spec)
     if kind in "iu":

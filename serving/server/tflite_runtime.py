@@ -20,7 +20,7 @@ from tensorflow.core.protobuf import meta_graph_pb2
 from serving.server.errors import Code, ServingError, invalid_argument
 from serving.server.flags import Options
 from serving.server.plan import Program
-from serving.server.shapes import ShapeRule, Shapes
+from serving.server.shapes import ShapeRule
 from serving.server.signatures import DEFAULT_SIGNATURE, Signature
 from serving.server.tensors import TensorSpec
 
@@ -79,12 +79,14 @@ class TfliteRuntime:
     ) -> Program:
         """Returns the program that computes `outputs` from `inputs`."""
         # Every tensor is called SIGNATURE/INDEX here; see `_signatures`.
-        signature, feeds = _places(inputs)
-        other, fetches = _places(outputs)
-        if signature not in ("", other):
+        if len({spec.name.rpartition("/")[0] for spec in (*inputs, *outputs)}) > 1:
             raise ServingError(
                 Code.UNIMPLEMENTED, "Signatures of TensorFlow Lite run one at a time"
             )
+        feeds, fetches = (
+            [int(spec.name.rpartition("/")[2]) for spec in specs]
+            for specs in (inputs, outputs)
+        )
 
         def run(*arrays: np.ndarray) -> list[np.ndarray]:
             interpreter = self._pool.get()
@@ -93,27 +95,14 @@ class TfliteRuntime:
             finally:
                 self._pool.put(interpreter)
 
-        def infer(shapes: Shapes) -> str | None:
-            return None
-
         # Its kernels were not tested with other ranks, so only the declared ones pass.
         risky = frozenset(spec.name for spec in inputs)
-        return Program(run, ShapeRule(inputs, risky, infer), None)
+        return Program(run, ShapeRule(inputs, risky, lambda shapes: None), None)
 
     def close(self) -> None:
         """Frees the interpreters. No run may be active."""
         while not self._pool.empty():
             self._pool.get()
-
-
-def _places(specs: Sequence[TensorSpec]) -> tuple[str, list[int]]:
-    """Returns the signature of tensors, and their indices in the interpreter."""
-    names = {spec.name.rpartition("/")[0] for spec in specs}
-    if len(names) > 1:
-        raise ServingError(
-            Code.UNIMPLEMENTED, "Signatures of TensorFlow Lite run one at a time"
-        )
-    return next(iter(names), ""), [int(s.name.rpartition("/")[2]) for s in specs]
 
 
 def _run(
