@@ -5,6 +5,7 @@ Each kind of disturbance is a function from test images to the pictures of the r
 
 from collections.abc import Callable, Iterable
 from functools import partial
+from operator import methodcaller
 from pathlib import Path
 
 import numpy as np
@@ -35,9 +36,11 @@ def disturbed() -> dict[str, Disturb]:
     """Returns the kinds of disturbance, by name."""
     kinds: dict[str, Disturb] = {"as they are": lambda images, chance: images}
     for degrees in (5, 10, 15, 20, 30, 45, 60):
-        kinds[f"turned by {degrees}°"] = partial(_turned, degrees)
+        turn = methodcaller("rotate", degrees, Image.Resampling.BILINEAR)
+        kinds[f"turned by {degrees}°"] = partial(_changed, turn)
     for radius in (0.5, 1, 1.5, 2):
-        kinds[f"blurred, radius {radius}"] = partial(_blurred, radius)
+        blur = methodcaller("filter", ImageFilter.GaussianBlur(radius))
+        kinds[f"blurred, radius {radius}"] = partial(_changed, blur)
     for deviation in (10, 30, 60, 100):
         kinds[f"noise, deviation {deviation}"] = partial(_noised, deviation)
     for pixels in (1, 2, 3, 5):
@@ -48,22 +51,13 @@ def disturbed() -> dict[str, Disturb]:
     return kinds
 
 
-def _turned(
-    degrees: float, images: np.ndarray, chance: np.random.Generator
+def _changed(
+    change: Callable[[Image.Image], Image.Image],
+    images: np.ndarray,
+    chance: np.random.Generator,
 ) -> np.ndarray:
-    pictures = map(Image.fromarray, images)
-    turned = (
-        picture.rotate(degrees, Image.Resampling.BILINEAR) for picture in pictures
-    )
-    return np.stack([np.asarray(picture) for picture in turned])
-
-
-def _blurred(
-    radius: float, images: np.ndarray, chance: np.random.Generator
-) -> np.ndarray:
-    pictures = map(Image.fromarray, images)
-    blurred = (picture.filter(ImageFilter.GaussianBlur(radius)) for picture in pictures)
-    return np.stack([np.asarray(picture) for picture in blurred])
+    changed = map(change, map(Image.fromarray, images))
+    return np.stack([np.asarray(picture) for picture in changed])
 
 
 def _noised(
