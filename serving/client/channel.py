@@ -222,18 +222,14 @@ def _see_room_for_threads() -> None:
     Raises:
         ClientError: The system cannot start them.
     """
-    if (found := startable(_threads())) < _threads():
+    # A pool of 4 to 16, by CPU cores; its watcher, a timer and two executors.
+    wanted = max(4, min(os.cpu_count() or 1, 16)) + 4
+    if (found := startable(wanted)) < wanted:
         raise ClientError(
-            f"no room for gRPC's {_threads()} threads, only for {found}: give this "
+            f"no room for gRPC's {wanted} threads, only for {found}: give this "
             "process more memory or threads (`ulimit -v`, `ulimit -u`, or a "
             "container's limits)"
         )
-
-
-def _threads() -> int:
-    """Returns how many threads gRPC starts when it opens its first channel."""
-    # A pool of 4 to 16, by CPU cores; its watcher, a timer and two executors.
-    return max(4, min(os.cpu_count() or 1, 16)) + 4
 
 
 def _pem(path: Path | None) -> bytes | None:

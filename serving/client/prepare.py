@@ -91,10 +91,10 @@ def from_drawing(grey: np.ndarray, task: Task) -> np.ndarray:
     form = Form.of(task)
     if is_of_form(grey, form) or (task.noun != _DIGIT and is_of_task(grey, form)):
         return grey.astype(np.uint8)
-    try:
-        return to_form(find_ink(grey), form)
-    except BlankError as error:
-        raise InputError(f"no {task.noun} found: the picture is blank") from error
+    ink = find_ink(grey)
+    if ink is None:
+        raise InputError(f"no {task.noun} found: the picture is blank")
+    return to_form(ink, form)
 
 
 def is_of_form(grey: np.ndarray, form: Form) -> bool:
@@ -124,11 +124,7 @@ def is_of_task(grey: np.ndarray, form: Form) -> bool:
     return bool(np.mean(np.abs(edge - form.background) <= _NEAR) > 0.5)
 
 
-class BlankError(Exception):
-    """The picture has no ink."""
-
-
-def find_ink(grey: np.ndarray) -> np.ndarray:
+def find_ink(grey: np.ndarray) -> np.ndarray | None:
     """Separates the ink from the paper, whichever of them is darker.
 
     The picture's border shows the paper. A plane fitted to the border removes an even
@@ -138,10 +134,8 @@ def find_ink(grey: np.ndarray) -> np.ndarray:
         grey: float32 [height, width], levels in 0..255.
 
     Returns:
-        float32 of the same shape: 0 for paper, 1 for the strongest ink.
-
-    Raises:
-        BlankError: The picture is blank.
+        float32 of the same shape: 0 for paper, 1 for the strongest ink; None if the
+        picture is blank.
     """
     paper, grain = _paper(grey)
     difference = grey - paper
@@ -150,7 +144,7 @@ def find_ink(grey: np.ndarray) -> np.ndarray:
     ink = dark if np.square(dark).sum() > np.square(light).sum() else light
     strongest = float(ink.max())
     if strongest < max(_MIN_CONTRAST, 1.2 * grain):
-        raise BlankError
+        return None
     ink /= strongest
     ink[ink < max(_FAINT, min(_SOLID, grain / strongest))] = 0
     return ink
