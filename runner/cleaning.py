@@ -1,5 +1,6 @@
 """Removes artifacts and folders of earlier runs that nothing needs any more."""
 
+import glob
 import os
 import shutil
 from collections import Counter
@@ -15,9 +16,6 @@ from runner.workspace import DATA_ENDING, Workspace
 from version_store.inventory import all_versions
 from version_store.metadata import PUSHED_MODEL, Store, open_store
 from version_store.versions import folder_size
-
-_SYSTEM = ".system"
-"""TFX's own folder beside a node's outputs: working files of the executions."""
 
 _LAYOUT_DEPTH = 4
 
@@ -187,23 +185,19 @@ def _names(folder: str) -> list[str]:
 
 
 def _working_folders(workspace: Workspace, store: Store, kept: list[Run]) -> list[str]:
-    """Returns TFX's working folders of executions that belong to no kept run."""
+    """Returns TFX's working folders of executions that belong to no kept run.
+
+    They lie beside a node's outputs, in `<name>/<node>/.system/<kind>/<execution>`.
+    """
     numbers = {
         str(execution.id)
         for run in kept
         for context in [store.get_context_by_type_and_name("pipeline_run", run.id)]
         for execution in store.get_executions_by_context(context.id)
     }
-    found = []
-    for model in _folders(workspace.all_artifacts):
-        for node in _folders(model):
-            for kind in _folders(os.path.join(node, _SYSTEM)):
-                found += [
-                    folder
-                    for folder in _folders(kind)
-                    if os.path.basename(folder) not in numbers
-                ]
-    return found
+    layout = os.path.join(glob.escape(workspace.all_artifacts), "*/*/.system/*/*/")
+    folders = map(os.path.normpath, glob.glob(layout))
+    return [one for one in folders if os.path.basename(one) not in numbers]
 
 
 def _old_runs(workspace: Workspace, runs: list[Run], kept: list[Run]) -> Iterator[str]:
@@ -224,15 +218,9 @@ def _old_runs(workspace: Workspace, runs: list[Run], kept: list[Run]) -> Iterato
 
 def _runs(workspace: Workspace) -> list[str]:
     """Returns the folders of runs, without folders that a user put there."""
-    return [path for path in _folders(workspace.runs) if RUN_ENDING.search(path)]
-
-
-def _folders(folder: str) -> list[str]:
-    try:
-        return [
-            entry.path
-            for entry in os.scandir(folder)
-            if entry.is_dir(follow_symlinks=False)
-        ]
-    except OSError:
-        return []
+    paths = (os.path.join(workspace.runs, name) for name in _names(workspace.runs))
+    return [
+        path
+        for path in paths
+        if RUN_ENDING.search(path) and os.path.isdir(path) and not os.path.islink(path)
+    ]

@@ -5,6 +5,7 @@ RUNNING, its half-written outputs, and perhaps a version that was not yet rename
 its number.
 """
 
+import glob
 import os
 import shutil
 
@@ -22,8 +23,8 @@ def recover(database: str, artifacts: str, models: str) -> int:
     Returns:
         Number of interrupted executions.
     """
-    for model in _subfolders(models):
-        discard_incomplete(model)
+    for model in glob.glob("*", root_dir=models):
+        discard_incomplete(os.path.join(models, model))
     if not os.path.exists(database):
         return 0
     connection = metadata.sqlite_metadata_connection_config(database)
@@ -38,23 +39,9 @@ def recover(database: str, artifacts: str, models: str) -> int:
         if interrupted:
             handle.store.put_executions(interrupted)
     for execution in interrupted:
-        for root in _subfolders(artifacts):
-            _remove_outputs(root, str(execution.id))
+        # TFX's layout is `<model>/<node>/<output>/<execution>`, and one level deeper
+        # under `.system`. The number of an execution is unique in a database.
+        for outputs in ("*/*/*", "*/*/.system/*"):
+            for made in glob.glob(f"{outputs}/{execution.id}", root_dir=artifacts):
+                shutil.rmtree(os.path.join(artifacts, made), ignore_errors=True)
     return len(interrupted)
-
-
-def _remove_outputs(root: str, execution: str) -> None:
-    """Removes the outputs of an execution, by TFX's layout of a pipeline root.
-
-    They lie in `<root>/<node>/<output>/<execution>`, and one level deeper under
-    `<root>/<node>/.system`. The number of an execution is unique in a database.
-    """
-    for node in _subfolders(root):
-        for output in (*_subfolders(node), *_subfolders(os.path.join(node, ".system"))):
-            shutil.rmtree(os.path.join(output, execution), ignore_errors=True)
-
-
-def _subfolders(folder: str) -> list[str]:
-    if not os.path.isdir(folder):
-        return []
-    return [entry.path for entry in os.scandir(folder) if entry.is_dir()]
