@@ -62,21 +62,10 @@ def reason(answer: requests.Response) -> str:
     """Returns in a few words why a request failed."""
     if answer.status_code == 200:
         return "a web page answers"
-    return f"{answer.status_code}: {_message(answer.text) or answer.reason}"
+    return f"{answer.status_code}: {message(answer.text) or answer.reason}"
 
 
-def _explained(connection: Connection, error: Any) -> BadInputError:
-    """Returns an error with KFP's own reason from the JSON of an `ApiException`."""
-    status = int(error.status or 0)
-    message = _message(error.body)
-    if status == 401 or (status == 403 and not message):
-        return BadInputError(connection.refused(status))
-    away = status >= 500 or status in (0, 429)
-    line = f"{connection.host}: {status}: {message or error.reason}"
-    return AwayError(line) if away else BadInputError(line)
-
-
-def _message(body: Any) -> str:
+def message(body: Any) -> str:
     """Returns the first line of the message in an error of KFP's API."""
     try:
         content = json.loads(body)
@@ -84,3 +73,14 @@ def _message(body: Any) -> str:
     except (AttributeError, TypeError, ValueError):
         return ""
     return (str(text).splitlines() or [""])[0][:400]
+
+
+def _explained(connection: Connection, error: Any) -> BadInputError:
+    """Returns an error with KFP's own reason from the JSON of an `ApiException`."""
+    status = int(error.status or 0)
+    told = message(error.body)
+    if status == 401 or (status == 403 and not told):
+        return BadInputError(connection.refused(status))
+    away = status >= 500 or status in (0, 429)
+    line = f"{connection.host}: {status}: {told or error.reason}"
+    return AwayError(line) if away else BadInputError(line)

@@ -120,7 +120,6 @@ class Limits:
 
 _WAITING_SECONDS = 900
 
-_SMALL = Limits()
 _LIMITS = {
     nodes.STATISTICS_GEN: Limits(cpu=2, memory=4),
     nodes.CHAMPION: Limits(cached=False),
@@ -139,4 +138,4 @@ _LIMITS = {
 
 def limits(node: str) -> Limits:
     """Returns the limits of a node: more than was measured on MNIST."""
-    return _LIMITS.get(node, _SMALL)
+    return _LIMITS.get(node, Limits())

@@ -1,11 +1,9 @@
 """Reads the log of a node's pod."""
 
-import json
-
 import requests
 
 from contract import http_failures
-from runner.kubeflow.api_errors import reason
+from runner.kubeflow.api_errors import message, reason
 from runner.kubeflow.connection import Connection
 
 _LARGEST = 4 << 20
@@ -77,10 +75,6 @@ def _split(answer: str) -> tuple[str, str]:
     ReadRunLogV1).
     """
     log, begin, rest = answer.rpartition(_ERROR)
-    if begin:
-        try:
-            message = json.loads(begin + rest)["error_message"]
-        except ValueError:
-            return answer, ""
-        return log, (str(message).splitlines() or [""])[0][:400]
+    if begin and (error := message(begin + rest)):
+        return log, error
     return answer, ""

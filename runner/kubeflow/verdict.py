@@ -4,14 +4,12 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from contract import nodes
 from contract.exits import Exit
 from runner.kubeflow import launcher_words
 from runner.kubeflow.client import Progress
 from runner.kubeflow.deployment import limits
 from runner.kubeflow.tasks import Node
-
-VERDICT = "Verdict"
-"""The last node; see components/verdict."""
 
 
 @dataclass(frozen=True)
@@ -83,13 +81,18 @@ def conclude(
     progress: Progress, namespace: str, run_id: str, log_of: Callable[[str], str]
 ) -> Ending:
     """Returns how a run ended."""
+    # The label is KFP's: backend/src/common/util/consts.go, LabelKeyWorkflowRunId.
+    where = (
+        f"kubectl logs --namespace {namespace or 'kubeflow'} --container main "
+        f"--prefix --tail 20 --selector pipeline/runid={run_id}"
+    )
     if not progress.ended:
         return Ending(Exit.BROKEN, "--timeout is over, and the run continues")
     if progress.state == "SUCCEEDED":
-        verdict = [node for node in progress.nodes if node.name == VERDICT]
+        verdict = [node for node in progress.nodes if node.name == nodes.VERDICT]
         if not verdict:
             return Ending(Exit.PUSHED, "succeeded")
-        printed, missing = _printed(verdict[0], namespace, run_id, log_of)
+        printed, missing = _printed(verdict[0], where, log_of)
         version = f" as version {printed.version}" if printed.version else ""
         headline = f"pushed: the model is served{version}"
         return Ending(Exit.PUSHED, headline, missing, printed.gates)
@@ -101,15 +104,13 @@ def conclude(
     )
     if failed:
         # The first failure may have caused the later ones.
-        return _failure(failed[0], namespace, run_id, log_of)
-    return _failure_unseen(progress, namespace, run_id, log_of)
+        return _failure(failed[0], where, log_of)
+    return _failure_unseen(progress, where, log_of)
 
 
-def _failure(
-    node: Node, namespace: str, run_id: str, log_of: Callable[[str], str]
-) -> Ending:
+def _failure(node: Node, where: str, log_of: Callable[[str], str]) -> Ending:
     """Returns the ending of a run in which a node failed."""
-    printed, missing = _printed(node, namespace, run_id, log_of)
+    printed, missing = _printed(node, where, log_of)
     if printed.refused_by:
         return Ending(
             Exit.REFUSED,
@@ -123,12 +124,12 @@ def _failure(
         lines = missing
     else:
         reason = launcher_words.explain(printed.launcher, limits(node.name))
-        lines = [f"{node.name} {reason}", _where(namespace, run_id)]
+        lines = [f"{node.name} {reason}", where]
     return Ending(Exit.BROKEN, f"{node.name} failed", lines, printed.gates)
 
 
 def _failure_unseen(
-    progress: Progress, namespace: str, run_id: str, log_of: Callable[[str], str]
+    progress: Progress, where: str, log_of: Callable[[str], str]
 ) -> Ending:
     """Returns the ending of a failed run if KFP's list of nodes shows no failure.
 
@@ -138,26 +139,25 @@ def _failure_unseen(
     for node in progress.nodes:
         if node.ended is not None or not node.pods:
             continue
-        printed, _ = _printed(node, namespace, run_id, log_of)
+        printed, _ = _printed(node, where, log_of)
         if printed.refused_by or printed.error or printed.launcher:
-            return _failure(node, namespace, run_id, log_of)
+            return _failure(node, where, log_of)
     reason = progress.error or "KFP gives no reason: see the page of the run"
     if any(node.ended is not None for node in progress.nodes):
         lines = [f"KFP's list of nodes ends before it: {reason}"]
-        return Ending(Exit.BROKEN, "a node failed", [*lines, _where(namespace, run_id)])
+        return Ending(Exit.BROKEN, "a node failed", [*lines, where])
     return Ending(Exit.BROKEN, "failed before any node did", [reason])
 
 
 def _printed(
-    node: Node, namespace: str, run_id: str, log_of: Callable[[str], str]
+    node: Node, where: str, log_of: Callable[[str], str]
 ) -> tuple[Printed, list[str]]:
     """Returns the facts in a node's log, and an error line if it cannot be read."""
     try:
         return read(_first(node.pods, log_of)), []
     except LookupError as error:
         return Printed(), [
-            f"the log of {node.name} cannot be read here ({error.args[0]}): "
-            f"{_where(namespace, run_id)}"
+            f"the log of {node.name} cannot be read here ({error.args[0]}): {where}"
         ]
 
 
@@ -170,11 +170,3 @@ def _first(pods: tuple[str, ...], log_of: Callable[[str], str]) -> str:
         except LookupError as error:
             missing = error
     raise missing
-
-
-def _where(namespace: str, run_id: str) -> str:
-    # The label is KFP's: backend/src/common/util/consts.go, LabelKeyWorkflowRunId.
-    return (
-        f"kubectl logs --namespace {namespace or 'kubeflow'} --container main "
-        f"--prefix --tail 20 --selector pipeline/runid={run_id}"
-    )
