@@ -1,12 +1,14 @@
-"""Reads the results of a run from ML Metadata and the artifacts."""
+"""Reads the results of a run from ML Metadata and the artifacts.
+
+`execution_lib` is no public API of TFX; tests/runner/test_records.py fails without it.
+"""
 
 import os
 from collections.abc import Mapping
 from typing import Any
 
-from ml_metadata.proto import metadata_store_pb2
 from tfx.orchestration import metadata
-from tfx.types import artifact_utils
+from tfx.orchestration.portable.mlmd import execution_lib
 from tfx.types.artifact import Artifact
 
 from components.evaluator.results import read_evaluation
@@ -45,14 +47,8 @@ def read_outputs(database: str, run: str) -> dict[tuple[str, str], Artifact]:
             return found
         for execution in store.get_executions_by_context(context.id):
             node = _node(store, execution.id)
-            for event in store.get_events_by_execution_ids([execution.id]):
-                if event.type != metadata_store_pb2.Event.OUTPUT:
-                    continue
-                [artifact] = store.get_artifacts_by_id([event.artifact_id])
-                [kind] = store.get_artifact_types_by_id([artifact.type_id])
-                found[node, event.path.steps[0].key] = (
-                    artifact_utils.deserialize_artifact(kind, artifact)
-                )
+            outputs = execution_lib.get_output_artifacts(handle, execution.id)
+            found |= {(node, key): made[-1] for key, made in outputs.items()}
     return found
 
 
