@@ -1,8 +1,7 @@
 """Bounds of a model's metrics, from the configuration; a `Demand` has the result."""
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
-from typing import Any, Final, Self
+from dataclasses import dataclass, field
+from typing import Any, Final
 
 BY_CLASS: Final = "class"
 OVERALL: Final = "all"
@@ -29,12 +28,3 @@ class Bound:
     bound: float | None = None
     max_champion_loss: float | None = None
     slices: str = OVERALL
-
-    def as_dict(self) -> dict[str, Any]:
-        """Returns the bound as a JSON object."""
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, content: Mapping[str, Any]) -> Self:
-        """Reads what `as_dict` returned."""
-        return cls(**content)

@@ -90,17 +90,13 @@ class Demand:
         return cls(**{key: value for key, value in content.items() if key in known})
 
     def __str__(self) -> str:
-        against = f", champion {number(self.champion)}" if self.has_champion else ""
+        compared = self.champion is not None
+        against = f", champion {number(self.champion)}" if compared else ""
         why = f": {self.detail}" if self.detail else ""
         return (
             f"{self.gate}: {what_text(self)}: expected {bound_text(self)}, found "
             f"{value_text(self)}{against}{why}"
         )
-
-    @property
-    def has_champion(self) -> bool:
-        """Whether there was a champion to compare with."""
-        return self.champion is not None
 
 
 def holds(value: float | None, bound: float, direction: str) -> bool:
@@ -169,7 +165,7 @@ def what_text(demand: Demand) -> str:
 
 def champion_text(demand: Demand) -> str:
     """Returns the champion's value, for a table."""
-    return number(demand.champion) if demand.has_champion else "-"
+    return "-" if demand.champion is None else number(demand.champion)
 
 
 def outcome_text(demand: Demand) -> str:

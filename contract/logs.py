@@ -88,13 +88,20 @@ def captured(path: str, verbose: bool) -> Iterator[TextIO]:
         root.addHandler(handler)
     level = root.level
     root.setLevel(logging.INFO)
-    if verbose:
-        try:
-            yield cast(TextIO, _Screen(sys.stdout))
-        finally:
-            _restore_logging(root, handlers, level)
-        return
+    output = contextlib.nullcontext(sys.stdout) if verbose else _redirected(path)
+    try:
+        with output as screen:
+            yield cast(TextIO, _Screen(screen))
+    finally:
+        root.setLevel(level)
+        for handler in handlers:
+            root.removeHandler(handler)
+            handler.close()
 
+
+@contextmanager
+def _redirected(path: str) -> Iterator[TextIO]:
+    """Sends the file descriptors 1 and 2 to a file; yields the real standard output."""
     sys.stdout.flush()
     sys.stderr.flush()
     saved = os.dup(1), os.dup(2)
@@ -105,20 +112,10 @@ def captured(path: str, verbose: bool) -> Iterator[TextIO]:
         os.dup2(log.fileno(), 1)
         os.dup2(log.fileno(), 2)
         try:
-            yield cast(TextIO, _Screen(screen))
+            yield screen
         finally:
             sys.stdout.flush()
             sys.stderr.flush()
             for descriptor, original in zip((1, 2), saved, strict=True):
                 os.dup2(original, descriptor)
                 os.close(original)
-            _restore_logging(root, handlers, level)
-
-
-def _restore_logging(
-    root: logging.Logger, handlers: list[logging.Handler], level: int
-) -> None:
-    root.setLevel(level)
-    for handler in handlers:
-        root.removeHandler(handler)
-        handler.close()

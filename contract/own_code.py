@@ -16,13 +16,8 @@ from contract.errors import BadInputError
 
 _ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 _CALLERS = tuple(
-    os.path.join(_ROOT, *folder, "")
-    for folder in (
-        ("contract",),
-        ("components",),
-        ("runner",),
-        ("pipeline", "training"),
-    )
+    os.path.join(_ROOT, folder, "")
+    for folder in ("contract", "components", "runner", "pipeline/training")
 )
 """Folders of our code that calls the user's code, which may be in the project, too."""
 

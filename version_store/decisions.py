@@ -15,7 +15,7 @@ anything is done, so that after a kill the command can be repeated.
 import json
 import os
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -125,7 +125,9 @@ def withdrawn(base: str) -> dict[str, Decision]:
     return {digest: one for digest, one in last.items() if not one.allowed}
 
 
-def holding_back(base: str, digest: str, weights: str, recipe: str) -> Decision | None:
+def against(
+    decisions: Sequence[Decision], digest: str, weights: str, recipe: str
+) -> Decision | None:
     """Returns the decision that keeps a trained model from being pushed, if any.
 
     A model that was trained again has another digest, although it is the same: the
@@ -134,21 +136,11 @@ def holding_back(base: str, digest: str, weights: str, recipe: str) -> Decision 
     is what stops a nightly run, whose recipe may not know the data's content.
 
     Args:
-        base: The folder of the model's versions.
+        decisions: The decisions about the models of a folder, oldest first.
         digest: See `digests.model_digest`.
         weights: See `digests.weights_digest`; empty if unknown.
         recipe: Digest of what makes the model; empty if unknown.
-
-    Raises:
-        BadInputError: The records cannot be read.
     """
-    return against(read_decisions(base), digest, weights, recipe)
-
-
-def against(
-    decisions: Sequence[Decision], digest: str, weights: str, recipe: str
-) -> Decision | None:
-    """Returns the decision against a model; see `holding_back`."""
     last = {decision.digest: decision for decision in decisions}
     if digest in last:
         return None if last[digest].allowed else last[digest]
@@ -214,9 +206,9 @@ def look_for_withdrawn(base: str, asked: str) -> Decision | None:
         if len(asked) >= _LEAST_DIGITS and digest.startswith(asked.lower())
     ]
     by_number = [one for one in found.values() if asked == str(one.version)]
-    numbered = _digest_of(base, int(asked)) if asked.isdecimal() else None
-    if numbered in found:
-        by_number.append(found[numbered])
+    numbered = _manifest(base, int(asked)) if asked.isdecimal() else None
+    if numbered is not None and numbered.model_digest in found:
+        by_number.append(found[numbered.model_digest])
     return next(iter((*by_number, *by_digest)), None)
 
 
@@ -235,51 +227,34 @@ def _recorded(base: str) -> list[Decision]:
         ) from error
 
 
-def _of_rollback(base: str, number: int) -> list[Decision]:
-    """Returns the decisions of a rollback, if the version was made by one."""
+def _of_rollback(base: str, number: int) -> Iterator[Decision]:
+    """Yields the decisions of a rollback, if the version was made by one."""
     manifest = _manifest(base, number)
     back = manifest.rolled_back if manifest else None
     if manifest is None or back is None:
-        return []
+        return
     common: dict[str, Any] = {
         "reason": back.reason or "",
         "by": back.by,
         "at": back.at,
         "rollback": number,
     }
-    found = []
     instead = _manifest(base, back.instead_of)
     # Version 0.1 did not record the digest, but the version may still exist.
     digest = back.instead_of_digest or (instead.model_digest if instead else None)
     recipe = back.instead_of_recipe or (instead.recipe if instead else None)
     if digest:
-        found.append(
-            Decision(
-                digest,
-                False,
-                back.instead_of,
-                recipe or "",
-                **common,
-                weights=weights_digest((instead and instead.files) or {}),
-            )
+        yield Decision(
+            *(digest, False, back.instead_of, recipe or ""),
+            **common,
+            weights=weights_digest((instead and instead.files) or {}),
         )
     if manifest.model_digest:
-        recipe = manifest.recipe or ""
-        again = Decision(
-            manifest.model_digest,
-            True,
-            back.of,
-            recipe,
+        yield Decision(
+            *(manifest.model_digest, True, back.of, manifest.recipe or ""),
             **common,
             what=ROLLED_BACK_TO,
         )
-        found.append(again)
-    return found
-
-
-def _digest_of(base: str, number: int) -> str | None:
-    manifest = _manifest(base, number)
-    return manifest.model_digest if manifest else None
 
 
 def _manifest(base: str, number: int) -> Manifest | None:

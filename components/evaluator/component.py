@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 from tfx.dsl.components.base.base_beam_component import BaseBeamComponent
@@ -76,7 +77,7 @@ class Evaluator(Component, BaseBeamComponent):
                     list(example_splits)
                 ),
                 standard_component_specs.EVAL_CONFIG_KEY: eval_config(bounds),
-                executor.BOUNDS_KEY: json.dumps([bound.as_dict() for bound in bounds]),
+                executor.BOUNDS_KEY: json.dumps([asdict(bound) for bound in bounds]),
                 properties.CODE: code,
             },
         )

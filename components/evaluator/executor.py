@@ -58,7 +58,7 @@ class Executor(executor.Executor):
             super().Do(input_dict, output_dict, exec_properties)
 
         values = results.read_values(folder)
-        bounds = [Bound.from_dict(b) for b in json.loads(exec_properties[BOUNDS_KEY])]
+        bounds = [Bound(**b) for b in json.loads(exec_properties[BOUNDS_KEY])]
         demands = judge(
             task,
             bounds,

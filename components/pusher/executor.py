@@ -20,7 +20,7 @@ from contract.task import TASK_FILE
 from serving import model_config
 from serving.launch import code
 from version_store import changes, rollout, versions
-from version_store.decisions import holding_back, how_to_allow
+from version_store.decisions import against, how_to_allow, read_decisions
 from version_store.digests import file_digests, model_digest, weights_digest
 from version_store.manifest import (
     Facts,
@@ -109,7 +109,8 @@ class Executor(executor.Executor):
         digest, files = model_digest(staged), file_digests(staged)
         recipe = exec_properties[RECIPE_KEY] or ""
         now = serving(base)
-        decided = holding_back(base, digest, weights_digest(files), recipe)
+        known = read_decisions(base)
+        decided = against(known, digest, weights_digest(files), recipe)
         label = CANARY if as_canary and now.stable is not None else STABLE
         numbers = _candidates(base, now, as_canary and not decided)
         version = next(

@@ -213,7 +213,7 @@ def test_the_configuration_reaches_the_components() -> None:
         config.gates.bounds()
     )
     bounds = json.loads(by_id["Evaluator"].exec_properties["bounds"])
-    assert bounds == [bound.as_dict() for bound in config.gates.bounds()]
+    assert bounds == [dataclasses.asdict(bound) for bound in config.gates.bounds()]
 
 
 def test_user_code_is_named_by_dotted_path(by_id: dict[str, Any]) -> None:

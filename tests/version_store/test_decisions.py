@@ -11,7 +11,13 @@ from contract.errors import BadInputError
 from serving.launch import code
 from tests.version_store.pushing import MODEL, push
 from version_store import changes, decisions, versions
-from version_store.decisions import barred, find_withdrawn, holding_back, withdrawn
+from version_store.decisions import (
+    against,
+    barred,
+    find_withdrawn,
+    read_decisions,
+    withdrawn,
+)
 from version_store.digests import file_digests, weights_digest
 from version_store.inventory import list_versions
 from version_store.manifest import read_manifest
@@ -88,7 +94,7 @@ class TestAModelThatWasTrainedAgain:
     ) -> None:
         back(models)
         prune(str(models), MODEL, 1, None, dry_run=False)
-        found = holding_back(base, "another digest", weights, "of new")
+        found = against(read_decisions(base), "another digest", weights, "of new")
         assert found is not None
         assert (found.recipe, found.reason) == ("of new", "reads 7 as 1")
 
@@ -100,7 +106,9 @@ class TestAModelThatWasTrainedAgain:
         self, models: Path, base: str, weights: str, other: bool, recipe: str
     ) -> None:
         back(models)
-        found = holding_back(base, "d", "others" if other else weights, recipe)
+        found = against(
+            read_decisions(base), "d", "others" if other else weights, recipe
+        )
         assert found is None
 
     def test_is_not_once_it_was_allowed(
@@ -109,7 +117,9 @@ class TestAModelThatWasTrainedAgain:
         new = versions.list_versions(base)[-1]
         back(models)
         allow(str(models), MODEL, str(new), "it was the data")
-        assert holding_back(base, "another digest", weights, "of new") is None
+        assert (
+            against(read_decisions(base), "another digest", weights, "of new") is None
+        )
 
 
 def test_it_holds_when_both_versions_are_pruned(models: Path, base: str) -> None:

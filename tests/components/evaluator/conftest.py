@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -167,7 +167,7 @@ def evaluate(all_digits: Dataset, tmp_path_factory: pytest.TempPathFactory) -> E
             {
                 "eval_config": json_format.MessageToJson(config),
                 "example_splits": '["test"]',
-                "bounds": json.dumps([bound.as_dict() for bound in chosen]),
+                "bounds": json.dumps([asdict(bound) for bound in chosen]),
                 "max_champion_fall": 0.1,
                 "allow_champion_fall": int(allow_fall),
             },

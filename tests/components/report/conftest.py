@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -286,7 +286,7 @@ def evaluated(
                 "eval_config": json_format.MessageToJson(eval_config(bounds)),
                 "example_splits": '["test"]',
                 "fairness_indicator_thresholds": "null",
-                "bounds": json.dumps([bound.as_dict() for bound in bounds]),
+                "bounds": json.dumps([asdict(bound) for bound in bounds]),
                 "max_champion_fall": 0.1,
                 "allow_champion_fall": 0,
             },
