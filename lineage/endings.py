@@ -1,12 +1,10 @@
 """Finds out from the records how a run ended."""
 
 import fcntl
-import json
 import os
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 from pydantic import BaseModel
 
@@ -28,7 +26,7 @@ LOCK_FILE = ".lock"
 
 _BLESSINGS = (nodes.EVALUATOR, nodes.SERVING_VALIDATOR, nodes.REPLAY)
 
-_KINDS = {
+_KINDS: dict[int | None, str] = {
     Exit.BROKEN.value: BROKEN,
     Exit.BAD_INPUT.value: BROKEN,
     Exit.REFUSED.value: REFUSED,
@@ -68,7 +66,9 @@ class _Node(BaseModel):
     node: str
 
 
-class _Gate(BaseModel):
+class Gate(BaseModel):
+    """A demand of a gate in `result.json`."""
+
     gate: str
     refused: bool = False
 
@@ -78,22 +78,23 @@ class _Push(BaseModel):
     already_served: bool
 
 
-class _Result(BaseModel):
+class Result(BaseModel):
     """What is read of `result.json`, which a person or another program may have edited.
 
-    A file in which one of these is of another kind counts as none.
+    A file in which one of these is of another kind counts as none. The exit code is
+    None if the run wrote no result.
     """
 
-    exit_code: int = -1
+    exit_code: int | None = None
     model: str | None = None
     started: float = 0.0
     reasons: tuple[str, ...] = ()
     components: tuple[_Node, ...] = ()
-    gates: tuple[_Gate, ...] = ()
+    gates: tuple[Gate, ...] = ()
     pushed: _Push | None = None
 
 
-def read_result(output: str | None, run: str | None) -> dict[str, Any] | None:
+def read_result(output: str | None, run: str | None) -> Result | None:
     """Returns the runner's `result.json` of a run.
 
     It is empty if the run wrote none: it goes on, or it was killed. It is None if the
@@ -107,11 +108,9 @@ def read_result(output: str | None, run: str | None) -> dict[str, Any] | None:
     try:
         path = os.path.join(folder, _RESULT_FILE)
         with open(path, encoding="utf-8", opener=file_only) as stream:
-            result = json.load(stream)
-        _Result.model_validate(result)
+            return Result.model_validate_json(stream.read())
     except (OSError, ValueError):
-        return {}
-    return dict(result)
+        return Result()
 
 
 def goes_on(output: str | None, run: str | None) -> bool | None:
@@ -146,21 +145,21 @@ def read_unrecorded(output: str, recorded: Iterable[str | None]) -> list[Run]:
     names = set(os.listdir(folder)) if os.path.isdir(folder) else set()
     found = []
     for name in names.difference(recorded):
-        result = read_result(output, name) or {}
-        started = result.get("started", 0)
-        if "exit_code" not in result:
+        result = read_result(output, name) or Result()
+        started = result.started
+        if result.exit_code is None:
             try:
                 started = os.stat(os.path.join(folder, name, LOCK_FILE)).st_mtime
             except OSError:
                 continue
-        model = result.get("model") or RUN_ENDING.sub("", name)
-        found.append(Run(name, name, model, int(1000 * float(started)), {}))
+        model = result.model or RUN_ENDING.sub("", name)
+        found.append(Run(name, name, model, int(1000 * started), {}))
     return found
 
 
 def judge(
     run: Run,
-    result: dict[str, Any] | None,
+    result: Result | None,
     version: int | None = None,
     alive: bool | None = None,
 ) -> Verdict:
@@ -173,11 +172,11 @@ def judge(
             none. A run that breaks while it pushes may not record its version.
         alive: Whether its process lives; see `goes_on`.
     """
-    known = result or {}
-    reasons = tuple(map(str, known.get("reasons", ())))
+    known = result or Result()
+    reasons = known.reasons
     pushed = pushed_by(run) or (version and (version, False))
-    if not pushed and known.get("pushed"):
-        pushed = known["pushed"]["version"], known["pushed"]["already_served"]
+    if not pushed and known.pushed:
+        pushed = known.pushed.version, known.pushed.already_served
     if pushed:
         version, already = pushed
         return Verdict(UNCHANGED if already else PUSHED, "", version, reasons)
@@ -189,7 +188,7 @@ def judge(
     if not_pushed is not None and not_pushed.properties.get(properties.HELD_BACK):
         why = str(not_pushed.properties[properties.HELD_BACK])
         return Verdict(REFUSED, nodes.PUSHER, reasons=reasons or (why,))
-    kind, last = _KINDS.get(known.get("exit_code", -1)), _last(run, known)
+    kind, last = _KINDS.get(known.exit_code), _last(run, known)
     if kind is not None:
         return Verdict(kind, last, reasons=reasons)
     for node, step in run.steps.items():
@@ -205,10 +204,10 @@ def judge(
     return Verdict(INTERRUPTED if result is None else KILLED, last)
 
 
-def _last(run: Run, result: dict[str, Any]) -> str:
+def _last(run: Run, result: Result) -> str:
     """Returns the node that decided a run's end, or the last one that began."""
     states = {node: step.state for node, step in run.steps.items()}
     stopped = [node for node in states if states[node] not in ("complete", "cached")]
-    began = [step["node"] for step in result.get("components", ())]
-    gates = [gate["gate"] for gate in result.get("gates", ()) if gate.get("refused")]
+    began = [step.node for step in result.components]
+    gates = [gate.gate for gate in result.gates if gate.refused]
     return next(iter([*stopped, *began[-1:], *gates[-1:], *list(states)[-1:]]), "")

@@ -5,7 +5,14 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from contract.errors import BadInputError
-from lineage.endings import Verdict, goes_on, judge, read_result, read_unrecorded
+from lineage.endings import (
+    Result,
+    Verdict,
+    goes_on,
+    judge,
+    read_result,
+    read_unrecorded,
+)
 from lineage.records import (
     Push,
     Rollback,
@@ -69,16 +76,11 @@ class Archive:
         config: str | None = None,
     ) -> "Archive":
         """Reads the records."""
+        runs = _all_runs(output, store)
         versions = all_versions(models, config) if os.path.isdir(models) else []
         if store is None:
-            return cls(output, _all_runs(output, None), [], [], versions)
-        return cls(
-            output,
-            _all_runs(output, store),
-            read_rollbacks(store),
-            read_pushes(store),
-            versions,
-        )
+            return cls(output, runs, [], [], versions)
+        return cls(output, runs, read_rollbacks(store), read_pushes(store), versions)
 
     def verdict(self, run: Run) -> Verdict:
         """Returns how a run ended."""
@@ -214,7 +216,7 @@ def _all_runs(output: str | None, store: Store | None) -> list[Run]:
     runs = [
         run
         if run.model
-        else replace(run, model=(read_result(output, run.name) or {}).get("model"))
+        else replace(run, model=(read_result(output, run.name) or Result()).model)
         for run in runs
     ]
     runs += read_unrecorded(output, (run.name for run in runs))

@@ -2,7 +2,6 @@
 
 import os
 from collections import defaultdict
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -206,8 +205,10 @@ def _steps(
     store: Store, executions: list[Any], node_of: dict[int, str]
 ) -> dict[str, Step]:
     events = defaultdict(list)
-    for event in _events(store, executions):
-        events[event.execution_id].append(event)
+    numbers = [execution.id for execution in executions]
+    for event in store.get_events_by_execution_ids(numbers) if numbers else ():
+        if event.type in (_Event.INPUT, _Event.OUTPUT):
+            events[event.execution_id].append(event)
     wanted = {event.artifact_id for of_one in events.values() for event in of_one}
     artifacts = {
         artifact.id: _artifact(artifact)
@@ -230,14 +231,6 @@ def _steps(
             by_key.setdefault(key, []).append(artifacts[event.artifact_id])
         steps[node] = step
     return steps
-
-
-def _events(store: Store, executions: list[Any]) -> Iterator[Any]:
-    if executions:
-        kinds = (_Event.INPUT, _Event.OUTPUT)
-        for event in store.get_events_by_execution_ids([e.id for e in executions]):
-            if event.type in kinds:
-                yield event
 
 
 def _artifact(artifact: Any) -> Artifact:

@@ -17,6 +17,7 @@ from pydantic import BaseModel, Field, ValidationError
 
 from contract.errors import BadInputError
 from contract.exits import Exit
+from lineage.endings import Gate, Result
 from runner.summary import RESULT_FILE
 from runner.watch_state import Standing, StateFile
 from runner.workspace import Workspace
@@ -26,17 +27,8 @@ from version_store.serving_config import serving
 METRICS_FILE = "metrics.prom"
 
 
-class _Gate(BaseModel):
-    gate: str
-    refused: bool
-
-
 class _Data(BaseModel):
     fingerprint: str
-
-
-class _Pushed(BaseModel):
-    already_served: bool
 
 
 class _Estimate(BaseModel):
@@ -47,7 +39,7 @@ class _Estimate(BaseModel):
 class _Version(BaseModel):
     version: str
     read: int
-    gates: list[_Gate]
+    gates: list[Gate]
     estimate: _Estimate | None
 
 
@@ -55,7 +47,7 @@ class _Traffic(BaseModel):
     versions: list[_Version] = Field(default_factory=list)
 
 
-class _Result(BaseModel):
+class _Result(Result):
     """The part of a `result.json` that is read here.
 
     Fields with a default may be missing, as older versions did not write them.
@@ -65,9 +57,7 @@ class _Result(BaseModel):
     started: float
     seconds: float
     exit_code: int
-    gates: list[_Gate] = Field(default_factory=list)
     test_accuracy: float | None = None
-    pushed: _Pushed | None = None
     data: _Data | None = None
     traffic: _Traffic = Field(default_factory=_Traffic)
 

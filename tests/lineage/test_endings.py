@@ -10,6 +10,7 @@ import pytest
 
 from lineage.endings import (
     LOCK_FILE,
+    Result,
     goes_on,
     judge,
     read_result,
@@ -42,7 +43,7 @@ def pushed(version: int, *, already: bool) -> Step:
 
 @pytest.mark.parametrize(("already", "words"), [(False, "pushed"), (True, "unchanged")])
 def test_a_version_is_served(already: bool, words: str) -> None:
-    verdict = judge(run(step("Trainer"), pushed(7, already=already)), {})
+    verdict = judge(run(step("Trainer"), pushed(7, already=already)), Result())
     assert (str(verdict), verdict.version) == (words, 7)
 
 
@@ -53,7 +54,7 @@ def test_a_gate_did_not_bless(gate: str) -> None:
         step("ServingValidator", blessing={"blessed": int(gate == "Evaluator")}),
         step("Pusher", pushed_model={"pushed": 0}),
     )
-    verdict = judge(refused, {"reasons": ["not good enough"]})
+    verdict = judge(refused, Result(reasons=("not good enough",)))
     assert str(verdict) == f"refused by {gate}"
     assert verdict.reasons == ("not good enough",)
     assert verdict.version is None
@@ -61,7 +62,7 @@ def test_a_gate_did_not_bless(gate: str) -> None:
 
 def test_the_pusher_did_not_push_what_was_rolled_back_from() -> None:
     held = step("Pusher", pushed_model={"pushed": 0, "held_back": "it was worse"})
-    verdict = judge(run(step("Evaluator"), held), {})
+    verdict = judge(run(step("Evaluator"), held), Result())
     assert (str(verdict), verdict.reasons) == ("refused by Pusher", ("it was worse",))
 
 
@@ -77,27 +78,27 @@ def test_the_pusher_did_not_push_what_was_rolled_back_from() -> None:
     ],
 )
 def test_a_node_failed(node: str, code: int | None, words: str) -> None:
-    result = {} if code is None else {"exit_code": code}
+    result = Result(exit_code=code)
     assert str(judge(run(step("Champion"), step(node, "failed")), result)) == words
 
 
 @pytest.mark.parametrize(
     ("state", "result", "words"),
     [
-        ("running", {"exit_code": 130}, "interrupted at Trainer"),
-        ("running", {"exit_code": 143}, "interrupted at Trainer"),
-        ("running", {"exit_code": 1}, "broken in Trainer"),
-        ("canceled", {"exit_code": 130}, "interrupted at Trainer"),
-        ("canceled", {"exit_code": 1}, "broken in Trainer"),
+        ("running", Result(exit_code=130), "interrupted at Trainer"),
+        ("running", Result(exit_code=143), "interrupted at Trainer"),
+        ("running", Result(exit_code=1), "broken in Trainer"),
+        ("canceled", Result(exit_code=130), "interrupted at Trainer"),
+        ("canceled", Result(exit_code=1), "broken in Trainer"),
         # The runner had no time to write a result.
-        ("running", {}, "running or killed at Trainer"),
-        ("canceled", {}, "killed at Trainer"),
+        ("running", Result(), "running or killed at Trainer"),
+        ("canceled", Result(), "killed at Trainer"),
         # Its folder is not here.
         ("canceled", None, "interrupted at Trainer"),
     ],
 )
 def test_it_did_not_come_to_its_end(
-    state: str, result: dict[str, Any] | None, words: str
+    state: str, result: Result | None, words: str
 ) -> None:
     assert str(judge(run(step("Transform"), step("Trainer", state)), result)) == words
 
@@ -105,24 +106,24 @@ def test_it_did_not_come_to_its_end(
 @pytest.mark.parametrize(
     ("result", "words"),
     [
-        ({"exit_code": 130}, "interrupted at Transform"),
-        ({"exit_code": 1}, "broken in Transform"),
-        ({}, "killed at Transform"),
+        (Result(exit_code=130), "interrupted at Transform"),
+        (Result(exit_code=1), "broken in Transform"),
+        (Result(), "killed at Transform"),
         (None, "interrupted at Transform"),
     ],
 )
-def test_it_ended_between_two_nodes(result: dict[str, Any] | None, words: str) -> None:
+def test_it_ended_between_two_nodes(result: Result | None, words: str) -> None:
     assert str(judge(run(step("Champion"), step("Transform")), result)) == words
 
 
 def test_a_node_that_could_not_be_recorded_is_named_by_the_result() -> None:
-    result = {"exit_code": 1, "components": [{"node": "Trainer"}], "reasons": ["full"]}
-    verdict = judge(run(), result)
+    content = {"exit_code": 1, "components": [{"node": "Trainer"}], "reasons": ["full"]}
+    verdict = judge(run(), Result.model_validate(content))
     assert (str(verdict), verdict.reasons) == ("broken in Trainer", ("full",))
 
 
 def test_a_push_that_could_not_be_recorded_is_known_by_the_version() -> None:
-    verdict = judge(run(step("Pusher", "running")), {"exit_code": 1}, 7)
+    verdict = judge(run(step("Pusher", "running")), Result(exit_code=1), 7)
     assert (str(verdict), verdict.version) == ("pushed", 7)
 
 
@@ -142,7 +143,8 @@ def test_a_run_that_was_refused_before_its_first_node_is_known_by_its_result(
     [found] = read_unrecorded(str(tmp_path), ["on-record", None])
     assert (found.name, found.model, found.steps) == ("refused", "scans", {})
     assert found.began == "2023-11-14T22:13:20+00:00"
-    assert str(judge(found, result)) == "refused by Pusher"
+    ended = read_result(str(tmp_path), "refused")
+    assert str(judge(found, ended)) == "refused by Pusher"
 
 
 class TestGoesOn:
@@ -163,7 +165,7 @@ class TestGoesOn:
             trained = run(step("Transform"), step("Trainer", "running"))
             between = run(step("Transform"))
             found = [early, trained, between]
-            return tuple(str(judge(one, {}, alive=alive)) for one in found)
+            return tuple(str(judge(one, Result(), alive=alive)) for one in found)
 
         command = [sys.executable, "-c", self.HOLDER, str(lock)]
         with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
@@ -192,7 +194,7 @@ class TestGoesOn:
 
 def test_without_records_the_result_tells_what_was_pushed() -> None:
     pushed = {"version": 7, "already_served": True}
-    verdict = judge(run(), {"exit_code": 0, "pushed": pushed})
+    verdict = judge(run(), Result.model_validate({"exit_code": 0, "pushed": pushed}))
     assert (str(verdict), verdict.version) == ("unchanged", 7)
 
 
@@ -200,7 +202,7 @@ class TestReadResult:
     def test_it_is_the_runners(self, tmp_path: Path) -> None:
         (tmp_path / "runs/a-run").mkdir(parents=True)
         (tmp_path / "runs/a-run/result.json").write_text(json.dumps({"exit_code": 3}))
-        assert read_result(str(tmp_path), "a-run") == {"exit_code": 3}
+        assert read_result(str(tmp_path), "a-run") == Result(exit_code=3)
 
     @pytest.mark.parametrize(
         "content", [None, "", "[]", '{"exit_code', '{"exit_code":3,"started":"now"}']
@@ -211,7 +213,7 @@ class TestReadResult:
         (tmp_path / "runs/a-run").mkdir(parents=True)
         if content is not None:
             (tmp_path / "runs/a-run/result.json").write_text(content)
-        assert read_result(str(tmp_path), "a-run") == {}
+        assert read_result(str(tmp_path), "a-run") == Result()
 
     def test_without_the_runs_folder_it_is_unknown(self, tmp_path: Path) -> None:
         assert read_result(str(tmp_path), None) is None
