@@ -10,11 +10,7 @@ T = TypeVar("T")
 
 
 def parse(text: str | bytes, what: str) -> Mapping[str, Any]:
-    """Returns the object in a JSON text.
-
-    Args:
-        text: The JSON text.
-        what: Name of the described thing, for the error message.
+    """Returns the object in a JSON text; `what` names it in the error message.
 
     Raises:
         BadInputError: The text is no JSON, or no JSON object.
@@ -30,10 +26,6 @@ def parse(text: str | bytes, what: str) -> Mapping[str, Any]:
 
 def read(path: str, of_text: Callable[[str], T]) -> T | None:
     """Returns the object that a file describes; None if there is no such file.
-
-    Args:
-        path: Path of the file.
-        of_text: Makes the object from the text, or raises `BadInputError`.
 
     Raises:
         BadInputError: The file cannot be read; the message names it.

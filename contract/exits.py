@@ -30,3 +30,7 @@ class Exit(Enum):
             Exit.INTERRUPTED: "interrupted; the next run continues from here",
             Exit.TERMINATED: "terminated; the next run continues from here",
         }[self]
+
+
+ON_PURPOSE = (Exit.INTERRUPTED, Exit.TERMINATED)
+"""Codes of a run that a signal ended."""

@@ -44,7 +44,6 @@ _FURTHER = {
 }
 """Module of each further command; imported only when the command is called."""
 
-_PROGRAM = "local_runner.py"
 _RUN = "run"
 
 
@@ -107,7 +106,7 @@ def run(asked: Asked, no_reuse: bool, verbose: bool, because: str | None) -> int
 
 def main() -> Never:
     """Runs the command line; ends the process with one of the documented codes."""
-    command.run(cli, _PROGRAM)
+    command.run(cli, "local_runner.py")
 
 
 def find_data(config: Config, observe: Observer = ignore) -> tuple[Config, DataSet]:

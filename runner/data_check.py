@@ -107,9 +107,11 @@ def served_text(served: Served | None, task: Task) -> str:
 
 def _of_classes(config: Config, task: Task, counts: dict[str, np.ndarray]) -> list[str]:
     found = []
+    bound = config.gates.min_class_accuracy
+    mistake = f"one mistake may fail gates.min_class_accuracy ({bound:g})"
     for split, least, why in (
         (TRAIN, _FEW, "little can be learned from them"),
-        (TEST, round(1 / (1 - config.gates.min_class_accuracy + 1e-9)), _why(config)),
+        (TEST, round(1 / (1 - bound + 1e-9)), mistake),
     ):
         few = np.flatnonzero(counts[split] < least)
         if few.size:
@@ -126,11 +128,6 @@ def _of_classes(config: Config, task: Task, counts: dict[str, np.ndarray]) -> li
             "train on"
         )
     return found
-
-
-def _why(config: Config) -> str:
-    bound = config.gates.min_class_accuracy
-    return f"one mistake may fail gates.min_class_accuracy ({bound:g})"
 
 
 def _of_skew(

@@ -18,17 +18,8 @@ DIGITS_BOUNDS = {"min_accuracy": 0.93, "min_class_accuracy": 0.75}
 """Gates for the embedded digits: 360 test images, about 36 a class, so that one mistake
 is 0.03 of a class."""
 
-_WITH_DATA = (
-    ("name", "which says what is to have that name"),
-    *(
-        (key, "whose files it is about")
-        for key in (
-            *("prefix", "transpose", "resize", "image_size", "label"),
-            "skip_unreadable",
-        )
-    ),
-)
-"""Settings that need the user's own data (`--data`), each with the reason."""
+_OF_FILES = "prefix", "transpose", "resize", "image_size", "label", "skip_unreadable"
+"""Settings that are about the files of the user's own data (`--data`)."""
 
 _OF_SPANS = {"window", "spans", "marker"}
 """Settings that need data in spans."""
@@ -101,10 +92,16 @@ def resolve(
             )
         return _named(data.path, data, observe)
     _check_spans(data)
-    for key, why in _WITH_DATA:
+    if data.name:
+        raise BadInputError(
+            f"data.name: {data.name}: expected together with --data, which says what "
+            "is to have that name"
+        )
+    for key in _OF_FILES:
         if value := getattr(data, key):
             raise BadInputError(
-                f"data.{key}: {value}: expected together with --data, {why}"
+                f"data.{key}: {value}: expected together with --data, whose files it "
+                "is about"
             )
     if data.dataset != digits.NAME:
         folder = os.path.join(cache, mnist.NAME)

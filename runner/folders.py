@@ -24,14 +24,10 @@ def cache_folder() -> str:
     """
     named = os.environ.get("XDG_CACHE_HOME")
     base = named or os.path.expanduser("~/.cache")
-    if not os.path.isabs(base) or not (named or _can_hold(base)):
+    exists = os.path.exists(os.path.join(base, _NAME))
+    if not os.path.isabs(base) or not (named or exists or _is_writable(base)):
         base = os.path.join(tempfile.gettempdir(), f"{_NAME}-{os.getuid()}")
     return os.path.join(base, _NAME)
-
-
-def _can_hold(base: str) -> bool:
-    """Tells whether our folder in `base` exists or can be made."""
-    return os.path.exists(os.path.join(base, _NAME)) or _is_writable(base)
 
 
 def _is_writable(folder: str) -> bool:

@@ -20,13 +20,11 @@ from components.request_log_example_gen.selection import Asked
 from contract import command, environment, logs, nodes, notifying, stopping
 from contract.demands import Demand, bound_text, value_text
 from contract.errors import Terminated
-from contract.exits import Exit
+from contract.exits import ON_PURPOSE, Exit
 from pipeline.config import Config
 from runner.screen import Screen
 from runner.summary import RESULT_FILE
 from runner.workspace import Workspace
-
-_ON_PURPOSE = (Exit.INTERRUPTED, Exit.TERMINATED)
 
 _WORDS = {
     Exit.PUSHED: "nothing was found",
@@ -68,15 +66,8 @@ def execute(
 
     All files lie in the run's folder, which has its own metadata store. No other run
     needs them, so that removing the folder removes everything. The examples made of
-    requests, which contain the pictures, are removed at the end.
-
-    Args:
-        config: Configuration of the run.
-        request: The traffic to examine.
-        workspace: The run's folder.
-        run: Name of the run.
-        started: When the process began its work, in seconds since 1970.
-        verbose: Whether to show the log on the screen.
+    requests, which contain the pictures, are removed at the end. `started` is when the
+    process began its work, in seconds since 1970.
     """
     log = os.path.join(workspace.root, "run.log")
     overruled = environment.prepare()
@@ -95,7 +86,7 @@ def execute(
             code, reason = command.explain(error, begun=True, where=workspace.root)
             if code is Exit.BROKEN:
                 logging.exception("the run broke")
-            screen.on_failure(interrupted=code in _ON_PURPOSE)
+            screen.on_failure(interrupted=code in ON_PURPOSE)
         with stopping.concluding():
             shutil.rmtree(
                 os.path.join(

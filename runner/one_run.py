@@ -12,7 +12,7 @@ from components.image_example_gen.splitting import CONTENT
 from contract import command, environment, logs, nodes, notifying, stopping
 from contract.demands import AT_MOST, OVERALL, Demand
 from contract.errors import BadInputError, GateRefusedError, Terminated
-from contract.exits import Exit
+from contract.exits import ON_PURPOSE, Exit
 from pipeline.config import Config
 from pipeline.schema import judgement
 from runner import summary
@@ -29,8 +29,6 @@ from version_store.versions import latest_version, version_path
 _NO_LOG = (
     f"{nodes.REPLAY} is left out: the setting gates.replay_log names no request log"
 )
-
-_ON_PURPOSE = (Exit.INTERRUPTED, Exit.TERMINATED)
 
 
 @dataclass(frozen=True)
@@ -168,16 +166,16 @@ def run_pipeline(run: Run, reuse: bool) -> Ending:
         code, line = command.explain(error, begun=True, where=run.workspace.root)
         if code is Exit.BROKEN:
             logging.exception("the run broke")
-        ending = Ending(code, [] if code in _ON_PURPOSE else [line])
+        ending = Ending(code, [] if code in ON_PURPOSE else [line])
     else:
         return Ending(Exit.PUSHED)
-    run.screen.on_failure(interrupted=ending.code in _ON_PURPOSE)
+    run.screen.on_failure(interrupted=ending.code in ON_PURPOSE)
     return ending
 
 
 def conclude(run: Run, ending: Ending) -> Exit:
     """Reads, shows and writes the results; returns the final exit code."""
-    on_purpose = ending.code in _ON_PURPOSE
+    on_purpose = ending.code in ON_PURPOSE
     if on_purpose:
         line = f"{run.dataset.name}: {ending.code.meaning}"
         run.screen.say(line, style="bold yellow")
@@ -187,7 +185,8 @@ def conclude(run: Run, ending: Ending) -> Exit:
     if ending.code is not Exit.PUSHED and found.pushed is None:
         found = replace(found, pushed=_unrecorded_push(run))
     found = replace(found, demands=[*found.demands, *ending.refusals])
-    if not run.config.gates.replay_log and any(d.has_champion for d in found.demands):
+    compared = any(demand.champion is not None for demand in found.demands)
+    if compared and not run.config.gates.replay_log:
         found = replace(found, replay_left_out=_NO_LOG)
     code, reasons = ending.code, ending.reasons
     if code is Exit.PUSHED and found.pushed is None:

@@ -29,13 +29,8 @@ def recipe(config: Config, fingerprint: str, hints: Hints, base: str = "") -> st
     """Returns the digest of what makes the model: data, settings, code and stack.
 
     Runs with the same recipe come to the same model. Gates and reports are no part of
-    the recipe.
-
-    Args:
-        config: Configuration of the run.
-        fingerprint: Digest of the data's content.
-        hints: Facts that the data does not contain.
-        base: Model that a warm start begins with: its digest, or its version.
+    the recipe. `base` is the model that a warm start begins with: its digest, or its
+    version.
     """
     training = config.training.model_dump(mode="json")
     ingredients = {

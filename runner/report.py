@@ -5,7 +5,6 @@ import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from types import MappingProxyType
 
 from tfx.types.artifact import Artifact
 
@@ -21,7 +20,7 @@ from components.report.standing import (
     served,
 )
 from contract import nodes
-from contract.exits import Exit
+from contract.exits import ON_PURPOSE, Exit
 from runner.records import named
 from runner.screen import Step
 from runner.summary import Result, next_commands
@@ -82,7 +81,7 @@ def verdict(result: Result) -> Verdict:
     if result.code is Exit.REFUSED:
         return refused(gates, reasons)
     where = _where(result.steps)
-    if result.code in (Exit.INTERRUPTED, Exit.TERMINATED):
+    if result.code in ON_PURPOSE:
         headline = f"{result.code.name.capitalize()}{where}"
         return Verdict(INTERRUPTED, headline, reasons, gates)
     return Verdict(BROKEN, f"Broken{where}", reasons, gates)
@@ -110,18 +109,9 @@ def run_facts(
     seconds: float,
     steps: Sequence[Step],
     data: str = "",
-    commands: Mapping[str, str] = MappingProxyType({}),
+    commands: Mapping[str, str] | None = None,
 ) -> RunFacts:
-    """Returns the page's facts about the run itself; see `RunFacts`.
-
-    Args:
-        run: Name of the run.
-        started: Start of the run, in seconds since 1970.
-        seconds: Duration of the run.
-        steps: The run's components.
-        data: Description of the data set.
-        commands: Commands that the user may type next, by purpose.
-    """
+    """Returns the page's facts about a run; `started` is in seconds since 1970."""
     began = datetime.fromtimestamp(started).astimezone()
     return RunFacts(
         run=run,
@@ -133,5 +123,5 @@ def run_facts(
         ),
         data=data,
         versions=versions(),
-        commands=dict(commands),
+        commands=dict(commands or {}),
     )

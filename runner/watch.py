@@ -12,7 +12,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Container, Iterable, Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -53,11 +53,6 @@ class Settling:
     """
 
     def __init__(self, seconds: float) -> None:
-        """Begins without any observation.
-
-        Args:
-            seconds: How long a span must stay unchanged.
-        """
         self._seconds = seconds
         self._seen: dict[str, tuple[Any, float]] = {}
 
@@ -243,12 +238,7 @@ class Watcher:
             raise
 
     def _conclude(self, job: Job, code: int | None) -> None:
-        """Records how a run ended.
-
-        Args:
-            job: The run.
-            code: Exit code of the process; None if another watcher started it.
-        """
+        """Records how a run ended; without a code if another watcher started it."""
         results = _results(self.workspace.runs)
         ended = (one for _, one in results if one.get(BECAUSE) == job.because)
         result: dict[str, Any] = next(ended, {})
@@ -344,15 +334,11 @@ def _utc(seconds: float) -> str:
 
 
 def _results(folder: str, known: Container[str] = ()) -> Iterator[tuple[str, Any]]:
-    """Yields name and `result.json` of runs that have ended, newest first.
-
-    Args:
-        folder: The folder that contains the folders of the runs.
-        known: Names of runs to leave out.
-    """
+    """Yields name and `result.json` of ended runs, newest first, except known ones."""
     with suppress(FileNotFoundError), os.scandir(folder) as entries:
-        new = (entry for entry in entries if entry.name not in known)
-        for entry in sorted(new, key=_changed, reverse=True):
+        new = [entry for entry in entries if entry.name not in known]
+        new.sort(key=lambda entry: entry.stat().st_mtime, reverse=True)
+        for entry in new:
             with suppress(OSError, ValueError):
                 path = os.path.join(entry.path, RESULT_FILE)
                 yield entry.name, json.loads(Path(path).read_text("utf-8"))
@@ -360,26 +346,18 @@ def _results(folder: str, known: Container[str] = ()) -> Iterator[tuple[str, Any
 
 def _look(path: str) -> tuple[int, int, int]:
     """Returns the number of files, their bytes, and the newest time of change (ns)."""
-    if not os.path.isdir(path):
-        return _sum([path])
-    files = (
-        os.path.join(here, name)
-        for here, folders, names in os.walk(path)
-        for name in names
-        if is_ours(name)
-    )
-    return _sum(files)
-
-
-def _sum(files: Iterable[str]) -> tuple[int, int, int]:
+    files = [path]
+    if os.path.isdir(path):
+        files = [
+            os.path.join(here, name)
+            for here, _, names in os.walk(path)
+            for name in names
+            if is_ours(name)
+        ]
     count = size = changed = 0
-    for path in files:
+    for file in files:
         with suppress(FileNotFoundError):
-            status = os.stat(path)
+            status = os.stat(file)
             count, size = count + 1, size + status.st_size
             changed = max(changed, status.st_mtime_ns)
     return count, size, changed
-
-
-def _changed(entry: os.DirEntry[str]) -> float:
-    return entry.stat().st_mtime

@@ -16,7 +16,7 @@ from pydantic import BaseModel, Field, ValidationError
 
 from components.image_example_gen.spans import Span
 from contract.errors import BadInputError
-from contract.exits import Exit
+from contract.exits import ON_PURPOSE, Exit
 from pipeline.watching import Watch
 
 
@@ -188,7 +188,7 @@ class State(BaseModel):
         job = self.job
         assert job is not None, "a run was going on"
         self.job, self.last_run = None, now
-        if code not in (Exit.INTERRUPTED, Exit.TERMINATED):
+        if code not in ON_PURPOSE:
             self.findings += job.findings
         blamed = {
             name
@@ -200,7 +200,7 @@ class State(BaseModel):
             record.run, record.reason = run, ""
             if code is Exit.PUSHED:
                 record.state, record.tries = DONE, 0
-            elif code in (Exit.INTERRUPTED, Exit.TERMINATED) or name not in blamed:
+            elif code in ON_PURPOSE or name not in blamed:
                 record.tries -= 1
                 record.not_before = now
             else:
@@ -285,11 +285,6 @@ class StateFile:
     """The file with a watcher's state; commands may change it while it watches."""
 
     def __init__(self, folder: str) -> None:
-        """Sets the path of the file.
-
-        Args:
-            folder: The watcher's folder in the workspace.
-        """
         self._folder = folder
         self.path = os.path.join(folder, "state.json")
 

@@ -161,12 +161,6 @@ class Workspace:
         path, and another data set under the old path gets a new one. For data in
         spans, the path is a pattern for links to exactly these spans, so that a span
         which arrives during the run is not in it.
-
-        Args:
-            name: Name of the model.
-            path: Path of the data set.
-            fingerprint: Digest of the data set's content.
-            spans: The spans to read; empty for data without spans.
         """
         if spans:
             return self._link_spans(name, fingerprint, spans)

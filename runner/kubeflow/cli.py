@@ -31,8 +31,6 @@ and nothing was started; 3 with --wait: a gate refused the model; 130 interrupte
 (Ctrl-C) or 143 terminated: a run that was started continues.
 """
 
-_PROGRAM = "kubeflow_runner.py"
-
 
 @click.group(help=_HELP)
 def cli() -> None:
@@ -120,7 +118,8 @@ def submit(wait: bool, timeout: str | None, **given: Any) -> None:
     most = schedules.seconds(timeout, "--timeout") if timeout else None
     run_name = given.pop("run_name")
     with _prepared(given) as (client, package, options):
-        run_id = client.submit(package, run_name or _dated(package), options)
+        name = run_name or f"{package.name}-{datetime.now():%Y%m%d-%H%M%S}"
+        run_id = client.submit(package, name, options)
         page = client.run_page(run_id)
         click.echo(f"{package.name}: started run {run_id}\n  {page}")
         if wait:
@@ -343,10 +342,6 @@ def _trigger(cron: str | None, every: str | None) -> dict[str, Any]:
     }
 
 
-def _dated(package: Package) -> str:
-    return f"{package.name}-{datetime.now():%Y%m%d-%H%M%S}"
-
-
 def main() -> Never:
     """Runs the command line; ends the process with one of the documented codes."""
-    command.run(cli, _PROGRAM)
+    command.run(cli, "kubeflow_runner.py")

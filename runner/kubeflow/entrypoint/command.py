@@ -17,7 +17,7 @@ from typing import Any, NoReturn
 
 from contract import command, environment
 from contract.errors import BadInputError, GateRefusedError, Terminated
-from contract.exits import Exit
+from contract.exits import ON_PURPOSE, Exit
 from contract.stopping import stoppable
 from runner.kubeflow import origin
 from runner.kubeflow.deployment import BEAM_FOLDER
@@ -49,8 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         code, line = command.explain(error, begun=True)
         if code is Exit.BROKEN:
             traceback.print_exc()
-        stopped = code in (Exit.INTERRUPTED, Exit.TERMINATED)
-        reasons = [line if stopped else f"error: {line}"]
+        reasons = [line if code in ON_PURPOSE else f"error: {line}"]
     sys.stdout.flush()
     if code is not Exit.PUSHED:
         print("\n".join(reasons), file=sys.stderr)
