@@ -28,10 +28,9 @@ Value = str | int | float
 
 @dataclass(frozen=True)
 class Artifact:
-    """An artifact; `kind` is the name of its type."""
+    """An artifact."""
 
     id: int
-    kind: str
     uri: str
     live: bool
     properties: dict[str, Value]
@@ -44,10 +43,8 @@ class Artifact:
 
 @dataclass(frozen=True)
 class Step:
-    """A node's execution in a run: its class, its state, and artifacts by key."""
+    """A node's execution in a run: its state, and artifacts by key."""
 
-    node: str
-    kind: str
     state: str
     parameters: dict[str, Value]
     inputs: dict[str, list[Artifact]] = field(default_factory=dict)
@@ -220,8 +217,6 @@ def _steps(
         node = node_of.get(execution.id, "").rpartition(".")[2]
         node = nodes.FORMER_IDS.get(node, node)
         step = Step(
-            node,
-            execution.type,
             _Execution.State.Name(execution.last_known_state).lower(),
             {**_values(execution.properties), **_values(execution.custom_properties)},
         )
@@ -236,7 +231,6 @@ def _steps(
 def _artifact(artifact: Any) -> Artifact:
     return Artifact(
         artifact.id,
-        artifact.type,
         artifact.uri,
         artifact.state not in (_State.Value("DELETED"), _State.Value("ABANDONED")),
         _values(artifact.custom_properties),

@@ -47,7 +47,6 @@ class Step:
     def __init__(self, operation: tf.Operation, values: Sequence[Value]) -> None:
         self.values = values
         self.attribute: Callable[[str], Any] = operation.get_attr
-        self.kind = operation.type
         self.outputs = operation.outputs
         self._inputs = operation.inputs
 

@@ -202,7 +202,7 @@ def recipe(
         config = config.with_gate_defaults(**DIGITS_BOUNDS)
     check_root(pipeline_root)
     deployment = Deployment(
-        image=_word("--image", image or IMAGE),
+        image=_image(image or IMAGE),
         pipeline_root=pipeline_root or "",
         **_claims(
             models_volume=models_volume,
@@ -266,7 +266,7 @@ def monitoring(
     check_root(pipeline_root)
     _check_log("--log", log)
     deployment = Deployment(
-        image=_word("--image", image or IMAGE),
+        image=_image(image or IMAGE),
         pipeline_root=pipeline_root or "",
         **_claims(models_volume=models_volume, log_volume=log_volume),
     )
@@ -337,9 +337,9 @@ def _name(name: str | None, data: str) -> str:
     return name
 
 
-def _word(option: str, text: str) -> str:
+def _image(text: str) -> str:
     if not re.fullmatch(r"[^\s,]+", text):
-        raise BadInputError(f"{option}: expected an image's name, found {text!r}")
+        raise BadInputError(f"--image: expected an image's name, found {text!r}")
     return text
 
 

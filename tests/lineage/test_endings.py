@@ -18,20 +18,22 @@ from lineage.endings import (
 )
 from lineage.records import Artifact, Run, Step
 
+Named = tuple[str, Step]
 
-def step(node: str, state: str = "complete", **outputs: dict[str, Any]) -> Step:
+
+def step(node: str, state: str = "complete", **outputs: dict[str, Any]) -> Named:
     made = {
-        key: [Artifact(1, "Thing", "nowhere", True, properties)]
+        key: [Artifact(1, "nowhere", True, properties)]
         for key, properties in outputs.items()
     }
-    return Step(node, node, state, {}, {}, made)
+    return node, Step(state, {}, {}, made)
 
 
-def run(*steps: Step) -> Run:
-    return Run("id", "a-run", "scans", 0, {one.node: one for one in steps})
+def run(*steps: Named) -> Run:
+    return Run("id", "a-run", "scans", 0, dict(steps))
 
 
-def pushed(version: int, *, already: bool) -> Step:
+def pushed(version: int, *, already: bool) -> Named:
     properties = {
         "pushed": 1,
         "pushed_version": str(version),

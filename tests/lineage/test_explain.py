@@ -147,8 +147,8 @@ def test_the_list_has_the_accuracy_of_a_run_whose_artifacts_were_removed(
         "pushed_version": str(version),
         "pushed_destination": str(models / MODEL / str(version)),
     }
-    made = {"pushed_model": [Artifact(1, "PushedModel", "gone", False, properties)]}
-    step = Step("Pusher", "Pusher", "complete", {}, {}, made)
+    made = {"pushed_model": [Artifact(1, "gone", False, properties)]}
+    step = Step("complete", {}, {}, made)
     run = Run("id", "a-run", MODEL, 0, {"Pusher": step})
     [entry] = entries(replace(archive(models), runs=[run]))
     assert (entry.kind, entry.version) == ("run", version)
@@ -157,7 +157,7 @@ def test_the_list_has_the_accuracy_of_a_run_whose_artifacts_were_removed(
 
 def test_a_push_that_the_store_could_not_record_is_one_row(models: Path) -> None:
     version = push(models, run="a-run")
-    step = Step("Pusher", "Pusher", "running", {})
+    step = Step("running", {})
     run = Run("id", "a-run", MODEL, 0, {"Pusher": step})
     known = replace(archive(models), runs=[run])
     [entry] = entries(known)
