@@ -5,14 +5,12 @@ to estimate the accuracy of predictions without labels, and the signature `novel
 it to detect pictures that are not of this task. This module does not import TensorFlow.
 """
 
-import json
 import os
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from contract import described
 from contract.errors import BadInputError
@@ -21,8 +19,7 @@ RELIABILITY_FILE = os.path.join("assets.extra", "reliability.json")
 """Path of the file in a SavedModel. Versions before November 2026 do not have it."""
 
 
-@dataclass(frozen=True)
-class Reliability:
+class Reliability(BaseModel):
     """The reliability of a model, measured on held rows.
 
     Held rows are rows of the eval split by which nothing was chosen. The calibration is
@@ -45,6 +42,9 @@ class Reliability:
             task; `FALSE_ALARMS` of the held rows are above it.
     """
 
+    # A later version may add keys.
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
     edges: tuple[float, ...]
     rows: tuple[int, ...]
     right: tuple[int, ...]
@@ -62,34 +62,25 @@ class Reliability:
 
     def to_json(self) -> str:
         """Returns `reliability.json`."""
-        return json.dumps(asdict(self), indent=2) + "\n"
+        return self.model_dump_json(indent=2) + "\n"
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Self:
-        """Reads what `to_json` returned; ignores keys of later versions.
+        """Reads what `to_json` returned.
 
         Raises:
             BadInputError: The text has another content.
         """
-        content = described.parse(text, "reliability")
         try:
-            known = {key: _value(content[key]) for key in cls.__dataclass_fields__}
-        except (ValueError, KeyError, TypeError) as error:
-            raise BadInputError(
-                f"reliability: expected {', '.join(cls.__dataclass_fields__)}, "
-                f"found: {error!r}"
-            ) from error
-        return cls(**known)
+            return cls.model_validate_json(text)
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(map(str, first["loc"])) or "content"
+            raise BadInputError(f"reliability: {where}: {first['msg']}") from error
 
 
 FALSE_ALARMS = 0.01
 """Share of the task's own pictures that count as pictures of another task."""
-
-
-def _value(content: Any) -> Any:
-    if isinstance(content, Mapping):
-        raise TypeError(f"expected numbers, found {content}")
-    return tuple(content) if isinstance(content, list) else float(content)
 
 
 def read_reliability(folder: str) -> Reliability | None:

@@ -22,7 +22,7 @@ from runner.outcome import Outcome, Pushed
 from runner.screen import Screen
 from runner.workspace import Workspace
 from version_store.inventory import list_versions
-from version_store.manifest import SPLIT_RULE, ManifestError, read_manifest
+from version_store.manifest import SPLIT_RULE, readable_manifest
 from version_store.served import check_name, find_served
 from version_store.versions import latest_version, version_path
 
@@ -127,10 +127,9 @@ def _of_split(config: Config, dataset: DataSet, workspace: Workspace) -> str:
         return ""
     models = workspace.models(dataset.name)
     version = latest_version(models)
-    manifest = None
-    if version is not None:
-        with contextlib.suppress(ManifestError):
-            manifest = read_manifest(version_path(models, version))
+    if version is None:
+        return ""
+    manifest = readable_manifest(version_path(models, version))
     if manifest is None:
         return ""
     ours = (CONTENT, config.data.split_seed, config.data.test_fraction)

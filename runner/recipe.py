@@ -11,7 +11,7 @@ from components.image_example_gen.hints import Hints
 from contract.code import code_digest
 from pipeline.config import Config
 from version_store import versions
-from version_store.manifest import ManifestError, read_manifest
+from version_store.manifest import ManifestError, read_manifest, readable_manifest
 from version_store.serving_config import serving
 
 _SAME_MODEL = ("cache_mb",)
@@ -80,8 +80,5 @@ def _base(models: str, version: str) -> str:
     """Returns the digest of a version's model, or its number if that is unknown."""
     if version == NONE:
         return NONE
-    try:
-        manifest = read_manifest(versions.version_path(models, int(version)))
-    except ManifestError:
-        return version
+    manifest = readable_manifest(versions.version_path(models, int(version)))
     return (manifest.model_digest if manifest else None) or version

@@ -27,9 +27,7 @@ class Samples:
 
     def add(self, images: np.ndarray, labels: np.ndarray) -> None:
         """Adds pictures from a block of labelled images where a class needs more."""
-        for label in np.unique(labels)[:CLASSES].tolist():
-            if label >= CLASSES:
-                break
+        for label in np.unique(labels[labels < CLASSES]).tolist():
             kept = self.by_label.setdefault(label, [])
             for row in np.flatnonzero(labels == label)[: EACH - len(kept)]:
                 kept.append(_small(Image.fromarray(images[row])))

@@ -50,7 +50,9 @@ def locked(base: str, timeout: float = LOCK_SECONDS) -> Iterator[None]:
             f"{base}: still locked by a push, rollback or prune after {timeout:g} s"
         ) from None
     try:
-        _discard_incomplete(base)
+        for name in os.listdir(base):
+            if name.startswith((_INCOMING, _OUTGOING)):
+                discard(os.path.join(base, name))
         yield
     finally:
         lock.release()
@@ -122,9 +124,3 @@ def discard_incomplete(base: str) -> None:
     if os.path.isdir(base):
         with locked(base):
             pass
-
-
-def _discard_incomplete(base: str) -> None:
-    for name in os.listdir(base):
-        if name.startswith((_INCOMING, _OUTGOING)):
-            discard(os.path.join(base, name))

@@ -24,7 +24,7 @@ from contract.special_files import file_only
 from serving.launch import code
 from version_store import changes, versions
 from version_store.digests import weights_digest
-from version_store.manifest import Manifest, ManifestError, read_manifest
+from version_store.manifest import readable_manifest
 
 DECISIONS_FILE = ".decisions.json"
 """File in a model's folder; servers read only folders that are named by a number."""
@@ -206,9 +206,10 @@ def look_for_withdrawn(base: str, asked: str) -> Decision | None:
         if len(asked) >= _LEAST_DIGITS and digest.startswith(asked.lower())
     ]
     by_number = [one for one in found.values() if asked == str(one.version)]
-    numbered = _manifest(base, int(asked)) if asked.isdecimal() else None
-    if numbered is not None and numbered.model_digest in found:
-        by_number.append(found[numbered.model_digest])
+    if asked.isdecimal():
+        numbered = readable_manifest(versions.version_path(base, int(asked)))
+        if numbered is not None and numbered.model_digest in found:
+            by_number.append(found[numbered.model_digest])
     return next(iter((*by_number, *by_digest)), None)
 
 
@@ -229,7 +230,8 @@ def _recorded(base: str) -> list[Decision]:
 
 def _of_rollback(base: str, number: int) -> Iterator[Decision]:
     """Yields the decisions of a rollback, if the version was made by one."""
-    manifest = _manifest(base, number)
+    # A rollback's manifest is sealed when it is made. A damaged one tells no decision.
+    manifest = readable_manifest(versions.version_path(base, number))
     back = manifest.rolled_back if manifest else None
     if manifest is None or back is None:
         return
@@ -239,7 +241,7 @@ def _of_rollback(base: str, number: int) -> Iterator[Decision]:
         "at": back.at,
         "rollback": number,
     }
-    instead = _manifest(base, back.instead_of)
+    instead = readable_manifest(versions.version_path(base, back.instead_of))
     # Version 0.1 did not record the digest, but the version may still exist.
     digest = back.instead_of_digest or (instead.model_digest if instead else None)
     recipe = back.instead_of_recipe or (instead.recipe if instead else None)
@@ -255,12 +257,3 @@ def _of_rollback(base: str, number: int) -> Iterator[Decision]:
             **common,
             what=ROLLED_BACK_TO,
         )
-
-
-def _manifest(base: str, number: int) -> Manifest | None:
-    try:
-        return read_manifest(versions.version_path(base, number))
-    except ManifestError:
-        # A rollback's manifest is sealed when it is made. A damaged one tells no
-        # decision.
-        return None

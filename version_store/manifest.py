@@ -283,6 +283,14 @@ def read_manifest(folder: str) -> Manifest | None:
         raise ManifestError(f"{path}: expected a manifest, found: {error}") from error
 
 
+def readable_manifest(folder: str) -> Manifest | None:
+    """Returns a version's manifest; None if there is none, or a damaged one."""
+    try:
+        return read_manifest(folder)
+    except ManifestError:
+        return None
+
+
 def is_sealed(folder: str, manifest: Manifest) -> bool:
     """Tells whether the file is, byte for byte, as it was written."""
     content = _read(folder)

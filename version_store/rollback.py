@@ -110,8 +110,7 @@ def roll_back(
         BadInputError: The files changed while they were copied.
     """
     known = target.manifest
-    if known is None:
-        raise ValueError(f"version {target.number} has no manifest")
+    assert known is not None, "`check` refuses such a version"
     staged = changes.stage(base)
     _replicate(target.path, staged, known.files)
     if model_digest(staged) != known.model_digest:

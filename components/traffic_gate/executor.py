@@ -37,7 +37,7 @@ from contract.features import TRAIN
 from contract.reliability import Reliability, read_reliability
 from contract.task import Task, task_of_examples
 from version_store import versions
-from version_store.manifest import ManifestError, read_manifest
+from version_store.manifest import readable_manifest
 
 MODELS_KEY = "models"
 MAX_NOVEL_SHARE_KEY = "max_novel_share"
@@ -296,8 +296,5 @@ def _training_of(folder: str) -> Any:
 
 
 def _accuracy_then(folder: str) -> float | None:
-    try:
-        manifest = read_manifest(folder) if folder else None
-    except ManifestError:
-        return None
+    manifest = readable_manifest(folder) if folder else None
     return manifest.test_accuracy if manifest else None

@@ -89,8 +89,6 @@ class Workflow:
         ]
 
     def _guesses(self, task: str) -> Iterator[str]:
-        if not self._name:
-            return
         tries = [f"({n})" for n in reversed(range(_LIKELY_ATTEMPTS))]
         for root in self._roots():
             for of_task in tries if self._numbers_all else [""]:
