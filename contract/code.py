@@ -100,15 +100,15 @@ def split_reference(reference: str) -> tuple[str, str]:
         if not function.isidentifier():
             raise BadInputError(f"expected file.py:name, found {reference!r}")
         place += ".py"
-        path: str | None = find_file(place)
+        path = find_file(place)
     else:
         place, _, function = reference.rpartition(".")
         if not all(part.isidentifier() for part in reference.split(".")) or not place:
             raise BadInputError(f"found {reference!r}")
-        path = module_file(place, None)
-        if path is None:
+        found = module_file(place, None)
+        if found is None:
             raise BadInputError(f"{place}: expected a Python module, found none")
-    assert path is not None
+        path = found
     with open(path, "rb") as stream:
         source = stream.read()
     try:

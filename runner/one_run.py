@@ -89,12 +89,9 @@ def execute(
         screen = Screen(stream)
         screen.say(f"{dataset.name}: {dataset.description}")
         screen.say(f"  {dataset.task_text}")
-        for line in overruled:
-            screen.say(f"note: {line}", style="yellow")
-        if note := _of_split(config, dataset, workspace):
+        split = _of_split(config, dataset, workspace)
+        for note in filter(None, (*overruled, split, dataset.notice)):
             screen.say(f"note: {note}", style="yellow")
-        if dataset.notice:
-            screen.say(f"note: {dataset.notice}", style="yellow")
         run = Run(config, dataset, workspace, name, started, screen, because)
         with screen.live():
             ending = run_pipeline(run, reuse)

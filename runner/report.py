@@ -80,7 +80,8 @@ def verdict(result: Result) -> Verdict:
         return served(version, gates, reasons, already=already, label=pushed.label)
     if result.code is Exit.REFUSED:
         return refused(gates, reasons)
-    where = _where(result.steps)
+    stopped = [step.node for step in result.steps if step.state in _STOPPED]
+    where = f" in {stopped[-1]}" if stopped else ""
     if result.code in ON_PURPOSE:
         headline = f"{result.code.name.capitalize()}{where}"
         return Verdict(INTERRUPTED, headline, reasons, gates)
@@ -88,11 +89,6 @@ def verdict(result: Result) -> Verdict:
 
 
 _STOPPED = ("failed", "interrupted", "running")
-
-
-def _where(steps: list[Step]) -> str:
-    stopped = [step.node for step in steps if step.state in _STOPPED]
-    return f" in {stopped[-1]}" if stopped else ""
 
 
 def _latest(result: Result, outputs: Outputs) -> Page:

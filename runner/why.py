@@ -201,8 +201,9 @@ def _settings(parameters: Mapping[str, Any]) -> dict[str, Any]:
         if isinstance(content, dict | list):
             content = _keyed(content)
         if isinstance(content, dict):
-            inner = flat(content)
-            found.update({_joined(key, name): one for name, one in inner.items()})
+            # The name `custom_config` tells nothing.
+            before = "" if key == "custom_config" else f"{key}."
+            found |= {f"{before}{name}": one for name, one in flat(content).items()}
         else:
             found[key] = value
     return found
@@ -215,11 +216,6 @@ def _keyed(content: Any) -> Any:
     if isinstance(content, list) and any(isinstance(one, dict) for one in content):
         return {str(index): _keyed(one) for index, one in enumerate(content)}
     return content
-
-
-def _joined(key: str, name: str) -> str:
-    """Returns the name of a setting, without the uninformative `custom_config`."""
-    return name if key == "custom_config" else f"{key}.{name}"
 
 
 def _otherwise(last: Run | None, step: Step | None) -> str:

@@ -10,6 +10,8 @@ Parameters have the same meaning in each:
 - `store`: the ML Metadata store to record in; None for none;
 - `config`: the server's configuration, if it is not the one beside the models;
 - `servers`: the servers that are asked whether they have the version.
+
+Each raises `OSError` if the folder cannot be written to, or is held by another change.
 """
 
 import os
@@ -94,7 +96,6 @@ def rollback(
 
     Raises:
         BadInputError: The version cannot be served again; see `choose`.
-        OSError: The folder cannot be written to, or is held by another change.
     """
     base = os.path.join(models, model)
     with changes.locked(base, LOCK_SECONDS):
@@ -132,7 +133,6 @@ def canary(models: str, model: str, number: int | None, servers: Servers) -> Tri
             command can be repeated.
         BadInputError: The version is stable already, held back, not blessed, or
             differs from what was pushed.
-        OSError: The folder cannot be written to, or is held by another change.
     """
     base = os.path.join(models, model)
     found = _versions(models, model, None)
@@ -155,7 +155,6 @@ def promote(
     Raises:
         NotConfirmedError: The servers have not loaded it, and nothing is decided.
         BadInputError: There is no canary, or it may not be served; see `canary`.
-        OSError: The folder cannot be written to, or is held by another change.
     """
     base = os.path.join(models, model)
     version = _candidate(_versions(models, model, None), number)
@@ -177,7 +176,6 @@ def withdraw(models: str, model: str, reason: str, store: Store | None) -> Trial
 
     Raises:
         BadInputError: There is no canary.
-        OSError: The folder cannot be written to, or is held by another change.
     """
     base = os.path.join(models, model)
     with changes.locked(base, LOCK_SECONDS):
@@ -264,7 +262,6 @@ def prune(
 
     Raises:
         BadInputError: The configuration names no existing version.
-        OSError: The folder cannot be written to, or is held by another change.
     """
     if dry_run:
         return _surplus(_versions(models, model, config), keep)
@@ -313,7 +310,6 @@ def allow(models: str, model: str, asked: str, reason: str) -> Decision:
 
     Raises:
         BadInputError: There is no decision against such a model.
-        OSError: The folder cannot be written to, or is held by another change.
     """
     base = os.path.join(models, model)
     with changes.locked(base, LOCK_SECONDS):

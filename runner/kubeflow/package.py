@@ -17,8 +17,6 @@ from runner.kubeflow import places
 from runner.kubeflow.deployment import Deployment
 from runner.kubeflow.parameters import DATA, PARAMETERS, with_values
 
-EXTENSIONS = (".yaml", ".yml")
-
 
 @dataclass(frozen=True)
 class Package:
@@ -54,7 +52,7 @@ def check_name(path: str) -> None:
     Raises:
         BadInputError: The name does not end like that of a YAML file.
     """
-    if not path.endswith(EXTENSIONS):
+    if not path.endswith((".yaml", ".yml")):
         raise BadInputError(
             f"{path}: expected a name that ends in .yaml, the one form of a compiled "
             "pipeline that open-source Kubeflow takes"

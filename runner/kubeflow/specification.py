@@ -53,23 +53,6 @@ COMMAND = ["python", "-m", "runner.kubeflow.entrypoint"]
 _RUN_NAME = "{{$.pipeline_job_resource_name}}"
 
 
-def surroundings(origin: Origin) -> Surroundings:
-    """Returns the pipeline's inputs in a pod."""
-    return Surroundings(
-        source=origin.data,
-        fingerprint=origin.fingerprint,
-        hints=origin.hints,
-        judgement=origin.schema or judgement(),
-        models=f"{MODELS_FOLDER}/{origin.name}",
-        champion=LATEST,
-        run=_RUN_NAME,
-        # The state of the request log is unknown when compiling, so each run reads it.
-        log_state=_RUN_NAME,
-        recipe=recipe(origin.config, origin.fingerprint, origin.hints, LATEST),
-        provenance=origin.provenance,
-    )
-
-
 def nodes(config: Config, around: Surroundings) -> list[BaseNode]:
     """Returns the nodes of the local runner's pipeline and a Verdict node.
 
@@ -97,9 +80,20 @@ def nodes_of(origin: Origin, values: dict[str, Any] | None = None) -> list[BaseN
     config = with_values(origin.config, values) if values else origin.config
     if origin.log:
         return _monitoring_nodes(config, origin)
-    around = surroundings(origin)
-    own_recipe = recipe(config, around.fingerprint, around.hints, LATEST)
-    return nodes(config, replace(around, recipe=own_recipe))
+    around = Surroundings(
+        source=origin.data,
+        fingerprint=origin.fingerprint,
+        hints=origin.hints,
+        judgement=origin.schema or judgement(),
+        models=f"{MODELS_FOLDER}/{origin.name}",
+        champion=LATEST,
+        run=_RUN_NAME,
+        # The state of the request log is unknown when compiling, so each run reads it.
+        log_state=_RUN_NAME,
+        recipe=recipe(config, origin.fingerprint, origin.hints, LATEST),
+        provenance=origin.provenance,
+    )
+    return nodes(config, around)
 
 
 def _monitoring_nodes(config: Config, origin: Origin) -> list[BaseNode]:
