@@ -70,18 +70,11 @@ def compile_command(output: str | None, **given: Any) -> None:
     metavar="FILE",
     help="File to write; ends in .yaml. [<name>-monitor.yaml]",
 )
-def compile_monitor(
-    name: str,
-    log: str,
-    config_path: str | None,
-    settings: tuple[str, ...],
-    output: str | None,
-    **deployed: Any,
-) -> None:
+def compile_monitor(name: str, log: str, output: str | None, **given: Any) -> None:
     """Write the pipeline that monitors traffic, for `submit` and `schedule`."""
     path = output or f"{name}-monitor.yaml"
     check_name(path)
-    recipe = flags.monitoring(name, log, config_path, settings, **deployed)
+    recipe = flags.monitoring(name, log, **given)
     environment.prepare()
     with environment.heavy_imports(), logs.silenced():
         from runner.kubeflow.specification import compile_monitoring
