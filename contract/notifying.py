@@ -25,7 +25,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from contract.errors import BadInputError
-from contract.special_files import file_only
+from contract.special_files import read_text
 from contract.waiting import told
 
 log = logging.getLogger(__name__)
@@ -95,16 +95,8 @@ class Settings:
         """
         lines = environ.get(ADDRESSES, "").splitlines()
         if self.urls_file:
-            try:
-                with open(
-                    self.urls_file, encoding="utf-8-sig", opener=file_only
-                ) as stream:
-                    lines += stream.read().splitlines()
-            except (OSError, UnicodeDecodeError) as error:
-                why = error.strerror if isinstance(error, OSError) else "not a text"
-                raise BadInputError(
-                    f"notify.urls_file: {self.urls_file}: cannot be read: {why}"
-                ) from error
+            text = read_text(self.urls_file, f"notify.urls_file: {self.urls_file}")
+            lines += text.splitlines()
         found = [
             word.rstrip(_BETWEEN)
             for line in lines

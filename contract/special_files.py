@@ -1,8 +1,10 @@
-"""Tells named pipes, sockets and devices from files: to open one may wait for ever."""
+"""Opens files; named pipes, sockets and devices, which may block, are refused."""
 
 import errno
 import os
 import stat
+
+from contract.errors import BadInputError
 
 PIPE = "a named pipe"
 
@@ -36,3 +38,21 @@ def file_only(path: str, flags: int) -> int:
         why = f"it is {special}: write the content to a file, and name that"
         raise OSError(errno.EINVAL, why, path)
     return os.open(path, flags)
+
+
+def read_text(path: str, place: str) -> str:
+    """Returns the text of a file that the user names, without a byte order mark.
+
+    Args:
+        path: Path of the file.
+        place: The file after the flag or setting that names it, for the error message.
+
+    Raises:
+        BadInputError: The file cannot be read, or is no text in UTF-8.
+    """
+    try:
+        with open(path, encoding="utf-8-sig", opener=file_only) as stream:
+            return stream.read()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not a text"
+        raise BadInputError(f"{place}: cannot be read: {reason}") from error

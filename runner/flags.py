@@ -11,6 +11,7 @@ from components.image_example_gen import spans
 from components.image_example_gen.contents import is_ours
 from contract.errors import BadInputError
 from contract.options import CONFIG, OUTPUT, Command, ModelOption, any_setting
+from contract.special_files import read_text
 from pipeline.config import FORMER_SETTINGS, Config, load_config
 from pipeline.data_settings import Data
 from runner.workspace import Workspace
@@ -254,9 +255,5 @@ def _classes(text: str) -> list[str]:
     """Returns the names in a comma-separated text, or in the lines of a file."""
     if not os.path.isfile(text):
         return [name.strip() for name in text.split(",")]
-    try:
-        with open(text, encoding="utf-8-sig") as stream:
-            return [line.strip() for line in stream if line.strip()]
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "not a text"
-        raise BadInputError(f"--classes: {text}: cannot be read: {reason}") from error
+    lines = read_text(text, f"--classes: {text}").split("\n")
+    return [line.strip() for line in lines if line.strip()]

@@ -3,8 +3,7 @@
 from importlib import resources
 
 from components.task_schema_gen.schema import parse_judgement
-from contract.errors import BadInputError
-from contract.special_files import file_only
+from contract.special_files import read_text
 
 
 def judgement(path: str | None = None) -> str:
@@ -19,11 +18,6 @@ def judgement(path: str | None = None) -> str:
     """
     if path is None:
         return resources.files(__name__).joinpath("schema.pbtxt").read_text("utf-8")
-    try:
-        with open(path, encoding="utf-8-sig", opener=file_only) as stream:
-            text = stream.read()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "not a text"
-        raise BadInputError(f"data.schema: {path}: cannot be read: {reason}") from error
+    text = read_text(path, f"data.schema: {path}")
     parse_judgement(text, f"data.schema: {path}")
     return text

@@ -20,7 +20,7 @@ import requests
 
 from contract import http_failures
 from contract.errors import BadInputError
-from contract.special_files import file_only
+from contract.special_files import file_only, read_text
 from contract.waiting import PATIENCE_SECONDS, SilenceError, awaited, told
 
 HOST_VARIABLE = "KF_PIPELINES_ENDPOINT"
@@ -61,14 +61,7 @@ class Connection:
         """
         if not self.token_file:
             return self.token
-        try:
-            with open(self.token_file, opener=file_only) as stream:
-                token = stream.read().strip()
-        except (OSError, UnicodeDecodeError) as error:
-            reason = error.strerror if isinstance(error, OSError) else "not a text"
-            raise BadInputError(
-                f"{self.token_file}: the token cannot be read: {reason}"
-            ) from error
+        token = read_text(self.token_file, f"the token in {self.token_file}").strip()
         if not token:
             raise BadInputError(f"{self.token_file}: expected a token, found nothing")
         return token

@@ -233,7 +233,7 @@ class TestFlags:
         missing = str(tmp_path / "missing")
         (tmp_path / "empty").write_text("\n")
         (tmp_path / "no.pem").write_text("nonsense")
-        with pytest.raises(BadInputError, match="the token cannot be read: No such"):
+        with pytest.raises(BadInputError, match=f"{missing}: cannot be read: No such"):
             self.made(token_file=missing)
         with pytest.raises(BadInputError, match="expected a token, found nothing"):
             self.made(token_file=str(tmp_path / "empty"))
