@@ -38,17 +38,6 @@ class _Screen:
 
 
 @contextmanager
-def _open_screen() -> Iterator[TextIO]:
-    """Opens the real standard output; ignores an error at its close (closed pipe)."""
-    screen = os.fdopen(os.dup(1), "w", buffering=1, encoding="utf-8", errors="replace")
-    try:
-        yield screen
-    finally:
-        with contextlib.suppress(OSError):
-            screen.close()
-
-
-@contextmanager
 def silenced() -> Iterator[None]:
     """Discards standard error: TensorFlow's C++ code writes to it, as at its import."""
     sys.stderr.flush()
@@ -105,15 +94,15 @@ def _redirected(path: str) -> Iterator[TextIO]:
     sys.stdout.flush()
     sys.stderr.flush()
     saved = os.dup(1), os.dup(2)
-    with (
-        open(path, "a", buffering=1, encoding="utf-8", errors="replace") as log,
-        _open_screen() as screen,
-    ):
+    screen = os.fdopen(os.dup(1), "w", buffering=1, encoding="utf-8", errors="replace")
+    with open(path, "a", buffering=1, encoding="utf-8", errors="replace") as log:
         os.dup2(log.fileno(), 1)
         os.dup2(log.fileno(), 2)
         try:
             yield screen
         finally:
+            with contextlib.suppress(OSError):  # the reader of a pipe may be gone
+                screen.close()
             sys.stdout.flush()
             sys.stderr.flush()
             for descriptor, original in zip((1, 2), saved, strict=True):
