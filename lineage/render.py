@@ -61,9 +61,16 @@ def show_subject(console: Console, subject: Subject) -> None:
     task = facts.pop("task")
     _print_facts(console, "task", task or {"task": None})
     _print_facts(console, "facts", facts)
-    _print_statistics(console, statistics)
-    _print_classes(console, classes)
-    _print_gates(console, gates)
+    for title, show, found in (
+        ("statistics", _print_statistics, statistics),
+        ("test accuracy by class", _print_classes, classes),
+        ("gates", _print_gates, gates),
+    ):
+        _begin(console, title)
+        if found is None:
+            console.print(f"  {UNKNOWN}")
+        else:
+            show(console, found)
     files = subject.about.get("files")
     if files:
         _print_facts(console, "files, SHA-256", files, deep=False)
@@ -130,10 +137,7 @@ def _print_facts(
     console.print(table)
 
 
-def _print_statistics(console: Console, splits: dict[str, Any] | None) -> None:
-    _begin(console, "statistics", known=splits is not None)
-    if splits is None:
-        return
+def _print_statistics(console: Console, splits: dict[str, Any]) -> None:
     labels = list(dict.fromkeys(x for s in splits.values() for x in s["labels"] or ()))
     table = plain_table(console, "", *splits)
     for key, name in _OF_SPLIT.items():
@@ -145,10 +149,7 @@ def _print_statistics(console: Console, splits: dict[str, Any] | None) -> None:
     console.print(table)
 
 
-def _print_classes(console: Console, classes: dict[str, Any] | None) -> None:
-    _begin(console, "test accuracy by class", known=classes is not None)
-    if classes is None:
-        return
+def _print_classes(console: Console, classes: dict[str, Any]) -> None:
     table = plain_table(console, "class", "examples", "accuracy", "champion")
     for name, one in classes.items():
         champion = f"{one['champion']:.4f}" if one.get("champion") is not None else "-"
@@ -158,10 +159,7 @@ def _print_classes(console: Console, classes: dict[str, Any] | None) -> None:
     console.print(table)
 
 
-def _print_gates(console: Console, gates: dict[str, Any] | None) -> None:
-    _begin(console, "gates", known=gates is not None)
-    if gates is None:
-        return
+def _print_gates(console: Console, gates: dict[str, Any]) -> None:
     table = plain_table(console, "gate", "value", "bound", "champion", "")
     for name, gate in gates.items():
         demand = Demand(name, "", "", **gate)
@@ -175,9 +173,6 @@ def _print_gates(console: Console, gates: dict[str, Any] | None) -> None:
     console.print(table)
 
 
-def _begin(console: Console, title: str, *, known: bool = True) -> None:
-    """Prints a title, followed by "unknown" if there are no facts."""
+def _begin(console: Console, title: str) -> None:
     console.print()
     console.print(Text(title, style="bold"))
-    if not known:
-        console.print(f"  {UNKNOWN}")
