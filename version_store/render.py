@@ -10,7 +10,7 @@ from rich.filesize import decimal
 from rich.table import Table
 from rich.text import Text
 
-from contract.command import print_json
+from contract.command import print_json, say
 from serving.launch import code
 from version_store.inventory import Version
 from version_store.operations import Done, Trial
@@ -75,33 +75,26 @@ def show_versions(console: Console, found: list[Version]) -> None:
 
 def show_rollback(console: Console, done: Done) -> None:
     """Prints the served version after a rollback."""
-    console.print(
+    made = done.made.number
+    text = (
         f"{done.made.model}: version {done.source.number} is served again, as version "
-        f"{done.made.number}, instead of {done.served_before.number}",
-        style="bold green",
-        soft_wrap=True,
+        f"{made}, instead of {done.served_before.number}"
     )
-    console.print(f"  model  {done.made.path}", soft_wrap=True)
+    say(console, text, "bold green")
+    say(console, f"  model  {done.made.path}")
     if done.waits:
-        console.print(
-            f"  not labelled yet: {done.waits}: once they have it, "
-            f"{code.typed('version_store')} promote {done.made.number} "
-            "--reason TEXT",
-            style="yellow",
-            soft_wrap=True,
-        )
+        promote = f"{code.typed('version_store')} promote {made} --reason TEXT"
+        text = f"  not labelled yet: {done.waits}: once they have it, {promote}"
+        say(console, text, "yellow")
     elif not done.made.served:
-        console.print(
+        text = (
             "  not served yet: the server's configuration names other versions: name "
-            f"{done.made.number} there",
-            style="yellow",
+            f"{made} there"
         )
+        say(console, text, "yellow")
     if not done.recorded:
-        why = (
-            done.problem
-            or "no metadata store lies beside the models: name it with --metadata"
-        )
-        console.print(f"  not recorded: {why}", style="yellow")
+        none = "no metadata store lies beside the models: name it with --metadata"
+        say(console, f"  not recorded: {done.problem or none}", "yellow")
 
 
 def show_trial(console: Console, done: Trial, *, as_json: bool) -> None:
@@ -110,27 +103,23 @@ def show_trial(console: Console, done: Trial, *, as_json: bool) -> None:
         print_json(asdict(done))
         return
     if done.pinned is not None:
-        console.print(
-            f"{done.model}: version {done.pinned}, which was served as the highest, "
-            "is labelled stable now",
-            soft_wrap=True,
+        text = (
+            f"{done.model}: version {done.pinned}, which was served as the highest, is "
+            "labelled stable now"
         )
+        say(console, text)
     trial = "no canary" if done.canary is None else f"canary {done.canary}"
-    console.print(
-        f"{done.model}: stable {done.stable}, {trial}",
-        style="bold green",
-        soft_wrap=True,
-    )
+    say(console, f"{done.model}: stable {done.stable}, {trial}", "bold green")
     if done.waits:
-        console.print(f"  not confirmed: {done.waits}", style="yellow", soft_wrap=True)
+        say(console, f"  not confirmed: {done.waits}", "yellow")
     if done.problem:
-        console.print(f"  not recorded: {done.problem}", style="yellow", soft_wrap=True)
+        say(console, f"  not recorded: {done.problem}", "yellow")
     if done.canary is not None:
-        console.print(
+        text = (
             "  requests that name neither a label nor a version get version "
-            f"{max(done.stable, done.canary)}",
-            soft_wrap=True,
+            f"{max(done.stable, done.canary)}"
         )
+        say(console, text)
 
 
 def show_pruned(
@@ -139,9 +128,9 @@ def show_pruned(
     """Prints the versions that were removed, or would be."""
     would = "would remove" if dry_run else "removed"
     for version in gone:
-        console.print(f"{model}: {would} version {version.number}", soft_wrap=True)
+        say(console, f"{model}: {would} version {version.number}")
     if not gone:
-        console.print(f"{model}: nothing to remove")
+        say(console, f"{model}: nothing to remove")
 
 
 def show_verified(
@@ -151,11 +140,9 @@ def show_verified(
     for version, problems in results:
         where = f"{version.model} version {version.number}"
         if not problems:
-            text = f"{where}: as pushed ({what_was_held(version)})"
-            console.print(text, style="green", soft_wrap=True)
+            say(console, f"{where}: as pushed ({what_was_held(version)})", "green")
         for problem in problems:
-            text = f"{where}: {problem}"
-            console.print(text, style="bold red", soft_wrap=True)
+            say(console, f"{where}: {problem}", "bold red")
 
 
 def verified_facts(version: Version, problems: list[Problem]) -> dict[str, Any]:
