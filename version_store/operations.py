@@ -104,8 +104,8 @@ def rollback(
                 ledger.reconcile(store, models, model)
         found = _versions(models, model, config)
         target, served = choose(found, number), served_one(found)
-        manifest = roll_back(base, target, served, reason)
-        made = find_version(list_versions(models, model, config), manifest.version)
+        new = roll_back(base, target, served, reason)
+        made = find_version(list_versions(models, model, config), new)
         decisions.keep(base, decisions.read_decisions(base))
         problem = ""
         if store is not None:

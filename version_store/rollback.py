@@ -17,16 +17,10 @@ from version_store.digests import (
     model_digest,
 )
 from version_store.inventory import Version, find_version, identity
-from version_store.manifest import (
-    Manifest,
-    RolledBack,
-    read_manifest,
-    write_manifest,
-)
+from version_store.manifest import RolledBack, write_manifest
 from version_store.model_card import write_model_card
 from version_store.serving_config import STABLE
 from version_store.verification import EXTRA, verify
-from version_store.versions import version_path
 
 # Errors of a file system without hard links, or at its limit of them.
 _NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK, errno.EXDEV, errno.ENOSYS)
@@ -95,16 +89,14 @@ def served_one(found: list[Version]) -> Version:
     )
 
 
-def roll_back(
-    base: str, target: Version, served: Version, reason: str | None
-) -> Manifest:
+def roll_back(base: str, target: Version, served: Version, reason: str | None) -> int:
     """Makes a new version from an older one; the caller holds the folder's lock.
 
     Its files are hard links if the file system has them: files of a version are never
     written to, and removing a version leaves the other's files.
 
     Returns:
-        The manifest of the new version.
+        The number of the new version.
 
     Raises:
         BadInputError: The files changed while they were copied.
@@ -134,10 +126,7 @@ def roll_back(
         write_model_card(staged, manifest)
         write_manifest(staged, manifest)
 
-    number = changes.publish(base, staged, describe)
-    made = read_manifest(version_path(base, number))
-    assert made is not None
-    return made
+    return changes.publish(base, staged, describe)
 
 
 def check(target: Version) -> None:
