@@ -4,7 +4,6 @@ import os
 from typing import Any
 
 import click
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
@@ -62,7 +61,7 @@ def check(asked: Asked, sheet_path: str | None, as_json: bool) -> None:
     here.print(Text(f"{dataset.name}: {dataset.description}"))
     here.print(Text(f"  {dataset.task_text}"))
     here.print(Text(f"  split {findings.split.how}: {findings.split.why}"))
-    here.print(_table(here, named, findings))
+    here.print(_table(named, findings))
     if here.is_terminal and here.color_system in ("truecolor", "256"):
         for line in sheet.in_terminal(look.samples, named, here.width):
             here.print(line, no_wrap=True, overflow="crop")
@@ -87,7 +86,7 @@ def _write_sheet(
         ) from error
 
 
-def _table(here: Console, names: list[str], findings: data_check.Findings) -> Table:
+def _table(names: list[str], findings: data_check.Findings) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 2))
     table.add_column("class")
     for split in SPLITS:
