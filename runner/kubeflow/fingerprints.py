@@ -11,16 +11,6 @@ import runner
 import serving
 import version_store
 
-_PACKAGES = (
-    components,
-    contract,
-    lineage,
-    pipeline,
-    runner,
-    serving,
-    version_store,
-)
-
 
 def project_digest() -> str:
     """Returns a digest of all Python and data files of the project's packages.
@@ -33,7 +23,8 @@ def project_digest() -> str:
     packages are left out, because compiling and running may use different lock files.
     """
     digest = hashlib.sha256()
-    for package in _PACKAGES:
+    packages = components, contract, lineage, pipeline, runner, serving, version_store
+    for package in packages:
         root = Path(package.__path__[0])
         for path in sorted(root.rglob("*")):
             if not path.is_file() or path.suffix == ".md":
