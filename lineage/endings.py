@@ -37,7 +37,7 @@ _KINDS: dict[int | None, str] = {
 
 _ALIVE = {True: RUNNING, False: KILLED, None: RUNNING_OR_KILLED}
 
-_RESULT_FILE = "result.json"
+RESULT_FILE = "result.json"
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ def read_result(output: str | None, run: str | None) -> Result | None:
     if not os.path.isdir(folder):
         return None
     try:
-        path = os.path.join(folder, _RESULT_FILE)
+        path = os.path.join(folder, RESULT_FILE)
         with open(path, encoding="utf-8", opener=file_only) as stream:
             return Result.model_validate_json(stream.read())
     except (OSError, ValueError):

@@ -17,8 +17,6 @@ from version_store.inventory import all_versions
 from version_store.metadata import PUSHED_MODEL, Store, open_store
 from version_store.versions import folder_size
 
-_LAYOUT_DEPTH = 4
-
 
 @dataclass(frozen=True)
 class Cleaned:
@@ -139,7 +137,7 @@ def _place(artifact: Any, root: str) -> str:
 
     It is `<name>/<node>/<output>/<execution>`.
     """
-    parts = os.path.normpath(artifact.uri).split(os.sep)[-_LAYOUT_DEPTH:]
+    parts = os.path.normpath(artifact.uri).split(os.sep)[-4:]
     return os.path.join(root, *parts)
 
 

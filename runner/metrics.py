@@ -17,8 +17,7 @@ from pydantic import BaseModel, Field, ValidationError
 
 from contract.errors import BadInputError
 from contract.exits import Exit
-from lineage.endings import Gate, Result
-from runner.summary import RESULT_FILE
+from lineage.endings import RESULT_FILE, Gate, Result
 from runner.watch_state import Standing, StateFile
 from runner.workspace import Workspace
 from version_store.inventory import list_models

@@ -21,9 +21,9 @@ from contract import command, environment, logs, nodes, notifying, stopping
 from contract.demands import Demand, bound_text, value_text
 from contract.errors import Terminated
 from contract.exits import ON_PURPOSE, Exit
+from lineage.endings import RESULT_FILE
 from pipeline.config import Config
 from runner.screen import Screen
-from runner.summary import RESULT_FILE
 from runner.workspace import Workspace
 
 _WORDS = {

@@ -23,13 +23,12 @@ from contract.demands import (
     value_text,
 )
 from contract.exits import Exit
+from lineage.endings import RESULT_FILE
 from runner.datasets import DataSet
 from runner.outcome import Outcome, Pushed
 from runner.screen import Step
 from serving.launch import code
 from version_store.serving_config import CANARY
-
-RESULT_FILE = "result.json"
 
 _ROOM_FILE = ".room"
 _ROOM_BYTES = 64 << 10

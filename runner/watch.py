@@ -24,9 +24,10 @@ from components.image_example_gen.spans import Span, find
 from contract import notifying, stopping
 from contract.errors import BadInputError
 from contract.exits import Exit
+from lineage.endings import RESULT_FILE
 from pipeline.config import Config
 from runner import metrics
-from runner.summary import BECAUSE, RESULT_FILE
+from runner.summary import BECAUSE
 from runner.watch_state import QUARANTINED, Job, State, StateFile
 from runner.workspace import BUSY, Workspace
 from serving.request_logs import reading

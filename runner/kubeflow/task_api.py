@@ -21,7 +21,6 @@ _STATES = {
     "CACHED": "cached",
     "FAILED": "failed",
 }
-_PAGE = "100"
 
 
 def tasks_of(connection: Connection, run_id: str) -> list[dict[str, Any]] | None:
@@ -35,7 +34,7 @@ def tasks_of(connection: Connection, run_id: str) -> list[dict[str, Any]] | None
     while True:
         try:
             answer = connection.get(
-                f"/apis/v2beta1/runs/{run_id}/tasks", page_size=_PAGE, page_token=token
+                f"/apis/v2beta1/runs/{run_id}/tasks", page_size="100", page_token=token
             )
         except requests.RequestException as error:
             why = http_failures.reason(error, connection.host)
