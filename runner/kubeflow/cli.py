@@ -247,12 +247,7 @@ def _connected(
         yield Client(target), package
         return
     recipe = flags.recipe(**given, pipeline_root=root)
-    check(
-        planned(
-            *(recipe.config, recipe.deployment, recipe.name),
-            *(recipe.data, recipe.fingerprint),
-        )
-    )
+    check(planned(recipe))
     client = Client(target)
     click.echo(f"{recipe.name}: compiling")
     with tempfile.TemporaryDirectory() as folder:

@@ -14,7 +14,7 @@ from contract.errors import BadInputError
 from contract.special_files import file_only
 from pipeline.config import Config
 from runner.kubeflow import places
-from runner.kubeflow.deployment import Deployment
+from runner.kubeflow.flags import Recipe
 from runner.kubeflow.parameters import DATA, PARAMETERS, with_values
 
 
@@ -112,25 +112,23 @@ def read(path: str) -> Package:
     )
 
 
-def planned(
-    config: Config, deployment: Deployment, name: str, data: str, fingerprint: str
-) -> Package:
+def planned(recipe: Recipe) -> Package:
     """Returns the package that the compiler would make, to check a run before that."""
     parameters: dict[str, tuple[str, Any]] = {
-        parameter.name: (parameter.type, parameter.value(config))
+        parameter.name: (parameter.type, parameter.value(recipe.config))
         for parameter in PARAMETERS
     }
-    parameters[DATA] = ("STRING", data)
+    parameters[DATA] = ("STRING", recipe.data)
     return Package(
         path="",
-        name=name,
+        name=recipe.name,
         digest="",
         parameters=parameters,
         nodes=(),
         ours=True,
-        fingerprinted=bool(fingerprint),
-        pipeline_root=deployment.pipeline_root,
-        has_secret=bool(deployment.data_secret),
+        fingerprinted=bool(recipe.fingerprint),
+        pipeline_root=recipe.deployment.pipeline_root,
+        has_secret=bool(recipe.deployment.data_secret),
     )
 
 

@@ -23,6 +23,7 @@ from contract.task import Task
 from pipeline.config import Config, load_config
 from runner.kubeflow.deployment import limits
 from runner.kubeflow.entrypoint.settings import step
+from runner.kubeflow.flags import Recipe
 from runner.kubeflow.origin import NOTHING, Origin, from_json
 from runner.kubeflow.package import planned
 from runner.kubeflow.parameters import PARAMETERS, PREFIX
@@ -64,7 +65,7 @@ class TestFormat:
     def test_what_is_checked_before_compiling_is_what_is_declared(
         self, data: str
     ) -> None:
-        expected = planned(Config(), DEPLOYMENT, "mnist", data, "")
+        expected = planned(Recipe(Config(), DEPLOYMENT, "mnist", data, ""))
         declared = compiled(data)[0]["root"]["inputDefinitions"]["parameters"]
         assert expected.parameters == {
             name: (definition["parameterType"], definition["defaultValue"])
