@@ -68,10 +68,8 @@ def _example_count(
     name: str,
     eval_config: config_pb2.EvalConfig | None = None,
     model_name: str = "",
-    output_name: str = "",
-    example_weighted: bool = False,
 ) -> list[Any]:
-    key = _key(name, model_name, output_name, example_weighted)
+    key = tfma.metrics.MetricKey(name, model_name)
     answers = _CountAnswers.computation(key, eval_config)
 
     def count(values: dict[Any, Any]) -> dict[Any, float]:
@@ -84,10 +82,8 @@ def _confusion_matrix_plot(
     name: str,
     eval_config: config_pb2.EvalConfig | None = None,
     model_name: str = "",
-    output_name: str = "",
-    example_weighted: bool = False,
 ) -> list[Any]:
-    key = _key(name, model_name, output_name, example_weighted)
+    key = tfma.metrics.MetricKey(name, model_name)
     answers = _CountAnswers.computation(key, eval_config)
     plot_key = tfma.metrics.PlotKey(*key)
 
@@ -111,12 +107,10 @@ def _measured(
     options: dict[str, Any],
     eval_config: config_pb2.EvalConfig | None = None,
     model_name: str = "",
-    output_name: str = "",
-    example_weighted: bool = False,
 ) -> list[Any]:
     """Returns TFMA's computations; TFMA runs equal ones of several metrics once."""
     metric = make_metric(path, options)
-    key = _key(name, model_name, output_name, example_weighted)
+    key = tfma.metrics.MetricKey(name, model_name)
     sums = (
         _AddUp.computation(key, eval_config, metric)
         if metric.needs_probabilities
@@ -129,25 +123,14 @@ def _measured(
     def measure(values: dict[Any, Any]) -> dict[Any, float]:
         found = of_rows(metric, values[sums.keys[0]])
         return {
-            key if label is None else key._replace(sub_key=_of_class(label)): value
+            key._replace(
+                sub_key=None if label is None else tfma.metrics.SubKey(label)
+            ): value
             for label, value in found.items()
             if value is not None
         }
 
     return [sums, tfma.metrics.DerivedMetricComputation([key], measure)]
-
-
-def _key(name: str, model_name: str, output_name: str, example_weighted: bool) -> Any:
-    return tfma.metrics.MetricKey(
-        name=name,
-        model_name=model_name,
-        output_name=output_name,
-        example_weighted=example_weighted,
-    )
-
-
-def _of_class(label: int) -> Any:
-    return tfma.metrics.SubKey(class_id=label)
 
 
 class _OfRows(beam.CombineFn):
@@ -174,7 +157,6 @@ class _OfRows(beam.CombineFn):
                 element,
                 eval_config=self._eval_config,
                 model_name=self._key.model_name,
-                output_name=self._key.output_name,
                 flatten=False,
             )
         )
@@ -215,10 +197,7 @@ class _CountAnswers(_OfRows):
         accumulator.update(zip(labels.tolist(), answers.tolist(), strict=True))
 
     def merge_accumulators(self, accumulators: Iterable[_Answers]) -> _Answers:
-        merged: _Answers = Counter()
-        for accumulator in accumulators:
-            merged.update(accumulator)
-        return merged
+        return sum(accumulators, Counter())
 
 
 class _AddUp(_OfRows):
