@@ -12,7 +12,7 @@ import shutil
 import numpy as np
 from PIL import Image
 
-from components.image_example_gen import idx, mnist
+from components.image_example_gen import idx, mnist, splitting
 
 NAME = "digits"
 
@@ -41,7 +41,8 @@ def write(folder: str) -> None:
     from sklearn.datasets import load_digits
 
     scans, labels = load_digits(return_X_y=True)
-    order = _spread(labels, np.random.default_rng(0).permutation(len(labels)))
+    shuffled = np.random.default_rng(0).permutation(len(labels))
+    order = splitting.spread(labels, np.argsort(shuffled))
     images = np.stack([_enlarge(scans[row].reshape(8, 8)) for row in order])
     digits = labels[order].astype(np.uint8)
 
@@ -56,15 +57,6 @@ def write(folder: str) -> None:
         os.rename(beside, folder)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
-
-
-def _spread(labels: np.ndarray, order: np.ndarray) -> np.ndarray:
-    """Returns the order with the rows of each label at equal distances."""
-    position = np.empty(len(labels))
-    for label in np.unique(labels):
-        rows = order[labels[order] == label]
-        position[rows] = (np.arange(len(rows)) + 0.5) / len(rows)
-    return np.argsort(position, kind="stable")
 
 
 def _enlarge(scan: np.ndarray) -> np.ndarray:

@@ -4,13 +4,13 @@ import io
 import os
 import struct
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
-from typing import IO
+from typing import IO, TypeVar
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
@@ -44,6 +44,8 @@ _THREADS = min(4, os.cpu_count() or 1)
 """Threads that decode: Pillow releases Python's lock meanwhile."""
 _HELD_AT_ONCE = 16
 """Pictures whose encoded bytes are in memory at once."""
+
+_T = TypeVar("_T")
 
 Open = Callable[[], AbstractContextManager[IO[bytes]]]
 Picture = tuple[str, Open]
@@ -100,16 +102,10 @@ def find_form(pictures: Iterable[Picture], hints: Hints) -> Form:
     return form
 
 
-def find_unreadable(pictures: Sequence[Picture]) -> dict[int, str]:
+def find_unreadable(pictures: Iterator[Picture]) -> dict[int, str]:
     """Decodes all pictures; returns the fault of each unreadable one, by its index."""
-    found: dict[int, str] = {}
-    with ThreadPoolExecutor(_THREADS) as pool:
-        for start in range(0, len(pictures), _HELD_AT_ONCE):
-            some = pictures[start : start + _HELD_AT_ONCE]
-            contents = [_read(open_file) for _, open_file in some]
-            reasons = pool.map(_what_is_wrong, [name for name, _ in some], contents)
-            found |= {n: reason for n, reason in enumerate(reasons, start) if reason}
-    return found
+    reasons = _in_threads(_what_is_wrong, pictures)
+    return {place: reason for place, reason in enumerate(reasons) if reason}
 
 
 def _what_is_wrong(name: str, content: bytes) -> str:
@@ -129,19 +125,9 @@ def decoding(pictures: Callable[[], Iterator[Picture]], form: Form) -> Blocks:
     """
 
     def blocks(rows: int) -> Iterator[np.ndarray]:
-        every = pictures()
-        with ThreadPoolExecutor(_THREADS) as pool:
-            while block := list(islice(every, rows)):
-                images = np.empty((len(block), *form.shape), np.uint8)
-                for start in range(0, len(block), _HELD_AT_ONCE):
-                    some = block[start : start + _HELD_AT_ONCE]
-                    # Files are read one at a time, because an archive is one file.
-                    contents = [_read(open_file) for _, open_file in some]
-                    names = [name for name, _ in some]
-                    decoded = pool.map(partial(decode, form=form), names, contents)
-                    for row, image in enumerate(decoded, start):
-                        images[row] = image
-                yield images
+        images = _in_threads(partial(decode, form=form), pictures())
+        while block := list(islice(images, rows)):
+            yield np.stack(block)
 
     return blocks
 
@@ -172,6 +158,18 @@ def decode(name: str, content: bytes, form: Form) -> np.ndarray:
         ImageOps.exif_transpose(image, in_place=True)
         whole = plain(image, channels[0] if channels else 1, form.paper)
         return pixels(resized(whole, width, height), form.shape)
+
+
+def _in_threads(
+    function: Callable[[str, bytes], _T], pictures: Iterator[Picture]
+) -> Iterator[_T]:
+    """Yields the function's result for each picture's name and content, in order."""
+    with ThreadPoolExecutor(_THREADS) as pool:
+        while some := list(islice(pictures, _HELD_AT_ONCE)):
+            names = [name for name, _ in some]
+            # Files are read one at a time, because an archive is one file.
+            contents = [_read(open_file) for _, open_file in some]
+            yield from pool.map(function, names, contents)
 
 
 def _read(open_file: Open) -> bytes:

@@ -1,6 +1,6 @@
 """Assigns rows to the splits train, eval and test."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
 
@@ -96,12 +96,7 @@ def assign(
         else:
             taken = free[_stratified(of_train[free], fractions[split], settings.seed)]
         codes[taken] = _CODES[split]
-    for split in (TRAIN, *needs):
-        if not (codes == _CODES[split]).any():
-            raise BadInputError(
-                f"{path}: expected rows for split {split}, found too few: "
-                f"{len(of_train):,} to share out"
-            )
+    _check_splits(path, (TRAIN, *needs), codes)
     return Assignment(how, why, rows)
 
 
@@ -151,14 +146,7 @@ def of_content(
             f"data.split: {settings.split}: expected {AUTO} with data in spans, where "
             "a picture is in one split in every window, as its content decides"
         )
-    there = np.unique(np.concatenate(list(rows.values())))
-    for split in SPLITS:
-        if _CODES[split] not in there:
-            count = sum(map(len, rows.values()))
-            raise BadInputError(
-                f"{path}: expected rows for split {split}, found too few: {count:,} to "
-                "share out"
-            )
+    _check_splits(path, SPLITS, np.concatenate(list(rows.values())))
     return Assignment(
         CONTENT,
         "in data with spans, a picture's content decides its split, in every run",
@@ -207,6 +195,17 @@ def is_ordered(labels: np.ndarray, classes: int, eval_fraction: float) -> bool:
     return bool(beyond_chance.any() or ((rest == 0) & (last > 0)).any())
 
 
+def spread(labels: np.ndarray, keys: np.ndarray) -> np.ndarray:
+    """Returns an order of rows in which every range has the same share of each label.
+
+    Args:
+        labels: int64 `[rows]`.
+        keys: The rows of a label keep the order of these, `[rows]`.
+    """
+    distances = (_ranks(labels, keys) + 0.5) / np.bincount(labels)[labels]
+    return np.argsort(distances, kind="stable")
+
+
 def _way(
     labels: np.ndarray, classes: int, settings: Settings, in_order: bool, no_test: bool
 ) -> tuple[str, str]:
@@ -219,6 +218,16 @@ def _way(
     if is_ordered(labels, classes, settings.eval_fraction):
         return STRATIFIED, "the rows of the training part are ordered by class"
     return LAST, "the data has a test part, and its rows are not ordered by class"
+
+
+def _check_splits(path: str, splits: Iterable[str], codes: np.ndarray) -> None:
+    """Checks that each of the splits has a row."""
+    for split in splits:
+        if _CODES[split] not in codes:
+            raise BadInputError(
+                f"{path}: expected rows for split {split}, found too few: "
+                f"{len(codes):,} to share out"
+            )
 
 
 def _check_classes(
@@ -246,11 +255,18 @@ def _stratified(labels: np.ndarray, fraction: float, seed: int) -> np.ndarray:
     Returns:
         Mask of the chosen rows, bool `[rows]`.
     """
-    keys = np.random.default_rng(seed).random(len(labels))
-    order = np.lexsort((keys, labels))
+    rank = _ranks(labels, np.random.default_rng(seed).random(len(labels)))
     counts = np.bincount(labels)
-    starts = np.concatenate([[0], np.cumsum(counts)[:-1]])
-    rank = np.empty(len(labels), np.int64)
-    rank[order] = np.arange(len(labels)) - np.repeat(starts, counts)
     wanted = np.clip(np.round(counts * fraction), 1, np.maximum(counts - 1, 0))
     return rank < wanted[labels]
+
+
+def _ranks(labels: np.ndarray, keys: np.ndarray) -> np.ndarray:
+    """Returns the place of each row among the rows of its label, sorted by the keys."""
+    counts = np.bincount(labels)
+    starts = np.concatenate([[0], np.cumsum(counts)[:-1]])
+    ranks = np.empty(len(labels), np.int64)
+    ranks[np.lexsort((keys, labels))] = np.arange(len(labels)) - np.repeat(
+        starts, counts
+    )
+    return ranks

@@ -7,7 +7,9 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 
-from components.image_example_gen import class_names, pictures, roles
+import numpy as np
+
+from components.image_example_gen import class_names, pictures, roles, splitting
 from components.image_example_gen.contents import empty_folders
 from components.image_example_gen.files import File
 from components.image_example_gen.forms import listings
@@ -80,7 +82,11 @@ def open_parts(path: str, files: Sequence[File], hints: Hints) -> Opened:
         for part, found in by_part.items()
     }
     names = sorted_texts(name for part in by_part.values() for name, _ in part)
-    rows = {part: _spread(found) for part, found in by_part.items()}
+    rows = {}
+    for part, found in by_part.items():
+        labels = coded(names, (name for name, _ in found))
+        order = splitting.spread(labels, np.arange(len(labels)))
+        rows[part] = [found[row] for row in order]
     if hints.skip_unreadable:
         rows = {part: _readable(found, notices) for part, found in rows.items()}
     step = max(1, len(rows[roles.TRAIN]) // _SAMPLED)
@@ -113,7 +119,7 @@ def _readable(
     Raises:
         BadInputError: No picture can be read.
     """
-    wrong = pictures.find_unreadable([*_pictures(found)])
+    wrong = pictures.find_unreadable(_pictures(found))
     if len(wrong) == len(found):
         raise BadInputError(next(iter(wrong.values())))
     if wrong:
@@ -130,7 +136,7 @@ def _named(names: Sequence[str], files: Sequence[File]) -> dict[int, str]:
         beside = class_names.find_names(files)
         if all(int(name) in beside for name in names):
             return {n: beside[int(name)] for n, name in enumerate(names)}
-    return class_names.by_label(names)
+    return dict(enumerate(names))
 
 
 def has_classes(files: Sequence[File]) -> bool:
@@ -185,18 +191,6 @@ def _without_wrapping(
     while is_wrapped():
         paths = [(steps[1:], file) for steps, file in paths]
     return paths
-
-
-def _spread(found: Sequence[tuple[str, File]]) -> list[tuple[str, File]]:
-    """Orders the pictures so that every range of rows has the same class shares."""
-    sizes = Counter(name for name, _ in found)
-    seen: Counter[str] = Counter()
-    keyed = []
-    for place, (name, file) in enumerate(found):
-        keyed.append(((seen[name] + 0.5) / sizes[name], place, name, file))
-        seen[name] += 1
-    keyed.sort(key=lambda entry: entry[:2])
-    return [(name, file) for _, _, name, file in keyed]
 
 
 def _pictures(found: Sequence[tuple[str, File]]) -> Iterator[pictures.Picture]:
