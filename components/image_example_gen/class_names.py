@@ -41,11 +41,6 @@ def is_names_file(file: File) -> bool:
     return bool(_MAPPINGS.match(file.name) or _LISTS.match(file.name))
 
 
-def by_label(names: Sequence[str]) -> dict[int, str]:
-    """Returns names by label; they are given in the order of the labels, from 0."""
-    return dict(enumerate(names))
-
-
 def _parse(file: File) -> dict[int, str]:
     content = file.read()
     try:
@@ -57,7 +52,7 @@ def _parse(file: File) -> dict[int, str]:
             return _from_table(list(csv.reader(io.StringIO(text))))
         if _MAPPINGS.match(file.name):
             return _from_mapping(lines)
-        return by_label(lines)
+        return dict(enumerate(lines))
     except (ValueError, IndexError, KeyError, TypeError) as error:
         raise BadInputError(
             f"{file}: expected labels and names of classes, found: {error}"
@@ -66,7 +61,7 @@ def _parse(file: File) -> dict[int, str]:
 
 def _from_json(content: object) -> dict[int, str]:
     if isinstance(content, list):
-        return by_label([str(name) for name in content])
+        return dict(enumerate(map(str, content)))
     if isinstance(content, dict):
         if all(str(key).isdecimal() for key in content):
             return {int(key): str(name) for key, name in content.items()}

@@ -45,7 +45,7 @@ def open_parts(path: str, files: Sequence[File], hints: Hints) -> Opened:
     # Arrays whose names tell images or labels come before arrays with other names.
     for array in sorted(every, key=lambda a: roles.kind_of(a.relative) is None):
         if array.key.lower() in _NAMES_OF_CLASSES and array.dtype.kind in "US":
-            names = class_names.by_label(array.texts())
+            names = dict(enumerate(array.texts()))
             continue
         named = roles.kind_of(array.relative)
         kind = named or _kind_by_dimensions(array)
@@ -76,7 +76,7 @@ def open_parts(path: str, files: Sequence[File], hints: Hints) -> Opened:
     )
     return Opened(
         parts,
-        class_names.by_label(texts) or names or class_names.find_names(files),
+        dict(enumerate(texts)) or names or class_names.find_names(files),
         notices=notices,
     )
 
@@ -112,7 +112,7 @@ def _class_by_class(every: Sequence[Array], hints: Hints) -> Opened:
     )
     parts, notices = levels.as_bytes({roles.TRAIN: part})
     names = [array.key.removeprefix(_QUICK_DRAW) for array in every]
-    return Opened(parts, class_names.by_label(names), in_order=False, notices=notices)
+    return Opened(parts, dict(enumerate(names)), in_order=False, notices=notices)
 
 
 def _kind_by_dimensions(array: Array) -> str | None:

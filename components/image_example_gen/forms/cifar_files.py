@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from components.image_example_gen import class_names, roles
+from components.image_example_gen import roles
 from components.image_example_gen.files import File, read_upto
 from components.image_example_gen.forms.opened import Opened
 from components.image_example_gen.part import Part, in_memory, rebatched
@@ -46,7 +46,7 @@ def open_parts(path: str, files: Sequence[File], meta: File) -> Opened:
     parts = {roles.TRAIN: _part(train, labels)}
     if test:
         parts[roles.TEST] = _part(test, labels)
-    return Opened(parts, class_names.by_label(meta.read().decode().split()))
+    return Opened(parts, dict(enumerate(meta.read().decode().split())))
 
 
 def _part(files: Sequence[File], labels: int) -> Part:

@@ -82,7 +82,7 @@ def open_parts(path: str, files: Sequence[File], hints: Hints) -> Opened:
         notices += of_levels
     return Opened(
         parts,
-        class_names.by_label(texts)
+        dict(enumerate(texts))
         or _names(schema, label)
         or class_names.find_names(files),
         notices=tuple(notices),
@@ -207,7 +207,7 @@ def _names(schema: pa.Schema, label: str) -> dict[int, str]:
         return {}
     if isinstance(names, dict):  # the format in READMEs: {"0": "cat"}
         return {int(value): str(name) for value, name in names.items()}
-    return class_names.by_label([str(name) for name in names])
+    return dict(enumerate(map(str, names)))
 
 
 def _pictures(files: Sequence[File], column: str) -> Iterator[pictures.Picture]:

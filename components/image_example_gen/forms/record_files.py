@@ -91,7 +91,7 @@ def open_parts(path: str, files: Sequence[File], hints: Hints) -> Opened:
         parts, notices = rows.of_numbers(by_part, labels, numbers, hints)
     return Opened(
         parts,
-        class_names.by_label(texts) or class_names.find_names(files),
+        dict(enumerate(texts)) or class_names.find_names(files),
         notices=notices,
     )
 

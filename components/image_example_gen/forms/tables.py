@@ -16,7 +16,7 @@ from components.image_example_gen.forms.arrays import layout
 from components.image_example_gen.forms.listings import LABELS
 from components.image_example_gen.forms.opened import Opened
 from components.image_example_gen.hints import Hints
-from components.image_example_gen.labelling import sorted_texts
+from components.image_example_gen.labelling import coded, sorted_texts
 from components.image_example_gen.part import Part, in_memory, rebatched
 from contract.errors import BadInputError
 from contract.task import MOST_VALUES
@@ -113,7 +113,7 @@ def open_parts(path: str, files: Sequence[File], hints: Hints) -> Opened:
     )
     return Opened(
         parts,
-        class_names.by_label(texts) or class_names.find_names(files),
+        dict(enumerate(texts)) or class_names.find_names(files),
         notices=(*notices, *of_levels),
     )
 
@@ -254,10 +254,10 @@ def _is_whole(text: str) -> bool:
 
 
 def _encode(labels: _Labels, texts: list[str]) -> np.ndarray:
-    place = {text: label for label, text in enumerate(texts)}
     found, rows = labels
-    values = [place[text] if texts else int(float(text)) for text in found]
-    return np.array(values, np.int64)[rows]
+    if texts:
+        return coded(texts, found)[rows]
+    return np.array([int(float(text)) for text in found], np.int64)[rows]
 
 
 def _more(count: int) -> str:
