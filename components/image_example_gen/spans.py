@@ -56,7 +56,7 @@ def is_pattern(path: str) -> bool:
 
 def root(pattern: str) -> str:
     """Returns the folder above all spans of a pattern."""
-    return os.path.dirname(pattern[: _start(pattern)]) or "."
+    return os.path.dirname(_TOKEN.split(pattern)[0]) or "."
 
 
 def find(pattern: str, marker: str = "") -> list[Span]:
@@ -142,12 +142,6 @@ def names_text(spans: Sequence[Span]) -> str:
     if len(names) > _SHOWN:
         names = [*names[:2], "...", *names[-2:]]
     return ", ".join(names)
-
-
-def _start(pattern: str) -> int:
-    found = _TOKEN.search(pattern)
-    assert found is not None, "`is_pattern` was asked"
-    return found.start()
 
 
 def _check(pattern: str) -> list[str]:
