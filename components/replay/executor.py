@@ -1,7 +1,6 @@
 """Reads the request log, runs the new model on it, and blesses it or not."""
 
 import os
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -158,10 +157,7 @@ def _compare(
     shown = differing[np.argsort(-sure, kind="stable")][:SHOWN]
     disagreements = [
         Disagreement(
-            # Without a request id the picture could not be removed on request.
-            keep_picture(folder, traffic.ids[row], images[row])
-            if traffic.ids[row]
-            else "",
+            keep_picture(folder, traffic.ids[row], images[row]),
             int(labels[0][row]),
             float(champion[row].max()),
             int(labels[1][row]),
@@ -191,11 +187,6 @@ def ask(model: str, images: np.ndarray) -> np.ndarray:
     return np.concatenate(
         [
             asked(images=tf.constant(batch))[PROBABILITIES].numpy()
-            for batch in _batches(images)
+            for batch in np.split(images, range(_BATCH, len(images), _BATCH))
         ]
     )
-
-
-def _batches(images: np.ndarray) -> Iterator[np.ndarray]:
-    for start in range(0, len(images), _BATCH):
-        yield images[start : start + _BATCH]

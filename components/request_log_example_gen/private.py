@@ -31,12 +31,16 @@ def keep_picture(folder: str, request_id: str, image: np.ndarray) -> str:
 
     Args:
         folder: Folder of the file that links the picture.
-        request_id: Id of the picture's request; several pictures may have the same.
+        request_id: Id of the picture's request; several pictures may have the same. If
+            it is empty, nothing is written: the picture could not be removed on
+            request.
         image: uint8 `[height, width]` or `[height, width, 3]`.
 
     Returns:
-        Path of the picture in the folder.
+        Path of the picture in the folder; empty if it was not written.
     """
+    if not request_id:
+        return ""
     names = (os.path.join(PICTURES, picture_name(request_id, n)) for n in count())
     name = next(n for n in names if not fileio.exists(os.path.join(folder, n)))
     with private():

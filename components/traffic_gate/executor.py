@@ -261,10 +261,7 @@ class _Judge:
         rows = [row for _, row, _ in seen.oddest]
         images = read_images(split, self._task, rows)
         for _, row, about in seen.oddest:
-            request_id, file = about["request_id"], ""
-            # Without a request id the picture could not be removed on request.
-            if request_id:
-                file = keep_picture(self._page, request_id, images[row])
+            file = keep_picture(self._page, about["request_id"], images[row])
             yield Furthest(**about, file=file)
 
 
