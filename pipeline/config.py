@@ -10,7 +10,6 @@ from collections.abc import Callable, Sequence
 from typing import Any, Literal, Self, get_args
 
 from pydantic import BaseModel, Field, ValidationError
-from pydantic.fields import FieldInfo
 
 from contract.errors import BadInputError
 from contract.special_files import file_only
@@ -179,7 +178,8 @@ def _explain(dotted: str, error: Any) -> str:
     inner = [part for part in loc[2:] if isinstance(part, str)]
     key = f"{inner[-1]}: " if inner else ""
     if error["type"] == "extra_forbidden":
-        names = ", ".join(_keys(loc[:-1]))
+        fields = _section_at(loc[:-1]).model_fields.items()
+        names = ", ".join(field.alias or name for name, field in fields)
         return f"{key}unknown key, expected one of {names}"
     if error["type"] == "model_type":
         return f"expected a section [{dotted}], found {error['input']!r}"
@@ -189,29 +189,21 @@ def _explain(dotted: str, error: Any) -> str:
         found = "" if is_section or "found" in text else f", found {value!r}"
         return f"{key}{text}{found}"
     if error["type"] == "string_pattern_mismatch":
-        field = _field(loc)
-        if field is not None and field.description:
+        field = _section_at(loc[:-1]).model_fields[loc[-1]]
+        if field.description:
             return f"expected {field.description}; found {error['input']!r}"
     text = error["msg"].removeprefix("Input ").removeprefix("String ")
     text = text.replace("a valid tuple", "an array")
     return f"{key}{text}, found {error['input']!r}"
 
 
-def _field(loc: Sequence[str | int]) -> FieldInfo | None:
-    """Returns the field of a setting by pydantic's location."""
-    section = Config.model_fields.get(str(loc[0]))
-    if section is None or len(loc) != 2:
-        return None
-    return _section_in(section.annotation).model_fields.get(str(loc[1]))
-
-
-def _keys(loc: Sequence[str | int]) -> list[str]:
-    """Returns the keys of a section, or of a section inside another."""
+def _section_at(loc: Sequence[str | int]) -> type[BaseModel]:
+    """Returns the class of a section, or of a section inside another."""
     section: type[BaseModel] = Config
     for part in loc:
         if isinstance(part, str):
             section = _section_in(section.model_fields[part].annotation)
-    return [field.alias or name for name, field in section.model_fields.items()]
+    return section
 
 
 def _section_in(annotation: Any) -> type[BaseModel]:
