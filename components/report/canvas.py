@@ -106,12 +106,12 @@ def stand_ins(names: Sequence[str]) -> list[str]:
     ]
 
 
-def shortened(name: str, most: int = _LONGEST) -> str:
-    """Shortens a name to at most `most` narrow letters, with an ellipsis."""
-    if _width(name) <= most:
+def shortened(name: str) -> str:
+    """Shortens a name to at most `_LONGEST` narrow letters, with an ellipsis."""
+    if _width(name) <= _LONGEST:
         return name
     kept = name
-    while _width(kept) >= most:
+    while _width(kept) >= _LONGEST:
         kept = kept[:-1]
     return f"{kept.rstrip()}\u2026"
 

@@ -1,6 +1,6 @@
 """Draws the page's plots with a row for each class, or for the worst classes."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -66,7 +66,7 @@ def class_balance(task: Task, splits: Sequence[Split]) -> Markup:
             f"Bar chart: share of each {task.noun} in each split{_of(task, shown)}. "
             + " ".join(
                 f"{split.name}: "
-                + _list(f"{task.classes[i]} {split.counts[i]}" for i in shown)
+                + ", ".join(f"{task.classes[i]} {split.counts[i]}" for i in shown)
                 + f" of {split.examples} examples."
                 for split in splits
             ),
@@ -100,7 +100,7 @@ def ink(task: Task, sampled: Sampled) -> Markup:
             figure,
             "ink",
             f"Bar chart: per cent of pixels with ink{_of(task, shown)}: "
-            + _list(
+            + ", ".join(
                 f"{task.classes[label]} {share:.1f}"
                 for label, share in zip(shown, shares, strict=True)
             ),
@@ -162,7 +162,7 @@ def by_class(task: Task, classes: Sequence[OfClass]) -> Markup:
             "by-class",
             f"Dot plot: per cent of each {task.noun}'s test images answered rightly"
             f"{_of(task, shown)}: "
-            + _list(f"{task.classes[shown[row]]} {100 * v:.1f}" for row, v in ours),
+            + ", ".join(f"{task.classes[shown[row]]} {100 * v:.1f}" for row, v in ours),
             names,
         )
 
@@ -280,7 +280,3 @@ def _by_class(
                 fontsize=9,
             )
         yield figure, axes, names
-
-
-def _list(parts: Iterable[str]) -> str:
-    return ", ".join(parts)

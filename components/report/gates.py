@@ -6,7 +6,6 @@ It does not import TensorFlow, because the console's output uses it too.
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import groupby
 
 from components.evaluator.judgement import ACCURACY, CHAMPION_FALL
 from contract import nodes
@@ -51,10 +50,8 @@ def shown(demands: Sequence[Demand]) -> list[Shown]:
     and at most `MOST_FAILED`; if none failed, only the worst class.
     """
     rows: list[Shown] = []
-    for (_, _, by_class), group in groupby(
-        demands, key=lambda d: (d.gate, d.metric, d.slice != OVERALL)
-    ):
-        if not by_class:
+    for group in _kinds(demands):
+        if group[0].slice == OVERALL:
             rows += map(Shown, group)
             continue
         ordered = sorted(group, key=badness)
@@ -82,17 +79,20 @@ class Refusal:
 
 def refusals(demands: Sequence[Demand]) -> list[Refusal]:
     """Returns the reasons that stop a push; the classes of a metric are one reason."""
-    found: dict[tuple[str, str, bool], list[Demand]] = {}
-    for demand in sorted(demands, key=badness):
-        if demand.refused:
-            kind = (demand.gate, demand.metric, demand.slice != OVERALL)
-            found.setdefault(kind, []).append(demand)
-    # In the original order of the demands.
-    kinds = dict.fromkeys((d.gate, d.metric, d.slice != OVERALL) for d in demands)
+    refused = [demand for demand in demands if demand.refused]
     return [
         Refusal(worst, tuple(demand.slice for demand in others))
-        for worst, *others in (found[kind] for kind in kinds if kind in found)
+        for worst, *others in (sorted(kind, key=badness) for kind in _kinds(refused))
     ]
+
+
+def _kinds(demands: Sequence[Demand]) -> list[list[Demand]]:
+    """Groups demands: those of a metric on each class are one group."""
+    found: dict[tuple[str, str, bool], list[Demand]] = {}
+    for demand in demands:
+        kind = (demand.gate, demand.metric, demand.slice != OVERALL)
+        found.setdefault(kind, []).append(demand)
+    return list(found.values())
 
 
 def badness(demand: Demand) -> tuple[bool, float]:
