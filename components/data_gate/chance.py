@@ -9,19 +9,19 @@ LEVEL = 0.001
 served model, so chance refuses at most one run in 200."""
 
 
-def least_share(rows: int, share: float, level: float = LEVEL) -> float:
+def least_share(rows: int, share: float) -> float:
     """Returns the smallest share in a sample that is consistent with a share of all.
 
-    The number of rows with a property in a sample has a binomial distribution.
+    The number of rows with a property in a sample has a binomial distribution. A sample
+    has a smaller share than the result with the probability `LEVEL`.
 
     Args:
         rows: Number of rows in the sample; at least 1.
         share: Share of all rows that have the property.
-        level: Probability that a sample has a smaller share than the result.
     """
     from scipy.stats import binom
 
-    return float(binom.ppf(level, rows, share)) / rows
+    return float(binom.ppf(LEVEL, rows, share)) / rows
 
 
 def share_bound(

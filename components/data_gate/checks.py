@@ -1,6 +1,6 @@
 """Finds faults in a data set from its statistics."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import tensorflow_data_validation as tfdv
@@ -103,9 +103,15 @@ class Comparison:
         """Returns all distances, also those within their bounds."""
         kind = self.comparator.removesuffix("_comparator")
         return [
-            Distance(self.split, ".".join(info.path.step), *measurement)
+            Distance(
+                self.split,
+                ".".join(info.path.step),
+                anomalies_pb2.DriftSkewInfo.Measurement.Type.Name(found.type),
+                found.value,
+                found.threshold,
+            )
             for info in self.compared.drift_skew_info
-            for measurement in _measurements(getattr(info, f"{kind}_measurements"))
+            for found in getattr(info, f"{kind}_measurements")
         ]
 
 
@@ -151,14 +157,6 @@ def _compare(
         first, bounds, **{_TFDVS_NAMES[comparator]: second}
     )
     return Comparison(split, comparator, difference, one, other, compared)
-
-
-def _measurements(
-    measurements: Iterable[anomalies_pb2.DriftSkewInfo.Measurement],
-) -> Iterator[tuple[str, float, float]]:
-    for found in measurements:
-        kind = anomalies_pb2.DriftSkewInfo.Measurement.Type.Name(found.type)
-        yield kind, found.value, found.threshold
 
 
 def _comparing(
