@@ -1,7 +1,7 @@
 """The user's settings in `[data]` that the readers need."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Self
 
 
@@ -13,7 +13,7 @@ class Hints:
     """
 
     name: str = ""
-    classes: tuple[str, ...] = field(default=())
+    classes: tuple[str, ...] = ()
     noun: str = ""
     background: str = ""
     prefix: str = ""
@@ -24,7 +24,7 @@ class Hints:
     label: str = ""
     skip_unreadable: bool = False
     window: int = 0
-    spans: tuple[str, ...] = field(default=())
+    spans: tuple[str, ...] = ()
     marker: str = ""
 
     @classmethod

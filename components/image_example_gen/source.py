@@ -9,7 +9,14 @@ from functools import cached_property
 
 import numpy as np
 
-from components.image_example_gen import labelling, refusals, roles, spans, splitting
+from components.image_example_gen import (
+    class_names,
+    labelling,
+    refusals,
+    roles,
+    spans,
+    splitting,
+)
 from components.image_example_gen.contents import (
     ARCHIVES,
     in_order,
@@ -44,6 +51,10 @@ _DEEPEST = 3
 
 Observer = Callable[[str, np.ndarray, np.ndarray], None]
 """Called with a part's name, images and labels from 0."""
+
+
+def ignore(part: str, images: np.ndarray, labels: np.ndarray) -> None:
+    """Observes nothing."""
 
 
 @dataclass(frozen=True)
@@ -149,7 +160,7 @@ class Source:
             return f"{part}, {name}" if self.spans else name
         return f"{os.path.basename(of_part.images_name)}, row {row:,}"
 
-    def fingerprint(self, observe: Observer | None = None) -> str:
+    def fingerprint(self, observe: Observer = ignore) -> str:
         """Returns the SHA-256 of all images and labels, after checking them all.
 
         The same content has the same fingerprint as plain IDX, gzipped IDX or
@@ -167,8 +178,7 @@ class Source:
             content.start(name)
             for images, labels in self.blocks(name):
                 content.add(images, labels)
-                if observe is not None:
-                    observe(name, images, labels)
+                observe(name, images, labels)
         return content.hexdigest()
 
     def new_fingerprint(self) -> "Fingerprint":
@@ -299,7 +309,8 @@ def _together(path: str, chosen: list[Span], sources: list[Source]) -> Source:
 def _open_one(path: str, hints: Hints) -> Source:
     """Opens a data set in one folder or file."""
     files, of_archives = _unpacked(list_files(path))
-    opened = _open(path, roles.with_prefix(files, hints.prefix, path), hints)
+    files = roles.with_prefix(files, hints.prefix, path)
+    opened = _open(path, files, hints)
     names = {roles.TRAIN: TRAIN, roles.VALIDATION: EVAL, roles.TEST: TEST}
     notices = [*of_archives, *opened.notices]
     if roles.VALIDATION in opened.parts and roles.TEST not in opened.parts:
@@ -313,7 +324,8 @@ def _open_one(path: str, hints: Hints) -> Source:
             part = part.resized(*size)
             check_image(f"{path}: data.resize", part.shape)
         parts[name] = part
-    found = {label: composed(name) for label, name in opened.names.items()}
+    found = opened.names or class_names.find_names(files)
+    found = {label: composed(name) for label, name in found.items()}
     given = tuple(map(composed, hints.classes))
     return Source(path, parts, found, given, opened.in_order, tuple(notices))
 

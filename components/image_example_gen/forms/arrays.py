@@ -6,7 +6,7 @@ from itertools import chain
 
 import numpy as np
 
-from components.image_example_gen import class_names, levels, roles
+from components.image_example_gen import levels, roles
 from components.image_example_gen.files import File
 from components.image_example_gen.forms import array_files
 from components.image_example_gen.forms.array_files import Array, arrays_of
@@ -74,11 +74,7 @@ def open_parts(path: str, files: Sequence[File], hints: Hints) -> Opened:
             for part, (images, labels) in pairs.items()
         }
     )
-    return Opened(
-        parts,
-        dict(enumerate(texts)) or names or class_names.find_names(files),
-        notices=notices,
-    )
+    return Opened(parts, dict(enumerate(texts)) or names, notices=notices)
 
 
 def _is_class_by_class(every: Sequence[Array]) -> bool:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from components.image_example_gen import class_names, idx, roles
+from components.image_example_gen import idx, roles
 from components.image_example_gen.files import File
 from components.image_example_gen.forms.arrays import layout
 from components.image_example_gen.forms.opened import Opened
@@ -56,7 +56,7 @@ def open_parts(path: str, files: Sequence[File], hints: Hints) -> Opened:
         for name in (roles.TRAIN, roles.TEST, roles.VALIDATION)
         if name == roles.TRAIN or any(part == name for part, _ in found)
     }
-    return Opened(parts, class_names.find_names(files))
+    return Opened(parts)
 
 
 def _need(

@@ -12,7 +12,7 @@ class Opened:
 
     Attributes:
         parts: By `roles.TRAIN`, `TEST` and `VALIDATION`; `TRAIN` always exists.
-        names: Class names by label in the data; empty if unknown.
+        names: Class names by label in the data; empty if the data itself has none.
         in_order: Whether the data itself sets the order of the rows; files in a folder
             have no order of their own.
         notices: Notices for the user, one line each.

@@ -16,13 +16,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from components.image_example_gen import class_names, pictures, roles
+from components.image_example_gen import pictures, roles
 from components.image_example_gen.files import File, line
 from components.image_example_gen.forms import rows
 from components.image_example_gen.forms.listings import LABELS
 from components.image_example_gen.forms.opened import Opened
 from components.image_example_gen.hints import Hints
-from components.image_example_gen.labelling import coded, sorted_texts
 from contract.errors import BadInputError
 
 _IMAGES = (
@@ -66,27 +65,16 @@ def open_parts(path: str, files: Sequence[File], hints: Hints) -> Opened:
         if label not in _schema(by_part[part][0]).names:
             notices.append(f"the {part} part has no column {label}, and is left out")
             del by_part[part]
-    raw = {part: _labels(of_part, label) for part, of_part in by_part.items()}
-    is_text = any(labels.dtype == object for labels in raw.values())
-    texts = sorted_texts(
-        text for labels in raw.values() for text in set(map(str, labels.tolist()))
-    ) if is_text else []  # fmt: skip
-    if is_text:
-        raw = {part: coded(texts, map(str, labels)) for part, labels in raw.items()}
+    labels, texts = rows.read_labels(by_part, partial(_labels, column=label))
     if _holds_bytes(schema.field(images[0]).type):
         encoded = partial(_pictures, column=images[0])
-        parts = rows.of_pictures(by_part, raw, encoded, hints)
+        parts = rows.of_pictures(by_part, labels, encoded, hints)
     else:
         numbers = partial(_numbers, columns=images)
-        parts, of_levels = rows.of_numbers(by_part, raw, numbers, hints)
+        parts, of_levels = rows.of_numbers(by_part, labels, numbers, hints)
         notices += of_levels
-    return Opened(
-        parts,
-        dict(enumerate(texts))
-        or _names(schema, label)
-        or class_names.find_names(files),
-        notices=tuple(notices),
-    )
+    names = dict(enumerate(texts)) or _names(schema, label)
+    return Opened(parts, names, notices=tuple(notices))
 
 
 @contextmanager
@@ -171,9 +159,9 @@ def _holds_bytes(kind: pa.DataType) -> bool:
     )
 
 
-def _labels(files: Sequence[File], column: str) -> np.ndarray:
-    """Returns all labels of a part: int64, or objects for texts."""
-    found = []
+def _labels(files: Sequence[File], column: str) -> list[Any]:
+    """Returns all labels of a part: numbers or texts."""
+    found: list[Any] = []
     for file in files:
         with _batches(file, [column]) as (schema, batches):
             values = pa.Table.from_batches(
@@ -186,16 +174,17 @@ def _labels(files: Sequence[File], column: str) -> np.ndarray:
             )
         if pa.types.is_dictionary(values.type):
             values = values.cast(values.type.value_type)
-        if pa.types.is_integer(values.type):
-            found.append(values.to_numpy().astype(np.int64))
-        elif pa.types.is_string(values.type) or pa.types.is_large_string(values.type):
-            found.append(np.array(values.to_pylist(), dtype=object))
-        else:
+        if not (
+            pa.types.is_integer(values.type)
+            or pa.types.is_string(values.type)
+            or pa.types.is_large_string(values.type)
+        ):
             raise BadInputError(
                 f"{file}: {column}: expected whole numbers or texts, found "
                 f"{values.type}"
             )
-    return np.concatenate(found)
+        found += values.to_pylist()
+    return found
 
 
 def _names(schema: pa.Schema, label: str) -> dict[int, str]:

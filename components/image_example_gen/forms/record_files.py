@@ -19,12 +19,11 @@ from google.protobuf.descriptor_pool import DescriptorPool
 from google.protobuf.message import DecodeError
 from google.protobuf.message_factory import GetMessageClass
 
-from components.image_example_gen import class_names, pictures, roles
+from components.image_example_gen import pictures, roles
 from components.image_example_gen.files import File, read_upto
 from components.image_example_gen.forms import rows
 from components.image_example_gen.forms.opened import Opened
 from components.image_example_gen.hints import Hints
-from components.image_example_gen.labelling import sorted_texts
 from contract.errors import BadInputError
 
 _IMAGES = ("image", "image/encoded", "encoded", "jpg", "png", "image_raw", "x")
@@ -73,15 +72,7 @@ def open_parts(path: str, files: Sequence[File], hints: Hints) -> Opened:
         raise BadInputError(f"{path}: no records: expected at least 1, found none")
     image = _feature(name, first, _IMAGES, "")
     label = _feature(name, first, _LABELS, hints.label)
-    raw = {part: _labels(of_part, label) for part, of_part in by_part.items()}
-    texts = sorted_texts(
-        text for labels in raw.values() for text in labels if isinstance(text, str)
-    )
-    place: dict[Any, int] = {text: number for number, text in enumerate(texts)}
-    labels = {
-        part: np.array([place.get(value, value) for value in values])
-        for part, values in raw.items()
-    }
+    labels, texts = rows.read_labels(by_part, partial(_labels, key=label))
     notices: tuple[str, ...] = ()
     if first.features.feature[image].bytes_list.value:
         encoded = partial(_pictures, key=image)
@@ -89,11 +80,7 @@ def open_parts(path: str, files: Sequence[File], hints: Hints) -> Opened:
     else:
         numbers = partial(_numbers, key=image)
         parts, notices = rows.of_numbers(by_part, labels, numbers, hints)
-    return Opened(
-        parts,
-        dict(enumerate(texts)) or class_names.find_names(files),
-        notices=notices,
-    )
+    return Opened(parts, dict(enumerate(texts)), notices=notices)
 
 
 def _records(file: File) -> Iterator[bytes]:

@@ -111,11 +111,7 @@ def open_parts(path: str, files: Sequence[File], hints: Hints) -> Opened:
             for part, table in tables.items()
         }
     )
-    return Opened(
-        parts,
-        dict(enumerate(texts)) or class_names.find_names(files),
-        notices=(*notices, *of_levels),
-    )
+    return Opened(parts, dict(enumerate(texts)), notices=(*notices, *of_levels))
 
 
 def _look_at(file: File, label: str) -> _Table:
