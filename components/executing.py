@@ -22,7 +22,7 @@ class BaseExecutor(base_executor.BaseExecutor):
     ) -> None:
         """Takes the artifacts out of TFX's lists. A missing input has no key."""
         self._log_startup(input_dict, output_dict, exec_properties)
-        self.run(_single(input_dict), _single(output_dict), exec_properties)
+        self.run(single(input_dict), single(output_dict), exec_properties)
 
     @abstractmethod
     def run(
@@ -37,7 +37,8 @@ class BaseExecutor(base_executor.BaseExecutor):
         """
 
 
-def _single(artifacts: dict[str, list[types.Artifact]]) -> Artifacts:
+def single(artifacts: dict[str, list[types.Artifact]]) -> Artifacts:
+    """Takes each artifact out of TFX's list; an empty list gives no key."""
     return {
         key: artifact_utils.get_single_instance(some)
         for key, some in artifacts.items()

@@ -16,6 +16,7 @@ from tfx.utils import io_utils, json_utils, path_utils
 from components.beam import in_process
 from components.evaluator import results, without_beam
 from components.evaluator.judgement import Champion, ChampionRule, Numbers, judge
+from components.executing import Artifacts, single
 from contract import nodes, progress, properties
 from contract.bounds import Bound
 from contract.metric import make_metric
@@ -36,9 +37,8 @@ class Executor(executor.Executor):
         exec_properties: dict[str, Any],
     ) -> None:
         """Writes the `evaluation` and `blessing` artifacts; see `Evaluator`."""
-        baseline = artifact_utils.get_single_instance(
-            input_dict[standard_component_specs.BASELINE_MODEL_KEY]
-        )
+        inputs, outputs = single(input_dict), single(output_dict)
+        baseline = inputs[standard_component_specs.BASELINE_MODEL_KEY]
         champion = baseline.get_string_custom_property(properties.CHAMPION_VERSION)
         if not champion:
             # Without this input TFX evaluates the candidate alone.
@@ -47,13 +47,11 @@ class Executor(executor.Executor):
                 for key, artifacts in input_dict.items()
                 if key != standard_component_specs.BASELINE_MODEL_KEY
             }
-        folder = artifact_utils.get_single_uri(output_dict[nodes.EVALUATION])
-        task = task_of_examples(
-            artifact_utils.get_single_uri(input_dict[nodes.EXAMPLES])
-        )
+        folder = outputs[nodes.EVALUATION].uri
+        task = task_of_examples(inputs[nodes.EXAMPLES].uri)
         if in_process(self._beam_pipeline_args):
             self._log_startup(input_dict, output_dict, exec_properties)
-            _evaluate(input_dict, exec_properties, task, folder)
+            _evaluate(single(input_dict), exec_properties, task, folder)
         else:
             super().Do(input_dict, output_dict, exec_properties)
 
@@ -80,8 +78,8 @@ class Executor(executor.Executor):
             os.path.join(folder, results.DEMANDS_FILE), evaluation.to_json()
         )
         _bless(
-            artifact_utils.get_single_instance(output_dict[nodes.BLESSING]),
-            artifact_utils.get_single_instance(input_dict[nodes.MODEL]),
+            outputs[nodes.BLESSING],
+            inputs[nodes.MODEL],
             blessed=not any(demand.refused for demand in demands),
         )
         if refused := sum(demand.refused for demand in demands):
@@ -89,7 +87,7 @@ class Executor(executor.Executor):
 
 
 def _evaluate(
-    input_dict: dict[str, list[types.Artifact]],
+    inputs: Artifacts,
     exec_properties: dict[str, Any],
     task: Task,
     folder: str,
@@ -104,14 +102,12 @@ def _evaluate(
             config_pb2.EvalConfig(),
         ),
         {
-            name: path_utils.serving_model_path(
-                artifact_utils.get_single_uri(input_dict[key])
-            )
+            name: path_utils.serving_model_path(inputs[key].uri)
             for name, key in models.items()
-            if key in input_dict
+            if key in inputs
         },
         [
-            artifact_utils.get_split_uri(input_dict[nodes.EXAMPLES], split)
+            artifact_utils.get_split_uri([inputs[nodes.EXAMPLES]], split)
             for split in json_utils.loads(
                 exec_properties[standard_component_specs.EXAMPLE_SPLITS_KEY]
             )

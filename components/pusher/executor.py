@@ -12,6 +12,7 @@ from tfx.components.pusher import executor
 from tfx.types import artifact_utils
 from tfx.utils import io_utils
 
+from components.executing import Artifacts, single
 from components.pusher.facts import Folders, environment, parse_counts, read_facts
 from components.serving_validator.demand import read_withdrawn
 from contract import nodes, progress, properties
@@ -99,12 +100,12 @@ class Executor(executor.Executor):
         """Makes the model a version, unless one has it; the folder is locked."""
         staged = changes.stage(base)
         io_utils.copy_dir(self.GetModelPath(input_dict), staged)
-        if blessing := input_dict.get(nodes.INFRA_BLESSING):
-            found = read_withdrawn(artifact_utils.get_single_uri(blessing))
-            withdraw_marker(staged, found)
-        examples = artifact_utils.get_single_uri(input_dict[nodes.EXAMPLES])
+        inputs = single(input_dict)
+        if blessing := inputs.get(nodes.INFRA_BLESSING):
+            withdraw_marker(staged, read_withdrawn(blessing.uri))
         io_utils.copy_file(
-            os.path.join(examples, TASK_FILE), os.path.join(staged, TASK_FILE)
+            os.path.join(inputs[nodes.EXAMPLES].uri, TASK_FILE),
+            os.path.join(staged, TASK_FILE),
         )
         digest, files = model_digest(staged), file_digests(staged)
         recipe = exec_properties[RECIPE_KEY] or ""
@@ -123,9 +124,11 @@ class Executor(executor.Executor):
             changes.discard(staged)
             reason = f"{decided}: {how_to_allow(base, decided)}"
             return _Stored(None, label, held_back=reason)
-        statistics = artifact_utils.get_single_uri(input_dict[nodes.STATISTICS])
-        io_utils.copy_dir(statistics, os.path.join(staged, versions.STATISTICS_FOLDER))
-        facts = _facts(input_dict, exec_properties)
+        io_utils.copy_dir(
+            inputs[nodes.STATISTICS].uri,
+            os.path.join(staged, versions.STATISTICS_FOLDER),
+        )
+        facts = _facts(inputs, exec_properties)
         version = changes.publish(
             base, staged, lambda number: _describe(staged, number, digest, facts)
         )
@@ -227,14 +230,7 @@ def _label(base: str, version: int, label: str, servers: Servers) -> None:
         progress.tell(line)
 
 
-def _facts(
-    input_dict: dict[str, list[types.Artifact]], exec_properties: dict[str, Any]
-) -> Facts:
-    inputs = {
-        key: artifact_utils.get_single_instance(some)
-        for key, some in input_dict.items()
-        if some
-    }
+def _facts(inputs: Artifacts, exec_properties: dict[str, Any]) -> Facts:
     read = read_facts(Folders.of(inputs))
     known = Facts.model_validate_json(exec_properties.get(FACTS_KEY) or "{}")
     examples, champion = inputs[nodes.EXAMPLES], inputs[nodes.CHAMPION_MODEL]

@@ -28,6 +28,7 @@ from tfx.utils import io_utils, json_utils
 from tfx_bsl.tfxio.dataset_options import RecordBatchesOptions
 
 from components.beam import in_process
+from components.executing import single
 from contract import nodes
 
 _BATCH_VALUES = 1_000_000
@@ -53,10 +54,9 @@ class Executor(executor.Executor):
         exec_properties: dict[str, Any],
     ) -> None:
         """Writes the `statistics` artifact; see `StatisticsGen`."""
+        inputs = single(input_dict)
         schema = io_utils.SchemaReader().read(
-            io_utils.get_only_uri_in_dir(
-                artifact_utils.get_single_uri(input_dict[nodes.SCHEMA])
-            )
+            io_utils.get_only_uri_in_dir(inputs[nodes.SCHEMA].uri)
         )
         domains = [feature.int_domain for feature in schema.feature]
         most = max(domain.max for domain in domains if domain.is_categorical)
@@ -64,8 +64,8 @@ class Executor(executor.Executor):
             super().Do(input_dict, output_dict, exec_properties)
             return
         self._log_startup(input_dict, output_dict, exec_properties)
-        examples = artifact_utils.get_single_instance(input_dict[nodes.EXAMPLES])
-        statistics = artifact_utils.get_single_instance(output_dict[nodes.STATISTICS])
+        examples = inputs[nodes.EXAMPLES]
+        statistics = single(output_dict)[nodes.STATISTICS]
         splits = artifact_utils.decode_split_names(examples.split_names)
         _describe(statistics, examples, splits)
         # By default TFXIO would shuffle and repeat.

@@ -23,6 +23,7 @@ from components.report.traffic import sections
 from components.request_log_example_gen.executor import REQUESTS_FILE
 from components.request_log_example_gen.private import keep_picture
 from components.request_log_example_gen.selection import UNKNOWN
+from components.statistics_gen.reading import STATISTICS_FILE
 from components.traffic_gate import judgement
 from components.traffic_gate.facts import (
     Furthest,
@@ -283,7 +284,7 @@ def _spec(classes: int) -> dict[str, Any]:
 def _training_of(folder: str) -> Any:
     """Reads the statistics of a version's training split; None if it has none."""
     path = os.path.join(
-        folder, versions.STATISTICS_FOLDER, f"Split-{TRAIN}", "FeatureStats.pb"
+        folder, versions.STATISTICS_FOLDER, f"Split-{TRAIN}", STATISTICS_FILE
     )
     if not folder or not os.path.exists(path):
         return None
