@@ -1,6 +1,7 @@
 """Settings of the section `data`: the data set, and how it is split."""
 
 import math
+from dataclasses import fields
 from typing import Literal
 
 from pydantic import Field, field_validator
@@ -110,21 +111,12 @@ class Data(Section):
         )
 
     def hints(self, name: str) -> Hints:
-        """Returns the user's hints about the data."""
-        background = "" if self.background == "auto" else str(self.background)
-        return Hints(
-            name=name,
-            classes=self.classes,
-            noun=self.noun,
-            background=background,
-            prefix=self.prefix,
-            transpose=self.transpose,
-            resize=self.resize,
-            colour="" if self.colour == "auto" else self.colour,
-            image_size=self.image_size,
-            label=str(self.label),
-            skip_unreadable=self.skip_unreadable,
-            window=self.window,
-            spans=self.spans,
-            marker=self.marker,
-        )
+        """Returns the user's hints about the data: the settings of the same names."""
+        given = {field.name: getattr(self, field.name) for field in fields(Hints)}
+        given |= {
+            "name": name,
+            "background": "" if self.background == "auto" else str(self.background),
+            "colour": "" if self.colour == "auto" else self.colour,
+            "label": str(self.label),
+        }
+        return Hints(**given)
