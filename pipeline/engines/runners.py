@@ -4,6 +4,7 @@ Beam's own runners leave a job running when the driver is interrupted, wait with
 for a worker that cannot start, and report a lost server by the name of a gRPC class.
 """
 
+import argparse
 import copy
 import hashlib
 import logging
@@ -31,7 +32,6 @@ from apache_beam.runners.runner import PipelineState
 
 from contract import progress, stopping
 from contract.errors import BadInputError
-from pipeline.engines.options import EngineOptions
 from pipeline.engines.probe import ANSWER, MARK, QUESTION, Probe, this_worker
 
 TRIED = ("2.68.0", "2.77.0")
@@ -51,6 +51,25 @@ _ENDED = (PipelineState.DONE, PipelineState.DRAINED)
 
 class EngineError(ConnectionError):
     """The engine, its job server or its workers failed; the message is one line."""
+
+
+class EngineOptions(PipelineOptions):
+    """Options that are sent with a job; its job server lists them for any client.
+
+    Attributes:
+        shared_folder: Folder in which the nodes write. It belongs to a workspace, which
+            only one run holds at a time.
+        start_seconds: Most seconds that a worker may take to answer the first job.
+        flink_rest: Address of a separate Flink's REST API; jobs are cancelled there.
+        job_tag: Random tag by which a job is found if its id never arrived.
+    """
+
+    @classmethod
+    def _add_argparse_args(cls, parser: argparse.ArgumentParser) -> None:
+        parser.add_argument("--shared_folder", default=None)
+        parser.add_argument("--start_seconds", type=int, default=None)
+        parser.add_argument("--flink_rest", default=None)
+        parser.add_argument("--job_tag", default=None)
 
 
 class _Portable(portable_runner.PortableRunner):

@@ -14,8 +14,7 @@ from apache_beam.runners.runner import create_runner
 from contract.errors import BadInputError
 from pipeline.beam import Beam
 from pipeline.config import load_config
-from pipeline.engines.options import EngineOptions
-from pipeline.engines.runners import FlinkRunner, SparkRunner
+from pipeline.engines.runners import EngineOptions, FlinkRunner, SparkRunner
 
 
 def options(*settings: str, folder: str = "/shared") -> PipelineOptions:
