@@ -111,14 +111,11 @@ def _measured(
     """Returns TFMA's computations; TFMA runs equal ones of several metrics once."""
     metric = make_metric(path, options)
     key = tfma.metrics.MetricKey(name, model_name)
-    sums = (
-        _AddUp.computation(key, eval_config, metric)
-        if metric.needs_probabilities
-        else _CountAnswers.computation(key, eval_config)
-    )
-    of_rows: Callable[[Metric, Any], dict[int | None, float | None]] = (
-        _of_sums if metric.needs_probabilities else _of_answers
-    )
+    of_rows: Callable[[Metric, Any], dict[int | None, float | None]]
+    if metric.needs_probabilities:
+        sums, of_rows = _AddUp.computation(key, eval_config, metric), _of_sums
+    else:
+        sums, of_rows = _CountAnswers.computation(key, eval_config), _of_answers
 
     def measure(values: dict[Any, Any]) -> dict[Any, float]:
         found = of_rows(metric, values[sums.keys[0]])
