@@ -1,10 +1,13 @@
 """Tells from the name of a file or an array its part, and images from labels."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TypeVar
 
 from components.image_example_gen.files import File
 from contract.errors import BadInputError
+
+_T = TypeVar("_T")
 
 TRAIN, VALIDATION, TEST = "train", "validation", "test"
 
@@ -88,6 +91,28 @@ def by_part(path: str, files: Iterable[File], expected: str) -> dict[str, list[F
             f"{path}: missing: expected {expected}, found {names_text(every)}"
         )
     return found
+
+
+def pairs(
+    found: Mapping[tuple[str, str], _T], missing: Callable[[str, str], BadInputError]
+) -> dict[str, tuple[_T, _T]]:
+    """Returns images and labels by part: for training, and for each part that is there.
+
+    Args:
+        found: Files or arrays by part and kind.
+        missing: Returns the error for a part and a kind that were not found.
+
+    Raises:
+        BadInputError: A part has no images or no labels.
+    """
+    paired = {}
+    for part in (TRAIN, TEST, VALIDATION):
+        if part == TRAIN or any(part == of for of, _ in found):
+            for kind in (IMAGES, LABELS):
+                if (part, kind) not in found:
+                    raise missing(part, kind)
+            paired[part] = found[part, IMAGES], found[part, LABELS]
+    return paired
 
 
 def with_prefix(files: Sequence[File], prefix: str, path: str) -> list[File]:

@@ -288,9 +288,9 @@ def class_words(task: Task | None) -> tuple[str, str]:
 
 def headline_numbers(sections: Mapping[str, Section]) -> list[tuple[str, str, str]]:
     """Returns the run's most important numbers: label, value and a comparison."""
+    made = {name: one.facts for name, one in sections.items() if not one.failed}
     tiles = []
-    if (evaluation := sections.get(EVALUATION)) and not evaluation.failed:
-        facts = evaluation.facts
+    if facts := made.get(EVALUATION):
         champion = facts["champion_accuracy"]
         against = "no champion" if champion is None else f"champion {champion:.4f}"
         tiles.append(("test accuracy", f"{facts['accuracy']:.4f}", against))
@@ -302,12 +302,11 @@ def headline_numbers(sections: Mapping[str, Section]) -> list[tuple[str, str, st
                 f"{mistakes} mistakes in {images}",
             )
         )
-    if (model := sections.get(MODEL)) and not model.failed:
-        facts = model.facts
+    if facts := made.get(MODEL):
         parameters = count_text(facts["parameters"])
         tiles.append(("parameters", parameters, f"{len(facts['epochs'])} epochs"))
-    if (data := sections.get(DATA)) and not data.failed:
-        sizes = [split["examples"] for split in data.facts["splits"]]
+    if facts := made.get(DATA):
+        sizes = [split["examples"] for split in facts["splits"]]
         each = " + ".join(map(count_text, sizes))
         tiles.append(("images", count_text(sum(sizes)), each))
     return tiles

@@ -59,14 +59,15 @@ def open_parts(path: str, files: Sequence[File], hints: Hints) -> Opened:
                 f"{path}: expected one array with the {kind} of the {key[0]} part, "
                 f"found {arrays[key].relative} and {array.relative}"
             )
-    pairs = {
-        part: tuple(
-            _need(path, every, arrays, part, kind)
-            for kind in (roles.IMAGES, roles.LABELS)
+
+    def missing(part: str, kind: str) -> BadInputError:
+        expected = f"{'x' if kind == roles.IMAGES else 'y'}_{part}"
+        found = ", ".join(array.key for array in every) or "nothing"
+        return BadInputError(
+            f"{path}: missing array: expected {expected}, found {found}"
         )
-        for part in (roles.TRAIN, roles.TEST, roles.VALIDATION)
-        if part == roles.TRAIN or any(part == found for found, _ in arrays)
-    }
+
+    pairs = roles.pairs(arrays, missing)
     texts = _all_texts([labels for _, labels in pairs.values()])
     parts, notices = levels.as_bytes(
         {
@@ -116,23 +117,6 @@ def _kind_by_dimensions(array: Array) -> str | None:
     if len(array.shape) >= _LEAST_OF_IMAGES:
         return roles.IMAGES
     return roles.LABELS if len(array.shape) == 1 else None
-
-
-def _need(
-    path: str,
-    every: Sequence[Array],
-    arrays: Mapping[tuple[str, str], Array],
-    part: str,
-    kind: str,
-) -> Array:
-    if (part, kind) not in arrays:
-        prefix = "x" if kind == roles.IMAGES else "y"
-        found = ", ".join(array.key for array in every)
-        raise BadInputError(
-            f"{path}: missing array: expected {prefix}_{part}, found "
-            f"{found or 'nothing'}"
-        )
-    return arrays[part, kind]
 
 
 def _all_texts(labels: Sequence[Array]) -> list[str]:

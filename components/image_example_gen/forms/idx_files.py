@@ -47,31 +47,15 @@ def open_parts(path: str, files: Sequence[File], hints: Hints) -> Opened:
             )
         if other is None or other.name.lower().endswith(".gz"):
             found[key] = file
-    parts = {
-        name: _part(
-            _need(path, files, found, name, roles.IMAGES),
-            _need(path, files, found, name, roles.LABELS),
-            hints,
-        )
-        for name in (roles.TRAIN, roles.TEST, roles.VALIDATION)
-        if name == roles.TRAIN or any(part == name for part, _ in found)
-    }
-    return Opened(parts)
 
-
-def _need(
-    path: str,
-    files: Sequence[File],
-    found: dict[tuple[str, str], File],
-    part: str,
-    kind: str,
-) -> File:
-    if (part, kind) not in found:
-        raise BadInputError(
+    def missing(part: str, kind: str) -> BadInputError:
+        return BadInputError(
             f"{path}: missing: expected an IDX file with the {kind} of the {part} "
             f"part, as {_example(part, kind)}, found {roles.names_text(files)}"
         )
-    return found[part, kind]
+
+    pairs = roles.pairs(found, missing)
+    return Opened({part: _part(*both, hints) for part, both in pairs.items()})
 
 
 def _example(part: str, kind: str) -> str:
