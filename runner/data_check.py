@@ -6,7 +6,7 @@ import numpy as np
 
 from components.data_gate.chance import share_bound
 from components.image_example_gen import splitting
-from components.image_example_gen.duplicates import Hashes, named
+from components.image_example_gen.duplicates import Hashes
 from components.task_schema_gen.schema import parse_judgement
 from contract.features import EVAL, LABEL, TEST, TRAIN
 from contract.task import Task, short_name
@@ -74,7 +74,7 @@ def examine(config: Config, dataset: DataSet, look: Look) -> Findings:
     share = duplicates / counts[TEST].sum()
     stops = []
     if duplicates:
-        [pair, *_] = named(look.hashes.pairs(split.rows), source.name_of)
+        [pair, *_] = look.hashes.pairs(split.rows, source.name_of)
         text = (
             f"{duplicates:,} test images ({share:.2%}) are in the training part as "
             f"well, as {pair[TEST]} = {pair[TRAIN]}: data.max_duplicates allows "

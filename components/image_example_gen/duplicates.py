@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -15,9 +15,6 @@ split, and test images that are also in the training part."""
 
 MOST_PAIRS = 20
 """Maximum number of duplicates that are listed by name."""
-
-Row = tuple[str, int]
-"""A part's name, and the index of one of its rows."""
 
 
 class Hashes:
@@ -46,18 +43,28 @@ class Hashes:
         hashes, is_test = self._all(splits)
         return int(np.isin(hashes[is_test], hashes[~is_test]).sum())
 
-    def pairs(self, splits: Mapping[str, np.ndarray]) -> list[tuple[Row, Row]]:
+    def pairs(
+        self, splits: Mapping[str, np.ndarray], name: Callable[[str, int], str]
+    ) -> list[dict[str, str]]:
         """Returns the first `MOST_PAIRS` duplicates.
 
+        Args:
+            splits: See `test_rows_in_training`.
+            name: Returns the name of an image for a part and the index of its row.
+
         Returns:
-            Pairs: a row of the test split, and a row elsewhere with the same image.
+            For each a test image's name, by `TEST`, and that of the same image in the
+            training part, by `TRAIN`.
         """
         hashes, is_test = self._all(splits)
         test, others = np.flatnonzero(is_test), np.flatnonzero(~is_test)
         twice = test[np.isin(hashes[test], hashes[others])][:MOST_PAIRS]
         rows = [(part, row) for part, of in splits.items() for row in range(len(of))]
         return [
-            (rows[one], rows[others[np.argmax(hashes[others] == hashes[one])]])
+            {
+                TEST: name(*rows[one]),
+                TRAIN: name(*rows[others[np.argmax(hashes[others] == hashes[one])]]),
+            }
             for one in twice
         ]
 
@@ -69,15 +76,8 @@ class Hashes:
         return hashes, np.concatenate(list(splits.values())) == SPLITS.index(TEST)
 
 
-def named(
-    pairs: Sequence[tuple[Row, Row]], name: Callable[[str, int], str]
-) -> list[dict[str, str]]:
-    """Returns the names of each pair's test image and of its duplicate."""
-    return [{TEST: name(*one), TRAIN: name(*other)} for one, other in pairs]
-
-
 def read_named(folder: str) -> list[dict[str, str]]:
-    """Reads the duplicates that `named` listed; older artifacts have none."""
+    """Reads the duplicates that `Hashes.pairs` named; older artifacts have none."""
     return read_split(folder).get("duplicates", [])
 
 

@@ -13,7 +13,7 @@ from tfx.utils import io_utils
 
 from components.executing import Artifacts, BaseExecutor
 from components.image_example_gen import splitting
-from components.image_example_gen.duplicates import SPLIT_FILE, Hashes, named
+from components.image_example_gen.duplicates import SPLIT_FILE, Hashes
 from components.image_example_gen.examples import Rows, SplitWriter
 from components.image_example_gen.hints import Hints
 from components.image_example_gen.source import Source, open_source
@@ -88,7 +88,7 @@ class Written:
         assignment: The split of each row.
         by_class: Rows of each class, by split; int64 `[classes]`.
         duplicates: Number of test rows whose image is also in the training part.
-        pairs: Some of these duplicates by name; see `duplicates.named`.
+        pairs: Some of these duplicates by name; see `Hashes.pairs`.
         spans: Name, rows and fingerprint of each span; empty for data without spans.
     """
 
@@ -183,7 +183,7 @@ def write_splits(
         assignment,
         by_class,
         hashes.test_rows_in_training(assignment.rows),
-        named(hashes.pairs(assignment.rows), source.name_of),
+        hashes.pairs(assignment.rows, source.name_of),
         [
             {"span": span.name, "rows": len(assignment.rows[part]), "fingerprint": own}
             for span, (part, own) in zip(

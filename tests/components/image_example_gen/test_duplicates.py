@@ -27,7 +27,8 @@ def test_splits_of_one_part_are_compared(dataset: Dataset) -> None:
     hashes.add("train", dataset.train_images[[0, 1, 2, 0, 3]])
     splits = {"train": np.array([TRAIN, TRAIN, EVAL, TEST, TEST])}
     assert hashes.test_rows_in_training(splits) == 1
-    assert hashes.pairs(splits) == [(("train", 3), ("train", 0))]
+    found = hashes.pairs(splits, "{} {}".format)
+    assert found == [{"test": "train 3", "train": "train 0"}]
 
 
 def test_one_pixel_makes_another_image(dataset: Dataset) -> None:
