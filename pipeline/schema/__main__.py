@@ -65,9 +65,7 @@ def _inferred(config: Config, data: str) -> str:
     source, levels = open_source(data, hints), Levels()
     task = understand(source, hints, source.fingerprint(levels))
     labels = {part: source.labels(part) for part in source.parts}
-    split = splitting.assign(
-        data, labels, task.classes, config.data.splitting(), source.in_order
-    )
+    split = source.assign(labels, config.data.splitting())
     counts = splitting.count(labels, split, len(task.classes))
     return infer(task, counts, levels, os.path.basename(os.path.abspath(data)))
 

@@ -70,8 +70,8 @@ def infer(
         f"the distance between training and test part is {measured:.5f}; the bound is "
         f"{_MARGIN} times that, and at least {_LEAST_DRIFT}"
         if measured is not None
-        else f"this data has one part, so nothing was measured; {_LEAST_DRIFT} is the "
-        "bound for MNIST"
+        else "this data has no test part of its own, so nothing was measured; "
+        f"{_LEAST_DRIFT} is the bound for MNIST"
     )
     text = resources.files(__package__).joinpath(_TEMPLATE).read_text("utf-8")
     return Template(text).substitute(

@@ -47,6 +47,23 @@ def test_it_is_a_judgement_that_the_pipeline_takes(scans: str) -> None:
     )
 
 
+def test_data_in_spans_is_read_as_a_run_reads_it(
+    all_digits: Dataset, tmp_path: Path
+) -> None:
+    for span in ("1", "2"):
+        folder = tmp_path / span
+        folder.mkdir()
+        rows = slice(int(span) * 500)
+        np.savez(
+            folder / "scans.npz",
+            images=all_digits.train_images[rows],
+            labels=all_digits.train_labels[rows],
+        )
+    both = infer("--data", str(tmp_path / "{SPAN}"), "--set", "data.window=2")
+    assert "rows: train " in both.output
+    assert set(bounds(both.output)) == {"drift", "skew", "label drift"}
+
+
 def test_each_bound_stands_under_its_reason(scans: str) -> None:
     lines = infer("--data", scans).output.splitlines()
     for number, line in enumerate(lines):
