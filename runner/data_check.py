@@ -64,10 +64,7 @@ def examine(config: Config, dataset: DataSet, look: Look) -> Findings:
     """
     source = dataset.source
     assert source is not None, "`resolve` opens it"
-    labels = {part: source.labels(part) for part in source.parts}
-    classes = dataset.task.classes
-    split = source.assign(labels, config.data.splitting())
-    counts = splitting.count(labels, split, len(classes))
+    split, counts = source.split(config.data.splitting())
     duplicates = look.hashes.test_rows_in_training(split.rows)
     warnings = [dataset.notice] if dataset.notice else []
     warnings += _of_classes(config, dataset.task, counts)

@@ -147,9 +147,7 @@ def write_splits(
     source: Source, folder: str, settings: splitting.Settings, shard_rows: int
 ) -> Written:
     """Writes `<folder>/Split-<split>/data_tfrecord-*.gz` for all splits."""
-    labels = {part: source.labels(part) for part in source.parts}
-    assignment = source.assign(labels, settings)
-    by_class = splitting.count(labels, assignment, len(source.labelling.classes))
+    assignment, by_class = source.split(settings)
     writers = [
         SplitWriter(
             os.path.join(folder, f"Split-{split}"),

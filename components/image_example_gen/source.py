@@ -131,26 +131,34 @@ class Source:
         blocks = [self.labelling.encode(raw) for raw in self.parts[part].labels()]
         return np.concatenate(blocks)
 
-    def assign(
-        self, labels: Mapping[str, np.ndarray], settings: splitting.Settings
-    ) -> splitting.Assignment:
-        """Assigns each row to a split.
+    def split(
+        self, settings: splitting.Settings
+    ) -> tuple[splitting.Assignment, dict[str, np.ndarray]]:
+        """Assigns each row to a split, and counts the rows of each class by split.
 
         For data in spans all images are read; see `splitting.by_content`.
 
         Raises:
             BadInputError: The rows cannot be split as the settings say.
         """
-        if not self.spans:
-            classes = self.labelling.classes
-            return splitting.assign(self.path, labels, classes, settings, self.in_order)
-        rows = {
-            part: np.concatenate(
-                [splitting.by_content(images, settings) for images, _ in blocks]
+        labels = {part: self.labels(part) for part in self.parts}
+        classes = self.labelling.classes
+        if self.spans:
+            rows = {
+                part: np.concatenate(
+                    [
+                        splitting.by_content(images, settings)
+                        for images, _ in self.blocks(part)
+                    ]
+                )
+                for part in self.parts
+            }
+            assignment = splitting.of_content(self.path, rows, settings)
+        else:
+            assignment = splitting.assign(
+                self.path, labels, classes, settings, self.in_order
             )
-            for part, blocks in ((part, self.blocks(part)) for part in self.parts)
-        }
-        return splitting.of_content(self.path, rows, settings)
+        return assignment, splitting.count(labels, assignment, len(classes))
 
     def name_of(self, part: str, row: int) -> str:
         """Returns the name of an image for messages: its file, or a file and a row."""

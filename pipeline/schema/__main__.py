@@ -57,16 +57,13 @@ def infer_command(
 
 
 def _inferred(config: Config, data: str) -> str:
-    from components.image_example_gen import splitting
     from components.image_example_gen.source import open_source
     from components.image_example_gen.understanding import name_of, understand
 
     hints = config.data.hints(config.data.name or name_of(data))
     source, levels = open_source(data, hints), Levels()
     task = understand(source, hints, source.fingerprint(levels))
-    labels = {part: source.labels(part) for part in source.parts}
-    split = source.assign(labels, config.data.splitting())
-    counts = splitting.count(labels, split, len(task.classes))
+    _, counts = source.split(config.data.splitting())
     return infer(task, counts, levels, os.path.basename(os.path.abspath(data)))
 
 

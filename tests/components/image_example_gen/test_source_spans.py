@@ -28,8 +28,7 @@ def write(folder: Path, spans: Mapping[str, Sequence[int]]) -> str:
 
 def splits(source: Source, settings: Settings) -> dict[str, set[bytes]]:
     """Returns the pictures of each split."""
-    labels = {part: source.labels(part) for part in source.parts}
-    assigned = source.assign(labels, settings)
+    assigned, _ = source.split(settings)
     found: dict[str, set[bytes]] = {split: set() for split in SPLITS}
     for part in source.parts:
         start = 0
