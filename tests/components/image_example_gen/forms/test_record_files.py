@@ -61,6 +61,13 @@ def test_labels_may_be_texts_in_a_feature_that_is_named(tmp_path: Path) -> None:
     assert source.labelling.classes == ("A", "B", "C")
 
 
+def test_numbers_among_texts_count_as_texts(tmp_path: Path) -> None:
+    write(tmp_path / "train.tfrecord", ["A", 1, "B"])
+    source = open_source(str(tmp_path))
+    assert source.labelling.classes == ("1", "A", "B")
+    assert source.labels("train").tolist() == [1, 0, 2]
+
+
 def test_examples_of_an_earlier_run_are_read_as_they_were_written(
     tmp_path: Path,
 ) -> None:
