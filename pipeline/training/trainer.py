@@ -12,7 +12,6 @@ import tensorflow as tf
 import tensorflow_transform as tft
 
 from contract import model_run, progress
-from contract.features import EVAL, TEST
 from contract.reliability import Reliability, measure
 from contract.task import Task, task_of_split
 from pipeline.training import compiling, network, warm_start
@@ -24,9 +23,6 @@ from pipeline.training.novelty import Novelty
 from pipeline.training.optimizer import kernel_adam
 from pipeline.training.settings import Training
 from pipeline.training.summary import summarize
-
-EVAL_SPLITS = (EVAL, TEST)
-"""The splits that `run_fn` expects as `eval_args.splits`, in this order."""
 
 CONFIG_KEY = "training"
 
@@ -56,7 +52,8 @@ def run_fn(fn_args: Any) -> None:
     reliability is measured on the other half. Without it, both use the whole split.
 
     Args:
-        fn_args: TFX's FnArgs; `custom_config["training"]` holds a `Training`.
+        fn_args: TFX's FnArgs; `custom_config["training"]` holds a `Training`, and the
+            splits of `eval_files` are eval and test, in this order.
 
     Raises:
         BadInputError: The network, the optimiser or the class weights cannot be used;
