@@ -15,7 +15,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from enum import Enum
-from typing import TYPE_CHECKING, Any, Never
+from typing import TYPE_CHECKING, Any, Never, TextIO
 
 import click
 
@@ -216,12 +216,18 @@ def _refuse_empty(arguments: Sequence[str]) -> None:
         raise click.UsageError(f"{name or 'arguments'}: expected a value, found none")
 
 
-def console() -> "Console":
-    """Returns the console; into a pipe, rows are not wrapped at a terminal's width."""
+def console(stream: TextIO | None = None) -> "Console":
+    """Returns the console; into a pipe, rows are not wrapped at a terminal's width.
+
+    Args:
+        stream: Where it writes to; None for standard output.
+    """
     from rich.console import Console
 
-    # The user's names and paths are printed: `my [digits]` must not be read as markup.
+    # The user's names and paths are printed: `my [digits]` must not be read as markup,
+    # nor `net.py:boom:` as a picture.
     plain: dict[str, Any] = {"highlight": False, "markup": False, "emoji": False}
+    plain["file"] = stream
     here = Console(**plain)
     # Colours may be forced on a pipe, but it has no width.
     return here if here.file.isatty() else Console(**plain, width=200)
@@ -256,7 +262,7 @@ def live(where: "Console", picture: "Callable[[], RenderableType]") -> Iterator[
 
 def say(where: "Console", text: str, style: str = "") -> None:
     """Prints a text without wrapping and without markup."""
-    where.print(text, style=style or None, markup=False, soft_wrap=True)
+    where.print(text, style=style or None, markup=False, emoji=False, soft_wrap=True)
 
 
 def print_json(content: Any) -> None:

@@ -22,7 +22,7 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from contract.command import explain, live, redraws, say
+from contract.command import console, explain, live, redraws, say
 from runner import memory
 from runner.events import Event
 
@@ -79,7 +79,7 @@ class Screen:
     """Shows the steps of a run: live on a terminal, as one line each elsewhere."""
 
     def __init__(self, stream: TextIO) -> None:
-        self.console = Console(file=stream, highlight=False, soft_wrap=False)
+        self.console = console(stream)
         self._redraws = redraws(self.console)
         self.steps: list[Step] = []
         self._started = time.monotonic()

@@ -3,12 +3,12 @@
 from contextlib import AbstractContextManager
 from typing import TextIO
 
-from rich.console import Console, RenderableType
+from rich.console import RenderableType
 from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from contract.command import live, redraws, say
+from contract.command import console, live, redraws, say
 from runner.kubeflow.client import Progress
 from runner.kubeflow.tasks import Node
 from runner.kubeflow.verdict import Ending
@@ -25,7 +25,7 @@ class ProgressScreen:
     """Shows the nodes of a run: live on a terminal, as one line each elsewhere."""
 
     def __init__(self, stream: TextIO) -> None:
-        self.console = Console(file=stream, highlight=False)
+        self.console = console(stream)
         self._shown: set[str] = set()
         self._passes = 1
         self._says_pending = False

@@ -12,7 +12,6 @@ from typing import Any, Never, TypeVar
 import click
 import grpc
 from click.core import ParameterSource
-from rich.console import Console
 
 from contract import command
 from contract.options import AS_JSON, ModelOption
@@ -155,7 +154,7 @@ def cli() -> None:
     \b
     Exit codes:
       0  done                    5  deadline exceeded
-      1  the server failed       6  no such model, version or label
+      1  the server failed       6  no such model or version
       2  wrong usage             7  the server rejected the request
       3  an image is unreadable  8  not allowed
       4  no server answers     130  interrupted (143 by SIGTERM)
@@ -285,7 +284,7 @@ def status(client: Client, as_json: bool) -> None:
     if as_json:
         click.echo(render.status_json(client.model.name, versions))
     else:
-        render.print_status(Console(highlight=False), versions)
+        render.print_status(command.console(), versions)
 
 
 @cli.command()
@@ -298,7 +297,7 @@ def metadata(client: Client, as_json: bool) -> None:
     if as_json:
         click.echo(render.metadata_json(answer))
     else:
-        render.print_metadata(Console(highlight=False), answer)
+        render.print_metadata(command.console(), answer)
 
 
 @cli.command()

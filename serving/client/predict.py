@@ -137,7 +137,7 @@ def show(
     Returns:
         Whether a picture was unreadable.
     """
-    console = Console(highlight=False)
+    console = command.console()
     unreadable = False
     batches = wish.batches(_files(wish), model.served)
     first = list(islice(batches, 1 + MAX_DRAWINGS // wish.batch_size))

@@ -245,3 +245,13 @@ def test_in_a_log_progress_is_a_line_now_and_then_and_the_last_one(
         "epoch 1/25",
         "epoch 25/25",
     ]
+
+
+def test_names_of_the_user_are_shown_as_they_are(
+    screen: Screen, stream: io.StringIO
+) -> None:
+    """`:boom:` and `[red]` are no pictures and colours, and no line is wrapped."""
+    name = f"net.py:boom: {'x' * 60} [red]"
+    tell(screen, Event("started", "Trainer"), Event("progress", text=name))
+    screen.say(name)
+    assert lines(stream) == [f"    {name}", name]
