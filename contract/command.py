@@ -211,7 +211,7 @@ def _refuse_empty(arguments: Sequence[str]) -> None:
         name, assigned, value = argument.partition("=")
         if not argument:
             name = before
-        elif not (name.startswith("-") and assigned and not value):
+        elif not (name.startswith("--") and assigned and not value):
             continue
         raise click.UsageError(f"{name or 'arguments'}: expected a value, found none")
 

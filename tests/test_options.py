@@ -123,6 +123,14 @@ def test_no_option_takes_an_empty_text(
     assert not os.listdir()
 
 
+def test_a_value_may_look_like_a_short_option(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["--classes", "-abc=", "--data", "nowhere"]
+    assert ended("runner.cli", words, monkeypatch) == 2
+    assert "nowhere: missing" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("module", programs())
 def test_a_command_that_only_reads_makes_no_file(
     module: str, monkeypatch: pytest.MonkeyPatch
