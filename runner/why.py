@@ -28,7 +28,7 @@ from pipeline.config import Config
 from runner.datasets import DataSet
 from runner.local import compiled
 from runner.workspace import Workspace
-from version_store.sqlite_file import reading
+from version_store.sqlite_file import is_new, reading
 
 NEW_EACH_TIME = "run"
 """The parameter with the run's name, which makes a node execute in every run."""
@@ -131,8 +131,8 @@ def _copy_of(database: str) -> Iterator[str]:
     """Yields the path of a copy of the store, or of a new one if there is none."""
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "metadata.sqlite")
-        # A run that was killed early leaves an empty file.
-        if os.path.exists(database) and os.path.getsize(database):
+        # A run that was killed early leaves a database without tables.
+        if os.path.exists(database) and not is_new(database):
             with reading(database) as source, closing(sqlite3.connect(path)) as target:
                 source.backup(target)
         yield path

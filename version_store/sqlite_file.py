@@ -16,7 +16,6 @@ from contract.errors import BadInputError
 from contract.special_files import file_only
 from contract.waiting import PATIENCE_SECONDS, told
 
-_MAGIC = b"SQLite format 3\0"
 _TABLE = "Execution"
 _POLL_SECONDS = 0.2
 
@@ -33,6 +32,17 @@ def reading(path: str) -> Iterator[sqlite3.Connection]:
         BadInputError: There is no such file, or it is no metadata store, or damaged.
         TimeoutError: Another process holds it for too long.
     """
+    with _opened(path) as (database, tables):
+        if _TABLE not in tables:
+            raise BadInputError(
+                f"{path}: expected a metadata store, found another database"
+            )
+        yield database
+
+
+@contextmanager
+def _opened(path: str) -> Iterator[tuple[sqlite3.Connection, set[str]]]:
+    """Opens a database as `reading` does; yields it and the names of its tables."""
     _check(path)
     # `as_uri` quotes letters of the path that have a meaning in a URI.
     uri = f"{Path(path).absolute().as_uri()}?mode=rw"
@@ -42,22 +52,33 @@ def reading(path: str) -> Iterator[sqlite3.Connection]:
             opened.enter_context(contextlib.closing(database))
             database.execute("pragma query_only = on")
             database.execute("begin")
-            if _TABLE not in _tables(path, database):
-                raise BadInputError(
-                    f"{path}: expected a metadata store, found another database"
-                )
-        yield database
+            tables = _tables(path, database)
+        yield database, tables
+
+
+def is_new(path: str) -> bool:
+    """Tells whether an existing database has no tables, as ML Metadata makes them.
+
+    It is an empty file, or a process was killed while it made them.
+
+    Raises:
+        BadInputError: It is no database; see also `reading`.
+    """
+    if os.path.isfile(path) and not os.path.getsize(path):
+        return True
+    with _opened(path) as (_, tables):
+        return not tables
 
 
 def highest_execution(path: str) -> int:
     """Returns the highest number that a metadata store gave to an execution.
 
-    An empty file counts as a new store, as it does for ML Metadata.
+    It is 0 for a new store; see `is_new`.
 
     Raises:
         BadInputError: It is no metadata store, or it is damaged; see also `reading`.
     """
-    if os.path.isfile(path) and not os.path.getsize(path):
+    if is_new(path):
         return 0
     with reading(path) as database, _damage_told(path):
         [(first,), *_] = database.execute("pragma quick_check(1)").fetchall()
@@ -83,14 +104,12 @@ def _damage_told(path: str) -> Iterator[None]:
 
 def _check(path: str) -> None:
     try:
-        with open(path, "rb", opener=file_only) as stream:
-            start = stream.read(len(_MAGIC))
+        with open(path, "rb", opener=file_only):
+            pass
     except OSError as error:
         raise BadInputError(
             f"{path}: expected a metadata store, found: {error.strerror}"
         ) from error
-    if start != _MAGIC:
-        raise BadInputError(f"{path}: expected a sqlite file, found another one")
 
 
 def _tables(path: str, database: sqlite3.Connection) -> set[str]:

@@ -173,9 +173,7 @@ class TestFile:
     def test_another_file_is_refused(self, tmp_path: Path) -> None:
         path = tmp_path / "notes.txt"
         path.write_text("notes")
-        with pytest.raises(
-            BadInputError, match="expected a sqlite file, found another"
-        ):
+        with pytest.raises(BadInputError, match="found: file is not a database"):
             open_store(str(path))
 
     def test_a_database_of_something_else_is_refused(self, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from contract.errors import BadInputError
 from tests.version_store.pushing import make_store, record_execution
-from version_store.sqlite_file import highest_execution, reading
+from version_store.sqlite_file import highest_execution, is_new, reading
 
 
 @pytest.fixture
@@ -72,6 +72,25 @@ def test_nobody_writes_while_it_is_read(database: str) -> None:
 def test_an_empty_file_is_a_new_store(tmp_path: Path) -> None:
     (tmp_path / "new.sqlite").touch()
     assert highest_execution(str(tmp_path / "new.sqlite")) == 0
+
+
+KILLED_WHILE_IT_MAKES_TABLES = """
+import os, signal, sqlite3, sys
+store = sqlite3.connect(sys.argv[1], isolation_level=None)
+store.execute("pragma cache_size = 2")  # so that pages are written before the end
+store.execute("begin")
+store.execute("create table Execution as select randomblob(100000)")
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_one_whose_tables_were_not_finished_is_a_new_store(tmp_path: Path) -> None:
+    path = str(tmp_path / "new.sqlite")
+    command = [sys.executable, "-c", KILLED_WHILE_IT_MAKES_TABLES, path]
+    assert subprocess.run(command, check=False).returncode == -signal.SIGKILL
+    assert os.path.getsize(path)
+    assert is_new(path)
+    assert highest_execution(path) == 0
 
 
 def _cut(path: Path) -> None:
