@@ -46,10 +46,14 @@ def list_command(log: str, since: str | None, until: str | None, as_json: bool) 
     if a killed server did not write its line of the index; `monitor` still reads it.
     """
     when = reading.period(since, until)
+    listed = 0
     for path in reading.find_files(log, at_hand=True):
         for entry in reading.entries(path):
             if when.has(entry.timestamp_secs):
                 click.echo(_json(entry) if as_json else _text(entry))
+                listed += 1
+    if not listed:
+        click.echo(f"{log}: its index names no request of this time", err=True)
 
 
 def _text(entry: reading.Entry) -> str:

@@ -141,6 +141,15 @@ def test_requests_are_listed_and_forgotten_by_commands(
         CliRunner().invoke(cli.cli, forget, catch_exceptions=False)
 
 
+def test_a_list_of_nothing_says_so(prefix: Path) -> None:
+    write_log(prefix, range(2))
+    [path] = reading.find_files(str(prefix))
+    Path(reading.index_of(path)).write_text("no JSON\n")
+    listed = CliRunner().invoke(cli.cli, ["list", "--log", str(prefix)])
+    assert (listed.exit_code, listed.stdout) == (0, "")
+    assert listed.stderr == f"{prefix}: its index names no request of this time\n"
+
+
 def test_pictures_are_forgotten_when_the_log_has_gone(tmp_path: Path) -> None:
     picture = tmp_path / forgetting.PICTURES / forgetting.picture_name("request-1", 0)
     picture.parent.mkdir()
