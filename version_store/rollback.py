@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from contract.errors import BadInputError
+from contract.task import TASK_FILE
 from version_store import changes
 from version_store.digests import (
     MANIFEST_FILE,
@@ -152,11 +153,17 @@ def check(target: Version) -> None:
 
 
 def _same(one: Version, other: Version) -> bool:
-    """Tells whether two versions have the same model, perhaps trained twice."""
+    """Tells whether two versions have the same model, perhaps trained twice.
+
+    Renamed classes make another model, although the variables are the same.
+    """
     if one.manifest is None or other.manifest is None:
         return False
     (digest, *trained), (others, *again) = map(identity, (one.manifest, other.manifest))
-    return digest == others or (all(trained) and trained == again)
+    task, that = (
+        (m.files or {}).get(TASK_FILE) for m in (one.manifest, other.manifest)
+    )
+    return digest == others or (all(trained) and trained == again and task == that)
 
 
 def _replicate(source: str, target: str, pushed: Mapping[str, str] | None) -> None:

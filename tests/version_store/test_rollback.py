@@ -173,6 +173,18 @@ class TestRollback:
         states = {one.number: one.state for one in list_versions(str(models), MODEL)}
         assert [states[number] for number in bad] == ["rolled back from"] * 2
 
+    def test_one_with_other_names_of_classes_is_an_earlier_one(
+        self, models: Path, make_model: Callable[..., Path]
+    ) -> None:
+        """A recipe may not know the data, and the variables are equal."""
+        made = []
+        for name in ("old names", "new names"):
+            trained = make_model(name, "equal")
+            (trained / "saved_model.pb").write_text(f"graph with {name}")
+            (trained / "task.json").write_text(name)
+            made.append(push(models, source=trained, recipe="of both"))
+        assert back(models).source.number == made[0]
+
     def test_the_next_runs_champion_is_the_model_rolled_back_to(
         self, models: Path
     ) -> None:
