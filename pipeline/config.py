@@ -162,8 +162,11 @@ def _parse(setting: str) -> tuple[str, Any]:
     """Splits `section.key=value`; the value is read as TOML, else as plain text."""
     dotted, equals, text = setting.partition("=")
     if not equals or dotted.count(".") != 1:
+        inner = dotted.count(".") > 1
+        form = '{key="text"}, as training.schedule={kind="cosine"}'
         raise BadInputError(
-            f"setting {setting}: expected section.key=value, as training.epochs=5"
+            f"setting {setting}: expected section.key="
+            + (form if inner else "value, as training.epochs=5")
         )
     try:
         return dotted, tomllib.loads(f"value = {text}")["value"]
