@@ -20,7 +20,8 @@ import tensorflow_model_analysis as tfma
 # TFMA 0.52 no longer exports these from its top-level package.
 from tensorflow_model_analysis.proto import config_pb2, metrics_for_slice_pb2
 
-from contract.metric import Metric, make_metric
+from contract.metric import SETTING, Metric, make_metric
+from contract.own_code import told
 
 _Answers: TypeAlias = Counter[tuple[int, int]]
 """Number of rows by (label, answer)."""
@@ -91,11 +92,12 @@ def _confusion_matrix_plot(
         of_threshold = metrics_for_slice_pb2.MultiClassConfusionMatrixAtThresholds()
         matrix = of_threshold.matrices.add(threshold=0.0)
         for (label, answer), rows in sorted(values[answers.keys[0]].items()):
-            matrix.entries.add(
-                actual_class_id=label,
-                predicted_class_id=answer,
-                num_weighted_examples=rows,
-            )
+            if rows:
+                matrix.entries.add(
+                    actual_class_id=label,
+                    predicted_class_id=answer,
+                    num_weighted_examples=rows,
+                )
         return {plot_key: of_threshold}
 
     return [answers, tfma.metrics.DerivedMetricComputation([plot_key], plot)]
@@ -113,12 +115,13 @@ def _measured(
     key = tfma.metrics.MetricKey(name, model_name)
     of_rows: Callable[[Metric, Any], dict[int | None, float | None]]
     if metric.needs_probabilities:
-        sums, of_rows = _AddUp.computation(key, eval_config, metric), _of_sums
+        sums, of_rows = _AddUp.computation(key, eval_config, metric, path), _of_sums
     else:
         sums, of_rows = _CountAnswers.computation(key, eval_config), _of_answers
 
     def measure(values: dict[Any, Any]) -> dict[Any, float]:
-        found = of_rows(metric, values[sums.keys[0]])
+        with told(SETTING, path):
+            found = of_rows(metric, values[sums.keys[0]])
         return {
             key._replace(
                 sub_key=None if label is None else tfma.metrics.SubKey(label)
@@ -192,26 +195,42 @@ class _CountAnswers(_OfRows):
         most = np.take_along_axis(probabilities, answers[:, None], axis=1)[:, 0]
         answers[most <= 0] = tfma.metrics.NO_PREDICTED_CLASS_ID
         accumulator.update(zip(labels.tolist(), answers.tolist(), strict=True))
+        # The last class may have neither rows nor answers, and counts as a class.
+        last = probabilities.shape[1] - 1
+        accumulator[last, last] += 0
 
     def merge_accumulators(self, accumulators: Iterable[_Answers]) -> _Answers:
-        return sum(accumulators, Counter())
+        # A sum of counters would leave out the zeros.
+        merged: _Answers = Counter()
+        for accumulator in accumulators:
+            merged.update(accumulator)
+        return merged
 
 
 class _AddUp(_OfRows):
     """Sums the rows' contributions to a metric, by label."""
 
     def __init__(
-        self, key: Any, eval_config: config_pb2.EvalConfig | None, metric: Metric
+        self,
+        key: Any,
+        eval_config: config_pb2.EvalConfig | None,
+        metric: Metric,
+        path: str,
     ) -> None:
         super().__init__(key, eval_config)
         self._metric = metric
+        self._path = path
 
     @classmethod
     def computation(
-        cls, key: Any, eval_config: config_pb2.EvalConfig | None, metric: Metric
+        cls,
+        key: Any,
+        eval_config: config_pb2.EvalConfig | None,
+        metric: Metric,
+        path: str,
     ) -> Any:
         key = key._replace(name=f"_sums_{key.name}")
-        combiner = cls(key, eval_config, metric)
+        combiner = cls(key, eval_config, metric, path)
         return tfma.metrics.MetricComputation([key], None, combiner)
 
     def create_accumulator(self) -> _BySum:
@@ -220,7 +239,8 @@ class _AddUp(_OfRows):
     def add(
         self, accumulator: _BySum, labels: np.ndarray, probabilities: np.ndarray
     ) -> None:
-        added = self._metric.per_row(labels, probabilities)
+        with told(SETTING, self._path):
+            added = self._metric.per_row(labels, probabilities)
         for label in np.unique(labels).tolist():
             of_label = added[labels == label]
             _add(accumulator, label, len(of_label), of_label.sum(axis=0))

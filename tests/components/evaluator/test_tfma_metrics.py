@@ -7,6 +7,7 @@ import pytest
 import tensorflow_model_analysis as tfma
 
 from components.evaluator.tfma_metrics import Measured
+from contract.errors import BadInputError
 from contract.metric import Metric
 from pipeline.metrics import OFFERED
 
@@ -91,6 +92,38 @@ def test_merging_leaves_what_it_merged_as_it_was() -> None:
     for label, (rows, added) in before.items():
         assert one[label][0] == rows
         np.testing.assert_array_equal(one[label][1], added)
+
+
+class Shape(Metric):
+    """Number of classes in the confusion matrix."""
+
+    by_class = False
+
+    def of_confusion(self, confusion: np.ndarray) -> float:
+        assert confusion.shape == (len(confusion), len(confusion) + 1)
+        return float(len(confusion))
+
+
+class Faulty(Metric):
+    """Fails for each row."""
+
+    def per_row(self, labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
+        return probabilities[:, 9]
+
+
+def test_a_class_without_rows_and_answers_is_in_the_confusion_matrix(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(OFFERED, "shape", Shape)
+    [row] = [r for r in range(ROWS) if LABELS[r] < 3 and ANSWERS[r].argmax() < 3][:1]
+    assert measured("shape", [[row], [row]]) == {None: 4.0}
+
+
+def test_a_metric_that_fails_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(OFFERED, "faulty", Faulty)
+    where = rf"^gates.metrics: {path_of('faulty')}: IndexError: .*, line \d+\)$"
+    with pytest.raises(BadInputError, match=where):
+        measured("faulty", [[0]])
 
 
 def test_of_no_rows_there_is_no_number() -> None:
