@@ -19,8 +19,10 @@ from tfx.proto.orchestration import pipeline_pb2
 
 from components.serving_validator import process
 from contract.errors import BadInputError
+from contract.metric import try_metric
 from pipeline import monitoring
 from pipeline.config import Config
+from pipeline.metrics import OFFERED
 from pipeline.monitoring import Traffic
 from pipeline.pipeline import create_components
 from pipeline.training import trainer
@@ -43,14 +45,18 @@ def run_pipeline(
     """Runs all components; returns when the last one has ended.
 
     Raises:
-        BadInputError: Beam has no such runner, the network cannot be used, or the
-            data changed during the run.
+        BadInputError: Beam has no such runner, the network or a metric cannot be
+            used, or the data changed during the run.
         GateRefusedError: DataGate stopped the run, or a rollback bars its recipe.
         Exception: Any error of a component.
     """
     _check_beam_runner(config.beam.runner)
     if config.training.has_own:
         trainer.try_network(dataset.task, config.training)
+    for metric in config.gates.metrics:
+        if metric.name not in OFFERED:
+            own = metric.bound()
+            try_metric(own.path, own.options, len(dataset.task.classes))
     recovered = recover(
         workspace.metadata, workspace.all_artifacts, workspace.all_models
     )

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from contract.errors import BadInputError
-from contract.metric import make_metric
+from contract.metric import make_metric, try_metric
 from contract.own_code import imported, told
 
 METRIC = """import numpy as np
@@ -60,3 +60,29 @@ def test_what_a_file_fails_with_as_it_is_imported_is_told(folder: Path) -> None:
     (folder / "mine.py").write_text(METRIC.replace("SCALE\n", "NOTHING\n", 1))
     with pytest.raises(BadInputError, match=r"ImportError: .*\(mine.py, line 4\)$"):
         make_metric("mine.py:Mine", {})
+
+
+OF_CONFUSION = """
+    def of_confusion(self, confusion):
+        return confusion[4, 9] / confusion[4].sum()
+"""
+
+OF_ROWS = """
+    def per_row(self, labels, probabilities):
+        return probabilities[:, 9:10]
+
+    def of_sums(self, sums, rows):
+        return sums[0] / rows
+"""
+
+
+@pytest.mark.parametrize("methods", [OF_CONFUSION, OF_ROWS])
+def test_a_metric_that_does_not_fit_the_task_is_told_by_its_line(
+    folder: Path, methods: str
+) -> None:
+    head = METRIC.partition("    def")[0]
+    (folder / "mine.py").write_text(head + methods)
+    try_metric("mine.py:Mine", {}, 10)
+    where = r"^gates.metrics: mine.py:Mine: IndexError: .*\(mine.py, line \d+\)$"
+    with pytest.raises(BadInputError, match=where):
+        try_metric("mine.py:Mine", {}, 4)
