@@ -129,16 +129,20 @@ class RecordFiles:
             raise
 
     def _prune(self, needed: int) -> None:
-        """Removes the oldest files until there is room for `needed` bytes."""
-        sizes = {
-            path: os.path.getsize(path)
-            for path in glob.glob(glob.escape(self._prefix) + "-*")
-            if path.endswith((RECORDS, INDEX))
-        }
+        """Removes the oldest files until there is room for `needed` bytes.
+
+        Another server with the same prefix may remove them at the same time.
+        """
+        sizes = {}
+        for path in glob.glob(glob.escape(self._prefix) + "-*"):
+            if path.endswith((RECORDS, INDEX)):
+                with contextlib.suppress(FileNotFoundError):
+                    sizes[path] = os.path.getsize(path)
         total = sum(sizes.values()) + needed
         # The names begin with the time.
         for path in sorted(sizes):
             if total <= self._max_bytes or path.startswith(self._stem):
                 break
-            os.remove(path)
+            with contextlib.suppress(FileNotFoundError):
+                os.remove(path)
             total -= sizes[path]

@@ -198,6 +198,27 @@ def test_it_is_bounded_on_disk(tmp_path: Path) -> None:
     assert other.exists()
 
 
+def test_a_file_that_another_server_removes_meanwhile_costs_no_record(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A link to nothing is listed and is not there, as such a file."""
+    (tmp_path / f"log-1{RECORDS}").symlink_to(tmp_path / "nothing")
+    oldest = tmp_path / f"log-2{RECORDS}"
+    oldest.write_bytes(bytes(8_000))
+
+    def removed_by_both(path: str) -> None:
+        remove(path)
+        raise FileNotFoundError(path)
+
+    remove = os.remove
+    monkeypatch.setattr(os, "remove", removed_by_both)
+    files = RecordFiles(str(tmp_path / "log"), 8_000)
+    files.append(bytes(900), {"request_id": "1"})
+    files.close()
+    assert [line["request_id"] for line in index(tmp_path)] == ["1"]
+    assert not oldest.exists()
+
+
 def test_where_no_file_can_be_opened_the_full_one_stays(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
