@@ -148,8 +148,8 @@ def pool(port: int) -> list[str]:
 class Installation:
     """The containers of k8s/flink, as processes on this machine.
 
-    Their commands and files are those of the manifests. Paths in the image and in the
-    pods' volumes are replaced by paths on this machine.
+    Their commands, variables and files are those of the manifests. Paths in the image
+    and in the pods' volumes are replaced by paths on this machine.
     """
 
     def __init__(
@@ -196,7 +196,8 @@ class Installation:
         if name == "worker-pool":
             ports = [POOL_PORT]
         log = self._folder / f"{name}.log"
-        running = process(words, log, ports, cwd=ROOT)
+        env = {each["name"]: each["value"] for each in container.get("env", [])}
+        running = process(words, log, ports, cwd=ROOT, **env)
         self._started[name] = self._stack.enter_context(running)
 
     def kill(self, name: str) -> None:
