@@ -94,7 +94,7 @@ def conclude(
             return Ending(Exit.PUSHED, "succeeded")
         printed, missing = _printed(verdict[0], where, log_of)
         version = f" as version {printed.version}" if printed.version else ""
-        headline = f"pushed: the model is served{version}"
+        headline = f"the model is served{version}"
         return Ending(Exit.PUSHED, headline, missing, printed.gates)
     if progress.state != "FAILED":
         return Ending(Exit.BROKEN, f"the run was {progress.state.lower()}")

@@ -94,7 +94,7 @@ KUBECTL = (
 def test_success_is_the_verdict_nodes_words() -> None:
     found = ending("SUCCEEDED", node("Verdict", "done"), logs={"pod-Verdict": PASSED})
     assert found.code is Exit.PUSHED
-    assert found.headline == "pushed: the model is served as version 7"
+    assert found.headline == "the model is served as version 7"
     assert [outcome for outcome, _ in found.gates] == ["passed", "passed"]
     assert found.lines == []
 
@@ -103,7 +103,7 @@ def test_success_without_its_log_is_still_success_and_says_what_is_missing() -> 
     found = ending("SUCCEEDED", node("Verdict", "done"))
     assert found == Ending(
         Exit.PUSHED,
-        "pushed: the model is served",
+        "the model is served",
         [f"the log of Verdict cannot be read here (500: gone): {KUBECTL}"],
     )
 
@@ -192,7 +192,7 @@ def test_a_success_that_the_list_does_not_reach_has_its_version() -> None:
     found = ending(
         "SUCCEEDED", listed("Verdict", "waiting"), logs={"pod-Verdict": PASSED}
     )
-    assert found.headline == "pushed: the model is served as version 7"
+    assert found.headline == "the model is served as version 7"
     assert found.lines == []
 
 

@@ -44,7 +44,7 @@ class Told:
     has_gates: bool = False
 
 
-_PUSHED = Told(0, "pushed: the model is served as version 7", has_gates=True)
+_PUSHED = Told(0, "the model is served as version 7", has_gates=True)
 
 ENDINGS = {
     "216-plain": _PUSHED,

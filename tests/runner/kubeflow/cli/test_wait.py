@@ -68,7 +68,7 @@ def test_each_node_is_a_line_as_it_ends_and_the_verdict_the_last(
         "Gates",
         "  ✓ DataGate: findings: expected none, found none",
         "  ✓ Evaluator: accuracy: expected >= 0.97, found 0.9785",
-        "mnist: pushed: the model is served as version 7",
+        "mnist: the model is served as version 7",
         f"  run    {page}",
     ]
 
@@ -155,7 +155,7 @@ def test_no_log_to_be_had(fake: FakeKfp, run: Run, write_package: WritePackage) 
     ended = wait(run, fake, write_package())
     assert ended.code == 0
     assert ended.screen.splitlines()[-3:-1] == [
-        "mnist: pushed: the model is served",
+        "mnist: the model is served",
         "  the log of Verdict cannot be read here (Could not get main container logs: "
         f"{VERDICT_POD} not found): kubectl logs --namespace kubeflow --container main "
         "--prefix --tail 20 --selector pipeline/runid=run-1",
@@ -229,7 +229,7 @@ def test_a_kfp_that_has_an_api_of_tasks(
     ended = wait(run, fake, write_package())
     assert ended.code == 0
     assert "↺ Trainer                   9 s  reused" in ended.screen
-    assert "mnist: pushed: the model is served as version 7" in ended.screen
+    assert "mnist: the model is served as version 7" in ended.screen
 
 
 def test_a_pod_that_does_not_start_is_told_while_one_waits(
