@@ -44,9 +44,14 @@ class Bench:
     def measure(self, contender: str) -> Measured:
         """Runs a contender; returns its time and resources.
 
+        The libraries' files are read before. A system may give up file pages that
+        nobody has read for a minute (Linux' DAMON), and the contender after a long one
+        would wait for the disk.
+
         Raises:
             BrokenError: The contender failed, or did not do the expected training.
         """
+        self._run("imports", ["-c", "import runner.local"])
         if contender == NOTEBOOK:
             measured = self._notebook()
         elif contender == STOCK:
