@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -71,7 +72,11 @@ def encode(features: Mapping[str, np.ndarray]) -> list[bytes]:
 
 
 class SplitWriter:
-    """Writes a split's examples block by block into gzipped TFRecord files."""
+    """Writes a split's examples block by block into gzipped TFRecord files.
+
+    A block is written while the next one is made: TensorFlow's writer is C++ code that
+    releases Python's lock. So what could not be written is raised by the call after.
+    """
 
     def __init__(self, folder: str, count: int | None, shard_rows: int) -> None:
         """Creates the folder; the files are written later.
@@ -87,6 +92,8 @@ class SplitWriter:
         self._shard_rows = shard_rows
         self._written = 0
         self._writer: Any = None
+        self._thread = ThreadPoolExecutor(1)
+        self._writing: Future[None] | None = None
         tf.io.gfile.makedirs(folder)
 
     def write(self, rows: Rows) -> None:
@@ -95,10 +102,27 @@ class SplitWriter:
 
     def write_serialized(self, records: list[bytes]) -> None:
         """Writes the next examples, as `encode` returns them."""
+        self._wait()
+        self._writing = self._thread.submit(self._append, records)
+
+    def close(self) -> None:
+        """Writes what is left, and closes the last file."""
+        try:
+            self._wait()
+        finally:
+            self._thread.shutdown()
+            self._close_file()
+
+    def _wait(self) -> None:
+        """Waits for the block before; raises what kept it from being written."""
+        if self._writing is not None:
+            self._writing.result()
+
+    def _append(self, records: list[bytes]) -> None:
         while records:
             shard, in_shard = divmod(self._written, self._shard_rows)
             if not in_shard:
-                self.close()
+                self._close_file()
                 self._writer = self._open(shard)
             fitting = records[: self._shard_rows - in_shard]
             for record in fitting:
@@ -106,8 +130,7 @@ class SplitWriter:
             self._written += len(fitting)
             records = records[len(fitting) :]
 
-    def close(self) -> None:
-        """Closes the current file."""
+    def _close_file(self) -> None:
         if self._writer is not None:
             self._writer.close()
             self._writer = None
