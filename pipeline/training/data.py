@@ -135,13 +135,13 @@ class _Cache:
         self._dtype = first.dtype
         private = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS
         self._pages = mmap.mmap(-1, first.nbytes, flags=private)
-        self._pages[:] = memoryview(first).cast("B")
+        self._pages[:] = first.data
 
     def append(self, rows: np.ndarray) -> None:
         """Appends rows `[n, ...]`."""
         end = len(self._pages)
         self._pages.resize(end + rows.nbytes)
-        self._pages[end:] = memoryview(rows).cast("B")
+        self._pages[end:] = rows.data
 
     def tensor(self) -> tf.Tensor:
         """Returns all rows; afterwards none can be appended."""
