@@ -11,6 +11,7 @@ import tensorflow_transform as tft
 
 from contract.errors import BadInputError
 from contract.features import IMAGE, LABEL, SCALED_IMAGE
+from contract.tf_records import read_records
 from pipeline.training.spill import Spill
 
 _PARSED_VALUES = 1_600_000
@@ -181,10 +182,11 @@ class Reader:
             half: One of `HALVES`; None for all rows.
         """
         files = sorted(file for p in file_patterns for file in tf.io.gfile.glob(p))
-        records = tf.data.TFRecordDataset(files, compression_type="GZIP")
+        records = read_records(files, "GZIP")
         if half is not None:
             records = records.shard(len(HALVES), half)
-        for block in records.batch(self._parse_rows):
+        # A block is read while the one before it is parsed.
+        for block in records.batch(self._parse_rows).prefetch(1):
             yield self._parse(block)
 
     def load(

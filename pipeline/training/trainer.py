@@ -26,17 +26,13 @@ from pipeline.training.summary import summarize
 
 CONFIG_KEY = "training"
 
-_PREDICTED_BYTES = 52_000_000
-"""Bytes of images in one call of `model.predict`. Keras makes a data set of each array,
-at a fixed cost."""
-
 _HELD_ROWS = 1024
 """Most rows of the eval split that are measured at once, within `_HELD_BYTES`."""
 
 _HELD_BYTES = 4 << 20
 
 _BATCH_BYTES = 64 << 20
-"""Most bytes of images in a batch of `model.predict`, besides `ANSWER_BATCH` rows."""
+"""Most bytes of images in a batch of predictions, besides `ANSWER_BATCH` rows."""
 
 
 def run_fn(fn_args: Any) -> None:
@@ -200,11 +196,7 @@ def _answers(model: keras.Model, test: Samples) -> np.ndarray:
     """Returns Keras' own predictions, made without the exported model."""
     row_bytes = max(1, test.row_bytes)
     batch = min(model_run.ANSWER_BATCH, max(1, _BATCH_BYTES // row_bytes))
-    rows = max(batch, _PREDICTED_BYTES // row_bytes // batch * batch)
-    predicted = [
-        model.predict(images, batch_size=batch, verbose=0)
-        for images, _ in test.blocks(rows)
-    ]
+    predicted = [model.predict_on_batch(images) for images, _ in test.blocks(batch)]
     return np.concatenate(predicted).astype(np.float32)
 
 

@@ -68,8 +68,12 @@ def replay(servable: Servable, options: Options, metrics: Metrics) -> int:
 
 
 def _records(path: str) -> Iterator[Any]:
+    # The end of an iteration may wait for tf.data's tuner, as long again as it took.
+    untuned = tf.data.Options()
+    untuned.autotune.enabled = False
+    records = tf.data.TFRecordDataset(path).with_options(untuned)
     try:
-        for data in tf.data.TFRecordDataset(path).as_numpy_iterator():
+        for data in records.as_numpy_iterator():
             try:
                 yield prediction_log_pb2.PredictionLog.FromString(data)
             except Exception as error:
