@@ -73,7 +73,6 @@ _SERVER_OPTIONS = (
         type=click.IntRange(min=0),
         help="Version of the model. [the server's default]",
     ),
-    click.option("--label", help="Label of the version, such as stable."),
     click.option(
         "--timeout",
         type=click.FloatRange(min=0, min_open=True),
@@ -104,6 +103,8 @@ _SERVER_OPTIONS = (
     ),
 )
 
+_LABEL = click.option("--label", help="Label of the version, such as stable.")
+
 
 def _server_options(command: _Command) -> _Command:
     """Adds the options that name the server, the model and the connection."""
@@ -113,10 +114,10 @@ def _server_options(command: _Command) -> _Command:
         server: str,
         model: str,
         version: int | None,
-        label: str | None,
         timeout: float,
         retries: int,
         tls: bool,
+        label: str | None = None,
         **rest: Any,
     ) -> Any:
         if version is not None and label is not None:
@@ -210,6 +211,7 @@ def cli() -> None:
     "--signature", default=calls.DEFAULT_SIGNATURE, show_default=True, metavar="NAME"
 )
 @AS_JSON
+@_LABEL
 @_server_options
 def predict(
     client: Client,
@@ -277,8 +279,6 @@ def _refuse_server_options() -> None:
 @_server_options
 def status(client: Client, as_json: bool) -> None:
     """Print the state of each version of the model, newest first."""
-    if client.model.label is not None:
-        raise click.UsageError("status takes --version, but not --label")
     with _waiting(client):
         versions = client.status()
     if as_json:
@@ -289,6 +289,7 @@ def status(client: Client, as_json: bool) -> None:
 
 @cli.command()
 @AS_JSON
+@_LABEL
 @_server_options
 def metadata(client: Client, as_json: bool) -> None:
     """Print the model's signatures: inputs, outputs, types and shapes."""
@@ -310,6 +311,7 @@ def metadata(client: Client, as_json: bool) -> None:
     metavar="SECONDS",
     help="Longest wait in seconds; after that, the exit code is 5.",
 )
+@_LABEL
 @_server_options
 def wait(client: Client, patience: float) -> None:
     """Wait until the model, version or label is served; print the version."""

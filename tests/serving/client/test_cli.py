@@ -187,8 +187,8 @@ def test_status_metadata_and_wait(run: Callable[..., Run], fake: FakeServer) -> 
     ("arguments", "code", "message"),
     [
         (["predict"], 2, "Missing argument 'PICTURE...'"),
-        (["status", "--version", 1, "--label", "a"], 2, "--version or --label"),
-        (["status", "--label", "a"], 2, "status takes --version, but not --label"),
+        (["metadata", "--version", 1, "--label", "a"], 2, "--version or --label"),
+        (["status", "--label", "a"], 2, "No such option"),
         (["status", "--retries", 9], 2, "9 is not in the range 0<=x<=4"),
         (["predict", "x", "--index", "a:b"], 2, "Invalid value for '--index'"),
         (["status", "--tls-cert", "c.pem"], 3, "needs its key"),
