@@ -11,13 +11,12 @@ def read_records(files: Sequence[str], compression: str = "") -> tf.data.Dataset
     The dataset is without tf.data's tuner, which has nothing to tune in it. The end of
     an iteration may wait for the tuner's thread, and that sleeps for 10 ms, then 20,
     40, and so on up to a minute (`kOptimizationPeriodMinMs` and `MaxMs` in
-    tensorflow/core/framework/model.h). To read for 1.4 s then took 2.6 s.
+    tensorflow/core/framework/model.h). So an iteration that needs 1.4 s took 2.6 s.
 
     Args:
-        files: Paths; none gives no records.
+        files: Paths; without any, there are no records.
         compression: "" or "GZIP".
     """
     options = tf.data.Options()
     options.autotune.enabled = False
-    names = tf.constant(files, tf.string, shape=[len(files)])
-    return tf.data.TFRecordDataset(names, compression).with_options(options)
+    return tf.data.TFRecordDataset(list(files), compression).with_options(options)

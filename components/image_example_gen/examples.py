@@ -76,7 +76,8 @@ class SplitWriter:
     """Writes a split's examples block by block into gzipped TFRecord files.
 
     A block is written while the next one is made: TensorFlow's writer is C++ code that
-    releases Python's lock. So what could not be written is raised by the call after.
+    releases Python's lock. An error while writing a block is raised by the next write
+    or by `close`.
     """
 
     def __init__(self, folder: str, count: int | None, shard_rows: int) -> None:
@@ -148,9 +149,14 @@ def read_serialized(split_uri: str, limit: int | None = None) -> tf.data.Dataset
     Args:
         split_uri: Folder of the split, or a pattern of its files.
         limit: Maximum number of rows to read; None reads all.
+
+    Raises:
+        FileNotFoundError: There are no files. Components write no split without rows.
     """
     pattern = split_uri if split_uri.endswith("*") else os.path.join(split_uri, "*")
     files = sorted(tf.io.gfile.glob(pattern))
+    if not files:
+        raise FileNotFoundError(f"{pattern}: expected TFRecord files, found none")
     records = read_records(files, "GZIP")
     return records if limit is None else records.take(limit)
 

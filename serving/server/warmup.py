@@ -68,7 +68,7 @@ def replay(servable: Servable, options: Options, metrics: Metrics) -> int:
 
 
 def _records(path: str) -> Iterator[Any]:
-    # The end of an iteration may wait for tf.data's tuner, as long again as it took.
+    # With tf.data's tuner, the end of an iteration may take as long as all before it.
     untuned = tf.data.Options()
     untuned.autotune.enabled = False
     records = tf.data.TFRecordDataset(path).with_options(untuned)

@@ -1,12 +1,15 @@
 """The serialised tf.Examples equal those of TensorFlow's own classes."""
 
+from pathlib import Path
+
 import numpy as np
+import pytest
 import tensorflow as tf
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from components.image_example_gen.examples import serialize
+from components.image_example_gen.examples import read_serialized, serialize
 from tests.components.datasets import Dataset
 
 images_of_any_kind = arrays(
@@ -101,3 +104,8 @@ def test_the_size_of_the_block_does_not_matter(dataset: Dataset) -> None:
 
 def test_no_images_are_no_records() -> None:
     assert serialize(np.empty((0, 28, 28), np.uint8), np.empty(0, np.uint8)) == []
+
+
+def test_a_split_whose_files_are_gone_is_no_empty_split(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=f"{tmp_path}/.*: expected TFRecord"):
+        read_serialized(str(tmp_path))
